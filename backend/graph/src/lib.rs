@@ -1,1 +1,15 @@
+//! The network as data: one graph for both file formats, its shapes, channel groups, cost and strategies.
+//!
+//! Nothing here computes with weights, reads files or talks to anybody: everything is arithmetic over shapes and labels.
 
+pub mod builder;
+pub mod ir;
+pub mod ops;
+pub mod shape;
+pub mod tensor;
+
+pub use builder::{BuildError, GraphBuilder};
+pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
+pub use shape::{Dim, Shape, ShapeError};
+pub use tensor::{ElementType, TensorData};

@@ -1,0 +1,173 @@
+//! Builds a [`Graph`] node by node, inferring shapes on the way, so that no graph with a misfit can exist.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+use crate::ops::Op;
+use crate::shape::{self, Shape, ShapeError};
+use crate::tensor::ElementType;
+
+/// Why a graph cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    #[error("{operator} at node `{node}` {error}")]
+    Shape { node: String, operator: &'static str, error: ShapeError },
+    #[error("tensor `{name}` {error}")]
+    Tensor { name: String, error: ShapeError },
+    #[error("parameter `{0}` is stored twice")]
+    DuplicateParameter(String),
+    #[error("the network has no input")]
+    NoInput,
+    #[error("the network has no output")]
+    NoOutput,
+}
+
+/// Builds a graph. Guarantees of the result: nodes stand in execution order, every value has a unique name and a shape that
+/// its operation really makes, parameters have unique names.
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    name: String,
+    inputs: Vec<ValueId>,
+    nodes: Vec<Node>,
+    values: Vec<Value>,
+    parameters: Vec<Parameter>,
+    parameter_values: Vec<ValueId>,
+    value_names: HashSet<String>,
+    node_names: HashMap<String, usize>,
+    parameter_names: HashSet<String>,
+}
+
+impl GraphBuilder {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Adds a network input.
+    pub fn input(&mut self, name: &str, shape: Shape) -> Result<ValueId, BuildError> {
+        self.check_size(name, &shape)?;
+        let id = self.value(name, shape, Source::Input(self.inputs.len()));
+        self.inputs.push(id);
+        Ok(id)
+    }
+
+    /// Adds a stored tensor. Also used for tensors that no node reads, so that an export keeps them.
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        sizes: &[usize],
+        element: ElementType,
+        kind: ParameterKind,
+    ) -> Result<(ParameterId, ValueId), BuildError> {
+        let shape = shape::fixed(sizes);
+        self.check_size(name, &shape)?;
+        if !self.parameter_names.insert(name.to_owned()) {
+            return Err(BuildError::DuplicateParameter(name.to_owned()));
+        }
+        let id = ParameterId(self.parameters.len() as u32);
+        self.parameters.push(Parameter {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            shape: sizes.to_vec(),
+            element,
+            kind,
+        });
+        let value = self.value(name, shape, Source::Parameter(id));
+        self.parameter_values.push(value);
+        Ok((id, value))
+    }
+
+    /// Gives a stored tensor a further name.
+    pub fn alias(&mut self, id: ParameterId, name: &str) -> Result<(), BuildError> {
+        if !self.parameter_names.insert(name.to_owned()) {
+            return Err(BuildError::DuplicateParameter(name.to_owned()));
+        }
+        self.parameters[id.index()].aliases.push(name.to_owned());
+        Ok(())
+    }
+
+    /// Adds a node and returns its outputs, named `name` (or `name.0`, `name.1`, ... where there are several).
+    pub fn node(&mut self, name: &str, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>, BuildError> {
+        let name = self.unique_node_name(name);
+        let shapes: Vec<&Shape> = inputs.iter().map(|i| &self.values[i.index()].shape).collect();
+        let rank = shapes.first().map_or(0, |s| s.len());
+        let inferred = shape::infer(&op, &shapes);
+        let shapes =
+            inferred.map_err(|error| BuildError::Shape { node: name.clone(), operator: op.name(rank), error })?;
+        let id = NodeId(self.nodes.len() as u32);
+        let several = shapes.len() > 1;
+        let outputs: Vec<ValueId> = shapes
+            .into_iter()
+            .enumerate()
+            .map(|(i, shape)| {
+                let value = if several { format!("{name}.{i}") } else { name.clone() };
+                self.value(&value, shape, Source::Node(id, i))
+            })
+            .collect();
+        self.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: outputs.clone() });
+        Ok(outputs)
+    }
+
+    /// Adds a node with one output.
+    pub fn push(&mut self, name: &str, op: Op, inputs: &[ValueId]) -> Result<ValueId, BuildError> {
+        Ok(self.node(name, op, inputs)?[0])
+    }
+
+    pub fn shape(&self, id: ValueId) -> &Shape {
+        &self.values[id.index()].shape
+    }
+
+    pub fn source(&self, id: ValueId) -> Source {
+        self.values[id.index()].source
+    }
+
+    pub fn parameter_info(&self, id: ParameterId) -> &Parameter {
+        &self.parameters[id.index()]
+    }
+
+    /// The value of a stored tensor.
+    pub fn parameter_value(&self, id: ParameterId) -> ValueId {
+        self.parameter_values[id.index()]
+    }
+
+    /// Ends the graph with its outputs.
+    pub fn finish(self, outputs: &[ValueId]) -> Result<Graph, BuildError> {
+        if self.inputs.is_empty() {
+            return Err(BuildError::NoInput);
+        }
+        if outputs.is_empty() {
+            return Err(BuildError::NoOutput);
+        }
+        Ok(Graph {
+            name: self.name,
+            inputs: self.inputs,
+            outputs: outputs.to_vec(),
+            nodes: self.nodes,
+            values: self.values,
+            parameters: self.parameters,
+        })
+    }
+
+    fn check_size(&self, name: &str, shape: &Shape) -> Result<(), BuildError> {
+        let checked = shape::elements(shape);
+        checked.map(|_| ()).map_err(|error| BuildError::Tensor { name: name.to_owned(), error })
+    }
+
+    fn value(&mut self, name: &str, shape: Shape, source: Source) -> ValueId {
+        let id = ValueId(self.values.len() as u32);
+        let mut unique = name.to_owned();
+        while !self.value_names.insert(unique.clone()) {
+            unique = format!("{name}#{}", id.0);
+        }
+        self.values.push(Value { name: unique, shape, source });
+        id
+    }
+
+    fn unique_node_name(&mut self, name: &str) -> String {
+        let seen = self.node_names.entry(name.to_owned()).or_insert(0);
+        *seen += 1;
+        match *seen {
+            1 => name.to_owned(),
+            n => self.unique_node_name(&format!("{name}_{n}")),
+        }
+    }
+}
