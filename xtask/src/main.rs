@@ -1,1 +1,65 @@
-fn main() {}
+//! Project tasks. `cargo xtask setup` is called by the others when something is missing.
+
+mod accept;
+mod browser;
+mod demo;
+mod libtorch;
+mod project;
+mod python;
+mod server;
+mod setup;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "EagleEye's project tasks", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch libtorch and the front end's packages, where they are missing.
+    Setup {
+        /// Take libtorch with CUDA and all its libraries (3 GB) instead of the CPU part.
+        #[arg(long)]
+        cuda: bool,
+    },
+    /// Build everything, prune a real network through the REST API, and keep serving the page.
+    Demo(demo::Options),
+    /// Everything that must hold before a change lands, but for the browser.
+    Test,
+    /// Drive the page with Chromium against a real server: the main job by hand, and axe on every page.
+    Browser {
+        /// Also write the README's screenshot.
+        #[arg(long)]
+        screenshot: bool,
+    },
+    /// Prune the fixture networks of a folder in every format and check them with its tools.
+    Accept {
+        /// Folder with `fixtures/` and `tools/`.
+        shared: PathBuf,
+        /// Skip the search (some minutes), check pruning only.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Which crate knows which, how long files are, what must not be in the tree.
+    Tidy,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Setup { cuda } => setup::run(if cuda { libtorch::Variant::Cuda } else { libtorch::Variant::Cpu }),
+        Task::Demo(options) => demo::run(&options),
+        Task::Test => test::run(),
+        Task::Browser { screenshot } => browser::run(screenshot),
+        Task::Accept { shared, quick } => accept::run(&shared, quick),
+        Task::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,19 @@
+//! The page in a real Chromium, against a real server and a real worker.
+
+use anyhow::{Context, Result};
+
+use crate::project::{self, npm, say};
+use crate::server::{Server, free_port};
+use crate::setup;
+
+/// The browser test; with `screenshot`, also the README's picture of the page, from the run that the test left.
+pub fn run(screenshot: bool) -> Result<()> {
+    setup::ensure()?;
+    setup::page()?;
+    project::build()?;
+    let data = tempfile::tempdir().context("cannot make a scratch folder")?;
+    let server = Server::start(free_port()?, data.path())?;
+    say("browser", format!("driving {}", server.url));
+    let script = if screenshot { "screenshot" } else { "test:e2e" };
+    project::run(npm().args(["run", "--silent", script]).env("EAGLEEYE_URL", &server.url))
+}

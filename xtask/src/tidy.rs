@@ -1,0 +1,152 @@
+//! The invariants of ARCHITECTURE.md that a compiler does not check.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::project::{cargo, command, output, root, say};
+
+/// Which of the workspace's crates each crate may depend on (tests included).
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("eagleeye-graph", &[]),
+    ("eagleeye-onnx", &["eagleeye-graph"]),
+    ("eagleeye-data", &[]),
+    ("eagleeye-engine", &["eagleeye-graph", "eagleeye-onnx", "eagleeye-data"]),
+    ("eagleeye-migrations", &[]),
+    ("eagleeye-store", &["eagleeye-migrations"]),
+    ("eagleeye-server", &["eagleeye-store"]),
+    ("eagleeye-worker", &["eagleeye-graph", "eagleeye-data", "eagleeye-engine", "eagleeye-store"]),
+    ("xtask", &[]),
+];
+
+/// Libraries that only the named crates may use.
+const OWNERS: [(&str, &[&str]); 10] = [
+    ("tch", &["eagleeye-engine"]),
+    ("torch-sys", &["eagleeye-engine"]),
+    ("prost", &["eagleeye-onnx"]),
+    ("axum", &["eagleeye-server"]),
+    ("tower-http", &["eagleeye-server"]),
+    ("utoipa", &["eagleeye-server"]),
+    ("sea-orm", &["eagleeye-store"]),
+    ("sea-orm-migration", &["eagleeye-migrations", "eagleeye-store"]),
+    ("object_store", &["eagleeye-store"]),
+    ("image", &["eagleeye-data"]),
+];
+
+/// The crates that stay free of an asynchronous runtime: they take values and return values.
+const SYNCHRONOUS: [&str; 4] = ["eagleeye-graph", "eagleeye-onnx", "eagleeye-data", "eagleeye-engine"];
+
+const LONGEST_FILE: usize = 600;
+
+pub fn run() -> Result<()> {
+    let mut faults = Vec::new();
+    check_arrows(&mut faults)?;
+    check_sources(&mut faults)?;
+    if !faults.is_empty() {
+        bail!("the tree is not tidy:\n  {}", faults.join("\n  "));
+    }
+    say("tidy", "arrows between crates, file lengths and unfinished work: nothing to say");
+    Ok(())
+}
+
+fn check_arrows(faults: &mut Vec<String>) -> Result<()> {
+    let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata printed no JSON")?;
+    for package in metadata["packages"].as_array().context("cargo metadata lists no packages")? {
+        let name = package["name"].as_str().unwrap_or_default();
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let dependencies: Vec<&str> = dependencies.filter_map(|d| d["name"].as_str()).collect();
+        faults.extend(crate_faults(name, &dependencies));
+    }
+    Ok(())
+}
+
+/// What a crate knows that it may not know.
+fn crate_faults(name: &str, dependencies: &[&str]) -> Vec<String> {
+    let Some((_, allowed)) = ARROWS.iter().find(|(n, _)| *n == name) else {
+        return vec![format!(
+            "crate `{name}` has no place in the house: add it to ARCHITECTURE.md and to xtask's tidy"
+        )];
+    };
+    let is_ours = |d: &str| ARROWS.iter().any(|(n, _)| *n == d);
+    let mut faults = Vec::new();
+    for dependency in dependencies {
+        if is_ours(dependency) && !allowed.contains(dependency) && *dependency != name {
+            faults.push(format!("crate `{name}` may not depend on `{dependency}`"));
+        }
+        if let Some((_, owners)) =
+            OWNERS.iter().find(|(library, owners)| library == dependency && !owners.contains(&name))
+        {
+            faults.push(format!("only {} may use `{dependency}`, not `{name}`", owners.join(", ")));
+        }
+        if *dependency == "tokio" && SYNCHRONOUS.contains(&name) {
+            faults.push(format!("crate `{name}` stays free of `tokio`"));
+        }
+    }
+    faults
+}
+
+fn check_sources(faults: &mut Vec<String>) -> Result<()> {
+    let tracked = output(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
+    for path in tracked.lines().filter(|p| is_source(p)) {
+        let Ok(text) = fs::read_to_string(root().join(path)) else { continue };
+        faults.extend(source_faults(path, &text));
+    }
+    Ok(())
+}
+
+fn is_source(path: &str) -> bool {
+    let source = [".rs", ".ts", ".svelte", ".cpp", ".h", ".sh"].iter().any(|ending| path.ends_with(ending));
+    source && !path.ends_with(".gen.ts")
+}
+
+fn source_faults(path: &str, text: &str) -> Vec<String> {
+    // Spelled in two halves, so that this file does not find itself.
+    let unfinished =
+        [["TO", "DO"], ["FIX", "ME"], ["todo", "!("], ["unimplemented", "!("], ["#[ig", "nore]"], ["/wo", "rk/"]];
+    let mut faults = Vec::new();
+    let lines = text.lines().count();
+    if lines > LONGEST_FILE {
+        faults.push(format!("{path} has {lines} lines, more than {LONGEST_FILE}: does it still have one subject?"));
+    }
+    for (number, line) in text.lines().enumerate() {
+        if let Some(word) = unfinished.iter().map(|halves| halves.concat()).find(|word| line.contains(word)) {
+            faults.push(format!("{path}:{}: `{word}`", number + 1));
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_graph_may_not_know_libtorch_or_a_runtime() {
+        assert_eq!(crate_faults("eagleeye-graph", &["ndarray"]), Vec::<String>::new());
+        assert_eq!(
+            crate_faults("eagleeye-graph", &["tch"]),
+            ["only eagleeye-engine may use `tch`, not `eagleeye-graph`"]
+        );
+        assert_eq!(crate_faults("eagleeye-graph", &["tokio"]), ["crate `eagleeye-graph` stays free of `tokio`"]);
+    }
+
+    #[test]
+    fn the_server_may_not_know_the_engine_or_write_queries() {
+        let faults = crate_faults("eagleeye-server", &["eagleeye-engine", "sea-orm", "eagleeye-store"]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn a_crate_without_a_place_is_a_fault() {
+        assert_eq!(crate_faults("eagleeye-attic", &[]).len(), 1);
+    }
+
+    #[test]
+    fn unfinished_work_and_long_files_are_faults() {
+        assert_eq!(source_faults("a.rs", "fn a() {}\n"), Vec::<String>::new());
+        assert_eq!(source_faults("a.rs", &["// TO", "DO: later"].concat()).len(), 1);
+        assert_eq!(source_faults("a.rs", &"\n".repeat(601)).len(), 1);
+    }
+}
