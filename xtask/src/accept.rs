@@ -22,7 +22,7 @@ const GOOD_TOP1: f64 = 0.915;
 pub fn run(shared: &Path, quick: bool) -> Result<()> {
     let shared = fs::canonicalize(shared).with_context(|| format!("there is no folder {}", shared.display()))?;
     setup::ensure()?;
-    build()?;
+    build(false)?;
     let python = python::ensure()?;
     let scratch = tempfile::tempdir().context("cannot make a scratch folder")?;
     for network in NETWORKS {

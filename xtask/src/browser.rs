@@ -10,7 +10,7 @@ use crate::setup;
 pub fn run(screenshot: bool) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
-    project::build()?;
+    project::build(false)?;
     let data = tempfile::tempdir().context("cannot make a scratch folder")?;
     let server = Server::start(free_port()?, data.path())?;
     say("browser", format!("driving {}", server.url));

@@ -32,7 +32,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
-    build()?;
+    build(false)?;
     let scratch = tempfile::tempdir().context("cannot make a scratch folder")?;
     let (port, data) = match options.exit {
         true => (free_port()?, scratch.path().to_owned()),

@@ -33,6 +33,12 @@ enum Task {
     },
     /// Build everything, prune a real network through the REST API, and keep serving the page.
     Demo(demo::Options),
+    /// Build the page, the server and the worker.
+    Build {
+        /// With optimisations, into `target/release`.
+        #[arg(long)]
+        release: bool,
+    },
     /// Everything that must hold before a change lands, but for the browser.
     Test,
     /// Drive the page with Chromium against a real server: the main job by hand, and axe on every page.
@@ -57,9 +63,16 @@ fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Setup { cuda } => setup::run(if cuda { libtorch::Variant::Cuda } else { libtorch::Variant::Cpu }),
         Task::Demo(options) => demo::run(&options),
+        Task::Build { release } => build(release),
         Task::Test => test::run(),
         Task::Browser { screenshot } => browser::run(screenshot),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Tidy => tidy::run(),
     }
+}
+
+fn build(release: bool) -> Result<()> {
+    setup::ensure()?;
+    setup::page()?;
+    project::build(release)
 }

@@ -62,9 +62,10 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// Builds the server and the worker.
-pub fn build() -> Result<()> {
+pub fn build(release: bool) -> Result<()> {
     say("build", "server and worker");
-    run(cargo().args(["build", "--package", "eagleeye-server", "--package", "eagleeye-worker"]))
+    let profile = if release { "release" } else { "dev" };
+    run(cargo().args(["build", "--package", "eagleeye-server", "--package", "eagleeye-worker", "--profile", profile]))
 }
 
 fn line(command: &Command) -> String {
