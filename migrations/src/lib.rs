@@ -1,1 +1,33 @@
+//! The database schema, one migration per table, for SQLite and PostgreSQL alike.
+//!
+//! A migration that has landed is never edited: a change of the schema is a new file. Timestamps that are compared
+//! in SQL (leases) are integers of milliseconds, because SQLite stores dates as text of varying precision; identifiers
+//! are UUID v7, whose order is the order of creation, so the primary key alone serves keyset pagination.
 
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+mod m20260101_000001_files;
+mod m20260101_000002_models;
+mod m20260101_000003_datasets;
+mod m20260101_000004_searches;
+mod m20260101_000005_candidates;
+mod m20260101_000006_checkpoints;
+mod m20260101_000007_jobs;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20260101_000001_files::Migration),
+            Box::new(m20260101_000002_models::Migration),
+            Box::new(m20260101_000003_datasets::Migration),
+            Box::new(m20260101_000004_searches::Migration),
+            Box::new(m20260101_000005_candidates::Migration),
+            Box::new(m20260101_000006_checkpoints::Migration),
+            Box::new(m20260101_000007_jobs::Migration),
+        ]
+    }
+}
