@@ -4,6 +4,7 @@ mod accept;
 mod browser;
 mod demo;
 mod libtorch;
+mod matrix;
 mod project;
 mod python;
 mod server;
@@ -55,6 +56,8 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Prune torchvision's classifiers in every format and compare them with the zeroed full networks.
+    Matrix(matrix::Options),
     /// Which crate knows which, how long files are, what must not be in the tree.
     Tidy,
 }
@@ -67,6 +70,7 @@ fn main() -> Result<()> {
         Task::Test => test::run(),
         Task::Browser { screenshot } => browser::run(screenshot),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
+        Task::Matrix(options) => matrix::run(&options),
         Task::Tidy => tidy::run(),
     }
 }

@@ -1,0 +1,66 @@
+"""The zero oracle, many checks in one process: a pruned network must answer like the full one whose removed slices are zeroed.
+
+Reads JSON lines {"full", "pruned", "report", "shape"} and answers each with {"error", "moved"} or {"failed"}. `error` is the
+largest difference relative to the largest logit, `moved` the same between the pruned and the untouched full network (a
+check that moves nothing proves nothing). The batch has three images, so that a batch written into a file as a constant shows.
+"""
+import json, sys
+import numpy as np, onnx, onnxruntime, torch
+from onnx import numpy_helper
+
+onnxruntime.set_default_logger_severity(4)
+
+
+def zeroed(read, write, report):
+    state = {}
+    for group in report["groups"]:
+        for member in group["members"]:
+            if member["removed"]:
+                name = member["parameter"]
+                array = state.setdefault(name, read(name)) if name not in state else state[name]
+                array[(slice(None),) * member["axis"] + (np.array(member["removed"]),)] = 0
+    for name, array in state.items():
+        write(name, array)
+
+
+def torchscript(path, x, report):
+    module = torch.jit.load(path, map_location="cpu").eval()
+    with torch.no_grad():
+        if report:
+            state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+            zeroed(lambda n: state[n].detach().numpy().copy(), lambda n, a: state[n].copy_(torch.from_numpy(a)), report)
+        y = module(torch.from_numpy(x))
+    return (y[0] if isinstance(y, (tuple, list)) else y).numpy()
+
+
+def onnx_model(path, x, report):
+    source = path
+    if report:
+        model = onnx.load(path)
+        tensors = {t.name: t for t in model.graph.initializer}
+        zeroed(lambda n: numpy_helper.to_array(tensors[n]).copy(),
+               lambda n, a: tensors[n].CopyFrom(numpy_helper.from_array(a, n)), report)
+        source = model.SerializeToString()
+    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
+def answer(path, x, report=None):
+    return (onnx_model if path.endswith(".onnx") else torchscript)(path, x, report)
+
+
+def check(job):
+    report = json.load(open(job["report"]))
+    sizes = [3] + [int(s) for s in job["shape"].split(",")][1:]
+    x = np.random.RandomState(0).randn(*sizes).astype(np.float32)
+    want, got, full = answer(job["full"], x, report), answer(job["pruned"], x), answer(job["full"], x)
+    scale = lambda a: max(np.abs(a).max(), 1e-12)
+    return {"error": float(np.abs(want - got).max() / scale(want)), "moved": float(np.abs(full - got).max() / scale(full))}
+
+
+for line in sys.stdin:
+    try:
+        result = check(json.loads(line))
+    except Exception as error:
+        result = {"failed": repr(error)[:300]}
+    print(json.dumps(result), flush=True)
