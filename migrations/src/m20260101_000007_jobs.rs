@@ -60,10 +60,5 @@ impl MigrationTrait for Migration {
 }
 
 fn goes_with(name: &str, column: &'static str, table: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .name(name)
-        .from("jobs", column)
-        .to(table, "id")
-        .on_delete(ForeignKeyAction::Cascade)
-        .to_owned()
+    ForeignKey::create().name(name).from("jobs", column).to(table, "id").on_delete(ForeignKeyAction::Cascade).to_owned()
 }

@@ -1,1 +1,43 @@
+//! What EagleEye keeps: models, datasets, searches, candidates, checkpoints, the job queue, and the files behind them.
+//!
+//! One [`Store`] serves the server and every worker process; all of them share one database (SQLite or PostgreSQL)
+//! and one file store. Repositories take and return plain structs; no SQL, row or query leaves this crate.
+//!
+//! Three rules hold everything together:
+//! - a job is enqueued in the transaction that creates what it works on ([`queue`]),
+//! - a worker's write is fenced by its lease and idempotent, so no candidate is stored twice ([`queue::Lease`]),
+//! - a file lives as long as a row or an [`Upload`] names its hash ([`garbage`]).
 
+pub mod candidates;
+pub mod changes;
+pub mod checkpoints;
+pub mod clock;
+pub mod datasets;
+mod entities;
+pub mod error;
+pub mod files;
+pub mod garbage;
+pub mod models;
+mod number;
+pub mod page;
+pub mod queue;
+pub mod request;
+pub mod searches;
+mod store;
+pub mod uploads;
+
+pub use candidates::{Candidate, CandidateSort, GroupKeep, NewCandidate, Score};
+pub use changes::Changes;
+pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
+pub use clock::Clock;
+pub use datasets::{Class, Dataset, NewDataset};
+pub use error::{Kind, StoreError};
+pub use files::{FileBody, FileHash, Files};
+pub use models::{Model, ModelFormat, NewModel, Reachable};
+pub use page::{Page, PageRequest};
+pub use queue::{Claim, HeartbeatAnswer, JobKind, JobState, Lease, Work};
+pub use request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest};
+pub use searches::{Baseline, NewSearch, Progress, Search, SearchState, Split, SplitCounts};
+pub use store::{Store, StoreConfig};
+pub use uploads::{NamedUpload, Upload};
+pub use uuid::Uuid;

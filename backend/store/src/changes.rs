@@ -1,0 +1,57 @@
+//! How one process sees what another has written: cheap polling by revision.
+//!
+//! Every change of a search or of its candidates counts the search's revision up, in the same transaction and under
+//! the lock of the search's row, so no revision becomes visible after a higher one.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::candidates::Candidate;
+use crate::entities::{candidate, search};
+use crate::error::StoreError;
+use crate::searches::{Search, Searches};
+
+/// What has happened to a search since a revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The search as it is now; its `revision` is what to ask with next time.
+    pub search: Search,
+    /// Candidates stored since, oldest first.
+    pub candidates: Vec<Candidate>,
+}
+
+impl Searches<'_> {
+    /// The search and its new candidates, or `None` when nothing has changed since `revision`. Start with 0 for all.
+    pub async fn changes_since(&self, id: Uuid, revision: i64) -> Result<Option<Changes>, StoreError> {
+        let search = self.get(id).await?;
+        if search.revision <= revision {
+            return Ok(None);
+        }
+        let rows = candidate::Entity::find()
+            .filter(candidate::Column::SearchId.eq(id))
+            .filter(candidate::Column::Revision.gt(revision))
+            // One stored since `search` was read comes with the next call.
+            .filter(candidate::Column::Revision.lte(search.revision))
+            .order_by_asc(candidate::Column::Revision)
+            .all(self.0.database())
+            .await?;
+        let candidates = rows.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?;
+        Ok(Some(Changes { search, candidates }))
+    }
+
+    /// The revisions of these searches, in one query. A search that is gone is not in the answer.
+    pub async fn revisions(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, i64>, StoreError> {
+        let rows: Vec<(Uuid, i64)> = search::Entity::find()
+            .select_only()
+            .column(search::Column::Id)
+            .column(search::Column::Revision)
+            .filter(search::Column::Id.is_in(ids.iter().copied()))
+            .into_tuple()
+            .all(self.0.database())
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+}

@@ -1,0 +1,168 @@
+//! Candidates as files: one per format, exported by a worker.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
+    EntityTrait, EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::entities::{candidate, checkpoint};
+use crate::error::{Kind, StoreError};
+use crate::files::FileHash;
+use crate::number::from_sql;
+use crate::queue::enqueue_checkpoint;
+use crate::store::Store;
+
+/// The file format of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointFormat {
+    TorchScript,
+    Onnx,
+    Safetensors,
+}
+
+impl CheckpointFormat {
+    pub const ALL: [CheckpointFormat; 3] =
+        [CheckpointFormat::TorchScript, CheckpointFormat::Onnx, CheckpointFormat::Safetensors];
+}
+
+/// Where a checkpoint stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointState {
+    Queued,
+    Running,
+    Ready,
+    Failed,
+}
+
+/// A candidate in one file format.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub id: Uuid,
+    pub candidate_id: Uuid,
+    pub format: CheckpointFormat,
+    pub state: CheckpointState,
+    /// The file, its size, and how far its outputs were from the engine's own when it was loaded again; once ready.
+    pub hash: Option<FileHash>,
+    pub bytes: Option<u64>,
+    pub max_difference: Option<f64>,
+    pub error: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The checkpoints of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoints<'a>(&'a Store);
+
+impl Store {
+    pub fn checkpoints(&self) -> Checkpoints<'_> {
+        Checkpoints(self)
+    }
+}
+
+impl Checkpoints<'_> {
+    /// Asks for a candidate in a format. One that is there, or on its way, is returned as it is; one that failed is
+    /// queued again.
+    pub async fn request(&self, candidate_id: Uuid, format: CheckpointFormat) -> Result<Checkpoint, StoreError> {
+        let transaction = self.0.begin().await?;
+        let found = candidate::Entity::find_by_id(candidate_id).one(&transaction).await?;
+        found.ok_or_else(|| StoreError::not_found(Kind::Candidate, candidate_id))?;
+        let row = request_in(self.0, &transaction, candidate_id, format).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    pub async fn get(&self, id: Uuid) -> Result<Checkpoint, StoreError> {
+        let row = checkpoint::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.ok_or_else(|| StoreError::not_found(Kind::Checkpoint, id))?.try_into()
+    }
+
+    /// The checkpoints of a candidate, by format.
+    pub async fn of_candidate(&self, candidate_id: Uuid) -> Result<Vec<Checkpoint>, StoreError> {
+        let known = candidate::Entity::find_by_id(candidate_id).one(self.0.database()).await?;
+        known.ok_or_else(|| StoreError::not_found(Kind::Candidate, candidate_id))?;
+        let rows = checkpoint::Entity::find()
+            .filter(checkpoint::Column::CandidateId.eq(candidate_id))
+            .order_by_asc(checkpoint::Column::Format)
+            .all(self.0.database())
+            .await?;
+        rows.into_iter().map(Checkpoint::try_from).collect()
+    }
+}
+
+/// [`Checkpoints::request`] inside a transaction.
+pub(crate) async fn request_in(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    candidate_id: Uuid,
+    format: CheckpointFormat,
+) -> Result<checkpoint::Model, StoreError> {
+    let new = checkpoint::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        candidate_id: Set(candidate_id),
+        format: Set(format),
+        state: Set(CheckpointState::Queued),
+        created_at: Set(store.clock().now()),
+        ..Default::default()
+    };
+    let one_per_format = [checkpoint::Column::CandidateId, checkpoint::Column::Format];
+    let inserted = checkpoint::Entity::insert(new)
+        .on_conflict(OnConflict::columns(one_per_format).do_nothing().to_owned())
+        .try_insert()
+        .exec_without_returning(transaction)
+        .await?;
+
+    let row = find(transaction, candidate_id, format).await?;
+    if matches!(inserted, TryInsertResult::Inserted(count) if count > 0) {
+        enqueue_checkpoint(store, transaction, row.id).await?;
+        return Ok(row);
+    }
+    if row.state != CheckpointState::Failed {
+        return Ok(row);
+    }
+    let mut again = row.into_active_model();
+    again.state = Set(CheckpointState::Queued);
+    again.error = Set(None);
+    let row = again.update(transaction).await?;
+    enqueue_checkpoint(store, transaction, row.id).await?;
+    Ok(row)
+}
+
+async fn find<C: ConnectionTrait>(
+    connection: &C,
+    candidate_id: Uuid,
+    format: CheckpointFormat,
+) -> Result<checkpoint::Model, StoreError> {
+    checkpoint::Entity::find()
+        .filter(checkpoint::Column::CandidateId.eq(candidate_id))
+        .filter(checkpoint::Column::Format.eq(format))
+        .lock_exclusive()
+        .one(connection)
+        .await?
+        .ok_or_else(|| StoreError::not_found(Kind::Checkpoint, candidate_id))
+}
+
+impl TryFrom<checkpoint::Model> for Checkpoint {
+    type Error = StoreError;
+
+    fn try_from(row: checkpoint::Model) -> Result<Self, StoreError> {
+        Ok(Checkpoint {
+            id: row.id,
+            candidate_id: row.candidate_id,
+            format: row.format,
+            state: row.state,
+            hash: row.file_hash.map(FileHash::try_from).transpose()?,
+            bytes: row.bytes.map(|bytes| from_sql(Kind::Checkpoint, "bytes", bytes)).transpose()?,
+            max_difference: row.max_difference,
+            error: row.error,
+            created_at: row.created_at,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! Uploaded datasets.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::entities::{dataset, search, thumbnail};
+use crate::error::{Kind, StoreError};
+use crate::files::FileHash;
+use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
+use crate::page::{Page, PageRequest};
+use crate::store::Store;
+use crate::uploads::{NamedUpload, Upload, consume};
+
+/// One class of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    pub index: u32,
+    pub name: String,
+    /// Images with this label.
+    pub count: u64,
+}
+
+/// An uploaded dataset and what its check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    pub id: Uuid,
+    pub name: String,
+    /// `idx`, `npz` or `archive`, as the check named it.
+    pub kind: String,
+    /// The name the file of images was uploaded under; its ending may tell the format.
+    pub images_name: String,
+    pub images_hash: FileHash,
+    /// Labels, where they are a file of their own.
+    pub labels_name: Option<String>,
+    pub labels_hash: Option<FileHash>,
+    /// Size of the file or files.
+    pub bytes: u64,
+    /// Number of images.
+    pub images: u64,
+    pub classes: Vec<Class>,
+    pub channels: u32,
+    /// Most common width and height in pixels.
+    pub width: u32,
+    pub height: u32,
+    /// Number of thumbnails.
+    pub thumbnails: u32,
+    /// What `eagleeye-worker check-dataset --json` printed.
+    pub summary: serde_json::Value,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What is needed to create a [`Dataset`].
+#[derive(Debug, Clone)]
+pub struct NewDataset {
+    pub name: String,
+    pub kind: String,
+    pub images_file: NamedUpload,
+    pub labels_file: Option<NamedUpload>,
+    pub images: u64,
+    pub classes: Vec<Class>,
+    pub channels: u32,
+    pub width: u32,
+    pub height: u32,
+    /// PNG files, in order.
+    pub thumbnails: Vec<Upload>,
+    pub summary: serde_json::Value,
+}
+
+impl NewDataset {
+    fn files(&self) -> Vec<Upload> {
+        let named = [Some(&self.images_file), self.labels_file.as_ref()];
+        named.into_iter().flatten().map(|named| named.upload.clone()).collect()
+    }
+}
+
+/// The datasets of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Datasets<'a>(&'a Store);
+
+impl Store {
+    pub fn datasets(&self) -> Datasets<'_> {
+        Datasets(self)
+    }
+}
+
+impl Datasets<'_> {
+    /// Stores a dataset and takes over its uploads. When that fails the uploads are discarded.
+    pub async fn create(&self, new: NewDataset) -> Result<Dataset, StoreError> {
+        let files = new.files();
+        let thumbnails = new.thumbnails.clone();
+        match self.insert(new, &files).await {
+            Ok(dataset) => Ok(dataset),
+            Err(error) => {
+                self.0.discard_all(&files).await?;
+                self.0.discard_all(&thumbnails).await?;
+                Err(error)
+            }
+        }
+    }
+
+    pub async fn get(&self, id: Uuid) -> Result<Dataset, StoreError> {
+        let row = dataset::Entity::find_by_id(id).one(self.0.database()).await?;
+        let row = row.ok_or_else(|| StoreError::not_found(Kind::Dataset, id))?;
+        let thumbnails = count_thumbnails(self.0.database(), id).await?;
+        into_dataset(row, thumbnails)
+    }
+
+    /// Newest first.
+    pub async fn list(&self, page: &PageRequest) -> Result<Page<Dataset>, StoreError> {
+        let mut query = dataset::Entity::find().order_by_desc(dataset::Column::Id).limit(page.limit() + 1);
+        if let Some(id) = page.after_id()? {
+            query = query.filter(dataset::Column::Id.lt(id));
+        }
+        let mut datasets = Vec::new();
+        for row in query.all(self.0.database()).await? {
+            let thumbnails = count_thumbnails(self.0.database(), row.id).await?;
+            datasets.push(into_dataset(row, thumbnails)?);
+        }
+        Ok(Page::cut(datasets, page.limit(), |dataset| dataset.id.to_string()))
+    }
+
+    /// The file of the thumbnail at `position`, counted from 0.
+    pub async fn thumbnail(&self, id: Uuid, position: u32) -> Result<FileHash, StoreError> {
+        let missing = || StoreError::not_found(Kind::Thumbnail, format!("{position} of dataset {id}"));
+        let key = (id, i32::try_from(position).map_err(|_| missing())?);
+        let row = thumbnail::Entity::find_by_id(key).one(self.0.database()).await?;
+        row.ok_or_else(missing)?.file_hash.parse()
+    }
+
+    /// Deletes a dataset and its files. A dataset that a search names stays: [`StoreError::Conflict`].
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = dataset::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
+        let row = row.ok_or_else(|| StoreError::not_found(Kind::Dataset, id))?;
+        let searches = search::Entity::find().filter(search::Column::DatasetId.eq(id)).count(&transaction).await?;
+        if searches > 0 {
+            let reason = format!("is used by {searches} searches: delete them first");
+            return Err(StoreError::Conflict { kind: Kind::Dataset, id, reason });
+        }
+        let thumbnails =
+            thumbnail::Entity::find().filter(thumbnail::Column::DatasetId.eq(id)).all(&transaction).await?;
+        dataset::Entity::delete_by_id(id).exec(&transaction).await?;
+        transaction.commit().await?;
+
+        let thumbnails = thumbnails.into_iter().map(|thumbnail| thumbnail.file_hash);
+        let hashes: Vec<FileHash> = [Some(row.images_hash), row.labels_hash]
+            .into_iter()
+            .flatten()
+            .chain(thumbnails)
+            .map(FileHash::try_from)
+            .collect::<Result<_, _>>()?;
+        self.0.collect(hashes).await
+    }
+
+    async fn insert(&self, new: NewDataset, files: &[Upload]) -> Result<Dataset, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = dataset::ActiveModel {
+            id: Set(Uuid::now_v7()),
+            name: Set(new.name),
+            kind: Set(new.kind),
+            images_name: Set(new.images_file.name),
+            images_hash: Set(new.images_file.upload.hash.into()),
+            labels_name: Set(new.labels_file.as_ref().map(|labels| labels.name.clone())),
+            labels_hash: Set(new.labels_file.map(|labels| labels.upload.hash.into())),
+            bytes: Set(to_i64("bytes", files.iter().map(|upload| upload.bytes).sum())?),
+            images: Set(to_i64("images", new.images)?),
+            channels: Set(to_i32("channels", new.channels.into())?),
+            width: Set(to_i32("width", new.width.into())?),
+            height: Set(to_i32("height", new.height.into())?),
+            classes: Set(to_json(Kind::Dataset, "classes", &new.classes)?),
+            summary: Set(new.summary),
+            created_at: Set(self.0.clock().now()),
+        }
+        .insert(&transaction)
+        .await?;
+        for (position, upload) in (0i32..).zip(&new.thumbnails) {
+            let (dataset_id, position) = (Set(row.id), Set(position));
+            let thumbnail = thumbnail::ActiveModel { dataset_id, position, file_hash: Set(upload.hash.to_string()) };
+            thumbnail::Entity::insert(thumbnail).exec_without_returning(&transaction).await?;
+        }
+        consume(&transaction, files).await?;
+        consume(&transaction, &new.thumbnails).await?;
+        transaction.commit().await?;
+        into_dataset(row, new.thumbnails.len() as u64)
+    }
+}
+
+async fn count_thumbnails<C: ConnectionTrait>(connection: &C, id: Uuid) -> Result<u64, StoreError> {
+    Ok(thumbnail::Entity::find().filter(thumbnail::Column::DatasetId.eq(id)).count(connection).await?)
+}
+
+fn into_dataset(row: dataset::Model, thumbnails: u64) -> Result<Dataset, StoreError> {
+    let kind = Kind::Dataset;
+    Ok(Dataset {
+        id: row.id,
+        name: row.name,
+        kind: row.kind,
+        images_name: row.images_name,
+        images_hash: row.images_hash.parse()?,
+        labels_name: row.labels_name,
+        labels_hash: row.labels_hash.map(FileHash::try_from).transpose()?,
+        bytes: from_sql(kind, "bytes", row.bytes)?,
+        images: from_sql(kind, "images", row.images)?,
+        classes: from_json(kind, "classes", row.classes)?,
+        channels: from_sql(kind, "channels", row.channels)?,
+        width: from_sql(kind, "width", row.width)?,
+        height: from_sql(kind, "height", row.height)?,
+        thumbnails: from_sql(kind, "thumbnails", thumbnails)?,
+        summary: row.summary,
+        created_at: row.created_at,
+    })
+}

@@ -1,0 +1,37 @@
+//! Table `candidates`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "candidates")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub search_id: Uuid,
+    pub index: i32,
+    pub strategy: Json,
+    pub keep_ratios: Json,
+    pub macs: i64,
+    pub parameters: i64,
+    #[sea_orm(column_type = "Double")]
+    pub top1: f64,
+    #[sea_orm(column_type = "Double")]
+    pub top5: f64,
+    #[sea_orm(column_type = "Double", nullable)]
+    pub cross_entropy: Option<f64>,
+    #[sea_orm(column_type = "Double", nullable)]
+    pub unadapted_top1: Option<f64>,
+    #[sea_orm(column_type = "Double", nullable)]
+    pub unadapted_top5: Option<f64>,
+    #[sea_orm(column_type = "Double", nullable)]
+    pub unadapted_cross_entropy: Option<f64>,
+    #[sea_orm(column_type = "Double")]
+    pub seconds: f64,
+    pub revision: i64,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,12 @@
+//! One file per table. Rows never leave this crate: repositories turn them into domain structs.
+
+pub(crate) mod candidate;
+pub(crate) mod checkpoint;
+pub(crate) mod dataset;
+pub(crate) mod file;
+pub(crate) mod job;
+pub(crate) mod model;
+pub(crate) mod search;
+pub(crate) mod split;
+pub(crate) mod thumbnail;
+pub(crate) mod upload;

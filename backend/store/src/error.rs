@@ -1,0 +1,91 @@
+//! What can go wrong in the store, one variant per way.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+/// The kinds of things that can be looked up, for error messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Model,
+    Dataset,
+    Thumbnail,
+    Search,
+    Candidate,
+    Checkpoint,
+    Job,
+    Upload,
+    File,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Model => "model",
+            Kind::Dataset => "dataset",
+            Kind::Thumbnail => "thumbnail",
+            Kind::Search => "search",
+            Kind::Candidate => "candidate",
+            Kind::Checkpoint => "checkpoint",
+            Kind::Job => "job",
+            Kind::Upload => "upload",
+            Kind::File => "file",
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("there is no {kind} {id}")]
+    NotFound { kind: Kind, id: String },
+    #[error("{kind} {id} {reason}")]
+    Conflict { kind: Kind, id: Uuid, reason: String },
+    #[error("the lease {lease} of job {job} is no longer held: another worker has it, or the job has ended")]
+    LeaseLost { job: Uuid, lease: i64 },
+    #[error("the upload is larger than the limit of {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("the upload broke off after {received} bytes: {source}")]
+    Interrupted { received: u64, source: std::io::Error },
+    #[error("`{cursor}` is not a cursor of this list: pass the `next_cursor` of the page before, unchanged")]
+    BadCursor { cursor: String },
+    #[error(
+        "`{sort}` is not an order: index, top1, top5, cross_entropy, macs, parameters or seconds is expected, with - in \
+         front for descending"
+    )]
+    BadSort { sort: String },
+    #[error("`{hash}` is not a file hash: 64 lower-case hexadecimal digits are expected")]
+    BadHash { hash: String },
+    #[error("{field} is {value}, larger than the store can hold ({max})")]
+    OutOfRange { field: &'static str, value: u64, max: u64 },
+    #[error("column {column} of a stored {kind} cannot be read: {reason}")]
+    Corrupt { kind: Kind, column: &'static str, reason: String },
+    #[error("the file store address `{url}` cannot be used: {reason}")]
+    BadFilesUrl { url: String, reason: String },
+    #[error("the database address `{url}` cannot be used: it must start with sqlite: or postgres:")]
+    BadDatabaseUrl { url: String },
+    #[error("cannot prepare {}: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("file {hash} changed on its way: the bytes read have the hash {found}")]
+    Damaged { hash: String, found: String },
+    #[error("file store: {0}")]
+    Files(#[from] object_store::Error),
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+}
+
+impl StoreError {
+    pub(crate) fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
+        StoreError::NotFound { kind, id: id.to_string() }
+    }
+
+    /// True when the same call may well succeed a moment later: the database was locked or out of reach.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            StoreError::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => true,
+            StoreError::Database(error) => error.to_string().contains("database is locked"),
+            _ => false,
+        }
+    }
+}

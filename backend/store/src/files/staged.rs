@@ -1,0 +1,112 @@
+//! Uploads in progress: bytes go to a temporary object while they are hashed and counted, and are moved to their
+//! address once they are complete. Memory stays constant whatever the size.
+
+use std::io;
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use object_store::{ObjectStoreExt, WriteMultipart};
+use uuid::Uuid;
+
+use super::{FileHash, Files};
+use crate::error::StoreError;
+
+/// Parts in flight at once; with the part size this bounds the memory of one upload.
+const PARTS_IN_FLIGHT: usize = 2;
+/// S3 wants at least 5 MiB, and at most 10,000 parts: 80 GB.
+const PART_BYTES: usize = 8 << 20;
+
+/// A complete upload that has no address yet. Dropped without being published, it is deleted.
+pub(crate) struct Staged {
+    pub hash: FileHash,
+    pub bytes: u64,
+    files: Files,
+    name: Option<String>,
+}
+
+impl Files {
+    /// Streams an upload into a temporary object.
+    ///
+    /// A stream that fails or is longer than `limit` bytes, and a call that is dropped half way, leave nothing behind.
+    pub(crate) async fn stage<S, E>(&self, content: S, limit: u64) -> Result<Staged, StoreError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let name = Uuid::now_v7().to_string();
+        let upload = self.objects.put_multipart(&self.temporary_key(&name)).await?;
+        let mut writing = Writing(Some(WriteMultipart::new_with_chunk_size(upload, PART_BYTES)));
+        let mut hasher = blake3::Hasher::new();
+        let mut received = 0u64;
+
+        let mut content = std::pin::pin!(content);
+        while let Some(chunk) = content.next().await {
+            let chunk = chunk.map_err(|error| StoreError::Interrupted { received, source: io::Error::other(error) })?;
+            received += chunk.len() as u64;
+            if received > limit {
+                return Err(StoreError::TooLarge { limit });
+            }
+            hasher.update(&chunk);
+            writing.write(&chunk).await?;
+        }
+        writing.finish().await?;
+        Ok(Staged { hash: hasher.finalize().into(), bytes: received, files: self.clone(), name: Some(name) })
+    }
+}
+
+impl Staged {
+    /// Moves the content to its address. Content that is there already is left as it is.
+    pub async fn publish(mut self) -> Result<(), StoreError> {
+        let Some(name) = self.name.take() else { return Ok(()) };
+        let from = self.files.temporary_key(&name);
+        if self.files.size(&self.hash).await? == Some(self.bytes) {
+            self.files.objects.delete(&from).await?;
+        } else {
+            self.files.objects.rename(&from, &self.files.key(&self.hash)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        let (Some(name), Ok(runtime)) = (self.name.take(), tokio::runtime::Handle::try_current()) else { return };
+        let files = self.files.clone();
+        runtime.spawn(async move {
+            if let Err(error) = files.objects.delete(&files.temporary_key(&name)).await {
+                tracing::warn!(%error, name, "an abandoned upload is left for the next sweep");
+            }
+        });
+    }
+}
+
+/// Aborts the multipart upload when it is dropped unfinished, so that a remote store keeps no parts.
+struct Writing(Option<WriteMultipart>);
+
+impl Writing {
+    async fn write(&mut self, chunk: &[u8]) -> Result<(), StoreError> {
+        if let Some(writer) = &mut self.0 {
+            writer.wait_for_capacity(PARTS_IN_FLIGHT).await?;
+            writer.write(chunk);
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<(), StoreError> {
+        if let Some(writer) = self.0.take() {
+            writer.finish().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        let (Some(writer), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            if let Err(error) = writer.abort().await {
+                tracing::warn!(%error, "an upload that broke off is left for the next sweep");
+            }
+        });
+    }
+}

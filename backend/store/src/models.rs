@@ -1,0 +1,192 @@
+//! Uploaded networks.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::entities::{model, search};
+use crate::error::{Kind, StoreError};
+use crate::files::FileHash;
+use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
+use crate::page::{Page, PageRequest};
+use crate::store::Store;
+use crate::uploads::{NamedUpload, Upload, consume};
+
+/// The file format that a network was uploaded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum ModelFormat {
+    TorchScript,
+    Onnx,
+}
+
+/// Budgets that a search can reach on a network, as fractions of its MACs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reachable {
+    pub min: f64,
+    pub max: f64,
+}
+
+/// An uploaded network and what its inspection found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    pub id: Uuid,
+    pub name: String,
+    pub format: ModelFormat,
+    /// The name the file was uploaded under.
+    pub file_name: String,
+    pub hash: FileHash,
+    /// The file of external weights that an ONNX file may come with, under the name by which the ONNX file refers to it.
+    pub data_name: Option<String>,
+    pub data_hash: Option<FileHash>,
+    /// Size of the file or files.
+    pub bytes: u64,
+    /// Of the first input, batch dimension included.
+    pub input_shape: Vec<u64>,
+    /// Multiply-accumulates for one image.
+    pub macs: u64,
+    pub parameters: u64,
+    pub batch_norms: u32,
+    /// Width of the output, where the network is a classifier.
+    pub classes: Option<u32>,
+    pub reachable: Reachable,
+    /// What `eagleeye-worker inspect --json` printed.
+    pub report: serde_json::Value,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What is needed to create a [`Model`].
+#[derive(Debug, Clone)]
+pub struct NewModel {
+    pub name: String,
+    pub format: ModelFormat,
+    pub file: NamedUpload,
+    pub data: Option<NamedUpload>,
+    pub input_shape: Vec<u64>,
+    pub macs: u64,
+    pub parameters: u64,
+    pub batch_norms: u32,
+    pub classes: Option<u32>,
+    pub reachable: Reachable,
+    pub report: serde_json::Value,
+}
+
+impl NewModel {
+    fn uploads(&self) -> Vec<Upload> {
+        [Some(&self.file), self.data.as_ref()].into_iter().flatten().map(|named| named.upload.clone()).collect()
+    }
+}
+
+/// The models of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Models<'a>(&'a Store);
+
+impl Store {
+    pub fn models(&self) -> Models<'_> {
+        Models(self)
+    }
+}
+
+impl Models<'_> {
+    /// Stores a model and takes over its uploads. When that fails the uploads are discarded.
+    pub async fn create(&self, new: NewModel) -> Result<Model, StoreError> {
+        let uploads = new.uploads();
+        match self.insert(new, &uploads).await {
+            Ok(model) => Ok(model),
+            Err(error) => {
+                self.0.discard_all(&uploads).await?;
+                Err(error)
+            }
+        }
+    }
+
+    pub async fn get(&self, id: Uuid) -> Result<Model, StoreError> {
+        let row = model::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()
+    }
+
+    /// Newest first.
+    pub async fn list(&self, page: &PageRequest) -> Result<Page<Model>, StoreError> {
+        let mut query = model::Entity::find().order_by_desc(model::Column::Id).limit(page.limit() + 1);
+        if let Some(id) = page.after_id()? {
+            query = query.filter(model::Column::Id.lt(id));
+        }
+        let rows = query.all(self.0.database()).await?;
+        let models = rows.into_iter().map(Model::try_from).collect::<Result<_, _>>()?;
+        Ok(Page::cut(models, page.limit(), |model: &Model| model.id.to_string()))
+    }
+
+    /// Deletes a model and its files. A model that a search names stays: [`StoreError::Conflict`].
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = model::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
+        let model: Model = row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()?;
+        let searches = search::Entity::find().filter(search::Column::ModelId.eq(id)).count(&transaction).await?;
+        if searches > 0 {
+            let reason = format!("is used by {searches} searches: delete them first");
+            return Err(StoreError::Conflict { kind: Kind::Model, id, reason });
+        }
+        model::Entity::delete_by_id(id).exec(&transaction).await?;
+        transaction.commit().await?;
+        self.0.collect([Some(model.hash), model.data_hash].into_iter().flatten()).await
+    }
+
+    async fn insert(&self, new: NewModel, uploads: &[Upload]) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = model::ActiveModel {
+            id: Set(Uuid::now_v7()),
+            name: Set(new.name),
+            format: Set(new.format),
+            file_name: Set(new.file.name),
+            file_hash: Set(new.file.upload.hash.into()),
+            data_name: Set(new.data.as_ref().map(|data| data.name.clone())),
+            data_hash: Set(new.data.map(|data| data.upload.hash.into())),
+            bytes: Set(to_i64("bytes", uploads.iter().map(|upload| upload.bytes).sum())?),
+            input_shape: Set(to_json(Kind::Model, "input_shape", &new.input_shape)?),
+            macs: Set(to_i64("macs", new.macs)?),
+            parameters: Set(to_i64("parameters", new.parameters)?),
+            batch_norms: Set(to_i32("batch_norms", new.batch_norms.into())?),
+            classes: Set(new.classes.map(|classes| to_i32("classes", classes.into())).transpose()?),
+            reachable_min: Set(new.reachable.min),
+            reachable_max: Set(new.reachable.max),
+            report: Set(new.report),
+            created_at: Set(self.0.clock().now()),
+        }
+        .insert(&transaction)
+        .await?;
+        consume(&transaction, uploads).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+}
+
+impl TryFrom<model::Model> for Model {
+    type Error = StoreError;
+
+    fn try_from(row: model::Model) -> Result<Self, StoreError> {
+        let kind = Kind::Model;
+        Ok(Model {
+            id: row.id,
+            name: row.name,
+            format: row.format,
+            file_name: row.file_name,
+            hash: row.file_hash.parse()?,
+            data_name: row.data_name,
+            data_hash: row.data_hash.map(FileHash::try_from).transpose()?,
+            bytes: from_sql(kind, "bytes", row.bytes)?,
+            input_shape: from_json(kind, "input_shape", row.input_shape)?,
+            macs: from_sql(kind, "macs", row.macs)?,
+            parameters: from_sql(kind, "parameters", row.parameters)?,
+            batch_norms: from_sql(kind, "batch_norms", row.batch_norms)?,
+            classes: row.classes.map(|classes| from_sql(kind, "classes", classes)).transpose()?,
+            reachable: Reachable { min: row.reachable_min, max: row.reachable_max },
+            report: row.report,
+            created_at: row.created_at,
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! Pruning searches. What workers write into them is in [`crate::queue`].
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::candidates::Score;
+use crate::entities::{candidate, checkpoint, dataset, model, search, split};
+use crate::error::{Kind, StoreError};
+use crate::files::FileHash;
+use crate::number::{from_json, from_sql, to_i64, to_json};
+use crate::page::{Page, PageRequest};
+use crate::queue::enqueue_search;
+use crate::request::SearchRequest;
+use crate::store::Store;
+
+/// Where a search stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum SearchState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl SearchState {
+    /// True when nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, SearchState::Succeeded | SearchState::Failed | SearchState::Cancelled)
+    }
+}
+
+/// How far a search has come. `done` of `total` counts what the phase counts, such as images or candidates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub phase: String,
+    pub done: u64,
+    pub total: u64,
+}
+
+/// The full network on the scoring images.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub score: Score,
+    pub macs: u64,
+    pub parameters: u64,
+}
+
+/// Which images of the dataset serve for what; the three lists never overlap.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Split {
+    pub calibration: Vec<u32>,
+    pub scoring: Vec<u32>,
+    pub test: Vec<u32>,
+}
+
+/// Sizes of the lists of a [`Split`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitCounts {
+    pub calibration: u32,
+    pub scoring: u32,
+    pub test: u32,
+}
+
+/// One pruning search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    pub id: Uuid,
+    pub name: Option<String>,
+    pub model_id: Uuid,
+    pub dataset_id: Uuid,
+    pub state: SearchState,
+    pub request: SearchRequest,
+    pub progress: Progress,
+    pub baseline: Option<Baseline>,
+    /// Set when the search has succeeded.
+    pub best_candidate_id: Option<Uuid>,
+    pub split: Option<SplitCounts>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Grows with every change of the search or its candidates.
+    pub revision: i64,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// What is needed to create a [`Search`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSearch {
+    pub name: Option<String>,
+    pub model_id: Uuid,
+    pub dataset_id: Uuid,
+    pub request: SearchRequest,
+}
+
+/// The searches of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Searches<'a>(pub(crate) &'a Store);
+
+impl Store {
+    pub fn searches(&self) -> Searches<'_> {
+        Searches(self)
+    }
+}
+
+impl Searches<'_> {
+    /// Creates a search and, in the same transaction, its job.
+    pub async fn create(&self, new: NewSearch) -> Result<Search, StoreError> {
+        let transaction = self.0.begin().await?;
+        let found = model::Entity::find_by_id(new.model_id).one(&transaction).await?;
+        found.ok_or_else(|| StoreError::not_found(Kind::Model, new.model_id))?;
+        let found = dataset::Entity::find_by_id(new.dataset_id).one(&transaction).await?;
+        found.ok_or_else(|| StoreError::not_found(Kind::Dataset, new.dataset_id))?;
+
+        let row = new_row(self.0, new)?.insert(&transaction).await?;
+        enqueue_search(self.0, &transaction, row.id).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    pub async fn get(&self, id: Uuid) -> Result<Search, StoreError> {
+        let row = search::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.ok_or_else(|| StoreError::not_found(Kind::Search, id))?.try_into()
+    }
+
+    /// Newest first.
+    pub async fn list(&self, page: &PageRequest) -> Result<Page<Search>, StoreError> {
+        let mut query = search::Entity::find().order_by_desc(search::Column::Id).limit(page.limit() + 1);
+        if let Some(id) = page.after_id()? {
+            query = query.filter(search::Column::Id.lt(id));
+        }
+        let rows = query.all(self.0.database()).await?;
+        let searches = rows.into_iter().map(Search::try_from).collect::<Result<_, _>>()?;
+        Ok(Page::cut(searches, page.limit(), |search: &Search| search.id.to_string()))
+    }
+
+    /// The images that the search uses, once a worker has stored them.
+    pub async fn split(&self, id: Uuid) -> Result<Option<Split>, StoreError> {
+        let Some(row) = split::Entity::find_by_id(id).one(self.0.database()).await? else { return Ok(None) };
+        Ok(Some(Split {
+            calibration: from_json(Kind::Search, "calibration", row.calibration)?,
+            scoring: from_json(Kind::Search, "scoring", row.scoring)?,
+            test: from_json(Kind::Search, "test", row.test)?,
+        }))
+    }
+
+    /// Deletes a search with its candidates, checkpoints and their files, whatever its state.
+    ///
+    /// A worker that is at it notices at its next heartbeat.
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let candidates = candidate::Entity::find()
+            .select_only()
+            .column(candidate::Column::Id)
+            .filter(candidate::Column::SearchId.eq(id))
+            .into_query();
+        let hashes: Vec<String> = checkpoint::Entity::find()
+            .select_only()
+            .column(checkpoint::Column::FileHash)
+            .filter(checkpoint::Column::CandidateId.in_subquery(candidates))
+            .filter(checkpoint::Column::FileHash.is_not_null())
+            .into_tuple()
+            .all(&transaction)
+            .await?;
+        let deleted = search::Entity::delete_by_id(id).exec(&transaction).await?;
+        if deleted.rows_affected == 0 {
+            return Err(StoreError::not_found(Kind::Search, id));
+        }
+        transaction.commit().await?;
+        let hashes: Vec<FileHash> = hashes.into_iter().map(FileHash::try_from).collect::<Result<_, _>>()?;
+        self.0.collect(hashes).await
+    }
+}
+
+fn new_row(store: &Store, new: NewSearch) -> Result<search::ActiveModel, StoreError> {
+    Ok(search::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        name: Set(new.name),
+        model_id: Set(new.model_id),
+        dataset_id: Set(new.dataset_id),
+        state: Set(SearchState::Queued),
+        request: Set(to_json(Kind::Search, "request", &new.request)?),
+        phase: Set("queued".to_string()),
+        done: Set(0),
+        total: Set(to_i64("candidates", new.request.candidates.into())?),
+        revision: Set(1),
+        created_at: Set(store.clock().now()),
+        ..Default::default()
+    })
+}
+
+/// Changes a search inside a transaction and counts its revision up.
+pub(crate) async fn edit(
+    transaction: &DatabaseTransaction,
+    id: Uuid,
+    change: impl FnOnce(&mut search::ActiveModel),
+) -> Result<search::Model, StoreError> {
+    let row = search::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+    let row = row.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
+    let revision = row.revision + 1;
+    let mut row = row.into_active_model();
+    row.revision = Set(revision);
+    change(&mut row);
+    Ok(row.update(transaction).await?)
+}
+
+impl TryFrom<search::Model> for Search {
+    type Error = StoreError;
+
+    fn try_from(row: search::Model) -> Result<Self, StoreError> {
+        let kind = Kind::Search;
+        Ok(Search {
+            id: row.id,
+            baseline: baseline(&row)?,
+            split: split_counts(&row)?,
+            name: row.name,
+            model_id: row.model_id,
+            dataset_id: row.dataset_id,
+            state: row.state,
+            request: from_json(kind, "request", row.request)?,
+            progress: Progress {
+                phase: row.phase,
+                done: from_sql(kind, "done", row.done)?,
+                total: from_sql(kind, "total", row.total)?,
+            },
+            best_candidate_id: row.best_candidate_id,
+            error: row.error,
+            revision: row.revision,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+fn baseline(row: &search::Model) -> Result<Option<Baseline>, StoreError> {
+    let (Some(top1), Some(top5), Some(macs), Some(parameters)) =
+        (row.baseline_top1, row.baseline_top5, row.baseline_macs, row.baseline_parameters)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Baseline {
+        score: Score { top1, top5, cross_entropy: row.baseline_cross_entropy },
+        macs: from_sql(Kind::Search, "baseline_macs", macs)?,
+        parameters: from_sql(Kind::Search, "baseline_parameters", parameters)?,
+    }))
+}
+
+fn split_counts(row: &search::Model) -> Result<Option<SplitCounts>, StoreError> {
+    let (Some(calibration), Some(scoring), Some(test)) = (row.split_calibration, row.split_scoring, row.split_test)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(SplitCounts {
+        calibration: from_sql(Kind::Search, "split_calibration", calibration)?,
+        scoring: from_sql(Kind::Search, "split_scoring", scoring)?,
+        test: from_sql(Kind::Search, "split_test", test)?,
+    }))
+}

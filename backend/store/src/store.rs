@@ -1,0 +1,166 @@
+//! Opening the store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eagleeye_migrations::{Migrator, MigratorTrait};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+
+use crate::clock::Clock;
+use crate::error::StoreError;
+use crate::files::Files;
+
+/// How long a SQLite writer waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Any number will do, as long as every EagleEye process uses the same.
+const MIGRATION_LOCK: i64 = 0x6561_676c_6565;
+
+/// Where things are kept and how the queue behaves.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// `sqlite://path` (made when missing), `sqlite::memory:`, or `postgres://…`.
+    pub database_url: String,
+    /// A folder, `file://` and a path, or `s3://bucket/prefix` with the cargo feature `s3`.
+    pub files_url: String,
+    /// Where files of a remote store are downloaded to when a worker needs a path.
+    pub cache: PathBuf,
+    /// A running job whose worker was silent for longer may be claimed by another.
+    pub stale_after: Duration,
+    /// How often a job may be claimed without making progress.
+    pub max_attempts: u32,
+    pub clock: Clock,
+}
+
+impl StoreConfig {
+    pub fn new(database_url: impl Into<String>, files_url: impl Into<String>) -> Self {
+        StoreConfig {
+            database_url: database_url.into(),
+            files_url: files_url.into(),
+            cache: std::env::temp_dir().join("eagleeye-cache"),
+            stale_after: Duration::from_secs(10),
+            max_attempts: 3,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// A handle on the database and the file store; clones are cheap and share them.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: DatabaseConnection,
+    files: Files,
+    clock: Clock,
+    stale_after: Duration,
+    max_attempts: u32,
+}
+
+impl Store {
+    /// Opens the store with default settings and brings the schema up to date.
+    pub async fn connect(database_url: &str, files_url: &str) -> Result<Self, StoreError> {
+        Store::connect_with(StoreConfig::new(database_url, files_url)).await
+    }
+
+    /// Opens the store and brings the schema up to date. Several processes may do so at once.
+    pub async fn connect_with(config: StoreConfig) -> Result<Self, StoreError> {
+        let files = Files::open(&config.files_url, config.cache)?;
+        let database = connect_database(&config.database_url).await?;
+        migrate(&database).await?;
+        let clock = match database_time_ms(&database).await? {
+            Some(now_ms) => config.clock.aligned_to(now_ms),
+            None => config.clock,
+        };
+        let (stale_after, max_attempts) = (config.stale_after, config.max_attempts);
+        Ok(Store(Arc::new(Inner { database, files, clock, stale_after, max_attempts })))
+    }
+
+    /// The file store, for reading. Files are written by [`Store::upload`].
+    pub fn files(&self) -> &Files {
+        &self.0.files
+    }
+
+    /// Answers when the database does; for health checks.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.0.database.ping().await?)
+    }
+
+    pub(crate) fn database(&self) -> &DatabaseConnection {
+        &self.0.database
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn stale_after(&self) -> Duration {
+        self.0.stale_after
+    }
+
+    pub(crate) fn max_attempts(&self) -> u32 {
+        self.0.max_attempts
+    }
+
+    /// Begins a transaction that will write; it rolls back when dropped without a commit.
+    ///
+    /// SQLite takes the write lock here: a transaction that reads first and writes later fails at once, without
+    /// waiting, when another process wrote in between.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        begin(&self.0.database).await
+    }
+}
+
+async fn connect_database(url: &str) -> Result<DatabaseConnection, StoreError> {
+    let mut options = ConnectOptions::new(url);
+    options.sqlx_logging(false);
+    if url.starts_with("sqlite:") {
+        // Each connection to `:memory:` is a database of its own.
+        options.max_connections(if url.contains(":memory:") { 1 } else { 8 });
+        options.map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "NORMAL")
+        });
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        options.max_connections(16);
+    } else {
+        return Err(StoreError::BadDatabaseUrl { url: url.to_string() });
+    }
+    Ok(Database::connect(options).await?)
+}
+
+/// Runs pending migrations in one transaction, which keeps processes that start together out of each other's way.
+async fn migrate(database: &DatabaseConnection) -> Result<(), StoreError> {
+    let transaction = begin(database).await?;
+    if database.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+    }
+    Migrator::up(&transaction, None).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn begin(database: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+    Ok(database.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await?)
+}
+
+/// The clock of a database that several machines share; `None` for SQLite, which has no clock of its own.
+async fn database_time_ms(database: &DatabaseConnection) -> Result<Option<i64>, StoreError> {
+    if database.get_database_backend() != DbBackend::Postgres {
+        return Ok(None);
+    }
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms";
+    let row = database.query_one_raw(sea_orm::Statement::from_string(DbBackend::Postgres, sql)).await?;
+    match row {
+        Some(row) => Ok(Some(row.try_get("", "now_ms")?)),
+        None => Ok(None),
+    }
+}
