@@ -1,0 +1,78 @@
+//! Where tensors live and compute, chosen when the program runs.
+
+use std::str::FromStr;
+
+use tch::{Cuda, Device};
+
+/// What `--device` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The first CUDA device where there is one, else the CPU.
+    #[default]
+    Auto,
+    Cpu,
+    Cuda(usize),
+}
+
+/// Why a device cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    #[error("unknown device `{0}`: use auto, cpu or cuda:N")]
+    Unknown(String),
+    #[error("cuda:{index} is not there: libtorch sees {count} CUDA devices")]
+    Absent { index: usize, count: usize },
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => {
+                let index = text.strip_prefix("cuda:").and_then(|n| n.parse().ok());
+                index.map(Self::Cuda).ok_or_else(|| DeviceError::Unknown(text.to_owned()))
+            }
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// The device itself.
+    pub fn resolve(self) -> Result<Device, DeviceError> {
+        let count = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
+        match self {
+            Self::Auto if count > 0 => Ok(Device::Cuda(0)),
+            Self::Auto | Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(index) if index < count => Ok(Device::Cuda(index)),
+            Self::Cuda(index) => Err(DeviceError::Absent { index, count }),
+        }
+    }
+}
+
+/// Sets how many threads one operation may use. Results are the same to the last digit only for the same number.
+pub fn set_threads(threads: usize) {
+    tch::set_num_threads(threads.clamp(1, 1024) as i32);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_devices_are_read() {
+        assert_eq!("auto".parse(), Ok(DeviceChoice::Auto));
+        assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
+        assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
+        let unknown = "tpu".parse::<DeviceChoice>().unwrap_err();
+        assert_eq!(unknown.to_string(), "unknown device `tpu`: use auto, cpu or cuda:N");
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_refused() {
+        let error = DeviceChoice::Cuda(1000).resolve().unwrap_err();
+        assert!(error.to_string().starts_with("cuda:1000 is not there"), "{error}");
+    }
+}

@@ -1,0 +1,206 @@
+//! The graph's interpreter: every operation on libtorch tensors, on whatever device the weights are.
+
+mod convolution;
+mod elementwise;
+mod layout;
+mod norm;
+mod operators;
+mod pooling;
+
+use eagleeye_graph::{Dim, Graph, Node, NodeId, Op, Source, ValueId};
+use tch::{Kind, TchError, Tensor};
+
+use crate::network::Network;
+use crate::tensors::{reason, sizes};
+
+pub use norm::BatchNormInputs;
+
+/// Why a network cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExecError {
+    #[error("the network takes {expected} inputs, but was given {found}")]
+    InputCount { expected: usize, found: usize },
+    #[error("input `{name}` has shape {found:?}, expected {expected}")]
+    InputShape { name: String, expected: String, found: Vec<usize> },
+    #[error("{operator} at `{node}`: {reason}")]
+    Node { node: String, operator: &'static str, reason: String },
+    #[error("libtorch: {0}")]
+    Torch(String),
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<TchError> for ExecError {
+    fn from(error: TchError) -> Self {
+        Self::Torch(reason(&error))
+    }
+}
+
+/// Looks into a forward pass. The default does nothing: plain inference with running statistics.
+pub trait Hook {
+    /// Asked before every node; `true` ends the pass with [`ExecError::Cancelled`].
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// Computes a batch norm in another way than with its running statistics.
+    fn batch_norm(&mut self, _batch_norm: &BatchNormInputs) -> Result<Option<Tensor>, TchError> {
+        Ok(None)
+    }
+
+    /// Sees the output of a convolution before anything else does.
+    fn convolution(&mut self, _node: NodeId, _output: &Tensor) -> Result<(), TchError> {
+        Ok(())
+    }
+}
+
+/// Plain inference.
+pub struct Inference;
+
+impl Hook for Inference {}
+
+/// Runs a network on a batch for its first input and returns its first output.
+///
+/// `input` is `[N, ...]` on the device of the weights; it is converted to their element type. Errors name the node.
+pub fn forward(network: &Network, input: &Tensor) -> Result<Tensor, ExecError> {
+    let mut outputs = run(network, std::slice::from_ref(input), &mut Inference)?;
+    Ok(outputs.swap_remove(0))
+}
+
+/// Runs a network on all of its inputs, under the eyes of a hook. Activations are freed after their last use.
+pub fn run(network: &Network, inputs: &[Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, ExecError> {
+    let _no_grad = tch::no_grad_guard();
+    let mut pass = Pass::new(network, inputs)?;
+    for (id, node) in network.graph.nodes_with_ids() {
+        if hook.cancelled() {
+            return Err(ExecError::Cancelled);
+        }
+        pass.step(id, node, hook).map_err(|error| ExecError::Node {
+            node: node.name.clone(),
+            operator: operator(&network.graph, node),
+            reason: reason(&error),
+        })?;
+    }
+    Ok(network.graph.outputs.iter().map(|&id| pass.value(id).shallow_clone()).collect())
+}
+
+fn operator(graph: &Graph, node: &Node) -> &'static str {
+    node.op.name(node.inputs.first().map_or(0, |&x| graph.shape(x).len()))
+}
+
+/// One forward pass: the activations that are still needed.
+struct Pass<'a> {
+    network: &'a Network,
+    batch: usize,
+    values: Vec<Option<Tensor>>,
+    /// Per value, how many nodes (and outputs) still need it.
+    uses: Vec<usize>,
+    undefined: Tensor,
+}
+
+impl<'a> Pass<'a> {
+    fn new(network: &'a Network, inputs: &[Tensor]) -> Result<Self, ExecError> {
+        let graph = &network.graph;
+        if inputs.len() != graph.inputs.len() {
+            return Err(ExecError::InputCount { expected: graph.inputs.len(), found: inputs.len() });
+        }
+        let batch = batch_size(graph, &inputs[0]);
+        let kind = network.kind();
+        let mut values: Vec<Option<Tensor>> = graph.values.iter().map(|_| None).collect();
+        for (&id, input) in graph.inputs.iter().zip(inputs) {
+            check_input(graph, id, batch, input)?;
+            let is_number = matches!(input.f_kind()?, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
+            values[id.index()] = Some(if is_number { input.f_to_kind(kind)? } else { input.shallow_clone() });
+        }
+        let mut uses = vec![0; values.len()];
+        for id in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
+            uses[id.index()] += 1;
+        }
+        Ok(Self { network, batch, values, uses, undefined: Tensor::new() })
+    }
+
+    /// The tensor of a value that was computed; the builder's order guarantees that it was.
+    fn value(&self, id: ValueId) -> &Tensor {
+        match self.network.graph.value(id).source {
+            Source::Parameter(p) => &self.network.weights[p.index()],
+            Source::Input(_) | Source::Node(..) => self.values[id.index()].as_ref().unwrap_or(&self.undefined),
+        }
+    }
+
+    fn step(&mut self, id: NodeId, node: &Node, hook: &mut dyn Hook) -> Result<(), TchError> {
+        let outputs = match self.own_input(node) {
+            Some(tensor) => vec![elementwise::relu_in_place(tensor)?],
+            None => {
+                let inputs: Vec<&Tensor> = node.inputs.iter().map(|&i| self.value(i)).collect();
+                self.compute(node, &inputs, hook)?
+            }
+        };
+        if matches!(node.op, Op::Conv(_)) {
+            hook.convolution(id, &outputs[0])?;
+        }
+        for input in &node.inputs {
+            self.uses[input.index()] -= 1;
+            if self.uses[input.index()] == 0 {
+                self.values[input.index()] = None;
+            }
+        }
+        for (output, tensor) in node.outputs.iter().zip(outputs) {
+            if self.uses[output.index()] > 0 {
+                self.values[output.index()] = Some(tensor);
+            }
+        }
+        Ok(())
+    }
+
+    fn compute(&self, node: &Node, inputs: &[&Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, TchError> {
+        if let Op::BatchNorm { epsilon } = node.op {
+            let parameters: Vec<_> = node.inputs.iter().map(|&i| self.network.graph.parameter_of(i)).collect();
+            let batch_norm = BatchNormInputs::new(inputs, &parameters, epsilon);
+            let replaced = hook.batch_norm(&batch_norm)?;
+            return Ok(vec![replaced.map_or_else(|| batch_norm.inference(), Ok)?]);
+        }
+        operators::compute(&node.op, inputs, self.batch)
+    }
+
+    /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten.
+    fn own_input(&mut self, node: &Node) -> Option<Tensor> {
+        let &[x] = &node.inputs[..] else { return None };
+        let graph = &self.network.graph;
+        let made = graph.producer(x).map(|p| &graph.node(p).op);
+        // These make a new tensor; others may answer with a view of their input.
+        let fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(_)));
+        let relu = matches!(node.op, Op::Unary(eagleeye_graph::Unary::Relu));
+        if relu && fresh && self.uses[x.index()] == 1 { self.values[x.index()].take() } else { None }
+    }
+}
+
+fn batch_size(graph: &Graph, input: &Tensor) -> usize {
+    let batch_axis = graph.shape(graph.inputs[0]).iter().zip(sizes(input));
+    let sizes = batch_axis.filter_map(|(dim, size)| match dim {
+        Dim::Batch(each) => Some(size / (*each).max(1)),
+        Dim::Fixed(_) => None,
+    });
+    sizes.last().unwrap_or(1)
+}
+
+fn check_input(graph: &Graph, id: ValueId, batch: usize, input: &Tensor) -> Result<(), ExecError> {
+    let value = graph.value(id);
+    let expected: Vec<usize> = value.shape.iter().map(|d| d.at(batch)).collect();
+    let found = sizes(input);
+    if found == expected && batch > 0 {
+        return Ok(());
+    }
+    let text: Vec<String> = value.shape.iter().map(describe).collect();
+    Err(ExecError::InputShape { name: value.name.clone(), expected: format!("[{}]", text.join(", ")), found })
+}
+
+fn describe(dim: &Dim) -> String {
+    match dim {
+        Dim::Fixed(size) => size.to_string(),
+        Dim::Batch(1) => "N".to_owned(),
+        Dim::Batch(each) => format!("{each}N"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
