@@ -35,7 +35,7 @@ pub use error::{Kind, StoreError};
 pub use files::{FileBody, FileHash, Files};
 pub use models::{Model, ModelFormat, NewModel, Reachable};
 pub use page::{Page, PageRequest};
-pub use queue::{Claim, HeartbeatAnswer, JobKind, JobState, Lease, Work};
+pub use queue::{CANDIDATES_PHASE, Claim, Exported, HeartbeatAnswer, Job, JobKind, JobState, Lease, Work};
 pub use request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest};
 pub use searches::{Baseline, NewSearch, Progress, Search, SearchState, Split, SplitCounts};
 pub use store::{Store, StoreConfig};

@@ -15,6 +15,7 @@ mod cancel;
 mod claim;
 mod end;
 mod fence;
+mod list;
 mod report;
 
 use sea_orm::sea_query::OnConflict;
@@ -27,6 +28,8 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 pub use end::Exported;
+pub use list::Job;
+pub use report::CANDIDATES_PHASE;
 
 /// What a job works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]

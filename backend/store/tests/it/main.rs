@@ -1,0 +1,14 @@
+//! The store from outside, on a SQLite file of each test's own.
+//!
+//! With `EAGLEEYE_TEST_POSTGRES=postgres://user:password@host/database` set, the same tests run on PostgreSQL; each
+//! makes a database of its own on that server and leaves it there.
+
+mod candidates;
+mod claims;
+mod endings;
+mod files;
+mod garbage;
+mod repositories;
+mod revisions;
+mod schema;
+mod support;

@@ -1,0 +1,135 @@
+//! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
+
+use eagleeye_store::{CheckpointFormat, Kind, NewSearch, Page, PageRequest, SearchState, Store, StoreError, Uuid};
+
+use crate::support::{World, request};
+
+#[tokio::test]
+async fn a_model_comes_back_as_it_was_stored() {
+    let world = World::new().await;
+    let mut new = world.new_model("graph").await;
+    new.data = Some(world.file("model.onnx.data", "weights").await);
+    let stored = world.store.models().create(new).await.unwrap();
+    assert_eq!(world.store.models().get(stored.id).await.unwrap(), stored);
+    assert_eq!((stored.bytes, stored.data_name.as_deref()), (12, Some("model.onnx.data")));
+    assert_eq!(stored.report, serde_json::json!({ "operators": { "conv2d": 27 } }));
+    assert_eq!(serde_json::to_value(stored.format).unwrap(), "torchscript");
+}
+
+#[tokio::test]
+async fn a_dataset_comes_back_as_it_was_stored() {
+    let world = World::new().await;
+    let stored = world.dataset("clothes").await;
+    assert_eq!(world.store.datasets().get(stored.id).await.unwrap(), stored);
+    assert_eq!(stored.thumbnails, 2);
+    let second = world.store.datasets().thumbnail(stored.id, 1).await.unwrap();
+    assert_eq!(world.store.files().bytes(&second).await.unwrap(), "clothes second");
+    let error = world.store.datasets().thumbnail(stored.id, 2).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound { kind: Kind::Thumbnail, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_new_search_is_queued_and_keeps_its_request() {
+    let world = World::new().await;
+    let search = world.search().await;
+    assert_eq!(search.state, SearchState::Queued);
+    assert_eq!(search.request, request());
+    assert_eq!(world.store.searches().get(search.id).await.unwrap(), search);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let world = World::new().await;
+    let id = Uuid::nil();
+    let store = &world.store;
+    let new = NewSearch { name: None, model_id: id, dataset_id: id, request: request() };
+    let errors = [
+        (Kind::Model, store.models().get(id).await.unwrap_err()),
+        (Kind::Model, store.models().delete(id).await.unwrap_err()),
+        (Kind::Model, store.searches().create(new).await.unwrap_err()),
+        (Kind::Dataset, store.datasets().get(id).await.unwrap_err()),
+        (Kind::Dataset, store.datasets().delete(id).await.unwrap_err()),
+        (Kind::Search, store.searches().get(id).await.unwrap_err()),
+        (Kind::Search, store.searches().delete(id).await.unwrap_err()),
+        (Kind::Search, store.searches().cancel(id).await.unwrap_err()),
+        (Kind::Search, store.searches().changes_since(id, 0).await.unwrap_err()),
+        (Kind::Candidate, store.candidates().get(id).await.unwrap_err()),
+        (Kind::Candidate, store.checkpoints().of_candidate(id).await.unwrap_err()),
+        (Kind::Candidate, store.checkpoints().request(id, CheckpointFormat::Onnx).await.unwrap_err()),
+        (Kind::Checkpoint, store.checkpoints().get(id).await.unwrap_err()),
+    ];
+    for (expected, error) in errors {
+        assert!(matches!(&error, StoreError::NotFound { kind, .. } if *kind == expected), "{expected}: {error}");
+        assert!(error.to_string().contains(&id.to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_pages_do_not_shift_when_rows_come() {
+    let world = World::new().await;
+    for number in 0..5 {
+        world.model(&format!("weights {number}")).await;
+    }
+    let first = models(&world.store, None).await;
+    world.model("a late one").await;
+    let second = models(&world.store, first.next_cursor.clone()).await;
+    let third = models(&world.store, second.next_cursor.clone()).await;
+    assert_eq!((first.items.len(), second.items.len(), third.items.len()), (2, 2, 1));
+    assert_eq!(third.next_cursor, None);
+    let mut sizes: Vec<Uuid> = first.items.iter().chain(&second.items).chain(&third.items).copied().collect();
+    assert!(sizes.is_sorted_by(|newer, older| newer > older), "{sizes:?}");
+    sizes.dedup();
+    assert_eq!(sizes.len(), 5);
+}
+
+#[tokio::test]
+async fn a_foreign_cursor_is_refused() {
+    let world = World::new().await;
+    let page = PageRequest { limit: None, cursor: Some("page 2".to_string()) };
+    let error = world.store.searches().list(&page).await.unwrap_err();
+    assert!(matches!(error, StoreError::BadCursor { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_model_and_a_dataset_in_use_stay() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let model = world.store.models().delete(search.model_id).await.unwrap_err();
+    let dataset = world.store.datasets().delete(search.dataset_id).await.unwrap_err();
+    assert!(matches!(model, StoreError::Conflict { kind: Kind::Model, .. }), "{model}");
+    assert!(matches!(dataset, StoreError::Conflict { kind: Kind::Dataset, .. }), "{dataset}");
+
+    world.store.searches().delete(search.id).await.unwrap();
+    world.store.models().delete(search.model_id).await.unwrap();
+    world.store.datasets().delete(search.dataset_id).await.unwrap();
+    assert!(world.files_on_disk().is_empty(), "{:?}", world.files_on_disk());
+}
+
+#[tokio::test]
+async fn a_checkpoint_asked_for_twice_is_one() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let lease = world.claim("a").await.lease;
+    world.record(&lease, 0, 0.9).await;
+    let candidate = world.store.candidates().all(search.id).await.unwrap().remove(0);
+    let mut requests = Vec::new();
+    for _ in 0..4 {
+        let store = world.other_process().await;
+        let candidate = candidate.id;
+        requests.push(tokio::spawn(async move {
+            store.checkpoints().request(candidate, CheckpointFormat::Onnx).await.unwrap().id
+        }));
+    }
+    let mut ids = Vec::new();
+    for request in requests {
+        ids.push(request.await.unwrap());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(world.store.queue().list(&PageRequest::default()).await.unwrap().items.len(), 2);
+}
+
+async fn models(store: &Store, cursor: Option<String>) -> Page<Uuid> {
+    let page = store.models().list(&PageRequest { limit: Some(2), cursor }).await.unwrap();
+    Page { items: page.items.into_iter().map(|model| model.id).collect(), next_cursor: page.next_cursor }
+}

@@ -1,0 +1,231 @@
+//! A store with something in it, a clock that stands still, and the queue as text.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use eagleeye_store::{
+    Adaptation, CandidateSort, Claim, Class, Clock, Dataset, GroupKeep, Lease, Model, ModelFormat, NamedUpload,
+    NewCandidate, NewDataset, NewModel, NewSearch, PageRequest, Preprocessing, Reachable, Score, Search, SearchRequest,
+    Store, StoreConfig, Uuid, Work,
+};
+use sea_orm::{ConnectionTrait, Database};
+use tempfile::TempDir;
+
+pub struct World {
+    pub store: Store,
+    pub clock: Clock,
+    pub config: StoreConfig,
+    pub folder: TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+        let files = folder.path().join("files");
+        let mut config = StoreConfig::new(database_url(&folder).await, files.to_str().unwrap());
+        config.cache = folder.path().join("cache");
+        config.clock = clock.clone();
+        let store = Store::connect_with(config.clone()).await.unwrap();
+        World { store, clock, config, folder }
+    }
+
+    /// What another process would see: its own connections to the same database and files.
+    pub async fn other_process(&self) -> Store {
+        Store::connect_with(self.config.clone()).await.unwrap()
+    }
+
+    pub fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub async fn model(&self, content: &str) -> Model {
+        self.store.models().create(self.new_model(content).await).await.unwrap()
+    }
+
+    pub async fn new_model(&self, content: &str) -> NewModel {
+        NewModel {
+            name: "MobileNetV1".to_string(),
+            format: ModelFormat::TorchScript,
+            file: self.file("mobilenet.pt", content).await,
+            data: None,
+            input_shape: vec![1, 1, 28, 28],
+            macs: 16_242_186,
+            parameters: 3_217_226,
+            batch_norms: 27,
+            classes: Some(10),
+            reachable: Reachable { min: 0.02, max: 1.0 },
+            report: serde_json::json!({ "operators": { "conv2d": 27 } }),
+        }
+    }
+
+    pub async fn dataset(&self, content: &str) -> Dataset {
+        self.store.datasets().create(self.new_dataset(content).await).await.unwrap()
+    }
+
+    pub async fn new_dataset(&self, content: &str) -> NewDataset {
+        let classes = ["shirt", "bag"].into_iter().zip(0..);
+        NewDataset {
+            name: "Fashion-MNIST".to_string(),
+            kind: "idx".to_string(),
+            images_file: self.file("images.gz", &format!("{content} images")).await,
+            labels_file: Some(self.file("labels.gz", &format!("{content} labels")).await),
+            images: 60,
+            classes: classes.map(|(name, index)| Class { index, name: name.to_string(), count: 30 }).collect(),
+            channels: 1,
+            width: 28,
+            height: 28,
+            thumbnails: vec![
+                self.store.upload_bytes(format!("{content} first")).await.unwrap(),
+                self.store.upload_bytes(format!("{content} second")).await.unwrap(),
+            ],
+            summary: serde_json::json!({ "kind": "idx" }),
+        }
+    }
+
+    pub async fn file(&self, name: &str, content: &str) -> NamedUpload {
+        let upload = self.store.upload_bytes(content.to_string()).await.unwrap();
+        NamedUpload { name: name.to_string(), upload }
+    }
+
+    pub async fn search(&self) -> Search {
+        let (model, dataset) = (self.model("weights").await, self.dataset("clothes").await);
+        self.search_on(&model, &dataset).await
+    }
+
+    pub async fn search_on(&self, model: &Model, dataset: &Dataset) -> Search {
+        let new = NewSearch { name: None, model_id: model.id, dataset_id: dataset.id, request: request() };
+        self.store.searches().create(new).await.unwrap()
+    }
+
+    /// Claims a job that must be there.
+    pub async fn claim(&self, worker: &str) -> Claim {
+        self.store.queue().claim(worker).await.unwrap().expect("there is a job to claim")
+    }
+
+    pub async fn record(&self, lease: &Lease, index: u32, top1: f64) {
+        self.store.queue().record_candidate(lease, candidate(index, top1)).await.unwrap();
+    }
+
+    /// Queue, searches and what belongs to them, as text without identifiers.
+    pub async fn picture(&self) -> String {
+        let mut text = String::new();
+        let page = PageRequest { limit: Some(500), cursor: None };
+        writeln!(text, "jobs").unwrap();
+        for job in self.store.queue().list(&page).await.unwrap().items {
+            let subject = match job.work {
+                Work::Search(_) => "search".to_string(),
+                Work::Checkpoint(id) => format!("{:?}", self.store.checkpoints().get(id).await.unwrap().format),
+            };
+            let worker = job.worker.as_deref().unwrap_or("nobody");
+            write!(text, "  {subject}: {:?}, {worker}", job.state).unwrap();
+            write!(text, ", lease {}, attempts {}", job.lease, job.attempts).unwrap();
+            if let Some(silent) = job.silent {
+                write!(text, ", silent {} s", silent.as_secs()).unwrap();
+            }
+            if job.cancel_requested {
+                write!(text, ", cancel requested").unwrap();
+            }
+            if let Some(error) = job.error {
+                write!(text, ", error: {error}").unwrap();
+            }
+            writeln!(text).unwrap();
+        }
+        for search in self.store.searches().list(&page).await.unwrap().items.into_iter().rev() {
+            let (state, progress) = (search.state, &search.progress);
+            writeln!(text, "search: {state:?}, {} {}/{}", progress.phase, progress.done, progress.total).unwrap();
+            if let Some(error) = search.error {
+                writeln!(text, "  error: {error}").unwrap();
+            }
+            let candidates = self.store.candidates().list(search.id, CandidateSort::INDEX, &page).await.unwrap();
+            for candidate in candidates.items {
+                self.picture_candidate(&mut text, &candidate, search.best_candidate_id).await;
+            }
+        }
+        text
+    }
+
+    async fn picture_candidate(&self, text: &mut String, candidate: &eagleeye_store::Candidate, best: Option<Uuid>) {
+        let mark = if best == Some(candidate.id) { ", best" } else { "" };
+        writeln!(text, "  candidate {}: top-1 {}{mark}", candidate.index, candidate.score.top1).unwrap();
+        for checkpoint in self.store.checkpoints().of_candidate(candidate.id).await.unwrap() {
+            write!(text, "    {:?}: {:?}", checkpoint.format, checkpoint.state).unwrap();
+            if let Some(bytes) = checkpoint.bytes {
+                write!(text, ", {bytes} bytes").unwrap();
+            }
+            if let Some(error) = checkpoint.error {
+                write!(text, ", error: {error}").unwrap();
+            }
+            writeln!(text).unwrap();
+        }
+    }
+
+    /// Addresses of all files in the store's folder, temporary ones included.
+    pub fn files_on_disk(&self) -> Vec<String> {
+        let root = self.folder.path().join("files");
+        let mut found = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(&root).unwrap().to_str().unwrap().to_string());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+pub fn request() -> SearchRequest {
+    SearchRequest {
+        macs: 0.5,
+        candidates: 3,
+        seed: 7,
+        calibration_images: 20,
+        scoring_images: 20,
+        batch_size: 10,
+        round_to: 8,
+        min_keep_ratio: 0.1,
+        adaptation: Adaptation::default(),
+        preprocessing: Preprocessing { mean: vec![0.286], deviation: vec![0.353], scale: 1.0 / 255.0 },
+    }
+}
+
+pub fn candidate(index: u32, top1: f64) -> NewCandidate {
+    NewCandidate {
+        index,
+        strategy: vec![16, 24],
+        keep_ratios: vec![GroupKeep { group: "features.0".to_string(), size: 32, kept: 16 }],
+        macs: 8_000_000 + u64::from(index),
+        parameters: 1_500_000,
+        score: Score::new(top1, 0.99, 1.0 - top1),
+        score_without_adaptation: Some(Score::new(0.1, 0.5, f64::NAN)),
+        seconds: 1.5,
+    }
+}
+
+/// Waits until `condition` holds, for work that is tidied up in the background.
+pub async fn eventually(condition: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not become true within five seconds");
+}
+
+async fn database_url(folder: &TempDir) -> String {
+    let Ok(server) = std::env::var("EAGLEEYE_TEST_POSTGRES") else {
+        return format!("sqlite://{}", folder.path().join("eagleeye.db").display());
+    };
+    let name = format!("eagleeye_test_{}", Uuid::now_v7().simple());
+    let admin = Database::connect(&server).await.unwrap();
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let (address, _) = server.rsplit_once('/').unwrap();
+    format!("{address}/{name}")
+}
