@@ -1,1 +1,35 @@
+//! Dataset files: what is in them, whether they are sound, and their images as network input.
+//!
+//! Three kinds of dataset are known by their content, never by their file names: IDX (a file of images and a file of
+//! labels, each gzipped or not), NPZ (one file with both arrays), and an archive (zip, tar, tar.gz) with one folder per
+//! class of PNG or JPEG images. Files come from strangers: every count, size and name in them is checked against
+//! [`Limits`], and bytes are counted while they are unpacked.
 
+mod archive;
+mod array;
+mod check;
+mod dataset;
+mod error;
+mod idx;
+mod limits;
+mod npz;
+mod picture;
+mod preprocess;
+mod sniff;
+mod split;
+mod storage;
+mod summary;
+mod thumbnail;
+
+pub use check::check;
+pub use dataset::{Dataset, Files};
+pub use error::DataError;
+pub use limits::Limits;
+pub use preprocess::Preprocess;
+pub use sniff::Kind;
+pub use split::{Split, SplitCounts, split};
+pub use summary::{Class, Shapes, Size, Summary};
+pub use thumbnail::{THUMBNAIL_SIDE, thumbnails};
+
+#[cfg(test)]
+mod testing;

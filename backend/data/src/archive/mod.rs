@@ -1,0 +1,137 @@
+//! Archives with one folder per class of PNG or JPEG files.
+
+mod layout;
+mod tar;
+mod zip;
+
+use std::io::{self, Read};
+
+use ::zip::ZipArchive;
+
+use crate::archive::layout::Entry;
+use crate::error::DataError;
+use crate::limits::Limits;
+use crate::storage::{Storage, StorageReader};
+
+/// Opens a zip; also the way to an NPZ, which is one.
+pub use crate::archive::zip::open as open_zip;
+
+/// An archive whose images are read one by one, where they lie.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    container: Container,
+    images: Vec<Image>,
+    pub classes: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Container {
+    Zip(ZipArchive<StorageReader>),
+    Tar(Storage),
+}
+
+/// An image file inside.
+#[derive(Clone, Debug)]
+struct Image {
+    name: String,
+    label: usize,
+    place: Place,
+}
+
+/// Where a container finds an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Number of an entry of a zip.
+    Zip(usize),
+    /// Bytes of a tar.
+    Tar { offset: u64, bytes: u64 },
+}
+
+impl Archive {
+    /// Reads the index of an opened zip.
+    pub fn from_zip(archive: ZipArchive<StorageReader>, limits: &Limits) -> Result<Self, DataError> {
+        let entries = zip::entries(&archive, limits)?;
+        Self::new(Container::Zip(archive), entries, limits)
+    }
+
+    /// Reads the headers of an unpacked tar.
+    pub fn from_tar(storage: Storage, limits: &Limits) -> Result<Self, DataError> {
+        let entries = tar::entries(&storage, limits)?;
+        Self::new(Container::Tar(storage), entries, limits)
+    }
+
+    fn new(container: Container, entries: Vec<Entry>, limits: &Limits) -> Result<Self, DataError> {
+        let (classes, images) = layout::classes(entries)?;
+        if images.is_empty() {
+            return Err(DataError::Empty);
+        }
+        if classes.len() as u64 > limits.classes {
+            return Err(DataError::TooManyClasses { found: classes.len() as u64, limit: limits.classes });
+        }
+        Ok(Self { container, images, classes })
+    }
+
+    pub fn labels(&self) -> Vec<usize> {
+        self.images.iter().map(|image| image.label).collect()
+    }
+
+    /// Full name of the image's entry.
+    pub fn name(&self, index: usize) -> &str {
+        &self.images[index].name
+    }
+
+    /// The packed bytes of one image; never more than `limits.image_bytes`. `index` is below the number of labels.
+    pub fn read(&self, index: usize, limits: &Limits) -> Result<Vec<u8>, DataError> {
+        let image = &self.images[index];
+        let limit = limits.image_bytes;
+        match (&self.container, image.place) {
+            (Container::Zip(archive), Place::Zip(entry)) => {
+                let mut archive = archive.clone();
+                let reader = archive.by_index(entry).map_err(|error| unreadable(&image.name, error))?;
+                read_counted(reader, &image.name, limit)
+            }
+            (Container::Tar(storage), Place::Tar { offset, bytes }) => {
+                if bytes > limit {
+                    return Err(DataError::ImageBytes { entry: image.name.clone(), bytes, limit });
+                }
+                let mut content = vec![0; bytes as usize];
+                storage.read_exact_at(&mut content, offset).map_err(|error| unreadable(&image.name, error))?;
+                Ok(content)
+            }
+            (Container::Zip(_), Place::Tar { .. }) | (Container::Tar(_), Place::Zip(_)) => {
+                Err(unreadable(&image.name, "it belongs to another archive"))
+            }
+        }
+    }
+
+    /// Whether reading an image unpacks it. A tar's bytes were counted when it was unpacked, or are the upload's own.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.container, Container::Zip(_))
+    }
+
+    /// As [`Archive::read`], but a file that alone exceeds the limit of the whole is named for that.
+    pub fn read_for_check(&self, index: usize, limits: &Limits) -> Result<Vec<u8>, DataError> {
+        if !self.is_packed() || limits.image_bytes < limits.unpacked_bytes {
+            return self.read(index, limits);
+        }
+        match self.read(index, &Limits { image_bytes: limits.unpacked_bytes, ..*limits }) {
+            Err(DataError::ImageBytes { .. }) => Err(DataError::UnpackedBytes { limit: limits.unpacked_bytes }),
+            other => other,
+        }
+    }
+}
+
+fn read_counted(reader: impl Read, entry: &str, limit: u64) -> Result<Vec<u8>, DataError> {
+    let mut content = Vec::new();
+    let read: io::Result<usize> = reader.take(limit.saturating_add(1)).read_to_end(&mut content);
+    read.map_err(|error| unreadable(entry, error))?;
+    let bytes = content.len() as u64;
+    if bytes > limit {
+        return Err(DataError::ImageBytes { entry: entry.to_owned(), bytes, limit });
+    }
+    Ok(content)
+}
+
+fn unreadable(entry: &str, reason: impl ToString) -> DataError {
+    DataError::Entry { entry: entry.to_owned(), reason: reason.to_string() }
+}

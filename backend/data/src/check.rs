@@ -1,0 +1,136 @@
+//! The check of an uploaded dataset: every image is read once.
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use crate::dataset::{Content, Dataset, Files};
+use crate::error::DataError;
+use crate::limits::Limits;
+use crate::picture::{self, Samples};
+use crate::storage::Budget;
+use crate::summary::{Class, Shapes, Size, Summary};
+
+/// Images that a thread takes at a time.
+const BATCH: usize = 16;
+
+/// Reads a dataset from end to end and says what is in it.
+///
+/// Memory stays at one image a thread and the labels, whatever the size of the files.
+pub fn check(files: &Files, limits: &Limits) -> Result<Summary, DataError> {
+    let mut budget = Budget::new(limits);
+    let dataset = Dataset::open_within(files, limits, &mut budget)?;
+    let findings = match &dataset.content {
+        Content::Array(images) => {
+            if images.is_float() {
+                (0..images.count).try_for_each(|index| finite(&dataset, index))?;
+            }
+            let size = Size { width: images.width as u64, height: images.height as u64 };
+            Findings { channels: images.channels, sizes: BTreeMap::from([(size, images.count as u64)]) }
+        }
+        Content::Archive(_) => read_all(&dataset, Mutex::new(budget))?,
+    };
+    summarize(&dataset, findings)
+}
+
+/// What was seen in the images.
+#[derive(Debug, Default)]
+struct Findings {
+    channels: usize,
+    sizes: BTreeMap<Size, u64>,
+}
+
+impl Findings {
+    fn merge(&mut self, other: Findings) {
+        self.channels = self.channels.max(other.channels);
+        for (size, count) in other.sizes {
+            *self.sizes.entry(size).or_default() += count;
+        }
+    }
+}
+
+fn finite(dataset: &Dataset, index: usize) -> Result<(), DataError> {
+    let Samples::F32(values) = dataset.picture(index)?.samples else { return Ok(()) };
+    match values.into_iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(DataError::NotFinite { index: index as u64, value }),
+        None => Ok(()),
+    }
+}
+
+/// Decodes every image of an archive on all cores. Of several broken images the first is reported, however the threads
+/// were scheduled: batches are handed out in order, and those already begun are finished.
+fn read_all(dataset: &Dataset, budget: Mutex<Budget>) -> Result<Findings, DataError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let work = || {
+        let mut findings = Findings::default();
+        while !stop.load(Ordering::Relaxed) {
+            let first = next.fetch_add(BATCH, Ordering::Relaxed);
+            if first >= dataset.len() {
+                break;
+            }
+            for index in first..dataset.len().min(first + BATCH) {
+                match read_one(dataset, index, &budget) {
+                    Ok(size) => findings.merge(size),
+                    Err(error) => {
+                        stop.store(true, Ordering::Relaxed);
+                        return Err((index, error));
+                    }
+                }
+            }
+        }
+        Ok(findings)
+    };
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (1..cores).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let others = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        std::iter::once(own).chain(others).collect()
+    });
+    let mut all = Findings::default();
+    let mut first_error: Option<(usize, DataError)> = None;
+    for outcome in outcomes {
+        match outcome {
+            Ok(findings) => all.merge(findings),
+            Err(error) if first_error.as_ref().is_none_or(|first| error.0 < first.0) => first_error = Some(error),
+            Err(_) => {}
+        }
+    }
+    match first_error {
+        Some((_, error)) => Err(error),
+        None => Ok(all),
+    }
+}
+
+fn read_one(dataset: &Dataset, index: usize, budget: &Mutex<Budget>) -> Result<Findings, DataError> {
+    let Content::Archive(archive) = &dataset.content else { return Ok(Findings::default()) };
+    let bytes = archive.read_for_check(index, &dataset.limits)?;
+    if archive.is_packed() {
+        budget.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).spend(bytes.len() as u64)?;
+    }
+    let picture = picture::decode(archive.name(index), &bytes, &dataset.limits)?;
+    let size = Size { width: picture.width as u64, height: picture.height as u64 };
+    Ok(Findings { channels: picture.channels, sizes: BTreeMap::from([(size, 1)]) })
+}
+
+fn summarize(dataset: &Dataset, findings: Findings) -> Result<Summary, DataError> {
+    let shapes = Shapes::of(&findings.sizes).ok_or(DataError::Empty)?;
+    let mut counts = vec![0; dataset.classes().len()];
+    for &label in dataset.labels() {
+        counts[label] += 1;
+    }
+    let names = dataset.classes().iter().zip(counts).enumerate();
+    let classes = names.map(|(index, (name, count))| Class { index, name: name.clone(), count }).collect();
+    Ok(Summary {
+        kind: dataset.kind,
+        images: dataset.len() as u64,
+        classes,
+        channels: findings.channels,
+        width: shapes.most_common.width,
+        height: shapes.most_common.height,
+        shapes,
+    })
+}

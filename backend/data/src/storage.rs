@@ -1,0 +1,129 @@
+//! Bytes that can be read from any place by several threads at once, and copies of packed files with their bytes counted.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::DataError;
+use crate::limits::Limits;
+
+const COPY_BYTES: usize = 1 << 18;
+
+/// A file that is read by position, so that clones need no lock and no descriptor of their own.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    file: Arc<File>,
+    length: u64,
+}
+
+impl Storage {
+    pub fn open(part: &'static str, path: &Path) -> Result<Self, DataError> {
+        let failed = |source| DataError::Open { part, path: path.to_owned(), source };
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        Ok(Self { file: Arc::new(file), length })
+    }
+
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fills `buffer` from `offset` on.
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, offset)
+    }
+
+    /// The first `count` bytes, or fewer where the file is shorter.
+    pub fn head(&self, count: usize) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        self.reader().take(count as u64).read_to_end(&mut head)?;
+        Ok(head)
+    }
+
+    pub fn reader(&self) -> StorageReader {
+        StorageReader { storage: self.clone(), position: 0 }
+    }
+
+    /// Unpacks a gzip file into a temporary one that vanishes with the last clone.
+    pub fn gunzip(&self, part: &'static str, budget: &mut Budget) -> Result<Self, DataError> {
+        let packed = io::BufReader::with_capacity(COPY_BYTES, self.reader());
+        Self::unpack(MultiGzDecoder::new(packed), part, budget, |source| DataError::Gzip { part, source })
+    }
+
+    /// Copies what `reader` gives into a temporary file that vanishes with the last clone, counting its bytes.
+    pub fn unpack(
+        mut reader: impl Read,
+        part: &'static str,
+        budget: &mut Budget,
+        unreadable: impl Fn(io::Error) -> DataError,
+    ) -> Result<Self, DataError> {
+        let unwritable = |source| DataError::Temporary { part, source };
+        let mut file = tempfile::tempfile().map_err(unwritable)?;
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut length = 0;
+        loop {
+            let count = match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(unreadable(error)),
+            };
+            budget.spend(count as u64)?;
+            file.write_all(&buffer[..count]).map_err(unwritable)?;
+            length += count as u64;
+        }
+        Ok(Self { file: Arc::new(file), length })
+    }
+}
+
+/// A cursor over a [`Storage`].
+#[derive(Clone, Debug)]
+pub struct StorageReader {
+    storage: Storage,
+    position: u64,
+}
+
+impl Read for StorageReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.storage.file.read_at(buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for StorageReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.storage.length.checked_add_signed(offset),
+        };
+        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
+    }
+}
+
+/// What may still be unpacked. Declared sizes are not believed: bytes are counted as they come.
+#[derive(Debug)]
+pub struct Budget {
+    left: u64,
+    limit: u64,
+}
+
+impl Budget {
+    pub fn new(limits: &Limits) -> Self {
+        Self { left: limits.unpacked_bytes, limit: limits.unpacked_bytes }
+    }
+
+    pub fn spend(&mut self, bytes: u64) -> Result<(), DataError> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return Err(DataError::UnpackedBytes { limit: self.limit }),
+        }
+        Ok(())
+    }
+}
