@@ -1,1 +1,63 @@
-fn main() {}
+//! `eagleeye`: the server's program.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use eagleeye_server::config::{Config, Given, LogFormat};
+use eagleeye_server::{app, problem, serve};
+use tracing_subscriber::EnvFilter;
+
+/// Structural pruning of convolutional classifiers as a service.
+#[derive(Parser)]
+#[command(name = "eagleeye", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serve the REST API and the page, and keep workers up.
+    ///
+    /// Flags go before environment variables, those before the settings file, whose keys are the flags' names with
+    /// underscores.
+    Serve {
+        /// Settings file [default: eagleeye.toml, where it exists].
+        #[arg(long, env = "EAGLEEYE_CONFIG", hide_env_values = true)]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        given: Box<Given>,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print the page of all problem types.
+    Problems,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Serve { config, given } => {
+            let config = Config::load(&given, config.as_deref())?;
+            log_to_stderr(config.log_format);
+            let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
+            runtime.block_on(serve::serve(config))
+        }
+        Task::Openapi => print(&(app::document().to_pretty_json().context("cannot write the document")? + "\n")),
+        Task::Problems => print(&problem::catalogue()),
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+}

@@ -1,0 +1,113 @@
+//! Candidates: pruned networks that a search has evaluated.
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use eagleeye_store::{CandidateSort, Store};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::convert;
+use super::paging::{Page, PageQuery};
+use crate::extract::{Path, Query};
+use crate::problem::Problem;
+
+/// A pruned network.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Candidate {
+    pub id: Uuid,
+    pub search_id: Uuid,
+    /// Number of the strategy, from 0. It depends on the search's seed and on this number only.
+    pub index: u32,
+    /// What each channel group keeps.
+    pub keep_ratios: Vec<GroupKeep>,
+    /// MACs of one image.
+    pub macs: u64,
+    pub parameters: u64,
+    /// With adaptive batch norm.
+    pub score: Score,
+    /// The same network with the unpruned network's batch-norm statistics. Null where there are none.
+    #[schema(required)]
+    pub score_without_adaptation: Option<Score>,
+    /// Time that the evaluation took.
+    pub seconds: f64,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a channel group keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct GroupKeep {
+    /// The group's name.
+    pub group: String,
+    /// Units of the full network.
+    pub size: u64,
+    /// Units that stay.
+    pub kept: u64,
+}
+
+/// How well a network does on the scoring images.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Score {
+    /// Fraction of images whose class has the highest output.
+    #[schema(minimum = 0, maximum = 1)]
+    pub top1: f64,
+    /// Fraction of images whose class is among the five highest outputs.
+    #[schema(minimum = 0, maximum = 1)]
+    pub top5: f64,
+    /// Mean cross-entropy in nats. Null where it is not finite.
+    #[schema(required)]
+    pub cross_entropy: Option<f64>,
+}
+
+/// The order of a list of candidates.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderQuery {
+    /// Key to sort by, with a leading minus for descending. Ties go by index.
+    #[serde(default = "by_index")]
+    #[param(
+        pattern = "^-?(index|top1|top5|cross_entropy|macs|parameters|seconds)$",
+        default = "index",
+        example = "-top1"
+    )]
+    sort: String,
+}
+
+fn by_index() -> String {
+    "index".to_owned()
+}
+
+/// List a search's candidates.
+#[utoipa::path(
+    get, path = "/searches/{id}/candidates", operation_id = "listCandidates", tag = "candidates",
+    params(("id" = Uuid, Path, description = "Id of the search"), OrderQuery, PageQuery),
+    responses(
+        (status = 200, description = "One page of the candidates evaluated so far", body = Page<Candidate>),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(store): State<Store>,
+    Path(id): Path<Uuid>,
+    Query(order): Query<OrderQuery>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<Candidate>>, Problem> {
+    let sort: CandidateSort = order.sort.parse()?;
+    let found = store.candidates().list(id, sort, &page.request()?).await?;
+    Ok(Json(convert::page(found, Candidate::from)))
+}
+
+/// Get a candidate.
+#[utoipa::path(
+    get, path = "/candidates/{id}", operation_id = "getCandidate", tag = "candidates",
+    params(("id" = Uuid, Path, description = "Id of the candidate")),
+    responses(
+        (status = 200, description = "The candidate", body = Candidate),
+        (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Candidate>, Problem> {
+    Ok(Json(store.candidates().get(id).await?.into()))
+}

@@ -1,0 +1,176 @@
+//! Checkpoints: candidates as files.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use eagleeye_store::Store;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::BASE;
+use super::files::{Disposition, download};
+use crate::extract::{Json, Path};
+use crate::problem::{Kind, Problem};
+
+/// File formats of exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointFormat {
+    TorchScript,
+    Onnx,
+    /// Weights only.
+    Safetensors,
+}
+
+/// Where an export is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointState {
+    Queued,
+    Running,
+    /// The file can be downloaded.
+    Ready,
+    Failed,
+}
+
+/// A candidate as a file. It was read back and compared with the engine's own output before it became `ready`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Checkpoint {
+    pub id: Uuid,
+    pub candidate_id: Uuid,
+    pub format: CheckpointFormat,
+    pub state: CheckpointState,
+    /// Size of the file. Null until it is ready.
+    #[schema(required)]
+    pub bytes: Option<u64>,
+    /// BLAKE3 of the file. Null until it is ready.
+    #[schema(required)]
+    pub hash: Option<String>,
+    /// Largest absolute difference between the outputs of the file and of the engine. Null until it is ready.
+    #[schema(required)]
+    pub max_difference: Option<f64>,
+    /// Why the export failed. Null otherwise.
+    #[schema(required)]
+    pub error: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// An export to be queued.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointRequest {
+    pub format: CheckpointFormat,
+}
+
+/// All checkpoints of a candidate: at most one per format, so the list is never paged.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CheckpointList {
+    pub items: Vec<Checkpoint>,
+}
+
+impl CheckpointFormat {
+    fn media_type(self) -> &'static str {
+        match self {
+            CheckpointFormat::TorchScript => "application/zip",
+            CheckpointFormat::Onnx | CheckpointFormat::Safetensors => "application/octet-stream",
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            CheckpointFormat::TorchScript => "pt",
+            CheckpointFormat::Onnx => "onnx",
+            CheckpointFormat::Safetensors => "safetensors",
+        }
+    }
+}
+
+/// Export a candidate.
+///
+/// A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed.
+#[utoipa::path(
+    post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
+    params(("id" = Uuid, Path, description = "Id of the candidate")),
+    request_body = CheckpointRequest,
+    responses(
+        (status = 200, description = "The checkpoint is there already", body = Checkpoint),
+        (status = 202, description = "The export is on its way", body = Checkpoint,
+            headers(("Location" = String, description = "Where to look for it"))),
+        (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No such format", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(
+    State(store): State<Store>,
+    Path(id): Path<Uuid>,
+    Json(request): Json<CheckpointRequest>,
+) -> Result<Response, Problem> {
+    let checkpoint = Checkpoint::from(store.checkpoints().request(id, request.format.into()).await?);
+    let status = match checkpoint.state {
+        CheckpointState::Ready => StatusCode::OK,
+        CheckpointState::Queued | CheckpointState::Running | CheckpointState::Failed => StatusCode::ACCEPTED,
+    };
+    let location = format!("{BASE}/checkpoints/{}", checkpoint.id);
+    Ok((status, [(header::LOCATION, location)], Answer(checkpoint)).into_response())
+}
+
+/// List a candidate's checkpoints.
+#[utoipa::path(
+    get, path = "/candidates/{id}/checkpoints", operation_id = "listCheckpoints", tag = "checkpoints",
+    params(("id" = Uuid, Path, description = "Id of the candidate")),
+    responses(
+        (status = 200, description = "The checkpoints, at most one per format", body = CheckpointList),
+        (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<CheckpointList>, Problem> {
+    let found = store.checkpoints().of_candidate(id).await?;
+    Ok(Answer(CheckpointList { items: found.into_iter().map(Checkpoint::from).collect() }))
+}
+
+/// Get a checkpoint.
+#[utoipa::path(
+    get, path = "/checkpoints/{id}", operation_id = "getCheckpoint", tag = "checkpoints",
+    params(("id" = Uuid, Path, description = "Id of the checkpoint")),
+    responses(
+        (status = 200, description = "The checkpoint", body = Checkpoint),
+        (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Checkpoint>, Problem> {
+    Ok(Answer(store.checkpoints().get(id).await?.into()))
+}
+
+/// Download a checkpoint's file.
+#[utoipa::path(
+    get, path = "/checkpoints/{id}/file", operation_id = "downloadCheckpoint", tag = "checkpoints",
+    params(("id" = Uuid, Path, description = "Id of the checkpoint")),
+    responses(
+        (status = 200, description = "The file; byte ranges and `If-None-Match` are understood", body = [u8], content_type = "application/octet-stream"),
+        (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The file is not there yet, or its export failed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
+    let checkpoint = store.checkpoints().get(id).await?;
+    let Some(hash) = &checkpoint.hash else { return Err(not_ready(checkpoint.into())) };
+    let format = CheckpointFormat::from(checkpoint.format);
+    let candidate = store.candidates().get(checkpoint.candidate_id).await?;
+    let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
+    let name = format!("{}-candidate-{}.{}", model.name, candidate.index, format.ending());
+    download(&store, hash, format.media_type(), Disposition::Attachment(&name), &headers).await
+}
+
+fn not_ready(checkpoint: Checkpoint) -> Problem {
+    let Checkpoint { id, error, .. } = checkpoint;
+    Problem::new(
+        Kind::NotReady,
+        match error {
+            Some(error) => format!("the export of checkpoint {id} failed: {error}; ask for it again to repeat it"),
+            None => format!("checkpoint {id} is not exported yet; look again until its state is `ready`"),
+        },
+    )
+}

@@ -1,0 +1,269 @@
+//! From the store's structs to the API's types.
+
+use eagleeye_store as store;
+
+use super::candidates::{Candidate, GroupKeep, Score};
+use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
+use super::datasets::{Class, Dataset};
+use super::models::{Model, ModelFormat, ModelSummary};
+use super::paging::Page;
+use super::search_request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest, SearchSettings};
+use super::searches::{Baseline, Progress, Search, SearchState, SplitCounts};
+use crate::checker::{InspectReport, ReportedRange};
+use crate::problem::{Problem, ReachableRange};
+
+/// A page with each of its items converted.
+pub fn page<T, U>(page: store::Page<T>, convert: impl Fn(T) -> U) -> Page<U> {
+    Page { items: page.items.into_iter().map(convert).collect(), next_cursor: page.next_cursor }
+}
+
+/// A class as the store keeps it.
+pub fn class(class: Class) -> store::Class {
+    store::Class { index: class.index, name: class.name, count: class.count }
+}
+
+impl From<ReportedRange> for store::Reachable {
+    fn from(range: ReportedRange) -> Self {
+        store::Reachable { min: range.min, max: range.max }
+    }
+}
+
+impl From<store::Reachable> for ReachableRange {
+    fn from(reachable: store::Reachable) -> Self {
+        ReachableRange { min: reachable.min, max: reachable.max }
+    }
+}
+
+impl From<store::ModelFormat> for ModelFormat {
+    fn from(format: store::ModelFormat) -> Self {
+        match format {
+            store::ModelFormat::TorchScript => ModelFormat::TorchScript,
+            store::ModelFormat::Onnx => ModelFormat::Onnx,
+        }
+    }
+}
+
+impl From<ModelFormat> for store::ModelFormat {
+    fn from(format: ModelFormat) -> Self {
+        match format {
+            ModelFormat::TorchScript => store::ModelFormat::TorchScript,
+            ModelFormat::Onnx => store::ModelFormat::Onnx,
+        }
+    }
+}
+
+impl From<store::Model> for ModelSummary {
+    fn from(model: store::Model) -> Self {
+        ModelSummary {
+            id: model.id,
+            name: model.name,
+            format: model.format.into(),
+            bytes: model.bytes,
+            hash: model.hash.into(),
+            input_shape: model.input_shape,
+            macs: model.macs,
+            parameters: model.parameters,
+            batch_norms: model.batch_norms,
+            reachable: model.reachable.into(),
+            classes: model.classes,
+            created_at: model.created_at,
+        }
+    }
+}
+
+impl TryFrom<store::Model> for Model {
+    type Error = Problem;
+
+    fn try_from(mut model: store::Model) -> Result<Self, Problem> {
+        let report: InspectReport = serde_json::from_value(model.report.take())
+            .map_err(|error| Problem::internal(format!("the report of model {}: {error}", model.id)))?;
+        Ok(Model { summary: model.into(), operators: report.operators, groups: report.groups })
+    }
+}
+
+impl From<store::Dataset> for Dataset {
+    fn from(dataset: store::Dataset) -> Self {
+        let class = |class: store::Class| Class { index: class.index, name: class.name, count: class.count };
+        Dataset {
+            id: dataset.id,
+            name: dataset.name,
+            kind: dataset.kind,
+            bytes: dataset.bytes,
+            images: dataset.images,
+            classes: dataset.classes.into_iter().map(class).collect(),
+            channels: dataset.channels,
+            width: dataset.width,
+            height: dataset.height,
+            thumbnails: dataset.thumbnails,
+            created_at: dataset.created_at,
+        }
+    }
+}
+
+impl From<store::SearchState> for SearchState {
+    fn from(state: store::SearchState) -> Self {
+        match state {
+            store::SearchState::Queued => SearchState::Queued,
+            store::SearchState::Running => SearchState::Running,
+            store::SearchState::Succeeded => SearchState::Succeeded,
+            store::SearchState::Failed => SearchState::Failed,
+            store::SearchState::Cancelled => SearchState::Cancelled,
+        }
+    }
+}
+
+impl From<SearchRequest> for store::NewSearch {
+    fn from(request: SearchRequest) -> Self {
+        let SearchRequest { adaptation, preprocessing, .. } = request;
+        let mode = match adaptation.mode {
+            AdaptationMode::Cumulative => store::AdaptationMode::Cumulative,
+            AdaptationMode::Momentum => store::AdaptationMode::Momentum,
+        };
+        store::NewSearch {
+            name: request.name,
+            model_id: request.model_id,
+            dataset_id: request.dataset_id,
+            request: store::SearchRequest {
+                macs: request.macs,
+                candidates: request.candidates,
+                seed: request.seed,
+                calibration_images: request.calibration_images,
+                scoring_images: request.scoring_images,
+                batch_size: request.batch_size,
+                round_to: request.round_to,
+                min_keep_ratio: request.min_keep_ratio,
+                adaptation: store::Adaptation { mode, momentum: adaptation.momentum, batches: adaptation.batches },
+                preprocessing: store::Preprocessing {
+                    mean: preprocessing.mean,
+                    deviation: preprocessing.deviation,
+                    scale: preprocessing.scale,
+                },
+            },
+        }
+    }
+}
+
+impl From<store::SearchRequest> for SearchSettings {
+    fn from(request: store::SearchRequest) -> Self {
+        let store::SearchRequest { adaptation, preprocessing, .. } = request;
+        let mode = match adaptation.mode {
+            store::AdaptationMode::Cumulative => AdaptationMode::Cumulative,
+            store::AdaptationMode::Momentum => AdaptationMode::Momentum,
+        };
+        SearchSettings {
+            macs: request.macs,
+            candidates: request.candidates,
+            seed: request.seed,
+            calibration_images: request.calibration_images,
+            scoring_images: request.scoring_images,
+            batch_size: request.batch_size,
+            round_to: request.round_to,
+            min_keep_ratio: request.min_keep_ratio,
+            adaptation: Adaptation { mode, momentum: adaptation.momentum, batches: adaptation.batches },
+            preprocessing: Preprocessing {
+                mean: preprocessing.mean,
+                deviation: preprocessing.deviation,
+                scale: preprocessing.scale,
+            },
+        }
+    }
+}
+
+impl From<store::Search> for Search {
+    fn from(search: store::Search) -> Self {
+        let baseline = search.baseline.map(|baseline| Baseline {
+            score: baseline.score.into(),
+            macs: baseline.macs,
+            parameters: baseline.parameters,
+        });
+        let split = search.split.map(|split| SplitCounts {
+            calibration: split.calibration,
+            scoring: split.scoring,
+            test: split.test,
+        });
+        let store::Progress { phase, done, total } = search.progress;
+        Search {
+            id: search.id,
+            name: search.name,
+            model_id: search.model_id,
+            dataset_id: search.dataset_id,
+            state: search.state.into(),
+            request: search.request.into(),
+            progress: Progress { phase, done, total },
+            baseline,
+            best_candidate_id: search.best_candidate_id,
+            split,
+            error: search.error,
+            created_at: search.created_at,
+            started_at: search.started_at,
+            finished_at: search.finished_at,
+        }
+    }
+}
+
+impl From<store::Score> for Score {
+    fn from(score: store::Score) -> Self {
+        Score { top1: score.top1, top5: score.top5, cross_entropy: score.cross_entropy }
+    }
+}
+
+impl From<store::Candidate> for Candidate {
+    fn from(candidate: store::Candidate) -> Self {
+        let keep =
+            |keep: store::GroupKeep| GroupKeep { group: keep.group, size: keep.size.into(), kept: keep.kept.into() };
+        Candidate {
+            id: candidate.id,
+            search_id: candidate.search_id,
+            index: candidate.index,
+            keep_ratios: candidate.keep_ratios.into_iter().map(keep).collect(),
+            macs: candidate.macs,
+            parameters: candidate.parameters,
+            score: candidate.score.into(),
+            score_without_adaptation: candidate.score_without_adaptation.map(Score::from),
+            seconds: candidate.seconds,
+            created_at: candidate.created_at,
+        }
+    }
+}
+
+impl From<CheckpointFormat> for store::CheckpointFormat {
+    fn from(format: CheckpointFormat) -> Self {
+        match format {
+            CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
+            CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
+            CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
+        }
+    }
+}
+
+impl From<store::CheckpointFormat> for CheckpointFormat {
+    fn from(format: store::CheckpointFormat) -> Self {
+        match format {
+            store::CheckpointFormat::TorchScript => CheckpointFormat::TorchScript,
+            store::CheckpointFormat::Onnx => CheckpointFormat::Onnx,
+            store::CheckpointFormat::Safetensors => CheckpointFormat::Safetensors,
+        }
+    }
+}
+
+impl From<store::Checkpoint> for Checkpoint {
+    fn from(checkpoint: store::Checkpoint) -> Self {
+        let state = match checkpoint.state {
+            store::CheckpointState::Queued => CheckpointState::Queued,
+            store::CheckpointState::Running => CheckpointState::Running,
+            store::CheckpointState::Ready => CheckpointState::Ready,
+            store::CheckpointState::Failed => CheckpointState::Failed,
+        };
+        Checkpoint {
+            id: checkpoint.id,
+            candidate_id: checkpoint.candidate_id,
+            format: checkpoint.format.into(),
+            state,
+            bytes: checkpoint.bytes,
+            hash: checkpoint.hash.map(String::from),
+            max_difference: checkpoint.max_difference,
+            error: checkpoint.error,
+            created_at: checkpoint.created_at,
+        }
+    }
+}

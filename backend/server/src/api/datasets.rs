@@ -1,0 +1,242 @@
+//! Datasets: labelled images that were uploaded, with what their check found.
+
+use std::path::Path as FilePath;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use eagleeye_store::{NewDataset, Store, Upload};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::files::{Disposition, download};
+use super::paging::{Page, PageQuery};
+use super::{BASE, convert, in_use};
+use crate::checker::DatasetReport;
+use crate::extract::{Path, Query};
+use crate::problem::{Kind, Problem};
+use crate::state::AppState;
+use crate::upload::{Body, Expected, Received, discard};
+
+/// Thumbnails beyond this are not kept.
+const MAX_THUMBNAILS: usize = 64;
+const MAX_THUMBNAIL_BYTES: u64 = 1 << 20;
+
+const PARTS: Expected = Expected { files: &["file", "images", "labels"], texts: &["name"] };
+
+/// Labelled images.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Dataset {
+    pub id: Uuid,
+    /// Given at upload; else the file's name without its ending.
+    pub name: String,
+    /// How the images came: `idx`, `npz`, or the kind of archive.
+    #[schema(example = "idx")]
+    pub kind: String,
+    /// Size of the files in bytes.
+    pub bytes: u64,
+    /// Number of images.
+    pub images: u64,
+    /// The classes with how many images each has, by index.
+    pub classes: Vec<Class>,
+    /// 1 for grey, 3 for colour.
+    pub channels: u32,
+    /// Width in pixels; the most common one where images differ. Images are resized to the model's input.
+    pub width: u32,
+    /// Height in pixels; the most common one where images differ.
+    pub height: u32,
+    /// Number of thumbnails, which are numbered from 0.
+    pub thumbnails: u32,
+    pub created_at: DateTime<Utc>,
+}
+
+/// One class of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Class {
+    /// The label, which is the network's output that stands for the class.
+    pub index: u32,
+    /// Name of the folder in an archive; the index elsewhere.
+    pub name: String,
+    /// Number of images.
+    pub count: u64,
+}
+
+/// The parts of a dataset upload: either `file`, or `images` and `labels`.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
+pub struct DatasetUpload {
+    /// An NPZ, or an archive (zip, tar, tar.gz) with one folder per class of PNG or JPEG images.
+    #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
+    file: Option<Vec<u8>>,
+    /// An IDX file of images, gzipped or not.
+    #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
+    images: Option<Vec<u8>>,
+    /// The IDX file of labels that goes with `images`.
+    #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
+    labels: Option<Vec<u8>>,
+    /// What to call it.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+}
+
+/// Upload a dataset.
+///
+/// It is checked before it is kept: every image is read, and counts, classes and shapes are reported.
+#[utoipa::path(
+    post, path = "/datasets", operation_id = "createDataset", tag = "datasets",
+    request_body(content = DatasetUpload, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "The dataset is stored", body = Dataset,
+            headers(("Location" = String, description = "Where to look for it"))),
+        (status = 400, description = "The upload broke off or has wrong parts", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The files are no dataset that can be used", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
+    let mut received = body.receive(&state.store, PARTS, state.config.max_dataset_bytes).await?;
+    let (images, labels) = roles(&received)?;
+    let name = received.display_name(images)?;
+
+    let pictures = tempfile::Builder::new().prefix("eagleeye-thumbnails-").tempdir().map_err(Problem::internal)?;
+    let (report, summary) = inspect(&state, &received, images, labels, pictures.path()).await?;
+    let thumbnails = keep_thumbnails(&state.store, pictures.path()).await?;
+
+    let Some(images_file) = received.take(images) else { return Err(Problem::internal("the images are gone")) };
+    let new = NewDataset {
+        name,
+        kind: report.kind,
+        images_file,
+        labels_file: labels.and_then(|part| received.take(part)),
+        images: report.images,
+        classes: report.classes.into_iter().map(convert::class).collect(),
+        channels: report.channels,
+        width: report.width,
+        height: report.height,
+        thumbnails,
+        summary,
+    };
+    let dataset = Dataset::from(state.store.datasets().create(new).await?);
+    let location = format!("{BASE}/datasets/{}", dataset.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(dataset)).into_response())
+}
+
+/// Which part holds the images, and which the labels.
+fn roles(received: &Received) -> Result<(&'static str, Option<&'static str>), Problem> {
+    match ["file", "images", "labels"].map(|part| received.has(part)) {
+        [true, false, false] => Ok(("file", None)),
+        [false, true, true] => Ok(("images", Some("labels"))),
+        _ => {
+            let detail = "send either `file` (an NPZ or an archive), or `images` and `labels` (two IDX files)";
+            Err(Problem::new(Kind::MalformedUpload, detail))
+        }
+    }
+}
+
+async fn inspect(
+    state: &AppState,
+    received: &Received,
+    images: &str,
+    labels: Option<&str>,
+    thumbnails: &FilePath,
+) -> Result<(DatasetReport, Value), Problem> {
+    let folder = received.as_folder().await?;
+    let path = |part: &str| received.file(part).map(|file| folder.path().join(&file.name));
+    let Some(images) = path(images) else { return Err(Problem::internal("the images are gone")) };
+    let labels = labels.and_then(path);
+    let checked = state.checker.check_dataset(&images, labels.as_deref(), thumbnails).await;
+    checked.map_err(|error| error.into_problem(Kind::UnusableDataset))
+}
+
+/// Stores the pictures that the check has made, in order of their names.
+async fn keep_thumbnails(store: &Store, folder: &FilePath) -> Result<Vec<Upload>, Problem> {
+    let mut paths = Vec::new();
+    let mut entries = tokio::fs::read_dir(folder).await.map_err(Problem::internal)?;
+    while let Some(entry) = entries.next_entry().await.map_err(Problem::internal)? {
+        let size = entry.metadata().await.map_err(Problem::internal)?;
+        if size.is_file() && size.len() <= MAX_THUMBNAIL_BYTES {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    paths.truncate(MAX_THUMBNAILS);
+    let mut thumbnails = Vec::with_capacity(paths.len());
+    for path in paths {
+        match store.upload_file(&path).await {
+            Ok(upload) => thumbnails.push(upload),
+            Err(error) => {
+                discard(store, thumbnails);
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(thumbnails)
+}
+
+/// List datasets, newest first.
+#[utoipa::path(
+    get, path = "/datasets", operation_id = "listDatasets", tag = "datasets",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "One page of datasets", body = Page<Dataset>),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> Result<Json<Page<Dataset>>, Problem> {
+    let found = store.datasets().list(&page.request()?).await?;
+    Ok(Json(convert::page(found, Dataset::from)))
+}
+
+/// Get a dataset.
+#[utoipa::path(
+    get, path = "/datasets/{id}", operation_id = "getDataset", tag = "datasets",
+    params(("id" = Uuid, Path, description = "Id of the dataset")),
+    responses(
+        (status = 200, description = "The dataset", body = Dataset),
+        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Dataset>, Problem> {
+    Ok(Json(store.datasets().get(id).await?.into()))
+}
+
+/// Get a thumbnail.
+#[utoipa::path(
+    get, path = "/datasets/{id}/thumbnails/{position}", operation_id = "getThumbnail", tag = "datasets",
+    params(
+        ("id" = Uuid, Path, description = "Id of the dataset"),
+        ("position" = u32, Path, description = "Number of the thumbnail, from 0"),
+    ),
+    responses(
+        (status = 200, description = "The picture", body = [u8], content_type = "image/png"),
+        (status = 404, description = "No such dataset or thumbnail", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn thumbnail(
+    State(store): State<Store>,
+    Path((id, position)): Path<(Uuid, u32)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let hash = store.datasets().thumbnail(id, position).await?;
+    download(&store, &hash, "image/png", Disposition::Inline, &headers).await
+}
+
+/// Delete a dataset with its files.
+#[utoipa::path(
+    delete, path = "/datasets/{id}", operation_id = "deleteDataset", tag = "datasets",
+    params(("id" = Uuid, Path, description = "Id of the dataset")),
+    responses(
+        (status = 204, description = "The dataset is gone"),
+        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Searches use it; `searches` lists them", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    store.datasets().delete(id).await.map_err(in_use)?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,144 @@
+//! A search's progress as server-sent events.
+//!
+//! An event's id is the search's revision at that time. A client that reconnects sends the last one it saw
+//! (`Last-Event-ID`, which browsers do by themselves) and gets what has happened since.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use eagleeye_store::{Changes, Store, StoreError};
+use futures::Stream;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::candidates::Candidate;
+use super::searches::Search;
+use crate::extract::Path;
+use crate::problem::{Kind, Problem};
+use crate::state::AppState;
+
+/// How often the search's revision is looked at: one row by its key.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Follow a search.
+///
+/// Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
+/// which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already.
+#[utoipa::path(
+    get, path = "/searches/{id}/events", operation_id = "followSearch", tag = "searches",
+    params(
+        ("id" = Uuid, Path, description = "Id of the search"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event received"),
+    ),
+    responses(
+        (status = 200, description = "Events until the search ends", body = String, content_type = "text/event-stream"),
+        (status = 400, description = "`Last-Event-ID` is no event id", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn follow(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let seen = last_event_id(&headers)?;
+    // An unknown search is an answer with a status, not a stream that breaks.
+    let search = state.store.searches().get(id).await?;
+    // A client that has seen the end and asks again is told once more, instead of waiting for ever.
+    let seen = if search.state.is_final() { seen.min(search.revision - 1) } else { seen };
+    let events = events(state.store, id, seen, state.shutdown);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<i64, Problem> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(0) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| *number >= 0);
+    number.ok_or_else(|| {
+        Problem::new(Kind::InvalidParameter, "Last-Event-ID must be the id of an event of this stream, a whole number")
+    })
+}
+
+fn events(
+    store: Store,
+    id: Uuid,
+    seen: i64,
+    shutdown: CancellationToken,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    async_stream::stream! {
+        let mut seen = seen;
+        loop {
+            match look(&store, id, seen).await {
+                Ok(News::None) => {}
+                Ok(News::Gone) => return,
+                Ok(News::Some(changes)) => {
+                    seen = changes.search.revision;
+                    let ended = changes.search.state.is_final();
+                    for event in changed(*changes) {
+                        yield Ok(event);
+                    }
+                    if ended {
+                        return;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, search = %id, "cannot look at a search"),
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+}
+
+/// What has happened since a revision.
+enum News {
+    None,
+    /// The search was deleted while it was followed.
+    Gone,
+    Some(Box<Changes>),
+}
+
+async fn look(store: &Store, id: Uuid, seen: i64) -> Result<News, StoreError> {
+    match store.searches().revisions(&[id]).await?.get(&id) {
+        None => return Ok(News::Gone),
+        Some(revision) if *revision <= seen => return Ok(News::None),
+        Some(_) => {}
+    }
+    match store.searches().changes_since(id, seen).await {
+        Ok(Some(changes)) => Ok(News::Some(Box::new(changes))),
+        Ok(None) => Ok(News::None),
+        Err(StoreError::NotFound { .. }) => Ok(News::Gone),
+        Err(error) => Err(error),
+    }
+}
+
+/// The candidates come first, so that a client that sees the search's new progress has them already. None of them
+/// carries the newest revision: a client that loses the connection before the search's own event gets that one later.
+fn changed(changes: Changes) -> Vec<Event> {
+    let newest = changes.search.revision;
+    let mut events: Vec<Event> = changes
+        .candidates
+        .into_iter()
+        .map(|candidate| event("candidate", candidate.revision.min(newest - 1), &Candidate::from(candidate)))
+        .collect();
+    let ended = changes.search.state.is_final();
+    let search = Search::from(changes.search);
+    // The same holds for the last event: seen is what the client saw the end of.
+    events.push(event("search", if ended { newest - 1 } else { newest }, &search));
+    if ended {
+        events.push(event("end", newest, &search));
+    }
+    events
+}
+
+fn event(name: &str, revision: i64, data: &impl Serialize) -> Event {
+    let event = Event::default().event(name).id(revision.to_string());
+    event.json_data(data).unwrap_or_else(|error| {
+        tracing::error!(%error, name, "an event cannot be written");
+        Event::default().comment("an event could not be written")
+    })
+}

@@ -1,0 +1,144 @@
+//! Downloads: whole files and byte ranges, streamed from the store.
+
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use eagleeye_store::{FileBody, FileHash, Store};
+
+use crate::problem::Problem;
+
+/// How a browser should treat a file.
+#[derive(Debug, Clone, Copy)]
+pub enum Disposition<'a> {
+    /// Save it under this name.
+    Attachment(&'a str),
+    /// Show it.
+    Inline,
+}
+
+/// Answers with a file. A hash names its content for ever, so it is the ETag and the answer never grows stale.
+pub async fn download(
+    store: &Store,
+    hash: &FileHash,
+    media_type: &'static str,
+    disposition: Disposition<'_>,
+    request: &HeaderMap,
+) -> Result<Response, Problem> {
+    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).map_err(Problem::internal)?;
+    if request.get(header::IF_NONE_MATCH) == Some(&etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    // A range goes with the version that it was begun with.
+    let resumes = request.get(header::IF_RANGE).is_none_or(|version| *version == etag);
+    let wanted = request.get(header::RANGE).filter(|_| resumes).and_then(|value| value.to_str().ok());
+
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ETAG, etag);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Disposition::Attachment(name) = disposition {
+        headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
+    }
+
+    let Some(range) = wanted.and_then(single_range) else {
+        let file = store.files().read(hash).await?;
+        return Ok(answer(StatusCode::OK, headers, file));
+    };
+    let size = store.files().size(hash).await?.ok_or_else(|| Problem::no_such("file", hash))?;
+    match range.within(size) {
+        Some(range) => {
+            let file = store.files().read_range(hash, range.clone()).await?;
+            let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+            let content_range = HeaderValue::from_str(&content_range).map_err(Problem::internal)?;
+            headers.insert(header::CONTENT_RANGE, content_range);
+            Ok(answer(StatusCode::PARTIAL_CONTENT, headers, file))
+        }
+        None => {
+            let size = HeaderValue::from_str(&format!("bytes */{size}")).map_err(Problem::internal)?;
+            Ok((StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, size)]).into_response())
+        }
+    }
+}
+
+fn answer(status: StatusCode, mut headers: HeaderMap, file: FileBody) -> Response {
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.range.end - file.range.start));
+    (status, headers, Body::from_stream(file.stream)).into_response()
+}
+
+/// `attachment` with the name as RFC 6266 wants it: plain ASCII for old clients, and UTF-8 percent-encoded.
+fn attachment(name: &str) -> Result<HeaderValue, Problem> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
+    let ascii: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'-' | b'_' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    let value = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}");
+    HeaderValue::from_str(&value).map_err(Problem::internal)
+}
+
+/// One byte range of a `Range` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ByteRange {
+    From(u64),
+    Between(u64, u64),
+    Last(u64),
+}
+
+/// The range, where the header asks for exactly one. Others are answered with the whole file, as RFC 9110 allows.
+fn single_range(header: &str) -> Option<ByteRange> {
+    let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
+    match (first, last) {
+        ("", last) => last.parse().ok().map(ByteRange::Last),
+        (first, "") => first.parse().ok().map(ByteRange::From),
+        (first, last) => {
+            let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+            (first <= last).then_some(ByteRange::Between(first, last))
+        }
+    }
+}
+
+impl ByteRange {
+    /// The bytes of a file of this size, or nothing where the range lies outside it.
+    fn within(self, size: u64) -> Option<Range<u64>> {
+        let range = match self {
+            ByteRange::From(first) => first..size,
+            ByteRange::Between(first, last) => first..size.min(last.saturating_add(1)),
+            ByteRange::Last(count) => size.saturating_sub(count)..size,
+        };
+        (range.start < range.end).then_some(range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_at_the_files_end() {
+        let within = |header: &str| single_range(header).and_then(|range| range.within(10));
+        assert_eq!(within("bytes=0-3"), Some(0..4));
+        assert_eq!(within("bytes=8-"), Some(8..10));
+        assert_eq!(within("bytes=5-99"), Some(5..10));
+        assert_eq!(within("bytes=-3"), Some(7..10));
+        assert_eq!(within("bytes=10-"), None);
+        assert_eq!(within("bytes=-0"), None);
+        assert_eq!(single_range("bytes=0-1,4-5"), None);
+        assert_eq!(single_range("bytes=5-2"), None);
+    }
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_header() {
+        let value = attachment("naïve\"; x=\r\n.onnx").unwrap();
+        let expected =
+            "attachment; filename=\"na_ve__ x___.onnx\"; filename*=UTF-8''na%C3%AFve%22%3B%20x%3D%0D%0A.onnx";
+        assert_eq!(value.to_str().unwrap(), expected);
+    }
+}

@@ -1,0 +1,53 @@
+//! The REST API: one module per resource, each with its types and its thin handlers.
+
+pub mod candidates;
+pub mod checkpoints;
+mod convert;
+pub mod datasets;
+pub mod events;
+pub mod files;
+pub mod health;
+pub mod models;
+pub mod paging;
+pub mod search_request;
+pub mod searches;
+
+use eagleeye_store::StoreError;
+use utoipa::OpenApi;
+
+use crate::problem::{Kind, Problem};
+
+/// Path under which the API lies; a change that breaks clients gets a new one.
+pub const BASE: &str = "/api/v1";
+
+/// What the document says about itself; the addresses are added by the router.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "EagleEye",
+        description = "Structural pruning of convolutional classifiers as a service: upload a network and a dataset, \
+            queue a search under a budget of MACs (multiply-accumulates), follow it, and download the winner.\n\n\
+            Every error is `application/problem+json`; docs/problems.md lists the types. Fractions and accuracies are \
+            0 to 1, sizes are bytes, MACs are those of one image. Lists are paged by key: pass `next_cursor` back as \
+            `cursor`."
+    ),
+    servers((url = "/", description = "This server")),
+    components(schemas(Problem)),
+    tags(
+        (name = "models", description = "Networks to be pruned, TorchScript or ONNX"),
+        (name = "datasets", description = "Labelled images to calibrate and score with"),
+        (name = "searches", description = "Pruning searches and their progress"),
+        (name = "candidates", description = "Pruned networks that a search has evaluated"),
+        (name = "checkpoints", description = "Exported files of candidates"),
+        (name = "health", description = "Whether the server can work"),
+    )
+)]
+pub struct Document;
+
+/// A thing that cannot go because searches use it.
+fn in_use(error: StoreError) -> Problem {
+    match error {
+        StoreError::Conflict { .. } => Problem::new(Kind::InUse, error.to_string()),
+        other => other.into(),
+    }
+}

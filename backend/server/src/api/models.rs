@@ -1,0 +1,254 @@
+//! Models: networks that were uploaded, with what their inspection found.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use eagleeye_store::{NewModel, Store};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::files::{Disposition, download};
+use super::paging::{Page, PageQuery};
+use super::{BASE, convert, in_use};
+use crate::checker::InspectReport;
+use crate::extract::{Path, Query};
+use crate::problem::{FieldError, Kind, Problem, ReachableRange};
+use crate::state::AppState;
+use crate::upload::{Body, Expected, Received};
+
+const PARTS: Expected = Expected { files: &["file", "data"], texts: &["name", "input_shape"] };
+
+/// File format of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelFormat {
+    TorchScript,
+    Onnx,
+}
+
+/// An uploaded network, as lists show it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ModelSummary {
+    pub id: Uuid,
+    /// Given at upload; else the file's name without its ending.
+    #[schema(example = "MobileNetV1 on Fashion-MNIST")]
+    pub name: String,
+    pub format: ModelFormat,
+    /// Size of the file in bytes, together with its file of external weights.
+    pub bytes: u64,
+    /// BLAKE3 of the file, 64 hexadecimal digits.
+    pub hash: String,
+    /// Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
+    #[schema(example = json!([1, 3, 224, 224]))]
+    pub input_shape: Vec<u64>,
+    /// MACs (multiply-accumulates) of one image: convolutions and linear layers.
+    pub macs: u64,
+    /// Trainable parameters.
+    pub parameters: u64,
+    /// Batch norms in the file; 0 where the exporter folded them into the convolutions.
+    pub batch_norms: u32,
+    /// The budgets that the model can be pruned to.
+    pub reachable: ReachableRange,
+    /// Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
+    #[schema(required)]
+    pub classes: Option<u32>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// An uploaded network with its channel groups.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Model {
+    #[serde(flatten)]
+    pub summary: ModelSummary,
+    /// How often each operator occurs.
+    #[schema(example = json!({"conv2d": 27, "batch_norm": 27, "linear": 1}))]
+    pub operators: BTreeMap<String, u64>,
+    /// Sets of channels that can only be pruned together.
+    pub groups: Vec<ChannelGroup>,
+}
+
+/// Channels of several layers that can only be pruned together.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChannelGroup {
+    pub name: String,
+    /// Units: the smallest number of channels that go together counts as one.
+    pub size: u64,
+    /// Whether a search may prune it.
+    pub prunable: bool,
+    /// Why it is locked. Null where it is prunable.
+    #[schema(required)]
+    pub reason: Option<String>,
+    /// The parameters that have these channels on one of their axes.
+    pub members: Vec<GroupMember>,
+}
+
+/// An axis of a parameter.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct GroupMember {
+    /// Name of the parameter, as it was uploaded.
+    #[schema(example = "layer1.0.conv1.weight")]
+    pub parameter: String,
+    /// 0 for output channels of a weight, 1 for its input channels.
+    pub axis: u64,
+}
+
+/// The parts of a model upload.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
+pub struct ModelUpload {
+    /// The network: TorchScript (`torch.jit.save`) or ONNX, told apart by content.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+    /// External weights of an ONNX file, under the file name by which the ONNX file refers to them.
+    #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
+    data: Option<Vec<u8>>,
+    /// What to call it.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// Shape of the input, where the file does not have it: `1,3,224,224`.
+    #[schema(example = "1,3,224,224")]
+    input_shape: Option<String>,
+}
+
+/// Upload a model.
+///
+/// It is checked before it is kept: imported, its channels grouped, and its MACs and parameters counted.
+#[utoipa::path(
+    post, path = "/models", operation_id = "createModel", tag = "models",
+    request_body(content = ModelUpload, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "The model is stored", body = Model,
+            headers(("Location" = String, description = "Where to look for it"))),
+        (status = 400, description = "The upload broke off or has wrong parts", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The file is no model that can be used", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
+    let mut received = body.receive(&state.store, PARTS, state.config.max_model_bytes).await?;
+    if !received.has("file") {
+        return Err(Problem::new(Kind::MalformedUpload, "part `file` is missing; it holds the model"));
+    }
+    let name = received.display_name("file")?;
+    let (report, whole_report) = inspect(&state, &received).await?;
+    let Some(input) = report.inputs.first() else {
+        return Err(Problem::new(Kind::UnusableModel, "the model has no input; one for images is needed"));
+    };
+
+    let Some(file) = received.take("file") else { return Err(Problem::internal("the model's file is gone")) };
+    let new = NewModel {
+        name,
+        format: report.format.into(),
+        file,
+        data: received.take("data"),
+        input_shape: input.shape.clone(),
+        macs: report.macs,
+        parameters: report.parameters,
+        batch_norms: report.batch_norms,
+        classes: report.classes,
+        reachable: report.reachable.into(),
+        report: whole_report,
+    };
+    let model = Model::try_from(state.store.models().create(new).await?)?;
+    let location = format!("{BASE}/models/{}", model.summary.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(model)).into_response())
+}
+
+async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport, Value), Problem> {
+    let input_shape = received.text("input_shape").map(shape).transpose()?;
+    let folder = received.as_folder().await?;
+    let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is gone")) };
+    let checked = state.checker.inspect(&folder.path().join(&file.name), input_shape.as_deref()).await;
+    checked.map_err(|error| error.into_problem(Kind::UnusableModel))
+}
+
+/// The shape without blanks, once it is clear that it is one.
+fn shape(text: &str) -> Result<String, Problem> {
+    let sizes: Vec<&str> = text.split(',').map(str::trim).collect();
+    let is_size = |size: &&str| size.parse::<u32>().is_ok_and(|number| number > 0);
+    if (1..=8).contains(&sizes.len()) && sizes.iter().all(is_size) {
+        return Ok(sizes.join(","));
+    }
+    let detail = "must be positive whole numbers with commas between them, batch first, as 1,3,224,224".to_owned();
+    Err(Problem::fields(vec![FieldError { field: "input_shape".to_owned(), detail }]))
+}
+
+/// List models, newest first.
+#[utoipa::path(
+    get, path = "/models", operation_id = "listModels", tag = "models",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "One page of models", body = Page<ModelSummary>),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(store): State<Store>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<ModelSummary>>, Problem> {
+    let found = store.models().list(&page.request()?).await?;
+    Ok(Json(convert::page(found, ModelSummary::from)))
+}
+
+/// Get a model with its channel groups.
+#[utoipa::path(
+    get, path = "/models/{id}", operation_id = "getModel", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the model")),
+    responses(
+        (status = 200, description = "The model", body = Model),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Model>, Problem> {
+    Ok(Json(store.models().get(id).await?.try_into()?))
+}
+
+/// Download a model's file, as it was uploaded.
+#[utoipa::path(
+    get, path = "/models/{id}/file", operation_id = "downloadModel", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the model")),
+    responses(
+        (status = 200, description = "The file; byte ranges and `If-None-Match` are understood", body = [u8], content_type = "application/octet-stream"),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
+    let model = store.models().get(id).await?;
+    let disposition = Disposition::Attachment(&model.file_name);
+    download(&store, &model.hash, "application/octet-stream", disposition, &headers).await
+}
+
+/// Delete a model with its files.
+#[utoipa::path(
+    delete, path = "/models/{id}", operation_id = "deleteModel", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the model")),
+    responses(
+        (status = 204, description = "The model is gone"),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Searches use it; `searches` lists them", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    store.models().delete(id).await.map_err(in_use)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_shape_is_positive_numbers_with_commas() {
+        assert_eq!(shape("1, 3,224,224").unwrap(), "1,3,224,224");
+        for bad in ["", "1,,3", "1,-3", "1,0,3", "1x3", "--json", "1,2,3,4,5,6,7,8,9"] {
+            assert_eq!(shape(bad).unwrap_err().kind(), Kind::InvalidField, "{bad:?}");
+        }
+    }
+}

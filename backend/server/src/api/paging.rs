@@ -1,0 +1,44 @@
+//! Lists that are handed out page by page.
+
+use eagleeye_store::PageRequest;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::problem::{Kind, Problem};
+
+/// Rows of a page when the request does not say.
+const DEFAULT_LIMIT: u64 = 50;
+/// Rows of the largest page.
+const MAX_LIMIT: u64 = 100;
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Items per page, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: Option<u64>,
+    /// `next_cursor` of the page before, unchanged. Without it: the first page.
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// As the store wants it, with the limit checked.
+    pub fn request(self) -> Result<PageRequest, Problem> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            let detail = format!("limit is {limit}; it must be from 1 to {MAX_LIMIT}");
+            return Err(Problem::new(Kind::InvalidParameter, detail));
+        }
+        Ok(PageRequest { limit: Some(limit), cursor: self.cursor })
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Pass it back as `cursor` for the next page. Null on the last page.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,189 @@
+//! Searches: queued, followed, cancelled.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use eagleeye_store::{NewSearch, Store, StoreError};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::candidates::Score;
+use super::paging::{Page, PageQuery};
+use super::search_request::{SearchRequest, SearchSettings};
+use super::{BASE, convert};
+use crate::extract::{Json, Path, Query};
+use crate::fit;
+use crate::problem::{Kind, Problem};
+
+/// Where a search is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker is on it.
+    Running,
+    /// All candidates are scored.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Ended because somebody asked for it.
+    Cancelled,
+}
+
+/// A pruning search.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Search {
+    pub id: Uuid,
+    #[schema(required)]
+    pub name: Option<String>,
+    pub model_id: Uuid,
+    pub dataset_id: Uuid,
+    pub state: SearchState,
+    pub request: SearchSettings,
+    pub progress: Progress,
+    /// The unpruned network on the same images. Null until it is scored.
+    #[schema(required)]
+    pub baseline: Option<Baseline>,
+    /// The candidate with the best score. Null until all are scored.
+    #[schema(required)]
+    pub best_candidate_id: Option<Uuid>,
+    /// How many images are used for what. Null until the search has begun.
+    #[schema(required)]
+    pub split: Option<SplitCounts>,
+    /// Why it failed. Null otherwise.
+    #[schema(required)]
+    pub error: Option<String>,
+    pub created_at: DateTime<Utc>,
+    #[schema(required)]
+    pub started_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// How far a search is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Progress {
+    /// What is being done, in a word or two.
+    #[schema(example = "candidates")]
+    pub phase: String,
+    /// Steps of the phase that are done.
+    pub done: u64,
+    /// Steps of the phase.
+    pub total: u64,
+}
+
+/// The unpruned network.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Baseline {
+    pub score: Score,
+    /// MACs of one image.
+    pub macs: u64,
+    pub parameters: u64,
+}
+
+/// How the dataset is divided. The parts never overlap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SplitCounts {
+    /// Images for adaptive batch norm.
+    pub calibration: u32,
+    /// Images for scores.
+    pub scoring: u32,
+    /// Images that no candidate has seen.
+    pub test: u32,
+}
+
+/// Queue a search.
+#[utoipa::path(
+    post, path = "/searches", operation_id = "createSearch", tag = "searches",
+    request_body = SearchRequest,
+    responses(
+        (status = 202, description = "The search is queued", body = Search,
+            headers(("Location" = String, description = "Where to look for it"))),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong, the model or dataset does not exist, the two do not fit each \
+            other, there are not enough images, or the budget is out of reach", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(State(store): State<Store>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {
+    request.check()?;
+    let model = store.models().get(request.model_id).await.map_err(|error| unknown(Kind::UnknownModel, error))?;
+    let dataset =
+        store.datasets().get(request.dataset_id).await.map_err(|error| unknown(Kind::UnknownDataset, error))?;
+    fit::check(&request, &model, &dataset)?;
+    let search = Search::from(store.searches().create(NewSearch::from(request)).await?);
+    let location = format!("{BASE}/searches/{}", search.id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(search)).into_response())
+}
+
+/// What is missing is named by the body, not by the address: a 404 would be about the address.
+fn unknown(kind: Kind, error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound { .. } => Problem::new(kind, error.to_string()),
+        other => other.into(),
+    }
+}
+
+/// List searches, newest first.
+#[utoipa::path(
+    get, path = "/searches", operation_id = "listSearches", tag = "searches",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "One page of searches", body = Page<Search>),
+        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> Result<Answer<Page<Search>>, Problem> {
+    let found = store.searches().list(&page.request()?).await?;
+    Ok(Answer(convert::page(found, Search::from)))
+}
+
+/// Get a search.
+#[utoipa::path(
+    get, path = "/searches/{id}", operation_id = "getSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    responses(
+        (status = 200, description = "The search", body = Search),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Search>, Problem> {
+    Ok(Answer(store.searches().get(id).await?.into()))
+}
+
+/// Cancel a search.
+///
+/// A queued search ends at once, a running one within a second. What it has found so far stays.
+#[utoipa::path(
+    post, path = "/searches/{id}/cancel", operation_id = "cancelSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    responses(
+        (status = 200, description = "The search is cancelled", body = Search),
+        (status = 202, description = "The worker was asked to stop", body = Search),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search has ended already", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Search>), Problem> {
+    let search = Search::from(store.searches().cancel(id).await?);
+    let status = if search.state == SearchState::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Answer(search)))
+}
+
+/// Delete a search, with its candidates and checkpoints. One that runs is stopped.
+#[utoipa::path(
+    delete, path = "/searches/{id}", operation_id = "deleteSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    responses(
+        (status = 204, description = "The search is gone"),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    store.searches().delete(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

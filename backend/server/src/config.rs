@@ -1,0 +1,243 @@
+//! Settings: flags go before environment variables, those before the file, and that before the defaults.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use figment::Figment;
+use figment::providers::{Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+/// The file that is read when it is there and `--config` names no other.
+const DEFAULT_FILE: &str = "eagleeye.toml";
+
+const GIGABYTE: u64 = 1_000_000_000;
+
+/// Settings that were given, by flag or environment variable; the same names are the keys of the file.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// Address to listen on; there is no authentication, so keep it one that only you can reach [default: 127.0.0.1].
+    #[arg(long, env = "EAGLEEYE_HOST", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<IpAddr>,
+    /// Port to listen on; 0 for any that is free [default: 8080].
+    #[arg(long, env = "EAGLEEYE_PORT", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    /// Folder for the database and the files [default: data].
+    #[arg(long, env = "EAGLEEYE_DATA", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<PathBuf>,
+    /// Database, where it is not SQLite in the data folder: sqlite://PATH or postgres://...
+    #[arg(long, env = "EAGLEEYE_DATABASE", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    /// File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX
+    #[arg(long, env = "EAGLEEYE_FILES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<String>,
+    /// Worker processes to keep up; 0 where workers are started elsewhere [default: 1].
+    #[arg(long, env = "EAGLEEYE_WORKERS", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<u16>,
+    /// Device of the workers: auto, cpu or cuda:N [default: auto].
+    #[arg(long, env = "EAGLEEYE_DEVICE", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    /// The worker's program, where it is not beside this one.
+    #[arg(long, env = "EAGLEEYE_WORKER_BINARY", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker_binary: Option<PathBuf>,
+    /// Largest model upload in bytes, with its file of weights [default: 8000000000].
+    #[arg(long, env = "EAGLEEYE_MAX_MODEL_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_model_bytes: Option<u64>,
+    /// Largest dataset upload in bytes, labels included [default: 8000000000].
+    #[arg(long, env = "EAGLEEYE_MAX_DATASET_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_dataset_bytes: Option<u64>,
+    /// Seconds that the check of an upload may take [default: 300].
+    #[arg(long, env = "EAGLEEYE_CHECK_SECONDS", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check_seconds: Option<u64>,
+    /// Memory in bytes that the check of an upload may take [default: 16000000000].
+    #[arg(long, env = "EAGLEEYE_CHECK_MEMORY_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check_memory_bytes: Option<u64>,
+    /// Host names, besides loopback's, that browsers may reach a server on loopback under, as behind a proxy.
+    #[arg(long, env = "EAGLEEYE_ALLOWED_HOSTS", hide_env_values = true, value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_hosts: Option<Vec<String>>,
+    /// Format of the log on standard error: text or json [default: text].
+    #[arg(long, env = "EAGLEEYE_LOG_FORMAT", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogFormat>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// All settings, with their defaults filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    pub host: IpAddr,
+    pub port: u16,
+    pub data: PathBuf,
+    pub database: Option<String>,
+    pub files: Option<String>,
+    pub workers: u16,
+    pub device: String,
+    pub worker_binary: Option<PathBuf>,
+    pub max_model_bytes: u64,
+    pub max_dataset_bytes: u64,
+    pub check_seconds: u64,
+    pub check_memory_bytes: u64,
+    pub allowed_hosts: Vec<String>,
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8080,
+            data: PathBuf::from("data"),
+            database: None,
+            files: None,
+            workers: 1,
+            device: "auto".to_owned(),
+            worker_binary: None,
+            max_model_bytes: 8 * GIGABYTE,
+            max_dataset_bytes: 8 * GIGABYTE,
+            check_seconds: 300,
+            check_memory_bytes: 16 * GIGABYTE,
+            allowed_hosts: Vec::new(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the settings file {} does not exist", .0.display())]
+    NoFile(PathBuf),
+    #[error("the settings: {0}")]
+    Unreadable(#[from] figment::Error),
+    #[error("device is `{0}`; it must be auto, cpu, cuda or cuda:N")]
+    Device(String),
+    #[error("cannot tell where this program lies, to find the worker beside it: {0}")]
+    Program(std::io::Error),
+    #[error("the worker's program {} does not exist; build it, or name it with --worker-binary", .0.display())]
+    NoWorker(PathBuf),
+}
+
+impl Config {
+    /// Joins what was given with the file and the defaults. A `file` that is named must be there.
+    pub fn load(given: &Given, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let in_file = match file {
+            Some(path) if !path.is_file() => return Err(ConfigError::NoFile(path.to_owned())),
+            Some(path) => Given::read(path)?,
+            None if Path::new(DEFAULT_FILE).is_file() => Given::read(Path::new(DEFAULT_FILE))?,
+            None => Given::default(),
+        };
+        let layers = Figment::from(Serialized::defaults(Config::default()))
+            .merge(Serialized::defaults(in_file))
+            .merge(Serialized::defaults(given));
+        let config: Config = layers.extract()?;
+        if !is_device(&config.device) {
+            return Err(ConfigError::Device(config.device));
+        }
+        Ok(config)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host, self.port)
+    }
+
+    /// Address of the database, for the store and for workers.
+    pub fn database_url(&self) -> String {
+        let default = || format!("sqlite://{}", self.data.join("eagleeye.db").display());
+        self.database.clone().unwrap_or_else(default)
+    }
+
+    /// Address of the file store, for the store and for workers.
+    pub fn files_url(&self) -> String {
+        self.files.clone().unwrap_or_else(|| self.data.join("files").display().to_string())
+    }
+
+    /// The worker's program: the one that was named, else the one beside this program.
+    pub fn worker_program(&self) -> Result<PathBuf, ConfigError> {
+        let beside = || std::env::current_exe().map(|path| path.with_file_name("eagleeye-worker"));
+        let program = match &self.worker_binary {
+            Some(program) => program.clone(),
+            None => beside().map_err(ConfigError::Program)?,
+        };
+        if program.is_file() { Ok(program) } else { Err(ConfigError::NoWorker(program)) }
+    }
+
+    pub fn check_timeout(&self) -> Duration {
+        Duration::from_secs(self.check_seconds)
+    }
+}
+
+impl Given {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        Ok(Figment::from(Toml::file_exact(path)).extract()?)
+    }
+}
+
+fn is_device(device: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        file
+    }
+
+    #[test]
+    fn without_settings_it_is_loopback_port_8080_and_one_worker() {
+        let config = Config::load(&Given::default(), Some(file("").path())).unwrap();
+        assert_eq!(config, Config::default());
+        assert_eq!(config.address().to_string(), "127.0.0.1:8080");
+        assert_eq!((config.workers, config.database_url()), (1, "sqlite://data/eagleeye.db".to_owned()));
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let file = file("port = 9000\nworkers = 3\n");
+        let given = Given { port: Some(9001), ..Given::default() };
+        let config = Config::load(&given, Some(file.path())).unwrap();
+        assert_eq!((config.port, config.workers), (9001, 3));
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_named() {
+        let error = Config::load(&Given::default(), Some(file("prot = 9000\n").path())).unwrap_err();
+        assert!(error.to_string().contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn a_device_is_auto_cpu_or_a_cuda_device() {
+        for good in ["auto", "cpu", "cuda", "cuda:0", "cuda:12"] {
+            assert!(is_device(good), "{good}");
+        }
+        for bad in ["", "gpu", "cuda:", "cuda:x"] {
+            assert!(!is_device(bad), "{bad}");
+        }
+    }
+}

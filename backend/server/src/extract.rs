@@ -1,0 +1,64 @@
+//! axum's extractors, with problem details as their refusals.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts};
+
+use crate::problem::{FieldError, Kind, Problem};
+
+/// The body as JSON.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+pub struct Json<T>(pub T);
+
+/// The address's query.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub struct Query<T>(pub T);
+
+/// The variable parts of the address.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub struct Path<T>(pub T);
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection {
+            JsonRejection::MissingJsonContentType(_) => {
+                Problem::new(Kind::UnsupportedMediaType, "send the body with `Content-Type: application/json`")
+            }
+            JsonRejection::JsonSyntaxError(error) => Problem::new(Kind::MalformedJson, innermost(&error)),
+            JsonRejection::JsonDataError(error) => {
+                let reason = innermost(&error);
+                // serde_path_to_error puts the path before the reason; `.` stands for the body itself.
+                let (field, detail) = reason.split_once(": ").unwrap_or((".", &reason));
+                Problem::fields(vec![FieldError { field: field.to_owned(), detail: detail.to_owned() }])
+            }
+            other if other.status() == Kind::TooLarge.status() => Problem::new(Kind::TooLarge, other.body_text()),
+            other => Problem::new(Kind::BadRequest, other.body_text()),
+        }
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Problem::new(Kind::InvalidParameter, innermost(&rejection))
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        // An id that is no UUID names nothing: to a client that is the same as an id that is not there.
+        Problem::new(Kind::NotFound, format!("{}; ids are UUIDs", innermost(&rejection)))
+    }
+}
+
+/// What was wrong, without the wrappings that only repeat that something was.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    let mut said = current.to_string();
+    while let Some(source) = current.source() {
+        current = source;
+        said = current.to_string();
+    }
+    said
+}

@@ -1,0 +1,101 @@
+//! Whether a search can be done with the model and the dataset that it names.
+
+use eagleeye_store::{Dataset, Model};
+
+use crate::api::search_request::SearchRequest;
+use crate::problem::{FieldError, Kind, Problem, ReachableRange};
+
+/// Checks the request against both reports. Image sizes need not match: images are resized to the model's input.
+pub fn check(request: &SearchRequest, model: &Model, dataset: &Dataset) -> Result<(), Problem> {
+    let channels = input_channels(model)?;
+    check_channels(channels, dataset)?;
+    check_classes(model, dataset)?;
+    check_preprocessing(request, channels)?;
+    check_images(request, dataset)?;
+    check_budget(request, model)
+}
+
+/// Channels of the model's input, [batch, channels, height, width].
+fn input_channels(model: &Model) -> Result<u64, Problem> {
+    match model.input_shape.as_slice() {
+        [_, channels, _, _] => Ok(*channels),
+        shape => Err(Problem::new(
+            Kind::DatasetDoesNotFit,
+            format!(
+                "the model's input has the shape {shape:?}; images need one of four: batch, channels, height, width"
+            ),
+        )),
+    }
+}
+
+fn check_channels(channels: u64, dataset: &Dataset) -> Result<(), Problem> {
+    let images = u64::from(dataset.channels);
+    // One grey channel can stand for each of three colours; the other way round would be a guess.
+    if images == channels || (images == 1 && channels == 3) {
+        return Ok(());
+    }
+    let right = if channels == 3 { "3, or 1 that is repeated" } else { "as many" };
+    let detail = format!(
+        "the model takes images of {channels} channels and the dataset's have {images}; they need {right}. Sizes may \
+         differ: images are resized to the model's input"
+    );
+    Err(Problem::new(Kind::DatasetDoesNotFit, detail))
+}
+
+fn check_classes(model: &Model, dataset: &Dataset) -> Result<(), Problem> {
+    let Some(classes) = model.classes else {
+        let detail = "the model's output is no list of class scores; a search needs a classifier";
+        return Err(Problem::new(Kind::DatasetDoesNotFit, detail));
+    };
+    match dataset.classes.iter().map(|class| class.index).max() {
+        Some(largest) if largest >= classes => {
+            let detail = format!(
+                "the dataset has labels up to {largest} and the model tells {classes} classes apart; labels must be \
+                 from 0 to {}",
+                classes.saturating_sub(1)
+            );
+            Err(Problem::new(Kind::DatasetDoesNotFit, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_preprocessing(request: &SearchRequest, channels: u64) -> Result<(), Problem> {
+    let preprocessing = &request.preprocessing;
+    let lengths = [("mean", preprocessing.mean.len()), ("deviation", preprocessing.deviation.len())];
+    let wrong = lengths.iter().filter(|(_, length)| *length as u64 != channels);
+    let errors: Vec<FieldError> = wrong
+        .map(|(field, length)| FieldError {
+            field: format!("preprocessing.{field}"),
+            detail: format!(
+                "has {length} values; the model's input has {channels} channels, so it must have {channels}"
+            ),
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
+}
+
+fn check_images(request: &SearchRequest, dataset: &Dataset) -> Result<(), Problem> {
+    let (calibration, scoring) = (u64::from(request.calibration_images), u64::from(request.scoring_images));
+    if calibration + scoring <= dataset.images {
+        return Ok(());
+    }
+    let detail = format!(
+        "calibration_images ({calibration}) and scoring_images ({scoring}) never overlap, so together they must be at \
+         most the dataset's {} images",
+        dataset.images
+    );
+    Err(Problem::new(Kind::NotEnoughImages, detail))
+}
+
+fn check_budget(request: &SearchRequest, model: &Model) -> Result<(), Problem> {
+    let reachable = ReachableRange::from(model.reachable);
+    if (reachable.min..=reachable.max).contains(&request.macs) {
+        return Ok(());
+    }
+    let detail = format!(
+        "macs is {}; this model can be pruned to between {} and {} of its MACs",
+        request.macs, reachable.min, reachable.max
+    );
+    Err(Problem::new(Kind::BudgetOutOfReach, detail).with_reachable(reachable))
+}

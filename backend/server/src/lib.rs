@@ -1,0 +1,17 @@
+//! The server: the only crate that speaks HTTP. Handlers parse, call the store and convert; queries are the store's.
+//! It does not know libtorch: untrusted files are looked at, and searches are run, by `eagleeye-worker` processes.
+
+pub mod api;
+pub mod app;
+pub mod checker;
+pub mod config;
+pub mod extract;
+mod fit;
+pub mod guard;
+pub mod problem;
+pub mod serve;
+pub mod state;
+mod store_problem;
+pub mod supervisor;
+pub mod upload;
+pub mod web;

@@ -1,0 +1,337 @@
+//! Every error answer: RFC 9457 problem details.
+//!
+//! `type` is stable and made for programs, `detail` is made for people and says what would be right.
+//! docs/problems.md lists all of them; `eagleeye problems` prints that page.
+
+use std::fmt;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Media type of every error answer.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+macro_rules! kinds {
+    ($($(#[doc = $meaning:literal])+ $kind:ident = $slug:literal, $status:ident, $title:literal;)+) => {
+        /// The ways in which a request can fail.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[doc = $meaning])+ $kind,)+
+        }
+
+        impl Kind {
+            /// All kinds, in the order in which docs/problems.md lists them.
+            pub const ALL: &[Kind] = &[$(Kind::$kind,)+];
+
+            /// Last part of `type`.
+            pub fn slug(self) -> &'static str {
+                match self { $(Kind::$kind => $slug,)+ }
+            }
+
+            /// The status that an answer of this kind has.
+            pub fn status(self) -> StatusCode {
+                match self { $(Kind::$kind => StatusCode::$status,)+ }
+            }
+
+            /// The same words for every answer of this kind.
+            pub fn title(self) -> &'static str {
+                match self { $(Kind::$kind => $title,)+ }
+            }
+
+            /// What it means and what helps.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Kind::$kind => concat!($($meaning,)+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The address, or the thing with this id, does not exist.
+    NotFound = "not-found", NOT_FOUND, "Not found";
+    /// The address exists, but not for this method; the `Allow` header lists those that it has.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// The body's `Content-Type` is not the one that this address takes.
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// The body is not JSON at all. `detail` has line and column.
+    MalformedJson = "malformed-json", BAD_REQUEST, "Malformed JSON";
+    /// A parameter of the address (an id, `limit`, `cursor`, `sort`) is not what it should be.
+    InvalidParameter = "invalid-parameter", BAD_REQUEST, "Invalid parameter";
+    /// The request could not be understood.
+    BadRequest = "bad-request", BAD_REQUEST, "Bad request";
+    /// A field of the body is missing, unknown, of the wrong type or out of range. `errors` lists the fields.
+    InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "Invalid field";
+    /// The upload ended before its last byte. Nothing of it was kept.
+    UploadInterrupted = "upload-interrupted", BAD_REQUEST, "Upload interrupted";
+    /// The multipart body breaks the rules of its format, or has parts other than those that are expected.
+    MalformedUpload = "malformed-upload", BAD_REQUEST, "Malformed upload";
+    /// The body is larger than this server takes. `limit_bytes` says how much it takes. Nothing of it was kept.
+    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The model has operators that EagleEye does not know; `detail` names them with their nodes. Nothing was kept.
+    UnknownOperator = "unknown-operator", UNPROCESSABLE_ENTITY, "Unknown operator";
+    /// The file is no model that EagleEye can use; `detail` names the tensor or node at fault. Nothing was kept.
+    UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "Unusable model";
+    /// The files are no dataset that EagleEye can use; `detail` says which rule they break. Nothing was kept.
+    UnusableDataset = "unusable-dataset", UNPROCESSABLE_ENTITY, "Unusable dataset";
+    /// The check of the file took longer than the server allows. Nothing was kept.
+    CheckTooSlow = "check-too-slow", UNPROCESSABLE_ENTITY, "Check took too long";
+    /// The program that checks the file crashed on it, or ran out of the memory it may use. Nothing was kept.
+    CheckCrashed = "check-crashed", UNPROCESSABLE_ENTITY, "Check crashed";
+    /// The search names a model that does not exist.
+    UnknownModel = "unknown-model", UNPROCESSABLE_ENTITY, "Unknown model";
+    /// The search names a dataset that does not exist.
+    UnknownDataset = "unknown-dataset", UNPROCESSABLE_ENTITY, "Unknown dataset";
+    /// The dataset cannot be used with this model: channels or classes do not fit.
+    DatasetDoesNotFit = "dataset-does-not-fit", UNPROCESSABLE_ENTITY, "Dataset does not fit the model";
+    /// Calibration and scoring together ask for more images than the dataset has.
+    NotEnoughImages = "not-enough-images", UNPROCESSABLE_ENTITY, "Not enough images";
+    /// The model cannot be pruned to this budget; `reachable` has the smallest and largest fraction of its MACs.
+    BudgetOutOfReach = "budget-out-of-reach", UNPROCESSABLE_ENTITY, "Budget out of reach";
+    /// Something still needs this; `searches` lists the searches that do. Delete them first.
+    InUse = "in-use", CONFLICT, "In use";
+    /// The thing is in a state in which this cannot be done.
+    Conflict = "conflict", CONFLICT, "Conflict";
+    /// The checkpoint's file is not there yet, or its export failed. Ask for the checkpoint to see its state.
+    NotReady = "not-ready", CONFLICT, "Not ready";
+    /// A page of another site, or another host name, tried to reach this server through a browser.
+    Forbidden = "forbidden", FORBIDDEN, "Forbidden";
+    /// The answer took too long to make.
+    Timeout = "timeout", SERVICE_UNAVAILABLE, "Timed out";
+    /// The server cannot do this right now; the same request may succeed a moment later.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable";
+    /// A fault of the server. Its log has the reason, under the answer's `x-request-id`.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+}
+
+/// An error as RFC 9457 problem details, with fields of our own where they help.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Problem {
+    /// Stable name of the kind of error, as a relative reference.
+    #[serde(rename = "type", serialize_with = "type_reference")]
+    #[schema(value_type = String, example = "/problems/unknown-operator")]
+    kind: Kind,
+    /// The same words for every error of this type.
+    title: &'static str,
+    /// The HTTP status, once more.
+    #[serde(serialize_with = "status_number")]
+    #[schema(value_type = u16, example = 422)]
+    status: StatusCode,
+    /// What is wrong with this request, and what would be right.
+    detail: String,
+    /// The fields at fault.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// Fractions of the full network's MACs that the model can be pruned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reachable: Option<ReachableRange>,
+    /// Searches that stand in the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    searches: Vec<Uuid>,
+    /// Largest body that is taken, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_bytes: Option<u64>,
+}
+
+/// A field of the request's body that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field, with dots between its parts.
+    #[schema(example = "adaptation.momentum")]
+    pub field: String,
+    /// What would be right.
+    pub detail: String,
+}
+
+/// The budgets that a model can be pruned to, as fractions of the full network's MACs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = Reachable)]
+pub struct ReachableRange {
+    /// Smallest fraction, with every prunable group at its floor.
+    #[schema(example = 0.011)]
+    pub min: f64,
+    /// Largest fraction: 1 for the full network.
+    #[schema(example = 1.0)]
+    pub max: f64,
+}
+
+impl Problem {
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Problem {
+            kind,
+            title: kind.title(),
+            status: kind.status(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            reachable: None,
+            searches: Vec::new(),
+            limit_bytes: None,
+        }
+    }
+
+    /// There is no such thing under this id.
+    pub fn no_such(what: &str, id: impl fmt::Display) -> Self {
+        Problem::new(Kind::NotFound, format!("there is no {what} {id}"))
+    }
+
+    /// One or more fields of the body are wrong; `detail` is made from them.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let lines: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect();
+        Problem { errors, ..Problem::new(Kind::InvalidField, lines.join("; ")) }
+    }
+
+    /// A fault of ours: the reason goes to the log, not to the client.
+    pub fn internal(reason: impl fmt::Display) -> Self {
+        tracing::error!(%reason, "internal error");
+        Problem::new(Kind::Internal, "a fault of the server; its log has the reason under this answer's x-request-id")
+    }
+
+    pub fn with_reachable(mut self, reachable: ReachableRange) -> Self {
+        self.reachable = Some(reachable);
+        self
+    }
+
+    pub fn with_searches(mut self, searches: Vec<Uuid>) -> Self {
+        self.searches = searches;
+        self
+    }
+
+    pub fn with_limit(mut self, limit_bytes: u64) -> Self {
+        self.limit_bytes = Some(limit_bytes);
+        self
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
+        (self.status, media_type, Json(self)).into_response()
+    }
+}
+
+/// Gives an error answer that some layer made without a body of ours the body of a problem. Its headers stay, since
+/// `Allow` and the like belong to the answer.
+pub async fn complete(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
+    if !is_error || is_problem {
+        return response;
+    }
+    let (mut head, _) = response.into_parts();
+    let mut problem = Problem::new(kind_of(status), detail_of(status));
+    problem.status = status;
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.remove(header::CONTENT_ENCODING);
+    let (problem_head, body) = problem.into_response().into_parts();
+    head.headers.extend(problem_head.headers);
+    Response::from_parts(head, body)
+}
+
+fn kind_of(status: StatusCode) -> Kind {
+    match status {
+        StatusCode::NOT_FOUND => Kind::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+        StatusCode::FORBIDDEN => Kind::Forbidden,
+        StatusCode::REQUEST_TIMEOUT => Kind::Timeout,
+        StatusCode::SERVICE_UNAVAILABLE => Kind::Unavailable,
+        status if status.is_client_error() => Kind::BadRequest,
+        _ => Kind::Internal,
+    }
+}
+
+fn detail_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "there is nothing at this address; /docs describes the addresses that exist",
+        StatusCode::METHOD_NOT_ALLOWED => {
+            "this address does not take this method; the Allow header lists those it takes"
+        }
+        StatusCode::FORBIDDEN => {
+            "requests that change something are taken from this server's own page and from programs, not from other sites"
+        }
+        StatusCode::REQUEST_TIMEOUT => "the answer took too long to make",
+        status if status.is_client_error() => "the request could not be understood",
+        _ => "a fault of the server; its log has the reason under this answer's x-request-id",
+    }
+}
+
+fn type_reference<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("/problems/{}", kind.slug()))
+}
+
+fn status_number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+/// docs/problems.md, made from the kinds.
+pub fn catalogue() -> String {
+    let mut page = String::from(
+        "# Problems\n\
+         Every error answer of the REST API is `application/problem+json` (RFC 9457). `type` is stable; programs may \
+         decide by it. `detail` says what is wrong with this request and what would be right.\n\n\
+         This page is what `eagleeye problems` prints; a test compares the two.\n\n\
+         | type | status | title | meaning |\n|---|---|---|---|\n",
+    );
+    for kind in Kind::ALL {
+        let (slug, status) = (kind.slug(), kind.status().as_u16());
+        page.push_str(&format!("| `/problems/{slug}` | {status} | {} | {} |\n", kind.title(), kind.meaning()));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Response as HttpResponse;
+
+    #[test]
+    fn slugs_are_unique() {
+        let mut slugs: Vec<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn absent_fields_are_left_out() {
+        let json = serde_json::to_value(Problem::no_such("model", 7)).unwrap();
+        let expected = serde_json::json!({
+            "type": "/problems/not-found", "title": "Not found", "status": 404, "detail": "there is no model 7"
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_body_of_ours_becomes_a_problem_and_keeps_its_headers() {
+        let bare = HttpResponse::builder().status(405).header("allow", "GET").body(Body::empty()).unwrap();
+        let response = complete(bare).await;
+        assert_eq!(response.headers()["allow"], "GET");
+        assert_eq!(response.headers()["content-type"], MEDIA_TYPE);
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["type"], "/problems/method-not-allowed");
+        assert_eq!(json["status"], 405);
+    }
+
+    #[test]
+    fn the_documented_catalogue_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/problems.md");
+        let documented = std::fs::read_to_string(path).unwrap();
+        assert_eq!(documented, catalogue(), "run `eagleeye problems > docs/problems.md`");
+    }
+}

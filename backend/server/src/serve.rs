@@ -1,0 +1,113 @@
+//! `eagleeye serve`: opens the store, starts the workers, answers requests, and stops all of it in order.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use eagleeye_store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app;
+use crate::checker::Checker;
+use crate::config::Config;
+use crate::state::AppState;
+use crate::supervisor::{WorkerCommand, Workers, supervise};
+
+/// How long answers under way may take once the server is asked to stop.
+const GRACE: Duration = Duration::from_secs(10);
+/// An upload that nobody has touched for so long is one that a crash has left.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
+const REAP_EVERY: Duration = Duration::from_secs(10);
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// Serves until the process is asked to stop by SIGTERM or Ctrl-C.
+pub async fn serve(config: Config) -> Result<()> {
+    let worker = config.worker_program()?;
+    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    let (database, files) = (config.database_url(), config.files_url());
+    let store = Store::connect(&database, &files).await.context("cannot open the store")?;
+    let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
+
+    let shutdown = CancellationToken::new();
+    let workers = Workers::new(config.workers.into());
+    let command = WorkerCommand { program: worker.clone(), database, files, device: config.device.clone() };
+    let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
+    tokio::spawn(tidy(store.clone(), shutdown.clone()));
+    tokio::spawn(stop_on_signal(shutdown.clone()));
+
+    let checker = Arc::new(Checker::new(worker, config.check_timeout(), config.check_memory_bytes));
+    let state = AppState { store, checker, config: Arc::new(config), workers, shutdown: shutdown.clone() };
+    listen(listener, state, &shutdown).await?;
+    supervisor.await.context("the supervisor of the workers broke down")
+}
+
+/// Answers requests until `shutdown`, and those under way a little longer.
+async fn listen(listener: TcpListener, state: AppState, shutdown: &CancellationToken) -> Result<()> {
+    let address = listener.local_addr().context("the listener has no address")?;
+    tracing::info!("listening on http://{address}");
+    if !address.ip().is_loopback() {
+        tracing::warn!("there is no authentication: whoever reaches {address} can upload, search and delete");
+    }
+    let server = axum::serve(listener, app::router(state)).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let overdue = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended.context("the server broke down"),
+        () = overdue => {
+            tracing::warn!("answers that were still under way are cut off");
+            Ok(())
+        }
+    }
+}
+
+/// Ends jobs that no worker will end, and removes what crashes have left.
+async fn tidy(store: Store, shutdown: CancellationToken) {
+    let mut reap = tokio::time::interval(REAP_EVERY);
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = reap.tick() => match store.queue().reap().await {
+                Ok(0) => {}
+                Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
+                Err(error) => tracing::warn!(%error, "cannot look after the queue"),
+            },
+            _ = sweep.tick() => match store.sweep(ABANDONED_AFTER).await {
+                Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
+                Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
+            },
+        }
+    }
+}
+
+async fn stop_on_signal(shutdown: CancellationToken) {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot listen for SIGTERM");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        interrupted = tokio::signal::ctrl_c() => if let Err(error) = interrupted {
+            tracing::error!(%error, "cannot listen for Ctrl-C");
+        },
+    }
+    tracing::info!("stopping");
+    shutdown.cancel();
+}
+
+fn in_the_way(address: SocketAddr) -> String {
+    format!("cannot listen on {address}; if another program does, choose another with --port")
+}

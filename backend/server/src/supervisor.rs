@@ -1,0 +1,132 @@
+//! Worker processes: started, watched, restarted, and stopped with the server.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use eagleeye_store::Store;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// First pause after a worker ended; doubled each time up to the longest one.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A worker that was up for this long did not fail at its start: the next pause is the shortest again.
+const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+/// What a worker has to give its job back when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How many worker processes are up.
+#[derive(Debug, Clone, Default)]
+pub struct Workers {
+    wanted: usize,
+    running: Arc<AtomicUsize>,
+}
+
+impl Workers {
+    pub fn new(wanted: usize) -> Self {
+        Workers { wanted, running: Arc::default() }
+    }
+
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+}
+
+/// What a worker is started with.
+#[derive(Debug, Clone)]
+pub struct WorkerCommand {
+    pub program: PathBuf,
+    pub database: String,
+    pub files: String,
+    pub device: String,
+}
+
+/// Keeps the wanted number of workers up until `shutdown`, and returns when all of them have ended.
+pub async fn supervise(command: WorkerCommand, workers: Workers, store: Store, shutdown: CancellationToken) {
+    let mut slots = JoinSet::new();
+    for slot in 0..workers.wanted {
+        slots.spawn(keep_up(slot, command.clone(), workers.clone(), store.clone(), shutdown.clone()));
+    }
+    while slots.join_next().await.is_some() {}
+}
+
+async fn keep_up(slot: usize, command: WorkerCommand, workers: Workers, store: Store, shutdown: CancellationToken) {
+    let mut pause = SHORTEST_PAUSE;
+    while !shutdown.is_cancelled() {
+        // A fresh name for each start: the queue must not take the new process for the old one.
+        let name = format!("worker-{slot}-{}", Uuid::now_v7().simple());
+        let started = Instant::now();
+        match command.spawn(&name) {
+            Ok(child) => {
+                workers.running.fetch_add(1, Ordering::Relaxed);
+                watch(child, &name, &shutdown).await;
+                workers.running.fetch_sub(1, Ordering::Relaxed);
+                give_back(&store, &name).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, program = %command.program.display(), "cannot start a worker");
+            }
+        }
+        if started.elapsed() > HEALTHY_AFTER {
+            pause = SHORTEST_PAUSE;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}
+
+/// Waits until the worker ends; at shutdown asks it to end, and kills it when it does not.
+async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
+    tracing::info!(name, pid = child.id(), "worker started");
+    tokio::select! {
+        ended = child.wait() => match ended {
+            Ok(status) => tracing::warn!(name, %status, "worker ended; another will be started"),
+            Err(error) => tracing::error!(name, %error, "lost sight of a worker"),
+        },
+        () = shutdown.cancelled() => {
+            // The end of its standard input is what tells a worker that its server is gone.
+            drop(child.stdin.take());
+            if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+                tracing::warn!(name, "worker did not stop in time and is killed");
+                if let Err(error) = child.kill().await {
+                    tracing::error!(name, %error, "cannot kill a worker");
+                }
+            }
+        }
+    }
+}
+
+/// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale.
+async fn give_back(store: &Store, name: &str) {
+    match store.queue().worker_died(name).await {
+        Ok(0) => {}
+        Ok(jobs) => tracing::info!(name, jobs, "jobs of the ended worker may be claimed again"),
+        Err(error) => tracing::warn!(name, %error, "jobs of the ended worker wait for their heartbeats to grow stale"),
+    }
+}
+
+impl WorkerCommand {
+    fn spawn(&self, name: &str) -> std::io::Result<Child> {
+        Command::new(&self.program)
+            .arg("run")
+            .args(["--database", &self.database, "--files", &self.files])
+            .args(["--name", name, "--device", &self.device])
+            // Held open for as long as the server lives.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+    }
+}

@@ -1,0 +1,231 @@
+//! Multipart bodies: files are streamed into the store as they arrive, in constant memory.
+//!
+//! What was received is given up again unless it becomes part of a model or dataset: on an error, and also when the
+//! client goes away and the handler is dropped half way.
+
+use std::collections::BTreeMap;
+
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{StatusCode, header};
+use eagleeye_store::{NamedUpload, Store, StoreError, Upload};
+use tempfile::TempDir;
+
+use crate::api::search_request::is_name;
+use crate::problem::{FieldError, Kind, Problem};
+
+/// Longest text part in bytes.
+const MAX_TEXT_BYTES: usize = 1024;
+
+/// The parts that a body may have, each at most once.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    pub files: &'static [&'static str],
+    pub texts: &'static [&'static str],
+}
+
+/// A body that was received. Files that are not taken out are discarded when it is dropped.
+#[derive(Debug)]
+pub struct Received {
+    store: Store,
+    files: BTreeMap<&'static str, NamedUpload>,
+    texts: BTreeMap<&'static str, String>,
+}
+
+/// `multipart/form-data` whose refusals are problems.
+pub struct Body(Multipart);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !media_type.is_some_and(|text| text.to_ascii_lowercase().starts_with("multipart/form-data")) {
+            let detail = "send the files as `multipart/form-data`, as `curl -F file=@model.onnx` does";
+            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+        }
+        let multipart = Multipart::from_request(request, state).await;
+        multipart.map(Body).map_err(|error: MultipartRejection| Problem::new(Kind::MalformedUpload, error.body_text()))
+    }
+}
+
+impl Body {
+    /// Receives the whole body; its files together may have `limit` bytes.
+    pub async fn receive(self, store: &Store, expected: Expected, limit: u64) -> Result<Received, Problem> {
+        let mut received = Received { store: store.clone(), files: BTreeMap::new(), texts: BTreeMap::new() };
+        let mut multipart = self.0;
+        while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error))? {
+            let part = field.name().unwrap_or_default().to_owned();
+            if let Some(name) = expected.texts.iter().find(|name| **name == part) {
+                let text = text_of(field, name).await?;
+                unique(received.texts.insert(name, text).is_none(), name)?;
+            } else if let Some(name) = expected.files.iter().find(|name| **name == part) {
+                unique(!received.files.contains_key(name), name)?;
+                let file = received.stream(field, name, limit).await?;
+                received.files.insert(name, file);
+            } else {
+                return Err(unexpected(&part, expected));
+            }
+        }
+        Ok(received)
+    }
+}
+
+impl Received {
+    async fn stream(&self, field: Field<'_>, part: &str, limit: u64) -> Result<NamedUpload, Problem> {
+        let name = file_name(field.file_name().unwrap_or_default(), part);
+        let so_far: u64 = self.files.values().map(|file| file.upload.bytes).sum();
+        let upload = self.store.upload(field, limit.saturating_sub(so_far)).await.map_err(|error| match error {
+            StoreError::TooLarge { .. } => {
+                let detail = format!("the upload is larger than the {limit} bytes that this server takes");
+                Problem::new(Kind::TooLarge, detail).with_limit(limit)
+            }
+            StoreError::Interrupted { received, source } => {
+                tracing::info!(part, received, reason = %source, "an upload broke off");
+                let detail = format!("part `{part}` broke off after {received} bytes: {source}");
+                Problem::new(Kind::UploadInterrupted, detail)
+            }
+            other => other.into(),
+        })?;
+        Ok(NamedUpload { name, upload })
+    }
+
+    pub fn has(&self, part: &str) -> bool {
+        self.files.contains_key(part)
+    }
+
+    pub fn text(&self, part: &str) -> Option<&str> {
+        self.texts.get(part).map(String::as_str)
+    }
+
+    pub fn file(&self, part: &str) -> Option<&NamedUpload> {
+        self.files.get(part)
+    }
+
+    /// What to call the thing: the part `name`, else the file's name without its endings.
+    pub fn display_name(&self, part: &str) -> Result<String, Problem> {
+        match self.text("name") {
+            Some(name) if is_name(name) => Ok(name.trim().to_owned()),
+            Some(_) => {
+                let detail = "must have 1 to 200 characters, none of them control".to_owned();
+                Err(Problem::fields(vec![FieldError { field: "name".to_owned(), detail }]))
+            }
+            None => {
+                let file = self.file(part).map_or(part, |file| file.name.as_str());
+                let stem = file.split('.').find(|piece| !piece.is_empty()).unwrap_or(part);
+                Ok(stem.chars().take(200).collect())
+            }
+        }
+    }
+
+    /// The files under the names that they came with, in a folder of their own: files refer to each other by name, and
+    /// a message that names a file should name it as the client does.
+    pub async fn as_folder(&self) -> Result<TempDir, Problem> {
+        let folder = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(Problem::internal)?;
+        for file in self.files.values() {
+            let stored = self.store.files().materialize(&file.upload.hash).await?;
+            let link = folder.path().join(&file.name);
+            tokio::fs::symlink(stored, link).await.map_err(|error| {
+                if error.kind() == std::io::ErrorKind::AlreadyExists {
+                    let detail = format!("two parts have the file name `{}`; give each its own", file.name);
+                    return Problem::new(Kind::MalformedUpload, detail);
+                }
+                Problem::internal(error)
+            })?;
+        }
+        Ok(folder)
+    }
+
+    /// Takes a file out: from here on the caller has to store or discard it.
+    pub fn take(&mut self, part: &str) -> Option<NamedUpload> {
+        self.files.remove(part)
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        let abandoned: Vec<Upload> = std::mem::take(&mut self.files).into_values().map(|file| file.upload).collect();
+        discard(&self.store, abandoned);
+    }
+}
+
+/// Gives uploads up, in the background: callers are on their way out.
+pub fn discard(store: &Store, uploads: Vec<Upload>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    if uploads.is_empty() {
+        return;
+    }
+    let store = store.clone();
+    runtime.spawn(async move {
+        for upload in uploads {
+            if let Err(error) = store.discard(&upload).await {
+                tracing::warn!(%error, hash = %upload.hash, "an abandoned upload is left for the next sweep");
+            }
+        }
+    });
+}
+
+async fn text_of(mut field: Field<'_>, part: &str) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_TEXT_BYTES {
+            let detail = format!("must have at most {MAX_TEXT_BYTES} bytes");
+            return Err(Problem::fields(vec![FieldError { field: part.to_owned(), detail }]));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        let detail = "must be UTF-8 text".to_owned();
+        Problem::fields(vec![FieldError { field: part.to_owned(), detail }])
+    })
+}
+
+fn unique(is_first: bool, part: &str) -> Result<(), Problem> {
+    if is_first {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::MalformedUpload, format!("part `{part}` is there more than once")))
+}
+
+fn unexpected(part: &str, expected: Expected) -> Problem {
+    let known = expected.files.iter().chain(expected.texts).map(|name| format!("`{name}`"));
+    let known: Vec<String> = known.collect();
+    Problem::new(Kind::MalformedUpload, format!("part `{part}` is unknown; expected are {}", known.join(", ")))
+}
+
+fn broken(error: &MultipartError) -> Problem {
+    let kind = match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+        _ => Kind::UploadInterrupted,
+    };
+    Problem::new(kind, format!("the multipart body is broken or ended early: {}", error.body_text()))
+}
+
+/// The last part of the name that the client gave, without characters that a file name should not have.
+fn file_name(given: &str, part: &str) -> String {
+    let base = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain: String = base.chars().filter(|c| !c.is_control()).take(120).collect();
+    match plain.trim() {
+        "" | "." | ".." => part.to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_is_never_a_path() {
+        let cases = [
+            ("../../etc/passwd", "passwd"),
+            ("C:\\models\\a.onnx", "a.onnx"),
+            ("..", "file"),
+            ("", "file"),
+            ("a\nb.pt", "ab.pt"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(file_name(given, "file"), expected, "{given:?}");
+        }
+    }
+}
