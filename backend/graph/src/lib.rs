@@ -3,12 +3,15 @@
 //! Nothing here computes with weights, reads files or talks to anybody: everything is arithmetic over shapes and labels.
 
 pub mod builder;
+pub mod groups;
 pub mod ir;
+mod labels;
 pub mod ops;
 pub mod shape;
 pub mod tensor;
 
 pub use builder::{BuildError, GraphBuilder};
+pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
 pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
 pub use shape::{Dim, Shape, ShapeError};

@@ -1,0 +1,167 @@
+//! Channel groups: which slices of which parameters are kept or removed together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ir::{Graph, ParameterId};
+use crate::labels::{self, AxisLabels, FIXED, Propagated, WILD};
+
+mod layout;
+mod names;
+
+pub(crate) use layout::{ALWAYS, Layout, ParameterAxis};
+
+/// Why the channel groups of a network cannot be found.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum GroupError {
+    #[error("tensor `{value}` is empty; every axis needs a size of 1 or more")]
+    Empty { value: String },
+    #[error("node `{node}` would need more labels than any network that fits the memory; its tensors are too large")]
+    TooLarge { node: String },
+    #[error("the labels of node `{node}` do not follow its shapes: {source}")]
+    Labels { node: String, source: ndarray::ShapeError },
+}
+
+/// What an axis of a parameter has to do with a group of channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Output axis of the weight of a convolution or linear layer: its slices make the channels.
+    Produces,
+    /// Input axis of the weight of a convolution or linear layer.
+    Consumes,
+    /// Bias, norm, depthwise filter, PReLU, layer scale, position embedding: one slice for each channel.
+    Follows,
+}
+
+/// A parameter that loses slices when a unit of the group is removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub parameter: ParameterId,
+    pub axis: usize,
+    pub role: Role,
+    /// For each unit of the group: the indices along `axis` that are its own, ascending. Equally many for every unit.
+    pub units: Vec<Vec<u32>>,
+}
+
+/// Units that belong to the same axes of the same parameters; a strategy says how many of them stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Unique: the first layer that makes these channels, numbered where one layer makes those of several groups.
+    pub name: String,
+    /// Number of units. A unit is what can be removed: one channel, or several that must go together.
+    pub size: usize,
+    pub prunable: bool,
+    /// Why the group is locked; `None` where it is prunable.
+    pub reason: Option<String>,
+    /// The operator that normalises these channels together (layer norm, a mean over channels), where there is one: without
+    /// a channel it computes something else than with that channel at zero.
+    pub normalised_by: Option<String>,
+    /// In order of execution.
+    pub members: Vec<Member>,
+}
+
+/// Every channel group of a network, and for each value and parameter which unit each channel belongs to.
+#[derive(Clone, Debug)]
+pub struct ChannelGroups {
+    /// In order of execution of their first layers.
+    pub groups: Vec<Group>,
+    /// `(group, unit)` by global unit number, as the layouts use it.
+    pub(crate) units: Vec<(usize, usize)>,
+    pub(crate) values: Vec<Layout>,
+    pub(crate) axes: Vec<ParameterAxis>,
+}
+
+impl ChannelGroups {
+    /// The groups that a strategy decides about, in the order of its keep counts.
+    pub fn prunable(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().filter(|g| g.prunable)
+    }
+
+    /// Every unit of every group: the plan that changes nothing.
+    pub fn all_units(&self) -> Vec<Vec<usize>> {
+        self.groups.iter().map(|g| (0..g.size).collect()).collect()
+    }
+}
+
+/// Finds the channel groups of a network. Linear in the number of nodes.
+///
+/// # Errors
+/// Only for networks that are no real ones: empty tensors, or tensors too large to label.
+pub fn channel_groups(graph: &Graph) -> Result<ChannelGroups, GroupError> {
+    let found = labels::propagate(graph)?;
+    let units = units(&found);
+    let groups = layout::never_empty(&found, &units, sort_into_groups(&units));
+    let described: Vec<Group> = names::unique(groups.iter().map(|g| describe(graph, &found, &units, g)).collect());
+    Ok(layout::assemble(&found, &units, &groups, described))
+}
+
+/// A class of labels with the places where it stands.
+struct Unit {
+    label: u32,
+    /// For each parameter axis that it is on (position in [`Propagated::axes`]): its indices along that axis.
+    places: BTreeMap<usize, Vec<u32>>,
+    locked: Option<Arc<str>>,
+}
+
+/// The classes that a layer's weight knows, in order of first appearance.
+fn units(found: &Propagated) -> Vec<Unit> {
+    let mut by_label: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut units: Vec<Unit> = Vec::new();
+    for (place, axis) in found.axes.iter().enumerate() {
+        for (index, &label) in axis.labels.iter().enumerate().filter(|(_, l)| **l != FIXED && **l != WILD) {
+            let unit = *by_label.entry(label).or_insert_with(|| {
+                units.push(Unit { label, places: BTreeMap::new(), locked: found.locked.get(&label).cloned() });
+                units.len() - 1
+            });
+            units[unit].places.entry(place).or_default().push(index as u32);
+        }
+    }
+    let weight = |place: &usize| found.axes[*place].role != Role::Follows;
+    units.retain(|unit| unit.places.keys().any(weight));
+    units
+}
+
+/// Units (by position) with the same set of parameter axes, equally often on each, locked for the same reason or not at all.
+fn sort_into_groups(units: &[Unit]) -> Vec<Vec<usize>> {
+    let mut by_key = BTreeMap::new();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (position, unit) in units.iter().enumerate() {
+        let places: Vec<(usize, usize)> = unit.places.iter().map(|(&place, indices)| (place, indices.len())).collect();
+        let group = *by_key.entry((places, unit.locked.clone())).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(position);
+    }
+    groups
+}
+
+fn describe(graph: &Graph, found: &Propagated, units: &[Unit], group: &[usize]) -> Group {
+    let first = &units[group[0]];
+    let places: Vec<usize> = first.places.keys().copied().collect();
+    let axis = |place: usize| -> &AxisLabels { &found.axes[place] };
+    let members = places.iter().map(|&place| Member {
+        parameter: axis(place).parameter,
+        axis: axis(place).axis,
+        role: axis(place).role,
+        units: group.iter().map(|&unit| units[unit].places[&place].clone()).collect(),
+    });
+    let producer = places.iter().copied().find(|&place| axis(place).role == Role::Produces);
+    let reason = match (&first.locked, producer) {
+        (Some(reason), _) => Some(reason.to_string()),
+        (None, None) => Some("no convolution or linear layer makes these channels".to_owned()),
+        (None, Some(_)) if group.len() == 1 => Some("its channels go together: nothing would be left".to_owned()),
+        (None, Some(_)) => None,
+    };
+    Group {
+        name: names::of_parameter(graph, axis(producer.unwrap_or(places[0])).parameter),
+        size: group.len(),
+        prunable: reason.is_none(),
+        reason,
+        normalised_by: found.normalised.get(&first.label).map(|by| by.to_string()),
+        members: members.collect(),
+    }
+}
