@@ -1,12 +1,15 @@
 //! Multiply-adds and parameters of a network and of every strategy: arithmetic over keep counts, no tensor touched.
 
+use std::collections::BTreeMap;
+
 use crate::groups::{ALWAYS, ChannelGroups, Layout};
 use crate::ir::{Graph, Node, NodeId, ParameterId, ParameterKind};
 use crate::ops::Op;
 use crate::shape;
 use crate::strategy::Strategy;
 
-/// Multiply-adds of one image: over convolutions and linears, `out positions x kernel area x in / groups x out`.
+/// Multiply-adds of one image: over convolutions and linears, `out positions x kernel area x in / groups x out`. A transposed
+/// convolution uses its kernel at each *input* position.
 ///
 /// Batch norms, biases, pooling and products of activations are not counted, as is usual for these figures.
 pub fn macs(graph: &Graph) -> u64 {
@@ -42,7 +45,6 @@ fn positions_and_weight(graph: &Graph, node: &Node) -> Vec<(Extent, usize)> {
     let sizes = shape::sample(graph.shape(weight));
     let mut factors: Vec<(Extent, usize)> =
         sizes.iter().enumerate().map(|(axis, &size)| (of_weight(axis), size)).collect();
-    // A transposed convolution uses every weight once for each position of its input.
     let (value, channels) = match &node.op {
         Op::Conv(conv) if conv.transposed.is_some() => (node.inputs[0], 1),
         Op::Conv(_) => (node.outputs[0], 1),
@@ -68,7 +70,9 @@ struct Size {
 
 impl Size {
     fn at(&self, keep: &[usize]) -> u64 {
-        self.shares.iter().fold(self.constant, |sum, &(group, channels, units)| sum + channels * keep[group] as u64 / units)
+        self.shares
+            .iter()
+            .fold(self.constant, |sum, &(group, channels, units)| sum + channels * keep[group] as u64 / units)
     }
 }
 
@@ -129,6 +133,7 @@ impl CostModel {
 /// Looks up how the sizes of axes depend on the groups.
 struct Sizes<'g> {
     groups: &'g ChannelGroups,
+    axes: BTreeMap<(ParameterId, usize), &'g [u32]>,
     /// Position among the prunable groups, by group.
     prunable: Vec<usize>,
 }
@@ -140,7 +145,8 @@ impl<'g> Sizes<'g> {
             next += usize::from(g.prunable);
             next.saturating_sub(1)
         });
-        Self { groups, prunable: prunable.collect() }
+        let axes = groups.axes.iter().map(|a| ((a.parameter, a.axis), &a.units[..])).collect();
+        Self { groups, axes, prunable: prunable.collect() }
     }
 
     fn term(&self, factors: Vec<(Extent, usize)>) -> Term {
@@ -161,10 +167,7 @@ impl<'g> Sizes<'g> {
                 Layout::Along { axis: along, units } if *along == axis => Some(units),
                 _ => None,
             },
-            Extent::Weight(parameter, axis) => {
-                let found = self.groups.axes.iter().find(|a| (a.parameter, a.axis) == (parameter, axis));
-                found.map(|a| &a.units[..])
-            }
+            Extent::Weight(parameter, axis) => self.axes.get(&(parameter, axis)).copied(),
         }
     }
 

@@ -46,6 +46,16 @@ pub struct Member {
     pub units: Vec<Vec<u32>>,
 }
 
+impl Member {
+    /// The indices along the axis that are removed when the given units (ascending) stay, ascending.
+    pub fn removed(&self, kept_units: &[usize]) -> Vec<u32> {
+        let gone = self.units.iter().enumerate().filter(|(unit, _)| kept_units.binary_search(unit).is_err());
+        let mut indices: Vec<u32> = gone.flat_map(|(_, indices)| indices.iter().copied()).collect();
+        indices.sort_unstable();
+        indices
+    }
+}
+
 /// Units that belong to the same axes of the same parameters; a strategy says how many of them stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {

@@ -3,16 +3,22 @@
 //! Nothing here computes with weights, reads files or talks to anybody: everything is arithmetic over shapes and labels.
 
 pub mod builder;
+pub mod cost;
 pub mod groups;
 pub mod ir;
 mod labels;
 pub mod ops;
+pub mod plan;
 pub mod shape;
+pub mod strategy;
 pub mod tensor;
 
 pub use builder::{BuildError, GraphBuilder};
+pub use cost::{CostModel, macs, macs_by_node};
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
 pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
+pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use shape::{Dim, Shape, ShapeError};
+pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
 pub use tensor::{ElementType, TensorData};

@@ -24,10 +24,6 @@ impl Atoms {
         Self { sets: UnionFind::new(2), locked: Vec::new(), normalised: Vec::new() }
     }
 
-    pub fn len(&self) -> usize {
-        self.sets.len()
-    }
-
     /// New identities, different from all others.
     pub fn fresh(&mut self, count: usize) -> Vec<u32> {
         (0..count).map(|_| self.sets.new_set()).collect()

@@ -85,7 +85,8 @@ impl Propagation<'_> {
             let mut sizes = side.labels.shape().to_vec();
             let rank = sizes.len();
             sizes[rank - 2..].copy_from_slice(&shape[shape.len() - 2..]);
-            let repeated = side.labels.shape().iter().rev().zip(shape.iter().rev()).skip(2).any(|(&own, &out)| own != out);
+            let repeated =
+                side.labels.shape().iter().rev().zip(shape.iter().rev()).skip(2).any(|(&own, &out)| own != out);
             (side.labels.resized(sizes).expand(shape.clone()), repeated || rank < shape.len())
         };
         let ((left, left_repeated), (right, right_repeated)) = (fit(a), fit(b));

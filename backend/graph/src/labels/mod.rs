@@ -170,9 +170,10 @@ impl<'g> Propagation<'g> {
     }
 
     fn store(&mut self, node: &Node, value: ValueId, labels: Arc<Labels>) -> Result<(), GroupError> {
-        let shared = node.inputs.iter().any(|i| {
-            self.values[i.index()].as_ref().is_some_and(|input| Arc::ptr_eq(input, &labels))
-        });
+        let shared = node
+            .inputs
+            .iter()
+            .any(|i| self.values[i.index()].as_ref().is_some_and(|input| Arc::ptr_eq(input, &labels)));
         if !shared {
             self.count(node, labels.len())?;
         }
