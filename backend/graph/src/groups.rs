@@ -61,7 +61,8 @@ impl Member {
 pub struct Group {
     /// Unique: the first layer that makes these channels, numbered where one layer makes those of several groups.
     pub name: String,
-    /// Number of units. A unit is what can be removed: one channel, or several that must go together.
+    /// Number of units. A unit is what can be removed: one channel, or several that must go together. One unit at least
+    /// always stays, so a group of one unit stays as it is.
     pub size: usize,
     pub prunable: bool,
     /// Why the group is locked; `None` where it is prunable.
@@ -163,7 +164,6 @@ fn describe(graph: &Graph, found: &Propagated, units: &[Unit], group: &[usize]) 
     let reason = match (&first.locked, producer) {
         (Some(reason), _) => Some(reason.to_string()),
         (None, None) => Some("no convolution or linear layer makes these channels".to_owned()),
-        (None, Some(_)) if group.len() == 1 => Some("its channels go together: nothing would be left".to_owned()),
         (None, Some(_)) => None,
     };
     Group {

@@ -13,7 +13,7 @@ impl Propagation<'_> {
     ///
     /// This comes last, since what is done with a value tells which axis to keep: a convolution behind a pixel shuffle has
     /// then made positions one, and only real choices are left (the groups of a channel shuffle, query, key and value in one
-    /// tensor). Of those, the axis is kept that leaves most channels free to choose.
+    /// tensor).
     pub(super) fn make_boxes(&mut self) {
         for index in 0..self.values.len() {
             let Some(labels) = self.values[index].clone() else { continue };
@@ -27,12 +27,21 @@ impl Propagation<'_> {
             if varying.len() < 2 {
                 continue;
             }
-            let keep = varying.iter().copied().max_by_key(|&axis| (free_classes(&labels, axis), axis));
+            let Some(keep) = axis_to_keep(&labels, &varying) else { continue };
             let name = &self.graph.values[index].name;
             let why: Arc<str> = format!("`{name}` must stay rectangular, and a part of it is fixed").into();
-            self.merge_onto(&labels, &keep.into_iter().collect::<Vec<_>>(), &why);
+            self.merge_onto(&labels, &[keep], &why);
         }
     }
+}
+
+/// The longest axis (the channels within a group, a head), unless another leaves far more to choose from: most of a position
+/// embedding's labels are along its channels, however few those are.
+fn axis_to_keep(labels: &Labels, varying: &[usize]) -> Option<usize> {
+    let longest = varying.iter().copied().max_by_key(|&axis| (labels.shape()[axis], axis))?;
+    let most = varying.iter().copied().max_by_key(|&axis| (free_classes(labels, axis), axis))?;
+    let far_more = free_classes(labels, most) > 2 * free_classes(labels, longest);
+    Some(if far_more { most } else { longest })
 }
 
 /// How many classes could still be chosen from if labels were made one along every axis but `keep`.

@@ -1,0 +1,5 @@
+//! Tests on whole networks, through the crate's public interface.
+
+mod figures;
+mod net;
+mod networks;
