@@ -24,6 +24,7 @@ use std::sync::Arc;
 pub(crate) use atoms::{FIXED, WILD};
 
 use atoms::Atoms;
+use movement::Fill;
 use tensor::Labels;
 
 use crate::groups::{GroupError, Role};
@@ -126,8 +127,9 @@ impl<'g> Propagation<'g> {
             self.lock_all(&inputs[0], &reason(node, "repeats channels at the edge"));
         }
         let inputs: Vec<&Labels> = inputs.iter().map(|l| &**l).collect();
+        let axes = axes_of_channels(inputs[0]);
         let atoms = &mut self.atoms;
-        let mut fill = |_| atoms.fresh(1)[0];
+        let mut fill = Fill { axes, label: &mut |_| atoms.fresh(1)[0] };
         let moved = movement::moved(&node.op, &inputs, &mut fill).map_err(|e| misfit(node, e))?;
         for (&output, labels) in node.outputs.iter().zip(moved.into_iter().flatten()) {
             self.store(node, output, Arc::new(labels))?;
@@ -338,6 +340,15 @@ impl<'g> Propagation<'g> {
         }
         found.sort_by_key(|a| (first_use[a.parameter.index()], a.axis));
         found
+    }
+}
+
+/// The axes that hold channels: where labels vary, or axis 1 where a layer made a single channel.
+fn axes_of_channels(labels: &Labels) -> Vec<usize> {
+    let one_channel = labels.shape().get(1) == Some(&1) && labels.iter().all(|l| l != FIXED && l != WILD);
+    match labels.varying() {
+        varying if varying.is_empty() && one_channel => vec![1],
+        varying => varying,
     }
 }
 

@@ -6,15 +6,15 @@ use super::tensor::Labels;
 use crate::ops::{Op, PadMode};
 use crate::shape;
 
+/// What constant padding writes. Along `axes`, which hold channels, it makes new ones, labelled by their position in the
+/// output; along every other axis padding belongs to the channel that it surrounds.
+pub(crate) struct Fill<'a> {
+    pub axes: Vec<usize>,
+    pub label: &'a mut dyn FnMut(usize) -> u32,
+}
+
 /// Runs an operator that only moves data on its inputs' labels, or returns `None` for any other operator.
-///
-/// `fill(position)` labels what constant padding writes at a position of an axis along which labels vary; along every other
-/// axis padding belongs to the channel that it surrounds.
-pub(crate) fn moved(
-    op: &Op,
-    inputs: &[&Labels],
-    fill: &mut dyn FnMut(usize) -> u32,
-) -> Result<Option<Vec<Labels>>, ShapeError> {
+pub(crate) fn moved(op: &Op, inputs: &[&Labels], fill: &mut Fill) -> Result<Option<Vec<Labels>>, ShapeError> {
     let x = inputs[0];
     Ok(Some(match op {
         Op::Reshape { shape } => vec![x.reshape(shape::sample(shape))?],
@@ -59,10 +59,10 @@ fn padded(
     axis: usize,
     (before, after): (i64, i64),
     mode: PadMode,
-    fill: &mut dyn FnMut(usize) -> u32,
+    fill: &mut Fill,
 ) -> Result<Labels, ShapeError> {
     let size = x.shape()[axis] as i64;
-    if !x.varying().contains(&axis) {
+    if !fill.axes.contains(&axis) {
         let mut shape = x.shape().to_vec();
         shape[axis] = (size + before + after).max(0) as usize;
         return Ok(x.resized(shape));
@@ -81,7 +81,7 @@ fn padded(
     let mut written = |count: usize, first: usize| {
         let mut shape = inner.shape().to_vec();
         shape[axis] = count;
-        Labels::along(shape, axis, (first..first + count).map(&mut *fill).collect())
+        Labels::along(shape, axis, (first..first + count).map(&mut *fill.label).collect())
     };
     let mut parts = Vec::new();
     if front > 0 {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn one(op: &Op, x: &Labels) -> Vec<u32> {
-        moved(op, &[x], &mut |i| 100 + i as u32).unwrap().unwrap()[0].vector(1)
+        moved(op, &[x], &mut Fill { axes: vec![1], label: &mut |i| 100 + i as u32 }).unwrap().unwrap()[0].vector(1)
     }
 
     #[test]
@@ -130,6 +130,6 @@ mod tests {
     #[test]
     fn pointwise_operators_are_not_movement() {
         let op = Op::Unary(crate::ops::Unary::Relu);
-        assert_eq!(moved(&op, &[&channels(2)], &mut |_| 0).unwrap(), None);
+        assert_eq!(moved(&op, &[&channels(2)], &mut Fill { axes: vec![], label: &mut |_| 0 }).unwrap(), None);
     }
 }

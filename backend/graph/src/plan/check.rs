@@ -3,7 +3,7 @@
 use super::kept::Kept;
 use super::{ParameterSlices, PlanError};
 use crate::ir::{Graph, Node};
-use crate::labels::movement::moved;
+use crate::labels::movement::{Fill, moved};
 use crate::labels::tensor::Labels;
 use crate::ops::Op;
 use crate::shape;
@@ -66,11 +66,14 @@ fn moves_alike(full: &Graph, node: &Node, new: &Op, kept: &Kept) -> Result<bool,
     }
     let before: Vec<&Labels> = before.iter().collect();
     let after: Vec<&Labels> = after.iter().collect();
-    let Some(wanted) = moved(&node.op, &before, &mut |p| WRITTEN + p as u32).map_err(misplaced)? else {
+    let axes: Vec<usize> = kept.channels(node.outputs[0]).map(|(axis, _)| axis).into_iter().collect();
+    let mut fill = Fill { axes: axes.clone(), label: &mut |p| WRITTEN + p as u32 };
+    let Some(wanted) = moved(&node.op, &before, &mut fill).map_err(misplaced)? else {
         return Ok(true);
     };
     let stays = kept.channels(node.outputs[0]).map(|(_, positions)| positions);
-    let mut fill = |p: usize| WRITTEN + stays.and_then(|s| s.get(p)).map_or(p, |&p| p) as u32;
+    let mut label = |p: usize| WRITTEN + stays.and_then(|s| s.get(p)).map_or(p, |&p| p) as u32;
+    let mut fill = Fill { axes, label: &mut label };
     let found = moved(new, &after, &mut fill).map_err(misplaced)?;
     let wanted = wanted.iter().zip(&node.outputs).map(|(labels, &output)| match kept.channels(output) {
         Some((axis, positions)) => labels.take(axis, positions),

@@ -3,3 +3,6 @@
 mod figures;
 mod net;
 mod networks;
+mod oracle;
+mod reference;
+mod topologies;
