@@ -4,5 +4,7 @@ mod figures;
 mod net;
 mod networks;
 mod oracle;
+mod random;
 mod reference;
+mod strategies;
 mod topologies;
