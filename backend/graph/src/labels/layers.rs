@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::tensor::Labels;
-use super::{Propagation, reason};
+use super::{FIXED, Propagation, reason};
 use crate::groups::{GroupError, Role};
 use crate::ir::{Node, ParameterId};
 use crate::ops::Conv;
@@ -18,21 +18,40 @@ impl Propagation<'_> {
         let shape = self.output_shape(node);
         let varying = x.varying();
         let out = if varying.is_empty() || varying.contains(&1) {
-            let why = reason(node, "is a convolution over fixed channels");
+            let why = reason(node, "convolves it together with fixed channels");
             let channels = self.merge_onto(&x, &[1], &why).vector(1);
             let out = self.filters(conv, node, weight, channels, shape[1])?;
             Labels::along(shape, 1, out)
         } else {
-            let out = self.produce_locked(node, weight, usize::from(conv.transposed.is_some()), shape[1])?;
-            if node.inputs.len() > 2 {
-                self.attach(node, 2, Labels::along(vec![out.len()], 0, out))?;
-            }
-            if varying != [0] {
-                return self.give_up(node, &[&x], "is a convolution that slides along them");
-            }
-            x.resized(shape)
+            self.across(conv, node, weight, &x, shape)?
         };
         self.set(node, Arc::new(out))
+    }
+
+    /// A convolution whose input's labels vary, but not along its channels.
+    fn across(
+        &mut self,
+        conv: &Conv,
+        node: &Node,
+        weight: ParameterId,
+        x: &Labels,
+        shape: Vec<usize>,
+    ) -> Result<Labels, GroupError> {
+        let slides = x.varying() != [0];
+        if slides {
+            self.lock_all(x, &reason(node, "is a convolution that slides along them"));
+        }
+        if slides && shape[1] > 1 {
+            let out = self.filters(conv, node, weight, vec![FIXED; x.shape()[1]], shape[1])?;
+            return Ok(Labels::along(shape, 1, out));
+        }
+        // One filter for all of them, as over positions: it has no channels of its own that could go.
+        let (axis, repeats) = if conv.transposed.is_some() { (1, conv.groups) } else { (0, 1) };
+        let out = self.produce_locked(node, weight, axis, shape[1] / repeats)?;
+        if node.inputs.len() > 2 {
+            self.attach(node, 2, Labels::along(vec![shape[1]], 0, out.repeat(repeats)))?;
+        }
+        Ok(if slides { Labels::uniform(shape, FIXED) } else { x.resized(shape) })
     }
 
     /// Notes both sides of a convolution's weight and its bias; returns the labels of its output channels.
@@ -81,13 +100,22 @@ impl Propagation<'_> {
         let why = reason(node, "convolves a fixed channel with the others of its group");
         let each_in = channels.len() / conv.groups;
         let mut groups = Vec::with_capacity(conv.groups);
+        let mut makes_channels = each_in > 1;
         for channels in channels.chunks(each_in) {
-            groups.push(channels[1..].iter().fold(channels[0], |all, &c| self.atoms.join(all, c, &why)));
+            let group = channels[1..].iter().fold(channels[0], |all, &c| self.atoms.join(all, c, &why));
+            if group == FIXED {
+                // Labels of its own, so that the layer is listed with the reason why it is locked.
+                groups.extend(self.atoms.fresh(1));
+                self.atoms.lock(groups[groups.len() - 1], &reason(node, "filters a fixed channel"));
+                makes_channels = true;
+            } else {
+                groups.push(group);
+            }
         }
         let repeat = |labels: &[u32], times| labels.iter().flat_map(|&l| vec![l; times]).collect::<Vec<_>>();
         let out = repeat(&groups, each_out);
         // A depthwise filter makes no channel: it follows the one that it filters.
-        let role = if each_in == 1 { Role::Follows } else { Role::Produces };
+        let role = if makes_channels { Role::Produces } else { Role::Follows };
         match conv.transposed {
             None => self.note(node, weight, 0, role, &out),
             Some(_) => self.note(node, weight, 0, role, &repeat(&groups, each_in)),

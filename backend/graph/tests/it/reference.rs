@@ -68,7 +68,8 @@ fn output(op: &Op, x: &Tensor, inputs: &[&Tensor]) -> Tensor {
         Op::Binary(f) => binary(*f, x, inputs[1]),
         Op::MatMul => matmul(x, inputs[1]),
         Op::Softmax { axis, .. } => {
-            let exp = x.mapv(f64::exp);
+            let largest = x.fold_axis(Axis(*axis), f64::NEG_INFINITY, |a, &b| a.max(b)).insert_axis(Axis(*axis));
+            let exp = (x - &largest).mapv(f64::exp);
             let sum = exp.sum_axis(Axis(*axis)).insert_axis(Axis(*axis));
             exp / sum
         }

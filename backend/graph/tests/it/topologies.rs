@@ -466,6 +466,27 @@ fn a_convolution_that_slides_over_channels_locks_them() {
 }
 
 #[test]
+fn a_depthwise_convolution_of_the_input_is_locked_and_says_so() {
+    let (mut net, x) = Net::image(3, 4);
+    let x = net.grouped("first", x, 6, 3, 1, 3);
+    let x = net.conv("a", x, 4, 1, 1);
+    let graph = net.classifier(x, 3);
+    assert_eq!(prunable(&graph), named(&[("a", 4)]));
+    assert_eq!(group(&graph, "first").reason.as_deref(), Some("`node1` filters a fixed channel"));
+}
+
+#[test]
+fn a_layer_behind_a_single_shuffled_channel_can_be_pruned() {
+    let (mut net, x) = Net::image(3, 4);
+    let x = net.conv("a", x, 4, 3, 2);
+    let x = net.reshape(x, &[1, 2, 2, 2, 2]);
+    let x = net.permute(x, &[0, 1, 4, 2, 5, 3]);
+    let x = net.reshape(x, &[1, 4, 4]);
+    let x = net.conv("b", x, 4, 3, 1);
+    assert_eq!(prunable(&net.classifier(x, 3)), named(&[("b", 4)]));
+}
+
+#[test]
 fn a_softmax_over_channels_locks_them_but_one_over_branches_does_not() {
     let (mut net, x) = Net::image(3, 4);
     let x = net.conv("a", x, 6, 3, 1);
