@@ -33,14 +33,15 @@ impl Atoms {
         self.sets.find_mut(atom)
     }
 
-    /// Makes two labels one and returns the label of both. `why` is the reason recorded where one of them is fixed.
+    /// Makes two labels one and returns the label of both. `why` is the reason recorded where one of them is fixed: what is
+    /// made of both is fixed as well, so that a large constant (an attention mask) does not spread its labels.
     pub fn join(&mut self, a: u32, b: u32, why: &Arc<str>) -> u32 {
         match (a, b) {
             _ if a == b => a,
             (WILD, other) | (other, WILD) => other,
             (FIXED, other) | (other, FIXED) => {
                 self.lock(other, why);
-                other
+                FIXED
             }
             _ => {
                 self.sets.union(a, b);

@@ -15,13 +15,13 @@ impl Propagation<'_> {
     /// then made positions one, and only real choices are left (the groups of a channel shuffle, query, key and value in one
     /// tensor).
     pub(super) fn make_boxes(&mut self) {
+        let mut locked = self.atoms.locked();
         for index in 0..self.values.len() {
             let Some(labels) = self.values[index].clone() else { continue };
             let labels = labels.map(|l| self.atoms.find(l));
             if labels.varying().len() < 2 {
                 continue;
             }
-            let locked = self.atoms.locked();
             let labels = labels.map(|l| if locked.contains_key(&l) { FIXED } else { l });
             let varying = labels.varying();
             if varying.len() < 2 {
@@ -31,6 +31,7 @@ impl Propagation<'_> {
             let name = &self.graph.values[index].name;
             let why: Arc<str> = format!("`{name}` must stay rectangular, and a part of it is fixed").into();
             self.merge_onto(&labels, &[keep], &why);
+            locked = self.atoms.locked();
         }
     }
 }

@@ -48,6 +48,21 @@ fn shufflenet_passes_channels_through_its_shuffles() {
 }
 
 #[test]
+fn mobilenet_v2_has_groups_for_its_bottlenecks_and_expansions() {
+    assert_eq!(count(&networks::mobilenet_v2(64)), (25, 9_128, vec!["fc".to_owned()]));
+}
+
+#[test]
+fn squeezenet_has_groups_for_every_part_of_its_concatenations() {
+    assert_eq!(count(&networks::squeezenet1_1(64)), (25, 2_944, vec!["classifier.1".to_owned()]));
+}
+
+#[test]
+fn convnext_has_groups_for_its_stages_and_hidden_layers() {
+    assert_eq!(count(&networks::convnext_tiny(64)), (22, 27_936, vec!["classifier.2".to_owned()]));
+}
+
+#[test]
 fn transformers_have_groups_for_widths_and_channels_of_heads() {
     // Each layer: 4 x 48 hidden units and 16 channels in every head; 48 of the residual stream.
     let packed = networks::vision_transformer(2, 48, 3, true);
@@ -74,4 +89,22 @@ fn grouping_resnet50_at_224_takes_well_under_a_second() {
     let groups = channel_groups(&graph).unwrap();
     println!("ResNet-50 at 224: {} groups in {:?}", groups.groups.len(), start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn grouping_costs_in_proportion_to_the_number_of_nodes() {
+    let seconds = |repeats: usize| {
+        let graph = networks::resnet([3, 4, 6, 3].map(|blocks| blocks * repeats), 4, 1, 64, 64);
+        let runs = (0..3).map(|_| {
+            let start = Instant::now();
+            channel_groups(&graph).unwrap();
+            start.elapsed().as_secs_f64()
+        });
+        (graph.nodes.len() as f64, runs.fold(f64::INFINITY, f64::min))
+    };
+    let (nodes, time) = seconds(1);
+    let (more_nodes, more_time) = seconds(6);
+    println!("{nodes} nodes in {time:.3} s, {more_nodes} nodes in {more_time:.3} s");
+    // Quadratic cost would be six times this; the factor is for a busy machine.
+    assert!(more_time / time < 3.0 * more_nodes / nodes);
 }

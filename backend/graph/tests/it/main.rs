@@ -1,5 +1,8 @@
 //! Tests on whole networks, through the crate's public interface.
 
+// The lint knows test functions only, not what they call.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod figures;
 mod net;
 mod networks;

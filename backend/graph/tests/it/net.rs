@@ -108,8 +108,7 @@ impl Net {
     /// Convolution, batch norm, ReLU.
     pub fn block(
         &mut self,
-        name: &str,
-        norm: &str,
+        [name, norm]: [&str; 2],
         x: ValueId,
         out: usize,
         kernel: usize,
@@ -147,8 +146,12 @@ impl Net {
     /// Sizes behind the batch axis, which stays.
     pub fn reshape(&mut self, x: ValueId, sizes: &[usize]) -> ValueId {
         let batch = self.builder.shape(x)[0];
-        let shape = std::iter::once(batch).chain(sizes.iter().map(|&s| Dim::Fixed(s))).collect();
-        self.push(Op::Reshape { shape }, &[x])
+        let shape: Vec<Dim> = std::iter::once(batch).chain(sizes.iter().map(|&s| Dim::Fixed(s))).collect();
+        self.reshape_all(x, &shape)
+    }
+
+    pub fn reshape_all(&mut self, x: ValueId, shape: &[Dim]) -> ValueId {
+        self.push(Op::Reshape { shape: shape.to_vec() }, &[x])
     }
 
     pub fn flatten(&mut self, x: ValueId) -> ValueId {

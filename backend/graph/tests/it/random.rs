@@ -66,7 +66,7 @@ fn network() -> impl Strategy<Value = Graph> {
     let head = prop_oneof![Just(Head::GlobalPool), Just(Head::Flatten), Just(Head::Attention)];
     (3..8usize, prop::collection::vec(block(), 1..7), head).prop_map(|(stem, blocks, head)| {
         let (mut net, x) = Net::image(2, 4);
-        let mut x = net.block("stem", "stem_bn", x, stem, 3, 1, 1);
+        let mut x = net.block(["stem", "stem_bn"], x, stem, 3, 1, 1);
         for (i, block) in blocks.iter().enumerate() {
             x = append(&mut net, &format!("block{i}"), x, block);
         }
@@ -98,9 +98,9 @@ fn append(net: &mut Net, name: &str, x: ValueId, block: &Block) -> ValueId {
     let of = |layer: &str| format!("{name}.{layer}");
     let channels = net.size(x, 1);
     match *block {
-        Block::Convolution(width) => net.block(&of("conv"), &of("bn"), x, width, 3, 1, 1),
+        Block::Convolution(width) => net.block([&of("conv"), &of("bn")], x, width, 3, 1, 1),
         Block::Residual(width) => {
-            let y = net.block(&of("inner"), &of("bn"), x, width, 3, 1, 1);
+            let y = net.block([&of("inner"), &of("bn")], x, width, 3, 1, 1);
             let y = net.conv(&of("outer"), y, channels, 1, 1);
             let sum = net.add(y, x);
             net.relu(sum)
@@ -111,7 +111,7 @@ fn append(net: &mut Net, name: &str, x: ValueId, block: &Block) -> ValueId {
             net.add(short, y)
         }
         Block::Concatenation(width) => {
-            let y = net.block(&of("conv"), &of("bn"), x, width, 3, 1, 1);
+            let y = net.block([&of("conv"), &of("bn")], x, width, 3, 1, 1);
             net.cat(&[x, y])
         }
         Block::Branches(width) => {
@@ -134,9 +134,9 @@ fn append(net: &mut Net, name: &str, x: ValueId, block: &Block) -> ValueId {
         }
         Block::Grouped(groups) => {
             let y = net.conv(&of("reduce"), x, groups * 2, 1, 1);
-            net.block(&of("conv"), &of("bn"), y, groups * 3, 3, 1, groups)
+            net.block([&of("conv"), &of("bn")], y, groups * 3, 3, 1, groups)
         }
-        Block::Depthwise(multiplier) => net.block(&of("conv"), &of("bn"), x, channels * multiplier, 3, 1, channels),
+        Block::Depthwise(multiplier) => net.block([&of("conv"), &of("bn")], x, channels * multiplier, 3, 1, channels),
         Block::SqueezeExcite(width) => {
             let gate = net.global_pool(x);
             let gate = net.biased(&of("squeeze"), gate, width, 1, 1);

@@ -12,12 +12,12 @@ use crate::networks;
 /// ResNet-20 of the CIFAR kind: few channels, so that rounding bites.
 fn resnet20() -> Graph {
     let (mut net, x) = Net::image(1, 28);
-    let mut x = net.block("conv1", "bn1", x, 16, 3, 1, 1);
+    let mut x = net.block(["conv1", "bn1"], x, 16, 3, 1, 1);
     for (stage, width) in [16, 32, 64].into_iter().enumerate() {
         for block in 0..3 {
             let of = |layer: &str| format!("layer{}.{block}.{layer}", stage + 1);
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            let y = net.block(&of("conv1"), &of("bn1"), x, width, 3, stride, 1);
+            let y = net.block([&of("conv1"), &of("bn1")], x, width, 3, stride, 1);
             let y = net.conv(&of("conv2"), y, width, 3, 1);
             let y = net.norm(&of("bn2"), y);
             let shortcut = if stride == 2 { net.conv(&of("down"), x, width, 1, 2) } else { x };

@@ -22,8 +22,8 @@ fn group(graph: &Graph, name: &str) -> Group {
 #[test]
 fn layers_in_a_row_are_groups_of_their_own_and_the_classifier_is_locked() {
     let (mut net, x) = Net::image(3, 8);
-    let x = net.block("a", "a_bn", x, 6, 3, 1, 1);
-    let x = net.block("b", "b_bn", x, 4, 3, 2, 1);
+    let x = net.block(["a", "a_bn"], x, 6, 3, 1, 1);
+    let x = net.block(["b", "b_bn"], x, 4, 3, 2, 1);
     let graph = net.classifier(x, 5);
     assert_eq!(prunable(&graph), named(&[("a", 6), ("b", 4)]));
     let fc = group(&graph, "fc");
@@ -46,8 +46,8 @@ fn layers_in_a_row_are_groups_of_their_own_and_the_classifier_is_locked() {
 #[test]
 fn a_residual_makes_both_branches_one() {
     let (mut net, x) = Net::image(3, 6);
-    let x = net.block("stem", "stem_bn", x, 6, 3, 1, 1);
-    let y = net.block("inner", "inner_bn", x, 4, 3, 1, 1);
+    let x = net.block(["stem", "stem_bn"], x, 6, 3, 1, 1);
+    let y = net.block(["inner", "inner_bn"], x, 4, 3, 1, 1);
     let y = net.conv("outer", y, 6, 3, 1);
     let x = net.add(x, y);
     assert_eq!(prunable(&net.classifier(x, 3)), named(&[("stem", 6), ("inner", 4)]));
@@ -132,7 +132,7 @@ fn slices_and_gathers_take_the_channels_that_stay() {
 #[test]
 fn a_grouped_convolution_keeps_its_groups_equal() {
     let (mut net, x) = Net::image(3, 6);
-    let x = net.block("a", "a_bn", x, 8, 3, 1, 1);
+    let x = net.block(["a", "a_bn"], x, 8, 3, 1, 1);
     let x = net.grouped("g", x, 12, 3, 1, 4);
     let graph = net.classifier(x, 3);
     assert_eq!(prunable(&graph), named(&[("a", 2), ("g", 3)]));
@@ -143,8 +143,8 @@ fn a_grouped_convolution_keeps_its_groups_equal() {
 fn a_depthwise_convolution_passes_channels_through_with_any_multiplier() {
     for multiplier in [1, 3] {
         let (mut net, x) = Net::image(3, 6);
-        let x = net.block("a", "a_bn", x, 5, 1, 1, 1);
-        let x = net.block("d", "d_bn", x, 5 * multiplier, 3, 1, 5);
+        let x = net.block(["a", "a_bn"], x, 5, 1, 1, 1);
+        let x = net.block(["d", "d_bn"], x, 5 * multiplier, 3, 1, 5);
         let x = net.conv("b", x, 4, 1, 1);
         let graph = net.classifier(x, 3);
         assert_eq!(prunable(&graph), named(&[("a", 5), ("b", 4)]));
@@ -276,7 +276,7 @@ fn a_single_channel_that_gates_all_others_is_locked() {
 #[test]
 fn squeeze_and_excite_gates_belong_to_the_channels_that_they_gate() {
     let (mut net, x) = Net::image(3, 6);
-    let x = net.block("a", "a_bn", x, 6, 3, 1, 1);
+    let x = net.block(["a", "a_bn"], x, 6, 3, 1, 1);
     let gate = net.mean(x, &[2, 3], true);
     let gate = net.biased("squeeze", gate, 2, 1, 1);
     let gate = net.relu(gate);
@@ -536,4 +536,34 @@ fn units_that_do_not_exist_or_may_not_go_are_refused() {
     assert_eq!(error(&[&[1, 0], &[0, 1]]), PlanError::Order { group: "a".into() });
     assert_eq!(error(&[&[], &[0, 1]]), PlanError::NothingKept { group: "a".into() });
     assert!(matches!(error(&[&[0], &[0]]), PlanError::Locked { group, .. } if group == "fc"));
+}
+
+#[test]
+fn a_mask_of_windows_neither_costs_nor_locks_the_channels_of_the_heads() {
+    let mut net = Net::new();
+    let x = net.input("tokens", &[8, 6]);
+    let x = net.linear("embed", x, 6);
+    let split = |net: &mut Net, x| {
+        let x = net.push(Op::Reshape { shape: vec![Dim::Batch(2), Dim::Fixed(4), Dim::Fixed(2), Dim::Fixed(3)] }, &[x]);
+        net.permute(x, &[0, 2, 1, 3])
+    };
+    let [q, k, v] = ["q", "k", "v"].map(|name| net.linear(name, x, 6));
+    let [q, k, v] = [q, k, v].map(|x| split(&mut net, x));
+    let k = net.permute(k, &[0, 1, 3, 2]);
+    let scores = net.push(Op::MatMul, &[q, k]);
+    let scores = net.reshape_all(scores, &[Dim::Batch(1), Dim::Fixed(2), Dim::Fixed(2), Dim::Fixed(4), Dim::Fixed(4)]);
+    let mask = net.buffer("mask", &[2, 4, 4]);
+    let mask = net.reshape_all(mask, &[1, 2, 1, 4, 4].map(Dim::Fixed));
+    let scores = net.add(scores, mask);
+    let scores = net.reshape_all(scores, &[Dim::Batch(2), Dim::Fixed(2), Dim::Fixed(4), Dim::Fixed(4)]);
+    let weights = net.push(Op::Softmax { axis: 3, log: false }, &[scores]);
+    let y = net.push(Op::MatMul, &[weights, v]);
+    let y = net.permute(y, &[0, 2, 1, 3]);
+    let y = net.reshape_all(y, &[Dim::Batch(1), Dim::Fixed(8), Dim::Fixed(6)]);
+    let y = net.linear("proj", y, 6);
+    let x = net.add(x, y);
+    let x = net.flatten(x);
+    let x = net.linear("head", x, 2);
+    let graph = net.finish(&[x]);
+    assert_eq!(prunable(&graph), named(&[("embed", 6), ("q", 3), ("v", 3)]));
 }
