@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ir::{Graph, ParameterId};
 use crate::labels::{self, AxisLabels, FIXED, Propagated, WILD};
+use crate::strategy::Strategy;
 
 mod layout;
 mod names;
@@ -89,6 +90,13 @@ impl ChannelGroups {
     /// The groups that a strategy decides about, in the order of its keep counts.
     pub fn prunable(&self) -> impl Iterator<Item = &Group> {
         self.groups.iter().filter(|g| g.prunable)
+    }
+
+    /// How many units each group keeps under a strategy, in the order of `groups`; locked groups keep all.
+    pub fn keep_counts(&self, strategy: &Strategy) -> Vec<usize> {
+        let mut keep = strategy.keep.iter().copied();
+        let counts = self.groups.iter().map(|g| if g.prunable { keep.next().unwrap_or(g.size) } else { g.size });
+        counts.collect()
     }
 
     /// Every unit of every group: the plan that changes nothing.

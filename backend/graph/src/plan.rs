@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::groups::{ChannelGroups, Group};
-use crate::ir::{Graph, ParameterId, Source};
+use crate::ir::{Graph, Source};
 use crate::shape::{self, Dim, Shape, ShapeError};
 
 mod attributes;
@@ -117,13 +117,6 @@ fn slices(graph: &Graph, groups: &ChannelGroups, kept: &Kept) -> Vec<ParameterSl
         }
     }
     slices
-}
-
-impl Plan {
-    /// Whether a parameter loses anything.
-    pub fn touches(&self, parameter: ParameterId) -> bool {
-        !self.slices[parameter.index()].is_empty()
-    }
 }
 
 /// A shape with one axis replaced by a count of the same kind.

@@ -32,9 +32,9 @@ use crate::ir::{Graph, Node, ParameterId, Source, ValueId};
 use crate::ops::{Op, PadMode};
 use crate::shape;
 
-/// Stored labels and channel identities together that one network may need. ResNet-50 at 224x224 needs some 200,000; this is
-/// a bound for hostile files.
-const MAX_LABELS: usize = 1 << 27;
+/// Stored labels and channel identities together that one network may need. Real networks need far less than a million; this
+/// is a bound for hostile files.
+const MAX_LABELS: usize = 1 << 25;
 
 /// The labels along one axis of a parameter.
 #[derive(Clone, Debug)]

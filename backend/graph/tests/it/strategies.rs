@@ -31,9 +31,7 @@ fn resnet20() -> Graph {
 /// The multiply-adds of the plan that keeps the first units of each group.
 fn macs_of_plan(graph: &Graph, strategy: &Strategy) -> (u64, u64) {
     let groups = channel_groups(graph).unwrap();
-    let mut keep = strategy.keep.iter();
-    let counts = groups.groups.iter().map(|g| if g.prunable { *keep.next().unwrap() } else { g.size });
-    let units: Vec<Vec<usize>> = counts.map(|count| (0..count).collect()).collect();
+    let units: Vec<Vec<usize>> = groups.keep_counts(strategy).into_iter().map(|count| (0..count).collect()).collect();
     let plan = plan(graph, &groups, &units).unwrap();
     (macs(&plan.graph), plan.graph.parameter_count())
 }
