@@ -1,0 +1,122 @@
+// The REST API as functions that return what was asked for or throw an ApiError.
+
+import createClient from "openapi-fetch";
+
+import { ApiError, parseProblem, UNREACHABLE } from "./problem";
+import type { paths } from "./schema.gen";
+import type {
+  Candidate,
+  Checkpoint,
+  CheckpointFormat,
+  Dataset,
+  Health,
+  Model,
+  ModelSummary,
+  Page,
+  Search,
+  SearchRequest,
+} from "./types";
+
+/** Where the REST API lives on this page's server. */
+export const BASE = "/api/v1";
+
+/** Items per page of a list, and the most that the server gives. */
+const PAGE = 50;
+const LARGEST_PAGE = 100;
+
+const client = createClient<paths>({ baseUrl: "/" });
+
+interface Answered<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
+  let answered: Answered<T>;
+  try {
+    answered = await request;
+  } catch {
+    throw new ApiError(UNREACHABLE);
+  }
+  // An error without a body has an empty string here, so the status decides.
+  if (!answered.response.ok) throw new ApiError(parseProblem(answered.error, answered.response.status));
+  return answered.data as T;
+}
+
+export const listModels = (cursor?: string, limit = PAGE): Promise<Page<ModelSummary>> =>
+  answer(client.GET("/api/v1/models", { params: { query: { cursor, limit } } }));
+
+export const getModel = (id: string): Promise<Model> =>
+  answer(client.GET("/api/v1/models/{id}", { params: { path: { id } } }));
+
+export const deleteModel = (id: string): Promise<void> =>
+  answer(client.DELETE("/api/v1/models/{id}", { params: { path: { id } } }));
+
+export const modelFile = (id: string): string => `${BASE}/models/${id}/file`;
+
+export const listDatasets = (cursor?: string, limit = PAGE): Promise<Page<Dataset>> =>
+  answer(client.GET("/api/v1/datasets", { params: { query: { cursor, limit } } }));
+
+export const getDataset = (id: string): Promise<Dataset> =>
+  answer(client.GET("/api/v1/datasets/{id}", { params: { path: { id } } }));
+
+export const deleteDataset = (id: string): Promise<void> =>
+  answer(client.DELETE("/api/v1/datasets/{id}", { params: { path: { id } } }));
+
+export const thumbnail = (id: string, position: number): string => `${BASE}/datasets/${id}/thumbnails/${position}`;
+
+export const listSearches = (cursor?: string, limit = PAGE): Promise<Page<Search>> =>
+  answer(client.GET("/api/v1/searches", { params: { query: { cursor, limit } } }));
+
+export const getSearch = (id: string): Promise<Search> =>
+  answer(client.GET("/api/v1/searches/{id}", { params: { path: { id } } }));
+
+export const createSearch = (body: SearchRequest): Promise<Search> => answer(client.POST("/api/v1/searches", { body }));
+
+export const cancelSearch = (id: string): Promise<Search> =>
+  answer(client.POST("/api/v1/searches/{id}/cancel", { params: { path: { id } } }));
+
+export const deleteSearch = (id: string): Promise<void> =>
+  answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));
+
+export const searchEvents = (id: string): string => `${BASE}/searches/${id}/events`;
+
+export const getCandidate = (id: string): Promise<Candidate> =>
+  answer(client.GET("/api/v1/candidates/{id}", { params: { path: { id } } }));
+
+export const listCheckpoints = async (candidate: string): Promise<Checkpoint[]> => {
+  const params = { path: { id: candidate } };
+  return (await answer(client.GET("/api/v1/candidates/{id}/checkpoints", { params }))).items;
+};
+
+/** Asks for a candidate as a file; the answer is the checkpoint that is there already, or one that is being made. */
+export const createCheckpoint = (candidate: string, format: CheckpointFormat): Promise<Checkpoint> => {
+  const params = { path: { id: candidate } };
+  return answer(client.POST("/api/v1/candidates/{id}/checkpoints", { params, body: { format } }));
+};
+
+export const checkpointFile = (id: string): string => `${BASE}/checkpoints/${id}/file`;
+
+/** The server's health; an unhealthy one answers as well. */
+export const getHealth = async (): Promise<Health> => {
+  try {
+    const { data, error } = await client.GET("/health");
+    if (data ?? error) return (data ?? error) as Health;
+  } catch {
+    // Falls through: no answer, or one that is not JSON.
+  }
+  throw new ApiError(UNREACHABLE);
+};
+
+/** Every item of a paged list, for a choice that must offer all of them. */
+export async function all<T>(list: (cursor?: string, limit?: number) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await list(cursor, LARGEST_PAGE);
+    items.push(...page.items);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}

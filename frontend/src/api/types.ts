@@ -1,0 +1,31 @@
+// The schemas of the REST API under short names.
+
+import type { components } from "./schema.gen";
+
+type Schemas = components["schemas"];
+
+export type Baseline = Schemas["Baseline"];
+export type Candidate = Schemas["Candidate"];
+export type ChannelGroup = Schemas["ChannelGroup"];
+export type Checkpoint = Schemas["Checkpoint"];
+export type CheckpointFormat = Schemas["CheckpointFormat"];
+export type Class = Schemas["Class"];
+export type Dataset = Schemas["Dataset"];
+export type GroupKeep = Schemas["GroupKeep"];
+export type Health = Schemas["Health"];
+export type Model = Schemas["Model"];
+export type ModelFormat = Schemas["ModelFormat"];
+export type ModelSummary = Schemas["ModelSummary"];
+export type Problem = Schemas["Problem"];
+export type Reachable = Schemas["Reachable"];
+export type Score = Schemas["Score"];
+export type Search = Schemas["Search"];
+export type SearchRequest = Schemas["SearchRequest"];
+export type SearchSettings = Schemas["SearchSettings"];
+export type SearchState = Schemas["SearchState"];
+
+/** One page of a list; `next_cursor` is null on the last one. */
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+
+import { bytes, counted, duration, loss, percent, points, si, tiny } from "./format";
+
+describe("si", () => {
+  it("has three significant digits", () => {
+    expect([0, 999, 1000, 16_242_186, 4.089e9, 5.69e8].map(si)).toEqual([
+      "0",
+      "999",
+      "1.00 k",
+      "16.2 M",
+      "4.09 G",
+      "569 M",
+    ]);
+  });
+
+  it("moves on to the next prefix when rounding reaches it", () => {
+    expect(si(999_950)).toBe("1.00 M");
+    expect(si(999_400)).toBe("999 k");
+  });
+});
+
+describe("bytes", () => {
+  it("keeps small sizes whole", () => {
+    expect([0, 512, 3_480_325, 4e9].map(bytes)).toEqual(["0 B", "512 B", "3.48 MB", "4.00 GB"]);
+  });
+});
+
+describe("fractions", () => {
+  it("are percentages, and their differences points with a sign", () => {
+    expect(percent(0.92525)).toBe("92.5%");
+    expect([0.0123, -0.0044, 0.0001, -0.0001].map((p) => points(p))).toEqual(["+1.2", "−0.4", "0.0", "0.0"]);
+  });
+});
+
+describe("duration", () => {
+  it("drops what does not matter at that length", () => {
+    expect([0.84, 9.97, 59.4, 59.6, 185, 120, 7440, 3599.7].map(duration)).toEqual([
+      "0.8 s",
+      "10 s",
+      "59 s",
+      "1 min",
+      "3 min 5 s",
+      "2 min",
+      "2 h 4 min",
+      "1 h",
+    ]);
+  });
+
+  it("never goes below zero", () => {
+    expect(duration(-3)).toBe("0.0 s");
+  });
+});
+
+it("counts with the right noun", () => {
+  expect([counted(1, "image"), counted(9500, "image"), counted(0, "search", "searches")]).toEqual([
+    "1 image",
+    "9,500 images",
+    "0 searches",
+  ]);
+});
+
+it("says when a loss is not finite", () => {
+  expect([loss(0.31249), loss(null)]).toEqual(["0.312", "not finite"]);
+  expect([tiny(2.4e-7), tiny(0)]).toEqual(["2.4e-7", "0"]);
+});

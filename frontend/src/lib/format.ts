@@ -1,0 +1,69 @@
+// Numbers and times as the page shows them. One locale everywhere, so that a number reads the same for everybody.
+
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** What stands for a value that is not there. */
+export const NONE = "–";
+
+/** `16,242,186` */
+export const count = (value: number): string => WHOLE.format(value);
+
+/** `1 image`, `9,500 images` */
+export const counted = (value: number, noun: string, plural = `${noun}s`): string =>
+  `${count(value)} ${value === 1 ? noun : plural}`;
+
+/** Three significant digits with a decimal prefix: `16.2 M`, `4.09 G`. */
+export const si = (value: number): string => scaled(value, ["", "k", "M", "G", "T"], 1000);
+
+/** A size in bytes with decimal prefixes: `3.48 MB`. */
+export const bytes = (value: number): string => scaled(value, ["B", "kB", "MB", "GB", "TB"], 1000);
+
+function scaled(value: number, units: string[], base: number): string {
+  let [scaledValue, unit] = [value, 0];
+  // What rounds up to the base belongs to the next unit: 999,950 is 1 M, not 1000 k.
+  while (unit < units.length - 1 && Number(scaledValue.toPrecision(3)) >= base) {
+    scaledValue /= base;
+    unit += 1;
+  }
+  const digits = unit === 0 ? count(scaledValue) : scaledValue.toPrecision(3);
+  return [digits, units[unit]].filter(Boolean).join(" ");
+}
+
+/** A fraction as a percentage: `92.5%`. */
+export const percent = (fraction: number, digits = 1): string => `${(fraction * 100).toFixed(digits)}%`;
+
+/** The difference of two fractions in percentage points, with its sign: `+1.2`, `−0.4`. */
+export function points(difference: number, digits = 1): string {
+  const rounded = (difference * 100).toFixed(digits);
+  if (Number(rounded) === 0) return (0).toFixed(digits);
+  return difference > 0 ? `+${rounded}` : rounded.replace("-", "−");
+}
+
+/** A cross-entropy in nats: `0.312`. Null where it is not finite. */
+export const loss = (value: number | null): string => (value === null ? "not finite" : value.toFixed(3));
+
+/** A very small number: `2.4e-7`. */
+export const tiny = (value: number): string => (value === 0 ? "0" : value.toExponential(1));
+
+/** `0.8 s`, `12 s`, `3 min 5 s`, `2 h 4 min` */
+export function duration(seconds: number): string {
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return two(Math.floor(whole / 60), "min", whole % 60, "s");
+  const minutes = Math.round(whole / 60);
+  return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
+}
+
+const two = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
+  small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+
+/** `1 × 28 × 28` */
+export const shape = (sizes: number[]): string => sizes.join(" × ");
+
+/** An RFC 3339 time in the reader's own zone and habit. */
+export const dateTime = (iso: string): string => DATE_TIME.format(new Date(iso));
+
+/** A word or two at the start of a line. */
+export const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

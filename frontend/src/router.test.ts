@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+
+import { isOurs, match } from "./router";
+
+const at = (address: string) => match(new URL(address, "http://localhost:8080"));
+
+describe("match", () => {
+  it("knows every page", () => {
+    expect(at("/")).toEqual({ page: "home" });
+    expect(at("/models")).toEqual({ page: "models" });
+    expect(at("/models/")).toEqual({ page: "models" });
+    expect(at("/models/7a")).toEqual({ page: "model", id: "7a" });
+    expect(at("/datasets/7b")).toEqual({ page: "dataset", id: "7b" });
+    expect(at("/searches/7c?x=1#top")).toEqual({ page: "search", id: "7c" });
+  });
+
+  it("takes what a new search starts with from the query", () => {
+    expect(at("/searches/new")).toEqual({ page: "new-search", modelId: null, datasetId: null });
+    expect(at("/searches/new?model=a&dataset=b")).toEqual({ page: "new-search", modelId: "a", datasetId: "b" });
+  });
+
+  it("has no page for anything else", () => {
+    for (const address of ["/nothing", "/models/a/b", "/toString", "/new"]) {
+      expect(at(address)).toEqual({ page: "not-found" });
+    }
+  });
+});
+
+it("leaves the server's own addresses to the browser", () => {
+  expect(["/api/v1/models", "/docs/", "/docs", "/health"].map(isOurs)).toEqual([false, false, false, false]);
+  expect(["/", "/models", "/documents"].map(isOurs)).toEqual([true, true, true]);
+});

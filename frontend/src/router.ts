@@ -1,0 +1,29 @@
+// Which page an address means.
+
+/** A page with what its address says. */
+export type Route =
+  | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
+  | { page: "model" | "dataset" | "search"; id: string }
+  | { page: "new-search"; modelId: string | null; datasetId: string | null };
+
+/** The addresses that are the server's own, below which the page has none. */
+const SERVERS = ["/api", "/docs", "/health", "/assets"];
+
+const DETAILS = { models: "model", datasets: "dataset", searches: "search" } as const;
+
+/** Reads an address. */
+export function match({ pathname, searchParams }: URL): Route {
+  const [section, id, ...rest] = pathname.split("/").filter(Boolean);
+  if (section === undefined) return { page: "home" };
+  if (!Object.hasOwn(DETAILS, section) || rest.length > 0) return { page: "not-found" };
+  const list = section as keyof typeof DETAILS;
+  if (id === undefined) return { page: list };
+  if (list === "searches" && id === "new") {
+    return { page: "new-search", modelId: searchParams.get("model"), datasetId: searchParams.get("dataset") };
+  }
+  return { page: DETAILS[list], id };
+}
+
+/** Whether an address of this site is shown by this page. */
+export const isOurs = (pathname: string): boolean =>
+  !SERVERS.some((prefix) => pathname === prefix || pathname.startsWith(`${prefix}/`));

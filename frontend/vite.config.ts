@@ -1,0 +1,12 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+/** Where `npm run dev` finds the REST API. */
+const server = process.env["EAGLEEYE_URL"] ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: { target: "es2022", sourcemap: false },
+  server: { proxy: { "/api": server, "/docs": server, "/health": server } },
+  test: { include: ["src/**/*.test.ts"] },
+});
