@@ -1,15 +1,16 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait,
+    EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::candidates::Score;
-use crate::entities::{candidate, checkpoint, dataset, model, search, split};
+use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
 use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql, to_i64, to_json};
@@ -157,15 +158,11 @@ impl Searches<'_> {
     /// A worker that is at it notices at its next heartbeat.
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        let candidates = candidate::Entity::find()
-            .select_only()
-            .column(candidate::Column::Id)
-            .filter(candidate::Column::SearchId.eq(id))
-            .into_query();
+        lock_jobs(&transaction, id).await?;
         let hashes: Vec<String> = checkpoint::Entity::find()
             .select_only()
             .column(checkpoint::Column::FileHash)
-            .filter(checkpoint::Column::CandidateId.in_subquery(candidates))
+            .filter(checkpoint::Column::CandidateId.in_subquery(candidates_of(id)))
             .filter(checkpoint::Column::FileHash.is_not_null())
             .into_tuple()
             .all(&transaction)
@@ -195,6 +192,28 @@ fn new_row(store: &Store, new: NewSearch) -> Result<search::ActiveModel, StoreEr
         created_at: Set(store.clock().now()),
         ..Default::default()
     })
+}
+
+/// Takes the locks of a deletion in the order in which workers take them, so that neither waits for the other.
+async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result<(), StoreError> {
+    let checkpoints = checkpoint::Entity::find()
+        .select_only()
+        .column(checkpoint::Column::Id)
+        .filter(checkpoint::Column::CandidateId.in_subquery(candidates_of(search_id)))
+        .into_query();
+    let of_search = Condition::any()
+        .add(job::Column::SearchId.eq(search_id))
+        .add(job::Column::CheckpointId.in_subquery(checkpoints));
+    job::Entity::find().filter(of_search).order_by_asc(job::Column::Id).lock_exclusive().all(transaction).await?;
+    Ok(())
+}
+
+fn candidates_of(search_id: Uuid) -> SelectStatement {
+    candidate::Entity::find()
+        .select_only()
+        .column(candidate::Column::Id)
+        .filter(candidate::Column::SearchId.eq(search_id))
+        .into_query()
 }
 
 /// Changes a search inside a transaction and counts its revision up.

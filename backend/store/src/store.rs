@@ -1,6 +1,6 @@
 //! Opening the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,15 @@ impl StoreConfig {
             max_attempts: 3,
             clock: Clock::system(),
         }
+    }
+
+    /// Everything in one folder, which is made when missing: a SQLite database, the files, and the cache.
+    pub fn in_folder(folder: &Path) -> Self {
+        // The address is percent-decoded, and a question mark begins its options.
+        let database = folder.join("eagleeye.db").display().to_string().replace('%', "%25").replace('?', "%3F");
+        let mut config = StoreConfig::new(format!("sqlite://{database}"), folder.join("files").display().to_string());
+        config.cache = folder.join("cache");
+        config
     }
 }
 
@@ -122,6 +131,10 @@ async fn connect_database(url: &str) -> Result<DatabaseConnection, StoreError> {
         // Each connection to `:memory:` is a database of its own.
         options.max_connections(if url.contains(":memory:") { 1 } else { 8 });
         options.map_sqlx_sqlite_opts(|sqlite| {
+            if let Some(folder) = sqlite.get_filename().parent() {
+                // Where this fails, so does opening the database, and that error is the one reported.
+                let _ = std::fs::create_dir_all(folder);
+            }
             sqlite
                 .create_if_missing(true)
                 .foreign_keys(true)

@@ -110,3 +110,57 @@ impl Drop for Writing {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::{TryStreamExt, stream};
+    use object_store::ObjectStore;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    fn remote() -> (Arc<InMemory>, Files, tempfile::TempDir) {
+        let (objects, cache) = (Arc::new(InMemory::new()), tempfile::tempdir().unwrap());
+        let files = Files::remote(objects.clone(), "eagleeye".into(), cache.path().join("cache")).unwrap();
+        (objects, files, cache)
+    }
+
+    async fn keys(objects: &InMemory) -> Vec<String> {
+        let listing: Vec<_> = objects.list(None).try_collect().await.unwrap();
+        listing.into_iter().map(|object| object.location.to_string()).collect()
+    }
+
+    fn parts(content: &'static [&'static str]) -> impl Stream<Item = Result<Bytes, io::Error>> + Send {
+        stream::iter(content.iter().map(|part| Ok(Bytes::from_static(part.as_bytes()))))
+    }
+
+    #[tokio::test]
+    async fn a_remote_upload_ends_at_its_address_with_no_temporary_object() {
+        let (objects, files, _cache) = remote();
+        for _ in 0..2 {
+            let staged = files.stage(parts(&["wei", "ghts"]), u64::MAX).await.unwrap();
+            assert_eq!((staged.bytes, &staged.hash), (7, &FileHash::from(blake3::hash(b"weights"))));
+            staged.publish().await.unwrap();
+        }
+        let hash = FileHash::from(blake3::hash(b"weights"));
+        let (folder, name) = hash.split();
+        assert_eq!(keys(&objects).await, [format!("eagleeye/{folder}/{name}")]);
+        assert_eq!(files.bytes(&hash).await.unwrap(), "weights");
+    }
+
+    #[tokio::test]
+    async fn a_staged_upload_that_is_dropped_leaves_nothing() {
+        let (objects, files, _cache) = remote();
+        let staged = files.stage(parts(&["weights"]), u64::MAX).await.unwrap();
+        assert_eq!(keys(&objects).await.len(), 1);
+        drop(staged);
+        while !keys(&objects).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let refused = files.stage(parts(&["weights"]), 6).await;
+        assert!(matches!(refused, Err(StoreError::TooLarge { limit: 6 })));
+        assert!(keys(&objects).await.is_empty());
+    }
+}

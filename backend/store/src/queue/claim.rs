@@ -138,6 +138,7 @@ async fn start_search(store: &Store, transaction: &DatabaseTransaction, id: Uuid
         search.state = Set(SearchState::Running);
         if search.started_at.as_ref().is_none() {
             search.started_at = Set(Some(now));
+            search.phase = Set("starting".to_string());
         }
     })
     .await?;

@@ -121,6 +121,7 @@ pub(crate) async fn enqueue_checkpoint(
     let restart = OnConflict::column(job::Column::CheckpointId)
         .update_columns([
             job::Column::State,
+            job::Column::Worker,
             job::Column::Attempts,
             job::Column::HeartbeatAtMs,
             job::Column::CancelRequested,

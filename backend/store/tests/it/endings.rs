@@ -196,3 +196,27 @@ async fn a_deleted_search_takes_its_lease_with_it() {
     assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })), "{outcome:?}");
     assert_eq!(world.picture().await, "jobs\n");
 }
+
+#[tokio::test]
+async fn a_search_deleted_while_its_worker_writes_ends_the_worker_and_nothing_else() {
+    let world = World::new().await;
+    let (model, dataset) = (world.model("weights").await, world.dataset("clothes").await);
+    for _ in 0..8 {
+        let search = world.search_on(&model, &dataset).await;
+        let lease = world.claim("a").await.lease;
+        let worker = world.other_process().await;
+        let writing = tokio::spawn(async move {
+            for index in 0.. {
+                worker.queue().record_candidate(&lease, crate::support::candidate(index, 0.9)).await?;
+            }
+            Ok(())
+        });
+        while world.store.candidates().evaluated(search.id).await.unwrap().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        world.store.searches().delete(search.id).await.unwrap();
+        let outcome: Result<(), StoreError> = writing.await.unwrap();
+        assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })), "{outcome:?}");
+    }
+    assert_eq!(world.picture().await, "jobs\n");
+}

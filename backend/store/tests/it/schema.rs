@@ -1,7 +1,7 @@
 //! The schema: up, down, and up again; foreign keys; two processes that start together.
 
 use eagleeye_migrations::{Migrator, MigratorTrait};
-use eagleeye_store::{Store, StoreError};
+use eagleeye_store::{Store, StoreConfig, StoreError};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
 use crate::support::World;
@@ -73,4 +73,25 @@ async fn an_address_of_another_database_is_refused() {
     let files = folder.path().join("files");
     let error = Store::connect("mysql://localhost/eagleeye", files.to_str().unwrap()).await.unwrap_err();
     assert!(matches!(error, StoreError::BadDatabaseUrl { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_folder_with_odd_characters_holds_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join("50% of what? #1");
+    let store = Store::connect_with(StoreConfig::in_folder(&odd)).await.unwrap();
+    store.ping().await.unwrap();
+    store.upload_bytes("weights").await.unwrap();
+    let header = std::fs::read(odd.join("eagleeye.db")).unwrap();
+    assert_eq!(&header[..15], b"SQLite format 3");
+    assert_eq!(header[18..20], [2, 2], "file format 2 is write-ahead logging");
+}
+
+#[tokio::test]
+async fn the_folder_of_a_database_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("deep/down/eagleeye.db").display());
+    let store = Store::connect(&database, folder.path().join("files").to_str().unwrap()).await.unwrap();
+    assert_eq!(store.queue().claim("a").await.unwrap(), None);
+    assert!(folder.path().join("deep/down/eagleeye.db").is_file());
 }
