@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+
+import { nearest, paddedDomain, tickLabels } from "./scales";
+
+describe("paddedDomain", () => {
+  it("leaves room on both sides, but not beyond the limits", () => {
+    expect(paddedDomain([0.4, 0.8], 0.1, [0, 1])).toEqual([expect.closeTo(0.36), expect.closeTo(0.84)]);
+    expect(paddedDomain([0.01, 0.99], 0.1, [0, 1])).toEqual([0, 1]);
+  });
+
+  it("has a width for one value and for none", () => {
+    const [low, high] = paddedDomain([8e6], 0.1, [0, Infinity]);
+    expect(low).toBeLessThan(8e6);
+    expect(high).toBeGreaterThan(8e6);
+    expect(paddedDomain([], 0.1, [0, 1])).toEqual([0, 1]);
+    expect(paddedDomain([0], 0.1, [0, 1])).toEqual([0, 0.1]);
+  });
+});
+
+describe("tickLabels", () => {
+  it("tells ticks that are close together apart", () => {
+    expect(tickLabels([8_115_000, 8_120_000, 8_125_000])).toEqual(["8.115 M", "8.120 M", "8.125 M"]);
+    expect(tickLabels([7_900_000, 8_000_000])).toEqual(["7.9 M", "8.0 M"]);
+  });
+
+  it("uses one prefix for all", () => {
+    expect(tickLabels([0, 500, 1000])).toEqual(["0.0 k", "0.5 k", "1.0 k"]);
+    expect(tickLabels([0, 20, 40])).toEqual(["0", "20", "40"]);
+    expect(tickLabels([2e9])).toEqual(["2 G"]);
+    expect(tickLabels([])).toEqual([]);
+  });
+});
+
+describe("nearest", () => {
+  const spots = [
+    { x: 0, y: 0 },
+    { x: 10, y: 0 },
+  ];
+
+  it("finds the closest spot within reach", () => {
+    expect(nearest(spots, { x: 6, y: 1 }, 20)).toBe(1);
+    expect(nearest(spots, { x: 4, y: 1 }, 20)).toBe(0);
+    expect(nearest(spots, { x: 50, y: 0 }, 20)).toBe(-1);
+    expect(nearest([], { x: 0, y: 0 }, 20)).toBe(-1);
+  });
+});

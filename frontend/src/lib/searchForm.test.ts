@@ -1,0 +1,156 @@
+import { describe, expect, it } from "vitest";
+
+import type { Dataset, ModelSummary } from "../api/types";
+import {
+  defaultImages,
+  emptyForm,
+  hints,
+  missing,
+  nearestBudget,
+  parseNumbers,
+  toRequest,
+  type SearchForm,
+} from "./searchForm";
+
+const model: ModelSummary = {
+  id: "m",
+  name: "MobileNetV1",
+  format: "torchscript",
+  bytes: 3_480_325,
+  hash: "0".repeat(64),
+  input_shape: [1, 1, 28, 28],
+  macs: 16_000_000,
+  parameters: 823_434,
+  batch_norms: 27,
+  reachable: { min: 0.123, max: 1 },
+  classes: 10,
+  created_at: "2026-11-25T12:00:00Z",
+};
+
+const dataset: Dataset = {
+  id: "d",
+  name: "Fashion-MNIST",
+  kind: "idx",
+  bytes: 4_144_521,
+  images: 9500,
+  classes: [
+    { index: 0, name: "0", count: 4750 },
+    { index: 9, name: "9", count: 4750 },
+  ],
+  channels: 1,
+  width: 28,
+  height: 28,
+  thumbnails: 24,
+  created_at: "2026-11-25T12:00:00Z",
+};
+
+const form = (change: Partial<SearchForm> = {}): SearchForm => ({
+  ...emptyForm(),
+  modelId: "m",
+  datasetId: "d",
+  calibrationImages: 1000,
+  scoringImages: 1500,
+  mean: "0.286",
+  deviation: "0.353",
+  ...change,
+});
+
+describe("defaultImages", () => {
+  it("takes the usual numbers from a large dataset and shares of a small one", () => {
+    expect(defaultImages(60_000)).toEqual({ calibration: 3200, scoring: 5000 });
+    expect(defaultImages(9500)).toEqual({ calibration: 2850, scoring: 4750 });
+    expect(defaultImages(20)).toEqual({ calibration: 6, scoring: 10 });
+    expect(defaultImages(1)).toEqual({ calibration: 1, scoring: 1 });
+  });
+});
+
+describe("nearestBudget", () => {
+  it("stays within reach, in whole percent where there is one", () => {
+    expect(nearestBudget(50, model)).toBe(50);
+    expect(nearestBudget(5, model)).toBe(13);
+    expect(nearestBudget(100, { reachable: { min: 0.2, max: 0.904 } })).toBe(90);
+    expect(nearestBudget(50, { reachable: { min: 0.401, max: 0.405 } })).toBeCloseTo(40.5);
+  });
+});
+
+describe("parseNumbers", () => {
+  it("takes commas and blanks, and nothing but numbers", () => {
+    expect(parseNumbers("0.485, 0.456 .406")).toEqual([0.485, 0.456, 0.406]);
+    for (const text of ["", " , ", "a", "1, x", "1,Infinity"]) expect(parseNumbers(text)).toBeUndefined();
+  });
+});
+
+describe("missing", () => {
+  it("has nothing to say about a complete form", () => {
+    expect(missing(form())).toEqual({});
+  });
+
+  it("names every field that cannot be sent", () => {
+    const found = missing({ ...emptyForm(), budget: null, batchSize: null });
+    expect(Object.keys(found).sort()).toEqual([
+      "batch_size",
+      "calibration_images",
+      "dataset_id",
+      "macs",
+      "model_id",
+      "preprocessing.deviation",
+      "preprocessing.mean",
+      "scoring_images",
+    ]);
+  });
+});
+
+describe("hints", () => {
+  it("has none for a form that fits", () => {
+    expect(hints(form(), model, dataset)).toEqual({});
+  });
+
+  it("names the reachable range, the images there are and the channels that are needed", () => {
+    const found = hints(form({ budget: 5, scoringImages: 9000, mean: "0, 0, 0" }), model, dataset);
+    expect(found["macs"]).toContain("between 12.3% and 100.0%");
+    expect(found["scoring_images"]).toContain("10,000 are more than the dataset's 9,500");
+    expect(found["preprocessing.mean"]).toContain("1 channel,");
+  });
+
+  it("refuses colour for a grey network, and takes grey for a colour network", () => {
+    const colour = { ...dataset, channels: 3 };
+    expect(hints(form(), model, colour)["dataset_id"]).toContain("1 channel;");
+    const three = form({ mean: "0,0,0", deviation: "1,1,1" });
+    expect(hints(three, { ...model, input_shape: [1, 3, 32, 32] }, dataset)).toEqual({});
+  });
+
+  it("refuses labels that the network has no output for", () => {
+    expect(hints(form(), { ...model, classes: 5 }, dataset)["dataset_id"]).toContain("up to 9");
+  });
+});
+
+describe("toRequest", () => {
+  it("turns percentages into fractions and leaves out what has a meaning of its own", () => {
+    expect(toRequest(form({ budget: 1.1, name: "  " }))).toEqual({
+      model_id: "m",
+      dataset_id: "d",
+      name: null,
+      macs: 0.011,
+      candidates: 48,
+      seed: 0,
+      calibration_images: 1000,
+      scoring_images: 1500,
+      batch_size: 128,
+      round_to: 1,
+      min_keep_ratio: 0.1,
+      adaptation: { mode: "cumulative" },
+      preprocessing: { mean: [0.286], deviation: [0.353], scale: 1 / 255 },
+    });
+  });
+
+  it("sends momentum only with the mode that uses it", () => {
+    const adaptation = (change: Partial<SearchForm>) => toRequest(form(change)).adaptation;
+    expect(adaptation({ mode: "momentum", momentum: 0.2, batches: 100 })).toEqual({
+      mode: "momentum",
+      momentum: 0.2,
+      batches: 100,
+    });
+    expect(adaptation({ mode: "cumulative", momentum: 0.2 })).toEqual({ mode: "cumulative" });
+    expect(adaptation({ mode: "momentum", momentum: null })).toEqual({ mode: "momentum" });
+  });
+});

@@ -1,0 +1,174 @@
+// The form of a new search: what it starts with, what is likely to be wrong, and the request that it makes.
+
+import type { Dataset, ModelSummary, SearchRequest } from "../api/types";
+import { count, counted, percent } from "./format";
+
+/** The fields as they are typed; a number is null while its field is empty. */
+export interface SearchForm {
+  name: string;
+  modelId: string;
+  datasetId: string;
+  /** Percent of the full network's MACs. */
+  budget: number | null;
+  candidates: number | null;
+  seed: number | null;
+  calibrationImages: number | null;
+  scoringImages: number | null;
+  /** Numbers with commas between them, one per channel. */
+  mean: string;
+  deviation: string;
+  /** Empty stands for 1/255. */
+  scale: number | null;
+  roundTo: number | null;
+  /** Percent of a group's units. */
+  minKeep: number | null;
+  batchSize: number | null;
+  mode: "cumulative" | "momentum";
+  momentum: number | null;
+  /** Empty stands for all calibration images once. */
+  batches: number | null;
+}
+
+/** The fields at fault, by the path that the server would name, each with what would be right. */
+export type FieldErrors = Record<string, string>;
+
+export const emptyForm = (): SearchForm => ({
+  name: "",
+  modelId: "",
+  datasetId: "",
+  budget: 50,
+  candidates: 48,
+  seed: 0,
+  calibrationImages: null,
+  scoringImages: null,
+  mean: "",
+  deviation: "",
+  scale: null,
+  roundTo: 1,
+  minKeep: 10,
+  batchSize: 128,
+  mode: "cumulative",
+  momentum: 0.1,
+  batches: null,
+});
+
+/** Calibration and scoring images to start with: the usual numbers, or shares of a small dataset. */
+export function defaultImages(images: number): { calibration: number; scoring: number } {
+  const share = (fraction: number, usual: number): number => {
+    const wanted = Math.floor(Math.min(usual, images * fraction));
+    return Math.max(1, wanted > 100 ? wanted - (wanted % 50) : wanted);
+  };
+  return { calibration: share(0.3, 3200), scoring: share(0.5, 5000) };
+}
+
+/** The budget nearest to the wanted one that a model can reach, in whole percent where there is one. */
+export function nearestBudget(wanted: number, { reachable }: Pick<ModelSummary, "reachable">): number {
+  const low = Math.ceil(reachable.min * 100);
+  const high = Math.floor(reachable.max * 100);
+  if (low > high) return reachable.max * 100;
+  return Math.min(high, Math.max(low, wanted));
+}
+
+/** Channels of a model's input, [batch, channels, height, width]. */
+export const inputChannels = ({ input_shape }: Pick<ModelSummary, "input_shape">): number => input_shape[1] ?? 1;
+
+/** Reads numbers with commas or blanks between them; undefined where something else stands there. */
+export function parseNumbers(text: string): number[] | undefined {
+  const words = text.split(/[\s,;]+/).filter(Boolean);
+  const numbers = words.map(Number);
+  return numbers.length > 0 && numbers.every(Number.isFinite) ? numbers : undefined;
+}
+
+/** Fields that cannot be sent at all: without them there is no request. */
+export function missing(form: SearchForm): FieldErrors {
+  const errors: FieldErrors = {};
+  const need = (holds: boolean, field: string, detail: string): void => {
+    if (!holds) errors[field] = detail;
+  };
+  need(form.modelId !== "", "model_id", "Choose a model.");
+  need(form.datasetId !== "", "dataset_id", "Choose a dataset.");
+  const numbers: [number | null, string][] = [
+    [form.budget, "macs"],
+    [form.candidates, "candidates"],
+    [form.seed, "seed"],
+    [form.calibrationImages, "calibration_images"],
+    [form.scoringImages, "scoring_images"],
+    [form.roundTo, "round_to"],
+    [form.minKeep, "min_keep_ratio"],
+    [form.batchSize, "batch_size"],
+  ];
+  for (const [value, field] of numbers) need(value !== null, field, "Type a number.");
+  need(parseNumbers(form.mean) !== undefined, "preprocessing.mean", "Type numbers with commas between them.");
+  need(parseNumbers(form.deviation) !== undefined, "preprocessing.deviation", "Type numbers with commas between them.");
+  return errors;
+}
+
+/** What the server would refuse, said while typing. The server has the last word. */
+export function hints(form: SearchForm, model?: ModelSummary, dataset?: Dataset): FieldErrors {
+  return { ...modelHints(form, model), ...datasetHints(form, model, dataset) };
+}
+
+function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErrors {
+  const found: FieldErrors = {};
+  if (!model) return found;
+  const { min, max } = model.reachable;
+  if (form.budget !== null && (form.budget / 100 < min || form.budget / 100 > max)) {
+    found["macs"] = `This model can be pruned to between ${percent(min)} and ${percent(max)} of its MACs.`;
+  }
+  const channels = inputChannels(model);
+  for (const field of ["mean", "deviation"] as const) {
+    const values = parseNumbers(form[field]);
+    if (values && values.length !== channels) {
+      found[`preprocessing.${field}`] = `The model's input has ${counted(channels, "channel")}, so type as many.`;
+    }
+  }
+  if (parseNumbers(form.deviation)?.includes(0)) found["preprocessing.deviation"] = "No deviation may be 0.";
+  return found;
+}
+
+function datasetHints(form: SearchForm, model: ModelSummary | undefined, dataset: Dataset | undefined): FieldErrors {
+  const found: FieldErrors = {};
+  if (!dataset) return found;
+  const wanted = (form.calibrationImages ?? 0) + (form.scoringImages ?? 0);
+  if (wanted > dataset.images) {
+    found["scoring_images"] =
+      `Calibration and scoring images never overlap: ${count(wanted)} are more than the dataset's ${count(dataset.images)}.`;
+  }
+  if (!model) return found;
+  const channels = inputChannels(model);
+  const largest = Math.max(...dataset.classes.map((class_) => class_.index));
+  if (dataset.channels !== channels && !(dataset.channels === 1 && channels === 3)) {
+    found["dataset_id"] =
+      `The model takes images of ${counted(channels, "channel")}; these have ${count(dataset.channels)}.`;
+  } else if (model.classes !== null && largest >= model.classes) {
+    found["dataset_id"] = `The labels go up to ${largest}; the model tells ${count(model.classes)} classes apart.`;
+  }
+  return found;
+}
+
+/** The request that a complete form stands for. Call it when nothing is `missing`. */
+export function toRequest(form: SearchForm): SearchRequest {
+  const momentum = form.mode === "momentum" && form.momentum !== null ? { momentum: form.momentum } : {};
+  return {
+    model_id: form.modelId,
+    dataset_id: form.datasetId,
+    name: form.name.trim() || null,
+    macs: fraction(form.budget),
+    candidates: form.candidates ?? 0,
+    seed: form.seed ?? 0,
+    calibration_images: form.calibrationImages ?? 0,
+    scoring_images: form.scoringImages ?? 0,
+    batch_size: form.batchSize ?? 0,
+    round_to: form.roundTo ?? 0,
+    min_keep_ratio: fraction(form.minKeep),
+    adaptation: { mode: form.mode, ...momentum, ...(form.batches === null ? {} : { batches: form.batches }) },
+    preprocessing: {
+      mean: parseNumbers(form.mean) ?? [],
+      deviation: parseNumbers(form.deviation) ?? [],
+      scale: form.scale ?? 1 / 255,
+    },
+  };
+}
+
+/** A percentage as a fraction, without the noise of the division: 1.1% is 0.011. */
+const fraction = (percentage: number | null): number => Number(((percentage ?? 0) / 100).toPrecision(12));
