@@ -1,1 +1,45 @@
-//! The graph as an ONNX file.
+//! The graph as an ONNX file: opset 17, weights inline, the batch symbolic.
+//!
+//! Every operation is lowered to operators of the ONNX standard that mean the same for every batch size. Where ONNX and
+//! PyTorch round or count in different ways (pooling with `ceil`, adaptive bins, interpolation), the difference is settled
+//! here, from the graph's known shapes, rather than left to how a runtime reads an attribute.
+
+mod adaptive;
+mod attribute;
+mod convolution;
+mod elementwise;
+mod error;
+mod file;
+mod layout;
+mod linear;
+mod names;
+mod norm;
+mod operators;
+mod pooling;
+mod resize;
+mod writer;
+
+use std::collections::BTreeMap;
+
+use eagleeye_graph::{Graph, TensorData};
+
+pub use error::ExportError;
+
+/// The bytes of an ONNX file with the network and its weights (ONNX IR version 8, opset 17).
+///
+/// `weights` are the tensors of `graph.parameters`, in that order. Initializers have the parameters' names (a tied tensor
+/// its first name) and element types; parameters that no node reads are left out. Inputs and outputs are `f32`, with the
+/// dimension parameter `batch` where their size is the batch's. `metadata` becomes the file's `metadata_props`. The same
+/// arguments give the same bytes.
+///
+/// Errors: weights that are not those of the graph, an operation that ONNX cannot express (names node and operator), or
+/// more than the 2 GiB that fit into one file.
+pub fn write(
+    graph: &Graph,
+    weights: &[TensorData],
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, ExportError> {
+    file::check_weights(graph, weights)?;
+    let network = operators::lower(graph, weights)?;
+    file::encode(&network, weights, metadata)
+}

@@ -1,0 +1,53 @@
+//! Interpolation to a given size.
+
+use eagleeye_graph::{Interpolation, Node};
+
+use super::attribute::{int, text};
+use super::layout;
+use super::writer::{Tensor, Writer};
+
+/// Axes in front of the spatial ones: batch and channels.
+const LEADING: usize = 2;
+
+pub(super) fn resize(writer: &mut Writer, node: &Node, mode: Interpolation, output: &[usize], x: Tensor) -> Tensor {
+    let input: Vec<usize> = writer.graph.shape(node.inputs[0]).iter().skip(LEADING).map(|d| d.sample()).collect();
+    match mode {
+        _ if input == output => x,
+        Interpolation::Nearest if input.iter().zip(output).any(|(&from, &to)| rounds(from, to)) => {
+            nearest_by_index(writer, &input, output, x)
+        }
+        Interpolation::Nearest => to_sizes(writer, ["nearest", "asymmetric"], output, x),
+        Interpolation::Linear { align_corners: true } => to_sizes(writer, ["linear", "align_corners"], output, x),
+        Interpolation::Linear { align_corners: false } => to_sizes(writer, ["linear", "half_pixel"], output, x),
+    }
+}
+
+/// Whether positions fall between entries, so that a runtime's rounding decides which one is nearest.
+fn rounds(from: usize, to: usize) -> bool {
+    !from.is_multiple_of(to) && !to.is_multiple_of(from)
+}
+
+/// Nearest entries at PyTorch's positions `floor(i * from / to)`, computed in single precision as PyTorch does.
+fn nearest_by_index(writer: &mut Writer, input: &[usize], output: &[usize], mut x: Tensor) -> Tensor {
+    for (i, (&from, &to)) in input.iter().zip(output).enumerate() {
+        let scale = from as f32 / to as f32;
+        let indices: Vec<usize> = (0..to).map(|i| ((i as f32 * scale) as usize).min(from - 1)).collect();
+        if from != to {
+            x = layout::gather(writer, x, i + LEADING, &indices);
+        }
+    }
+    x
+}
+
+/// ONNX's own operator. It takes all sizes: those of batch and channels are computed from `x`.
+fn to_sizes(writer: &mut Writer, [mode, coordinates]: [&'static str; 2], output: &[usize], x: Tensor) -> Tensor {
+    let leading = writer.call("Shape", &[x], vec![int("end", LEADING as i64)]);
+    let spatial: Vec<i64> = output.iter().map(|&s| s as i64).collect();
+    let spatial = writer.int64s("size", &spatial);
+    let sizes = writer.call("Concat", &[leading, spatial], vec![int("axis", 0)]);
+    let mut attributes = vec![text("coordinate_transformation_mode", coordinates), text("mode", mode)];
+    if mode == "nearest" {
+        attributes.push(text("nearest_mode", "floor"));
+    }
+    writer.call("Resize", &[x, Tensor::NONE, Tensor::NONE, sizes], attributes)
+}

@@ -1,0 +1,270 @@
+//! The ONNX nodes that the operations are lowered to, before their tensors have names.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use eagleeye_graph::{Dim, ElementType, Graph, Node, ParameterId, Source, TensorData, ValueId};
+
+use super::attribute::{int, tensor};
+use super::error::ExportError;
+use crate::proto::tensor_proto::DataType;
+use crate::proto::{AttributeProto, TensorProto};
+
+/// A tensor of the file: an input, an initializer or an output of an ONNX node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tensor(usize);
+
+impl Tensor {
+    /// An optional input that is left out.
+    pub(super) const NONE: Self = Self(0);
+
+    pub(super) fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// One ONNX node.
+pub(super) struct Call {
+    pub(super) operator: &'static str,
+    pub(super) inputs: Vec<Tensor>,
+    pub(super) outputs: Vec<Tensor>,
+    pub(super) attributes: Vec<AttributeProto>,
+}
+
+/// The whole network as ONNX nodes.
+pub(super) struct Lowered<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) calls: Vec<Call>,
+    /// One per input and output of the network. Outputs are distinct and made by a node.
+    pub(super) inputs: Vec<Tensor>,
+    pub(super) outputs: Vec<Tensor>,
+    /// The parameters that a node reads, in the graph's order.
+    pub(super) parameters: Vec<(ParameterId, Tensor)>,
+    /// Per tensor the name that it should have, which need not be unique. Number 0 is [`Tensor::NONE`].
+    pub(super) wanted_names: Vec<String>,
+}
+
+/// Takes down ONNX nodes, one operation of the graph after the other.
+pub(super) struct Writer<'a> {
+    pub(super) graph: &'a Graph,
+    weights: &'a [TensorData],
+    /// Name and operator of the node that is being lowered.
+    node: (&'a str, &'static str),
+    calls: Vec<Call>,
+    /// Per value of the graph; [`Tensor::NONE`] until it is made.
+    values: Vec<Tensor>,
+    /// Per parameter that was read and is no `f32`, the `f32` copy.
+    casts: HashMap<ValueId, Tensor>,
+    batch: Option<Tensor>,
+    wanted_names: Vec<String>,
+}
+
+impl<'a> Writer<'a> {
+    /// `weights` are the tensors of `graph.parameters`, whose element types the nodes have to respect.
+    pub(super) fn new(graph: &'a Graph, weights: &'a [TensorData]) -> Self {
+        let mut writer = Self {
+            graph,
+            weights,
+            node: ("", ""),
+            calls: Vec::new(),
+            values: vec![Tensor::NONE; graph.values.len()],
+            casts: HashMap::new(),
+            batch: None,
+            wanted_names: vec![String::new()],
+        };
+        for &input in &graph.inputs {
+            writer.values[input.index()] = writer.tensor(graph.value(input).name.clone());
+        }
+        writer
+    }
+
+    /// Starts to lower a node: names of helper tensors and errors refer to it from now on.
+    pub(super) fn begin(&mut self, node: &'a Node) {
+        let rank = node.inputs.first().map_or(0, |&x| self.graph.shape(x).len());
+        self.node = (&node.name, node.op.name(rank));
+    }
+
+    /// Says which tensors are the outputs of a node. Those that were made since `begin` get the outputs' names.
+    pub(super) fn bind(&mut self, node: &Node, made: &[Tensor], since: usize) {
+        for (&value, &tensor) in node.outputs.iter().zip(made) {
+            self.values[value.index()] = tensor;
+            if tensor.index() >= since {
+                self.wanted_names[tensor.index()].clone_from(&self.graph.value(value).name);
+            }
+        }
+    }
+
+    /// Number of tensors so far.
+    pub(super) fn mark(&self) -> usize {
+        self.wanted_names.len()
+    }
+
+    /// All inputs of a node as `f32`.
+    pub(super) fn inputs(&mut self, node: &Node) -> Vec<Tensor> {
+        node.inputs.iter().map(|&id| self.float(id)).collect()
+    }
+
+    /// A value as `f32`: ONNX does not mix element types, where PyTorch promotes.
+    fn float(&mut self, id: ValueId) -> Tensor {
+        let tensor = self.value(id);
+        let element = self.graph.parameter_of(id).map(|p| self.weights[p.index()].element);
+        if element.is_none_or(|e| e == ElementType::F32) {
+            return tensor;
+        }
+        if let Some(&cast) = self.casts.get(&id) {
+            return cast;
+        }
+        let cast = self.call("Cast", &[tensor], vec![int("to", DataType::Float as i64)]);
+        self.casts.insert(id, cast);
+        cast
+    }
+
+    fn value(&mut self, id: ValueId) -> Tensor {
+        let value = self.graph.value(id);
+        if let Source::Parameter(parameter) = value.source
+            && self.values[id.index()] == Tensor::NONE
+        {
+            self.values[id.index()] = self.tensor(self.graph.parameter(parameter).name.clone());
+        }
+        self.values[id.index()]
+    }
+
+    /// Adds an ONNX node with one output.
+    pub(super) fn call(
+        &mut self,
+        operator: &'static str,
+        inputs: &[Tensor],
+        attributes: Vec<AttributeProto>,
+    ) -> Tensor {
+        let output = self.tensor(format!("{}/{operator}", self.node.0));
+        self.calls.push(Call { operator, inputs: inputs.to_vec(), outputs: vec![output], attributes });
+        output
+    }
+
+    /// Adds an ONNX node with several outputs.
+    pub(super) fn call_many(
+        &mut self,
+        operator: &'static str,
+        inputs: &[Tensor],
+        attributes: Vec<AttributeProto>,
+        outputs: usize,
+    ) -> Vec<Tensor> {
+        let outputs: Vec<_> = (0..outputs).map(|i| self.tensor(format!("{}/{operator}.{i}", self.node.0))).collect();
+        self.calls.push(Call { operator, inputs: inputs.to_vec(), outputs: outputs.clone(), attributes });
+        outputs
+    }
+
+    /// A one-dimensional `int64` constant.
+    pub(super) fn int64s(&mut self, what: &str, values: &[i64]) -> Tensor {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.constant(what, &[values.len()], DataType::Int64, bytes)
+    }
+
+    /// A constant `f32` of rank 0.
+    pub(super) fn scalar(&mut self, what: &str, value: f64) -> Tensor {
+        self.constant(what, &[], DataType::Float, (value as f32).to_le_bytes().to_vec())
+    }
+
+    /// An `f32` constant; as many values as `shape` has elements.
+    pub(super) fn floats(&mut self, what: &str, shape: &[usize], values: &[f32]) -> Tensor {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.constant(what, shape, DataType::Float, bytes)
+    }
+
+    /// A constant node and not an initializer, so that an importer does not take it for a parameter.
+    fn constant(&mut self, what: &str, shape: &[usize], element: DataType, bytes: Vec<u8>) -> Tensor {
+        let value = TensorProto {
+            dims: shape.iter().map(|&d| d as i64).collect(),
+            data_type: Some(element as i32),
+            raw_data: Some(Bytes::from(bytes)),
+            ..TensorProto::default()
+        };
+        let output = self.call("Constant", &[], vec![tensor("value", value)]);
+        self.wanted_names[output.index()] = format!("{}/{what}", self.node.0);
+        output
+    }
+
+    /// The number of images in the batch, `[1]` of `int64`.
+    pub(super) fn batch(&mut self) -> Result<Tensor, ExportError> {
+        if let Some(batch) = self.batch {
+            return Ok(batch);
+        }
+        let Some((input, axis, each)) = batch_axis(self.graph) else {
+            return self.refused("its size depends on the batch, but no input of the network does");
+        };
+        let input = self.value(input);
+        let mut batch = self.call("Shape", &[input], vec![int("start", axis as i64), int("end", axis as i64 + 1)]);
+        if each > 1 {
+            let each = self.int64s("batch_each", &[each as i64]);
+            batch = self.call("Div", &[batch, each], vec![]);
+        }
+        self.batch = Some(batch);
+        Ok(batch)
+    }
+
+    /// `x` with another shape; the axis that depends on the batch is computed by the runtime.
+    pub(super) fn reshape(&mut self, x: Tensor, shape: &[Dim]) -> Tensor {
+        let sizes: Vec<i64> = shape
+            .iter()
+            .map(|dim| match dim {
+                Dim::Fixed(size) => *size as i64,
+                Dim::Batch(_) => -1,
+            })
+            .collect();
+        let sizes = self.int64s("shape", &sizes);
+        self.call("Reshape", &[x, sizes], vec![])
+    }
+
+    pub(super) fn refused<T>(&self, reason: impl Into<String>) -> Result<T, ExportError> {
+        let (node, operator) = self.node;
+        Err(ExportError::Operator { operator, node: node.to_owned(), reason: reason.into() })
+    }
+
+    pub(super) fn finish(mut self) -> Lowered<'a> {
+        let graph = self.graph;
+        let mut outputs = Vec::new();
+        for &id in &graph.outputs {
+            let output = self.output(id, &outputs);
+            outputs.push(output);
+        }
+        let parameters = graph.values.iter().zip(&self.values).filter_map(|(value, &tensor)| match value.source {
+            Source::Parameter(parameter) if tensor != Tensor::NONE => Some((parameter, tensor)),
+            _ => None,
+        });
+        Lowered {
+            graph,
+            inputs: graph.inputs.iter().map(|id| self.values[id.index()]).collect(),
+            outputs,
+            parameters: parameters.collect(),
+            calls: self.calls,
+            wanted_names: self.wanted_names,
+        }
+    }
+
+    /// The tensor of an output of the network: an own one where the value is no activation or an output already.
+    fn output(&mut self, id: ValueId, taken: &[Tensor]) -> Tensor {
+        let tensor = self.float(id);
+        let made_here = self.calls.iter().any(|call| call.outputs.contains(&tensor));
+        if made_here && !taken.contains(&tensor) {
+            return tensor;
+        }
+        let output = self.call("Identity", &[tensor], vec![]);
+        self.wanted_names[output.index()].clone_from(&self.graph.value(id).name);
+        output
+    }
+
+    fn tensor(&mut self, wanted_name: String) -> Tensor {
+        self.wanted_names.push(wanted_name);
+        Tensor(self.wanted_names.len() - 1)
+    }
+}
+
+/// An input of the network that has the batch, the axis where, and its entries for each image.
+fn batch_axis(graph: &Graph) -> Option<(ValueId, usize, usize)> {
+    graph.inputs.iter().find_map(|&id| {
+        graph.shape(id).iter().enumerate().find_map(|(axis, dim)| match dim {
+            Dim::Batch(each) => Some((id, axis, *each)),
+            Dim::Fixed(_) => None,
+        })
+    })
+}
