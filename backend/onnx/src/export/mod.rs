@@ -43,3 +43,6 @@ pub fn write(
     let network = operators::lower(graph, weights)?;
     file::encode(&network, weights, metadata)
 }
+
+#[cfg(test)]
+mod tests;

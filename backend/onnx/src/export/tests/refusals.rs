@@ -1,0 +1,66 @@
+//! What is not written, and what is said about it.
+
+use std::collections::BTreeMap;
+
+use eagleeye_graph::{Dim, GraphBuilder, Op, PadMode, Pool, PoolKind, TensorData, Unary};
+
+use super::{Net, batched};
+use crate::export::{ExportError, write};
+
+fn refused(sizes: &[usize], op: Op) -> String {
+    let mut net = Net::new();
+    let x = net.input("x", sizes);
+    let y = net.push("layer3", op, &[x]);
+    let error = net.write(&[y]).unwrap_err();
+    assert!(matches!(error, ExportError::Operator { .. }));
+    error.to_string()
+}
+
+#[test]
+fn an_operation_that_onnx_does_not_have_is_refused_with_its_node() {
+    let pool = Pool {
+        kind: PoolKind::Average { count_include_pad: true },
+        kernel: vec![2],
+        stride: vec![1],
+        padding: vec![(0, 0)],
+        dilation: vec![2],
+        ceil: false,
+    };
+    let said = "avg_pool at node `layer3` cannot be written as ONNX: average pooling with dilation [2] (must be 1)";
+    assert_eq!(refused(&[3, 9], Op::Pool(pool)), said);
+    let pads = vec![(0, 0), (0, 0), (7, 0)];
+    assert!(refused(&[3, 6], Op::Pad { pads, mode: PadMode::Circular }).contains("an axis of 6 twice"));
+    let pads = vec![(0, 0), (0, 0), (2, -1)];
+    assert!(refused(&[3, 6], Op::Pad { pads, mode: PadMode::Circular }).contains("also crops"));
+}
+
+#[test]
+fn a_batch_that_no_input_has_is_refused() {
+    let mut builder = GraphBuilder::new("test");
+    let x = builder.input("x", vec![Dim::Fixed(1), Dim::Fixed(3)]).unwrap();
+    let y = builder.push("y", Op::Expand { shape: batched(&[3]) }, &[x]).unwrap();
+    let error = write(&builder.finish(&[y]).unwrap(), &[], &BTreeMap::new()).unwrap_err();
+    let said = "expand at node `y` cannot be written as ONNX: its size depends on the batch, but no input of the \
+                network does";
+    assert_eq!(error.to_string(), said);
+}
+
+#[test]
+fn weights_that_are_not_the_networks_are_refused() {
+    let build = || {
+        let mut net = Net::new();
+        let x = net.input("x", &[4]);
+        let weight = net.parameter("fc.weight", &[2, 4]);
+        let y = net.push("fc", Op::Linear { transposed: false }, &[x, weight]);
+        net.push("end", Op::Unary(Unary::Relu), &[y]);
+        net.finish(&[y])
+    };
+    let (graph, weights) = build();
+    let refused = |weights: &[TensorData]| write(&graph, weights, &BTreeMap::new()).unwrap_err();
+    assert_eq!(refused(&[]), ExportError::WeightCount { expected: 1, found: 0 });
+    let name = || "fc.weight".to_owned();
+    let other = TensorData { shape: vec![4, 2], ..weights[0].clone() };
+    assert_eq!(refused(&[other]), ExportError::WeightShape { name: name(), expected: vec![2, 4], found: vec![4, 2] });
+    let short = TensorData { bytes: vec![0; 31], ..weights[0].clone() };
+    assert_eq!(refused(&[short]), ExportError::WeightBytes { name: name(), expected: 32, found: 31 });
+}
