@@ -30,6 +30,3 @@ pub use sniff::Kind;
 pub use split::{Split, SplitCounts, split};
 pub use summary::{Class, Shapes, Size, Summary};
 pub use thumbnail::{THUMBNAIL_SIDE, thumbnails};
-
-#[cfg(test)]
-mod testing;

@@ -65,6 +65,9 @@ impl Archive {
         if images.is_empty() {
             return Err(DataError::Empty);
         }
+        if images.len() as u64 > limits.images {
+            return Err(DataError::TooManyImages { limit: limits.images });
+        }
         if classes.len() as u64 > limits.classes {
             return Err(DataError::TooManyClasses { found: classes.len() as u64, limit: limits.classes });
         }
