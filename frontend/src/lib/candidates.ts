@@ -1,9 +1,6 @@
 // Candidates side by side: which is best, and in which order they are shown.
 
-import type { Candidate, SearchState } from "../api/types";
-
-/** Whether nothing more will happen to a search. */
-export const isFinal = (state: SearchState): boolean => state !== "queued" && state !== "running";
+import type { Candidate } from "../api/types";
 
 /** Best first, as the server decides it: highest top-1, then lowest cross-entropy, then lowest index. */
 export function byScore(a: Candidate, b: Candidate): number {

@@ -4,7 +4,7 @@ import { getSearch } from "../api/client";
 import { follow } from "../api/events";
 import { ApiError, problemOf } from "../api/problem";
 import type { Candidate, Problem, Search } from "../api/types";
-import { isFinal } from "./candidates";
+import { isFinal } from "./searches";
 
 /** Wait before asking again after a refusal: doubled each time, up to the largest. Milliseconds. */
 const FIRST_WAIT = 1_000;

@@ -1,0 +1,28 @@
+// Names of the models and datasets that searches use, which searches themselves have by id only.
+
+import { listDatasets, listModels } from "../api/client";
+import type { Search } from "../api/types";
+import { namesOf } from "./names";
+
+export class SearchNames {
+  #known = $state.raw<ReadonlyMap<string, string>>(new Map());
+
+  /** Names by id. */
+  get byId(): ReadonlyMap<string, string> {
+    return this.#known;
+  }
+
+  /** Looks up the names that these searches need and that are not known yet. */
+  async cover(searches: readonly Search[]): Promise<void> {
+    const unknown = (id: string): boolean => !this.#known.has(id);
+    const models = searches.map((search) => search.model_id).filter(unknown);
+    const datasets = searches.map((search) => search.dataset_id).filter(unknown);
+    if (models.length + datasets.length === 0) return;
+    try {
+      const found = await Promise.all([namesOf(models, listModels), namesOf(datasets, listDatasets)]);
+      this.#known = new Map([...this.#known, ...found.flatMap((names) => [...names])]);
+    } catch {
+      // The lists are complete without names; the next look tries again.
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+
+import type { Search } from "../api/types";
+import { elapsed, progressFraction, progressText, remaining, titleOf } from "./searches";
+
+const search = (change: Partial<Search>): Search => ({
+  id: "s",
+  name: null,
+  model_id: "m",
+  dataset_id: "d",
+  state: "running",
+  request: {
+    macs: 0.5,
+    candidates: 48,
+    seed: 0,
+    calibration_images: 1000,
+    scoring_images: 1500,
+    batch_size: 128,
+    round_to: 1,
+    min_keep_ratio: 0.1,
+    adaptation: { mode: "cumulative" },
+    preprocessing: { mean: [0], deviation: [1], scale: 1 / 255 },
+  },
+  progress: { phase: "candidates", done: 12, total: 48 },
+  baseline: null,
+  best_candidate_id: null,
+  split: null,
+  error: null,
+  created_at: "2026-11-25T12:00:00Z",
+  started_at: "2026-11-25T12:00:10Z",
+  finished_at: null,
+  ...change,
+});
+
+describe("progress", () => {
+  it("says phase and steps", () => {
+    expect(progressText(search({}))).toBe("Candidates: 12 of 48");
+    expect(progressFraction(search({}))).toBe(0.25);
+  });
+
+  it("says the phase alone where steps are not known", () => {
+    const starting = search({ progress: { phase: "starting", done: 0, total: 0 } });
+    expect([progressText(starting), progressFraction(starting)]).toEqual(["Starting", undefined]);
+  });
+
+  it("says that a queued search waits, whatever its phase", () => {
+    const queued = search({ state: "queued" });
+    expect([progressText(queued), progressFraction(queued)]).toEqual(["Waiting for a worker", undefined]);
+  });
+});
+
+describe("time", () => {
+  it("runs until now, or until the end", () => {
+    const now = Date.parse("2026-11-25T12:01:10Z");
+    expect(elapsed(search({}), now)).toBe(60);
+    expect(elapsed(search({ finished_at: "2026-11-25T12:00:30Z" }), now)).toBe(20);
+    expect(elapsed(search({ started_at: null }), now)).toBeUndefined();
+  });
+
+  it("is expected to go on as it went", () => {
+    expect(remaining(search({}), [1, 3])).toBe(72);
+    expect(remaining(search({}), [])).toBeUndefined();
+    expect(remaining(search({ progress: { phase: "baseline", done: 0, total: 1 } }), [1])).toBeUndefined();
+    expect(remaining(search({ state: "cancelled" }), [1])).toBeUndefined();
+  });
+});
+
+it("calls a search without a name by its model and budget", () => {
+  expect(titleOf(search({}), "MobileNetV1")).toBe("MobileNetV1 at 50% of the MACs");
+  expect(titleOf(search({ name: "First try" }), "MobileNetV1")).toBe("First try");
+});
