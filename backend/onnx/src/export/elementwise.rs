@@ -1,6 +1,6 @@
 //! Functions of single elements, and of two tensors with broadcasting.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+use std::f64::consts::{FRAC_2_PI, SQRT_2};
 
 use eagleeye_graph::{Binary, Node, Unary};
 
@@ -62,7 +62,7 @@ fn with_scalar(writer: &mut Writer, operator: &'static str, x: Tensor, value: f6
 
 /// `x / 2 * (1 + erf(x / sqrt(2)))`; ONNX's own Gelu came with opset 20.
 fn gelu(writer: &mut Writer, x: Tensor) -> Tensor {
-    let scaled = with_scalar(writer, "Mul", x, FRAC_1_SQRT_2);
+    let scaled = with_scalar(writer, "Div", x, SQRT_2);
     let erf = writer.call("Erf", &[scaled], vec![]);
     gelu_gate(writer, x, erf)
 }
