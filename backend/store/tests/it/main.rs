@@ -3,6 +3,9 @@
 //! With `EAGLEEYE_TEST_POSTGRES=postgres://user:password@host/database` set, the same tests run on PostgreSQL; each
 //! makes a database of its own on that server and leaves it there.
 
+// The lint knows test functions only, not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod candidates;
 mod claims;
 mod endings;
