@@ -2,6 +2,7 @@
 
 mod file;
 mod nodes;
+mod pooling;
 mod refusals;
 
 use std::collections::{BTreeMap, HashSet};

@@ -1,16 +1,9 @@
 //! The nodes that each operation becomes.
 
-use eagleeye_graph::{Binary, Conv, Dim, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
+use eagleeye_graph::{Binary, Conv, Dim, Interpolation, Op, PadMode, Reduction, Unary};
 
 use super::{Net, attribute, batched, floats, int64s, node, operators, single};
 use crate::proto::GraphProto;
-
-const AVERAGE: PoolKind = PoolKind::Average { count_include_pad: true };
-
-fn pool(kind: PoolKind, kernel: usize, stride: usize, padding: (usize, usize), ceil: bool) -> Op {
-    let (kernel, stride, padding) = (vec![kernel], vec![stride], vec![padding]);
-    Op::Pool(Pool { kind, kernel, stride, padding, dilation: vec![1], ceil })
-}
 
 /// A network that is one operation on one input and parameters of the given shapes, named `p0`, `p1`, ...
 fn with_parameters(sizes: &[usize], op: Op, parameters: &[&[usize]]) -> GraphProto {
@@ -157,56 +150,6 @@ fn softmax_and_products_are_one_operator() {
     let (a, b) = (net.input("a", &[3, 4]), net.input("b", &[4, 5]));
     let y = net.push("y", Op::MatMul, &[a, b]);
     assert_eq!(node(&net.written(&[y]), "MatMul").input, ["a", "b"]);
-}
-
-#[test]
-fn pooling_that_rounds_up_pads_for_its_last_window_instead() {
-    // Windows start at 0, 2, 4; the last one hangs over by one.
-    let graph = single(&[2, 5], pool(PoolKind::Max, 2, 2, (0, 0), true));
-    assert_eq!(attribute(node(&graph, "MaxPool"), "pads").ints, [0, 1]);
-    // A window that would start behind the axis is dropped, as PyTorch does, and needs less than the network's padding.
-    let graph = single(&[2, 4], pool(PoolKind::Max, 2, 3, (1, 1), true));
-    assert_eq!(attribute(node(&graph, "MaxPool"), "pads").ints, [1, 0]);
-    assert!(graph.node.iter().all(|n| n.attribute.iter().all(|a| a.name() != "ceil_mode")));
-}
-
-#[test]
-fn an_average_counts_what_pytorch_counts() {
-    let exclude = PoolKind::Average { count_include_pad: false };
-    let graph = single(&[2, 5], pool(exclude, 2, 2, (0, 0), true));
-    let average = node(&graph, "AveragePool");
-    assert_eq!(
-        (attribute(average, "count_include_pad").i(), attribute(average, "pads").ints.as_slice()),
-        (0, &[0, 1][..])
-    );
-    // Padding that only makes the last window whole does not count, where the network's own padding does.
-    let graph = single(&[2, 6], pool(AVERAGE, 3, 2, (1, 1), true));
-    assert_eq!(operators(&graph), ["Pad", "AveragePool", "Mul"]);
-    assert_eq!(floats(&graph, node(&graph, "Mul"), 1), [1.0, 1.0, 1.0, 1.5]);
-}
-
-#[test]
-fn padding_as_large_as_the_window_is_a_node_of_its_own() {
-    let graph = single(&[2, 6], pool(PoolKind::Max, 2, 1, (0, 2), false));
-    assert_eq!(operators(&graph), ["Pad", "MaxPool"]);
-    assert_eq!(floats(&graph, node(&graph, "Pad"), 2), [f32::NEG_INFINITY]);
-    let graph = single(&[2, 6], pool(AVERAGE, 2, 1, (2, 0), false));
-    assert_eq!(operators(&graph), ["Pad", "AveragePool", "Mul"]);
-}
-
-#[test]
-fn adaptive_pooling_is_global_a_window_or_bins() {
-    let adaptive = |sizes: &[usize], max, output: &[usize]| {
-        let graph = single(sizes, Op::AdaptivePool { max, output: output.to_vec() });
-        operators(&graph).join(" ")
-    };
-    assert_eq!(adaptive(&[3, 7, 7], false, &[1, 1]), "GlobalAveragePool");
-    assert_eq!(adaptive(&[3, 7], true, &[1]), "GlobalMaxPool");
-    assert_eq!(adaptive(&[3, 14, 8], false, &[7, 7]), "AveragePool");
-    assert_eq!(adaptive(&[3, 1, 1], true, &[7, 7]), "Gather Gather");
-    assert_eq!(adaptive(&[3, 7, 7], false, &[7, 7]), "Identity");
-    let bins = "Slice ReduceMean Slice ReduceMean Slice ReduceMean Concat";
-    assert_eq!(adaptive(&[3, 6, 5], false, &[3, 3]), format!("AveragePool {bins}"));
 }
 
 #[test]
