@@ -84,8 +84,13 @@ impl Hook for Statistics<'_> {
     fn batch_norm(&mut self, norm: &BatchNormInputs) -> Result<Option<Tensor>, TchError> {
         let Some((mean_id, variance_id)) = norm.statistics else { return Ok(None) };
         if !self.running.contains_key(&mean_id) {
-            let running =
-                Running { mean_id, variance_id, mean: norm.mean.f_detach_copy()?, variance: norm.variance.f_detach_copy()?, batches: 0 };
+            let running = Running {
+                mean_id,
+                variance_id,
+                mean: norm.mean.f_detach_copy()?,
+                variance: norm.variance.f_detach_copy()?,
+                batches: 0,
+            };
             self.running.insert(mean_id, running);
         }
         let Some(running) = self.running.get_mut(&mean_id) else { return Ok(None) };
@@ -118,7 +123,8 @@ mod tests {
         let network = classifier(1, true);
         let calibration = images(2, &[24, 1, 12, 12]);
         let adapted = adapt(&network, &calibration, 8, Adaptation::Cumulative, &never).unwrap();
-        let convolved = calibration.conv2d(weight(&network, "conv1.weight"), None::<Tensor>, [1i64, 1], [1i64, 1], [1i64, 1], 1);
+        let convolved =
+            calibration.conv2d(weight(&network, "conv1.weight"), None::<Tensor>, [1i64, 1], [1i64, 1], [1i64, 1], 1);
         let batches = convolved.split(8, 0);
         let mut mean = Tensor::zeros([8], (tch::Kind::Float, tch::Device::Cpu));
         let mut variance = mean.zeros_like();
@@ -157,7 +163,8 @@ mod tests {
         let calibration = images(8, &[8, 1, 12, 12]);
         let adaptation = Adaptation::Momentum { momentum: 0.1, batches: 3 };
         let adapted = adapt(&network, &calibration, 8, adaptation, &never).unwrap();
-        let convolved = calibration.conv2d(weight(&network, "conv1.weight"), None::<Tensor>, [1i64, 1], [1i64, 1], [1i64, 1], 1);
+        let convolved =
+            calibration.conv2d(weight(&network, "conv1.weight"), None::<Tensor>, [1i64, 1], [1i64, 1], [1i64, 1], 1);
         let mean = convolved.mean_dim(&[0i64, 2, 3][..], false, None::<tch::Kind>);
         let kept = 0.9f64.powi(3);
         let expected = weight(&network, "bn2.running_mean") * kept + mean * (1.0 - kept);

@@ -188,13 +188,8 @@ mod tests {
         let first = net.conv(x, 4, 3, 1, 1, false);
         let weight = net.builder.parameter_value(ParameterId(0));
         let normed = net.batch_norm(first);
-        let conv = Conv {
-            stride: vec![1; 2],
-            padding: vec![(1, 1); 2],
-            dilation: vec![1; 2],
-            groups: 1,
-            transposed: None,
-        };
+        let conv =
+            Conv { stride: vec![1; 2], padding: vec![(1, 1); 2], dilation: vec![1; 2], groups: 1, transposed: None };
         let y = net.push("again", Op::Conv(conv), &[normed, weight]);
         let network = net.finish(y);
         let folded = fold(&network).unwrap();

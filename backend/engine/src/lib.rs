@@ -1,22 +1,40 @@
 //! The engine: networks in, pruned networks out. The only crate that knows libtorch.
+//!
+//! [`load`] reads a model file, [`inspect`] says what can be pruned, [`search`] evaluates strategies as the paper does, and
+//! [`export`] writes a network and proves the file. Nothing here knows HTTP, SQL or who keeps its results.
 
 pub mod adapt;
 mod batches;
 pub mod device;
 pub mod exec;
+pub mod export;
 pub mod fold;
+mod images;
+pub mod inspect;
+pub mod load;
 pub mod network;
 pub mod prune;
 mod rewrite;
 pub mod score;
+pub mod search;
 pub mod tensors;
 #[cfg(test)]
 mod testing;
+pub mod torchscript;
 pub mod virtual_bn;
 
 pub use adapt::Adaptation;
 pub use device::{DeviceChoice, DeviceError};
 pub use exec::{ExecError, forward};
+pub use export::{ExportError, export};
+pub use images::{Images, ImagesError};
+pub use inspect::{InspectError, Inspection, inspect};
+pub use load::{LoadError, Loaded, load};
 pub use network::{Format, Network};
+pub use prune::{PruneError, PruneReport, Pruned, prune_to};
 pub use rewrite::RewriteError;
 pub use score::Score;
+pub use search::{
+    Baseline, Candidate, Flow, GroupKeep, Observer, Phase, SearchError, Settings, make_candidate, search,
+};
+pub use tch::Device;

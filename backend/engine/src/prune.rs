@@ -1,11 +1,256 @@
-//! Structural pruning: the plan's slices cut out of the weights.
+//! Structural pruning by filter L1 norm: a strategy becomes a plan, and the plan's slices are cut out of the weights.
 
-use tch::{TchError, Tensor};
+use eagleeye_graph::{
+    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Space, Strategy, StrategyError,
+    channel_groups, draw, plan,
+};
+use serde::Serialize;
+use tch::{Kind, TchError, Tensor};
 
-use crate::tensors::signed;
+use crate::network::Network;
+use crate::tensors::{reason, signed, values};
+
+/// Why a network cannot be pruned.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PruneError {
+    #[error("the channel groups of the network cannot be found: {0}")]
+    Groups(String),
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    #[error("this strategy does not fit the network: {0}")]
+    Plan(#[from] PlanError),
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+impl From<TchError> for PruneError {
+    fn from(error: TchError) -> Self {
+        Self::Torch(reason(&error))
+    }
+}
+
+impl From<GroupError> for PruneError {
+    fn from(error: GroupError) -> Self {
+        Self::Groups(error.to_string())
+    }
+}
+
+/// A pruned network and what was done to get it.
+#[derive(Debug)]
+pub struct Pruned {
+    pub network: Network,
+    pub report: PruneReport,
+}
+
+/// Draws strategy `index` of `seed` under a budget of `macs` (a fraction of the multiply-adds) and prunes by it. The batch
+/// norms keep the statistics of the unpruned network.
+pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Space) -> Result<Pruned, PruneError> {
+    let groups = channel_groups(&network.graph)?;
+    let cost = CostModel::new(&network.graph, &groups);
+    let strategy = draw(&cost, &groups, space, &Budget { macs }, seed, index)?;
+    let plan = plan_by_importance(&network.graph, &groups, &importance(network, &groups)?, &strategy)?;
+    let report = PruneReport::new(&network.graph, &groups, &cost, &strategy, &plan);
+    Ok(Pruned { network: apply(network, plan)?, report })
+}
+
+/// For each group, each unit's L1 norm: the sum of the absolute weights of the filters that make its channels, over all
+/// layers that do.
+pub fn importance(network: &Network, groups: &ChannelGroups) -> Result<Vec<Vec<f64>>, TchError> {
+    groups.groups.iter().map(|group| unit_norms(network, group)).collect()
+}
+
+fn unit_norms(network: &Network, group: &Group) -> Result<Vec<f64>, TchError> {
+    let mut norms = vec![0.0; group.size];
+    for member in group.members.iter().filter(|m| m.role == Role::Produces) {
+        let slices = slice_norms(network.weight(member.parameter), member.axis)?;
+        for (norm, indices) in norms.iter_mut().zip(&member.units) {
+            *norm += indices.iter().map(|&index| slices[index as usize]).sum::<f64>();
+        }
+    }
+    Ok(norms)
+}
+
+/// L1 norm of every slice along an axis.
+fn slice_norms(weight: &Tensor, axis: usize) -> Result<Vec<f64>, TchError> {
+    let others: Vec<i64> = (0..weight.dim() as i64).filter(|&other| other != axis as i64).collect();
+    let magnitudes = weight.f_detach()?.f_abs()?;
+    match &others[..] {
+        // A sum over no axes is the sum over all of them to libtorch.
+        [] => values(&magnitudes),
+        others => values(&magnitudes.f_sum_dim_intlist(others, false, Kind::Double)?),
+    }
+}
+
+/// The plan that keeps, of each group, as many units as the strategy says: those with the largest norms, and of equal ones
+/// the first.
+pub fn plan_by_importance(
+    graph: &Graph,
+    groups: &ChannelGroups,
+    importance: &[Vec<f64>],
+    strategy: &Strategy,
+) -> Result<Plan, PlanError> {
+    let counts = groups.keep_counts(strategy);
+    let kept: Vec<Vec<usize>> = importance.iter().zip(counts).map(|(norms, count)| largest(norms, count)).collect();
+    plan(graph, groups, &kept)
+}
+
+fn largest(norms: &[f64], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..norms.len()).collect();
+    order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
+    order.truncate(count);
+    order.sort_unstable();
+    order
+}
+
+/// A new network: the plan's graph with the kept slices of the weights.
+pub fn apply(network: &Network, plan: Plan) -> Result<Network, TchError> {
+    let mut weights = Vec::with_capacity(network.weights.len());
+    for (weight, slices) in network.weights.iter().zip(&plan.slices) {
+        let mut kept = weight.shallow_clone();
+        for (&axis, indices) in slices {
+            kept = select(&kept, axis, indices)?;
+        }
+        weights.push(kept);
+    }
+    Ok(network.with(plan.graph, weights))
+}
 
 /// The given indices along an axis, as a new tensor.
 pub fn select(tensor: &Tensor, axis: usize, indices: &[usize]) -> Result<Tensor, TchError> {
     let indices = Tensor::f_from_slice(&signed(indices))?.f_to_device(tensor.device())?;
     tensor.f_index_select(axis as i64, &indices)
+}
+
+/// What pruning has removed, as `eagleeye-worker prune --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PruneReport {
+    pub macs: BeforeAfter,
+    pub parameters: BeforeAfter,
+    pub groups: Vec<PrunedGroup>,
+}
+
+/// A figure of the full and of the pruned network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BeforeAfter {
+    pub before: u64,
+    pub after: u64,
+}
+
+/// A channel group and its removed slices.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PrunedGroup {
+    pub name: String,
+    pub size: usize,
+    pub kept: usize,
+    /// The operator that normalises these channels together; zeroing them is then not the same as removing them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalised_by: Option<String>,
+    pub members: Vec<PrunedMember>,
+}
+
+/// An axis of a parameter and the indices along it that are gone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PrunedMember {
+    pub parameter: String,
+    pub axis: usize,
+    pub removed: Vec<u32>,
+}
+
+impl PruneReport {
+    fn new(graph: &Graph, groups: &ChannelGroups, cost: &CostModel, strategy: &Strategy, plan: &Plan) -> Self {
+        let full = cost.full();
+        let pruned = groups.groups.iter().zip(&plan.kept_units);
+        Self {
+            macs: BeforeAfter { before: cost.macs(&full), after: cost.macs(strategy) },
+            parameters: BeforeAfter { before: cost.parameters(&full), after: cost.parameters(strategy) },
+            groups: pruned.map(|(group, kept)| PrunedGroup::new(graph, group, kept)).collect(),
+        }
+    }
+}
+
+impl PrunedGroup {
+    fn new(graph: &Graph, group: &Group, kept: &[usize]) -> Self {
+        let members = group.members.iter().map(|member| PrunedMember {
+            parameter: graph.parameter(member.parameter).name.clone(),
+            axis: member.axis,
+            removed: member.removed(kept),
+        });
+        Self {
+            name: group.name.clone(),
+            size: group.size,
+            kept: kept.len(),
+            normalised_by: group.normalised_by.clone(),
+            members: members.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::forward;
+    use crate::testing::{classifier, difference, images};
+
+    const SPACE: Space = Space { round_to: 1, min_keep_ratio: 0.1 };
+
+    #[test]
+    fn the_filters_with_the_largest_norms_stay() {
+        assert_eq!(largest(&[1.0, 3.0, 2.0, 3.0], 2), [1, 3]);
+        assert_eq!(largest(&[2.0, 2.0, 2.0], 2), [0, 1]);
+        assert_eq!(largest(&[0.5, f64::INFINITY], 1), [1]);
+    }
+
+    #[test]
+    fn a_norm_is_the_sum_of_absolute_weights_of_one_filter() {
+        let network = classifier(1, true);
+        let groups = channel_groups(&network.graph).unwrap();
+        let norms = importance(&network, &groups).unwrap();
+        let first = network.graph.parameters.iter().position(|p| p.name == "conv1.weight").unwrap();
+        let filter = network.weights[first].get(3).abs().sum(Kind::Double).double_value(&[]);
+        assert!((norms[0][3] - filter).abs() < 1e-6, "{} {filter}", norms[0][3]);
+    }
+
+    #[test]
+    fn pruning_equals_the_full_network_with_the_removed_slices_zeroed() {
+        for batch_norms in [true, false] {
+            let network = classifier(2, batch_norms);
+            let pruned = prune_to(&network, 0.5, 7, 0, &SPACE).unwrap();
+            let mut zeroed = network.shallow_clone();
+            for member in pruned.report.groups.iter().flat_map(|g| &g.members) {
+                let id = network.graph.parameters.iter().position(|p| p.name == member.parameter).unwrap();
+                let removed: Vec<i64> = member.removed.iter().map(|&i| i64::from(i)).collect();
+                let removed = Tensor::from_slice(&removed);
+                zeroed.weights[id] = zeroed.weights[id].index_fill(member.axis as i64, &removed, 0.0);
+            }
+            let x = images(3, &[3, 1, 12, 12]);
+            let (found, expected) = (forward(&pruned.network, &x).unwrap(), forward(&zeroed, &x).unwrap());
+            assert!(difference(&found, &expected) < 1e-5);
+            assert!(difference(&found, &forward(&network, &x).unwrap()) > 1e-3, "nothing was removed");
+        }
+    }
+
+    #[test]
+    fn the_report_counts_what_the_pruned_network_costs() {
+        let network = classifier(4, true);
+        let Pruned { network: pruned, report } = prune_to(&network, 0.5, 1, 3, &SPACE).unwrap();
+        assert_eq!(report.macs.before, eagleeye_graph::macs(&network.graph));
+        assert_eq!(report.macs.after, eagleeye_graph::macs(&pruned.graph));
+        assert_eq!(report.parameters.after, pruned.graph.parameter_count());
+        let share = report.macs.after as f64 / report.macs.before as f64;
+        assert!((share - 0.5).abs() <= 0.005, "{share}");
+    }
+
+    #[test]
+    fn the_same_seed_and_index_prune_the_same_and_others_do_not() {
+        let network = classifier(5, true);
+        let kept = |seed: u64, index| -> Vec<usize> {
+            let report = prune_to(&network, 0.5, seed, index, &SPACE).unwrap().report;
+            report.groups.iter().map(|g| g.kept).collect()
+        };
+        // A network this small has few strategies at half of its cost, so that single draws may agree.
+        let sequence = |seed| (0..8).map(|index| kept(seed, index)).collect::<Vec<_>>();
+        assert_eq!(sequence(1), sequence(1));
+        assert_ne!(sequence(1), sequence(2));
+        assert!(sequence(1).iter().any(|keep| *keep != sequence(1)[0]));
+    }
 }

@@ -86,8 +86,8 @@ impl<'a> Rewrite<'a> {
         kind: ParameterKind,
     ) -> Result<(ParameterId, ValueId), RewriteError> {
         let found = weight.f_kind()?;
-        let element =
-            element(found).ok_or_else(|| RewriteError::Element { name: name.to_owned(), kind: format!("{found:?}") })?;
+        let element = element(found)
+            .ok_or_else(|| RewriteError::Element { name: name.to_owned(), kind: format!("{found:?}") })?;
         let added = self.builder.parameter(name, &sizes(&weight), element, kind)?;
         self.weights.push(weight);
         Ok(added)

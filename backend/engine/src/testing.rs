@@ -106,7 +106,8 @@ impl Layers {
         let name = self.name("fc");
         let takes = self.builder.shape(x).last().unwrap().sample();
         let bound = (3.0 / takes as f32).sqrt();
-        let weight = self.parameter(&format!("{name}.weight"), &[out, takes], (-bound, bound), ParameterKind::Parameter);
+        let weight =
+            self.parameter(&format!("{name}.weight"), &[out, takes], (-bound, bound), ParameterKind::Parameter);
         let bias = self.parameter(&format!("{name}.bias"), &[out], (-0.5, 0.5), ParameterKind::Parameter);
         self.builder.push(&name, Op::Linear { transposed: false }, &[x, weight, bias]).unwrap()
     }

@@ -56,7 +56,8 @@ fn transposed(
         conv.groups as i64,
     )?;
     // Padding of a transposed convolution crops its output.
-    let crops: Vec<(i64, i64)> = conv.padding.iter().map(|&(before, after)| (-(before as i64), -(after as i64))).collect();
+    let crops: Vec<(i64, i64)> =
+        conv.padding.iter().map(|&(before, after)| (-(before as i64), -(after as i64))).collect();
     if same.is_some() { Ok(y) } else { layout::crop_or_pad_spatial(&y, &crops, 0.0) }
 }
 

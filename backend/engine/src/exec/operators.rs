@@ -40,7 +40,11 @@ pub(super) fn compute(op: &Op, inputs: &[&Tensor], batch: usize) -> Result<Vec<T
 
 fn linear(transposed: bool, inputs: &[&Tensor]) -> Result<Tensor, TchError> {
     let bias = inputs.get(2).copied();
-    if transposed { inputs[0].f_linear(&inputs[1].f_transpose(0, 1)?, bias) } else { inputs[0].f_linear(inputs[1], bias) }
+    if transposed {
+        inputs[0].f_linear(&inputs[1].f_transpose(0, 1)?, bias)
+    } else {
+        inputs[0].f_linear(inputs[1], bias)
+    }
 }
 
 fn reduce(kind: Reduction, axes: &[usize], keep_dims: bool, x: &Tensor) -> Result<Tensor, TchError> {

@@ -1,6 +1,7 @@
 use eagleeye_graph::shape::fixed;
 use eagleeye_graph::{
-    Binary, Conv, Dim, ElementType, GraphBuilder, Interpolation, Op, PadMode, ParameterKind, Pool, PoolKind, Reduction, Unary,
+    Binary, Conv, Dim, ElementType, GraphBuilder, Interpolation, Op, PadMode, ParameterKind, Pool, PoolKind, Reduction,
+    Unary,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -60,7 +61,8 @@ fn uneven_padding_is_a_window_into_even_padding() {
 #[test]
 fn a_transposed_convolution_crops_unevenly() {
     let weight = numbers(&[2, 3, 3, 3]);
-    let uneven = answer(conv(vec![(0, 1), (1, 0)], Some(vec![0, 0])), image(2, 4, 4), &[weight.shallow_clone()]).unwrap();
+    let uneven =
+        answer(conv(vec![(0, 1), (1, 0)], Some(vec![0, 0])), image(2, 4, 4), &[weight.shallow_clone()]).unwrap();
     let none = None::<Tensor>;
     let whole = numbers(&[2, 2, 4, 4]).conv_transpose2d(&weight, none, [2i64, 2], [0i64, 0], [0i64, 0], 1, [1i64, 1]);
     assert_close(&uneven, &whole.narrow(2, 0, 8).narrow(3, 1, 8));
@@ -133,7 +135,8 @@ fn an_expanded_token_repeats_for_every_image() {
     let mut builder = GraphBuilder::new("token");
     let x = builder.input("x", vec![Dim::Batch(1), Dim::Fixed(3), Dim::Fixed(4)]).unwrap();
     let (_, p) = builder.parameter("token", &[1, 1, 4], ElementType::F32, ParameterKind::Parameter).unwrap();
-    let wide = builder.push("wide", Op::Expand { shape: vec![Dim::Batch(1), Dim::Fixed(1), Dim::Fixed(4)] }, &[p]).unwrap();
+    let wide =
+        builder.push("wide", Op::Expand { shape: vec![Dim::Batch(1), Dim::Fixed(1), Dim::Fixed(4)] }, &[p]).unwrap();
     let y = builder.push("cat", Op::Cat { axis: 1 }, &[wide, x]).unwrap();
     let network = Network {
         graph: builder.finish(&[y]).unwrap(),

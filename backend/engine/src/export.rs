@@ -1,0 +1,257 @@
+//! Writing a network as a file, and proving the file before it is offered: it is read again and must answer as the engine does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use eagleeye_graph::TensorData;
+use eagleeye_onnx::export::ExportError as OnnxExportError;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
+
+use crate::exec::{ExecError, forward};
+use crate::load::{LoadError, load};
+use crate::network::{Format, Network};
+use crate::tensors::{from_data, reason, signed, to_data};
+use crate::torchscript::{self, TorchScriptError};
+
+/// Largest difference from the engine's own output, relative to its largest number, that a file may have.
+const TOLERANCE: f64 = 1e-4;
+/// Batch sizes of the comparison: a batch that was written into the file as a constant shows with the second.
+const BATCHES: [usize; 2] = [1, 3];
+const SEED: i64 = 0;
+
+/// Why a network was not exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error("TorchScript: {0}")]
+    TorchScript(#[from] TorchScriptError),
+    #[error("ONNX: {0}")]
+    Onnx(#[from] OnnxExportError),
+    #[error("safetensors: {0}")]
+    Safetensors(#[from] SafeTensorError),
+    #[error("cannot write {path}: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the written file cannot be read again: {0}")]
+    ReadBack(#[from] LoadError),
+    #[error("parameter `{0}` is not in the written file")]
+    Missing(String),
+    #[error("the written file answers with {found} outputs instead of {expected}")]
+    Outputs { expected: usize, found: usize },
+    #[error(
+        "the written file's output differs from the engine's by {difference:e} of the largest number; at most {TOLERANCE:e} is accepted"
+    )]
+    Differs { difference: f64 },
+    #[error("{0}")]
+    Exec(#[from] ExecError),
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+impl From<TchError> for ExportError {
+    fn from(error: TchError) -> Self {
+        Self::Torch(reason(&error))
+    }
+}
+
+/// Writes `network` to `path`, reads the file again and compares its output with the engine's own on random images in batches
+/// of two sizes. Returns the largest absolute difference.
+///
+/// TorchScript is read twice: by EagleEye's importer, and run by libtorch itself. Everything of `network.metadata` travels
+/// inside the file.
+///
+/// # Errors
+/// [`ExportError::Differs`] when the file computes something else; the file is then removed again, as after any error.
+pub fn export(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {
+    let outcome = write(network, format, path).and_then(|()| compare(network, format, path));
+    if outcome.is_err() {
+        // The error of the export matters more than that of tidying up after it.
+        let _ = fs::remove_file(path);
+    }
+    outcome
+}
+
+fn write(network: &Network, format: Format, path: &Path) -> Result<(), ExportError> {
+    let network = network.to_device(Device::Cpu)?;
+    match format {
+        Format::TorchScript => Ok(torchscript::write(&network.graph, &network.weights, &network.metadata, path)?),
+        Format::Onnx => {
+            let weights = data(&network)?;
+            save(path, &eagleeye_onnx::export::write(&network.graph, &weights, &network.metadata)?)
+        }
+        Format::Safetensors => save(path, &safetensors_file(&network)?),
+    }
+}
+
+fn save(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
+    fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
+}
+
+fn data(network: &Network) -> Result<Vec<TensorData>, TchError> {
+    network.weights.iter().map(to_data).collect()
+}
+
+/// Every stored tensor under its names, with the metadata in the header.
+fn safetensors_file(network: &Network) -> Result<Vec<u8>, ExportError> {
+    let weights = data(network)?;
+    let mut views = Vec::new();
+    for (parameter, weight) in network.graph.parameters.iter().zip(&weights) {
+        for name in std::iter::once(&parameter.name).chain(&parameter.aliases) {
+            views.push((name.as_str(), TensorView::new(dtype(weight), weight.shape.clone(), &weight.bytes)?));
+        }
+    }
+    let metadata = network.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+fn dtype(weight: &TensorData) -> Dtype {
+    use eagleeye_graph::ElementType;
+    match weight.element {
+        ElementType::F16 => Dtype::F16,
+        ElementType::Bf16 => Dtype::BF16,
+        ElementType::F32 => Dtype::F32,
+        ElementType::F64 => Dtype::F64,
+        ElementType::U8 => Dtype::U8,
+        ElementType::I8 => Dtype::I8,
+        ElementType::I16 => Dtype::I16,
+        ElementType::I32 => Dtype::I32,
+        ElementType::I64 => Dtype::I64,
+        ElementType::Bool => Dtype::BOOL,
+    }
+}
+
+fn compare(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {
+    // Random numbers and the comparison itself are the CPU's, so that the check does not depend on the device.
+    let network = network.to_device(Device::Cpu)?;
+    let read = match format {
+        Format::Safetensors => with_weights_of(&network, path)?,
+        Format::TorchScript | Format::Onnx => load(path, Some(&network.graph.input_shape(1)))?.network,
+    };
+    let mut largest: f64 = 0.0;
+    for batch in BATCHES {
+        let images = random_images(&network, batch)?;
+        let expected = forward(&network, &images)?;
+        largest = largest.max(difference(&forward(&read, &images)?, &expected)?);
+        if format == Format::TorchScript {
+            largest = largest.max(difference(&run_torchscript(path, &images)?, &expected)?);
+        }
+    }
+    Ok(largest)
+}
+
+fn random_images(network: &Network, batch: usize) -> Result<Tensor, TchError> {
+    tch::manual_seed(SEED);
+    Tensor::f_randn(signed(&network.graph.input_shape(batch)), (Kind::Float, Device::Cpu))
+}
+
+/// The same graph with the weights of a safetensors file.
+fn with_weights_of(network: &Network, path: &Path) -> Result<Network, ExportError> {
+    let bytes = fs::read(path).map_err(|source| ExportError::Write { path: path.to_owned(), source })?;
+    let file = SafeTensors::deserialize(&bytes)?;
+    let stored: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
+    let mut weights = Vec::new();
+    for (parameter, own) in network.graph.parameters.iter().zip(&network.weights) {
+        let view = stored.get(&parameter.name).ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
+        let element = crate::tensors::element(own.f_kind()?);
+        let element = element.ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
+        weights.push(from_data(&TensorData { element, shape: view.shape().to_vec(), bytes: view.data().to_vec() })?);
+    }
+    Ok(network.with(network.graph.clone(), weights))
+}
+
+/// What libtorch's own interpreter makes of a file that was written here.
+fn run_torchscript(path: &Path, images: &Tensor) -> Result<Tensor, ExportError> {
+    let module = CModule::load_on_device(path, Device::Cpu)?;
+    let _no_grad = tch::no_grad_guard();
+    match module.forward_is(&[IValue::Tensor(images.shallow_clone())])? {
+        IValue::Tensor(output) => Ok(output),
+        IValue::Tuple(outputs) => match outputs.into_iter().next() {
+            Some(IValue::Tensor(output)) => Ok(output),
+            _ => Err(ExportError::Outputs { expected: 1, found: 0 }),
+        },
+        _ => Err(ExportError::Outputs { expected: 1, found: 0 }),
+    }
+}
+
+/// The largest absolute difference, once it is known to be small.
+fn difference(found: &Tensor, expected: &Tensor) -> Result<f64, ExportError> {
+    if found.size() != expected.size() {
+        return Err(ExportError::Differs { difference: f64::INFINITY });
+    }
+    let absolute = found.f_sub(expected)?.f_abs()?.f_max()?.f_double_value(&[])?;
+    let scale = expected.f_abs()?.f_max()?.f_double_value(&[])?.max(1e-12);
+    // Written so that not-a-number is a difference.
+    if absolute / scale <= TOLERANCE {
+        Ok(absolute)
+    } else {
+        Err(ExportError::Differs { difference: absolute / scale })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eagleeye_graph::Space;
+
+    use super::*;
+    use crate::prune::prune_to;
+    use crate::testing::classifier;
+
+    fn pruned(batch_norms: bool) -> Network {
+        let mut network = classifier(1, batch_norms);
+        network.metadata.insert("strategy".into(), "[4, 2]".into());
+        prune_to(&network, 0.5, 7, 0, &Space::default()).unwrap().network
+    }
+
+    #[test]
+    fn every_format_answers_as_the_engine_does() {
+        let folder = tempfile::tempdir().unwrap();
+        for batch_norms in [true, false] {
+            for format in [Format::TorchScript, Format::Onnx, Format::Safetensors] {
+                let path = folder.path().join("network").with_extension(format.extension());
+                assert!(export(&pruned(batch_norms), format, &path).unwrap() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_metadata_travel_inside_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let network = pruned(true);
+        let learned = |n: &Network| n.graph.parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+        for format in [Format::TorchScript, Format::Onnx] {
+            let path = folder.path().join("network").with_extension(format.extension());
+            export(&network, format, &path).unwrap();
+            let read = load(&path, None).unwrap().network;
+            assert_eq!(read.metadata["strategy"], "[4, 2]");
+            let (mut found, mut expected) = (learned(&read), learned(&network));
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected);
+        }
+        let path = folder.path().join("network.safetensors");
+        export(&network, Format::Safetensors, &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["strategy"], "[4, 2]");
+    }
+
+    #[test]
+    fn a_file_that_computes_something_else_is_not_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.onnx");
+        let (network, other) = (pruned(true), pruned(true));
+        let mut other = other;
+        other.weights[0] = &other.weights[0] * 1.01;
+        write(&other, Format::Onnx, &path).unwrap();
+        assert!(matches!(compare(&network, Format::Onnx, &path), Err(ExportError::Differs { .. })));
+    }
+
+    #[test]
+    fn nothing_is_left_of_an_export_that_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/network.onnx");
+        assert!(matches!(export(&pruned(true), Format::Onnx, &path), Err(ExportError::Write { .. })));
+        assert!(!path.exists());
+    }
+}

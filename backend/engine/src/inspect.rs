@@ -1,0 +1,217 @@
+//! What a network is made of and what can be pruned: the report at upload, and `eagleeye-worker inspect --json`.
+
+use std::collections::BTreeMap;
+
+use eagleeye_graph::{
+    ChannelGroups, CostModel, Graph, Group, GroupError, Node, NodeId, Op, ParameterKind, Space, ValueId,
+    channel_groups, macs_by_node, reachable,
+};
+use serde::Serialize;
+
+use crate::fold::batch_norms_behind_convolutions;
+use crate::load::Loaded;
+
+/// Why a network that could be read cannot be reported on.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum InspectError {
+    #[error("the channel groups of the network cannot be found: {0}")]
+    Groups(#[from] GroupError),
+}
+
+/// The prunability report of a network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inspection {
+    pub format: &'static str,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+    /// Whether the input's shape is a guess from the weights.
+    pub guessed_shape: bool,
+    /// Length of the first output, where it is a list of scores.
+    pub classes: Option<usize>,
+    /// Multiply-adds of one image, over convolutions and linear layers.
+    pub macs: u64,
+    pub parameters: u64,
+    pub batch_norms: usize,
+    pub batch_norm_state: BatchNormState,
+    pub operators: BTreeMap<&'static str, usize>,
+    /// Convolutions, linear layers and norms in order of execution.
+    pub layers: Vec<Layer>,
+    pub groups: Vec<GroupReport>,
+    pub reachable: Reachable,
+}
+
+/// An input or output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Port {
+    pub name: String,
+    /// For a batch of one.
+    pub shape: Vec<usize>,
+}
+
+/// What adaptive BN has to work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNormState {
+    /// Batch norms stand behind convolutions.
+    Present,
+    /// Convolutions have biases and no batch norm: an exporter folded them, or there never were any. Virtual batch norms
+    /// take their place in a search.
+    Folded,
+    /// There is nothing to adapt: other norms, or none and no bias.
+    Absent,
+}
+
+/// A layer with weights.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Layer {
+    pub name: String,
+    pub operator: &'static str,
+    /// Of its first output, for a batch of one.
+    pub shape: Vec<usize>,
+    pub macs: u64,
+    /// Learned parameters that it reads; a shared one counts at its first reader.
+    pub parameters: u64,
+}
+
+/// A channel group in words.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GroupReport {
+    pub name: String,
+    pub size: usize,
+    pub prunable: bool,
+    pub reason: Option<String>,
+    pub normalised_by: Option<String>,
+    pub members: Vec<MemberReport>,
+}
+
+/// An axis of a parameter that loses slices with the group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemberReport {
+    pub parameter: String,
+    pub axis: usize,
+}
+
+/// Smallest and largest budget, as fractions of the multiply-adds, with the default floors of keep ratios.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Reachable {
+    pub min: f64,
+    pub max: f64,
+}
+
+/// Reports on a network.
+pub fn inspect(loaded: &Loaded) -> Result<Inspection, InspectError> {
+    let graph = &loaded.network.graph;
+    let groups = channel_groups(graph)?;
+    let cost = CostModel::new(graph, &groups);
+    let budgets = reachable(&cost, &groups, &Space::default());
+    Ok(Inspection {
+        format: loaded.network.format.name(),
+        inputs: ports(graph, &graph.inputs),
+        outputs: ports(graph, &graph.outputs),
+        guessed_shape: loaded.guessed_shape,
+        classes: graph.classes(),
+        macs: eagleeye_graph::macs(graph),
+        parameters: graph.parameter_count(),
+        batch_norms: loaded.network.batch_norms(),
+        batch_norm_state: batch_norm_state(graph),
+        operators: graph.operators(),
+        layers: layers(graph),
+        groups: group_reports(graph, &groups),
+        reachable: Reachable { min: *budgets.start(), max: *budgets.end() },
+    })
+}
+
+fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
+    let port = |id: &ValueId| Port {
+        name: graph.value(*id).name.clone(),
+        shape: eagleeye_graph::shape::sample(graph.shape(*id)),
+    };
+    ids.iter().map(port).collect()
+}
+
+fn batch_norm_state(graph: &Graph) -> BatchNormState {
+    let any = |holds: fn(&Node) -> bool| graph.nodes.iter().any(holds);
+    if !batch_norms_behind_convolutions(graph).is_empty() || any(|n| matches!(n.op, Op::BatchNorm { .. })) {
+        return BatchNormState::Present;
+    }
+    let other_norms = any(|n| matches!(n.op, Op::LayerNorm { .. } | Op::GroupNorm { .. }));
+    let biased = any(|n| matches!(n.op, Op::Conv(_)) && n.inputs.len() == 3);
+    if biased && !other_norms { BatchNormState::Folded } else { BatchNormState::Absent }
+}
+
+fn layers(graph: &Graph) -> Vec<Layer> {
+    let macs: BTreeMap<NodeId, u64> = macs_by_node(graph).into_iter().collect();
+    let mut counted = vec![false; graph.parameters.len()];
+    let mut layers = Vec::new();
+    for (id, node) in graph.nodes_with_ids() {
+        let read: Vec<_> = node.inputs.iter().filter_map(|&input| graph.parameter_of(input)).collect();
+        let learned = read.iter().filter(|p| graph.parameter(**p).kind == ParameterKind::Parameter);
+        let mut parameters = 0;
+        for p in learned {
+            if !std::mem::replace(&mut counted[p.index()], true) {
+                parameters += graph.parameter(*p).shape.iter().map(|&size| size as u64).product::<u64>();
+            }
+        }
+        if !read.is_empty() {
+            layers.push(Layer {
+                name: node.name.clone(),
+                operator: node.op.name(graph.shape(node.inputs[0]).len()),
+                shape: eagleeye_graph::shape::sample(graph.shape(node.outputs[0])),
+                macs: macs.get(&id).copied().unwrap_or(0),
+                parameters,
+            });
+        }
+    }
+    layers
+}
+
+fn group_reports(graph: &Graph, groups: &ChannelGroups) -> Vec<GroupReport> {
+    groups.groups.iter().map(|group| group_report(graph, group)).collect()
+}
+
+fn group_report(graph: &Graph, group: &Group) -> GroupReport {
+    let members = group
+        .members
+        .iter()
+        .map(|member| MemberReport { parameter: graph.parameter(member.parameter).name.clone(), axis: member.axis });
+    GroupReport {
+        name: group.name.clone(),
+        size: group.size,
+        prunable: group.prunable,
+        reason: group.reason.clone(),
+        normalised_by: group.normalised_by.clone(),
+        members: members.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::classifier;
+
+    fn report(batch_norms: bool) -> Inspection {
+        inspect(&Loaded { network: classifier(1, batch_norms), guessed_shape: false }).unwrap()
+    }
+
+    #[test]
+    fn layers_add_up_to_the_whole() {
+        let report = report(true);
+        assert_eq!(report.layers.iter().map(|l| l.macs).sum::<u64>(), report.macs);
+        assert_eq!(report.layers.iter().map(|l| l.parameters).sum::<u64>(), report.parameters);
+        assert_eq!(report.operators["conv2d"], 5);
+    }
+
+    #[test]
+    fn only_the_classifier_is_locked_and_says_why() {
+        let report = report(true);
+        let locked: Vec<&GroupReport> = report.groups.iter().filter(|g| !g.prunable).collect();
+        assert!(locked.iter().all(|g| g.reason.is_some()));
+        assert_eq!(locked.iter().map(|g| g.size).sum::<usize>(), report.classes.unwrap());
+    }
+
+    #[test]
+    fn batch_norms_are_present_or_folded() {
+        assert_eq!(report(true).batch_norm_state, BatchNormState::Present);
+        assert_eq!(report(false).batch_norm_state, BatchNormState::Folded);
+    }
+}

@@ -1,0 +1,91 @@
+//! A model file of either format as a network. Formats are told apart by content, never by file name.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use eagleeye_graph::ParameterKind;
+use eagleeye_onnx::OnnxError;
+use tch::{TchError, Tensor};
+
+use crate::network::{Format, Network};
+use crate::tensors::{from_data, reason};
+use crate::torchscript::{self, TorchScriptError};
+
+/// A network read from a file.
+#[derive(Debug)]
+pub struct Loaded {
+    pub network: Network,
+    /// Whether the input shape is a guess from the weights: neither given nor stored in the file.
+    pub guessed_shape: bool,
+}
+
+/// Why a model file cannot be read. Each message is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("cannot open {path}: {source}")]
+    Open { path: PathBuf, source: io::Error },
+    #[error(
+        "the file is neither TorchScript nor ONNX; save the model with torch.jit.save(torch.jit.trace(model, example), \
+         path) or torch.onnx.export"
+    )]
+    UnknownFormat,
+    #[error("TorchScript: {0}")]
+    TorchScript(#[from] TorchScriptError),
+    #[error("ONNX: {0}")]
+    Onnx(#[from] OnnxError),
+    #[error("tensor `{name}` cannot be stored: {reason}")]
+    Tensor { name: String, reason: String },
+}
+
+/// Reads a TorchScript or ONNX file. The weights are on the CPU.
+///
+/// `input_shape` is `[batch, channels, height, width]` (any batch) of the first input; where it is left out, the file says it
+/// or it is guessed from the weights.
+pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadError> {
+    match sniff(path)? {
+        Some(Format::TorchScript) => {
+            let read = torchscript::read(path, input_shape)?;
+            let (graph, weights, metadata) = (read.graph, read.weights, read.metadata);
+            let network = Network { graph, weights, format: Format::TorchScript, metadata };
+            Ok(Loaded { network, guessed_shape: read.guessed_shape })
+        }
+        Some(Format::Onnx) => {
+            let read = eagleeye_onnx::read(path, input_shape)?;
+            let tensors = read.graph.parameters.iter().zip(&read.weights).map(|(parameter, data)| {
+                let failed =
+                    |error: TchError| LoadError::Tensor { name: parameter.name.clone(), reason: reason(&error) };
+                from_data(data).map_err(failed)
+            });
+            let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
+            let network = Network { graph: read.graph, weights, format: Format::Onnx, metadata: read.metadata };
+            Ok(Loaded { network, guessed_shape: read.guessed_shape })
+        }
+        Some(Format::Safetensors) | None => Err(LoadError::UnknownFormat),
+    }
+}
+
+/// The format that the first bytes promise, if any.
+fn sniff(path: &Path) -> Result<Option<Format>, LoadError> {
+    let failed = |source| LoadError::Open { path: path.to_owned(), source };
+    let mut first = Vec::new();
+    File::open(path).map_err(failed)?.take(4).read_to_end(&mut first).map_err(failed)?;
+    Ok(match &first[..] {
+        [b'P', b'K', 3, 4] => Some(Format::TorchScript),
+        // A protobuf message begins with the key of a field: of a model these are numbers 1 to 25 with their wire types.
+        [key, ..] if ONNX_KEYS.contains(key) => Some(Format::Onnx),
+        _ => None,
+    })
+}
+
+/// First bytes of the fields of ONNX's `ModelProto` (onnx.proto): varints 1 and 5, messages and strings 2, 3, 4, 6, 7, 8, 14;
+/// those with numbers above 15 begin with the low bits of a longer key.
+const ONNX_KEYS: [u8; 11] = [0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72, 0xa2, 0xca];
+
+impl Loaded {
+    /// Names of the stored tensors that are learned or buffers: what an export must keep.
+    pub fn state_names(&self) -> impl Iterator<Item = &str> {
+        let stored = self.network.graph.parameters.iter().filter(|p| p.kind != ParameterKind::Constant);
+        stored.map(|p| p.name.as_str())
+    }
+}

@@ -1,0 +1,430 @@
+//! One pruning search, as in *EagleEye* (ECCV 2020): draw strategies under a budget, prune by L1 norm, adapt the batch
+//! norms' statistics, score. Results go to an [`Observer`]; who keeps them is not decided here.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use eagleeye_graph::{
+    Budget, ChannelGroups, CostModel, GroupError, ParameterId, Plan, PlanError, Space, Strategy, StrategyError,
+    channel_groups, draw,
+};
+use tch::TchError;
+
+use crate::adapt::{Adaptation, adapt};
+use crate::exec::ExecError;
+use crate::fold::fold;
+use crate::images::{Images, ImagesError};
+use crate::network::Network;
+use crate::prune::{apply, importance, plan_by_importance};
+use crate::rewrite::RewriteError;
+use crate::score::{Score, score};
+use crate::tensors::reason;
+use crate::virtual_bn::{self, VirtualBatchNorms};
+
+/// What a search is asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Fraction of the full network's multiply-adds to keep.
+    pub macs: f64,
+    /// Strategies to evaluate.
+    pub candidates: u32,
+    /// Candidate `k` draws from a generator keyed (seed, `k`).
+    pub seed: u64,
+    pub space: Space,
+    /// Images in a forward pass.
+    pub batch_size: usize,
+    pub adaptation: Adaptation,
+}
+
+/// The unpruned network on the scoring images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Baseline {
+    pub score: Score,
+    pub macs: u64,
+    pub parameters: u64,
+}
+
+/// How many of a prunable group's units a candidate keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKeep {
+    pub group: String,
+    pub size: usize,
+    pub kept: usize,
+}
+
+/// An evaluated strategy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Which draw of the search it is, from 0.
+    pub index: u32,
+    /// Units kept of each prunable group.
+    pub keep: Vec<usize>,
+    pub groups: Vec<GroupKeep>,
+    pub macs: u64,
+    pub parameters: u64,
+    /// With adapted statistics.
+    pub score: Score,
+    /// With the statistics of the unpruned network, which is what a test of the pruned network as it is would say.
+    pub score_without_adaptation: Score,
+    /// What the evaluation took.
+    pub seconds: f64,
+}
+
+/// What a search does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Decoding and normalising images; counts images.
+    Images,
+    /// Measuring the unpruned network for virtual batch norms, and scoring it; counts the two steps.
+    Baseline,
+    /// Evaluating strategies; counts them.
+    Candidates,
+}
+
+impl Phase {
+    /// The name that progress is reported under.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Baseline => "baseline",
+            Self::Candidates => "candidates",
+        }
+    }
+}
+
+/// Whether a search goes on after a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Go,
+    Stop,
+}
+
+/// Takes a search's results as they come, and may stop it.
+pub trait Observer {
+    /// Asked often: before every operation of every forward pass.
+    fn cancelled(&self) -> bool;
+    fn phase(&mut self, phase: Phase, done: u64, total: u64);
+    fn baseline(&mut self, baseline: Baseline) -> Flow;
+    fn candidate(&mut self, candidate: Candidate) -> Flow;
+}
+
+/// Why a search ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("the channel groups of the network cannot be found: {0}")]
+    Groups(#[from] GroupError),
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    #[error("a strategy does not fit the network: {0}")]
+    Plan(#[from] PlanError),
+    #[error("{0}")]
+    Exec(ExecError),
+    #[error("the pruned network does not fit together: {0}")]
+    Rewrite(#[from] RewriteError),
+    #[error(transparent)]
+    Images(#[from] ImagesError),
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+impl From<ExecError> for SearchError {
+    fn from(error: ExecError) -> Self {
+        match error {
+            ExecError::Cancelled => Self::Cancelled,
+            other => Self::Exec(other),
+        }
+    }
+}
+
+impl From<TchError> for SearchError {
+    fn from(error: TchError) -> Self {
+        Self::Torch(reason(&error))
+    }
+}
+
+/// Evaluates every candidate whose index is not in `evaluated`, in order of index.
+///
+/// `network` and `images` are on one device. The same network, images and settings give the same candidates to the last
+/// digit (but for `seconds`) on the same device with the same number of threads, whatever was evaluated before.
+pub fn search(
+    network: &Network,
+    images: &Images,
+    settings: &Settings,
+    evaluated: &BTreeSet<u32>,
+    observer: &mut dyn Observer,
+) -> Result<(), SearchError> {
+    let total = u64::from(settings.candidates);
+    observer.phase(Phase::Baseline, 0, 2);
+    let pruner = Pruner::new(network, images, settings, &|| observer.cancelled())?;
+    observer.phase(Phase::Baseline, 1, 2);
+    let baseline = pruner.baseline(&|| observer.cancelled())?;
+    stop_or_go(observer.baseline(baseline))?;
+
+    let mut done = evaluated.len() as u64;
+    observer.phase(Phase::Candidates, done, total);
+    for index in (0..settings.candidates).filter(|index| !evaluated.contains(index)) {
+        let candidate = pruner.evaluate(index, &|| observer.cancelled())?;
+        stop_or_go(observer.candidate(candidate))?;
+        done += 1;
+        observer.phase(Phase::Candidates, done, total);
+    }
+    Ok(())
+}
+
+/// Makes a candidate's network again from its keep counts: pruned, with adapted statistics, under the uploaded names.
+///
+/// Needs the search's calibration images, no scoring images.
+pub fn make_candidate(
+    network: &Network,
+    images: &Images,
+    settings: &Settings,
+    keep: &[usize],
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Network, SearchError> {
+    let pruner = Pruner::new(network, images, settings, cancelled)?;
+    let strategy = Strategy { keep: keep.to_vec() };
+    let (_, adapted) = pruner.prune_and_adapt(&strategy, cancelled)?;
+    Ok(adapted)
+}
+
+fn stop_or_go(flow: Flow) -> Result<(), SearchError> {
+    match flow {
+        Flow::Go => Ok(()),
+        Flow::Stop => Err(SearchError::Cancelled),
+    }
+}
+
+/// What all candidates of a search have in common.
+struct Pruner<'a> {
+    network: &'a Network,
+    images: &'a Images,
+    settings: &'a Settings,
+    groups: ChannelGroups,
+    cost: CostModel,
+    importance: Vec<Vec<f64>>,
+    /// For networks whose exporter folded the batch norms away.
+    virtual_norms: Option<VirtualBatchNorms>,
+}
+
+impl<'a> Pruner<'a> {
+    fn new(
+        network: &'a Network,
+        images: &'a Images,
+        settings: &'a Settings,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, SearchError> {
+        let groups = channel_groups(&network.graph)?;
+        let cost = CostModel::new(&network.graph, &groups);
+        let importance = importance(network, &groups)?;
+        let virtual_norms = match virtual_bn::wanted(&network.graph) {
+            true => Some(VirtualBatchNorms::measure(network, &images.calibration, settings.batch_size, cancelled)?),
+            false => None,
+        };
+        Ok(Self { network, images, settings, groups, cost, importance, virtual_norms })
+    }
+
+    fn baseline(&self, cancelled: &dyn Fn() -> bool) -> Result<Baseline, SearchError> {
+        let full = self.cost.full();
+        let score = self.score(self.network, cancelled)?;
+        Ok(Baseline { score, macs: self.cost.macs(&full), parameters: self.cost.parameters(&full) })
+    }
+
+    /// One candidate: strategy, pruning, adaptive BN, score.
+    fn evaluate(&self, index: u32, cancelled: &dyn Fn() -> bool) -> Result<Candidate, SearchError> {
+        let started = Instant::now();
+        let Settings { macs, seed, space, .. } = self.settings;
+        let strategy = draw(&self.cost, &self.groups, space, &Budget { macs: *macs }, *seed, u64::from(index))?;
+        let (pruned, adapted) = self.prune_and_adapt(&strategy, cancelled)?;
+        Ok(Candidate {
+            index,
+            groups: self.kept(&strategy),
+            macs: self.cost.macs(&strategy),
+            parameters: self.cost.parameters(&strategy),
+            score: self.score(&adapted, cancelled)?,
+            score_without_adaptation: self.score(&pruned, cancelled)?,
+            keep: strategy.keep,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// The pruned network with the statistics of the unpruned one, and with its own.
+    fn prune_and_adapt(
+        &self,
+        strategy: &Strategy,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(Network, Network), SearchError> {
+        let plan = plan_by_importance(&self.network.graph, &self.groups, &self.importance, strategy)?;
+        let pruned = apply(self.network, plan.clone())?;
+        let adapted = match &self.virtual_norms {
+            None => self.adapt(&pruned, cancelled)?,
+            Some(norms) => {
+                let with_norms = norms.insert(&pruned, |weight| kept_outputs(&plan, weight))?;
+                norms.remove(&self.adapt(&with_norms, cancelled)?)?
+            }
+        };
+        Ok((pruned, adapted))
+    }
+
+    fn adapt(&self, network: &Network, cancelled: &dyn Fn() -> bool) -> Result<Network, ExecError> {
+        let Settings { batch_size, adaptation, .. } = *self.settings;
+        adapt(network, &self.images.calibration, batch_size, adaptation, cancelled)
+    }
+
+    /// Batch norms are folded for scoring: the same function, and half the work on small networks.
+    fn score(&self, network: &Network, cancelled: &dyn Fn() -> bool) -> Result<Score, SearchError> {
+        let Images { scoring, labels, .. } = self.images;
+        Ok(score(&fold(network)?, scoring, labels, self.settings.batch_size, cancelled)?)
+    }
+
+    fn kept(&self, strategy: &Strategy) -> Vec<GroupKeep> {
+        let groups = self.groups.prunable().zip(&strategy.keep);
+        groups.map(|(group, &kept)| GroupKeep { group: group.name.clone(), size: group.size, kept }).collect()
+    }
+}
+
+/// The output channels that a convolution keeps, by its weight; `None` where it keeps all.
+fn kept_outputs(plan: &Plan, weight: ParameterId) -> Option<Vec<usize>> {
+    let is_transposed = plan.graph.nodes.iter().any(|node| {
+        let reads = node.inputs.get(1).is_some_and(|&input| plan.graph.parameter_of(input) == Some(weight));
+        reads && matches!(&node.op, eagleeye_graph::Op::Conv(conv) if conv.transposed.is_some())
+    });
+    plan.slices[weight.index()].get(&usize::from(is_transposed)).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::exec::forward;
+    use crate::testing::{classifier, images as random_images};
+
+    fn settings(candidates: u32) -> Settings {
+        Settings {
+            macs: 0.5,
+            candidates,
+            seed: 7,
+            space: Space::default(),
+            batch_size: 16,
+            adaptation: Adaptation::Cumulative,
+        }
+    }
+
+    /// Random images with the full network's own answers as labels, so that there is an accuracy to lose.
+    fn images(network: &Network) -> Images {
+        let scoring = random_images(1, &[96, 1, 12, 12]);
+        let labels = forward(network, &scoring).unwrap().argmax(1, false);
+        Images { calibration: random_images(2, &[64, 1, 12, 12]), scoring, labels }
+    }
+
+    #[derive(Default)]
+    struct Record {
+        baseline: Option<Baseline>,
+        candidates: Vec<Candidate>,
+        phases: Vec<(Phase, u64, u64)>,
+        stop_after: Option<usize>,
+        asked: Cell<usize>,
+        cancel_at: Option<usize>,
+    }
+
+    impl Observer for Record {
+        fn cancelled(&self) -> bool {
+            self.asked.set(self.asked.get() + 1);
+            self.cancel_at.is_some_and(|at| self.asked.get() > at)
+        }
+
+        fn phase(&mut self, phase: Phase, done: u64, total: u64) {
+            self.phases.push((phase, done, total));
+        }
+
+        fn baseline(&mut self, baseline: Baseline) -> Flow {
+            self.baseline = Some(baseline);
+            Flow::Go
+        }
+
+        fn candidate(&mut self, candidate: Candidate) -> Flow {
+            self.candidates.push(Candidate { seconds: 0.0, ..candidate });
+            if self.stop_after == Some(self.candidates.len()) { Flow::Stop } else { Flow::Go }
+        }
+    }
+
+    fn run(network: &Network, candidates: u32, evaluated: &[u32]) -> Record {
+        let mut record = Record::default();
+        let evaluated = evaluated.iter().copied().collect();
+        search(network, &images(network), &settings(candidates), &evaluated, &mut record).unwrap();
+        record
+    }
+
+    #[test]
+    fn every_candidate_lands_on_the_budget_and_is_scored_twice() {
+        let record = run(&classifier(1, true), 6, &[]);
+        let baseline = record.baseline.unwrap();
+        assert_eq!(baseline.score.top1, 1.0, "the labels are its own answers");
+        assert_eq!(record.candidates.iter().map(|c| c.index).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        for candidate in &record.candidates {
+            let share = candidate.macs as f64 / baseline.macs as f64;
+            assert!((share - 0.5).abs() <= 0.005, "{share}");
+            assert_eq!(candidate.groups.iter().map(|g| g.kept).collect::<Vec<_>>(), candidate.keep);
+        }
+        assert!(record.candidates.iter().any(|c| c.score != c.score_without_adaptation));
+        assert_eq!(record.phases.last(), Some(&(Phase::Candidates, 6, 6)));
+    }
+
+    #[test]
+    fn a_search_that_goes_on_gives_what_an_undisturbed_one_gives() {
+        let network = classifier(2, true);
+        let whole = run(&network, 5, &[]).candidates;
+        let rest = run(&network, 5, &[0, 3]).candidates;
+        assert_eq!(rest, [whole[1].clone(), whole[2].clone(), whole[4].clone()]);
+    }
+
+    #[test]
+    fn folded_batch_norms_are_replaced_by_virtual_ones() {
+        let record = run(&classifier(3, false), 4, &[]);
+        assert!(record.candidates.iter().any(|c| c.score.cross_entropy < c.score_without_adaptation.cross_entropy));
+    }
+
+    #[test]
+    fn a_candidate_is_made_again_exactly() {
+        for batch_norms in [true, false] {
+            let network = classifier(4, batch_norms);
+            let images = images(&network);
+            let candidate = run(&network, 3, &[0, 1]).candidates.remove(0);
+            let made = make_candidate(&network, &images, &settings(3), &candidate.keep, &|| false).unwrap();
+            let score = score(&fold(&made).unwrap(), &images.scoring, &images.labels, 16, &|| false).unwrap();
+            assert_eq!(score, candidate.score);
+            assert_eq!(eagleeye_graph::macs(&made.graph), candidate.macs);
+            let names = |n: &Network| n.graph.parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+            assert_eq!(names(&made), names(&network));
+        }
+    }
+
+    #[test]
+    fn an_observer_that_says_stop_ends_the_search() {
+        let network = classifier(5, true);
+        let mut record = Record { stop_after: Some(2), ..Record::default() };
+        let outcome = search(&network, &images(&network), &settings(5), &BTreeSet::new(), &mut record);
+        assert!(matches!(outcome, Err(SearchError::Cancelled)));
+        assert_eq!(record.candidates.len(), 2);
+    }
+
+    #[test]
+    fn a_cancel_is_noticed_inside_a_forward_pass() {
+        let network = classifier(6, true);
+        let mut record = Record { cancel_at: Some(40), ..Record::default() };
+        let outcome = search(&network, &images(&network), &settings(5), &BTreeSet::new(), &mut record);
+        assert!(matches!(outcome, Err(SearchError::Cancelled)));
+        assert_eq!((record.asked.get(), record.candidates.len()), (41, 0));
+    }
+
+    #[test]
+    fn a_budget_out_of_reach_is_refused_with_the_range() {
+        let network = classifier(7, true);
+        let settings = Settings { macs: 0.0001, ..settings(1) };
+        let outcome = search(&network, &images(&network), &settings, &BTreeSet::new(), &mut Record::default());
+        let Err(SearchError::Strategy(error)) = outcome else { panic!("{outcome:?}") };
+        assert!(error.to_string().contains("between"), "{error}");
+    }
+}

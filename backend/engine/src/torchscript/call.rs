@@ -1,0 +1,196 @@
+//! One operator call of the network's code, with its arguments by position and by the schema's names.
+
+use super::count::Count;
+use super::error::{TorchScriptError, Unsupported};
+use super::value::{TensorRef, Value};
+use eagleeye_graph::BuildError;
+
+/// Why a call cannot be turned into graph nodes.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The engine does not have this form of the operator. All of them are collected.
+    Unsupported(String),
+    /// The call is wrong for the given input shape.
+    Build(BuildError),
+    Invalid(String),
+    /// A result of something that was already noted.
+    Unknown,
+    Fatal(TorchScriptError),
+}
+
+impl From<BuildError> for Fault {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
+}
+
+impl From<tch::TchError> for Fault {
+    fn from(error: tch::TchError) -> Self {
+        Self::Invalid(error.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+}
+
+impl From<TorchScriptError> for Fault {
+    fn from(error: TorchScriptError) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+pub(super) type Lowered<T = Value> = Result<T, Fault>;
+
+pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
+    Err(Fault::Unsupported(reason.into()))
+}
+
+/// A call of an `aten` or `prim` operator.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    /// Without the trailing underscore of in-place operators.
+    pub operator: &'a str,
+    /// Name for the graph's node.
+    pub name: String,
+    pub arguments: Vec<Value>,
+    pub names: &'a [String],
+}
+
+impl Call<'_> {
+    /// An argument by position; `None` where the call has fewer.
+    pub fn at(&self, index: usize) -> &Value {
+        self.arguments.get(index).unwrap_or(&Value::None)
+    }
+
+    /// An argument by the schema's name; `None` where the operator has no such argument.
+    pub fn get(&self, name: &str) -> &Value {
+        let position = self.names.iter().position(|n| n == name);
+        position.map_or(&Value::None, |index| self.at(index))
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        !matches!(self.get(name), Value::None)
+    }
+
+    pub fn tensor(&self, index: usize) -> Lowered<TensorRef> {
+        self.as_tensor(self.at(index), &format!("argument {index}"))
+    }
+
+    pub fn tensor_named(&self, name: &str) -> Lowered<TensorRef> {
+        self.as_tensor(self.get(name), name)
+    }
+
+    fn as_tensor(&self, value: &Value, what: &str) -> Lowered<TensorRef> {
+        match value {
+            Value::Tensor(tensor) => Ok(tensor.clone()),
+            Value::Unknown => Err(Fault::Unknown),
+            other => Err(Fault::Invalid(format!("{what} is {}, expected a tensor", other.describe()))),
+        }
+    }
+
+    pub fn tensors(&self, index: usize) -> Lowered<Vec<TensorRef>> {
+        let items = self.at(index).items();
+        let items = items.ok_or_else(|| Fault::Invalid(format!("argument {index} is not a list of tensors")))?;
+        items.iter().map(|v| self.as_tensor(v, "a list item")).collect()
+    }
+
+    pub fn int(&self, name: &str) -> Lowered<i64> {
+        as_int(self.get(name)).map_err(|fault| wrong(fault, name))
+    }
+
+    pub fn int_or(&self, name: &str, default: i64) -> Lowered<i64> {
+        if self.has(name) { self.int(name) } else { Ok(default) }
+    }
+
+    pub fn float(&self, name: &str) -> Lowered<f64> {
+        as_float(self.get(name)).map_err(|fault| wrong(fault, name))
+    }
+
+    pub fn float_or(&self, name: &str, default: f64) -> Lowered<f64> {
+        if self.has(name) { self.float(name) } else { Ok(default) }
+    }
+
+    pub fn optional_float(&self, name: &str) -> Lowered<Option<f64>> {
+        if self.has(name) { self.float(name).map(Some) } else { Ok(None) }
+    }
+
+    /// A bool that is `false` where it is left out.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.get(name), Value::Bool(true))
+    }
+
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self.get(name) {
+            Value::String(text) => Some(text.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A list of whole numbers; a single number is a list of one, `None` an empty list.
+    pub fn ints(&self, name: &str) -> Lowered<Vec<i64>> {
+        let value = self.get(name);
+        match value.items() {
+            Some(items) => items.iter().map(as_int).collect::<Lowered<_>>().map_err(|fault| wrong(fault, name)),
+            None if matches!(value, Value::None) => Ok(Vec::new()),
+            None => Ok(vec![self.int(name)?]),
+        }
+    }
+
+    /// A list of sizes, which may depend on the batch.
+    pub fn counts(&self, name: &str) -> Lowered<Vec<Count>> {
+        counts(self.get(name)).map_err(|fault| wrong(fault, name))
+    }
+
+    /// A list of sizes for `axes` axes: one number stands for all, none for `default`.
+    pub fn sizes(&self, name: &str, axes: usize, default: usize) -> Lowered<Vec<usize>> {
+        let values = self.ints(name)?;
+        let sizes = values.iter().map(|&v| usize::try_from(v)).collect::<Result<Vec<_>, _>>();
+        let sizes = sizes.map_err(|_| Fault::Invalid(format!("{name} is negative: {values:?}")))?;
+        match sizes[..] {
+            [] => Ok(vec![default; axes]),
+            [one] => Ok(vec![one; axes]),
+            _ if sizes.len() == axes => Ok(sizes),
+            _ => Err(Fault::Invalid(format!("{name} has {} entries, expected {axes}", sizes.len()))),
+        }
+    }
+}
+
+/// A whole number that must not depend on the batch.
+pub(super) fn as_int(value: &Value) -> Lowered<i64> {
+    match value {
+        Value::Int(count) => match count.known() {
+            Some(known) => Ok(known),
+            None => unsupported("depends on the batch size"),
+        },
+        Value::Bool(flag) => Ok(i64::from(*flag)),
+        Value::Unknown => Err(Fault::Unknown),
+        other => Err(Fault::Invalid(format!("is {}, expected an int", other.describe()))),
+    }
+}
+
+pub(super) fn as_float(value: &Value) -> Lowered<f64> {
+    match value {
+        Value::Float(number) => Ok(*number),
+        other => as_int(other).map(|n| n as f64),
+    }
+}
+
+/// Sizes, which may depend on the batch.
+pub(super) fn counts(value: &Value) -> Lowered<Vec<Count>> {
+    let items = value.items().unwrap_or_else(|| vec![value.clone()]);
+    let count = |item: &Value| match item {
+        Value::Int(count) => Ok(*count),
+        other => as_int(other).map(Count::fixed),
+    };
+    items.iter().map(count).collect()
+}
+
+fn wrong(fault: Fault, name: &str) -> Fault {
+    match fault {
+        Fault::Invalid(reason) => Fault::Invalid(format!("{name} {reason}")),
+        Fault::Unsupported(reason) => Fault::Unsupported(format!("{name} {reason}")),
+        other => other,
+    }
+}
+
+/// An entry of the list of all unsupported operators.
+pub(super) fn note(operator: &str, node: &str, reason: String) -> Unsupported {
+    Unsupported { operator: operator.to_owned(), node: node.to_owned(), reason }
+}

@@ -1,0 +1,73 @@
+//! Everything that can go wrong between a TorchScript file and the graph.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use eagleeye_graph::BuildError;
+
+/// An operation of the file that the engine cannot read, with the node that has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsupported {
+    /// TorchScript's name, for example `aten::fft_rfft`.
+    pub operator: String,
+    /// Path of the module and the operation, for example `features.3.fft_rfft`.
+    pub node: String,
+    /// What about it is not supported; empty where the operator is not known at all.
+    pub reason: String,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at `{}`", self.operator, self.node)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
+    }
+}
+
+/// Why a TorchScript file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TorchScriptError {
+    #[error("cannot open {path}: {source}")]
+    Open { path: PathBuf, source: std::io::Error },
+    #[error("not a TorchScript file: {0}")]
+    NotTorchScript(String),
+    #[error("the archive's entry `{entry}` {reason}")]
+    Archive { entry: String, reason: String },
+    #[error("libtorch cannot load the file: {0}")]
+    Load(String),
+    #[error("the module's description is broken: {0}")]
+    Description(String),
+    #[error("the module's code reaches {what}, which was not found in the file")]
+    Missing { what: String },
+    #[error("unsupported operators: {}", list(.0))]
+    Unsupported(Vec<Unsupported>),
+    #[error("the network takes `{0}`, which is not a tensor")]
+    Input(String),
+    #[error("the input shape {0:?} is not [batch, channels, ...] with sizes of at least 1")]
+    InputShape(Vec<usize>),
+    #[error(
+        "the input shape is not stored in the file and none of the usual ones fits ({tried}); give it. The first misfit: {first}"
+    )]
+    NoInputShape { tried: String, first: Box<TorchScriptError> },
+    #[error("with the input shape {shape:?}: {error}")]
+    Shape { shape: Vec<usize>, error: BuildError },
+    #[error("{operator} at `{node}`: {reason}")]
+    Invalid { operator: String, node: String, reason: String },
+    #[error("the network raises an exception at `{node}`: {text}")]
+    Raised { node: String, text: String },
+    #[error("reading the network takes more than {0} steps")]
+    TooLong(usize),
+    #[error("the network's output is not a tensor or a tuple, list or dict of tensors")]
+    Output,
+    #[error("the weights do not belong to the graph: parameter `{name}` has shape {expected:?}, its tensor {found:?}")]
+    Weights { name: String, expected: Vec<usize>, found: Vec<i64> },
+    #[error("{operator} at `{node}` cannot be written as TorchScript: {reason}")]
+    Write { operator: String, node: String, reason: String },
+    #[error("libtorch cannot write the file: {0}")]
+    Save(String),
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+fn list(unsupported: &[Unsupported]) -> String {
+    unsupported.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

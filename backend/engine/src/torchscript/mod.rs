@@ -1,0 +1,28 @@
+//! TorchScript files in and out.
+//!
+//! Reading: [`read`] loads a module as data through the C++ shim, runs its code symbolically and builds the graph.
+//! Writing: [`write`] builds a module tree under the original names and a `forward` in source text.
+
+mod archive;
+mod call;
+mod cleanup;
+mod count;
+mod description;
+mod error;
+mod export;
+mod ffi;
+mod import;
+mod interpreter;
+mod lowering;
+mod names;
+pub mod operators;
+mod source;
+mod state;
+mod value;
+
+pub use error::{TorchScriptError, Unsupported};
+pub use export::write;
+pub use import::{Imported, read};
+
+/// Key of the metadata that says the input's shape, for example `1,3,224,224`.
+pub const INPUT_SHAPE: &str = "input_shape";

@@ -1,0 +1,328 @@
+//! Taking tensors apart and putting them together.
+
+use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
+use tch::{Kind, Tensor};
+
+use super::Operator;
+use super::convolution::fixed;
+use super::pointwise::known_entries;
+use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
+use crate::torchscript::count::Count;
+use crate::torchscript::lowering::{Lowering, fresh, view};
+use crate::torchscript::value::{Content, TensorRef, Value};
+
+pub const OPERATORS: &[Operator] = &[
+    Operator { name: "aten::cat", becomes: "cat", lower: cat },
+    Operator { name: "aten::concat", becomes: "cat", lower: cat },
+    Operator { name: "aten::concatenate", becomes: "cat", lower: cat },
+    Operator { name: "aten::stack", becomes: "reshape and cat", lower: stack },
+    Operator { name: "aten::chunk", becomes: "split", lower: chunk },
+    Operator { name: "aten::unsafe_chunk", becomes: "split", lower: chunk },
+    Operator { name: "aten::split", becomes: "split", lower: split },
+    Operator { name: "aten::unsafe_split", becomes: "split", lower: split },
+    Operator { name: "aten::split_with_sizes", becomes: "split", lower: split },
+    Operator { name: "aten::unsafe_split_with_sizes", becomes: "split", lower: split },
+    Operator { name: "aten::tensor_split", becomes: "split", lower: tensor_split },
+    Operator { name: "aten::unbind", becomes: "split and reshape", lower: unbind },
+    Operator { name: "aten::slice", becomes: "slice with constant bounds", lower: slice },
+    Operator { name: "aten::narrow", becomes: "slice", lower: narrow },
+    Operator { name: "aten::select", becomes: "slice and reshape; not of the batch", lower: select },
+    Operator { name: "aten::index", becomes: "gather with constant indices along one axis", lower: index },
+    Operator { name: "aten::index_select", becomes: "gather with constant indices", lower: index_select },
+    Operator { name: "aten::embedding", becomes: "gather with constant indices", lower: embedding },
+    Operator { name: "aten::repeat_interleave", becomes: "gather", lower: repeat_interleave },
+    Operator { name: "aten::masked_fill", becomes: "mul and add with a constant mask", lower: masked_fill },
+];
+
+fn cat(lo: &mut Lowering, call: &Call) -> Lowered {
+    let tensors = call.tensors(0)?;
+    let mut values = Vec::with_capacity(tensors.len());
+    for tensor in &tensors {
+        // PyTorch skips empty tensors without axes.
+        if lo.shape_of(tensor)? != [Dim::Fixed(0)] {
+            values.push(lo.value(call, tensor)?);
+        }
+    }
+    let &first = values.first().ok_or_else(|| Fault::Invalid("joins no tensors".into()))?;
+    let axis = lo.axis(call.int_or("dim", 0)?, lo.shape(first).len())?;
+    if values.len() == 1 {
+        return Ok(fresh(first));
+    }
+    let parts = over_batch(lo, call, values, axis)?;
+    lo.emit(call, Op::Cat { axis }, &parts)
+}
+
+/// Tensors that do not depend on the batch are repeated over it where their neighbours do.
+fn over_batch(lo: &mut Lowering, call: &Call, values: Vec<ValueId>, axis: usize) -> Lowered<Vec<ValueId>> {
+    let batched =
+        values.iter().find_map(|&v| lo.shape(v).iter().position(|d| matches!(d, Dim::Batch(_))).map(|a| (v, a)));
+    let Some((with_batch, batch_axis)) = batched.filter(|&(_, a)| a != axis) else {
+        return Ok(values);
+    };
+    let batch = lo.shape(with_batch)[batch_axis];
+    let expand = |value: ValueId| {
+        let mut shape = lo.shape(value).clone();
+        if shape.get(batch_axis) != Some(&Dim::Fixed(1)) || batch != Dim::Batch(1) {
+            return Ok(value);
+        }
+        shape[batch_axis] = batch;
+        lo.push(call, Op::Expand { shape }, &[value])
+    };
+    values.into_iter().map(expand).collect()
+}
+
+fn stack(lo: &mut Lowering, call: &Call) -> Lowered {
+    let tensors = call.tensors(0)?;
+    let mut values = Vec::with_capacity(tensors.len());
+    let mut axis = 0;
+    for tensor in &tensors {
+        let x = lo.value(call, tensor)?;
+        let mut shape = lo.shape(x).clone();
+        axis = lo.axis(call.int_or("dim", 0)?, shape.len() + 1)?;
+        shape.insert(axis, Dim::Fixed(1));
+        values.push(lo.reshape(call, x, shape)?);
+    }
+    match values[..] {
+        [] => Err(Fault::Invalid("stacks no tensors".into())),
+        [one] => Ok(fresh(one)),
+        _ => lo.emit(call, Op::Cat { axis }, &values),
+    }
+}
+
+fn along(lo: &mut Lowering, call: &Call) -> Lowered<(TensorRef, ValueId, usize, usize)> {
+    let tensor = call.tensor(0)?;
+    let x = lo.value(call, &tensor)?;
+    let axis = lo.axis(call.int_or("dim", 0)?, lo.shape(x).len())?;
+    let size = fixed(lo, x, axis)?;
+    Ok((tensor, x, axis, size))
+}
+
+fn parts(
+    lo: &mut Lowering,
+    call: &Call,
+    tensor: &TensorRef,
+    x: ValueId,
+    axis: usize,
+    sizes: Vec<usize>,
+) -> Lowered<Vec<ValueId>> {
+    let _ = tensor;
+    if sizes.len() == 1 && lo.shape(x)[axis] == Dim::Fixed(sizes[0]) {
+        return Ok(vec![x]);
+    }
+    Ok(lo.builder.node(&call.name, Op::Split { axis, sizes }, &[x])?)
+}
+
+fn as_list(tensor: &TensorRef, ids: Vec<ValueId>) -> Value {
+    Value::list(ids.into_iter().map(|id| Value::Tensor(tensor.part(Content::Graph(id)))).collect())
+}
+
+fn positive(value: i64, what: &str) -> Lowered<usize> {
+    let positive = usize::try_from(value).ok().filter(|&v| v > 0);
+    positive.ok_or_else(|| Fault::Invalid(format!("{what} must be positive, not {value}")))
+}
+
+/// Pieces of `length`, the last one shorter.
+fn pieces(size: usize, length: usize) -> Vec<usize> {
+    (0..size.div_ceil(length)).map(|i| length.min(size - i * length)).collect()
+}
+
+fn chunk(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (tensor, x, axis, size) = along(lo, call)?;
+    let chunks = positive(call.int("chunks")?, "the number of chunks")?;
+    let ids = parts(lo, call, &tensor, x, axis, pieces(size, size.div_ceil(chunks).max(1)))?;
+    Ok(as_list(&tensor, ids))
+}
+
+fn split(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (tensor, x, axis, size) = along(lo, call)?;
+    let sizes = match call.at(1) {
+        Value::Int(_) => pieces(size, positive(as_int(call.at(1))?, "the split size")?),
+        _ => {
+            let given = crate::torchscript::call::counts(call.at(1))?;
+            let known = given.iter().map(|c| c.known().and_then(|s| usize::try_from(s).ok())).collect();
+            match known {
+                Some(sizes) => sizes,
+                None => return unsupported("sizes that depend on the batch or are negative"),
+            }
+        }
+    };
+    let ids = parts(lo, call, &tensor, x, axis, sizes)?;
+    Ok(as_list(&tensor, ids))
+}
+
+fn tensor_split(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (tensor, x, axis, size) = along(lo, call)?;
+    let sizes: Vec<usize> = if call.has("sections") {
+        let sections = positive(call.int("sections")?, "the number of sections")?;
+        (0..sections).map(|i| size / sections + usize::from(i < size % sections)).collect()
+    } else {
+        let indices = call.ints("indices")?;
+        let ends = indices.iter().map(|&i| i.clamp(0, size as i64) as usize).chain([size]);
+        let mut start = 0;
+        ends.map(|end| {
+            let part = end.saturating_sub(start);
+            start = end;
+            part
+        })
+        .collect()
+    };
+    let ids = parts(lo, call, &tensor, x, axis, sizes)?;
+    Ok(as_list(&tensor, ids))
+}
+
+fn unbind(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (tensor, x, axis, size) = along(lo, call)?;
+    let ids = parts(lo, call, &tensor, x, axis, vec![1; size])?;
+    let mut shape = lo.shape(x).clone();
+    shape.remove(axis);
+    let ids = ids.into_iter().map(|id| lo.reshape(call, id, shape.clone())).collect::<Lowered<Vec<_>>>()?;
+    Ok(as_list(&tensor, ids))
+}
+
+fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
+    let tensor = call.tensor(0)?;
+    let x = lo.value(call, &tensor)?;
+    let axis = lo.axis(call.int_or("dim", 0)?, lo.shape(x).len())?;
+    let step = positive(call.int_or("step", 1)?, "the step")?;
+    let size = match lo.shape(x)[axis] {
+        Dim::Fixed(size) => size,
+        // `x[:]` along the batch is the tensor itself, and so is a slice up to the batch's own size.
+        Dim::Batch(each) => {
+            let open = |name: &str, full: Count| match call.get(name) {
+                Value::None => true,
+                Value::Int(count) => *count == full || (full != Count::fixed(0) && *count == Count::fixed(i64::MAX)),
+                _ => false,
+            };
+            let whole = Count { per_image: each as i64, fixed: 0 };
+            return if step == 1 && open("start", Count::fixed(0)) && open("end", whole) {
+                Ok(Value::Tensor(tensor))
+            } else {
+                unsupported("slices the batch")
+            };
+        }
+    };
+    let bound = |name: &str, default: i64| call.int_or(name, default);
+    let clamp = |v: i64| if v < 0 { (v + size as i64).max(0) } else { v.min(size as i64) } as usize;
+    let (start, end) = (clamp(bound("start", 0)?), clamp(bound("end", i64::MAX)?));
+    if (start, end, step) == (0, size, 1) {
+        return Ok(Value::Tensor(tensor));
+    }
+    let id = lo.push(call, Op::Slice { axis, start, end, step }, &[x])?;
+    Ok(view(&tensor, id))
+}
+
+fn narrow(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (tensor, x, axis, size) = along(lo, call)?;
+    let start = call.int("start")?;
+    let start = if start < 0 { start + size as i64 } else { start };
+    let start = usize::try_from(start).map_err(|_| Fault::Invalid("starts before the axis".into()))?;
+    let end = start.saturating_add(usize::try_from(call.int("length")?).unwrap_or(0));
+    let id = lo.push(call, Op::Slice { axis, start, end, step: 1 }, &[x])?;
+    Ok(view(&tensor, id))
+}
+
+fn select(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (tensor, x, axis, size) = along(lo, call)?;
+    let index = call.int("index")?;
+    let index = if index < 0 { index + size as i64 } else { index };
+    let start = usize::try_from(index).map_err(|_| Fault::Invalid(format!("index {index} is outside the axis")))?;
+    let one = if size == 1 { x } else { lo.push(call, Op::Slice { axis, start, end: start + 1, step: 1 }, &[x])? };
+    let mut shape = lo.shape(one).clone();
+    shape.remove(axis);
+    Ok(view(&tensor, lo.reshape(call, one, shape)?))
+}
+
+/// Whole numbers of a constant tensor; a mask stands for the positions where it is true.
+fn positions(tensor: &TensorRef, size: usize) -> Lowered<(Vec<usize>, Vec<usize>)> {
+    let Some(known) = known_entries(tensor) else {
+        return unsupported("indices that depend on the input");
+    };
+    let known = if known.kind() == Kind::Bool { known.f_nonzero()?.f_flatten(0, -1)? } else { known };
+    let shape = known.size().iter().map(|&s| s as usize).collect();
+    let flat = Vec::<i64>::try_from(known.f_to_kind(Kind::Int64)?.f_flatten(0, -1)?)?;
+    let position = |&i: &i64| usize::try_from(if i < 0 { i + size as i64 } else { i });
+    let indices = flat.iter().map(position).collect::<Result<Vec<_>, _>>();
+    Ok((indices.map_err(|_| Fault::Invalid("an index before the axis".into()))?, shape))
+}
+
+/// Gathers along `axis` and puts the axes of the indices in its place.
+fn gather(lo: &mut Lowering, call: &Call, x: ValueId, axis: usize, indices: &TensorRef) -> Lowered {
+    let size = fixed(lo, x, axis)?;
+    let (indices, index_shape) = positions(indices, size)?;
+    let whole = indices.len() == size && indices.iter().enumerate().all(|(i, &index)| i == index);
+    let y = if whole { x } else { lo.push(call, Op::Gather { axis, indices }, &[x])? };
+    let mut shape = lo.shape(x).clone();
+    shape.splice(axis..=axis, index_shape.iter().map(|&s| Dim::Fixed(s)));
+    Ok(fresh(lo.reshape(call, y, shape)?))
+}
+
+fn index(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, &call.tensor(0)?)?;
+    let items = call.at(1).items().unwrap_or_default();
+    let given: Vec<(usize, &TensorRef)> = items
+        .iter()
+        .enumerate()
+        .filter_map(|(axis, item)| if let Value::Tensor(tensor) = item { Some((axis, tensor)) } else { None })
+        .collect();
+    match given[..] {
+        [(axis, indices)] => gather(lo, call, x, axis, indices),
+        _ => unsupported("indices along several axes"),
+    }
+}
+
+fn index_select(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, &call.tensor(0)?)?;
+    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
+    gather(lo, call, x, axis, &call.tensor_named("index")?)
+}
+
+fn embedding(lo: &mut Lowering, call: &Call) -> Lowered {
+    let table = lo.value(call, &call.tensor(0)?)?;
+    gather(lo, call, table, 0, &call.tensor(1)?)
+}
+
+fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
+    if !call.has("dim") {
+        return unsupported("repeats the flattened tensor");
+    }
+    let (_, x, axis, size) = along(lo, call)?;
+    let repeats = positive(call.int("repeats")?, "the number of repeats")?;
+    let indices = (0..size.saturating_mul(repeats.min(4096))).map(|i| i / repeats).collect();
+    lo.emit(call, Op::Gather { axis, indices }, &[x])
+}
+
+/// With a constant mask: `x * (1 - mask) + value * mask`.
+fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, &call.tensor(0)?)?;
+    let Some(mask) = known_entries(&call.tensor(1)?) else {
+        return unsupported("a mask that depends on the input");
+    };
+    let value = match call.at(2) {
+        Value::Tensor(tensor) => crate::torchscript::lowering::known_scalar(tensor),
+        other => crate::torchscript::call::as_float(other).ok(),
+    };
+    let Some(value) = value.filter(|v| v.is_finite()) else {
+        return unsupported("fills in a value that is not a finite constant");
+    };
+    let mask: Tensor = mask.f_to_kind(Kind::Float)?;
+    let kept = lo.constant(call, &(mask.f_ones_like()? - &mask))?;
+    let filled = lo.constant(call, &(mask * value))?;
+    let product = lo.binary(call, Binary::Mul, x, kept)?;
+    lo.emit(call, Op::Binary(Binary::Add), &[product, filled])
+}
+
+/// `x` with its last two axes swapped.
+pub(super) fn swapped(lo: &mut Lowering, call: &Call, x: ValueId) -> Lowered<ValueId> {
+    let rank = lo.shape(x).len();
+    let mut order: Vec<usize> = (0..rank).collect();
+    if rank < 2 {
+        return Err(Fault::Invalid("needs a tensor of rank 2 or more".into()));
+    }
+    order.swap(rank - 2, rank - 1);
+    lo.permute(call, x, order)
+}
+
+/// `x * factor`, unless the factor is 1.
+pub(super) fn times(lo: &mut Lowering, call: &Call, x: ValueId, factor: f64) -> Lowered<ValueId> {
+    if factor == 1.0 { Ok(x) } else { lo.unary(call, Unary::MulScalar(factor), x) }
+}

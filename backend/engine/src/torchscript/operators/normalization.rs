@@ -1,0 +1,98 @@
+//! Batch, layer, group and instance norm.
+
+use eagleeye_graph::{Op, ValueId};
+use tch::{Device, Kind, Tensor};
+
+use super::Operator;
+use super::convolution::fixed;
+use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
+use crate::torchscript::lowering::{Lowering, fresh};
+use crate::torchscript::value::Value;
+
+pub const OPERATORS: &[Operator] = &[
+    Operator { name: "aten::batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
+    Operator { name: "aten::native_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
+    Operator { name: "aten::cudnn_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
+    Operator { name: "aten::layer_norm", becomes: "layer_norm", lower: layer_norm },
+    Operator { name: "aten::native_layer_norm", becomes: "layer_norm", lower: layer_norm },
+    Operator { name: "aten::group_norm", becomes: "group_norm", lower: group_norm },
+    Operator {
+        name: "aten::instance_norm",
+        becomes: "group_norm, or batch_norm with stored statistics",
+        lower: instance_norm,
+    },
+];
+
+fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    // `training` is not looked at: the network is read as `eval()` leaves it.
+    if !call.has("running_mean") || !call.has("running_var") {
+        return unsupported("batch norm without running statistics");
+    }
+    let x = call.tensor(0)?;
+    let x = lo.value(call, &x)?;
+    let affine = affine(lo, call, x)?;
+    let mean = lo.value(call, &call.tensor_named("running_mean")?)?;
+    let variance = lo.value(call, &call.tensor_named("running_var")?)?;
+    let inputs: Vec<ValueId> = [x].into_iter().chain(affine).chain([mean, variance]).collect();
+    let epsilon = call.float_or("eps", call.float_or("epsilon", 1e-5)?)?;
+    let y = lo.emit(call, Op::BatchNorm { epsilon }, &inputs)?;
+    Ok(if call.operator == "aten::batch_norm" { y } else { Value::tuple(vec![y, Value::Unknown, Value::Unknown]) })
+}
+
+/// Gamma and beta over axis 1, or nothing; one without the other is completed with ones or zeros.
+fn affine(lo: &mut Lowering, call: &Call, x: ValueId) -> Lowered<Vec<ValueId>> {
+    let channels = [fixed(lo, x, 1)? as i64];
+    let options = (Kind::Float, Device::Cpu);
+    Ok(match (call.get("weight"), call.get("bias")) {
+        (Value::Tensor(weight), Value::Tensor(bias)) => vec![lo.value(call, weight)?, lo.value(call, bias)?],
+        (Value::Tensor(weight), _) => {
+            let zeros = lo.constant(call, &Tensor::f_zeros(channels, options)?)?;
+            vec![lo.value(call, weight)?, zeros]
+        }
+        (_, Value::Tensor(bias)) => {
+            let ones = lo.constant(call, &Tensor::f_ones(channels, options)?)?;
+            vec![ones, lo.value(call, bias)?]
+        }
+        _ => Vec::new(),
+    })
+}
+
+fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = call.tensor(0)?;
+    let x = lo.value(call, &x)?;
+    let axes = call.ints("normalized_shape")?.len();
+    let mut inputs = vec![x];
+    match (call.get("weight"), call.get("bias")) {
+        (Value::Tensor(weight), Value::Tensor(bias)) => inputs.extend([lo.value(call, weight)?, lo.value(call, bias)?]),
+        (Value::Tensor(weight), _) => inputs.push(lo.value(call, weight)?),
+        (Value::None, Value::None) => {}
+        _ => return unsupported("layer norm with a bias and no weight"),
+    }
+    let y = lo.emit(call, Op::LayerNorm { axes, epsilon: call.float_or("eps", 1e-5)? }, &inputs)?;
+    Ok(if call.operator == "aten::layer_norm" { y } else { Value::tuple(vec![y, Value::Unknown, Value::Unknown]) })
+}
+
+fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = call.tensor(0)?;
+    let x = lo.value(call, &x)?;
+    let groups = usize::try_from(call.int("num_groups")?).map_err(|_| Fault::Invalid("negative groups".into()))?;
+    let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
+    lo.emit(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
+}
+
+fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    if !call.flag("use_input_stats") {
+        let renamed = Call {
+            operator: "aten::batch_norm",
+            name: call.name.clone(),
+            arguments: call.arguments.clone(),
+            names: call.names,
+        };
+        return batch_norm(lo, &renamed);
+    }
+    let x = call.tensor(0)?;
+    let x = lo.value(call, &x)?;
+    let groups = fixed(lo, x, 1)?;
+    let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
+    Ok(fresh(lo.push(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)?))
+}

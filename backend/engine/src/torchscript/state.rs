@@ -1,0 +1,93 @@
+//! The stored tensors of a module with their dotted names, as `state_dict` has them.
+
+use std::collections::HashMap;
+
+use eagleeye_graph::ParameterKind;
+use tch::Tensor;
+
+use super::description::{AttributeKind, Description, Literal, TensorLiteral};
+use super::error::TorchScriptError;
+
+/// Names of one module's tensors; the same submodule can be reached along several paths.
+const MAX_ENTRIES: usize = 1 << 20;
+const MAX_DEPTH: usize = 64;
+
+/// A tensor of the module's state.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub name: String,
+    pub aliases: Vec<String>,
+    pub kind: ParameterKind,
+    /// Positions among the tensors that were read: one for each attribute that holds this tensor.
+    pub indices: Vec<usize>,
+}
+
+/// All stored tensors in the order of `state_dict`, a tensor with several names once.
+pub(super) fn entries(description: &Description, tensors: &[Tensor]) -> Result<Vec<Entry>, TorchScriptError> {
+    let mut walk = Walk { description, tensors, entries: Vec::new(), by_identity: HashMap::new(), names: 0 };
+    walk.object(0, "", 0)?;
+    Ok(walk.entries)
+}
+
+struct Walk<'a> {
+    description: &'a Description,
+    tensors: &'a [Tensor],
+    entries: Vec<Entry>,
+    by_identity: HashMap<(Vec<i64>, Vec<i64>, ParameterKind), usize>,
+    names: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn object(&mut self, index: usize, path: &str, depth: usize) -> Result<(), TorchScriptError> {
+        let found: Option<&'a _> = self.description.objects.get(index);
+        let object = found.ok_or_else(|| TorchScriptError::Missing { what: format!("object {index}") })?;
+        if depth > MAX_DEPTH {
+            return Err(TorchScriptError::Description(format!("modules are nested deeper than {MAX_DEPTH}")));
+        }
+        for wanted in [AttributeKind::Parameter, AttributeKind::Buffer, AttributeKind::Attribute] {
+            for (name, kind, literal) in &object.attributes {
+                if let (true, Literal::Tensor(tensor)) = (*kind == wanted, literal) {
+                    self.tensor(&join(path, name), wanted, tensor)?;
+                }
+            }
+        }
+        for (name, _, literal) in &object.attributes {
+            if let Literal::Object(child) = literal {
+                self.object(*child, &join(path, name), depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tensor(&mut self, name: &str, kind: AttributeKind, literal: &TensorLiteral) -> Result<(), TorchScriptError> {
+        self.names += 1;
+        if self.names > MAX_ENTRIES {
+            return Err(TorchScriptError::Description(format!("the state has more than {MAX_ENTRIES} names")));
+        }
+        let kind = match kind {
+            AttributeKind::Parameter => ParameterKind::Parameter,
+            AttributeKind::Buffer => ParameterKind::Buffer,
+            AttributeKind::Attribute => ParameterKind::Constant,
+        };
+        let tensor = self.tensors.get(literal.index);
+        let tensor = tensor.ok_or_else(|| TorchScriptError::Missing { what: format!("tensor `{name}`") })?;
+        // Empty tensors have no memory that could be shared.
+        if tensor.numel() > 0 {
+            let identity = (literal.identity.clone(), tensor.size(), kind);
+            if let Some(&index) = self.by_identity.get(&identity) {
+                let entry = &mut self.entries[index];
+                entry.aliases.push(name.to_owned());
+                entry.indices.push(literal.index);
+                return Ok(());
+            }
+            self.by_identity.insert(identity, self.entries.len());
+        }
+        let indices = vec![literal.index];
+        self.entries.push(Entry { name: name.to_owned(), aliases: Vec::new(), kind, indices });
+        Ok(())
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
