@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { nearest, paddedDomain, tickLabels } from "./scales";
+import { nearest, paddedDomain, roundStep, tickLabels } from "./scales";
 
 describe("paddedDomain", () => {
   it("leaves room on both sides, but not beyond the limits", () => {
@@ -29,6 +29,10 @@ describe("tickLabels", () => {
     expect(tickLabels([2e9])).toEqual(["2 G"]);
     expect(tickLabels([])).toEqual([]);
   });
+});
+
+it("rounds a step up to one that reads well", () => {
+  expect([0, 0.3, 1, 1.1, 2, 4, 6, 10, 51, 700].map(roundStep)).toEqual([1, 1, 1, 2, 2, 5, 10, 10, 100, 1000]);
 });
 
 describe("nearest", () => {

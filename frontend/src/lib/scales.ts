@@ -32,6 +32,13 @@ export function tickLabels(ticks: readonly number[]): string[] {
   return ticks.map((tick) => [(tick / factor).toFixed(digits), unit].filter(Boolean).join(" "));
 }
 
+/** The smallest of 1, 2, 5, 10, 20, … that is at least as large. */
+export function roundStep(least: number): number {
+  if (least <= 1) return 1;
+  const power = 10 ** Math.floor(Math.log10(least) + 1e-9);
+  return ([1, 2, 5].find((factor) => factor * power >= least - 1e-9) ?? 10) * power;
+}
+
 export interface Spot {
   x: number;
   y: number;
