@@ -1,10 +1,71 @@
 //! Everything that can go wrong between an ONNX file and the graph.
 
+use std::fmt;
 use std::path::PathBuf;
+
+use eagleeye_graph::BuildError;
+
+/// An operation of the file that the engine cannot read, with the node that has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsupported {
+    /// The operator's name, with its domain where that is not ONNX's own: `NonMaxSuppression`, `com.microsoft::FusedConv`.
+    pub operator: String,
+    /// The node's name, or the name of its first output where it has none.
+    pub node: String,
+    /// What about it is not supported; empty where the operator is not known at all.
+    pub reason: String,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at `{}`", self.operator, self.node)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
+    }
+}
 
 /// Why an ONNX file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {
     #[error("cannot open {path}: {source}")]
     Open { path: PathBuf, source: std::io::Error },
+    #[error("the file has {bytes} bytes, but an ONNX file ends at 2 GiB; larger weights belong into a file beside it")]
+    FileTooLarge { bytes: u64 },
+    #[error("this is no ONNX file: {0}")]
+    NotOnnx(String),
+    #[error("the file describes more than can be read in reasonable memory: {0}")]
+    TooComplex(String),
+    #[error("the file is written for operator set {found}; {oldest} to {newest} are supported")]
+    Opset { found: i64, oldest: i64, newest: i64 },
+    #[error("tensor `{name}` {reason}")]
+    Tensor { name: String, reason: String },
+    #[error("tensor `{name}` is stored in `{location}` beside the model, which {reason}")]
+    External { name: String, location: String, reason: String },
+    #[error("the name `{0}` is given to two tensors")]
+    DuplicateName(String),
+    #[error("node `{node}` reads `{tensor}`, which no input, initializer or earlier node provides")]
+    MissingTensor { node: String, tensor: String },
+    #[error("unsupported operators: {}", list(.0))]
+    Unsupported(Vec<Unsupported>),
+    #[error("the network's input `{name}` {reason}")]
+    Input { name: String, reason: String },
+    #[error("the input shape {0:?} is not [batch, channels, ...] with sizes of at least 1")]
+    InputShape(Vec<usize>),
+    #[error(
+        "the input shape is not stored in the file and none of the usual ones fits ({tried}); give it. The first misfit: {first}"
+    )]
+    NoInputShape { tried: String, first: Box<OnnxError> },
+    #[error("with the input shape {shape:?}: {error}")]
+    Shape { shape: Vec<usize>, error: Box<BuildError> },
+    #[error("{operator} at `{node}`: {reason}")]
+    Invalid { operator: String, node: String, reason: String },
+    #[error("reading the network takes more than {0} steps")]
+    TooLong(usize),
+    #[error("the functions of the file call each other more than {0} levels deep")]
+    TooDeep(usize),
+    #[error("the network's output `{name}` {reason}")]
+    Output { name: String, reason: String },
+}
+
+fn list(unsupported: &[Unsupported]) -> String {
+    unsupported.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

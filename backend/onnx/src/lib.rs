@@ -6,6 +6,8 @@
 
 mod error;
 pub mod export;
+mod import;
 mod proto;
 
-pub use error::OnnxError;
+pub use error::{OnnxError, Unsupported};
+pub use import::{INPUT_SHAPE, Imported, Operator, families, folded_operators, read};

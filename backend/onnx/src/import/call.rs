@@ -1,0 +1,202 @@
+//! One node of the file as the operators see it: its inputs, its attributes, its operator set.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use eagleeye_graph::{BuildError, ValueId};
+
+use super::known::Known;
+use crate::error::OnnxError;
+use crate::proto::{AttributeProto, TensorProto, attribute_proto::AttributeType};
+
+/// What is known about a tensor of the file.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// An optional input or output that was left out.
+    Absent,
+    /// A value of the graph: an activation, or something computed from weights.
+    Graph(ValueId),
+    /// Entries that do not depend on the input.
+    Known(Rc<Known>),
+    /// An initializer, by its position among the stored tensors.
+    Stored(usize),
+    /// A result that the engine does not have, for example the indices of a max pooling. Reading it is not supported.
+    Unavailable,
+    /// The result of something unsupported that was already noted.
+    Unknown,
+}
+
+/// Why a node cannot be turned into graph nodes.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The engine does not have this form of the operator. All of them are collected.
+    Unsupported(String),
+    /// The node is wrong for the given input shape.
+    Build(Box<BuildError>),
+    Invalid(String),
+    /// A result of something that was already noted.
+    Unknown,
+    Fatal(Box<OnnxError>),
+}
+
+impl From<BuildError> for Fault {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
+impl From<OnnxError> for Fault {
+    fn from(error: OnnxError) -> Self {
+        Self::Fatal(Box::new(error))
+    }
+}
+
+/// The outputs of a node, or why it has none.
+pub(super) type Lowered<T = Vec<Value>> = Result<T, Fault>;
+
+pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
+    Err(Fault::Unsupported(reason.into()))
+}
+
+pub(super) fn invalid<T>(reason: impl Into<String>) -> Lowered<T> {
+    Err(Fault::Invalid(reason.into()))
+}
+
+/// The only output of a node.
+pub(super) fn one(id: ValueId) -> Vec<Value> {
+    vec![Value::Graph(id)]
+}
+
+/// The only output of a node that was computed while reading.
+pub(super) fn constant(known: Known) -> Vec<Value> {
+    vec![Value::Known(Rc::new(known))]
+}
+
+/// A node with its inputs.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub operator: &'a str,
+    /// Of the graph nodes that it becomes, and for messages.
+    pub name: String,
+    /// Version of the operator set that the node is written for.
+    pub opset: i64,
+    pub inputs: Vec<Value>,
+    pub input_names: &'a [String],
+    /// How many outputs are named.
+    pub outputs: usize,
+    pub attributes: BTreeMap<&'a str, &'a AttributeProto>,
+}
+
+impl<'a> Call<'a> {
+    /// An input; [`Value::Absent`] where it was left out.
+    pub fn input(&self, index: usize) -> &Value {
+        self.inputs.get(index).unwrap_or(&Value::Absent)
+    }
+
+    pub fn has(&self, index: usize) -> bool {
+        !matches!(self.input(index), Value::Absent)
+    }
+
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.attributes.contains_key(name)
+    }
+
+    pub fn int_or(&self, name: &str, default: i64) -> Lowered<i64> {
+        self.typed(name, AttributeType::Int, |a| a.i).map(|found| found.unwrap_or(default))
+    }
+
+    pub fn flag(&self, name: &str) -> Lowered<bool> {
+        Ok(self.int_or(name, 0)? != 0)
+    }
+
+    pub fn optional_int(&self, name: &str) -> Lowered<Option<i64>> {
+        self.typed(name, AttributeType::Int, |a| a.i)
+    }
+
+    pub fn optional_float(&self, name: &str) -> Lowered<Option<f64>> {
+        Ok(self.typed(name, AttributeType::Float, |a| a.f)?.map(shortest))
+    }
+
+    pub fn float_or(&self, name: &str, default: f64) -> Lowered<f64> {
+        Ok(self.optional_float(name)?.unwrap_or(default))
+    }
+
+    /// A list of whole numbers, or `None` where the attribute is not there.
+    pub fn ints(&self, name: &str) -> Lowered<Option<Vec<i64>>> {
+        self.typed(name, AttributeType::Ints, |a| (!a.ints.is_empty()).then(|| a.ints.clone()))
+    }
+
+    /// A list of numbers, or `None` where the attribute is not there.
+    pub fn floats(&self, name: &str) -> Lowered<Option<Vec<f64>>> {
+        let floats = |a: &AttributeProto| a.floats.iter().map(|&v| shortest(v)).collect::<Vec<_>>();
+        self.typed(name, AttributeType::Floats, |a| (!a.floats.is_empty()).then(|| floats(a)))
+    }
+
+    /// A text, or `""` where the attribute is not there.
+    pub fn text(&self, name: &str) -> Lowered<&'a str> {
+        let Some(attribute) = self.attributes.get(name) else {
+            return Ok("");
+        };
+        let bytes: &'a [u8] = attribute.s.as_deref().unwrap_or_default();
+        std::str::from_utf8(bytes).or_else(|_| invalid(format!("attribute `{name}` is no text")))
+    }
+
+    pub fn tensor(&self, name: &str) -> Option<&'a TensorProto> {
+        self.attributes.get(name).and_then(|a| a.t.as_ref())
+    }
+
+    /// An attribute of a stated type. Some writers leave out numbers that are zero.
+    fn typed<T: Default>(
+        &self,
+        name: &str,
+        kind: AttributeType,
+        get: impl Fn(&AttributeProto) -> Option<T>,
+    ) -> Lowered<Option<T>> {
+        let Some(attribute) = self.attributes.get(name) else {
+            return Ok(None);
+        };
+        match get(attribute) {
+            Some(value) => Ok(Some(value)),
+            None if attribute.r#type() == kind => Ok(Some(T::default())),
+            None => invalid(format!("attribute `{name}` is not of type {}", kind.as_str_name())),
+        }
+    }
+
+    /// Sizes from an attribute, one for each of `axes` axes; `default` for all where it is not there.
+    pub fn sizes(&self, name: &str, axes: usize, default: usize) -> Lowered<Vec<usize>> {
+        let Some(values) = self.ints(name)? else {
+            return Ok(vec![default; axes]);
+        };
+        let sizes = values.iter().map(|&v| usize::try_from(v).ok()).collect::<Option<Vec<_>>>();
+        match sizes {
+            Some(sizes) if sizes.len() == axes => Ok(sizes),
+            Some(sizes) => invalid(format!("{name} has {} entries, expected {axes}", sizes.len())),
+            None => invalid(format!("{name} is negative: {values:?}")),
+        }
+    }
+}
+
+/// The `f64` that was meant by an `f32` which was written in decimals: 0.1 and not 0.10000000149.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
+/// A size as it must be: not negative.
+pub(super) fn size(value: i64, what: &str) -> Lowered<usize> {
+    usize::try_from(value).or_else(|_| invalid(format!("{what} is negative: {value}")))
+}
+
+/// An axis as an index into a tensor of this rank; negative ones count from the end.
+pub(super) fn axis(axis: i64, rank: usize) -> Lowered<usize> {
+    let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+    let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank);
+    index.map_or_else(|| invalid(format!("axis {axis} is outside a tensor of rank {rank}")), Ok)
+}
+
+/// Several axes, ascending and each once.
+pub(super) fn axes(list: &[i64], rank: usize) -> Lowered<Vec<usize>> {
+    let mut axes = list.iter().map(|&a| axis(a, rank)).collect::<Lowered<Vec<_>>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    Ok(axes)
+}

@@ -1,0 +1,158 @@
+//! Tensor data in a file beside the model. The file's name comes from the model, so from a stranger.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::error::OnnxError;
+use crate::proto::TensorProto;
+
+/// What a tensor says about its external data.
+struct Reference<'a> {
+    tensor: &'a str,
+    location: &'a str,
+    offset: u64,
+    length: Option<u64>,
+}
+
+/// The bytes of a tensor with external data: `expected` of them, read by range.
+///
+/// # Errors
+/// Names that leave `folder` (absolute, `..`, through a link), files that are missing, ranges outside of the file, and lengths
+/// that do not fit the tensor's shape.
+pub(super) fn read(tensor: &TensorProto, folder: &Path, expected: usize) -> Result<Bytes, OnnxError> {
+    let reference = reference(tensor)?;
+    let wrong = |reason: String| OnnxError::External {
+        name: reference.tensor.to_owned(),
+        location: reference.location.to_owned(),
+        reason,
+    };
+    let path = inside(folder, reference.location).map_err(wrong)?;
+    let open = || -> std::io::Result<(File, u64)> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok((file, size))
+    };
+    let (mut file, size) = open().map_err(|error| wrong(format!("cannot be opened: {error}")))?;
+    let length = reference.length.unwrap_or_else(|| size.saturating_sub(reference.offset));
+    if length != expected as u64 {
+        return Err(wrong(format!("holds {length} bytes for it, but its shape needs {expected}")));
+    }
+    if reference.offset.checked_add(length).is_none_or(|end| end > size) {
+        return Err(wrong(format!("has {size} bytes, but bytes {} to {length} behind are wanted", reference.offset)));
+    }
+    let mut bytes = vec![0; expected];
+    let mut fill = || -> std::io::Result<()> {
+        file.seek(SeekFrom::Start(reference.offset))?;
+        file.read_exact(&mut bytes)
+    };
+    fill().map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    Ok(bytes.into())
+}
+
+fn reference(tensor: &TensorProto) -> Result<Reference<'_>, OnnxError> {
+    let mut reference = Reference { tensor: tensor.name(), location: "", offset: 0, length: None };
+    for entry in &tensor.external_data {
+        let number = || {
+            entry.value().parse::<u64>().map_err(|_| OnnxError::Tensor {
+                name: tensor.name().to_owned(),
+                reason: format!("has the external {} `{}`, which is no number", entry.key(), entry.value()),
+            })
+        };
+        match entry.key() {
+            "location" => reference.location = entry.value(),
+            "offset" => reference.offset = number()?,
+            "length" => reference.length = Some(number()?),
+            _ => {}
+        }
+    }
+    Ok(reference)
+}
+
+/// The path of a file in `folder`, all links followed.
+fn inside(folder: &Path, location: &str) -> Result<PathBuf, String> {
+    let relative = Path::new(location);
+    let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    if location.is_empty() || !plain || location.contains('\\') {
+        return Err("is no plain name of a file beside the model".into());
+    }
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let missing = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "is missing: it belongs to the model and must be given with it".to_owned(),
+        _ => format!("cannot be opened: {error}"),
+    };
+    let root = folder.canonicalize().map_err(missing)?;
+    let path = root.join(relative).canonicalize().map_err(missing)?;
+    if !path.starts_with(&root) {
+        return Err("lies in another folder".into());
+    }
+    if !path.is_file() {
+        return Err("is no file".into());
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::StringStringEntryProto;
+
+    fn tensor(entries: &[(&str, &str)]) -> TensorProto {
+        let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
+            key: Some((*key).into()),
+            value: Some((*value).into()),
+        };
+        TensorProto {
+            name: Some("w".into()),
+            external_data: entries.iter().map(entry).collect(),
+            ..TensorProto::default()
+        }
+    }
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("model.onnx.data"), [1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_range_of_the_file_is_read() {
+        let folder = folder();
+        let whole = tensor(&[("location", "model.onnx.data")]);
+        assert_eq!(read(&whole, folder.path(), 8).unwrap()[..], [1, 2, 3, 4, 5, 6, 7, 8]);
+        let part = tensor(&[("location", "./model.onnx.data"), ("offset", "2"), ("length", "3"), ("checksum", "x")]);
+        assert_eq!(read(&part, folder.path(), 3).unwrap()[..], [3, 4, 5]);
+    }
+
+    #[test]
+    fn ranges_outside_of_the_file_are_refused() {
+        let folder = folder();
+        let read = |entries: &[(&str, &str)], expected| {
+            let entries: Vec<_> = [("location", "model.onnx.data")].iter().chain(entries).copied().collect();
+            super::read(&tensor(&entries), folder.path(), expected).unwrap_err().to_string()
+        };
+        assert!(read(&[("offset", "6"), ("length", "4")], 4).contains("has 8 bytes"));
+        assert!(read(&[("offset", "18446744073709551615"), ("length", "4")], 4).contains("has 8 bytes"));
+        assert!(read(&[("length", "4")], 8).contains("its shape needs 8"));
+        assert!(read(&[("offset", "100")], 8).contains("holds 0 bytes"));
+        assert!(read(&[("offset", "-1")], 8).contains("no number"));
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_are_refused() {
+        let folder = folder();
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("model.onnx.data"), inner.join("link")).unwrap();
+        let reason = |location: &str| read(&tensor(&[("location", location)]), &inner, 8).unwrap_err().to_string();
+        let absolute = folder.path().join("model.onnx.data").display().to_string();
+        for location in ["../model.onnx.data", "a/../../model.onnx.data", &absolute, "", "..\\model.onnx.data"] {
+            assert!(reason(location).contains("no plain name"), "{location}");
+        }
+        assert!(reason("link").contains("another folder"));
+        assert!(reason("absent").contains("is missing"));
+        assert!(reason(".").contains("no file"));
+    }
+}

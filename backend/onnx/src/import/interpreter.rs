@@ -1,0 +1,280 @@
+//! Runs the nodes of a file symbolically: functions are entered, branches with a known condition are taken.
+
+use std::collections::{BTreeMap, HashMap};
+
+use eagleeye_graph::ParameterKind;
+
+use super::call::{Call, Fault, Lowered, Value};
+use super::lowering::Lowering;
+use super::operators;
+use crate::error::{OnnxError, Unsupported};
+use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+
+/// Nodes that are run at most, those of functions at every call. The largest networks in use have some ten thousand.
+const MAX_STEPS: usize = 1 << 20;
+/// Functions that call functions, and branches within branches.
+const MAX_DEPTH: usize = 32;
+/// Names are for people: longer ones are cut, so that no file can make them grow.
+const MAX_NAME: usize = 160;
+/// The operator sets whose operators are known to be read right.
+const OPSETS: std::ops::RangeInclusive<i64> = 9..=24;
+
+type FunctionKey<'a> = (&'a str, &'a str, &'a str);
+
+pub(super) struct Interpreter<'a> {
+    pub lowering: Lowering<'a>,
+    pub unsupported: Vec<Unsupported>,
+    functions: HashMap<FunctionKey<'a>, &'a FunctionProto>,
+    opset: i64,
+    buffers: &'a std::collections::HashSet<&'a str>,
+    steps: usize,
+}
+
+/// Names and attributes that a function or the network itself sees.
+pub(super) struct Frame<'a> {
+    /// Innermost branch last.
+    scopes: Vec<HashMap<&'a str, Value>>,
+    attributes: BTreeMap<&'a str, &'a AttributeProto>,
+    opset: i64,
+    /// In front of the names of nodes: the function's call.
+    prefix: String,
+    depth: usize,
+}
+
+impl<'a> Frame<'a> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.scopes.iter().rev().find_map(|scope| scope.get(name))
+    }
+
+    /// Gives a name to a tensor. No name has two meanings at one place.
+    pub fn bind(&mut self, name: &'a str, value: Value) -> Result<(), OnnxError> {
+        if self.get(name).is_some() {
+            return Err(OnnxError::DuplicateName(name.to_owned()));
+        }
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name, value);
+        }
+        Ok(())
+    }
+
+    /// The value of an output, by name.
+    pub fn output(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
+impl<'a> Interpreter<'a> {
+    pub fn new(
+        model: &'a ModelProto,
+        lowering: Lowering<'a>,
+        buffers: &'a std::collections::HashSet<&'a str>,
+    ) -> Result<Self, OnnxError> {
+        let key = |f: &'a FunctionProto| (f.domain(), f.name(), f.overload());
+        Ok(Self {
+            lowering,
+            unsupported: Vec::new(),
+            functions: model.functions.iter().map(|f| (key(f), f)).collect(),
+            opset: opset(&model.opset_import)?,
+            buffers,
+            steps: 0,
+        })
+    }
+
+    /// The frame of the network itself.
+    pub fn frame(&self) -> Frame<'a> {
+        Frame {
+            scopes: vec![HashMap::new()],
+            attributes: BTreeMap::new(),
+            opset: self.opset,
+            prefix: String::new(),
+            depth: 0,
+        }
+    }
+
+    /// Makes a graph's initializers known in a frame.
+    pub fn store(&mut self, graph: &'a GraphProto, frame: &mut Frame<'a>) -> Result<(), OnnxError> {
+        if let Some(sparse) = graph.sparse_initializer.first() {
+            let name = sparse.values.as_ref().map_or("", |v| v.name()).to_owned();
+            return Err(OnnxError::Tensor { name, reason: "is sparse, which is not supported".into() });
+        }
+        for tensor in &graph.initializer {
+            let buffer = self.buffers.contains(tensor.name());
+            let kind = if buffer { ParameterKind::Buffer } else { ParameterKind::Parameter };
+            let value = self.lowering.store(tensor, kind).map_err(|fault| fatal(fault, tensor.name()))?;
+            frame.bind(tensor.name(), value)?;
+        }
+        Ok(())
+    }
+
+    /// Runs nodes in order.
+    pub fn run(&mut self, nodes: &'a [NodeProto], frame: &mut Frame<'a>) -> Result<(), OnnxError> {
+        for node in nodes {
+            self.steps += 1;
+            if self.steps > MAX_STEPS {
+                return Err(OnnxError::TooLong(MAX_STEPS));
+            }
+            self.step(node, frame)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, node: &'a NodeProto, frame: &mut Frame<'a>) -> Result<(), OnnxError> {
+        let call = call(node, frame)?;
+        let outputs = match self.outputs(node, &call, frame) {
+            Ok(outputs) => outputs,
+            Err(fault) => self.failed(fault, node, &call)?,
+        };
+        for (index, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            frame.bind(name, outputs.get(index).cloned().unwrap_or(Value::Unavailable))?;
+        }
+        Ok(())
+    }
+
+    fn outputs(&mut self, node: &'a NodeProto, call: &Call<'a>, frame: &mut Frame<'a>) -> Lowered {
+        if let Some(function) = self.functions.get(&(node.domain(), node.op_type(), node.overload())) {
+            return self.function(function, call, frame);
+        }
+        if !is_onnx(node.domain()) {
+            return Err(Fault::Unsupported(String::new()));
+        }
+        if call.operator == "If" {
+            return self.branch(call, frame);
+        }
+        operators::lower(&mut self.lowering, call)
+    }
+
+    /// Enters a function of the file.
+    fn function(&mut self, function: &'a FunctionProto, call: &Call<'a>, frame: &Frame<'a>) -> Lowered {
+        let mut attributes: BTreeMap<&str, &AttributeProto> =
+            function.attribute_proto.iter().map(|a| (a.name(), a)).collect();
+        attributes.extend(&call.attributes);
+        let opset = if function.opset_import.iter().any(|o| is_onnx(o.domain())) {
+            opset(&function.opset_import)?
+        } else {
+            frame.opset
+        };
+        let prefix = cut(&format!("{}/", call.name));
+        let mut inner = Frame { scopes: vec![HashMap::new()], attributes, opset, prefix, depth: deeper(frame)? };
+        for (index, name) in function.input.iter().enumerate() {
+            inner.bind(name, call.input(index).clone())?;
+        }
+        self.run(&function.node, &mut inner)?;
+        results(function.output.iter().map(String::as_str), &inner, call)
+    }
+
+    /// Takes a branch whose condition is known. It sees all names around it.
+    fn branch(&mut self, call: &Call<'a>, frame: &mut Frame<'a>) -> Lowered {
+        let condition = self.lowering.known(call, 0)?.number();
+        let taken = match condition {
+            Some(condition) => {
+                if condition != 0.0 {
+                    "then_branch"
+                } else {
+                    "else_branch"
+                }
+            }
+            None => return Err(Fault::Unsupported("a condition that is no single truth value".into())),
+        };
+        let graph = call.attributes.get(taken).and_then(|a| a.g.as_ref());
+        let graph = graph.ok_or_else(|| Fault::Invalid(format!("has no {taken}")))?;
+        let depth = frame.depth;
+        frame.depth = deeper(frame)?;
+        frame.scopes.push(HashMap::new());
+        let done = self.store(graph, frame).and_then(|()| self.run(&graph.node, frame));
+        let results = match done {
+            Ok(()) => results(graph.output.iter().map(|o| o.name()), frame, call),
+            Err(error) => Err(error.into()),
+        };
+        frame.scopes.pop();
+        frame.depth = depth;
+        results
+    }
+
+    /// Notes what is unsupported and goes on, to find everything else that is.
+    fn failed(&mut self, fault: Fault, node: &NodeProto, call: &Call) -> Result<Vec<Value>, OnnxError> {
+        let operator = if is_onnx(node.domain()) {
+            node.op_type().to_owned()
+        } else {
+            format!("{}::{}", node.domain(), node.op_type())
+        };
+        match fault {
+            Fault::Unsupported(reason) => {
+                self.unsupported.push(Unsupported { operator, node: call.name.clone(), reason });
+            }
+            Fault::Unknown => {}
+            Fault::Build(error) => return Err(OnnxError::Shape { shape: Vec::new(), error }),
+            Fault::Invalid(reason) => return Err(OnnxError::Invalid { operator, node: call.name.clone(), reason }),
+            Fault::Fatal(error) => return Err(*error),
+        }
+        Ok(vec![Value::Unknown; node.output.len()])
+    }
+}
+
+/// The operator set of a list of versions.
+fn opset(imports: &[crate::proto::OperatorSetIdProto]) -> Result<i64, OnnxError> {
+    let found = imports.iter().filter(|o| is_onnx(o.domain())).map(|o| o.version()).max().unwrap_or(0);
+    if OPSETS.contains(&found) {
+        return Ok(found);
+    }
+    Err(OnnxError::Opset { found, oldest: *OPSETS.start(), newest: *OPSETS.end() })
+}
+
+fn is_onnx(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
+
+/// A node with its inputs and attributes; those of a function may come from its call.
+fn call<'a>(node: &'a NodeProto, frame: &Frame<'a>) -> Result<Call<'a>, OnnxError> {
+    let name = [node.name(), node.output.iter().find(|o| !o.is_empty()).map_or("", String::as_str), node.op_type()];
+    let name = name.into_iter().find(|n| !n.is_empty()).unwrap_or_default();
+    let name = cut(&format!("{}{name}", frame.prefix));
+    let input = |tensor: &String| match tensor.as_str() {
+        "" => Ok(Value::Absent),
+        known => frame
+            .get(known)
+            .cloned()
+            .ok_or_else(|| OnnxError::MissingTensor { node: name.clone(), tensor: cut(tensor) }),
+    };
+    let inputs = node.input.iter().map(input).collect::<Result<Vec<_>, _>>()?;
+    let attribute = |a: &'a AttributeProto| match a.ref_attr_name() {
+        "" => Some((a.name(), a)),
+        outer => frame.attributes.get(outer).map(|&given| (a.name(), given)),
+    };
+    Ok(Call {
+        operator: node.op_type(),
+        opset: frame.opset,
+        inputs,
+        input_names: &node.input,
+        outputs: node.output.iter().rposition(|o| !o.is_empty()).map_or(0, |last| last + 1),
+        attributes: node.attribute.iter().filter_map(attribute).collect(),
+        name,
+    })
+}
+
+fn results<'a>(names: impl Iterator<Item = &'a str>, frame: &Frame, call: &Call) -> Lowered {
+    let result = |name: &str| match frame.get(name) {
+        Some(value) => Ok(value.clone()),
+        None => Err(OnnxError::MissingTensor { node: call.name.clone(), tensor: cut(name) }.into()),
+    };
+    names.map(result).collect()
+}
+
+fn deeper(frame: &Frame) -> Result<usize, OnnxError> {
+    if frame.depth < MAX_DEPTH { Ok(frame.depth + 1) } else { Err(OnnxError::TooDeep(MAX_DEPTH)) }
+}
+
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+fn fatal(fault: Fault, name: &str) -> OnnxError {
+    match fault {
+        Fault::Fatal(error) => *error,
+        Fault::Build(error) => OnnxError::Shape { shape: Vec::new(), error },
+        Fault::Invalid(reason) | Fault::Unsupported(reason) => OnnxError::Tensor { name: name.to_owned(), reason },
+        Fault::Unknown => OnnxError::Tensor { name: name.to_owned(), reason: "is not known".into() },
+    }
+}

@@ -1,0 +1,250 @@
+//! ONNX file to graph: decode, run the nodes symbolically, drop what no output needs.
+//!
+//! Shapes keep the batch symbolic throughout. What does not depend on the network's input is computed while reading, so that
+//! chains of shape arithmetic fold away and no shape is inferred twice.
+
+mod call;
+mod cleanup;
+mod count;
+mod external;
+mod file;
+mod fuse;
+mod interpreter;
+mod known;
+mod lowering;
+mod operators;
+mod tensor;
+mod wire;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use eagleeye_graph::{BuildError, Dim, Graph, Shape, TensorData};
+
+use self::call::Value;
+use self::file::Model;
+use self::interpreter::Interpreter;
+use self::lowering::Lowering;
+use crate::error::OnnxError;
+use crate::proto::tensor_shape_proto::dimension::Value as Size;
+use crate::proto::type_proto::Value as Type;
+use crate::proto::{TensorProto, ValueInfoProto};
+
+pub use operators::{Operator, families, folded_operators};
+
+/// The metadata entry that says the input shapes, as EagleEye's own exports write it: `1,3,224,224`, several inputs separated
+/// by semicolons.
+pub const INPUT_SHAPE: &str = "input_shape";
+
+/// Image sizes to try where none is known.
+const SIDES: [usize; 12] = [224, 32, 64, 28, 96, 128, 160, 192, 256, 299, 384, 512];
+const GREY_SIDES: [usize; 4] = [28, 32, 64, 224];
+/// The largest batch that an exporter can have meant.
+const MAX_BATCH: i64 = 1 << 16;
+
+/// A network read from an ONNX file.
+#[derive(Debug)]
+pub struct Imported {
+    pub graph: Graph,
+    /// Entries by parameter, in `f32` where the file had another float type.
+    pub weights: Vec<TensorData>,
+    /// The file's metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// Whether the input shape is a guess from the weights, neither given nor stored.
+    pub guessed_shape: bool,
+}
+
+/// Reads an ONNX file, with external data from the same folder.
+///
+/// `input_shape` is `[batch, channels, height, width]` (any batch), for all inputs of the network; where it is left out, the
+/// file's own description of its inputs says it, then its metadata, then a guess: channels of the first convolution and the
+/// first usual image size that fits.
+///
+/// # Errors
+/// Every way in which a file can be broken or not be understood; see [`OnnxError`]. Unsupported operators are collected and
+/// reported together.
+pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {
+    import(&file::open(path)?, input_shape)
+}
+
+fn import(model: &Model, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {
+    let metadata: BTreeMap<String, String> =
+        model.model.metadata_props.iter().map(|e| (e.key().to_owned(), e.value().to_owned())).collect();
+    let importer = Importer::new(model)?;
+    let known = match input_shape {
+        Some(shape) => Some(vec![shape.to_vec()]),
+        None => importer.described().or_else(|| metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text))),
+    };
+    let (graph, weights) = match &known {
+        Some(shapes) => importer.import(shapes)?,
+        None => importer.guess()?,
+    };
+    Ok(Imported { graph, weights, metadata, guessed_shape: known.is_none() })
+}
+
+fn parse_shapes(text: &str) -> Option<Vec<Vec<usize>>> {
+    let shape = |part: &str| part.split(',').map(|size| size.trim().parse().ok()).collect::<Option<Vec<_>>>();
+    text.split(';').map(shape).collect()
+}
+
+struct Importer<'a> {
+    file: &'a Model,
+    /// Inputs that are no initializers: older files list both.
+    inputs: Vec<&'a ValueInfoProto>,
+    /// Initializers that are running statistics.
+    buffers: HashSet<&'a str>,
+}
+
+impl<'a> Importer<'a> {
+    fn new(file: &'a Model) -> Result<Self, OnnxError> {
+        let stored: HashSet<&str> = file.graph.initializer.iter().map(|t| t.name()).collect();
+        let inputs: Vec<_> = file.graph.input.iter().filter(|i| !stored.contains(i.name())).collect();
+        if inputs.is_empty() {
+            return Err(OnnxError::Input { name: String::new(), reason: "is missing: the network has none".into() });
+        }
+        let norms = file.graph.node.iter().filter(|n| n.op_type() == "BatchNormalization");
+        let buffers = norms.flat_map(|n| n.input.iter().skip(3)).map(String::as_str).collect();
+        Ok(Self { file, inputs, buffers })
+    }
+
+    /// The input shapes that the file describes, where nothing but the batch is open.
+    fn described(&self) -> Option<Vec<Vec<usize>>> {
+        let shape = |input: &&ValueInfoProto| {
+            let sizes = sizes_of(input)?;
+            let (_, rest) = sizes.split_first()?;
+            let rest = rest.iter().copied().collect::<Option<Vec<usize>>>()?;
+            let usable = !rest.is_empty() && !rest.contains(&0);
+            usable.then(|| [1].into_iter().chain(rest).collect())
+        };
+        self.inputs.iter().map(shape).collect()
+    }
+
+    /// The batch that the exporter wrote into the file as a number.
+    fn written_batch(&self) -> Option<usize> {
+        let batch = *sizes_of(self.inputs.first()?)?.first()?;
+        batch.filter(|&n| n > 0 && n as i64 <= MAX_BATCH)
+    }
+
+    /// Imports with the given input shapes; a single one stands for all inputs.
+    fn import(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+        let first = shapes.first().cloned().unwrap_or_default();
+        self.build(shapes).map_err(|error| match error {
+            OnnxError::Shape { error, .. } => OnnxError::Shape { shape: first, error },
+            other => other,
+        })
+    }
+
+    fn guess(&self) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+        let candidates = self.candidates();
+        let mut first_error = None;
+        for shape in &candidates {
+            match self.import(std::slice::from_ref(shape)) {
+                Err(error @ (OnnxError::Shape { .. } | OnnxError::Invalid { .. })) => {
+                    first_error.get_or_insert(error);
+                }
+                done => return done,
+            }
+        }
+        let tried = candidates.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ");
+        let first = first_error.unwrap_or_else(|| OnnxError::InputShape(Vec::new()));
+        Err(OnnxError::NoInputShape { tried, first: Box::new(first) })
+    }
+
+    /// Shapes to try: from the weight of the first convolution, or of the first matrix.
+    fn candidates(&self) -> Vec<Vec<usize>> {
+        let weights = || self.file.graph.initializer.iter().filter(|t| tensor::is_float(t));
+        let rank = |rank: usize| weights().find(|t: &&TensorProto| t.dims.len() == rank);
+        let size = |t: &TensorProto, axis: usize| t.dims.get(axis).and_then(|&d| usize::try_from(d).ok()).unwrap_or(0);
+        let Some(convolution) = rank(4) else {
+            return rank(2).map(|matrix| vec![1, size(matrix, self.input_axis(matrix))]).into_iter().collect();
+        };
+        let channels = size(convolution, 1);
+        let sides: &[usize] = if channels == 1 { &GREY_SIDES } else { &SIDES };
+        sides.iter().map(|&side| vec![1, channels, side, side]).collect()
+    }
+
+    /// Which axis of the first matrix meets the network's input.
+    fn input_axis(&self, matrix: &TensorProto) -> usize {
+        let user = self.file.graph.node.iter().find(|n| n.input.iter().skip(1).any(|i| i == matrix.name()));
+        let transposed = |n: &crate::proto::NodeProto| n.attribute.iter().any(|a| a.name() == "transB" && a.i() != 0);
+        usize::from(user.is_some_and(transposed))
+    }
+
+    fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+        let mut lowering = Lowering::new(self.file.graph.name(), &self.file.folder);
+        lowering.written_batch = self.written_batch();
+        let mut interpreter = Interpreter::new(&self.file.model, lowering, &self.buffers)?;
+        let mut frame = interpreter.frame();
+        interpreter.store(&self.file.graph, &mut frame)?;
+        for (index, input) in self.inputs.iter().enumerate() {
+            check_type(input)?;
+            let shape = shapes.get(index).or(shapes.last()).map_or(&[][..], Vec::as_slice);
+            let id = interpreter.lowering.builder.input(input.name(), batched(shape)?).map_err(misfit)?;
+            frame.bind(input.name(), Value::Graph(id))?;
+        }
+        interpreter.run(&self.file.graph.node, &mut frame)?;
+        if !interpreter.unsupported.is_empty() {
+            let mut all = interpreter.unsupported;
+            all.sort();
+            all.dedup();
+            return Err(OnnxError::Unsupported(all));
+        }
+        let names: Vec<String> = self.file.graph.output.iter().map(|o| o.name().to_owned()).collect();
+        let output = |name: &String| {
+            let wrong = |reason: &str| Err(OnnxError::Output { name: name.clone(), reason: reason.to_owned() });
+            match frame.output(name) {
+                Some(Value::Graph(id)) => Ok(*id),
+                Some(Value::Known(_) | Value::Stored(_)) => wrong("does not depend on its input"),
+                Some(_) => wrong("is not computed"),
+                None => wrong("is not made by any node"),
+            }
+        };
+        let outputs = names.iter().map(output).collect::<Result<Vec<_>, _>>()?;
+        self.finish(interpreter.lowering, &outputs, &names)
+    }
+
+    fn finish(
+        &self,
+        mut lowering: Lowering,
+        outputs: &[eagleeye_graph::ValueId],
+        names: &[String],
+    ) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+        let graph = std::mem::take(&mut lowering.builder).finish(outputs).map_err(misfit)?;
+        let (graph, kept) = cleanup::drop_unused(&graph, names).map_err(misfit)?;
+        let weights = lowering.weights(|index| kept.get(index).copied().unwrap_or(false))?;
+        Ok((graph, weights.into_iter().flatten().collect()))
+    }
+}
+
+/// The sizes that the file states for a tensor; `None` for those that it leaves open.
+fn sizes_of(info: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
+    let Some(Type::TensorType(tensor)) = info.r#type.as_ref()?.value.as_ref() else {
+        return None;
+    };
+    let size = |value: &Option<Size>| match value {
+        Some(Size::DimValue(size)) => usize::try_from(*size).ok(),
+        _ => None,
+    };
+    Some(tensor.shape.as_ref()?.dim.iter().map(|d| size(&d.value)).collect())
+}
+
+fn check_type(input: &ValueInfoProto) -> Result<(), OnnxError> {
+    match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        None | Some(Type::TensorType(_)) => Ok(()),
+        Some(_) => Err(OnnxError::Input { name: input.name().to_owned(), reason: "is no tensor".into() }),
+    }
+}
+
+/// The shape of an input with its first axis as the batch.
+fn batched(shape: &[usize]) -> Result<Shape, OnnxError> {
+    match shape {
+        [_, rest @ ..] if !rest.is_empty() && !shape.contains(&0) => {
+            Ok([Dim::Batch(1)].into_iter().chain(rest.iter().map(|&s| Dim::Fixed(s))).collect())
+        }
+        _ => Err(OnnxError::InputShape(shape.to_vec())),
+    }
+}
+
+fn misfit(error: BuildError) -> OnnxError {
+    OnnxError::Shape { shape: Vec::new(), error: Box::new(error) }
+}

@@ -1,0 +1,219 @@
+//! Operators on tensors whose entries are known while the network is read: the arithmetic of shapes, indices and masks.
+
+mod arithmetic;
+mod movement;
+mod reduction;
+mod scatter;
+
+use std::rc::Rc;
+
+use crate::import::call::{Call, Fault, Lowered, Value, constant, invalid, unsupported};
+use crate::import::count::Count;
+use crate::import::known::{Entries, Known, size_of};
+use crate::import::lowering::Lowering;
+use crate::import::tensor;
+use crate::proto::tensor_proto::DataType;
+
+/// The known inputs of a node; `None` for those that were left out.
+pub(super) struct Inputs(Vec<Option<Rc<Known>>>);
+
+impl Inputs {
+    fn get(&self, index: usize) -> Lowered<&Known> {
+        self.optional(index).map_or_else(|| invalid(format!("input {index} is missing")), Ok)
+    }
+
+    fn optional(&self, index: usize) -> Option<&Known> {
+        self.0.get(index).and_then(|k| k.as_deref())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Known> {
+        self.0.iter().filter_map(|k| k.as_deref())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+type Fold = fn(&mut Lowering, &Call, &Inputs) -> Lowered;
+
+/// Names and functions of all folded operators.
+const FOLDED: &[&[(&str, Fold)]] =
+    &[TENSORS, arithmetic::OPERATORS, movement::OPERATORS, reduction::OPERATORS, scatter::OPERATORS];
+
+const TENSORS: &[(&str, Fold)] = &[
+    ("Constant", stored_constant),
+    ("ConstantOfShape", constant_of_shape),
+    ("Range", range),
+    ("Cast", cast),
+    ("CastLike", cast_like),
+    ("EyeLike", eye_like),
+];
+
+/// Operators that only look at their input's shape.
+const OF_SHAPES: [&str; 2] = ["Shape", "Size"];
+
+pub(super) fn operators() -> Vec<&'static str> {
+    FOLDED.iter().flat_map(|family| family.iter().map(|(name, _)| *name)).chain(OF_SHAPES).collect()
+}
+
+/// Computes a node where everything that it needs is known; `None` where it becomes nodes of the graph.
+pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
+    if OF_SHAPES.contains(&call.operator) {
+        return Some(of_shape(lo, call));
+    }
+    let (_, fold) = FOLDED.iter().flat_map(|family| family.iter()).find(|(name, _)| *name == call.operator)?;
+    let known = |value: &Value| match value {
+        Value::Known(_) | Value::Absent => true,
+        Value::Stored(stored) => lo.is_number(*stored),
+        _ => false,
+    };
+    if !call.inputs.iter().all(known) || depends_on_batch(lo, call) {
+        return None;
+    }
+    let mut inputs = Vec::with_capacity(call.inputs.len());
+    for index in 0..call.inputs.len() {
+        match lo.optional_known(call, index) {
+            Ok(known) => inputs.push(known),
+            Err(fault) => return Some(Err(fault)),
+        }
+    }
+    Some(fold(lo, call, &Inputs(inputs)))
+}
+
+/// A constant for each image is no constant while reading.
+fn depends_on_batch(lo: &mut Lowering, call: &Call) -> bool {
+    call.operator == "ConstantOfShape"
+        && lo.known(call, 0).and_then(|shape| shape.counts()).is_ok_and(|c| c.iter().any(|c| c.known().is_none()))
+}
+
+fn of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
+    let shape = lo.shape_of(call.input(0))?;
+    let sizes: Vec<Count> = shape.iter().map(|d| Count::of(*d)).collect();
+    if call.operator == "Size" {
+        let size = sizes.iter().try_fold(Count::fixed(1), |all, size| all.multiply(*size));
+        let size = size.ok_or_else(|| Fault::Unsupported("a size that is not linear in the batch".into()))?;
+        return Ok(constant(Known::ints(Vec::new(), vec![size])));
+    }
+    let rank = sizes.len() as i64;
+    let bound = |v: i64| if v < 0 { v.saturating_add(rank) } else { v }.clamp(0, rank) as usize;
+    let (start, end) = (bound(call.int_or("start", 0)?), bound(call.int_or("end", rank)?));
+    Ok(constant(Known::list(sizes.get(start..end).unwrap_or_default().iter().copied())))
+}
+
+fn stored_constant(lo: &mut Lowering, call: &Call, _: &Inputs) -> Lowered {
+    let single = |entry: Known| Ok(constant(entry));
+    if let Some(stored) = call.tensor("value") {
+        let known = tensor::known(stored, lo.folder())?;
+        size_of(&known.shape)?;
+        lo.charge(known.len())?;
+        return single(known);
+    }
+    if let Some(value) = call.optional_int("value_int")? {
+        return single(Known::ints(Vec::new(), vec![Count::fixed(value)]));
+    }
+    if let Some(value) = call.optional_float("value_float")? {
+        return single(Known::floats(Vec::new(), vec![value], false));
+    }
+    if call.has_attribute("value_ints") {
+        return single(Known::list(call.ints("value_ints")?.unwrap_or_default().into_iter().map(Count::fixed)));
+    }
+    if call.has_attribute("value_floats") {
+        let values = call.floats("value_floats")?.unwrap_or_default();
+        return single(Known::floats(vec![values.len()], values, false));
+    }
+    unsupported("a constant that is neither numbers nor a dense tensor")
+}
+
+/// A tensor of the given shape, filled with the node's value.
+pub(super) fn filled(lo: &mut Lowering, call: &Call, shape: &[Count]) -> Lowered<Rc<Known>> {
+    let shape = sizes(shape)?;
+    let size = size_of(&shape)?;
+    lo.charge(size)?;
+    let value = match call.tensor("value") {
+        Some(stored) => tensor::known(stored, lo.folder())?,
+        None => Known::floats(vec![1], vec![0.0], false),
+    };
+    if value.len() != 1 {
+        return invalid("fills with more than one value");
+    }
+    Ok(Rc::new(value.take(shape, &vec![0; size])))
+}
+
+/// Sizes of a tensor that is made while reading.
+fn sizes(counts: &[Count]) -> Lowered<Vec<usize>> {
+    let size = |count: &Count| match count.known().map(usize::try_from) {
+        Some(Ok(size)) => Ok(size),
+        Some(Err(_)) => invalid("has a negative size"),
+        None => unsupported("a size that depends on the batch"),
+    };
+    counts.iter().map(size).collect()
+}
+
+fn constant_of_shape(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    Ok(vec![Value::Known(filled(lo, call, &inputs.get(0)?.counts()?)?)])
+}
+
+fn range(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
+    let (start, limit, delta) = (inputs.get(0)?, inputs.get(1)?, inputs.get(2)?);
+    let number = |k: &Known| k.number().map_or_else(|| unsupported("a range that depends on the batch"), Ok);
+    let (first, last, step) = (number(start)?, number(limit)?, number(delta)?);
+    let count = ((last - first) / step).ceil().max(0.0);
+    if !count.is_finite() {
+        return invalid(format!("has a step of {step}"));
+    }
+    let count = size_of(&[count as usize])?;
+    lo.charge(count)?;
+    Ok(constant(match (start.is_float(), start.double) {
+        (true, double) => Known::floats(vec![count], (0..count).map(|i| first + i as f64 * step).collect(), double),
+        (false, _) => Known::list((0..count).map(|i| Count::fixed(first as i64 + i as i64 * step as i64))),
+    }))
+}
+
+fn cast(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let to = i32::try_from(call.int_or("to", 0)?).ok().and_then(|to| DataType::try_from(to).ok());
+    let Some(to) = to else {
+        return invalid("casts to a type that does not exist");
+    };
+    converted(lo, inputs.get(0)?, to)
+}
+
+fn cast_like(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
+    let like = inputs.get(1)?;
+    let to = match (&like.entries, like.double) {
+        (Entries::Float(_), true) => DataType::Double,
+        (Entries::Float(_), false) => DataType::Float,
+        (Entries::Int(_), _) => DataType::Int64,
+        (Entries::Bool(_), _) => DataType::Bool,
+    };
+    converted(lo, inputs.get(0)?, to)
+}
+
+fn converted(lo: &mut Lowering, known: &Known, to: DataType) -> Lowered {
+    lo.charge(known.len())?;
+    let shape = known.shape.clone();
+    Ok(constant(match to {
+        DataType::Float | DataType::Float16 | DataType::Bfloat16 => Known::floats(shape, known.numbers()?, false),
+        DataType::Double => Known::floats(shape, known.numbers()?, true),
+        DataType::Bool => Known::bools(shape, known.truths()?),
+        DataType::Int64 | DataType::Int32 | DataType::Int16 | DataType::Int8 | DataType::Uint8 => {
+            match &known.entries {
+                Entries::Float(v) => Known::ints(shape, v.iter().map(|v| Count::fixed(*v as i64)).collect()),
+                _ => Known::ints(shape, known.counts()?),
+            }
+        }
+        other => return unsupported(format!("to the type {}", other.as_str_name())),
+    }))
+}
+
+fn eye_like(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let [rows, columns] = inputs.get(0)?.shape[..] else {
+        return invalid("needs a matrix");
+    };
+    lo.charge(size_of(&[rows, columns])?)?;
+    let shift = call.int_or("k", 0)?;
+    let entries = (0..rows as i64).flat_map(|row| {
+        (0..columns as i64).map(move |column| f64::from(u8::from(row.checked_add(shift) == Some(column))))
+    });
+    Ok(constant(Known::floats(vec![rows, columns], entries.collect(), false)))
+}

@@ -1,0 +1,86 @@
+//! ONNX operators by family, and which family takes a node.
+//!
+//! To add an operator: write a function from a [`Call`] to its outputs in the family that fits and list it in that family's
+//! `OPERATORS`. The list is also the data of `docs/operators.md`.
+
+mod convolution;
+mod folded;
+mod indexing;
+mod movement;
+mod normalization;
+mod pointwise;
+mod pooling;
+mod reduction;
+mod resize;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::call::{Call, Fault, Lowered, Value, unsupported};
+use super::lowering::Lowering;
+
+/// An operator that becomes nodes of the graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator {
+    /// ONNX's name.
+    pub name: &'static str,
+    /// What it becomes, and what about it is not supported.
+    pub becomes: &'static str,
+    pub(super) lower: fn(&mut Lowering, &Call) -> Lowered,
+}
+
+/// The families with their titles, in the order of the documentation.
+pub fn families() -> [(&'static str, &'static [Operator]); 8] {
+    [
+        ("Convolution and linear", convolution::OPERATORS),
+        ("Normalisation", normalization::OPERATORS),
+        ("Elementwise", pointwise::OPERATORS),
+        ("Pooling", pooling::OPERATORS),
+        ("Resizing", resize::OPERATORS),
+        ("Reduction", reduction::OPERATORS),
+        ("Moving data", movement::OPERATORS),
+        ("Indexing, splitting and joining", indexing::OPERATORS),
+    ]
+}
+
+/// Operators that are computed while the network is read, because they work on shapes, numbers or tensors that do not depend
+/// on the input.
+pub fn folded_operators() -> Vec<&'static str> {
+    folded::operators()
+}
+
+static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Operator>> =
+    LazyLock::new(|| families().into_iter().flat_map(|(_, operators)| operators).map(|o| (o.name, o)).collect());
+
+/// Turns a node into nodes of the graph, or computes it where it does not depend on the input.
+pub(super) fn lower(lowering: &mut Lowering, call: &Call) -> Lowered {
+    if call.inputs.iter().any(|v| matches!(v, Value::Unknown)) {
+        return if is_known(call.operator) { Err(Fault::Unknown) } else { unsupported("") };
+    }
+    if let Some(result) = folded::evaluate(lowering, call) {
+        return result;
+    }
+    match BY_NAME.get(call.operator) {
+        Some(operator) => (operator.lower)(lowering, call),
+        None if folded::operators().contains(&call.operator) => unsupported("of a tensor that depends on the input"),
+        None => unsupported(""),
+    }
+}
+
+fn is_known(operator: &str) -> bool {
+    BY_NAME.contains_key(operator) || folded::operators().contains(&operator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operator_is_listed_in_one_family() {
+        let names: Vec<_> = families().into_iter().flat_map(|(_, o)| o).map(|o| o.name).collect();
+        let mut unique = names.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len());
+    }
+}

@@ -1,0 +1,117 @@
+//! Normalisation layers that ONNX has as one operator. Those that exporters take apart are found by [`crate::import::fuse`].
+
+use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId};
+
+use super::Operator;
+use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
+use crate::import::lowering::Lowering;
+
+pub const OPERATORS: &[Operator] = &[
+    Operator { name: "BatchNormalization", becomes: "batch_norm; not in training mode", lower: batch_norm },
+    Operator {
+        name: "InstanceNormalization",
+        becomes: "group_norm with a group for each channel",
+        lower: instance_norm,
+    },
+    Operator { name: "GroupNormalization", becomes: "group_norm", lower: group_norm },
+    Operator { name: "LayerNormalization", becomes: "layer_norm; without mean and deviation", lower: layer_norm },
+    Operator { name: "LpNormalization", becomes: "abs or pow_scalar, reduce_sum, sqrt, div", lower: lp_norm },
+    Operator {
+        name: "MeanVarianceNormalization",
+        becomes: "reduce_mean, sub, pow_scalar, reduce_mean, sqrt, div",
+        lower: mean_variance_norm,
+    },
+];
+
+fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.flag("training_mode")? || call.outputs > 1 {
+        return unsupported("training mode; export the network with `eval()`");
+    }
+    let inputs = (0..5).map(|index| lo.value(call, index)).collect::<Lowered<Vec<_>>>()?;
+    lo.emit(call, Op::BatchNorm { epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)
+}
+
+fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    if lo.rank(x) < 3 {
+        return invalid("needs a tensor of rank 3 or more");
+    }
+    let groups = lo.fixed(x, 1)?;
+    let epsilon = call.float_or("epsilon", 1e-5)?;
+    // Exporters write group norms as an instance norm of groups without an affine, which follows behind.
+    let mut inputs = vec![x];
+    if !(is_view(lo, x) && uniform(lo, call, 1, 1.0) && uniform(lo, call, 2, 0.0)) {
+        inputs.extend([lo.value(call, 1)?, lo.value(call, 2)?]);
+    }
+    lo.emit(call, Op::GroupNorm { groups, epsilon }, &inputs)
+}
+
+fn is_view(lo: &Lowering, x: ValueId) -> bool {
+    matches!(lo.made_by(x), Some(made) if matches!(made.op, Op::Reshape { .. }))
+}
+
+/// Whether all entries of an input are known to be `value`.
+fn uniform(lo: &mut Lowering, call: &Call, index: usize, value: f64) -> bool {
+    let known = if matches!(call.input(index), Value::Graph(_)) { None } else { lo.known(call, index).ok() };
+    known.and_then(|known| known.numbers().ok()).is_some_and(|numbers| numbers.iter().all(|&n| n == value))
+}
+
+fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let groups = size(call.int_or("num_groups", 0)?, "num_groups")?;
+    let channels = lo.fixed(x, 1)?;
+    let mut inputs = vec![x, lo.value(call, 1)?, lo.value(call, 2)?];
+    if call.opset < 21 && groups != channels {
+        // Before operator set 21, scale and bias belonged to the groups.
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            return invalid(format!("num_groups is {groups}, but there are {channels} channels"));
+        }
+        let each: Vec<usize> = (0..channels).map(|c| c / (channels / groups)).collect();
+        for input in &mut inputs[1..] {
+            *input = lo.push(call, Op::Gather { axis: 0, indices: each.clone() }, &[*input])?;
+        }
+    }
+    lo.emit(call, Op::GroupNorm { groups, epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)
+}
+
+fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let rank = lo.rank(x);
+    let axes = rank - axis(call.int_or("axis", -1)?, rank)?;
+    let mut inputs = vec![x, lo.value(call, 1)?];
+    if call.has(2) {
+        inputs.push(lo.value(call, 2)?);
+    }
+    let y = lo.push(call, Op::LayerNorm { axes, epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)?;
+    Ok(vec![Value::Graph(y), Value::Unavailable, Value::Unavailable])
+}
+
+fn lp_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let axis = axis(call.int_or("axis", -1)?, lo.rank(x))?;
+    let norm = match call.int_or("p", 2)? {
+        1 => {
+            let each = lo.unary(call, Unary::Abs, x)?;
+            lo.reduce(call, Reduction::Sum, &[axis], true, each)?
+        }
+        2 => {
+            let each = lo.unary(call, Unary::PowScalar(2.0), x)?;
+            let sum = lo.reduce(call, Reduction::Sum, &[axis], true, each)?;
+            lo.unary(call, Unary::Sqrt, sum)?
+        }
+        other => return invalid(format!("p is {other}, but can be 1 or 2")),
+    };
+    Ok(one(lo.binary(call, Binary::Div, x, norm)?))
+}
+
+fn mean_variance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let axes = axes(&call.ints("axes")?.unwrap_or_else(|| vec![0, 2, 3]), lo.rank(x))?;
+    let mean = lo.reduce(call, Reduction::Mean, &axes, true, x)?;
+    let centred = lo.binary(call, Binary::Sub, x, mean)?;
+    let squares = lo.unary(call, Unary::PowScalar(2.0), centred)?;
+    let variance = lo.reduce(call, Reduction::Mean, &axes, true, squares)?;
+    let deviation = lo.unary(call, Unary::Sqrt, variance)?;
+    let shifted = lo.unary(call, Unary::AddScalar(1e-9), deviation)?;
+    Ok(one(lo.binary(call, Binary::Div, centred, shifted)?))
+}

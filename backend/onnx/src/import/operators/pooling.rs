@@ -1,0 +1,60 @@
+//! Pooling.
+
+use eagleeye_graph::{Op, Pool, PoolKind, ValueId};
+
+use super::Operator;
+use super::convolution::{Window, padding};
+use crate::import::call::{Call, Lowered, Value, invalid, one, unsupported};
+use crate::import::lowering::Lowering;
+
+pub const OPERATORS: &[Operator] = &[
+    Operator { name: "MaxPool", becomes: "max_pool; without the indices", lower: max_pool },
+    Operator { name: "AveragePool", becomes: "avg_pool; no dilations", lower: average_pool },
+    Operator {
+        name: "GlobalAveragePool",
+        becomes: "adaptive_avg_pool to size 1",
+        lower: |lo, call| global(lo, call, false),
+    },
+    Operator {
+        name: "GlobalMaxPool",
+        becomes: "adaptive_max_pool to size 1",
+        lower: |lo, call| global(lo, call, true),
+    },
+];
+
+fn pool(lo: &mut Lowering, call: &Call, kind: PoolKind) -> Lowered<ValueId> {
+    let x = lo.value(call, 0)?;
+    let axes = call.ints("kernel_shape")?.unwrap_or_default().len();
+    if axes == 0 || lo.rank(x) != axes + 2 {
+        return invalid(format!("has a window of {axes} axes, but an input of rank {}", lo.rank(x)));
+    }
+    let kernel = call.sizes("kernel_shape", axes, 1)?;
+    let stride = call.sizes("strides", axes, 1)?;
+    let dilation = call.sizes("dilations", axes, 1)?;
+    let parts = kernel.iter().zip(&stride).zip(&dilation);
+    let windows: Vec<Window> =
+        parts.map(|((&kernel, &stride), &dilation)| Window { kernel, stride, dilation }).collect();
+    let padding = padding(lo, call, x, &windows)?;
+    let ceil = call.flag("ceil_mode")?;
+    lo.push(call, Op::Pool(Pool { kind, kernel, stride, padding, dilation, ceil }), &[x])
+}
+
+fn max_pool(lo: &mut Lowering, call: &Call) -> Lowered {
+    Ok(vec![Value::Graph(pool(lo, call, PoolKind::Max)?), Value::Unavailable])
+}
+
+fn average_pool(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.ints("dilations")?.is_some_and(|d| d.iter().any(|&d| d != 1)) {
+        return unsupported("with dilations");
+    }
+    let count_include_pad = call.flag("count_include_pad")?;
+    Ok(one(pool(lo, call, PoolKind::Average { count_include_pad })?))
+}
+
+fn global(lo: &mut Lowering, call: &Call, max: bool) -> Lowered {
+    let x = lo.value(call, 0)?;
+    match lo.rank(x).checked_sub(2) {
+        Some(axes @ 1..) => lo.emit(call, Op::AdaptivePool { max, output: vec![1; axes] }, &[x]),
+        _ => invalid("needs a tensor of rank 3 or more"),
+    }
+}
