@@ -4,6 +4,7 @@ mod file;
 mod nodes;
 mod pooling;
 mod refusals;
+mod round_trip;
 
 use std::collections::{BTreeMap, HashSet};
 
