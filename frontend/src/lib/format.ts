@@ -3,6 +3,9 @@
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+/** Between a number and its unit, so that a line never ends there. */
+const NO_BREAK = "\u00a0";
+
 /** What stands for a value that is not there. */
 export const NONE = "–";
 
@@ -27,7 +30,7 @@ function scaled(value: number, units: string[], base: number): string {
     unit += 1;
   }
   const digits = unit === 0 ? count(scaledValue) : scaledValue.toPrecision(3);
-  return [digits, units[unit]].filter(Boolean).join(" ");
+  return [digits, units[unit]].filter(Boolean).join(NO_BREAK);
 }
 
 /** A fraction as a percentage: `92.5%`. */
