@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config};
 
 use super::error::TorchScriptError;
 
@@ -24,7 +25,10 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
     let open = |source| TorchScriptError::Open { path: path.to_owned(), source };
     let file = File::open(path).map_err(open)?;
     let file_bytes = file.metadata().map_err(open)?.len();
-    let mut archive = ZipArchive::new(file).map_err(|error| TorchScriptError::NotTorchScript(error.to_string()))?;
+    // PyTorch puts nothing before an archive; the search for where it might begin gives up on some sound files.
+    let config = Config { archive_offset: ArchiveOffset::Known(0), ..Config::default() };
+    let archive = ZipArchive::with_config(config, file);
+    let mut archive = archive.map_err(|error| TorchScriptError::NotTorchScript(error.to_string()))?;
     if archive.len() > MAX_ENTRIES {
         return Err(TorchScriptError::NotTorchScript(format!("it has more than {MAX_ENTRIES} entries")));
     }

@@ -149,6 +149,8 @@ struct Slot {
     content: RefCell<Content>,
     storage: Rc<Storage>,
     version: Cell<u32>,
+    /// The tensor that this one was cut from.
+    base: Option<TensorRef>,
 }
 
 /// A tensor of the running code. Clones are the same tensor.
@@ -166,6 +168,17 @@ impl TensorRef {
         Self::on(content, Rc::clone(&self.0.storage))
     }
 
+    /// A slice of this tensor, which remembers where it was cut from.
+    pub fn slice(&self, content: Content) -> Self {
+        let (storage, version) = (Rc::clone(&self.0.storage), Cell::new(self.0.storage.version()));
+        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: Some(self.clone()) }))
+    }
+
+    /// The tensor that this slice was cut from.
+    pub fn base(&self) -> Option<&Self> {
+        self.0.base.as_ref()
+    }
+
     /// A tensor that sees a part of this one's memory which no other part overlaps.
     pub fn part(&self, content: Content) -> Self {
         let whole = Some(Rc::clone(&self.0.storage));
@@ -174,7 +187,7 @@ impl TensorRef {
 
     fn on(content: Content, storage: Rc<Storage>) -> Self {
         let version = Cell::new(storage.version());
-        Self(Rc::new(Slot { content: RefCell::new(content), storage, version }))
+        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: None }))
     }
 
     /// What the tensor is, or `None` where an in-place operation on another view of its memory has changed it.

@@ -40,9 +40,12 @@ pub const OPERATORS: &[&str] = &[
     "aten::str",
     "aten::join",
     "aten::lower",
+    "aten::all",
+    "aten::any",
     "prim::min",
     "prim::max",
     "prim::rangelist",
+    "prim::type",
 ];
 
 /// A list made by code is not longer than this; a hostile one could double itself for ever.
@@ -91,6 +94,8 @@ fn sequence(call: &Call) -> Option<Lowered> {
         "aten::add" => concatenated(call, items),
         "aten::mul" => repeated(call, &items),
         "aten::sum" | "prim::min" | "prim::max" => return folded(call, &items),
+        "aten::all" => quantified(&items, false),
+        "aten::any" => quantified(&items, true),
         "aten::eq" | "aten::ne" => equal(call, &items),
         "aten::__contains__" => contains(&items, call.at(1)),
         "aten::append" | "aten::extend" | "aten::insert" | "aten::pop" | "aten::clear" | "aten::reverse"
@@ -267,6 +272,16 @@ fn dict(call: &Call) -> Option<Lowered> {
     })
 }
 
+/// Whether any item is true, or else whether all are.
+fn quantified(items: &[Value], any: bool) -> Lowered {
+    let known: Option<Vec<bool>> = items.iter().map(truth).collect();
+    match known {
+        Some(flags) if any => Ok(Value::Bool(flags.contains(&true))),
+        Some(flags) => Ok(Value::Bool(!flags.contains(&false))),
+        None => unsupported("a condition that depends on the input"),
+    }
+}
+
 fn string(call: &Call) -> Option<Lowered> {
     let (Value::String(a), b) = (call.at(0), call.at(1)) else {
         return None;
@@ -278,6 +293,8 @@ fn string(call: &Call) -> Option<Lowered> {
         "aten::__contains__" => Value::Bool(matches!(b, Value::String(b) if a.contains(&**b))),
         "aten::len" => Value::int(a.len() as i64),
         "aten::lower" => Value::String(a.to_lowercase().into()),
+        // A device is known by the name of its type.
+        "prim::type" => Value::String(a.clone()),
         "aten::add" | "aten::join" => Value::String(a.clone()),
         "aten::__not__" => Value::Bool(truth(call.at(0)) != Some(true)),
         _ => return None,

@@ -8,7 +8,7 @@ use super::convolution::fixed;
 use super::pointwise::known_entries;
 use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
 use crate::torchscript::count::Count;
-use crate::torchscript::lowering::{Lowering, fresh, view};
+use crate::torchscript::lowering::{Lowering, content, fresh, view};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[
@@ -208,7 +208,33 @@ fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
         return Ok(Value::Tensor(tensor));
     }
     let id = lo.push(call, Op::Slice { axis, start, end, step }, &[x])?;
-    Ok(view(&tensor, id))
+    Ok(Value::Tensor(tensor.slice(Content::Graph(id))))
+}
+
+/// `x[start:end].zero_()`: the tensor that the slice was cut from is multiplied by a mask.
+///
+/// `None` where the tensor is no slice of an activation or a weight.
+pub(super) fn zero_slice(lo: &mut Lowering, call: &Call) -> Lowered<Option<Value>> {
+    let target = call.tensor(0)?;
+    let (Content::Graph(part), Some(base)) = (content(&target)?, target.base()) else { return Ok(None) };
+    let (Some(([axis, start, end, step], whole)), Content::Graph(current)) = (lo.sliced(part), content(base)?) else {
+        return Ok(None);
+    };
+    if whole != current {
+        return Ok(None);
+    }
+    let shape = lo.shape(whole);
+    let (rank, size) = (shape.len(), shape[axis].sample());
+    let mut mask = vec![1f32; size];
+    for entry in mask[start..end].iter_mut().step_by(step) {
+        *entry = 0.0;
+    }
+    // One axis of entries, aligned at the slice's axis.
+    let aligned: Vec<i64> = (axis..rank).map(|a| if a == axis { size as i64 } else { 1 }).collect();
+    let mask = lo.constant(call, &Tensor::f_from_slice(&mask)?.f_reshape(aligned)?)?;
+    let masked = lo.binary(call, Binary::Mul, whole, mask)?;
+    base.assign(Content::Graph(masked));
+    Ok(Some(Value::Tensor(target)))
 }
 
 fn narrow(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -106,6 +106,11 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
     {
         return if in_place { folded::assign(call, result?) } else { result };
     }
+    if kind == "aten::zero_"
+        && let Some(result) = indexing::zero_slice(lowering, call)?
+    {
+        return Ok(result);
+    }
     let Some(operator) = BY_NAME.get(call.operator) else {
         return unsupported("");
     };

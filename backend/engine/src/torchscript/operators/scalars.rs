@@ -8,7 +8,7 @@ use super::truth;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, unsupported};
 use crate::torchscript::count::Count;
 use crate::torchscript::lowering::{Lowering, known_scalar};
-use crate::torchscript::value::Value;
+use crate::torchscript::value::{Content, Value};
 
 pub const OPERATORS: &[&str] = &[
     "aten::size",
@@ -153,12 +153,31 @@ fn converted(operator: &str, number: f64) -> Value {
     }
 }
 
+fn depends_on_batch(value: &Value) -> bool {
+    matches!(value, Value::Int(count) if count.known().is_none())
+}
+
+/// The whole number in a known tensor without axes.
+fn whole_number(value: &Value) -> Option<Value> {
+    let Value::Tensor(tensor) = value else { return None };
+    let Content::Known(known) = tensor.content()? else { return None };
+    let number = known_scalar(tensor)?;
+    (known.dim() == 0 && number.fract() == 0.0).then(|| Value::int(number as i64))
+}
+
 fn is_number(value: &Value) -> bool {
     matches!(value, Value::Int(_) | Value::Float(_) | Value::Bool(_))
 }
 
 fn arithmetic(call: &Call) -> Option<Lowered> {
     let (a, b) = (call.at(0), call.at(1));
+    // A size that depends on the batch with a number that tracing wrote as a tensor without axes.
+    if let Some(a) = whole_number(a).filter(|_| depends_on_batch(b)) {
+        return two_numbers(call.operator, call, &a, b);
+    }
+    if let Some(b) = whole_number(b).filter(|_| depends_on_batch(a)) {
+        return two_numbers(call.operator, call, a, &b);
+    }
     if !is_number(a) {
         return None;
     }
