@@ -13,6 +13,7 @@ use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
+use crate::searches::searches_with;
 use crate::store::Store;
 use crate::uploads::{NamedUpload, Upload, consume};
 
@@ -132,15 +133,14 @@ impl Datasets<'_> {
         row.ok_or_else(missing)?.file_hash.parse()
     }
 
-    /// Deletes a dataset and its files. A dataset that a search names stays: [`StoreError::Conflict`].
+    /// Deletes a dataset and its files. A dataset that a search names stays: [`StoreError::InUse`].
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let row = dataset::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
         let row = row.ok_or_else(|| StoreError::not_found(Kind::Dataset, id))?;
-        let searches = search::Entity::find().filter(search::Column::DatasetId.eq(id)).count(&transaction).await?;
-        if searches > 0 {
-            let reason = format!("is used by {searches} searches: delete them first");
-            return Err(StoreError::Conflict { kind: Kind::Dataset, id, reason });
+        let searches = searches_with(&transaction, search::Column::DatasetId, id).await?;
+        if !searches.is_empty() {
+            return Err(StoreError::InUse { kind: Kind::Dataset, id, searches });
         }
         let thumbnails =
             thumbnail::Entity::find().filter(thumbnail::Column::DatasetId.eq(id)).all(&transaction).await?;

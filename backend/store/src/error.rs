@@ -42,6 +42,8 @@ pub enum StoreError {
     NotFound { kind: Kind, id: String },
     #[error("{kind} {id} {reason}")]
     Conflict { kind: Kind, id: Uuid, reason: String },
+    #[error("{kind} {id} is used by {}, which must be deleted first", counted(searches.len()))]
+    InUse { kind: Kind, id: Uuid, searches: Vec<Uuid> },
     #[error("the lease {lease} of job {job} is no longer held: another worker has it, or the job has ended")]
     LeaseLost { job: Uuid, lease: i64 },
     #[error("the upload is larger than the limit of {limit} bytes")]
@@ -73,6 +75,10 @@ pub enum StoreError {
     Files(#[from] object_store::Error),
     #[error("database: {0}")]
     Database(#[from] DbErr),
+}
+
+fn counted(searches: usize) -> String {
+    if searches == 1 { "1 search".to_string() } else { format!("{searches} searches") }
 }
 
 impl StoreError {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
+use crate::searches::searches_with;
 use crate::store::Store;
 use crate::uploads::{NamedUpload, Upload, consume};
 
@@ -121,15 +122,14 @@ impl Models<'_> {
         Ok(Page::cut(models, page.limit(), |model: &Model| model.id.to_string()))
     }
 
-    /// Deletes a model and its files. A model that a search names stays: [`StoreError::Conflict`].
+    /// Deletes a model and its files. A model that a search names stays: [`StoreError::InUse`].
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let row = model::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
         let model: Model = row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()?;
-        let searches = search::Entity::find().filter(search::Column::ModelId.eq(id)).count(&transaction).await?;
-        if searches > 0 {
-            let reason = format!("is used by {searches} searches: delete them first");
-            return Err(StoreError::Conflict { kind: Kind::Model, id, reason });
+        let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
+        if !searches.is_empty() {
+            return Err(StoreError::InUse { kind: Kind::Model, id, searches });
         }
         model::Entity::delete_by_id(id).exec(&transaction).await?;
         transaction.commit().await?;

@@ -208,6 +208,16 @@ async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result
     Ok(())
 }
 
+/// Ids of the searches whose `column` is `id`, oldest first.
+pub(crate) async fn searches_with(
+    transaction: &DatabaseTransaction,
+    column: search::Column,
+    id: Uuid,
+) -> Result<Vec<Uuid>, StoreError> {
+    let query = search::Entity::find().select_only().column(search::Column::Id).filter(column.eq(id));
+    Ok(query.order_by_asc(search::Column::Id).into_tuple().all(transaction).await?)
+}
+
 fn candidates_of(search_id: Uuid) -> SelectStatement {
     candidate::Entity::find()
         .select_only()

@@ -177,3 +177,24 @@ async fn database_time_ms(database: &DatabaseConnection) -> Result<Option<i64>, 
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(store: &Store, name: &str) -> String {
+        let sql = format!("SELECT CAST({name} AS TEXT) AS value FROM pragma_{name}");
+        let statement = sea_orm::Statement::from_string(DbBackend::Sqlite, sql);
+        let row = store.database().query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get("", "value").unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_keeps_foreign_keys_and_survives_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::connect_with(StoreConfig::in_folder(folder.path())).await.unwrap();
+        assert_eq!(pragma(&store, "foreign_keys").await, "1");
+        assert_eq!(pragma(&store, "journal_mode").await, "wal");
+        assert_eq!(pragma(&store, "synchronous").await, "1", "1 is NORMAL, which with WAL never corrupts the file");
+    }
+}

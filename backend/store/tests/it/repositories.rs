@@ -96,8 +96,10 @@ async fn a_model_and_a_dataset_in_use_stay() {
     let search = world.search().await;
     let model = world.store.models().delete(search.model_id).await.unwrap_err();
     let dataset = world.store.datasets().delete(search.dataset_id).await.unwrap_err();
-    assert!(matches!(model, StoreError::Conflict { kind: Kind::Model, .. }), "{model}");
-    assert!(matches!(dataset, StoreError::Conflict { kind: Kind::Dataset, .. }), "{dataset}");
+    for (kind, refusal) in [(Kind::Model, model), (Kind::Dataset, dataset)] {
+        let StoreError::InUse { kind: found, searches, .. } = &refusal else { panic!("{refusal}") };
+        assert_eq!((*found, &searches[..]), (kind, &[search.id][..]));
+    }
 
     world.store.searches().delete(search.id).await.unwrap();
     world.store.models().delete(search.model_id).await.unwrap();
