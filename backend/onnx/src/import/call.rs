@@ -20,10 +20,20 @@ pub(super) enum Value {
     Known(Rc<Known>),
     /// An initializer, by its position among the stored tensors.
     Stored(usize),
+    /// Indices that count the images of the batch.
+    PerImage(Rc<PerImage>),
     /// A result that the engine does not have, for example the indices of a max pooling. Reading it is not supported.
     Unavailable,
     /// The result of something unsupported that was already noted.
     Unknown,
+}
+
+/// Whole numbers `[batch, ...]`: those of image `n` are `n * stride + each`.
+#[derive(Debug)]
+pub(super) struct PerImage {
+    pub stride: i64,
+    /// The numbers of the first image; its first axis is 1.
+    pub each: Known,
 }
 
 /// Why a node cannot be turned into graph nodes.
@@ -82,6 +92,8 @@ pub(super) struct Call<'a> {
     pub opset: i64,
     pub inputs: Vec<Value>,
     pub input_names: &'a [String],
+    /// Name of the first output.
+    pub output_name: &'a str,
     /// How many outputs are named.
     pub outputs: usize,
     pub attributes: BTreeMap<&'a str, &'a AttributeProto>,

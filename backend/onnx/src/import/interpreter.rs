@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use eagleeye_graph::ParameterKind;
-
 use super::call::{Call, Fault, Lowered, Value};
 use super::lowering::Lowering;
 use super::operators;
+use super::uses::Uses;
 use crate::error::{OnnxError, Unsupported};
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
@@ -26,7 +25,7 @@ pub(super) struct Interpreter<'a> {
     pub unsupported: Vec<Unsupported>,
     functions: HashMap<FunctionKey<'a>, &'a FunctionProto>,
     opset: i64,
-    buffers: &'a std::collections::HashSet<&'a str>,
+    uses: &'a Uses<'a>,
     steps: usize,
 }
 
@@ -64,18 +63,14 @@ impl<'a> Frame<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(
-        model: &'a ModelProto,
-        lowering: Lowering<'a>,
-        buffers: &'a std::collections::HashSet<&'a str>,
-    ) -> Result<Self, OnnxError> {
+    pub fn new(model: &'a ModelProto, lowering: Lowering<'a>, uses: &'a Uses<'a>) -> Result<Self, OnnxError> {
         let key = |f: &'a FunctionProto| (f.domain(), f.name(), f.overload());
         Ok(Self {
             lowering,
             unsupported: Vec::new(),
             functions: model.functions.iter().map(|f| (key(f), f)).collect(),
             opset: opset(&model.opset_import)?,
-            buffers,
+            uses,
             steps: 0,
         })
     }
@@ -98,9 +93,7 @@ impl<'a> Interpreter<'a> {
             return Err(OnnxError::Tensor { name, reason: "is sparse, which is not supported".into() });
         }
         for tensor in &graph.initializer {
-            let buffer = self.buffers.contains(tensor.name());
-            let kind = if buffer { ParameterKind::Buffer } else { ParameterKind::Parameter };
-            let value = self.lowering.store(tensor, kind).map_err(|fault| fatal(fault, tensor.name()))?;
+            let value = self.lowering.store(tensor, self.uses).map_err(|fault| fatal(fault, tensor.name()))?;
             frame.bind(tensor.name(), value)?;
         }
         Ok(())
@@ -245,6 +238,7 @@ fn call<'a>(node: &'a NodeProto, frame: &Frame<'a>) -> Result<Call<'a>, OnnxErro
         opset: frame.opset,
         inputs,
         input_names: &node.input,
+        output_name: node.output.first().map_or("", String::as_str),
         outputs: node.output.iter().rposition(|o| !o.is_empty()).map_or(0, |last| last + 1),
         attributes: node.attribute.iter().filter_map(attribute).collect(),
         name,

@@ -63,6 +63,18 @@ impl Known {
         }
     }
 
+    /// Whether all entries are the same.
+    pub fn is_uniform(&self) -> bool {
+        fn same<T: PartialEq>(entries: &[T]) -> bool {
+            entries.windows(2).all(|pair| pair[0] == pair[1])
+        }
+        match &self.entries {
+            Entries::Float(v) => same(v),
+            Entries::Int(v) => same(v),
+            Entries::Bool(v) => same(v),
+        }
+    }
+
     /// The number in a tensor of one entry, of any rank.
     pub fn number(&self) -> Option<f64> {
         match &self.entries {

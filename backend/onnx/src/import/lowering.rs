@@ -12,12 +12,15 @@ use eagleeye_graph::{
 use super::call::{Call, Fault, Lowered, Value, invalid, one, unsupported};
 use super::count::Count;
 use super::known::{Known, MAX_KNOWN};
+use super::uses::Uses;
 use super::{fuse, tensor};
 use crate::error::OnnxError;
 use crate::proto::TensorProto;
 
 /// Entries that all constant arithmetic of one network may compute. The attention masks of a large Swin need a few million.
 const MAX_COMPUTED: usize = 1 << 26;
+/// Entries of the largest tensor that exporters merge with others without anybody having meant it: biases and gammas.
+const MAX_MERGED: usize = 1 << 16;
 
 /// An initializer of the file.
 #[derive(Debug)]
@@ -26,6 +29,10 @@ pub(super) struct Stored<'a> {
     pub tensor: &'a TensorProto,
     pub kind: ParameterKind,
     pub shape: Vec<usize>,
+    /// Whether several nodes use it.
+    shared: bool,
+    /// Further names that the file gives it.
+    aliases: Vec<&'a str>,
 }
 
 /// Where the entries of a parameter come from.
@@ -78,10 +85,17 @@ impl<'a> Lowering<'a> {
     }
 
     /// Adds an initializer. It becomes a parameter where a node needs it as one.
-    pub fn store(&mut self, tensor: &'a TensorProto, kind: ParameterKind) -> Lowered<Value> {
-        let shape = tensor::shape_of(tensor)?;
-        self.stored.push(Stored { name: tensor.name(), tensor, kind, shape });
+    pub fn store(&mut self, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
+        let (name, shape) = (tensor.name(), tensor::shape_of(tensor)?);
+        let buffer = uses.buffers.contains(name);
+        let kind = if buffer { ParameterKind::Buffer } else { ParameterKind::Parameter };
+        self.stored.push(Stored { name, tensor, kind, shape, shared: uses.shared.contains(name), aliases: Vec::new() });
         Ok(Value::Stored(self.stored.len() - 1))
+    }
+
+    /// Notes a further name of an initializer.
+    pub fn alias(&mut self, stored: usize, name: &'a str) {
+        self.stored[stored].aliases.push(name);
     }
 
     /// The entries of the graph's parameters, in their order.
@@ -112,13 +126,17 @@ impl<'a> Lowering<'a> {
     pub fn value(&mut self, call: &Call, index: usize) -> Lowered<ValueId> {
         match call.input(index) {
             Value::Graph(id) => Ok(*id),
-            Value::Stored(stored) if tensor::is_float(self.stored[*stored].tensor) => self.parameter(*stored),
+            Value::Stored(stored) if self.is_float(*stored) && !self.is_merged(*stored) => self.parameter(*stored),
+            Value::Stored(stored) if self.is_float(*stored) => {
+                let own = Rc::new(self.read(*stored)?.as_ref().clone());
+                self.charge(own.len())?;
+                self.constant(&used_name(call, index), &own)
+            }
             Value::Stored(_) | Value::Known(_) => {
                 let known = self.known(call, index)?;
-                let name = call.input_names.get(index).filter(|n| !n.is_empty());
-                let name = name.map_or_else(|| format!("{}.constant", call.name), Clone::clone);
-                self.constant(&name, &known)
+                self.constant(&used_name(call, index), &known)
             }
+            Value::PerImage(_) => unsupported("computes with the number of the image"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -134,6 +152,7 @@ impl<'a> Lowering<'a> {
                 let name = call.input_names.get(index).map_or("", String::as_str);
                 unsupported(format!("`{name}` must be a constant, but depends on the network's input"))
             }
+            Value::PerImage(_) => unsupported("computes with the number of the image"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -182,13 +201,31 @@ impl<'a> Lowering<'a> {
         Ok(known)
     }
 
+    /// Whether an initializer has floats, and not sizes or indices.
+    pub fn is_float(&self, stored: usize) -> bool {
+        tensor::is_float(self.stored[stored].tensor)
+    }
+
+    /// Whether an initializer is several tensors in one: exporters store equal tensors once, and those that nobody trained
+    /// are equal by chance. They have no name of their own in the file, and nothing in common but their size.
+    fn is_merged(&mut self, stored: usize) -> bool {
+        let Stored { shape, shared, .. } = &self.stored[stored];
+        let small = shape.iter().product::<usize>() <= MAX_MERGED;
+        *shared && small && self.read(stored).is_ok_and(|known| known.is_uniform())
+    }
+
     fn parameter(&mut self, stored: usize) -> Lowered<ValueId> {
         if let Some(&id) = self.parameters.get(&stored) {
             return Ok(id);
         }
         let Stored { name, kind, .. } = self.stored[stored];
         let name = self.unique(name);
-        let (_, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        let (parameter, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        for alias in std::mem::take(&mut self.stored[stored].aliases) {
+            if self.names.insert(alias.to_owned()) {
+                self.builder.alias(parameter, alias)?;
+            }
+        }
         self.weights.push(Weight::Stored(stored));
         self.parameters.insert(stored, id);
         Ok(id)
@@ -232,6 +269,10 @@ impl<'a> Lowering<'a> {
             Value::Graph(id) => Ok(self.builder.shape(*id).clone()),
             Value::Known(known) => Ok(shape::fixed(&known.shape)),
             Value::Stored(stored) => Ok(shape::fixed(&self.stored[*stored].shape)),
+            Value::PerImage(indices) => {
+                let each = shape::fixed(&indices.each.shape[1..]);
+                Ok([Dim::Batch(1)].into_iter().chain(each).collect())
+            }
             Value::Absent => invalid("an input is missing"),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -331,6 +372,12 @@ impl<'a> Lowering<'a> {
             _ => None,
         }
     }
+}
+
+/// The name by which a node calls one of its inputs.
+fn used_name(call: &Call, index: usize) -> String {
+    let name = call.input_names.get(index).filter(|n| !n.is_empty());
+    name.map_or_else(|| format!("{}.constant", call.name), Clone::clone)
 }
 
 /// Sizes as a shape.

@@ -14,6 +14,7 @@ mod known;
 mod lowering;
 mod operators;
 mod tensor;
+mod uses;
 mod wire;
 
 use std::collections::{BTreeMap, HashSet};
@@ -25,6 +26,7 @@ use self::call::Value;
 use self::file::Model;
 use self::interpreter::Interpreter;
 use self::lowering::Lowering;
+use self::uses::Uses;
 use crate::error::OnnxError;
 use crate::proto::tensor_shape_proto::dimension::Value as Size;
 use crate::proto::type_proto::Value as Type;
@@ -91,8 +93,7 @@ struct Importer<'a> {
     file: &'a Model,
     /// Inputs that are no initializers: older files list both.
     inputs: Vec<&'a ValueInfoProto>,
-    /// Initializers that are running statistics.
-    buffers: HashSet<&'a str>,
+    uses: Uses<'a>,
 }
 
 impl<'a> Importer<'a> {
@@ -102,9 +103,7 @@ impl<'a> Importer<'a> {
         if inputs.is_empty() {
             return Err(OnnxError::Input { name: String::new(), reason: "is missing: the network has none".into() });
         }
-        let norms = file.graph.node.iter().filter(|n| n.op_type() == "BatchNormalization");
-        let buffers = norms.flat_map(|n| n.input.iter().skip(3)).map(String::as_str).collect();
-        Ok(Self { file, inputs, buffers })
+        Ok(Self { file, inputs, uses: Uses::of(&file.graph) })
     }
 
     /// The input shapes that the file describes, where nothing but the batch is open.
@@ -173,7 +172,7 @@ impl<'a> Importer<'a> {
     fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<TensorData>), OnnxError> {
         let mut lowering = Lowering::new(self.file.graph.name(), &self.file.folder);
         lowering.written_batch = self.written_batch();
-        let mut interpreter = Interpreter::new(&self.file.model, lowering, &self.buffers)?;
+        let mut interpreter = Interpreter::new(&self.file.model, lowering, &self.uses)?;
         let mut frame = interpreter.frame();
         interpreter.store(&self.file.graph, &mut frame)?;
         for (index, input) in self.inputs.iter().enumerate() {
@@ -194,7 +193,7 @@ impl<'a> Importer<'a> {
             let wrong = |reason: &str| Err(OnnxError::Output { name: name.clone(), reason: reason.to_owned() });
             match frame.output(name) {
                 Some(Value::Graph(id)) => Ok(*id),
-                Some(Value::Known(_) | Value::Stored(_)) => wrong("does not depend on its input"),
+                Some(Value::Known(_) | Value::Stored(_) | Value::PerImage(_)) => wrong("does not depend on its input"),
                 Some(_) => wrong("is not computed"),
                 None => wrong("is not made by any node"),
             }

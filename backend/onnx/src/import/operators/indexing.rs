@@ -15,6 +15,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Split", becomes: "split; not of the batch", lower: split },
     Operator { name: "Slice", becomes: "slice or gather with constant bounds; not of the batch", lower: slice },
     Operator { name: "Gather", becomes: "slice or gather with constant indices; not of the batch", lower: gather },
+    Operator { name: "ScatterND", becomes: "mul and add with constant places and updates", lower: scatter },
     Operator { name: "Where", becomes: "mul and add with a constant condition", lower: select },
 ];
 
@@ -208,6 +209,33 @@ pub(super) fn position(index: i64, size: usize) -> Lowered<usize> {
     let from_start = if index < 0 { index.checked_add(size as i64) } else { Some(index) };
     let position = from_start.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < size);
     position.map_or_else(|| invalid(format!("index {index} is outside an axis of {size}")), Ok)
+}
+
+/// Constants written over some entries: `x * kept + updates`.
+fn scatter(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let (indices, updates) = (lo.known(call, 1)?, lo.known(call, 2)?);
+    if !matches!(call.text("reduction")?, "" | "none") {
+        return unsupported("with a reduction");
+    }
+    let sizes = (0..lo.rank(x)).map(|axis| lo.fixed(x, axis)).collect::<Lowered<Vec<_>>>()?;
+    let count = size_of(&sizes)?;
+    let places = super::folded::scatter_places(&sizes, &indices, &updates)?;
+    lo.charge(count)?;
+    let (mut kept, mut written) = (vec![1.0; count], vec![0.0; count]);
+    for (place, update) in places.into_iter().zip(updates.numbers()?) {
+        kept[place] = 0.0;
+        written[place] = update;
+    }
+    let nothing = written.iter().all(|&v| v == 0.0);
+    let kept = lo.constant(&format!("{}.kept", call.name), &Rc::new(Known::floats(sizes.clone(), kept, false)))?;
+    let y = lo.binary(call, Binary::Mul, x, kept)?;
+    if nothing {
+        return Ok(one(y));
+    }
+    let written = Rc::new(Known::floats(sizes, written, updates.double));
+    let written = lo.constant(&format!("{}.written", call.name), &written)?;
+    Ok(one(lo.binary(call, Binary::Add, y, written)?))
 }
 
 /// With a constant condition: `x * condition + y * (1 - condition)`.

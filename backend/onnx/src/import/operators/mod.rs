@@ -8,6 +8,7 @@ mod folded;
 mod indexing;
 mod movement;
 mod normalization;
+mod per_image;
 mod pointwise;
 mod pooling;
 mod reduction;
@@ -26,7 +27,7 @@ pub struct Operator {
     pub name: &'static str,
     /// What it becomes, and what about it is not supported.
     pub becomes: &'static str,
-    pub(super) lower: fn(&mut Lowering, &Call) -> Lowered,
+    pub(super) lower: for<'a> fn(&mut Lowering<'a>, &Call<'a>) -> Lowered,
 }
 
 /// The families with their titles, in the order of the documentation.
@@ -53,9 +54,12 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Operator>> =
     LazyLock::new(|| families().into_iter().flat_map(|(_, operators)| operators).map(|o| (o.name, o)).collect());
 
 /// Turns a node into nodes of the graph, or computes it where it does not depend on the input.
-pub(super) fn lower(lowering: &mut Lowering, call: &Call) -> Lowered {
+pub(super) fn lower<'a>(lowering: &mut Lowering<'a>, call: &Call<'a>) -> Lowered {
     if call.inputs.iter().any(|v| matches!(v, Value::Unknown)) {
         return if is_known(call.operator) { Err(Fault::Unknown) } else { unsupported("") };
+    }
+    if let Some(result) = per_image::evaluate(lowering, call) {
+        return result;
     }
     if let Some(result) = folded::evaluate(lowering, call) {
         return result;

@@ -308,7 +308,10 @@ fn constant_of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(one(expanded(lo, call, id, shape)?))
 }
 
-fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
+fn same_tensor<'a>(lo: &mut Lowering<'a>, call: &Call<'a>) -> Lowered {
+    if let Value::Stored(stored) = call.input(0) {
+        lo.alias(*stored, call.output_name);
+    }
     Ok(vec![call.input(0).clone()])
 }
 
@@ -334,7 +337,7 @@ fn cast(_: &mut Lowering, call: &Call) -> Lowered {
 fn cast_like(lo: &mut Lowering, call: &Call) -> Lowered {
     let float = match call.input(1) {
         Value::Graph(_) => true,
-        Value::Stored(stored) => crate::import::tensor::is_float(lo.stored[*stored].tensor),
+        Value::Stored(stored) => lo.is_float(*stored),
         Value::Known(known) => known.is_float(),
         _ => false,
     };

@@ -5,6 +5,8 @@ mod movement;
 mod reduction;
 mod scatter;
 
+pub(super) use scatter::scatter_places;
+
 use std::rc::Rc;
 
 use crate::import::call::{Call, Fault, Lowered, Value, constant, invalid, unsupported};
@@ -63,9 +65,11 @@ pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
         return Some(of_shape(lo, call));
     }
     let (_, fold) = FOLDED.iter().flat_map(|family| family.iter()).find(|(name, _)| *name == call.operator)?;
+    // What is written over a constant is one as well.
+    let into_constant = call.operator.starts_with("Scatter") && matches!(call.input(0), Value::Known(_));
     let known = |value: &Value| match value {
         Value::Known(_) | Value::Absent => true,
-        Value::Stored(stored) => lo.is_number(*stored),
+        Value::Stored(stored) => into_constant || lo.is_number(*stored),
         _ => false,
     };
     if !call.inputs.iter().all(known) || depends_on_batch(lo, call) {

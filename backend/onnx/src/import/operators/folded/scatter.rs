@@ -13,20 +13,20 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("GatherElements", gather_elements),
 ];
 
-/// First positions in `x` that the last axis of `indices` names, and how many entries each of them starts.
-fn starts(x: &Known, indices: &Known) -> Lowered<(Vec<usize>, usize)> {
+/// First positions in a tensor that the last axis of `indices` names, and how many entries each of them starts.
+fn starts(shape: &[usize], indices: &Known) -> Lowered<(Vec<usize>, usize)> {
     let depth = indices.shape.last().copied().unwrap_or(0);
-    if depth == 0 || depth > x.shape.len() {
-        return invalid(format!("indices of {depth} axes into a tensor of rank {}", x.shape.len()));
+    if depth == 0 || depth > shape.len() {
+        return invalid(format!("indices of {depth} axes into a tensor of rank {}", shape.len()));
     }
-    let strides = strides(&x.shape);
+    let strides = strides(shape);
     let whole = indices.whole()?;
     let start = |index: &[i64]| {
-        let offsets = index.iter().enumerate().map(|(a, &i)| Ok(position(i, x.shape[a])? * strides[a]));
+        let offsets = index.iter().enumerate().map(|(a, &i)| Ok(position(i, shape[a])? * strides[a]));
         offsets.sum::<Lowered<usize>>()
     };
     let starts = whole.chunks(depth).map(start).collect::<Lowered<_>>()?;
-    Ok((starts, x.shape[depth..].iter().product()))
+    Ok((starts, shape[depth..].iter().product()))
 }
 
 fn scatter_nd(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
@@ -34,12 +34,21 @@ fn scatter_nd(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     if !matches!(call.text("reduction")?, "" | "none") {
         return unsupported("with a reduction");
     }
-    let (starts, length) = starts(x, indices)?;
+    let places = scatter_places(&x.shape, indices, updates)?;
+    written(lo, x, &places, updates)
+}
+
+/// Where in a tensor of this shape each update of a `ScatterND` goes.
+pub(in crate::import::operators) fn scatter_places(
+    shape: &[usize],
+    indices: &Known,
+    updates: &Known,
+) -> Lowered<Vec<usize>> {
+    let (starts, length) = starts(shape, indices)?;
     if starts.len().checked_mul(length) != Some(updates.len()) {
         return invalid(format!("writes {} entries to {} places of {length}", updates.len(), starts.len()));
     }
-    let places = starts.iter().flat_map(|&start| start..start + length).collect::<Vec<_>>();
-    written(lo, x, &places, updates)
+    Ok(starts.iter().flat_map(|&start| start..start + length).collect())
 }
 
 fn scatter_elements(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
@@ -89,7 +98,7 @@ fn gather_nd(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     if call.int_or("batch_dims", 0)? != 0 {
         return unsupported("with batch axes");
     }
-    let (starts, length) = starts(x, indices)?;
+    let (starts, length) = starts(&x.shape, indices)?;
     let depth = indices.shape.last().copied().unwrap_or(0);
     let shape: Vec<usize> = indices.shape[..indices.shape.len() - 1].iter().chain(&x.shape[depth..]).copied().collect();
     lo.charge(size_of(&shape)?)?;

@@ -1,0 +1,108 @@
+//! Indices that count the images of the batch: `Range(0, N) * stride + offsets`, by which exporters write views with strides.
+
+use std::rc::Rc;
+
+use eagleeye_graph::{Dim, Op, shape};
+
+use super::indexing::position;
+use crate::import::call::{Call, Lowered, PerImage, Value, axes, axis, invalid, one, unsupported};
+use crate::import::count::Count;
+use crate::import::known::{Known, broadcast, broadcast_positions, size_of};
+use crate::import::lowering::Lowering;
+
+/// Computes a node that makes or uses such indices; `None` for every other node.
+pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
+    if call.operator == "Range" {
+        return counts_images(lo, call).then(|| {
+            let each = Known::list([Count::fixed(0)]);
+            Ok(made(PerImage { stride: 1, each }))
+        });
+    }
+    let indices =
+        call.inputs.iter().find_map(|v| if let Value::PerImage(p) = v { Some(Rc::clone(p)) } else { None })?;
+    Some(match call.operator {
+        "Shape" => return None,
+        "Identity" | "Cast" => Ok(vec![Value::PerImage(indices)]),
+        "Add" => offset(lo, call, &indices),
+        "Mul" => scaled(lo, call, &indices),
+        "Unsqueeze" => unsqueezed(lo, call, &indices),
+        "Gather" => gathered(lo, call, &indices),
+        _ => unsupported("of the numbers of the images"),
+    })
+}
+
+fn made(indices: PerImage) -> Vec<Value> {
+    vec![Value::PerImage(Rc::new(indices))]
+}
+
+/// Whether a range is `0, 1, ... N - 1` for a batch of `N`.
+fn counts_images(lo: &mut Lowering, call: &Call) -> bool {
+    let mut count = |index| lo.known(call, index).and_then(|k| k.counts()).ok().and_then(|c| c.first().copied());
+    let batch = Count { per_image: 1, fixed: 0 };
+    [count(0), count(1), count(2)] == [Some(Count::fixed(0)), Some(batch), Some(Count::fixed(1))]
+}
+
+/// The operand of a node with two that is not counting images.
+fn other(lo: &mut Lowering, call: &Call) -> Lowered<Rc<Known>> {
+    let index = usize::from(matches!(call.input(0), Value::PerImage(_)));
+    lo.known(call, index)
+}
+
+fn offset(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
+    let other = other(lo, call)?;
+    let shape = broadcast(&indices.each.shape, &other.shape)?;
+    if shape.len() != indices.each.shape.len() || shape.first() != Some(&1) {
+        return unsupported("adds other numbers for other images");
+    }
+    lo.charge(size_of(&shape)?)?;
+    let (left, right) = (indices.each.counts()?, other.counts()?);
+    let places =
+        broadcast_positions(&indices.each.shape, &shape).into_iter().zip(broadcast_positions(&other.shape, &shape));
+    match places.map(|(i, j)| left[i].add(right[j])).collect::<Option<Vec<_>>>() {
+        Some(sums) => Ok(made(PerImage { stride: indices.stride, each: Known::ints(shape, sums) })),
+        None => invalid("an index that is too large"),
+    }
+}
+
+fn scaled(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
+    let factor = match other(lo, call)?.whole()?[..] {
+        [factor] => factor,
+        _ => return unsupported("multiplies by several numbers"),
+    };
+    let each = indices.each.counts()?.into_iter().map(|c| c.multiply(Count::fixed(factor))).collect::<Option<Vec<_>>>();
+    match (indices.stride.checked_mul(factor), each) {
+        (Some(stride), Some(each)) => {
+            Ok(made(PerImage { stride, each: Known::ints(indices.each.shape.clone(), each) }))
+        }
+        _ => invalid("an index that is too large"),
+    }
+}
+
+fn unsqueezed(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
+    let given = lo.ints(call, 1, "axes")?.unwrap_or_default();
+    let mut shape = indices.each.shape.clone();
+    for axis in axes(&given, shape.len() + given.len())? {
+        if axis == 0 || axis > shape.len() {
+            return unsupported("an axis in front of the batch");
+        }
+        shape.insert(axis, 1);
+    }
+    Ok(made(PerImage { stride: indices.stride, each: indices.each.reshaped(shape) }))
+}
+
+/// From a flat tensor, the same entries of every image.
+fn gathered(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let size = match lo.shape(x)[..] {
+        [Dim::Batch(size)] if axis(call.int_or("axis", 0)?, 1)? == 0 && indices.stride == size as i64 => size,
+        _ => return unsupported("by image, from a tensor that is not flat"),
+    };
+    let each = indices.each.whole()?.iter().map(|&i| position(i, size)).collect::<Lowered<Vec<_>>>()?;
+    let whole = each.len() == size && each.iter().enumerate().all(|(i, &index)| i == index);
+    let mut y = lo.reshape(call, x, vec![Dim::Batch(1), Dim::Fixed(size)])?;
+    if !whole {
+        y = lo.push(call, Op::Gather { axis: 1, indices: each }, &[y])?;
+    }
+    let shape = [Dim::Batch(1)].into_iter().chain(shape::fixed(&indices.each.shape[1..])).collect();
+    Ok(one(lo.reshape(call, y, shape)?))
+}
