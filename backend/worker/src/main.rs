@@ -1,1 +1,97 @@
-fn main() {}
+//! `eagleeye-worker`: does the queue's jobs with the engine, and offers the engine to scripts.
+//!
+//! Standard output carries what was asked for and nothing else; logs go to standard error. Exit code 2 means that what was
+//! given cannot be used, with the reason as one line `error: …`; exit code 1 means that the fault is here.
+
+mod arguments;
+mod check_dataset;
+mod convert;
+mod failure;
+mod inspect;
+mod limits;
+mod model_file;
+mod output;
+mod provenance;
+mod prune;
+mod run;
+#[cfg(test)]
+mod testing;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Failure, one_line};
+
+/// Label propagation and importers recurse at most a little, libtorch's passes may go deep.
+const STACK_BYTES: usize = 64 << 20;
+
+#[derive(Debug, Parser)]
+#[command(name = "eagleeye-worker", version, about = "Prunes convolutional classifiers (EagleEye, ECCV 2020)")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Report on a network: its cost, its operators and its channel groups.
+    Inspect(inspect::InspectArgs),
+    /// Prune a network by filter norms to a budget, without data: batch norm statistics stay as they were.
+    Prune(prune::PruneArgs),
+    /// Read every image of a dataset and report on it.
+    CheckDataset(check_dataset::CheckDatasetArgs),
+    /// Do the jobs of a queue until the server that started this worker is gone.
+    Run(run::RunArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    start_logging(matches!(cli.command, Command::Run(_)));
+    match perform(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", one_line(&failure));
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn perform(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => Ok(run::run(args)?),
+        Command::Inspect(args) => limited(move || inspect::inspect(&args)),
+        Command::Prune(args) => limited(move || prune::prune(&args)),
+        Command::CheckDataset(args) => limited(move || check_dataset::check_dataset(&args)),
+    }
+}
+
+/// Works on a file that may have been made to do harm: within limits, and on a large stack.
+fn limited(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+    limits::apply()?;
+    let thread = std::thread::Builder::new().name("work".to_owned()).stack_size(STACK_BYTES).spawn(work);
+    thread.map_err(Failure::Thread)?.join().unwrap_or(Err(Failure::Panicked))
+}
+
+/// Help and version are what was asked for; anything else is a wrong argument, told in one line.
+fn explain(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let printed = error.print();
+        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let text = error.to_string();
+    let says = text.split("\n\n").next().unwrap_or(&text);
+    eprintln!("{}; --help says more", one_line(says));
+    ExitCode::from(failure::UNUSABLE)
+}
+
+fn start_logging(is_service: bool) {
+    let default = if is_service { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

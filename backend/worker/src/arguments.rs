@@ -1,0 +1,63 @@
+//! Argument types that several commands share.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+/// A network, as every command that takes one takes it.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// TorchScript, ONNX, or a zip of one ONNX file with its external weights.
+    pub model: PathBuf,
+    /// Shape of the first input, such as 1,3,224,224, where the file does not have it.
+    #[arg(long, value_name = "SHAPE")]
+    pub input_shape: Option<InputShape>,
+}
+
+impl ModelArgs {
+    pub fn shape(&self) -> Option<&[usize]> {
+        self.input_shape.as_ref().map(|shape| &shape.0[..])
+    }
+}
+
+/// Sizes of a network's input, batch first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputShape(pub Vec<usize>);
+
+/// Why a text is no input shape.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{part}` is not a size; wanted are whole numbers from 1 with commas between them, such as 1,3,224,224")]
+pub struct InputShapeError {
+    part: String,
+}
+
+impl FromStr for InputShape {
+    type Err = InputShapeError;
+
+    fn from_str(text: &str) -> Result<Self, InputShapeError> {
+        let size = |part: &str| match part.trim().parse() {
+            Ok(size) if size > 0 => Ok(size),
+            _ => Err(InputShapeError { part: part.to_owned() }),
+        };
+        text.split(',').map(size).collect::<Result<_, _>>().map(InputShape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_or_without_blanks() {
+        assert_eq!("1,3,224,224".parse(), Ok(InputShape(vec![1, 3, 224, 224])));
+        assert_eq!("1, 784".parse(), Ok(InputShape(vec![1, 784])));
+    }
+
+    #[test]
+    fn the_part_that_is_no_size_is_named() {
+        for (text, part) in [("1,x,28", "x"), ("1,,28", ""), ("0,3,28,28", "0"), ("1x3", "1x3"), ("-1,3", "-1")] {
+            assert_eq!(text.parse::<InputShape>(), Err(InputShapeError { part: part.to_owned() }), "{text}");
+        }
+    }
+}

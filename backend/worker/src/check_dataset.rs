@@ -1,0 +1,75 @@
+//! `check-dataset`: reads every image once.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use eagleeye_data::{Dataset, Files, Limits, Summary, check, thumbnails};
+
+use crate::failure::Failure;
+use crate::output::{self, grouped, table};
+
+/// Pictures for people to see what a dataset holds.
+const THUMBNAILS: usize = 32;
+
+#[derive(Debug, Args)]
+pub struct CheckDatasetArgs {
+    /// IDX images, an NPZ, or an archive (zip, tar, tar.gz) with one folder per class of PNG or JPEG images.
+    images: PathBuf,
+    /// The IDX file of labels that goes with IDX images.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Folder, made when missing, for some of the images as PNG files: 000.png, 001.png, and so on.
+    #[arg(long, value_name = "FOLDER")]
+    thumbnails: Option<PathBuf>,
+    /// Bytes that the files together may unpack to.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().unpacked_bytes)]
+    max_unpacked_bytes: u64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn check_dataset(args: &CheckDatasetArgs) -> Result<(), Failure> {
+    let files = Files { images: args.images.clone(), labels: args.labels.clone() };
+    let limits = Limits { unpacked_bytes: args.max_unpacked_bytes, ..Limits::default() };
+    let summary = check(&files, &limits)?;
+    if let Some(folder) = &args.thumbnails {
+        write_thumbnails(&Dataset::open(&files, &limits)?, folder)?;
+    }
+    if args.json { output::json(&summary) } else { output::text(&describe(&summary)) }
+}
+
+/// The order of the names is the order of the pictures.
+fn write_thumbnails(dataset: &Dataset, folder: &Path) -> Result<(), Failure> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| Failure::Thumbnail { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    for (number, png) in thumbnails(dataset, THUMBNAILS)?.into_iter().enumerate() {
+        let path = folder.join(format!("{number:03}.png"));
+        std::fs::write(&path, png).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+fn describe(summary: &Summary) -> String {
+    let colour = if summary.channels == 1 { "grey" } else { "colour" };
+    let (min, max, common) = (summary.shapes.min, summary.shapes.max, summary.shapes.most_common);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{} images in {}, {colour}", grouped(summary.images), summary.kind.in_words());
+    let _ = match min == max {
+        true => writeln!(text, "{}x{} pixels each", common.width, common.height),
+        false => writeln!(
+            text,
+            "{}x{} to {}x{} pixels, mostly {}x{}",
+            min.width, min.height, max.width, max.height, common.width, common.height
+        ),
+    };
+    let head = vec!["class".to_owned(), "label".to_owned(), "images".to_owned()];
+    let classes = summary.classes.iter().map(|c| vec![c.name.clone(), c.index.to_string(), grouped(c.count)]);
+    text.push('\n');
+    text + &table(&std::iter::once(head).chain(classes).collect::<Vec<_>>())
+}

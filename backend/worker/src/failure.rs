@@ -1,0 +1,102 @@
+//! What ends a command, and the exit code that says whose fault it is.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use eagleeye_data::DataError;
+use eagleeye_engine::{ExportError, InspectError, LoadError, PruneError};
+
+use crate::limits::LimitError;
+use crate::model_file::ModelFileError;
+use crate::run::RunError;
+
+/// Exit code for files and arguments that cannot be used.
+pub const UNUSABLE: u8 = 2;
+/// Exit code for faults of this program or its machine.
+pub const INTERNAL: u8 = 1;
+
+/// Why a command ends without its result.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    ModelFile(#[from] ModelFileError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
+    #[error("`--out {}`: the name must end in .pt, .onnx or .safetensors, which says the format", .0.display())]
+    OutputFormat(PathBuf),
+    #[error("`--out {}`: cannot write there: {source}", path.display())]
+    OutputFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
+    Dataset(#[from] DataError),
+    #[error("thumbnail {}: {source}", path.display())]
+    Thumbnail { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    #[error("cannot write to standard output: {0}")]
+    Stdout(std::io::Error),
+    #[error("the report cannot be written as JSON: {0}")]
+    Json(serde_json::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    #[error("a fault of this program; what went before says which")]
+    Panicked,
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl Failure {
+    /// [`UNUSABLE`] where what was given is at fault, else [`INTERNAL`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::ModelFile(error) if error.is_internal() => INTERNAL,
+            Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
+            Failure::Run(error) if error.is_argument() => UNUSABLE,
+            Failure::ModelFile(_)
+            | Failure::Load(_)
+            | Failure::Inspect(_)
+            | Failure::Prune(_)
+            | Failure::OutputFormat(_)
+            | Failure::OutputFile { .. }
+            | Failure::Dataset(_)
+            | Failure::Limit(LimitError::NotANumber { .. }) => UNUSABLE,
+            Failure::Export(_)
+            | Failure::Thumbnail { .. }
+            | Failure::Limit(_)
+            | Failure::Stdout(_)
+            | Failure::Json(_)
+            | Failure::Thread(_)
+            | Failure::Panicked
+            | Failure::Run(_) => INTERNAL,
+        }
+    }
+}
+
+/// A message as one line: readers take the last line of standard error, and a job's reason is shown in a table.
+pub fn one_line(message: impl Display) -> String {
+    message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_several_lines_becomes_one() {
+        assert_eq!(one_line("unsupported operators:\n  - Wavelet\n"), "unsupported operators: - Wavelet");
+    }
+
+    #[test]
+    fn a_full_disk_is_not_the_datasets_fault() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let temporary = Failure::Dataset(DataError::Temporary { part: "images", source: full() });
+        assert_eq!(temporary.exit_code(), INTERNAL);
+        let damaged = Failure::Dataset(DataError::Gzip { part: "images", source: full() });
+        assert_eq!(damaged.exit_code(), UNUSABLE);
+    }
+}

@@ -1,0 +1,72 @@
+//! `inspect`: what a network costs, and what of it can be pruned.
+
+use std::fmt::Write;
+
+use clap::Args;
+use eagleeye_engine::Inspection;
+use eagleeye_engine::device::set_threads;
+use eagleeye_engine::inspect::{BatchNormState, Port};
+
+use crate::arguments::ModelArgs;
+use crate::failure::Failure;
+use crate::model_file::ModelFile;
+use crate::output::{self, grouped, table};
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {
+    // A check runs beside a worker that owns the cores: two programs whose OpenMP threads spin while they wait for each
+    // other's cores are many times slower than one, and reading a network gains nothing from threads.
+    set_threads(1);
+    let file = ModelFile::open(&args.model.model)?;
+    let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
+    let report = eagleeye_engine::inspect(&loaded)?;
+    if args.json { output::json(&report) } else { output::text(&describe(&report)) }
+}
+
+fn describe(report: &Inspection) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let mut line = |name: &str, says: &str| _ = writeln!(text, "{name:<12}{says}");
+    line("format", report.format);
+    line("input", &ports(&report.inputs));
+    line("output", &ports(&report.outputs));
+    line("MACs", &grouped(report.macs));
+    line("parameters", &grouped(report.parameters));
+    line("batch norms", &batch_norms(report));
+    let operators: Vec<String> = report.operators.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    line("operators", &operators.join(", "));
+    let (min, max) = (100.0 * report.reachable.min, 100.0 * report.reachable.max);
+    line("reachable", &format!("{min:.2}% to {max:.2}% of the MACs"));
+    text.push('\n');
+    text + &groups(report)
+}
+
+fn ports(ports: &[Port]) -> String {
+    let shape = |port: &Port| port.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    ports.iter().map(|port| format!("{} {}", port.name, shape(port))).collect::<Vec<_>>().join("; ")
+}
+
+fn batch_norms(report: &Inspection) -> String {
+    match report.batch_norm_state {
+        BatchNormState::Present => report.batch_norms.to_string(),
+        BatchNormState::Folded => "folded into the convolutions; a search puts virtual ones behind them".to_owned(),
+        BatchNormState::Absent => "none".to_owned(),
+    }
+}
+
+fn groups(report: &Inspection) -> String {
+    let head = ["channel group", "units", "parameters", "locked because"].map(str::to_owned).to_vec();
+    let rows = report.groups.iter().map(|group| {
+        let reason = group.reason.clone().unwrap_or_default();
+        vec![group.name.clone(), grouped(group.size as u64), group.members.len().to_string(), reason]
+    });
+    table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+}

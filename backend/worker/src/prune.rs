@@ -1,0 +1,117 @@
+//! `prune`: one strategy, without data.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use eagleeye_engine::{Format, Network, PruneReport, export, prune_to};
+use eagleeye_graph::Space;
+use serde::Serialize;
+
+use crate::arguments::ModelArgs;
+use crate::failure::Failure;
+use crate::model_file::{ModelFile, ModelFileError};
+use crate::output::{self, grouped, percent, table};
+use crate::provenance::{Provenance, hash_file};
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Fraction of the multiply-adds (MACs) to keep.
+    #[arg(long, value_name = "FRACTION")]
+    macs: f64,
+    /// Names the sequence of random strategies.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Which strategy of the sequence, from 0.
+    #[arg(long, default_value_t = 0)]
+    index: u64,
+    /// Where to write the pruned network; the ending .pt, .onnx or .safetensors says in which format.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Keep multiples of this many channels.
+    #[arg(long, value_name = "CHANNELS", default_value_t = Space::default().round_to)]
+    round_to: usize,
+    /// No channel group keeps less than this share of its units.
+    #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio)]
+    min_keep_ratio: f64,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What pruning has removed, and how the written file was proven.
+#[derive(Debug, Serialize)]
+struct Report {
+    format: &'static str,
+    /// Largest difference between the outputs of the file, loaded again, and the engine's own.
+    max_difference: f64,
+    #[serde(flatten)]
+    pruned: PruneReport,
+}
+
+pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
+    let format = format_of(&args.out)?;
+    let source = &args.model.model;
+    let file = ModelFile::open(source)?;
+    let source_hash =
+        hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
+    let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
+    drop(file);
+    let space = Space { round_to: args.round_to, min_keep_ratio: args.min_keep_ratio };
+    let mut pruned = prune_to(&loaded.network, args.macs, args.seed, args.index, &space)?;
+    Provenance {
+        source_hash,
+        seed: args.seed,
+        index: args.index,
+        strategy: pruned.report.groups.iter().map(|group| (group.name.clone(), group.kept as u64)).collect(),
+    }
+    .write_into(&mut pruned.network.metadata);
+    let max_difference = write(&pruned.network, format, &args.out)?;
+    let report = Report { format: format.name(), max_difference, pruned: pruned.report };
+    if args.json { output::json(&report) } else { output::text(&describe(&report)) }
+}
+
+fn format_of(path: &Path) -> Result<Format, Failure> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))
+}
+
+/// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until then.
+fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
+    let failed = |source| Failure::OutputFile { path: path.to_owned(), source };
+    let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = tempfile::Builder::new().prefix(".eagleeye-").tempdir_in(parent).map_err(failed)?;
+    let written = beside.path().join(name);
+    let max_difference = export(network, format, &written)?;
+    std::fs::rename(&written, path).map_err(failed)?;
+    Ok(max_difference)
+}
+
+fn describe(report: &Report) -> String {
+    let PruneReport { macs, parameters, groups } = &report.pruned;
+    let row = |name: &str, before: u64, after: u64| {
+        vec![name.to_owned(), grouped(before), grouped(after), percent(after, before)]
+    };
+    let head = ["", "before", "after", "kept"].map(str::to_owned).to_vec();
+    let totals = [row("MACs", macs.before, macs.after), row("parameters", parameters.before, parameters.after)];
+    let groups = groups.iter().map(|group| row(&group.name, group.size as u64, group.kept as u64));
+    table(&std::iter::once(head).chain(totals).chain(groups).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_says_the_format() {
+        let format = |name: &str| format_of(Path::new(name));
+        assert!(matches!(format("a/pruned.pt"), Ok(Format::TorchScript)));
+        assert!(matches!(format("pruned.v2.onnx"), Ok(Format::Onnx)));
+        assert!(matches!(format("pruned.safetensors"), Ok(Format::Safetensors)));
+        for wrong in ["pruned", "pruned.bin", ".onnx", "onnx"] {
+            assert!(matches!(format(wrong), Err(Failure::OutputFormat(_))), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The job of a checkpoint: make a candidate again, and write it as a file that is proven.
+
+use std::path::PathBuf;
+
+use eagleeye_data::Split;
+use eagleeye_engine::{Device, Format, Images, export, make_candidate};
+use eagleeye_store::{Candidate, Exported, Lease, Store, Uuid};
+use tempfile::TempDir;
+
+use crate::convert;
+use crate::provenance::Provenance;
+use crate::run::Equipment;
+use crate::run::engine_thread::{CancelFlag, compute};
+use crate::run::error::JobError;
+use crate::run::inputs::Inputs;
+use crate::run::reporter::Unwatched;
+use crate::run::retry::retry;
+
+/// Writes the checkpoint's file, puts it into the store, and ends the job.
+pub async fn perform(
+    store: &Store,
+    lease: Lease,
+    checkpoint_id: Uuid,
+    equipment: Equipment,
+    cancel: CancelFlag,
+) -> Result<(), JobError> {
+    let checkpoint = retry(async || store.checkpoints().get(checkpoint_id).await).await?;
+    let candidate = retry(async || store.candidates().get(checkpoint.candidate_id).await).await?;
+    let search = retry(async || store.searches().get(candidate.search_id).await).await?;
+    let split = retry(async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
+    let inputs = Inputs::fetch(store, &search).await?;
+    // Adapting needs the calibration images; nothing is scored.
+    let calibration =
+        Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
+    let making = Making {
+        format: convert::format(checkpoint.format),
+        inputs,
+        candidate,
+        calibration,
+        device: equipment.device,
+        cancel,
+    };
+    let made = compute(equipment.threads, move || making.export()).await?;
+    // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
+    retry(async || {
+        let upload = store.upload_file(&made.path).await?;
+        let exported = Exported { upload, max_difference: made.max_difference };
+        store.queue().finish_checkpoint(&lease, &exported).await
+    })
+    .await?;
+    Ok(())
+}
+
+struct Making {
+    format: Format,
+    inputs: Inputs,
+    candidate: Candidate,
+    calibration: Split,
+    device: Device,
+    cancel: CancelFlag,
+}
+
+/// A file that was written and proven. It goes with its folder.
+struct Made {
+    path: PathBuf,
+    max_difference: f64,
+    _folder: TempDir,
+}
+
+impl Making {
+    fn export(self) -> Result<Made, JobError> {
+        let Self { format, inputs, candidate, calibration, device, cancel } = self;
+        let network = inputs.network(device)?;
+        let mut unwatched = Unwatched(cancel.clone());
+        let images = Images::decode(&inputs.dataset()?, &inputs.preprocess()?, &calibration, device, &mut unwatched)?;
+        let settings = convert::settings(&inputs.request);
+        let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
+        let mut made = make_candidate(&network, &images, &settings, &keep, &|| cancel.is_set())?;
+        Provenance {
+            source_hash: inputs.model_hash.to_string(),
+            seed: inputs.request.seed,
+            index: u64::from(candidate.index),
+            strategy: candidate.keep_ratios.iter().map(|group| (group.group.clone(), group.kept.into())).collect(),
+        }
+        .write_into(&mut made.metadata);
+
+        let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
+        let path = folder.path().join("pruned").with_extension(format.extension());
+        let max_difference = export(&made, format, &path)?;
+        Ok(Made { path, max_difference, _folder: folder })
+    }
+}

@@ -1,0 +1,75 @@
+//! The job of a search: evaluate the candidates that are not stored yet.
+
+use std::collections::BTreeSet;
+
+use eagleeye_data::{Dataset, SplitCounts, split};
+use eagleeye_engine::{Device, Images, search};
+use eagleeye_store::{Lease, SearchRequest, Split, Store, Uuid};
+
+use crate::convert;
+use crate::run::Equipment;
+use crate::run::engine_thread::{CancelFlag, compute};
+use crate::run::error::JobError;
+use crate::run::inputs::Inputs;
+use crate::run::reporter::Reporter;
+use crate::run::retry::retry;
+
+/// Does the search, or what is left of it, and ends it.
+pub async fn perform(
+    store: &Store,
+    lease: Lease,
+    search_id: Uuid,
+    equipment: Equipment,
+    cancel: CancelFlag,
+) -> Result<(), JobError> {
+    let search = retry(async || store.searches().get(search_id).await).await?;
+    let stored_split = retry(async || store.searches().split(search_id).await).await?;
+    let evaluated = retry(async || store.candidates().evaluated(search_id).await).await?;
+    let rest = Rest {
+        inputs: Inputs::fetch(store, &search).await?,
+        split: stored_split,
+        evaluated: evaluated.into_iter().collect(),
+        device: equipment.device,
+    };
+    let reporter = Reporter::new(store.clone(), lease, cancel);
+    compute(equipment.threads, move || rest.evaluate(reporter)).await?;
+    retry(async || store.queue().finish_search(&lease).await).await?;
+    Ok(())
+}
+
+/// What of a search is left to do.
+struct Rest {
+    inputs: Inputs,
+    /// Which images serve for what, where an earlier worker stored it.
+    split: Option<Split>,
+    evaluated: BTreeSet<u32>,
+    device: Device,
+}
+
+impl Rest {
+    fn evaluate(self, mut reporter: Reporter) -> Result<(), JobError> {
+        let Self { inputs, split, evaluated, device } = self;
+        let (network, dataset) = (inputs.network(device)?, inputs.dataset()?);
+        let split = match split {
+            Some(split) => split,
+            None => reporter.save_split(&draw_split(&dataset, &inputs.request)?)?,
+        };
+        let used = convert::used_images(split, &inputs.request);
+        let images = match Images::decode(&dataset, &inputs.preprocess()?, &used, device, &mut reporter) {
+            Ok(images) => images,
+            Err(error) => return reporter.outcome(Err(error)),
+        };
+        let settings = convert::settings(&inputs.request);
+        let outcome = search(&network, &images, &settings, &evaluated, &mut reporter);
+        reporter.outcome(outcome)
+    }
+}
+
+fn draw_split(dataset: &Dataset, request: &SearchRequest) -> Result<Split, JobError> {
+    let counts = SplitCounts {
+        calibration: request.calibration_images as usize,
+        scoring: request.scoring_images as usize,
+        test: None,
+    };
+    Ok(convert::stored_split(&split(dataset.labels(), &counts, request.seed)?))
+}

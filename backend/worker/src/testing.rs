@@ -1,0 +1,74 @@
+//! A store with a search that a worker has claimed, for tests that need no engine.
+
+use eagleeye_store::{
+    Claim, Lease, ModelFormat, NamedUpload, NewDataset, NewModel, NewSearch, Reachable, SearchState, Store,
+    StoreConfig, Uuid,
+};
+use tempfile::TempDir;
+
+pub struct ClaimedSearch {
+    pub store: Store,
+    pub id: Uuid,
+    pub lease: Lease,
+    _folder: TempDir,
+}
+
+impl ClaimedSearch {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::connect_with(StoreConfig::in_folder(folder.path())).await.unwrap();
+        let id = queue_search(&store).await;
+        let Claim { lease, .. } = store.queue().claim("this worker").await.unwrap().unwrap();
+        Self { store, id, lease, _folder: folder }
+    }
+
+    /// How the search stands, and why it failed.
+    pub async fn state(&self) -> (SearchState, Option<String>) {
+        let search = self.store.searches().get(self.id).await.unwrap();
+        (search.state, search.error)
+    }
+}
+
+async fn queue_search(store: &Store) -> Uuid {
+    let file = async |name: &str| {
+        let upload = store.upload_bytes(name.to_owned()).await.unwrap();
+        NamedUpload { name: name.to_owned(), upload }
+    };
+    let model = NewModel {
+        name: "model".to_owned(),
+        format: ModelFormat::TorchScript,
+        file: file("model.pt").await,
+        data: None,
+        input_shape: vec![1, 1, 28, 28],
+        macs: 1,
+        parameters: 1,
+        batch_norms: 1,
+        classes: Some(10),
+        reachable: Reachable { min: 0.1, max: 1.0 },
+        report: serde_json::json!({}),
+    };
+    let dataset = NewDataset {
+        name: "dataset".to_owned(),
+        kind: "npz".to_owned(),
+        images_file: file("images.npz").await,
+        labels_file: None,
+        images: 20,
+        classes: Vec::new(),
+        channels: 1,
+        width: 28,
+        height: 28,
+        thumbnails: Vec::new(),
+        summary: serde_json::json!({}),
+    };
+    let request = serde_json::from_value(serde_json::json!({
+        "macs": 0.5, "calibration_images": 10, "scoring_images": 10,
+        "preprocessing": { "mean": [0.5], "deviation": [0.25] },
+    }));
+    let new = NewSearch {
+        name: None,
+        model_id: store.models().create(model).await.unwrap().id,
+        dataset_id: store.datasets().create(dataset).await.unwrap().id,
+        request: request.unwrap(),
+    };
+    store.searches().create(new).await.unwrap().id
+}

@@ -1,0 +1,181 @@
+//! `inspect` and `prune`, and how wrong arguments are answered.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{example, refusal, refused, report, text, worker};
+
+const SHAPE: &str = "1,1,28,28";
+
+fn inspect(path: &Path) -> Value {
+    report(&["inspect", text(path), "--input-shape", SHAPE])
+}
+
+fn prune(path: &Path, out: &Path, further: &[&str]) -> Value {
+    let arguments = ["prune", text(path), "--input-shape", SHAPE, "--macs", "0.5", "--seed", "7", "--out", text(out)];
+    report(&[&arguments, further].concat())
+}
+
+/// Kept units by group.
+fn kept(report: &Value) -> BTreeMap<String, u64> {
+    let groups = report["groups"].as_array().unwrap();
+    groups.iter().map(|g| (g["name"].as_str().unwrap().to_owned(), g["kept"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn a_network_is_inspected_by_its_file_alone() {
+    let report = inspect(&example("mobilenet_v1.pt"));
+    assert_eq!(report["format"], "torchscript");
+    assert_eq!(report["inputs"][0]["shape"], json!([1, 1, 28, 28]));
+    assert_eq!((report["macs"].as_u64(), report["parameters"].as_u64()), (Some(15_666_752), Some(823_434)));
+    assert_eq!((report["batch_norms"].as_u64(), report["classes"].as_u64()), (Some(27), Some(10)));
+    assert_eq!(report["operators"]["conv2d"], 27);
+    let groups = report["groups"].as_array().unwrap();
+    let locked: Vec<&Value> = groups.iter().filter(|group| group["prunable"] == false).collect();
+    assert_eq!((groups.len(), locked.len()), (15, 1));
+    assert!(locked[0]["reason"].as_str().unwrap().contains("output"), "{}", locked[0]);
+    assert!(groups.iter().all(|g| g["members"].as_array().unwrap().iter().all(|m| m["parameter"].is_string())));
+    let (min, max) = (report["reachable"]["min"].as_f64().unwrap(), report["reachable"]["max"].as_f64().unwrap());
+    assert!(0.0 < min && min < 0.1 && max == 1.0, "{min} {max}");
+}
+
+#[test]
+fn without_json_a_network_is_described_to_people() {
+    let path = example("mobilenet_v1.pt");
+    let output = worker().args(["inspect", text(&path), "--input-shape", SHAPE]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for line in ["MACs        15,666,752", "features.13.1.0    512", "reaches the network's output"] {
+        assert!(printed.contains(line), "no `{line}` in\n{printed}");
+    }
+}
+
+#[test]
+fn pruning_writes_every_format_and_reports_what_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reports = Vec::new();
+    for ending in ["pt", "onnx", "safetensors"] {
+        let out = folder.path().join("pruned").with_extension(ending);
+        let report = prune(&example("mobilenet_v1.pt"), &out, &[]);
+        let (before, after) = (report["macs"]["before"].as_u64().unwrap(), report["macs"]["after"].as_u64().unwrap());
+        assert_eq!(before, 15_666_752);
+        assert!((after as f64 / before as f64 - 0.5).abs() <= 0.005, "{after} of {before}");
+        assert!(report["max_difference"].as_f64().unwrap() <= 1e-4);
+        for group in report["groups"].as_array().unwrap() {
+            let gone = group["size"].as_u64().unwrap() - group["kept"].as_u64().unwrap();
+            for member in group["members"].as_array().unwrap() {
+                let removed = member["removed"].as_array().unwrap().len() as u64;
+                assert!(removed >= gone && (gone > 0 || removed == 0), "{group}");
+            }
+        }
+        if ending != "safetensors" {
+            let found = inspect(&out);
+            assert_eq!(found["macs"], after);
+            assert_eq!(found["parameters"], report["parameters"]["after"]);
+        }
+        reports.push(kept(&report));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside the files");
+    assert!(reports.iter().all(|report| *report == reports[0]), "the format changes nothing about the strategy");
+}
+
+#[test]
+fn the_seed_and_the_index_name_the_strategy() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.safetensors");
+    let strategy = |further: &[&str]| kept(&prune(&example("mobilenet_v1.pt"), &out, further));
+    assert_eq!(strategy(&[]), strategy(&["--index", "0"]));
+    assert_ne!(strategy(&[]), strategy(&["--index", "1"]));
+    let rounded = strategy(&["--round-to", "8"]);
+    assert!(rounded.iter().all(|(group, kept)| kept % 8 == 0 || group == "fc"), "{rounded:?}");
+}
+
+#[test]
+fn where_the_file_comes_from_travels_inside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.safetensors");
+    prune(&example("mobilenet_v1.pt"), &out, &[]);
+    let bytes = std::fs::read(&out).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let metadata = &header["__metadata__"];
+    assert_eq!(metadata["eagleeye.seed"], "7");
+    let hash = blake3::hash(&std::fs::read(example("mobilenet_v1.pt")).unwrap());
+    assert_eq!(metadata["eagleeye.source_blake3"], hash.to_hex().as_str());
+    assert!(metadata["eagleeye.strategy"].as_str().unwrap().contains("features.1.1.0"), "{metadata}");
+}
+
+#[test]
+fn a_zip_of_an_onnx_file_is_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let onnx = folder.path().join("pruned.onnx");
+    prune(&example("mobilenet_v1.pt"), &onnx, &[]);
+    let path = folder.path().join("upload.bin");
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    zip.start_file("export/pruned.onnx", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&std::fs::read(&onnx).unwrap()).unwrap();
+    zip.finish().unwrap();
+    assert_eq!(inspect(&path), inspect(&onnx));
+}
+
+#[test]
+fn an_unusable_model_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.pt");
+    std::fs::write(&notes, "These are notes, not a network.\n").unwrap();
+    let reason = refusal(&["inspect", text(&notes), "--json"]);
+    assert!(reason.contains("TorchScript") && reason.contains("ONNX"), "{reason}");
+
+    let cut = folder.path().join("cut.pt");
+    let whole = std::fs::read(example("mobilenet_v1.pt")).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let reason = refusal(&["inspect", text(&cut)]);
+    assert!(reason.contains("TorchScript"), "{reason}");
+
+    let reason = refusal(&["inspect", "no/such/model.onnx"]);
+    assert!(reason.contains("no/such/model.onnx"), "{reason}");
+}
+
+#[test]
+fn a_refused_pruning_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.onnx");
+    std::fs::write(&out, "an older file").unwrap();
+    let path = example("mobilenet_v1.pt");
+    let arguments = ["prune", text(&path), "--input-shape", SHAPE, "--out", text(&out)];
+    let reason = refusal(&[&arguments[..], &["--macs", "0.0001"]].concat());
+    assert!(reason.contains("between") && reason.contains("can be kept"), "{reason}");
+    assert_eq!(std::fs::read(&out).unwrap(), b"an older file");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn wrong_arguments_are_refused_in_one_line() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["prune", "m.pt", "--macs", "half", "--out", "p.pt"], "--macs"),
+        (&["prune", "m.pt", "--macs", "0.5", "--out", "p.bin"], "--out"),
+        (&["inspect", "m.pt", "--input-shape", "1x3x224x224"], "1x3x224x224"),
+        (&["inspect"], "<MODEL>"),
+        (&["run", "--database", "sqlite::memory:", "--files", "f", "--name", "w", "--device", "tpu"], "tpu"),
+    ];
+    for (arguments, named) in cases {
+        let reason = refusal(arguments);
+        assert!(reason.contains(named), "{reason}");
+    }
+}
+
+#[test]
+fn the_memory_of_a_check_is_limited_by_the_environment() {
+    let path = example("mobilenet_v1.pt");
+    let with_limit = |bytes: &str| {
+        let mut command = worker();
+        command.args(["inspect", text(&path), "--input-shape", SHAPE, "--json"]);
+        command.env("EAGLEEYE_MEMORY_LIMIT", bytes).output().unwrap()
+    };
+    assert!(with_limit("2000000000").status.success());
+    assert!(!with_limit("20000000").status.success());
+    let reason = refused(with_limit("plenty"));
+    assert!(reason.contains("EAGLEEYE_MEMORY_LIMIT") && reason.contains("plenty"), "{reason}");
+}

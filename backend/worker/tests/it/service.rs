@@ -1,0 +1,293 @@
+//! `run`: jobs of a queue, and every way in which a worker stops.
+
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
+use std::time::{Duration, Instant};
+
+use eagleeye_store::{
+    Checkpoint, CheckpointState, Class, Dataset, JobState, Model, ModelFormat, NamedUpload, NewDataset, NewModel,
+    NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{example, until, worker};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A store as the server makes it, with the example in it.
+struct World {
+    store: Store,
+    folder: TempDir,
+    dataset: Dataset,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::connect_with(StoreConfig::in_folder(folder.path())).await.unwrap();
+        let dataset = NewDataset {
+            name: "Fashion-MNIST".to_owned(),
+            kind: "idx".to_owned(),
+            images_file: upload(&store, &example("fashion-mnist-images-idx3-ubyte.gz")).await,
+            labels_file: Some(upload(&store, &example("fashion-mnist-labels-idx1-ubyte.gz")).await),
+            images: 9500,
+            classes: (0..10).map(|index| Class { index, name: index.to_string(), count: 950 }).collect(),
+            channels: 1,
+            width: 28,
+            height: 28,
+            thumbnails: Vec::new(),
+            summary: json!({}),
+        };
+        let dataset = store.datasets().create(dataset).await.unwrap();
+        Self { store, folder, dataset }
+    }
+
+    async fn model(&self, file: &Path) -> Model {
+        let new = NewModel {
+            name: "MobileNetV1".to_owned(),
+            format: ModelFormat::TorchScript,
+            file: upload(&self.store, file).await,
+            data: None,
+            input_shape: vec![1, 1, 28, 28],
+            macs: 15_666_752,
+            parameters: 823_434,
+            batch_norms: 27,
+            classes: Some(10),
+            reachable: Reachable { min: 0.02, max: 1.0 },
+            report: json!({}),
+        };
+        self.store.models().create(new).await.unwrap()
+    }
+
+    async fn search(&self, model: &Model, further: Value) -> Uuid {
+        let mut request = json!({
+            "macs": 0.5, "candidates": 3, "seed": 7, "calibration_images": 256, "scoring_images": 256,
+            "preprocessing": { "mean": [0.2860], "deviation": [0.3530] },
+        });
+        request.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        let request = serde_json::from_value(request).unwrap();
+        let new = NewSearch { name: None, model_id: model.id, dataset_id: self.dataset.id, request };
+        self.store.searches().create(new).await.unwrap().id
+    }
+
+    async fn example_search(&self, further: Value) -> Uuid {
+        let model = self.model(&example("mobilenet_v1.pt")).await;
+        self.search(&model, further).await
+    }
+
+    fn start(&self, name: &str) -> Service {
+        let config = StoreConfig::in_folder(self.folder.path());
+        let mut command = worker();
+        command.args(["run", "--database", &config.database_url, "--files", &config.files_url]);
+        command.args(["--name", name, "--device", "cpu"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).env("RUST_LOG", "warn").spawn().unwrap();
+        Service { server: child.stdin.take(), child }
+    }
+
+    async fn get(&self, search: Uuid) -> Search {
+        self.store.searches().get(search).await.unwrap()
+    }
+
+    async fn ended(&self, search: Uuid) -> Search {
+        until("the search ends", PATIENCE, async || Some(self.get(search).await).filter(|s| s.state.is_final())).await
+    }
+
+    /// The winner's files, once all are written.
+    async fn exports(&self, search: &Search) -> Vec<Checkpoint> {
+        let best = search.best_candidate_id.unwrap();
+        until("the winner is exported", PATIENCE, async || {
+            let files = self.store.checkpoints().of_candidate(best).await.unwrap();
+            let is_over = |c: &Checkpoint| matches!(c.state, CheckpointState::Ready | CheckpointState::Failed);
+            Some(files).filter(|files| files.iter().all(is_over))
+        })
+        .await
+    }
+
+    async fn wait_for_candidates(&self, search: Uuid, count: usize) {
+        until("candidates are stored", PATIENCE, async || {
+            let stored = self.store.candidates().evaluated(search).await.unwrap().len();
+            (stored >= count).then_some(())
+        })
+        .await
+    }
+
+    /// State, worker and attempts of the first job.
+    async fn job(&self) -> (JobState, Option<String>, u32) {
+        let page = PageRequest { limit: Some(1), cursor: None };
+        let job = self.store.queue().list(&page).await.unwrap().items.remove(0);
+        (job.state, job.worker, job.attempts)
+    }
+}
+
+async fn upload(store: &Store, path: &Path) -> NamedUpload {
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    NamedUpload { name, upload: store.upload_file(path).await.unwrap() }
+}
+
+/// A worker process, killed when the test is over.
+struct Service {
+    child: Child,
+    /// What a server holds on to for as long as it lives.
+    server: Option<ChildStdin>,
+}
+
+impl Service {
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Exit code, once it has ended.
+    async fn exit(&mut self, patience: Duration) -> Option<i32> {
+        let status = until("the worker ends", patience, async || self.child.try_wait().unwrap()).await;
+        status.code()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It has ended where the test says so.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_done_and_its_winner_exported() {
+    let world = World::new().await;
+    let id = world.example_search(json!({})).await;
+    let _worker = world.start("w");
+    let search = world.ended(id).await;
+    assert_eq!((search.state, search.error.clone()), (SearchState::Succeeded, None));
+    assert_eq!((search.progress.phase.as_str(), search.progress.done, search.progress.total), ("candidates", 3, 3));
+
+    let baseline = search.baseline.unwrap();
+    assert!(baseline.macs == 15_666_752 && baseline.score.top1 > 0.88, "{baseline:?}");
+    let candidates = world.store.candidates().all(id).await.unwrap();
+    assert_eq!(candidates.iter().map(|c| c.index).collect::<Vec<_>>(), [0, 1, 2]);
+    for candidate in &candidates {
+        let share = candidate.macs as f64 / baseline.macs as f64;
+        assert!((share - 0.5).abs() <= 0.005, "{share}");
+        let kept: Vec<u32> = candidate.keep_ratios.iter().map(|group| group.kept).collect();
+        assert_eq!(kept, candidate.strategy);
+        assert!(candidate.score.top1 > candidate.score_without_adaptation.unwrap().top1, "{candidate:?}");
+    }
+    let split = world.store.searches().split(id).await.unwrap().unwrap();
+    assert_eq!((split.calibration.len(), split.scoring.len(), split.test.len()), (256, 256, 9500 - 512));
+
+    for export in world.exports(&search).await {
+        assert_eq!(export.state, CheckpointState::Ready, "{export:?}");
+        assert!(export.max_difference.unwrap() <= 1e-4);
+        let stored = world.store.files().size(&export.hash.unwrap()).await.unwrap();
+        assert_eq!(stored, export.bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_done_fails_with_its_reason_and_the_next_is_done() {
+    let world = World::new().await;
+    let notes = world.folder.path().join("notes.pt");
+    std::fs::write(&notes, "no network\n").unwrap();
+    let model = world.model(&notes).await;
+    let hopeless = world.search(&model, json!({})).await;
+    let next = world.example_search(json!({ "candidates": 1 })).await;
+
+    let _worker = world.start("w");
+    let failed = world.ended(hopeless).await;
+    let reason = failed.error.unwrap();
+    assert_eq!(failed.state, SearchState::Failed);
+    assert!(reason.contains("neither TorchScript nor ONNX") && !reason.contains('\n'), "{reason}");
+    assert_eq!(world.ended(next).await.state, SearchState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_worker_whose_server_is_gone_gives_its_job_back_and_ends() {
+    let world = World::new().await;
+    let id = world.example_search(json!({ "candidates": 500 })).await;
+    let mut worker = world.start("w");
+    world.wait_for_candidates(id, 1).await;
+    drop(worker.server.take());
+    worker.exit(Duration::from_secs(2)).await;
+    assert_eq!(world.job().await, (JobState::Queued, None, 0));
+    assert_eq!(world.get(id).await.state, SearchState::Queued);
+}
+
+#[tokio::test]
+async fn a_signal_ends_a_worker_in_order_idle_or_not() {
+    let world = World::new().await;
+    let mut idle = world.start("idle");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    idle.signal(rustix::process::Signal::TERM);
+    assert_eq!(idle.exit(Duration::from_secs(2)).await, Some(0));
+
+    let id = world.example_search(json!({ "candidates": 500 })).await;
+    let mut busy = world.start("busy");
+    world.wait_for_candidates(id, 1).await;
+    busy.signal(rustix::process::Signal::TERM);
+    assert_eq!(busy.exit(Duration::from_secs(2)).await, Some(0));
+    assert_eq!(world.job().await, (JobState::Queued, None, 0));
+}
+
+#[tokio::test]
+async fn a_cancelled_search_stops_and_the_worker_goes_on() {
+    let world = World::new().await;
+    let model = world.model(&example("mobilenet_v1.pt")).await;
+    let id = world.search(&model, json!({ "candidates": 500 })).await;
+    let mut worker = world.start("w");
+    world.wait_for_candidates(id, 1).await;
+    let asked = Instant::now();
+    world.store.searches().cancel(id).await.unwrap();
+    assert_eq!(world.ended(id).await.state, SearchState::Cancelled);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+
+    let next = world.search(&model, json!({ "candidates": 1 })).await;
+    assert_eq!(world.ended(next).await.state, SearchState::Succeeded);
+    assert!(worker.child.try_wait().unwrap().is_none(), "the same process did it");
+}
+
+#[tokio::test]
+async fn a_search_taken_over_from_a_killed_worker_gives_the_same_leaderboard() {
+    let world = World::new().await;
+    let model = world.model(&example("mobilenet_v1.pt")).await;
+    let id = world.search(&model, json!({})).await;
+    let mut killed = world.start("killed");
+    world.wait_for_candidates(id, 1).await;
+    killed.signal(rustix::process::Signal::KILL);
+    killed.exit(Duration::from_secs(2)).await;
+    world.store.queue().worker_died("killed").await.unwrap();
+
+    let undisturbed = world.search(&model, json!({})).await;
+    let _other = world.start("other");
+    for search in [id, undisturbed] {
+        assert_eq!(world.ended(search).await.state, SearchState::Succeeded);
+    }
+    assert_eq!(leaderboard(&world.store, id).await, leaderboard(&world.store, undisturbed).await);
+}
+
+/// All that must be the same to the last digit.
+async fn leaderboard(store: &Store, search: Uuid) -> Vec<Value> {
+    let candidates = store.candidates().all(search).await.unwrap();
+    let lines = candidates.iter().map(|candidate| {
+        json!([
+            candidate.index,
+            candidate.strategy,
+            candidate.macs,
+            candidate.score,
+            candidate.score_without_adaptation
+        ])
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_opened_ends_the_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().display());
+    let output = worker()
+        .args(["run", "--database", &database, "--name", "w", "--files"])
+        .arg(folder.path().join("files"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+}
