@@ -81,7 +81,7 @@ fn answers() -> OpenApiRouter<AppState> {
         .routes(routes!(api::checkpoints::list, api::checkpoints::create))
         .routes(routes!(api::checkpoints::get))
         .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
 }
 
 /// Uploads, downloads and events: as long as they take, and as they are.

@@ -30,9 +30,18 @@ const REFUSED: i32 = 2;
 #[derive(Debug)]
 pub struct Checker {
     program: PathBuf,
-    timeout: Duration,
-    memory_bytes: u64,
+    limits: CheckLimits,
     slots: Semaphore,
+}
+
+/// What a check may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckLimits {
+    pub time: Duration,
+    /// Memory of the process that checks.
+    pub memory_bytes: u64,
+    /// Bytes that a dataset may unpack to.
+    pub unpacked_bytes: u64,
 }
 
 /// What `inspect` finds in a model. Fields that the server does not need are kept in the stored report.
@@ -98,8 +107,8 @@ pub enum CheckError {
 }
 
 impl Checker {
-    pub fn new(program: PathBuf, timeout: Duration, memory_bytes: u64) -> Self {
-        Checker { program, timeout, memory_bytes, slots: Semaphore::new(CHECKS_AT_ONCE) }
+    pub fn new(program: PathBuf, limits: CheckLimits) -> Self {
+        Checker { program, limits, slots: Semaphore::new(CHECKS_AT_ONCE) }
     }
 
     /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`.
@@ -121,6 +130,7 @@ impl Checker {
     ) -> Result<(DatasetReport, Value), CheckError> {
         let mut command = self.command("check-dataset");
         command.arg(images).arg("--json").arg("--thumbnails").arg(thumbnails);
+        command.args(["--max-unpacked-bytes", &self.limits.unpacked_bytes.to_string()]);
         if let Some(labels) = labels {
             command.arg("--labels").arg(labels);
         }
@@ -131,16 +141,16 @@ impl Checker {
         let mut command = Command::new(&self.program);
         command.arg(task);
         // Standard error is for the one line that says why; the worker limits its own memory.
-        command.env("RUST_LOG", "off").env("EAGLEEYE_MEMORY_LIMIT", self.memory_bytes.to_string());
+        command.env("RUST_LOG", "off").env("EAGLEEYE_MEMORY_LIMIT", self.limits.memory_bytes.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
 
     async fn run<T: DeserializeOwned>(&self, command: Command) -> Result<(T, Value), CheckError> {
         let _slot = self.slots.acquire().await.map_err(|_| CheckError::Stopping)?;
-        let printed = tokio::time::timeout(self.timeout, self.output(command))
+        let printed = tokio::time::timeout(self.limits.time, self.output(command))
             .await
-            .map_err(|_| CheckError::TooSlow(self.timeout))??;
+            .map_err(|_| CheckError::TooSlow(self.limits.time))??;
         let report: Value = serde_json::from_slice(&printed).map_err(CheckError::Report)?;
         let needed = T::deserialize(&report).map_err(CheckError::Report)?;
         Ok((needed, report))
@@ -163,7 +173,7 @@ impl Checker {
             Some(REFUSED) => Err(CheckError::Refused(reason(&said))),
             _ => {
                 tracing::warn!(%status, stderr = %String::from_utf8_lossy(&said), "a check crashed");
-                Err(CheckError::Crashed { how: status.to_string(), memory_bytes: self.memory_bytes })
+                Err(CheckError::Crashed { how: status.to_string(), memory_bytes: self.limits.memory_bytes })
             }
         }
     }
@@ -205,17 +215,21 @@ fn reason(stderr: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn checker(script: &str, timeout: Duration) -> (tempfile::TempPath, Checker) {
+    fn limits(time: Duration) -> CheckLimits {
+        CheckLimits { time, memory_bytes: 1 << 30, unpacked_bytes: 1 << 20 }
+    }
+
+    fn checker(script: &str, time: Duration) -> (tempfile::TempPath, Checker) {
         use std::os::unix::fs::PermissionsExt;
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let checker = Checker::new(path.to_path_buf(), timeout, 1 << 30);
+        let checker = Checker::new(path.to_path_buf(), limits(time));
         (path, checker)
     }
 
-    async fn refusal(script: &str, timeout: Duration) -> CheckError {
-        let (_program, checker) = checker(script, timeout);
+    async fn refusal(script: &str, time: Duration) -> CheckError {
+        let (_program, checker) = checker(script, time);
         checker.inspect(Path::new("model"), None).await.unwrap_err()
     }
 
@@ -237,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_a_fault_of_the_server() {
-        let checker = Checker::new(PathBuf::from("/no/such/program"), Duration::from_secs(1), 1 << 30);
+        let checker = Checker::new(PathBuf::from("/no/such/program"), limits(Duration::from_secs(1)));
         let error = checker.inspect(Path::new("model"), None).await.unwrap_err();
         assert_eq!(error.into_problem(Kind::UnusableModel).kind(), Kind::Internal);
     }

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use eagleeye_store::StoreConfig;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+
+use crate::checker::CheckLimits;
 
 /// The file that is read when it is there and `--config` names no other.
 const DEFAULT_FILE: &str = "eagleeye.toml";
@@ -58,6 +61,10 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_MAX_DATASET_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_dataset_bytes: Option<u64>,
+    /// Bytes that a dataset may unpack to; what goes beyond is refused as a bomb [default: 64000000000].
+    #[arg(long, env = "EAGLEEYE_MAX_UNPACKED_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_unpacked_bytes: Option<u64>,
     /// Seconds that the check of an upload may take [default: 300].
     #[arg(long, env = "EAGLEEYE_CHECK_SECONDS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +104,7 @@ pub struct Config {
     pub worker_binary: Option<PathBuf>,
     pub max_model_bytes: u64,
     pub max_dataset_bytes: u64,
+    pub max_unpacked_bytes: u64,
     pub check_seconds: u64,
     pub check_memory_bytes: u64,
     pub allowed_hosts: Vec<String>,
@@ -116,6 +124,7 @@ impl Default for Config {
             worker_binary: None,
             max_model_bytes: 8 * GIGABYTE,
             max_dataset_bytes: 8 * GIGABYTE,
+            max_unpacked_bytes: 64 * GIGABYTE,
             check_seconds: 300,
             check_memory_bytes: 16 * GIGABYTE,
             allowed_hosts: Vec::new(),
@@ -130,13 +139,19 @@ pub enum ConfigError {
     #[error("the settings file {} does not exist", .0.display())]
     NoFile(PathBuf),
     #[error("the settings: {0}")]
-    Unreadable(#[from] figment::Error),
+    Unreadable(Box<figment::Error>),
     #[error("device is `{0}`; it must be auto, cpu, cuda or cuda:N")]
     Device(String),
     #[error("cannot tell where this program lies, to find the worker beside it: {0}")]
     Program(std::io::Error),
     #[error("the worker's program {} does not exist; build it, or name it with --worker-binary", .0.display())]
     NoWorker(PathBuf),
+}
+
+impl From<figment::Error> for ConfigError {
+    fn from(error: figment::Error) -> Self {
+        ConfigError::Unreadable(Box::new(error))
+    }
 }
 
 impl Config {
@@ -164,13 +179,12 @@ impl Config {
 
     /// Address of the database, for the store and for workers.
     pub fn database_url(&self) -> String {
-        let default = || format!("sqlite://{}", self.data.join("eagleeye.db").display());
-        self.database.clone().unwrap_or_else(default)
+        self.database.clone().unwrap_or_else(|| StoreConfig::in_folder(&self.data).database_url)
     }
 
     /// Address of the file store, for the store and for workers.
     pub fn files_url(&self) -> String {
-        self.files.clone().unwrap_or_else(|| self.data.join("files").display().to_string())
+        self.files.clone().unwrap_or_else(|| StoreConfig::in_folder(&self.data).files_url)
     }
 
     /// The worker's program: the one that was named, else the one beside this program.
@@ -183,8 +197,13 @@ impl Config {
         if program.is_file() { Ok(program) } else { Err(ConfigError::NoWorker(program)) }
     }
 
-    pub fn check_timeout(&self) -> Duration {
-        Duration::from_secs(self.check_seconds)
+    /// What the check of an upload may cost.
+    pub fn check_limits(&self) -> CheckLimits {
+        CheckLimits {
+            time: Duration::from_secs(self.check_seconds),
+            memory_bytes: self.check_memory_bytes,
+            unpacked_bytes: self.max_unpacked_bytes,
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn serve(config: Config) -> Result<()> {
     tokio::spawn(tidy(store.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
-    let checker = Arc::new(Checker::new(worker, config.check_timeout(), config.check_memory_bytes));
+    let checker = Arc::new(Checker::new(worker, config.check_limits()));
     let state = AppState { store, checker, config: Arc::new(config), workers, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the supervisor of the workers broke down")

@@ -10,6 +10,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound { .. } => Problem::new(Kind::NotFound, detail),
             StoreError::Conflict { .. } => Problem::new(Kind::Conflict, detail),
+            StoreError::InUse { searches, .. } => Problem::new(Kind::InUse, detail).with_searches(searches),
             StoreError::TooLarge { limit } => Problem::new(Kind::TooLarge, detail).with_limit(limit),
             StoreError::Interrupted { .. } => Problem::new(Kind::UploadInterrupted, detail),
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),

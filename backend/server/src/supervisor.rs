@@ -90,14 +90,16 @@ async fn keep_up(slot: usize, command: WorkerCommand, workers: Workers, store: S
 /// Waits until the worker ends; at shutdown asks it to end, and kills it when it does not.
 async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
     tracing::info!(name, pid = child.id(), "worker started");
+    // Taken out, since waiting for a child closes the input that it still holds. The end of its input is what tells a
+    // worker that its server is gone.
+    let input = child.stdin.take();
     tokio::select! {
         ended = child.wait() => match ended {
             Ok(status) => tracing::warn!(name, %status, "worker ended; another will be started"),
             Err(error) => tracing::error!(name, %error, "lost sight of a worker"),
         },
         () = shutdown.cancelled() => {
-            // The end of its standard input is what tells a worker that its server is gone.
-            drop(child.stdin.take());
+            drop(input);
             if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
                 tracing::warn!(name, "worker did not stop in time and is killed");
                 if let Err(error) = child.kill().await {

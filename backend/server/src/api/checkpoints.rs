@@ -72,13 +72,6 @@ pub struct CheckpointList {
 }
 
 impl CheckpointFormat {
-    fn media_type(self) -> &'static str {
-        match self {
-            CheckpointFormat::TorchScript => "application/zip",
-            CheckpointFormat::Onnx | CheckpointFormat::Safetensors => "application/octet-stream",
-        }
-    }
-
     fn ending(self) -> &'static str {
         match self {
             CheckpointFormat::TorchScript => "pt",
@@ -99,7 +92,9 @@ impl CheckpointFormat {
         (status = 200, description = "The checkpoint is there already", body = Checkpoint),
         (status = 202, description = "The export is on its way", body = Checkpoint,
             headers(("Location" = String, description = "Where to look for it"))),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "No such format", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -150,8 +145,11 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
     params(("id" = Uuid, Path, description = "Id of the checkpoint")),
     responses(
         (status = 200, description = "The file; byte ranges and `If-None-Match` are understood", body = [u8], content_type = "application/octet-stream"),
+        (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "application/octet-stream"),
+        (status = 304, description = "The client has it already"),
         (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The file is not there yet, or its export failed", body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -161,7 +159,7 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
     let name = format!("{}-candidate-{}.{}", model.name, candidate.index, format.ending());
-    download(&store, hash, format.media_type(), Disposition::Attachment(&name), &headers).await
+    download(&store, hash, "application/octet-stream", Disposition::Attachment(&name), &headers).await
 }
 
 fn not_ready(checkpoint: Checkpoint) -> Problem {

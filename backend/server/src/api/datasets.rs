@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::files::{Disposition, download};
 use super::paging::{Page, PageQuery};
-use super::{BASE, convert, in_use};
+use super::{BASE, convert};
 use crate::checker::DatasetReport;
 use crate::extract::{Path, Query};
 use crate::problem::{Kind, Problem};
@@ -214,7 +214,10 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
     ),
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/png"),
+        (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "image/png"),
+        (status = 304, description = "The client has it already"),
         (status = 404, description = "No such dataset or thumbnail", body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn thumbnail(
@@ -237,6 +240,6 @@ pub async fn thumbnail(
     )
 )]
 pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
-    store.datasets().delete(id).await.map_err(in_use)?;
+    store.datasets().delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

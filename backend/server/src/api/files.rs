@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use eagleeye_store::{FileBody, FileHash, Store};
 
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// How a browser should treat a file.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +58,9 @@ pub async fn download(
             Ok(answer(StatusCode::PARTIAL_CONTENT, headers, file))
         }
         None => {
+            let problem = Problem::new(Kind::RangeNotSatisfiable, format!("the file has {size} bytes"));
             let size = HeaderValue::from_str(&format!("bytes */{size}")).map_err(Problem::internal)?;
-            Ok((StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, size)]).into_response())
+            Ok(([(header::CONTENT_RANGE, size)], problem).into_response())
         }
     }
 }

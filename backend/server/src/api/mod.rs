@@ -12,10 +12,9 @@ pub mod paging;
 pub mod search_request;
 pub mod searches;
 
-use eagleeye_store::StoreError;
 use utoipa::OpenApi;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 
 /// Path under which the API lies; a change that breaks clients gets a new one.
 pub const BASE: &str = "/api/v1";
@@ -43,11 +42,3 @@ pub const BASE: &str = "/api/v1";
     )
 )]
 pub struct Document;
-
-/// A thing that cannot go because searches use it.
-fn in_use(error: StoreError) -> Problem {
-    match error {
-        StoreError::Conflict { .. } => Problem::new(Kind::InUse, error.to_string()),
-        other => other.into(),
-    }
-}

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::files::{Disposition, download};
 use super::paging::{Page, PageQuery};
-use super::{BASE, convert, in_use};
+use super::{BASE, convert};
 use crate::checker::InspectReport;
 use crate::extract::{Path, Query};
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
@@ -216,7 +216,10 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
     params(("id" = Uuid, Path, description = "Id of the model")),
     responses(
         (status = 200, description = "The file; byte ranges and `If-None-Match` are understood", body = [u8], content_type = "application/octet-stream"),
+        (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "application/octet-stream"),
+        (status = 304, description = "The client has it already"),
         (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -236,7 +239,7 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     )
 )]
 pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
-    store.models().delete(id).await.map_err(in_use)?;
+    store.models().delete(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

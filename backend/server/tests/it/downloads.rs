@@ -1,0 +1,64 @@
+//! Files that are downloaded: whole, in part, or not again.
+
+use crate::answer::{Answer, id};
+use crate::server::{Server, fake, file};
+
+fn ask(server: &Server, path: &str, name: &'static str, value: &str) -> Answer {
+    server.call("GET", path, |request| request.header(name, value))
+}
+
+fn uploaded(server: &Server) -> String {
+    let model = server.upload("/models", file("file", "naïve \"net\".pt", "good 0123456789")).expect(201);
+    format!("/models/{}/file", id(&model))
+}
+
+#[test]
+fn a_file_comes_with_what_a_client_needs_to_keep_it() {
+    let (_data, server) = fake();
+    let answer = server.get(&uploaded(&server));
+    assert_eq!((answer.status, answer.text()), (200, "good 0123456789".to_owned()));
+    assert_eq!(answer.header("content-length"), "15");
+    assert_eq!(answer.header("etag"), format!("\"{}\"", blake3::hash(&answer.body).to_hex()));
+    assert!(answer.header("cache-control").contains("immutable"));
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    let disposition = answer.header("content-disposition");
+    assert!(disposition.starts_with("attachment; filename=\"na"), "{disposition}");
+    assert!(disposition.contains("filename*=UTF-8''na%C3%AFve"), "{disposition}");
+}
+
+#[test]
+fn a_file_that_a_client_has_is_not_sent_again() {
+    let (_data, server) = fake();
+    let path = uploaded(&server);
+    let etag = server.get(&path).header("etag").to_owned();
+    let again = ask(&server, &path, "if-none-match", &etag);
+    assert_eq!((again.status, again.body.len(), again.header("etag")), (304, 0, etag.as_str()));
+    assert_eq!(ask(&server, &path, "if-none-match", "\"other\"").status, 200);
+}
+
+#[test]
+fn a_download_that_broke_off_goes_on_where_it_ended() {
+    let (_data, server) = fake();
+    let path = uploaded(&server);
+    for (range, part, content_range) in [
+        ("bytes=5-9", "01234", "bytes 5-9/15"),
+        ("bytes=10-", "56789", "bytes 10-14/15"),
+        ("bytes=-2", "89", "bytes 13-14/15"),
+    ] {
+        let answer = ask(&server, &path, "range", range);
+        assert_eq!((answer.status, answer.text().as_str()), (206, part));
+        assert_eq!(answer.header("content-range"), content_range);
+    }
+    let beyond = ask(&server, &path, "range", "bytes=15-");
+    beyond.problem(416, "range-not-satisfiable", &["15 bytes"]);
+    assert_eq!(beyond.header("content-range"), "bytes */15");
+    assert_eq!(ask(&server, &path, "range", "lines=1-2").status, 200, "an unknown unit is ignored");
+
+    let resume = |etag: &str| {
+        let etag = etag.to_owned();
+        server.call("GET", &path, |request| request.header("range", "bytes=10-").header("if-range", etag))
+    };
+    assert_eq!(resume("\"another version\"").status, 200, "a range of another version is no use");
+    let etag = server.get(&path).header("etag").to_owned();
+    assert_eq!(resume(&etag).status, 206);
+}

@@ -1,0 +1,169 @@
+//! A search followed by server-sent events.
+
+use std::io::{BufRead, BufReader, Read};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::contract;
+use crate::puppet::Puppet;
+use crate::server::{Server, fake};
+
+struct Event {
+    name: String,
+    id: i64,
+    data: Value,
+}
+
+/// The events of a stream, as they come.
+struct Stream(BufReader<Box<dyn Read + Send>>);
+
+impl Stream {
+    fn open(server: &Server, search: &str, last_event_id: Option<i64>) -> Self {
+        let mut request = server.client.get(server.url(&format!("/searches/{search}/events")));
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = request.send().unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self(BufReader::new(Box::new(response)))
+    }
+
+    /// The next event, or nothing where the stream has ended.
+    fn next(&mut self) -> Option<Event> {
+        let (mut name, mut id, mut data) = (String::new(), 0, Value::Null);
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            match line.trim_end().split_once(": ") {
+                Some(("event", value)) => name = value.to_owned(),
+                Some(("id", value)) => id = value.parse().unwrap(),
+                Some(("data", value)) => data = serde_json::from_str(value).unwrap(),
+                _ if !name.is_empty() => break,
+                _ => {}
+            }
+        }
+        contract::check_named(if name == "candidate" { "Candidate" } else { "Search" }, &data);
+        Some(Event { name, id, data })
+    }
+
+    /// Names of the events up to and with the next one called `last`.
+    fn until(&mut self, last: &str) -> Vec<Event> {
+        let mut events: Vec<Event> = Vec::new();
+        while events.last().is_none_or(|event| event.name != last) {
+            events.push(self.next().expect("the stream goes on"));
+        }
+        events
+    }
+
+    fn rest(mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+}
+
+fn candidates(events: &[Event]) -> Vec<u64> {
+    let candidates = events.iter().filter(|event| event.name == "candidate");
+    candidates.map(|event| event.data["index"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn events_follow_a_search_and_end_with_it() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = server.search();
+    let mut stream = Stream::open(&server, &search, None);
+    assert_eq!(stream.until("search")[0].data["state"], "queued");
+
+    let claim = puppet.claim();
+    let started = stream.until("search");
+    assert_eq!(started.last().unwrap().data["state"], "running");
+    puppet.begin(&claim.lease);
+    for index in 0..3 {
+        let stored = Instant::now();
+        puppet.candidate(&claim.lease, index, 0.5).unwrap();
+        let mut events = stream.until("candidate");
+        assert!(stored.elapsed() < Duration::from_secs(2), "events are live");
+        assert_eq!(candidates(&events), [u64::from(index)]);
+        events.extend(stream.until("search"));
+        assert_eq!(events.last().unwrap().data["progress"]["done"], index + 1);
+    }
+    puppet.finish(&claim.lease);
+    let last = stream.rest();
+    let names: Vec<&str> = last.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["search", "end"], "the stream closes behind its end");
+    assert_eq!(last[1].data["state"], "succeeded");
+    assert!(last[1].data["best_candidate_id"].is_string());
+}
+
+#[test]
+fn ids_only_grow_and_a_client_that_reconnects_misses_nothing_and_sees_nothing_twice() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = server.search();
+    puppet.search(&[0.5, 0.6, 0.7, 0.8]);
+    let whole = Stream::open(&server, &search, None).rest();
+    assert_eq!(candidates(&whole), [0, 1, 2, 3]);
+    assert!(whole.windows(2).all(|pair| pair[0].id <= pair[1].id));
+
+    // Whichever event was the last that arrived: seen and new together are everything.
+    for (position, event) in whole.iter().enumerate() {
+        let again = Stream::open(&server, &search, Some(event.id)).rest();
+        let mut all = candidates(&whole[..=position]);
+        all.extend(candidates(&again));
+        assert_eq!(all, [0, 1, 2, 3], "after event {position} with id {}", event.id);
+        assert_eq!(again.last().unwrap().name, "end", "also one that has seen the end is told");
+    }
+}
+
+#[test]
+fn a_failure_and_a_cancel_are_ends_too() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let failing = server.search();
+    let claim = puppet.claim();
+    puppet.fail(&claim.lease, "the disk is full");
+    let events = Stream::open(&server, &failing, None).rest();
+    let end = events.last().unwrap();
+    assert_eq!((end.name.as_str(), &end.data["state"]), ("end", &json!("failed")));
+    assert_eq!(end.data["error"], "the disk is full");
+
+    let cancelled = server.search();
+    let stream = Stream::open(&server, &cancelled, None);
+    server.post(&format!("/searches/{cancelled}/cancel"), &json!({})).expect(200);
+    assert_eq!(stream.rest().last().unwrap().data["state"], "cancelled");
+}
+
+#[test]
+fn a_search_that_is_deleted_ends_its_stream() {
+    let (_data, server) = fake();
+    let search = server.search();
+    let mut stream = Stream::open(&server, &search, None);
+    stream.until("search");
+    assert_eq!(server.delete(&format!("/searches/{search}")).status, 204);
+    assert!(stream.rest().is_empty());
+}
+
+#[test]
+fn a_stream_does_not_keep_the_server_from_stopping() {
+    let (_data, server) = fake();
+    let search = server.search();
+    let mut stream = Stream::open(&server, &search, None);
+    stream.until("search");
+    let took = server.stop();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(stream.rest().is_empty());
+}
+
+#[test]
+fn a_last_event_id_that_is_none_is_refused() {
+    let (_data, server) = fake();
+    let search = server.search();
+    for wrong in ["-1", "seven", ""] {
+        let answer: Answer =
+            server.call("GET", &format!("/searches/{search}/events"), |request| request.header("last-event-id", wrong));
+        answer.problem(400, "invalid-parameter", &["Last-Event-ID"]);
+    }
+}

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Stands in for eagleeye-worker: the first line of a file says what is to be found in it.
+task=$1
+read -r first < "${2:-/dev/null}" 2>/dev/null
+case "$task $first" in
+"run "*)
+    # As the real one: works until its server is gone. A file of this name beside the database tells it to die instead.
+    data=$(dirname "${3#sqlite://}")
+    echo "$$ $*" >> "$data/workers"
+    [ -e "$data/die" ] && exit 3
+    cat > /dev/null
+    echo "$$ released" >> "$data/workers"
+    ;;
+"inspect good"*)
+    cat << REPORT
+{"format": "torchscript", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "macs": 1000000, "parameters": 50000,
+ "batch_norms": 2, "operators": {"conv2d": 2, "linear": 1}, "reachable": {"min": 0.05, "max": 1.0}, "classes": 10,
+ "groups": [{"name": "features.0", "size": 32, "prunable": true, "reason": null,
+             "members": [{"parameter": "features.0.weight", "axis": 0}]},
+            {"name": "classifier", "size": 10, "prunable": false, "reason": "the output",
+             "members": [{"parameter": "classifier.weight", "axis": 0}]}],
+ "only_in_the_report": 1}
+REPORT
+    ;;
+"inspect colour"*)
+    cat << REPORT
+{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 32, 32]}], "macs": 1000000, "parameters": 50000,
+ "batch_norms": 0, "operators": {}, "reachable": {"min": 0.25, "max": 1.0}, "classes": 2, "groups": []}
+REPORT
+    ;;
+"inspect headless"*)
+    cat << REPORT
+{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "macs": 1000000, "parameters": 50000,
+ "batch_norms": 0, "operators": {}, "reachable": {"min": 0.25, "max": 1.0}, "classes": null, "groups": []}
+REPORT
+    ;;
+"check-dataset good"*)
+    for picture in 000 001; do printf 'picture %s' "$picture" > "$5/$picture.png"; done
+    cat << REPORT
+{"kind": "npz", "images": 100, "channels": 1, "width": 28, "height": 28,
+ "classes": [{"index": 0, "name": "bag", "count": 60}, {"index": 1, "name": "boot", "count": 40}]}
+REPORT
+    ;;
+"check-dataset colour"*)
+    echo '{"kind": "zip", "images": 6, "channels": 3, "width": 8, "height": 8,
+           "classes": [{"index": 0, "name": "cat", "count": 6}]}'
+    ;;
+"check-dataset many"*)
+    echo '{"kind": "zip", "images": 100, "channels": 1, "width": 8, "height": 8,
+           "classes": [{"index": 11, "name": "lynx", "count": 100}]}'
+    ;;
+*" bad"*)
+    echo "error: \`stem/wavelet\` cannot be used" >&2
+    exit 2
+    ;;
+*" arguments"*)
+    shift
+    echo "error: $* with $EAGLEEYE_MEMORY_LIMIT bytes, in $(ls "$(dirname "$1")" | tr '\n' ' ')" >&2
+    exit 2
+    ;;
+*" crash"*)
+    kill -9 $$
+    ;;
+*" hang"*)
+    exec sleep 600
+    ;;
+*)
+    echo "error: this is no file that the fake worker knows" >&2
+    exit 2
+    ;;
+esac

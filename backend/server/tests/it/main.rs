@@ -1,0 +1,29 @@
+//! The server, black box: the program is started on a port of its own, and spoken to over HTTP.
+//!
+//! Most tests give it `fake_worker.sh` to check uploads, and play the worker of its searches themselves. Those below
+//! `real` use `eagleeye-worker`, which must lie beside the server: `cargo build -p eagleeye-worker` (`cargo xtask test`
+//! does it).
+
+// The lint knows test functions only, not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod answer;
+mod cancelling;
+mod contract;
+mod documents;
+mod downloads;
+mod events;
+mod files;
+mod guard;
+mod leaderboard;
+mod lists;
+mod memory;
+mod page;
+mod processes;
+mod puppet;
+mod real;
+mod refusals;
+mod requests;
+mod server;
+mod settings;
+mod uploads;

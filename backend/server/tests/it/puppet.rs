@@ -1,0 +1,83 @@
+//! A worker that tests move by hand: it writes to the server's store what a real one would.
+
+use std::path::Path;
+
+use eagleeye_store::{
+    Baseline, Claim, Exported, GroupKeep, Lease, NewCandidate, Score, Split, Store, StoreConfig, StoreError, Work,
+};
+use tokio::runtime::Runtime;
+
+pub struct Puppet {
+    runtime: Runtime,
+    store: Store,
+}
+
+impl Puppet {
+    pub fn new(data: &Path) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let store = runtime.block_on(Store::connect_with(StoreConfig::in_folder(data))).unwrap();
+        Self { runtime, store }
+    }
+
+    /// Claims a job that must be there.
+    pub fn claim(&self) -> Claim {
+        self.runtime.block_on(self.store.queue().claim("puppet")).unwrap().expect("there is a job")
+    }
+
+    /// Stores split and baseline, as a search begins.
+    pub fn begin(&self, lease: &Lease) {
+        let split = Split { calibration: (0..20).collect(), scoring: (20..50).collect(), test: (50..100).collect() };
+        let baseline = Baseline { score: Score::new(0.94, 0.99, 0.2), macs: 1_000_000, parameters: 50_000 };
+        self.runtime.block_on(self.store.queue().save_split(lease, &split)).unwrap();
+        self.runtime.block_on(self.store.queue().save_baseline(lease, &baseline)).unwrap();
+    }
+
+    pub fn candidate(&self, lease: &Lease, index: u32, top1: f64) -> Result<(), StoreError> {
+        let candidate = NewCandidate {
+            index,
+            strategy: vec![16],
+            keep_ratios: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: 16 }],
+            macs: 500_000 + u64::from(index),
+            parameters: 25_000,
+            score: Score::new(top1, 0.99, 1.0 - top1),
+            score_without_adaptation: Some(Score::new(0.1, 0.5, f64::INFINITY)),
+            seconds: 1.5,
+        };
+        self.runtime.block_on(self.store.queue().record_candidate(lease, candidate)).map(drop)
+    }
+
+    pub fn finish(&self, lease: &Lease) {
+        self.runtime.block_on(self.store.queue().finish_search(lease)).unwrap();
+    }
+
+    pub fn fail(&self, lease: &Lease, reason: &str) {
+        self.runtime.block_on(self.store.queue().fail(lease, reason)).unwrap();
+    }
+
+    /// Stops because the heartbeat's answer says so.
+    pub fn obey_cancel(&self, lease: &Lease) {
+        let answer = self.runtime.block_on(self.store.queue().heartbeat(lease)).unwrap();
+        assert!(answer.cancel_requested && !answer.lost);
+        self.runtime.block_on(self.store.queue().cancelled(lease)).unwrap();
+    }
+
+    /// Does a whole search, whose candidates have these scores.
+    pub fn search(&self, top1: &[f64]) {
+        let claim = self.claim();
+        assert!(matches!(claim.work, Work::Search(_)), "{claim:?}");
+        self.begin(&claim.lease);
+        for (index, top1) in (0..).zip(top1) {
+            self.candidate(&claim.lease, index, *top1).unwrap();
+        }
+        self.finish(&claim.lease);
+    }
+
+    /// Does the next export, with this content as the file.
+    pub fn export(&self, content: &str) {
+        let claim = self.claim();
+        assert!(matches!(claim.work, Work::Checkpoint(_)), "{claim:?}");
+        let upload = self.runtime.block_on(self.store.upload_bytes(content.to_owned())).unwrap();
+        let exported = Exported { upload, max_difference: 2.5e-6 };
+        self.runtime.block_on(self.store.queue().finish_checkpoint(&claim.lease, &exported)).unwrap();
+    }
+}

@@ -1,0 +1,159 @@
+//! Searches that are asked for.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::answer::id;
+use crate::server::{Server, fake, request};
+
+fn change(mut body: Value, path: &str, value: Value) -> Value {
+    *body.pointer_mut(path).unwrap_or_else(|| panic!("no {path}")) = value;
+    body
+}
+
+fn searches(server: &Server) -> Value {
+    server.get("/searches").expect(200)["items"].clone()
+}
+
+#[test]
+fn a_search_is_queued_with_its_defaults_filled_in() {
+    let (_data, server) = fake();
+    let (model, dataset) = (id(&server.model("good")), id(&server.dataset("good")));
+    let body = json!({
+        "model_id": model, "dataset_id": dataset, "macs": 0.5, "calibration_images": 20, "scoring_images": 30,
+        "preprocessing": { "mean": [0.286], "deviation": [0.353] },
+    });
+    let answer = server.post("/searches", &body);
+    let search = answer.expect(202);
+    assert_eq!(answer.header("location"), format!("/api/v1/searches/{}", id(&search)));
+    assert_eq!((&search["state"], &search["name"]), (&json!("queued"), &Value::Null));
+    assert_eq!((&search["model_id"], &search["dataset_id"]), (&json!(model), &json!(dataset)));
+    let settings = json!({
+        "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
+        "batch_size": 128, "round_to": 1, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
+        "preprocessing": { "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0 },
+    });
+    assert_eq!(search["request"], settings);
+    assert_eq!(search["progress"], json!({ "phase": "queued", "done": 0, "total": 48 }));
+    for absent in ["baseline", "best_candidate_id", "split", "error", "started_at", "finished_at"] {
+        assert_eq!(search[absent], Value::Null, "{absent}");
+    }
+    assert_eq!(server.get(&format!("/searches/{}", id(&search))).expect(200), search);
+}
+
+#[test]
+fn fields_that_are_wrong_are_named_all_at_once() {
+    let (_data, server) = fake();
+    let good = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    let wrong = change(change(good.clone(), "/macs", json!(1.5)), "/candidates", json!(0));
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["macs:", "candidates:"]);
+    let fields: Vec<&Value> = refusal["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["macs", "candidates"]);
+
+    let mut unknown = good.clone();
+    unknown["budget"] = json!(0.5);
+    server.post("/searches", &unknown).problem(422, "invalid-field", &["budget"]);
+    let mistyped = change(good.clone(), "/preprocessing/mean", json!("0.5"));
+    let refusal = server.post("/searches", &mistyped).problem(422, "invalid-field", &["string", "sequence"]);
+    assert_eq!(refusal["errors"][0]["field"], "preprocessing.mean");
+    let mut missing = good;
+    missing.as_object_mut().unwrap().remove("macs");
+    server.post("/searches", &missing).problem(422, "invalid-field", &["macs"]);
+    assert_eq!(searches(&server), json!([]));
+}
+
+#[test]
+fn a_body_that_is_no_json_is_told_where_it_breaks() {
+    let (_data, server) = fake();
+    let send = |media_type: &'static str, body: &'static str| {
+        server.call("POST", "/searches", |request| request.header("content-type", media_type).body(body))
+    };
+    send("application/json", "{\"macs\": 0.5,").problem(400, "malformed-json", &["line 1"]);
+    send("text/plain", "{}").problem(415, "unsupported-media-type", &["application/json"]);
+}
+
+#[test]
+fn a_model_or_dataset_that_is_not_there_is_named() {
+    let (_data, server) = fake();
+    let good = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    let nobody = Uuid::now_v7().to_string();
+    let wrong = change(good.clone(), "/model_id", json!(nobody));
+    server.post("/searches", &wrong).problem(422, "unknown-model", &[&nobody]);
+    let wrong = change(good, "/dataset_id", json!(nobody));
+    server.post("/searches", &wrong).problem(422, "unknown-dataset", &[&nobody]);
+    assert_eq!(searches(&server), json!([]));
+}
+
+#[test]
+fn a_dataset_that_does_not_fit_the_model_is_refused_with_what_would() {
+    let (_data, server) = fake();
+    let (grey_model, colour_model) = (id(&server.model("good")), id(&server.model("colour")));
+    let (grey, colour, many) =
+        (id(&server.dataset("good")), id(&server.dataset("colour")), id(&server.dataset("many")));
+    let headless = id(&server.model("headless"));
+    let small = |model: &str, dataset: &str| {
+        let body = change(request(model, dataset), "/calibration_images", json!(1));
+        change(body, "/scoring_images", json!(1))
+    };
+    let three = |body: Value| {
+        let body = change(body, "/preprocessing/mean", json!([0.0, 0.0, 0.0]));
+        change(body, "/preprocessing/deviation", json!([1.0, 1.0, 1.0]))
+    };
+    let misfit = "dataset-does-not-fit";
+    let refused = server.post("/searches", &small(&grey_model, &colour));
+    refused.problem(422, misfit, &["1 channels", "dataset's have 3"]);
+    let refused = server.post("/searches", &small(&grey_model, &many));
+    refused.problem(422, misfit, &["labels up to 11", "10 classes", "from 0 to 9"]);
+    server.post("/searches", &small(&headless, &grey)).problem(422, misfit, &["needs a classifier"]);
+    let refused = server.post("/searches", &small(&colour_model, &grey));
+    refused.problem(422, "invalid-field", &["preprocessing.mean", "3 channels"]);
+    assert_eq!(searches(&server), json!([]));
+    server.post("/searches", &three(small(&colour_model, &grey))).expect(202);
+}
+
+#[test]
+fn more_images_than_there_are_cannot_be_asked_for() {
+    let (_data, server) = fake();
+    let good = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    let greedy = change(good.clone(), "/scoring_images", json!(81));
+    server.post("/searches", &greedy).problem(422, "not-enough-images", &["20", "81", "100 images"]);
+    server.post("/searches", &change(good, "/scoring_images", json!(80))).expect(202);
+}
+
+#[test]
+fn a_budget_out_of_reach_is_answered_with_the_range_that_is_reachable() {
+    let (_data, server) = fake();
+    let good = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    let refusal = server.post("/searches", &change(good.clone(), "/macs", json!(0.04)));
+    let refusal = refusal.problem(422, "budget-out-of-reach", &["0.04", "0.05", "1"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
+    server.post("/searches", &change(good, "/macs", json!(0.05))).expect(202);
+}
+
+#[test]
+fn ids_that_name_nothing_are_not_found() {
+    let (_data, server) = fake();
+    let nobody = Uuid::now_v7();
+    for thing in ["models", "datasets", "searches", "candidates", "checkpoints"] {
+        server.get(&format!("/{thing}/{nobody}")).problem(404, "not-found", &[&nobody.to_string()]);
+        server.get(&format!("/{thing}/seven")).problem(404, "not-found", &["UUID"]);
+    }
+    for thing in ["models", "datasets", "searches"] {
+        server.delete(&format!("/{thing}/{nobody}")).problem(404, "not-found", &[]);
+    }
+    for below in ["searches/{}/candidates", "searches/{}/events", "candidates/{}/checkpoints", "checkpoints/{}/file"] {
+        server.get(&format!("/{}", below.replace("{}", &nobody.to_string()))).problem(404, "not-found", &[]);
+    }
+    server.post(&format!("/searches/{nobody}/cancel"), &json!({})).problem(404, "not-found", &[]);
+    let request = json!({ "format": "onnx" });
+    server.post(&format!("/candidates/{nobody}/checkpoints"), &request).problem(404, "not-found", &[]);
+}
+
+#[test]
+fn a_method_that_an_address_does_not_have_is_refused_with_those_it_has() {
+    let (_data, server) = fake();
+    let refusal = server.call("PUT", "/models", |request| request);
+    refusal.problem(405, "method-not-allowed", &["Allow"]);
+    assert!(refusal.header("allow").contains("GET") && refusal.header("allow").contains("POST"));
+}
