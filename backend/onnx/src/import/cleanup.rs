@@ -18,7 +18,11 @@ pub(super) fn drop_unused(graph: &Graph, output_names: &[String]) -> Result<(Gra
             && needed[index]
         {
             let parameter = graph.parameter(ParameterId(id));
-            let (_, value) = builder.parameter(&parameter.name, &parameter.shape, parameter.element, parameter.kind)?;
+            let (new, value) =
+                builder.parameter(&parameter.name, &parameter.shape, parameter.element, parameter.kind)?;
+            for alias in &parameter.aliases {
+                builder.alias(new, alias)?;
+            }
             kept[id as usize] = true;
             renamed[index] = Some(value);
         }

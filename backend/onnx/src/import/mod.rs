@@ -14,6 +14,8 @@ mod known;
 mod lowering;
 mod operators;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod uses;
 mod wire;
 

@@ -75,6 +75,12 @@ fn is_known(operator: &str) -> bool {
     BY_NAME.contains_key(operator) || folded::operators().contains(&operator)
 }
 
+/// Every operator's name.
+#[cfg(test)]
+pub(super) fn all_names() -> Vec<&'static str> {
+    BY_NAME.keys().copied().chain(folded::operators()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Operators that only move or repeat data: views, permutations, padding, and those that do nothing in inference.
 
-use eagleeye_graph::{Dim, Op, PadMode, Shape, ValueId};
+use eagleeye_graph::{Dim, Op, PadMode, Shape, ValueId, shape};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
@@ -98,20 +98,12 @@ fn with_batch(from: &Shape, sizes: &[Count], written: usize) -> Lowered<Shape> {
         return invalid("has a negative size");
     };
     let batch_axis = from.iter().position(|d| matches!(d, Dim::Batch(_))).unwrap_or(0);
-    let before: usize = from[..batch_axis].iter().map(|d| d.at(written)).product();
-    let batch_size = from.get(batch_axis).map_or(1, |d| d.at(written));
-    let mut found = None;
-    let mut prefix = 1usize;
-    for (axis, &size) in sizes.iter().enumerate() {
-        let end = prefix.saturating_mul(size);
-        let covers = prefix <= before && (before < end || (batch_size == 1 && prefix == before));
-        if found.is_none() && covers {
-            found = Some(axis);
-        }
-        prefix = end;
-    }
-    // A batch of one behind everything else belongs to the last axis.
-    let axis = found.or_else(|| sizes.len().checked_sub(1));
+    let axis = if from.get(batch_axis).is_some_and(|d| d.at(written) == 1) {
+        place_of_one(from, batch_axis, &sizes)
+    } else {
+        let before = from[..batch_axis].iter().map(|d| d.sample()).product();
+        starts(&sizes).zip(&sizes).position(|(start, &size)| start <= before && before < start.saturating_mul(size))
+    };
     let mut shape: Shape = sizes.iter().map(|&s| Dim::Fixed(s)).collect();
     match axis {
         Some(axis) if written > 0 && sizes[axis].is_multiple_of(written) => {
@@ -120,6 +112,32 @@ fn with_batch(from: &Shape, sizes: &[Count], written: usize) -> Lowered<Shape> {
         }
         _ => unsupported(format!("a shape that is written for a batch of {written}; export with a dynamic batch")),
     }
+}
+
+/// The axis that a batch of one image belongs to. It leaves no trace in the order of the entries: it lies between those before
+/// and those behind it, and goes with the axis behind, where that was split or kept apart, else with the one before.
+fn place_of_one(from: &Shape, batch_axis: usize, sizes: &[usize]) -> Option<usize> {
+    let before = from[..batch_axis].iter().map(|d| d.sample()).product::<usize>();
+    let behind: Vec<usize> = shape::sample(&from[batch_axis + 1..]);
+    let found = starts(sizes).position(|start| start == before);
+    match found {
+        Some(axis) if axis > 0 && sizes[axis] != 1 && sizes[axis..] == behind[..] => Some(axis - 1),
+        Some(axis) => Some(axis),
+        // Everything before it was joined with something behind it.
+        None => starts(sizes)
+            .zip(sizes)
+            .position(|(start, &size)| before < start.saturating_mul(size))
+            .or(sizes.len().checked_sub(1)),
+    }
+}
+
+/// Number of entries in front of each axis: the product of the sizes before it.
+fn starts(sizes: &[usize]) -> impl Iterator<Item = usize> {
+    sizes.iter().scan(1usize, |start, &size| {
+        let this = *start;
+        *start = start.saturating_mul(size);
+        Some(this)
+    })
 }
 
 fn product(dims: &[Dim]) -> Lowered<Dim> {

@@ -1,0 +1,109 @@
+//! Operators on tensors that do not depend on the input.
+
+use super::*;
+
+/// The entries of a constant that a chain of nodes makes, seen where it is added to the input.
+fn folded(net: Net, result: &str) -> (Vec<usize>, Vec<f32>) {
+    let imported = net.node("sum", "Add", &["x", result]).read().unwrap();
+    let tensor = entries(&imported, result);
+    (tensor.shape.clone(), tensor.to_f32().unwrap())
+}
+
+fn constant(name: &str, dims: &[i64], values: &[f32]) -> NodeProto {
+    node(name, "Constant", &[], &[name], &[tensor("value", floats("", dims, values))])
+}
+
+fn net() -> Net {
+    Net::new(&[2, 3]).push(constant("a", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))
+}
+
+#[test]
+fn entries_are_moved() {
+    let transposed = folded(net().node("t", "Transpose", &["a"]).node("y", "Transpose", &["t"]), "y");
+    assert_eq!(transposed, (vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+    let gathered = net().ints("i", &[1, 0]).node("y", "Gather", &["a", "i"]);
+    assert_eq!(folded(gathered, "y").1, [4.0, 5.0, 6.0, 1.0, 2.0, 3.0]);
+    let sliced = net().ints("s", &[-1]).ints("e", &[-10]).ints("axis", &[1]).ints("step", &[-1]);
+    let sliced = sliced.node("y", "Slice", &["a", "s", "e", "axis", "step"]);
+    assert_eq!(folded(sliced, "y").1, [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+    let joined = net().push(node("parts", "Split", &["a"], &["p", "q"], &[]));
+    let joined = joined.node_with("y", "Concat", &["q", "p"], &[int("axis", 0)]);
+    assert_eq!(folded(joined, "y").1, [4.0, 5.0, 6.0, 1.0, 2.0, 3.0]);
+    let repeated = net().push(constant("b", &[3], &[7.0, 8.0, 9.0])).ints("twice", &[2, 3]);
+    assert_eq!(folded(repeated.node("y", "Expand", &["b", "twice"]), "y").1, [7.0, 8.0, 9.0, 7.0, 8.0, 9.0]);
+    let tiled = net().push(constant("b", &[1, 3], &[7.0, 8.0, 9.0])).ints("twice", &[2, 1]);
+    assert_eq!(folded(tiled.node("y", "Tile", &["b", "twice"]), "y").1, [7.0, 8.0, 9.0, 7.0, 8.0, 9.0]);
+}
+
+#[test]
+fn entries_are_padded_and_cut() {
+    let padded = Net::new(&[2, 3]).push(constant("b", &[1, 1], &[7.0])).ints("pads", &[1, 0, 0, 2]);
+    assert_eq!(folded(padded.node("y", "Pad", &["b", "pads"]), "y").1, [0.0, 0.0, 0.0, 7.0, 0.0, 0.0]);
+    let upper = net().node("y", "Trilu", &["a"]);
+    assert_eq!(folded(upper, "y").1, [1.0, 2.0, 3.0, 0.0, 5.0, 6.0]);
+    let lower = net().int("k", -1).node_with("y", "Trilu", &["a", "k"], &[int("upper", 0)]);
+    assert_eq!(folded(lower, "y").1, [0.0, 0.0, 0.0, 4.0, 0.0, 0.0]);
+}
+
+#[test]
+fn sums_and_products_broadcast() {
+    let sums = net().push(constant("b", &[2, 1], &[10.0, 20.0])).node("y", "Add", &["a", "b"]);
+    assert_eq!(folded(sums, "y").1, [11.0, 12.0, 13.0, 24.0, 25.0, 26.0]);
+    let means = net().node_with("m", "ReduceMean", &["a"], &[list("axes", &[1])]).node("y", "Sub", &["a", "m"]);
+    assert_eq!(folded(means, "y").1, [-1.0, 0.0, 1.0, -1.0, 0.0, 1.0]);
+    let running = net().int("axis", 1).node("y", "CumSum", &["a", "axis"]);
+    assert_eq!(folded(running, "y").1, [1.0, 3.0, 6.0, 4.0, 9.0, 15.0]);
+    let product = net().push(constant("i", &[2, 2], &[0.0, 1.0, 1.0, 0.0])).node("y", "MatMul", &["i", "a"]);
+    assert_eq!(folded(product, "y").1, [4.0, 5.0, 6.0, 1.0, 2.0, 3.0]);
+}
+
+#[test]
+fn assignments_to_slices_are_written() {
+    // a[1, :2] = 0, then where(a == 0, -100, 0)
+    let net = net()
+        .push(node("i", "Constant", &[], &["i"], &[tensor("value", ints("", &[2, 2], &[1, 0, 1, 1]))]))
+        .push(constant("zeros", &[2], &[0.0, 0.0]))
+        .push(constant("zero", &[], &[0.0]))
+        .push(constant("low", &[], &[-100.0]))
+        .node("written", "ScatterND", &["a", "i", "zeros"])
+        .node("empty", "Equal", &["written", "zero"])
+        .node("y", "Where", &["empty", "low", "zero"]);
+    assert_eq!(folded(net, "y").1, [0.0, 0.0, 0.0, -100.0, -100.0, 0.0]);
+}
+
+#[test]
+fn a_stored_tensor_with_a_constant_written_over_it_stays_a_parameter() {
+    let net = Net::new(&[4]).weight("w", &[6, 4]).weight("b", &[6]).floats("zeros", &[2], &[0.0, 0.0]);
+    let net = net.push(node("i", "Constant", &[], &["i"], &[tensor("value", ints("", &[2, 1], &[2, 3]))]));
+    let net = net.node("masked", "ScatterND", &["b", "i", "zeros"]);
+    let imported = net.node_with("y", "Gemm", &["x", "w", "masked"], &[int("transB", 1)]).read().unwrap();
+    assert_eq!(entries(&imported, "masked.kept").to_f32().unwrap(), [1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(entries(&imported, "b").to_f32().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+}
+
+#[test]
+fn ranges_casts_and_numbers() {
+    let range = Net::new(&[2, 3]).int("start", 1).int("limit", 6).int("step", 2);
+    let range = range.node("r", "Range", &["start", "limit", "step"]).node_with("y", "Cast", &["r"], &[int("to", 1)]);
+    assert_eq!(folded(range, "y").1, [1.0, 3.0, 5.0]);
+    let truncated = Net::new(&[2, 3]).push(constant("f", &[3], &[1.9, -1.9, 0.2]));
+    let truncated = truncated.node_with("y", "Cast", &["f"], &[int("to", 7)]);
+    assert_eq!(folded(truncated, "y").1, [1.0, -1.0, 0.0]);
+    let rounded = Net::new(&[2, 3]).push(constant("f", &[3], &[0.5, 1.5, -0.7])).node("y", "Round", &["f"]);
+    assert_eq!(folded(rounded, "y").1, [0.0, 2.0, -1.0]);
+}
+
+#[test]
+fn constants_of_all_kinds_are_read() {
+    let number = |attribute| {
+        let net = Net::new(&[2, 3]).push(node("c", "Constant", &[], &["c"], &[attribute]));
+        net.node("y", "Mul", &["x", "c"]).graph()
+    };
+    let times = |factor| Op::Unary(eagleeye_graph::Unary::MulScalar(factor));
+    assert_eq!(only(&number(int("value_int", 3))), times(3.0));
+    assert_eq!(only(&number(float("value_float", 0.1))), times(f64::from(0.1f32)));
+    assert_eq!(only(&number(list("value_ints", &[3]))), times(3.0));
+    let text = AttributeProto { s: Some(b"text".to_vec().into()), ..attribute("value_string", AttributeType::String) };
+    let error = Net::new(&[2]).push(node("c", "Constant", &[], &["c"], &[text])).node("y", "Relu", &["x"]).error();
+    assert!(error.contains("Constant at `c`"), "{error}");
+}

@@ -1,0 +1,220 @@
+//! One operator, written in the ways of different operator sets and exporters.
+
+use eagleeye_graph::{Binary, Interpolation, Op, PadMode, Reduction, Unary};
+
+use super::*;
+
+/// The graph of `operator` on `x` with a list as an attribute, and of the same with the list as an input.
+fn both(operator: &str, sizes: &[i64], opsets: [i64; 2], attribute: &str, values: &[i64]) -> [Graph; 2] {
+    let old = Net::new(sizes).opset(opsets[0]).node_with("y", operator, &["x"], &[list(attribute, values)]).graph();
+    let new = Net::new(sizes).opset(opsets[1]).ints(attribute, values).node("y", operator, &["x", attribute]).graph();
+    [old, new]
+}
+
+#[test]
+fn axes_are_attributes_or_inputs() {
+    for graph in both("ReduceMean", &[4, 5, 6], [17, 18], "axes", &[-1, 2]) {
+        assert_eq!(only(&graph), Op::Reduce { kind: Reduction::Mean, axes: vec![2, 3], keep_dims: true });
+    }
+    for graph in both("Squeeze", &[4, 1, 6], [11, 13], "axes", &[2]) {
+        assert_eq!(only(&graph), Op::Reshape { shape: batched(&[4, 6]) });
+    }
+    for graph in both("Unsqueeze", &[4], [11, 13], "axes", &[1, -1]) {
+        assert_eq!(only(&graph), Op::Reshape { shape: batched(&[1, 4, 1]) });
+    }
+}
+
+#[test]
+fn pads_are_an_attribute_or_inputs_with_a_value_and_axes() {
+    for graph in both("Pad", &[4, 5], [10, 11], "pads", &[0, 0, 1, 0, 0, -1]) {
+        assert_eq!(only(&graph), Op::Pad { pads: vec![(0, 0), (0, 0), (1, -1)], mode: PadMode::Constant(0.0) });
+    }
+    let net = Net::new(&[4, 5]).opset(18).ints("pads", &[2, 1]).floats("value", &[], &[0.5]).ints("axes", &[-1]);
+    let graph = net.node("y", "Pad", &["x", "pads", "value", "axes"]).graph();
+    assert_eq!(only(&graph), Op::Pad { pads: vec![(0, 0), (0, 0), (2, 1)], mode: PadMode::Constant(0.5) });
+    let modes = [("reflect", PadMode::Reflect), ("edge", PadMode::Replicate), ("wrap", PadMode::Circular)];
+    for (name, mode) in modes {
+        let net = Net::new(&[4, 5]).opset(19).ints("pads", &[0, 0, 1, 0, 0, 1]);
+        let graph = net.node_with("y", "Pad", &["x", "pads"], &[text("mode", name)]).graph();
+        assert_eq!(only(&graph), Op::Pad { pads: vec![(0, 0), (0, 0), (1, 1)], mode });
+    }
+}
+
+#[test]
+fn clip_has_its_bounds_as_attributes_or_inputs() {
+    let relu6 = Op::Unary(Unary::Clamp(Some(0.0), Some(6.0)));
+    let old = Net::new(&[4]).opset(10).node_with("y", "Clip", &["x"], &[float("min", 0.0), float("max", 6.0)]);
+    assert_eq!(only(&old.graph()), relu6);
+    let net = || Net::new(&[4]).floats("low", &[], &[0.0]).floats("high", &[], &[6.0]);
+    assert_eq!(only(&net().node("y", "Clip", &["x", "low", "high"]).graph()), relu6);
+    let upper = net().node("y", "Clip", &["x", "", "high"]).graph();
+    assert_eq!(only(&upper), Op::Unary(Unary::Clamp(None, Some(6.0))));
+    assert_eq!(only(&net().node("y", "Clip", &["x", "low"]).graph()), Op::Unary(Unary::Relu));
+}
+
+#[test]
+fn a_split_says_its_parts_or_their_number_or_neither() {
+    let split = |attributes: &[AttributeProto], inputs: &[&str], outputs: &[&str]| {
+        let net = Net::new(&[7]).opset(18).ints("sizes", &[3, 4]);
+        let graph = net.push(node("y", "Split", inputs, outputs, attributes)).graph();
+        match only(&graph) {
+            Op::Split { axis: 1, sizes } => sizes,
+            other => panic!("{other:?}"),
+        }
+    };
+    let axis = int("axis", 1);
+    assert_eq!(split(&[axis.clone(), list("split", &[5, 2])], &["x"], &["a", "b"]), [5, 2]);
+    assert_eq!(split(std::slice::from_ref(&axis), &["x", "sizes"], &["a", "b"]), [3, 4]);
+    assert_eq!(split(&[axis.clone(), int("num_outputs", 3)], &["x"], &["a", "b", "c"]), [3, 3, 1]);
+    assert_eq!(split(&[axis], &["x"], &["a", "b"]), [4, 3]);
+}
+
+#[test]
+fn a_slice_says_its_ranges_in_attributes_or_inputs() {
+    let slice = Op::Slice { axis: 2, start: 1, end: 4, step: 1 };
+    let old = [list("starts", &[1]), list("ends", &[-2]), list("axes", &[2])];
+    assert_eq!(only(&Net::new(&[4, 6]).opset(9).node_with("y", "Slice", &["x"], &old).graph()), slice);
+    let net = |start, end, step: i64| {
+        let net =
+            Net::new(&[4, 6]).ints("start", &[start]).ints("end", &[end]).ints("axis", &[-1]).ints("step", &[step]);
+        net.node("y", "Slice", &["x", "start", "end", "axis", "step"]).graph()
+    };
+    assert_eq!(only(&net(1, -2, 1)), slice);
+    assert_eq!(only(&net(0, i64::MAX, 2)), Op::Slice { axis: 2, start: 0, end: 5, step: 2 });
+    assert_eq!(only(&net(-1, i64::MIN, -1)), Op::Gather { axis: 2, indices: vec![5, 4, 3, 2, 1, 0] });
+    assert_eq!(net(0, 6, 1).nodes, []);
+}
+
+#[test]
+fn softmax_flattened_its_axes_before_operator_set_13() {
+    let softmax = |opset, attributes: &[AttributeProto]| {
+        Net::new(&[4, 5]).opset(opset).node_with("y", "Softmax", &["x"], attributes).graph()
+    };
+    assert_eq!(only(&softmax(13, &[])), Op::Softmax { axis: 2, log: false });
+    assert_eq!(only(&softmax(11, &[int("axis", 2)])), Op::Softmax { axis: 2, log: false });
+    let flattened = softmax(11, &[]);
+    let expected = [
+        Op::Reshape { shape: batched(&[20]) },
+        Op::Softmax { axis: 1, log: false },
+        Op::Reshape { shape: batched(&[4, 5]) },
+    ];
+    assert_eq!(ops(&flattened), expected);
+}
+
+#[test]
+fn a_stored_matrix_makes_a_linear_layer() {
+    let net = || Net::new(&[4]).weight("w", &[4, 3]).weight("t", &[3, 4]).weight("b", &[3]);
+    let gemm =
+        |inputs: &[&str], attributes: &[AttributeProto]| net().node_with("y", "Gemm", inputs, attributes).graph();
+    let (linear, transposed) = (Op::Linear { transposed: false }, Op::Linear { transposed: true });
+    assert_eq!(only(&gemm(&["x", "t", "b"], &[int("transB", 1)])), linear);
+    assert_eq!(only(&gemm(&["x", "w", "b"], &[])), transposed);
+    let scaled = gemm(&["x", "w", "b"], &[float("alpha", 0.5), float("beta", 2.0)]);
+    let (half, double) = (Op::Unary(Unary::MulScalar(0.5)), Op::Unary(Unary::MulScalar(2.0)));
+    assert_eq!(ops(&scaled), [transposed.clone(), half, double, Op::Binary(Binary::Add)]);
+    let product = net().node("p", "MatMul", &["x", "w"]).node("y", "Add", &["b", "p"]).graph();
+    assert_eq!((only(&product), last_inputs(&product)), (transposed, vec!["x", "w", "b"]));
+    let turned = net().node("turned", "Transpose", &["t"]).node("y", "MatMul", &["x", "turned"]).graph();
+    assert_eq!((only(&turned), last_inputs(&turned)), (linear, vec!["x", "t"]));
+}
+
+#[test]
+fn other_products_are_of_two_activations() {
+    let graph = Net::new(&[4, 5]).node_with("t", "Transpose", &["x"], &[list("perm", &[0, 2, 1])]);
+    assert_eq!(ops(&graph.node("y", "MatMul", &["t", "x"]).graph())[1..], [Op::MatMul]);
+    let einsum = |equation| {
+        let net = Net::new(&[2, 7, 3]).input("k", None, &[2, 5, 3]);
+        net.node_with("y", "Einsum", &["x", "k"], &[text("equation", equation)]).graph()
+    };
+    let scores = einsum("bhqd, bhkd -> bhqk");
+    assert_eq!(ops(&scores), [Op::Permute { order: vec![0, 1, 3, 2] }, Op::MatMul]);
+    assert_eq!(sizes(&scores), [3, 2, 7, 5]);
+    assert_eq!(sizes(&einsum("bhqd,bhkd->bqhk")), [3, 7, 2, 5]);
+}
+
+#[test]
+fn numbers_become_part_of_the_operation() {
+    let net = |operator, inputs: &[&str]| {
+        let net = Net::new(&[4]).floats("two", &[], &[2.0]).floats("one_axis", &[1], &[2.0]);
+        net.push(node("c", "Constant", &[], &["c"], &[tensor("value", floats("", &[1], &[2.0]))]))
+            .node("y", operator, inputs)
+            .graph()
+    };
+    assert_eq!(only(&net("Mul", &["x", "two"])), Op::Unary(Unary::MulScalar(2.0)));
+    assert_eq!(only(&net("Add", &["c", "x"])), Op::Unary(Unary::AddScalar(2.0)));
+    assert_eq!(only(&net("Div", &["x", "two"])), Op::Unary(Unary::MulScalar(0.5)));
+    assert_eq!(only(&net("Pow", &["x", "two"])), Op::Unary(Unary::PowScalar(2.0)));
+    assert_eq!(only(&net("Max", &["x", "two"])), Op::Unary(Unary::Clamp(Some(2.0), None)));
+    assert_eq!(ops(&net("Sub", &["two", "x"])), [Op::Unary(Unary::Neg), Op::Unary(Unary::AddScalar(2.0))]);
+    // An initializer with an axis can be learned.
+    assert_eq!(only(&net("Mul", &["x", "one_axis"])), Op::Binary(Binary::Mul));
+}
+
+#[test]
+fn a_resize_says_sizes_or_scales() {
+    let sizes_input = [1, 4, 10, 10];
+    let resize = |attributes: &[AttributeProto], scales: &[f32], sizes: &[i64]| {
+        let net = Net::new(&[4, 5, 5]).floats("scales", &[scales.len() as i64], scales).ints("sizes", sizes);
+        let inputs = if sizes.is_empty() { vec!["x", "", "scales"] } else { vec!["x", "", "", "sizes"] };
+        net.node_with("y", "Resize", &inputs, attributes).read()
+    };
+    let floor = [text("coordinate_transformation_mode", "asymmetric"), text("nearest_mode", "floor")];
+    let nearest = Op::Resize { mode: Interpolation::Nearest, output: vec![10, 10] };
+    assert_eq!(only(&resize(&floor, &[1.0, 1.0, 2.0, 2.0], &[]).unwrap().graph), nearest);
+    // The default coordinates are others, but the same entries.
+    assert_eq!(only(&resize(&[], &[1.0, 1.0, 2.0, 2.0], &[]).unwrap().graph), nearest);
+    let odd = resize(&[], &[1.0, 1.0, 1.0, 0.6], &[]).unwrap().graph;
+    assert_eq!(only(&odd), Op::Gather { axis: 3, indices: vec![0, 2, 4] });
+    let linear = Op::Resize { mode: Interpolation::Linear { align_corners: false }, output: vec![10, 10] };
+    assert_eq!(only(&resize(&[text("mode", "linear")], &[1.0, 1.0, 2.0, 2.0], &[]).unwrap().graph), linear);
+    assert!(resize(&[text("mode", "linear")], &[1.0, 1.0, 2.1, 2.1], &[]).is_err());
+    assert!(resize(&[text("mode", "cubic")], &[1.0, 1.0, 2.0, 2.0], &[]).is_err());
+    let by_sizes = Net::new(&[4, 5, 5]).input("x", Some(1), &[4, 5, 5]).ints("sizes", &sizes_input);
+    let by_sizes = by_sizes.node_with("y", "Resize", &["x", "", "", "sizes"], &floor).graph();
+    assert_eq!(only(&by_sizes), nearest);
+}
+
+#[test]
+fn blocks_are_moved_by_views_and_a_permutation() {
+    let moved = |operator, mode: &str, sizes: &[i64]| {
+        let net = Net::new(sizes).node_with("y", operator, &["x"], &[int("blocksize", 2), text("mode", mode)]);
+        let graph = net.graph();
+        let Op::Permute { order } = &graph.nodes[1].op else { panic!("{:?}", graph.nodes) };
+        (order.clone(), super::sizes(&graph))
+    };
+    assert_eq!(moved("DepthToSpace", "DCR", &[8, 3, 5]), (vec![0, 3, 4, 1, 5, 2], vec![3, 2, 6, 10]));
+    assert_eq!(moved("DepthToSpace", "CRD", &[8, 3, 5]), (vec![0, 1, 4, 2, 5, 3], vec![3, 2, 6, 10]));
+    assert_eq!(moved("SpaceToDepth", "", &[2, 6, 10]), (vec![0, 3, 5, 1, 2, 4], vec![3, 8, 3, 5]));
+}
+
+#[test]
+fn a_gather_keeps_the_axes_of_its_indices() {
+    let gather = |net: Net| net.node_with("y", "Gather", &["x", "i"], &[int("axis", 1)]).graph();
+    let one = gather(Net::new(&[4, 5]).int("i", -1));
+    assert_eq!(ops(&one), [Op::Slice { axis: 1, start: 3, end: 4, step: 1 }, Op::Reshape { shape: batched(&[5]) }]);
+    let several = gather(Net::new(&[4, 5]).ints("i", &[2, 0, 2]));
+    assert_eq!(only(&several), Op::Gather { axis: 1, indices: vec![2, 0, 2] });
+}
+
+#[test]
+fn a_constant_condition_selects_by_products() {
+    let mask = TensorProto {
+        dims: vec![2],
+        data_type: Some(DataType::Bool.into()),
+        int32_data: vec![1, 0],
+        ..TensorProto::default()
+    };
+    let net = Net::new(&[2]).push(node("m", "Constant", &[], &["m"], &[tensor("value", mask)]));
+    let imported = net.floats("low", &[], &[f32::NEG_INFINITY]).node("y", "Where", &["m", "x", "low"]).read().unwrap();
+    assert_eq!(ops(&imported.graph), [Op::Binary(Binary::Mul), Op::Binary(Binary::Add)]);
+    assert_eq!(entries(&imported, "y.taken").to_f32().unwrap(), [1.0, 0.0]);
+    assert_eq!(entries(&imported, "y.other").to_f32().unwrap(), [0.0, f32::NEG_INFINITY]);
+}
+
+#[test]
+fn prelu_slopes_are_for_channels_or_for_all() {
+    let prelu = |dims: &[i64]| Net::new(&[4, 3, 3]).weight("s", dims).node("y", "PRelu", &["x", "s"]).read();
+    assert_eq!(ops(&prelu(&[4, 1, 1]).unwrap().graph).last(), Some(&Op::PRelu));
+    assert_eq!(only(&prelu(&[1]).unwrap().graph), Op::PRelu);
+    assert!(prelu(&[4, 3, 3]).is_err() && prelu(&[3]).is_err());
+}

@@ -1,0 +1,181 @@
+//! Broken and hostile files: an error in bounded time, never a panic.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A network with most kinds of operators.
+fn varied() -> Net {
+    let zero = tensor("value", floats("", &[1], &[0.0]));
+    Net::new(&[4, 8, 8])
+        .weight("w", &[6, 4, 3, 3])
+        .weight("m", &[6, 5])
+        .weight("b", &[5])
+        .ints("pads", &[0, 0, 1, 1, 0, 0, 1, 1])
+        .ints("target", &[0, 6, -1])
+        .ints("axes", &[0])
+        .ints("tail", &[6])
+        .int("zero", 0)
+        .node("padded", "Pad", &["x", "pads"])
+        .node_with("c", "Conv", &["padded", "w"], &[list("strides", &[2, 2])])
+        .node("s", "Sigmoid", &["c"])
+        .node("g", "Mul", &["c", "s"])
+        .node_with("p", "MaxPool", &["g"], &[list("kernel_shape", &[2, 2])])
+        .node("v", "Reshape", &["p", "target"])
+        .node_with("t", "Transpose", &["v"], &[list("perm", &[0, 2, 1])])
+        .push(node("parts", "Split", &["t"], &["one", "two"], &[int("axis", 1), list("split", &[4, 5])]))
+        .node_with("joined", "Concat", &["two", "one"], &[int("axis", 1)])
+        .node_with("mean", "ReduceMean", &["joined"], &[list("axes", &[1]), int("keepdims", 0)])
+        .node("shape", "Shape", &["mean"])
+        .node("n", "Gather", &["shape", "zero"])
+        .node("n_list", "Unsqueeze", &["n", "axes"])
+        .node_with("wanted", "Concat", &["n_list", "tail"], &[int("axis", 0)])
+        .node_with("zeros", "ConstantOfShape", &["wanted"], &[zero])
+        .node("sum", "Add", &["mean", "zeros"])
+        .node("y", "Gemm", &["sum", "m", "b"])
+}
+
+fn read_bytes(bytes: Vec<u8>) -> Result<Imported, OnnxError> {
+    file::decode(bytes.into(), PathBuf::new()).and_then(|model| import(&model, None))
+}
+
+#[test]
+fn the_network_that_is_broken_here_is_sound() {
+    assert_eq!(sizes(&varied().graph()), [3, 5]);
+}
+
+#[test]
+fn tensors_that_nobody_provides_are_named() {
+    let error = Net::new(&[4]).node("y", "Relu", &["lost"]).error();
+    assert_eq!(error, "node `y` reads `lost`, which no input, initializer or earlier node provides");
+}
+
+#[test]
+fn cycles_are_refused() {
+    let net = Net::new(&[4]).node("a", "Add", &["x", "b"]).node("b", "Relu", &["a"]);
+    assert!(matches!(net.read(), Err(OnnxError::MissingTensor { .. })));
+}
+
+#[test]
+fn names_with_two_meanings_are_refused() {
+    let twice = Net::new(&[4]).node("a", "Relu", &["x"]).node("a", "Tanh", &["x"]);
+    assert_eq!(twice.error(), "the name `a` is given to two tensors");
+    let stored = Net::new(&[4]).weight("w", &[4]).weight("w", &[4]).node("y", "Add", &["x", "w"]);
+    assert_eq!(stored.error(), "the name `w` is given to two tensors");
+}
+
+#[test]
+fn enormous_sizes_are_refused() {
+    let huge = 1i64 << 31;
+    assert!(Net::new(&[huge, huge]).node("y", "Relu", &["x"]).read().is_err());
+    let expanded = Net::new(&[1]).ints("target", &[1, huge]).node("y", "Expand", &["x", "target"]);
+    assert!(matches!(expanded.read(), Err(OnnxError::Shape { .. })));
+    let filled = Net::new(&[1]).ints("sizes", &[huge]).node("c", "ConstantOfShape", &["sizes"]);
+    assert!(filled.node("y", "Add", &["x", "c"]).error().contains("more than"));
+    let range = Net::new(&[1]).int("a", 0).int("b", i64::MAX).int("c", 1).node("r", "Range", &["a", "b", "c"]);
+    assert!(range.node("y", "Add", &["x", "r"]).error().contains("more than"));
+    let padded = Net::new(&[4]).ints("pads", &[0, i64::MAX, 0, i64::MAX]).node("y", "Pad", &["x", "pads"]);
+    assert!(padded.read().is_err());
+    let conv = Net::new(&[1, 4, 4]).weight("w", &[1, 1, 1, 1]);
+    for attribute in ["strides", "dilations", "pads"] {
+        let values = vec![i64::MAX; if attribute == "pads" { 4 } else { 2 }];
+        let net = conv.clone().node_with("y", "Conv", &["x", "w"], &[list(attribute, &values)]);
+        let _ = net.clone().read();
+        let same = net.node_with("z", "ConvTranspose", &["y", "w"], &[list(attribute, &values)]);
+        let _ = same.read();
+    }
+}
+
+#[test]
+fn constants_that_multiply_are_refused_in_bounded_memory() {
+    let net = Net::new(&[1]).ints("twice", &[1 << 22]).node("c", "ConstantOfShape", &["twice"]);
+    let net = (0..64).fold(net, |net, i| net.node(&format!("c{i}"), "Neg", &["c"]));
+    assert!(matches!(net.node("y", "Relu", &["x"]).read(), Err(OnnxError::TooComplex(_))));
+}
+
+#[test]
+fn long_names_do_not_grow_the_graph() {
+    let long = "n".repeat(1 << 16);
+    let graph = Net::new(&[4]).push(node(&long, "Relu", &["x"], &["y"], &[])).graph();
+    assert!(graph.nodes[0].name.len() < 200);
+}
+
+#[test]
+fn operator_sets_that_are_not_known_are_refused() {
+    assert!(matches!(Net::new(&[4]).opset(8).node("y", "Relu", &["x"]).read(), Err(OnnxError::Opset { found: 8, .. })));
+    assert!(matches!(Net::new(&[4]).opset(99).node("y", "Relu", &["x"]).read(), Err(OnnxError::Opset { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read_bytes(bytes);
+    }
+
+    #[test]
+    fn changed_bytes_never_panic(changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6)) {
+        let mut bytes = varied().bytes();
+        for (index, value) in changes {
+            let length = bytes.len();
+            bytes[index.index(length)] = value;
+        }
+        let _ = read_bytes(bytes);
+    }
+
+    #[test]
+    fn files_cut_short_never_panic(cut in any::<proptest::sample::Index>()) {
+        let mut bytes = varied().bytes();
+        bytes.truncate(cut.index(bytes.len()));
+        prop_assert!(read_bytes(bytes).is_err());
+    }
+
+    /// Numbers where they hurt: attributes, shapes and constants of an otherwise sound file.
+    #[test]
+    fn changed_numbers_never_panic(
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), number()), 1..4)
+    ) {
+        let mut net = varied();
+        for (place, entry, value) in changes {
+            let mut lists: Vec<&mut Vec<i64>> = Vec::new();
+            lists.extend(net.graph.initializer.iter_mut().map(|t| &mut t.int64_data));
+            lists.extend(net.graph.node.iter_mut().flat_map(|n| &mut n.attribute).map(|a| &mut a.ints));
+            lists.retain(|list| !list.is_empty());
+            let count = lists.len();
+            let list = &mut lists[place.index(count)];
+            let length = list.len();
+            list[entry.index(length)] = value;
+        }
+        let _ = net.read();
+    }
+
+    #[test]
+    fn changed_inputs_and_operators_never_panic(
+        node in any::<proptest::sample::Index>(),
+        source in any::<proptest::sample::Index>(),
+        operator in proptest::sample::select(super::super::operators::all_names()),
+    ) {
+        let mut net = varied();
+        let names: Vec<String> = net.graph.initializer.iter().map(|t| t.name().to_owned())
+            .chain(net.graph.node.iter().map(|n| n.output[0].clone())).collect();
+        let index = node.index(net.graph.node.len());
+        let changed = &mut net.graph.node[index];
+        changed.op_type = Some(operator.into());
+        changed.input[0] = source.get(&names).clone();
+        let _ = net.read();
+    }
+}
+
+fn number() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        Just(0),
+        Just(-1),
+        Just(i64::MAX),
+        Just(i64::MIN),
+        Just(1 << 31),
+        Just(1 << 40),
+        -20..20i64,
+        any::<i64>(),
+    ]
+}

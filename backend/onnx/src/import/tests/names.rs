@@ -1,0 +1,68 @@
+//! Which parameters a graph has, and what they are called.
+
+use eagleeye_graph::ParameterKind;
+
+use super::*;
+
+fn parameters(graph: &Graph) -> Vec<(&str, ParameterKind)> {
+    graph.parameters.iter().map(|p| (p.name.as_str(), p.kind)).collect()
+}
+
+#[test]
+fn initializers_keep_their_names_and_statistics_are_buffers() {
+    let net = Net::new(&[2, 3, 3]).weight("conv.weight", &[4, 2, 1, 1]).weight("unused", &[9]);
+    let names = ["bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"];
+    let net = names.iter().fold(net, |net, name| net.weight(name, &[4])).node("c", "Conv", &["x", "conv.weight"]);
+    let inputs: Vec<&str> = ["c"].into_iter().chain(names).collect();
+    let graph = net.node("y", "BatchNormalization", &inputs).graph();
+    let (learned, buffer) = (ParameterKind::Parameter, ParameterKind::Buffer);
+    let expected =
+        [("conv.weight", learned), (names[0], learned), (names[1], learned), (names[2], buffer), (names[3], buffer)];
+    assert_eq!(parameters(&graph), expected);
+}
+
+#[test]
+fn a_tensor_in_the_code_is_a_constant() {
+    let mask = tensor("value", floats("", &[2], &[1.0, 0.0]));
+    let net = Net::new(&[2]).push(node("mask", "Constant", &[], &["mask"], &[mask])).node("y", "Mul", &["x", "mask"]);
+    assert_eq!(parameters(&net.graph()), [("mask", ParameterKind::Constant)]);
+}
+
+#[test]
+fn a_shared_weight_has_all_of_its_names() {
+    let net = Net::new(&[4]).weight("first.weight", &[4, 4]).node("second.weight", "Identity", &["first.weight"]);
+    let net = net.node("a", "MatMul", &["x", "first.weight"]).node("b", "MatMul", &["a", "second.weight"]);
+    let graph = net.graph();
+    assert_eq!(parameters(&graph), [("first.weight", ParameterKind::Parameter)]);
+    assert_eq!(graph.parameters[0].aliases, ["second.weight"]);
+}
+
+#[test]
+fn equal_tensors_that_an_exporter_stored_once_get_apart_again() {
+    let net = Net::new(&[4]).weight("w", &[4, 4]).weight("v", &[4, 4]).floats("first.bias", &[4], &[0.0; 4]);
+    let net = net.node("second.bias", "Identity", &["first.bias"]);
+    let net = net.node("a", "Gemm", &["x", "w", "first.bias"]).node("b", "Gemm", &["a", "v", "second.bias"]);
+    let imported = net.read().unwrap();
+    let (learned, constant) = (ParameterKind::Parameter, ParameterKind::Constant);
+    let expected = [("w", learned), ("first.bias", constant), ("v", learned), ("second.bias", constant)];
+    assert_eq!(parameters(&imported.graph), expected);
+    assert_eq!(entries(&imported, "second.bias").to_f32().unwrap(), [0.0; 4]);
+}
+
+#[test]
+fn all_unsupported_operators_are_named_with_their_nodes() {
+    let unknown = NodeProto { domain: Some("com.microsoft".into()), ..node("fused", "FusedConv", &["a"], &["b"], &[]) };
+    let net = Net::new(&[4, 4, 4]).node("a", "NonMaxSuppression", &["x"]).push(unknown);
+    let net = net.node_with("c", "Resize", &["x"], &[int("antialias", 1)]).node("d", "Det", &["b"]);
+    assert_eq!(
+        net.node("y", "Relu", &["d"]).error(),
+        "unsupported operators: Det at `d`; NonMaxSuppression at `a`; Resize at `c` (antialiasing); \
+         com.microsoft::FusedConv at `fused`"
+    );
+}
+
+#[test]
+fn nodes_without_a_name_are_called_by_their_output() {
+    let graph = Net::new(&[4]).push(node("", "Relu", &["x"], &["activated"], &[])).graph();
+    assert_eq!(graph.nodes[0].name, "activated");
+}
