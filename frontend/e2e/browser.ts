@@ -1,0 +1,76 @@
+// A real Chromium, and what must hold on every page that it shows.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import type { AxeResults } from "axe-core";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { expect } from "vitest";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Chromium calls home in many ways; a test needs none of them. */
+const QUIET = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 360, height: 740 };
+
+/** A page with everything that went wrong in it. */
+export interface Watched {
+  browser: Browser;
+  page: Page;
+  /** Errors on the console (a refusal of the content security policy among them) and exceptions. */
+  faults: string[];
+}
+
+/**
+ * Starts Chromium with one page.
+ *
+ * @param url the server's address
+ * @param scale pixels of a screenshot per pixel of the page
+ */
+export async function open(url: string, scale: number): Promise<Watched> {
+  const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+  const browser = await chromium.launch({ executablePath, args: QUIET });
+  const context = await browser.newContext({ baseURL: url, viewport: DESKTOP, deviceScaleFactor: scale });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => {
+    // The browser logs every refused request; the tests that provoke one look at what the page shows.
+    const isRefusal = message.text().startsWith("Failed to load resource");
+    if (message.type() === "error" && !isRefusal) faults.push(message.text());
+  });
+  return { browser, page, faults };
+}
+
+/** The page is accessible in both colour schemes, and fits a narrow phone. */
+export async function expectGoodPage(page: Page): Promise<void> {
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page), `${page.url()}, ${colorScheme}`).toEqual([]);
+  }
+  await page.setViewportSize(PHONE);
+  // Charts are drawn anew for the new width.
+  await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
+  expect(await sidewaysOverflow(page), `${page.url()} scrolls sideways`).toBe(0);
+  await page.setViewportSize(DESKTOP);
+}
+
+/** What axe finds, each with the first element at fault. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const results = await page.evaluate<AxeResults>("axe.run()");
+  return results.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
+}
+
+const sidewaysOverflow = (page: Page): Promise<number> =>
+  page.evaluate<number>("Math.max(0, document.documentElement.scrollWidth - window.innerWidth)");

@@ -1,0 +1,269 @@
+// The main job by hand: upload a network and its images, search, compare, download.
+//
+// Runs against the server at EAGLEEYE_URL, which has a real worker. The steps build on each other.
+
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { expectGoodPage, open, type Watched } from "./browser";
+
+const url = process.env["EAGLEEYE_URL"];
+if (!url)
+  throw new Error("EAGLEEYE_URL must name a running server, as http://127.0.0.1:8080; cargo xtask browser sets it");
+
+const repository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** Where the README's picture goes; without it a small search is enough. */
+const picture = process.env["EAGLEEYE_SCREENSHOT"];
+const SEARCH = picture
+  ? { candidates: 32, calibration: 3200, scoring: 5000 }
+  : { candidates: 6, calibration: 1000, scoring: 1500 };
+
+/** A search takes as long as the machine needs. Milliseconds. */
+const PATIENCE = 540_000;
+
+let watched: Watched;
+let page: Page;
+/** The page of the finished search. */
+let finished = "";
+
+beforeAll(async () => {
+  watched = await open(url, picture ? 2 : 1);
+  ({ page } = watched);
+  page.setDefaultTimeout(30_000);
+});
+afterAll(async () => {
+  await watched?.browser.close();
+});
+
+const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
+const link = (name: string): Locator => page.getByRole("link", { name, exact: true });
+const heading = (name: string | RegExp): Locator => page.getByRole("heading", { level: 1, name });
+const alert = (): Locator => page.getByRole("alert");
+const fact = (name: string): Locator =>
+  page.locator("dl div", { has: page.locator("dt", { hasText: name }) }).locator("dd");
+
+describe.sequential("the main job", () => {
+  it("starts on a page that says what to do", async () => {
+    await page.goto("/");
+    await heading("Prune a trained classifier").waitFor();
+    await page.getByText(/workers? up/).waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("refuses a text file as a model, with the server's reason", async () => {
+    await link("Upload a model").click();
+    await heading("Models").waitFor();
+    await button("Upload model").click();
+    await page.getByText("Choose a file.").waitFor();
+    await page.getByLabel("Model file").setInputFiles(repository("README.md"));
+    await button("Upload model").click();
+    await alert().getByText("Unusable model").waitFor();
+    expect(await alert().innerText()).toMatch(/TorchScript|ONNX/);
+    await expectGoodPage(page);
+  });
+
+  it("names the field that the server refuses", async () => {
+    await page.getByLabel("Model file").setInputFiles(repository("examples/mobilenet_v1.pt"));
+    await page.getByLabel("Input shape").fill("1,x,28,28");
+    await button("Upload model").click();
+    await page.locator(".field .error", { hasText: "positive whole numbers" }).waitFor();
+    expect(await page.getByLabel("Input shape").getAttribute("aria-invalid")).toBe("true");
+  });
+
+  it("uploads a network and shows what can be pruned", async () => {
+    await page.getByLabel("Input shape").fill("1,1,28,28");
+    await page.getByLabel("Name").fill("MobileNetV1 on Fashion-MNIST");
+    await button("Upload model").click();
+    await heading("MobileNetV1 on Fashion-MNIST").waitFor();
+    expect(await fact("Parameters").innerText()).toContain("823,434");
+    expect(await fact("Batch norms").innerText()).toContain("27");
+    expect(await fact("Classes").innerText()).toBe("10");
+    const groups = page.getByRole("table", { name: "Channel groups" });
+    expect(await groups.getByText("Prunable").count()).toBeGreaterThan(0);
+    expect(await groups.getByText("Locked:").count()).toBeGreaterThan(0);
+    await expectGoodPage(page);
+  });
+
+  it("uploads the images and shows the classes", async () => {
+    await link("Datasets").click();
+    await heading("Datasets").waitFor();
+    await page
+      .getByLabel("Images", { exact: true })
+      .setInputFiles(repository("examples/fashion-mnist-images-idx3-ubyte.gz"));
+    await page
+      .getByLabel("Labels", { exact: true })
+      .setInputFiles(repository("examples/fashion-mnist-labels-idx1-ubyte.gz"));
+    await page.getByLabel("Name").fill("Fashion-MNIST");
+    await expectGoodPage(page);
+    await button("Upload dataset").click();
+    await heading("Fashion-MNIST").waitFor();
+    expect(await fact("Images").innerText()).toBe("9,500");
+    expect(await fact("Classes").innerText()).toBe("10");
+    expect(await page.locator("svg rect").count()).toBe(10);
+    await page.getByAltText("Sample 1", { exact: true }).waitFor();
+    expect(await page.getByAltText("Sample 1", { exact: true }).evaluate(imageWidth)).toBeGreaterThan(0);
+    await expectGoodPage(page);
+  });
+
+  it("refuses a budget out of reach, at its field and in full", async () => {
+    await link("Start a search").click();
+    await heading("New search").waitFor();
+    await button("Fashion-MNIST").click();
+    await page.getByLabel("Budget, percent of the MACs").fill("0.1");
+    await page.getByText("can be pruned to between").waitFor();
+    await button("Start the search").click();
+    await alert().getByText("Budget out of reach").waitFor();
+    expect(await alert().innerText()).toContain("Reachable:");
+    await expectGoodPage(page);
+  });
+
+  it("runs a search that can be watched", async () => {
+    await page.getByLabel("Budget, percent of the MACs").fill("50");
+    await page.getByLabel("Candidates").fill(String(SEARCH.candidates));
+    await page.getByLabel("Calibration images").fill(String(SEARCH.calibration));
+    await page.getByLabel("Scoring images").fill(String(SEARCH.scoring));
+    await page.getByLabel("Seed").fill("7");
+    await page.getByText("which no candidate sees").waitFor();
+    await button("Start the search").click();
+    await heading("MobileNetV1 on Fashion-MNIST at 50% of the MACs").waitFor();
+    finished = page.url();
+
+    // The first candidate shows up while others are still to come.
+    await page.getByRole("option").first().waitFor({ timeout: PATIENCE });
+    expect(await page.getByText("Running", { exact: true }).count()).toBe(1);
+    expect(await page.getByRole("option").count()).toBeLessThan(SEARCH.candidates);
+    await expectGoodPage(page);
+  });
+
+  it("ends with every candidate in chart and table, and a winner", async () => {
+    await page.getByText("Succeeded", { exact: true }).waitFor({ timeout: PATIENCE });
+    expect(await page.getByRole("option").count()).toBe(SEARCH.candidates);
+    const rows = page.getByRole("table", { name: "Candidates" }).locator("tbody tr");
+    expect(await rows.count()).toBe(Math.min(25, SEARCH.candidates));
+    expect(await rows.first().innerText()).toContain("best");
+
+    const [full, best, plain] = await Promise.all(
+      ["Full network, top-1", "Best candidate, top-1", "Without adaptive BN"].map(async (name) =>
+        parseFloat(await fact(name).innerText()),
+      ),
+    );
+    expect(full).toBeGreaterThan(90);
+    expect(best).toBeGreaterThan(50);
+    expect(plain).toBeLessThan(best ?? 0);
+    await expectGoodPage(page);
+  });
+
+  it("sorts the table by any column", async () => {
+    const table = page.getByRole("table", { name: "Candidates" });
+    const macs = async (): Promise<number[]> => {
+      const texts = await table.locator("tbody tr td:nth-child(7)").allInnerTexts();
+      return texts.map((text) => Number(text.replaceAll(",", "")));
+    };
+    await table.getByRole("button", { name: "MACs", exact: true }).click();
+    expect(await macs()).toEqual((await macs()).toSorted((a, b) => a - b));
+    await table.getByRole("button", { name: "MACs", exact: true }).click();
+    expect(await macs()).toEqual((await macs()).toSorted((a, b) => b - a));
+    await table.getByRole("button", { name: "Rank", exact: true }).click();
+  });
+
+  it("can be explored by the keyboard", async () => {
+    await page.getByRole("listbox").focus();
+    await page.keyboard.press("Home");
+    const first = await page.getByRole("listbox").getAttribute("aria-activedescendant");
+    await page.keyboard.press("ArrowRight");
+    const second = await page.getByRole("listbox").getAttribute("aria-activedescendant");
+    expect(second).not.toBe(first);
+    await page.keyboard.press("Enter");
+    const chosen = page.getByRole("option", { selected: true });
+    expect(await chosen.getAttribute("id")).toBe(second);
+    const name = (await chosen.getAttribute("aria-label"))?.split(",")[0] ?? "";
+    await page.getByRole("heading", { level: 2, name, exact: true }).waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("hands out the winner as ONNX, read back by the server", async () => {
+    await page.goto(finished);
+    await link("Download ONNX").waitFor({ timeout: PATIENCE });
+    await page.getByText("read back: outputs differ by at most").first().waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), link("Download ONNX").click()]);
+    expect(download.suggestedFilename()).toMatch(/\.onnx$/);
+    const file = await readFile(await download.path());
+    // A model file begins with field 1, ir_version.
+    expect(file[0]).toBe(0x08);
+    expect(file.length).toBeGreaterThan(100_000);
+    await link("Download TorchScript").waitFor({ timeout: PATIENCE });
+    await link("Download safetensors").waitFor({ timeout: PATIENCE });
+    if (picture) await takePicture(picture);
+  });
+
+  it("exports any other candidate on request", async () => {
+    const rows = page.getByRole("table", { name: "Candidates" }).locator("tbody tr");
+    await rows.last().getByRole("button").click();
+    await button("Export as safetensors").click();
+    await link("Download safetensors").waitFor({ timeout: PATIENCE });
+    await expectGoodPage(page);
+  });
+
+  it("does not delete what is in use, and says by what", async () => {
+    await link("Models").click();
+    await link("MobileNetV1 on Fashion-MNIST").click();
+    await heading("MobileNetV1 on Fashion-MNIST").waitFor();
+    await button("Delete").click();
+    await button("Delete the model").click();
+    await alert().getByText("In use").waitFor();
+    expect(await alert().getByRole("link").getAttribute("href")).toBe(new URL(finished).pathname);
+    await expectGoodPage(page);
+    await button("Keep it").click();
+  });
+
+  it("cancels a search and deletes it", async () => {
+    await link("Start a search").click();
+    await button("Fashion-MNIST").click();
+    await page.getByLabel("Name").fill("To be cancelled");
+    await page.getByLabel("Candidates").fill("2000");
+    await button("Start the search").click();
+    await heading("To be cancelled").waitFor();
+    await page.getByRole("option").first().waitFor({ timeout: PATIENCE });
+    await button("Cancel").click();
+    await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
+
+    await link("Searches").click();
+    await page.getByRole("table", { name: "Searches" }).getByText("Cancelled", { exact: true }).waitFor();
+    await expectGoodPage(page);
+    await link("To be cancelled").click();
+    await button("Delete").click();
+    await button("Delete the search").click();
+    await heading("Searches").waitFor();
+    await page.getByText("Succeeded").waitFor();
+    expect(await link("To be cancelled").count()).toBe(0);
+  });
+
+  it("finds its pages again by their addresses", async () => {
+    await page.goto("/searches/00000000-0000-7000-8000-000000000000");
+    await alert().getByText("Not found").waitFor();
+    await expectGoodPage(page);
+    await page.goto("/nothing/here");
+    await heading("There is no such page").waitFor();
+    await expectGoodPage(page);
+    await link("The overview").click();
+    await page.getByRole("table", { name: "Searches" }).waitFor();
+    await expectGoodPage(page);
+    await page.goBack();
+    await heading("There is no such page").waitFor();
+  });
+
+  it("has broken no rule on the way", () => {
+    expect(watched.faults).toEqual([]);
+  });
+});
+
+const imageWidth = (image: Element): number => (image as HTMLImageElement).naturalWidth;
+
+async function takePicture(path: string): Promise<void> {
+  await page.evaluate("window.scrollTo(0, 0)");
+  await page.screenshot({ path, animations: "disabled" });
+}
