@@ -2,6 +2,7 @@
 //! images recompute the statistics of every batch norm, which still describe the unpruned network.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use eagleeye_graph::ParameterId;
 use serde::{Deserialize, Serialize};
@@ -83,17 +84,16 @@ impl Hook for Statistics<'_> {
 
     fn batch_norm(&mut self, norm: &BatchNormInputs) -> Result<Option<Tensor>, TchError> {
         let Some((mean_id, variance_id)) = norm.statistics else { return Ok(None) };
-        if !self.running.contains_key(&mean_id) {
-            let running = Running {
+        let running = match self.running.entry(mean_id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Running {
                 mean_id,
                 variance_id,
                 mean: norm.mean.f_detach_copy()?,
                 variance: norm.variance.f_detach_copy()?,
                 batches: 0,
-            };
-            self.running.insert(mean_id, running);
-        }
-        let Some(running) = self.running.get_mut(&mean_id) else { return Ok(None) };
+            }),
+        };
         running.batches += 1;
         let momentum = match self.adaptation {
             Adaptation::Cumulative => 1.0 / running.batches as f64,

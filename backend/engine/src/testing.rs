@@ -1,8 +1,6 @@
 //! Small networks with random weights, for tests.
 
-use eagleeye_graph::{
-    Binary, Conv, Dim, ElementType, GraphBuilder, Op, ParameterKind, Pool, PoolKind, Reduction, Unary, ValueId,
-};
+use eagleeye_graph::{Binary, Conv, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Unary, ValueId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tch::{Kind, Tensor};
@@ -120,29 +118,9 @@ impl Layers {
         self.push("add", Op::Binary(Binary::Add), &[a, b])
     }
 
-    pub fn mul(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.push("mul", Op::Binary(Binary::Mul), &[a, b])
-    }
-
-    pub fn max_pool(&mut self, x: ValueId) -> ValueId {
-        let (kernel, stride, padding) = (vec![2; 2], vec![2; 2], vec![(0, 0); 2]);
-        let pool = Pool { kind: PoolKind::Max, kernel, stride, padding, dilation: vec![1; 2], ceil: false };
-        self.push("pool", Op::Pool(pool), &[x])
-    }
-
     /// The mean over the image, `[N, C]` or `[N, C, 1, 1]`.
     pub fn global_mean(&mut self, x: ValueId, keep_dims: bool) -> ValueId {
         self.push("mean", Op::Reduce { kind: Reduction::Mean, axes: vec![2, 3], keep_dims }, &[x])
-    }
-
-    pub fn reshape(&mut self, x: ValueId, sizes: &[usize]) -> ValueId {
-        let shape = [vec![Dim::Batch(1)], eagleeye_graph::shape::fixed(sizes)].concat();
-        self.push("reshape", Op::Reshape { shape }, &[x])
-    }
-
-    pub fn flatten(&mut self, x: ValueId) -> ValueId {
-        let size = self.builder.shape(x)[1..].iter().map(|d| d.sample()).product();
-        self.reshape(x, &[size])
     }
 
     pub fn finish(self, output: ValueId) -> Network {

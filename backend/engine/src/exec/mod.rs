@@ -176,11 +176,11 @@ impl<'a> Pass<'a> {
 
 fn batch_size(graph: &Graph, input: &Tensor) -> usize {
     let batch_axis = graph.shape(graph.inputs[0]).iter().zip(sizes(input));
-    let sizes = batch_axis.filter_map(|(dim, size)| match dim {
+    let mut sizes = batch_axis.filter_map(|(dim, size)| match dim {
         Dim::Batch(each) => Some(size / (*each).max(1)),
         Dim::Fixed(_) => None,
     });
-    sizes.last().unwrap_or(1)
+    sizes.next().unwrap_or(1)
 }
 
 fn check_input(graph: &Graph, id: ValueId, batch: usize, input: &Tensor) -> Result<(), ExecError> {

@@ -26,7 +26,7 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
     let file = File::open(path).map_err(open)?;
     let file_bytes = file.metadata().map_err(open)?.len();
     // PyTorch puts nothing before an archive; the search for where it might begin gives up on some sound files.
-    let config = Config { archive_offset: ArchiveOffset::Known(0), ..Config::default() };
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
     let archive = ZipArchive::with_config(config, file);
     let mut archive = archive.map_err(|error| TorchScriptError::NotTorchScript(error.to_string()))?;
     if archive.len() > MAX_ENTRIES {

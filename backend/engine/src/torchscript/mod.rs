@@ -18,6 +18,8 @@ mod names;
 pub mod operators;
 mod source;
 mod state;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use error::{TorchScriptError, Unsupported};

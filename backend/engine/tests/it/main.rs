@@ -1,0 +1,7 @@
+//! The engine on the repository's example network, through its public interface.
+
+// The lint knows test functions only, not what they call.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod damage;
+mod example;
