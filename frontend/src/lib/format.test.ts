@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { bytes, counted, duration, loss, percent, points, si, tiny } from "./format";
+import { bytes, counted, duration, loss, percent, points, roughly, si, tiny } from "./format";
 
 /** Numbers and units are held together by a space that does not break. */
 const plain = (texts: string[]) => texts.map((text) => text.replaceAll("\u00a0", " "));
@@ -52,6 +52,16 @@ describe("duration", () => {
   it("never goes below zero", () => {
     expect(duration(-3)).toBe("0.0 s");
   });
+});
+
+it("guesses a duration in one unit", () => {
+  expect([0.2, 40.4, 100, 1693, 11_000].map(roughly)).toEqual([
+    "about 1 s",
+    "about 40 s",
+    "about 2 min",
+    "about 28 min",
+    "about 3 h",
+  ]);
 });
 
 it("counts with the right noun", () => {

@@ -59,6 +59,13 @@ export function duration(seconds: number): string {
   return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
+/** A duration that is only guessed: `about 40 s`, `about 28 min`, `about 3 h`. */
+export function roughly(seconds: number): string {
+  if (seconds < 90) return `about ${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} min`;
+  return `about ${Math.round(seconds / 3600)} h`;
+}
+
 const two = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
   small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 
