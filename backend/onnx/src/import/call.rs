@@ -22,6 +22,8 @@ pub(super) enum Value {
     Stored(usize),
     /// Indices that count the images of the batch.
     PerImage(Rc<PerImage>),
+    /// Where an activation is greater than a number. Only selections with a name of their own are supported.
+    Greater { x: ValueId, than: f64 },
     /// A result that the engine does not have, for example the indices of a max pooling. Reading it is not supported.
     Unavailable,
     /// The result of something unsupported that was already noted.

@@ -10,7 +10,7 @@ use crate::error::{OnnxError, Unsupported};
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
 /// Nodes that are run at most, those of functions at every call. The largest networks in use have some ten thousand.
-const MAX_STEPS: usize = 1 << 20;
+const MAX_STEPS: usize = 1 << 18;
 /// Functions that call functions, and branches within branches.
 const MAX_DEPTH: usize = 32;
 /// Names are for people: longer ones are cut, so that no file can make them grow.

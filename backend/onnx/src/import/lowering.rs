@@ -18,7 +18,7 @@ use crate::error::OnnxError;
 use crate::proto::TensorProto;
 
 /// Entries that all constant arithmetic of one network may compute. The attention masks of a large Swin need a few million.
-const MAX_COMPUTED: usize = 1 << 26;
+const MAX_COMPUTED: usize = 1 << 25;
 /// Entries of the largest tensor that exporters merge with others without anybody having meant it: biases and gammas.
 const MAX_MERGED: usize = 1 << 16;
 
@@ -137,6 +137,7 @@ impl<'a> Lowering<'a> {
                 self.constant(&used_name(call, index), &known)
             }
             Value::PerImage(_) => unsupported("computes with the number of the image"),
+            Value::Greater { .. } => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -153,6 +154,7 @@ impl<'a> Lowering<'a> {
                 unsupported(format!("`{name}` must be a constant, but depends on the network's input"))
             }
             Value::PerImage(_) => unsupported("computes with the number of the image"),
+            Value::Greater { .. } => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -266,7 +268,7 @@ impl<'a> Lowering<'a> {
     /// Shape of a tensor without making it a graph value.
     pub fn shape_of(&self, value: &Value) -> Lowered<Shape> {
         match value {
-            Value::Graph(id) => Ok(self.builder.shape(*id).clone()),
+            Value::Graph(id) | Value::Greater { x: id, .. } => Ok(self.builder.shape(*id).clone()),
             Value::Known(known) => Ok(shape::fixed(&known.shape)),
             Value::Stored(stored) => Ok(shape::fixed(&self.stored[*stored].shape)),
             Value::PerImage(indices) => {

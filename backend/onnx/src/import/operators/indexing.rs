@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use eagleeye_graph::{Binary, Dim, Op, Shape, ValueId, shape};
+use eagleeye_graph::{Binary, Dim, Op, Shape, Unary, ValueId, shape};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axis, invalid, one, size, unsupported};
@@ -16,7 +16,8 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Slice", becomes: "slice or gather with constant bounds; not of the batch", lower: slice },
     Operator { name: "Gather", becomes: "slice or gather with constant indices; not of the batch", lower: gather },
     Operator { name: "ScatterND", becomes: "mul and add with constant places and updates", lower: scatter },
-    Operator { name: "Where", becomes: "mul and add with a constant condition", lower: select },
+    Operator { name: "Where", becomes: "mul and add with a constant condition; softplus, relu, clamp", lower: select },
+    Operator { name: "Greater", becomes: "the condition of a Where, for an activation and a number", lower: greater },
 ];
 
 fn concat(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -240,6 +241,9 @@ fn scatter(lo: &mut Lowering, call: &Call) -> Lowered {
 
 /// With a constant condition: `x * condition + y * (1 - condition)`.
 fn select(lo: &mut Lowering, call: &Call) -> Lowered {
+    if let Value::Greater { x, than } = *call.input(0) {
+        return above(lo, call, x, than);
+    }
     let condition = lo.known(call, 0)?;
     let truths = condition.truths()?;
     if truths.iter().all(|&t| t) || truths.iter().all(|&t| !t) {
@@ -249,6 +253,32 @@ fn select(lo: &mut Lowering, call: &Call) -> Lowered {
     let taken = side(lo, call, &condition, 1, true)?;
     let other = side(lo, call, &condition, 2, false)?;
     lo.emit(call, Op::Binary(Binary::Add), &[taken, other])
+}
+
+fn greater(lo: &mut Lowering, call: &Call) -> Lowered {
+    match (call.input(0), lo.number(call.input(1))) {
+        (&Value::Graph(x), Some(than)) => Ok(vec![Value::Greater { x, than }]),
+        _ => unsupported("of a tensor that depends on the input"),
+    }
+}
+
+/// `x > than ? x : other`: softplus as PyTorch computes it, and thresholds.
+fn above(lo: &mut Lowering, call: &Call, x: ValueId, than: f64) -> Lowered {
+    /// From here on, softplus is its argument in `f32`.
+    const LINEAR: f64 = 17.0;
+    let same = matches!(call.input(1), Value::Graph(id) if *id == x);
+    match *call.input(2) {
+        Value::Graph(other) if same && than >= LINEAR => {
+            let softplus =
+                matches!(lo.made_by(other), Some(Made { op: Op::Unary(Unary::Softplus), inputs }) if inputs[..] == [x]);
+            if softplus { Ok(one(other)) } else { unsupported("a condition that depends on the input") }
+        }
+        ref other if same && lo.number(other) == Some(than) => {
+            let function = if than == 0.0 { Unary::Relu } else { Unary::Clamp(Some(than), None) };
+            lo.emit(call, Op::Unary(function), &[x])
+        }
+        _ => unsupported("a condition that depends on the input"),
+    }
 }
 
 /// An input as it is, repeated to the shape that all three have together.

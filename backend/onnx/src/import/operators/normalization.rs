@@ -1,6 +1,6 @@
 //! Normalisation layers that ONNX has as one operator. Those that exporters take apart are found by [`crate::import::fuse`].
 
-use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId};
+use eagleeye_graph::{Binary, Dim, Op, Pool, PoolKind, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
@@ -15,6 +15,11 @@ pub const OPERATORS: &[Operator] = &[
     },
     Operator { name: "GroupNormalization", becomes: "group_norm", lower: group_norm },
     Operator { name: "LayerNormalization", becomes: "layer_norm; without mean and deviation", lower: layer_norm },
+    Operator {
+        name: "LRN",
+        becomes: "pow_scalar, reshape, avg_pool over channels, pow_scalar, div",
+        lower: local_response,
+    },
     Operator { name: "LpNormalization", becomes: "abs or pow_scalar, reduce_sum, sqrt, div", lower: lp_norm },
     Operator {
         name: "MeanVarianceNormalization",
@@ -84,6 +89,35 @@ fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     }
     let y = lo.push(call, Op::LayerNorm { axes, epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)?;
     Ok(vec![Value::Graph(y), Value::Unavailable, Value::Unavailable])
+}
+
+/// `x / (bias + alpha * mean of x ^ 2 over neighbouring channels) ^ beta`
+fn local_response(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let window = size(call.int_or("size", 0)?, "size")?;
+    let shape = lo.shape(x).clone();
+    let [batch, Dim::Fixed(channels), rest @ ..] = &shape[..] else {
+        return invalid("needs a tensor [batch, channels, ...]");
+    };
+    let positions = shape::sample(rest).iter().product();
+    let before = window.saturating_sub(1) / 2;
+    let squares = lo.unary(call, Unary::PowScalar(2.0), x)?;
+    let plane = vec![*batch, Dim::Fixed(1), Dim::Fixed(*channels), Dim::Fixed(positions)];
+    let squares = lo.reshape(call, squares, plane)?;
+    let pool = Pool {
+        kind: PoolKind::Average { count_include_pad: true },
+        kernel: vec![window, 1],
+        stride: vec![1, 1],
+        padding: vec![(before, window.saturating_sub(1) - before), (0, 0)],
+        dilation: vec![1, 1],
+        ceil: false,
+    };
+    let means = lo.push(call, Op::Pool(pool), &[squares])?;
+    let means = lo.reshape(call, means, shape)?;
+    let scaled = lo.times(call, means, call.float_or("alpha", 1e-4)?)?;
+    let shifted = lo.unary(call, Unary::AddScalar(call.float_or("bias", 1.0)?), scaled)?;
+    let divisor = lo.unary(call, Unary::PowScalar(call.float_or("beta", 0.75)?), shifted)?;
+    Ok(one(lo.binary(call, Binary::Div, x, divisor)?))
 }
 
 fn lp_norm(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -1,6 +1,6 @@
 //! Sums, means, extremes and norms along axes, and softmax.
 
-use eagleeye_graph::{Dim, Op, Reduction, Unary, ValueId, shape};
+use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, axes, axis, one, unsupported};
@@ -27,21 +27,46 @@ pub const OPERATORS: &[Operator] = &[
     ),
     reduce!("ReduceSumSquare", "pow_scalar and reduce_sum", Some(Unary::PowScalar(2.0)), Reduction::Sum, None),
     reduce!("ReduceLogSum", "reduce_sum and log", None, Reduction::Sum, Some(Unary::Log)),
+    Operator { name: "ReduceLogSumExp", becomes: "reduce_max, sub, exp, reduce_sum, log, add", lower: log_sum_exp },
     Operator { name: "Softmax", becomes: "softmax", lower: |lo, call| softmax(lo, call, false) },
     Operator { name: "LogSoftmax", becomes: "log_softmax", lower: |lo, call| softmax(lo, call, true) },
 ];
 
-fn reduced(lo: &mut Lowering, call: &Call, before: Option<Unary>, kind: Reduction, after: Option<Unary>) -> Lowered {
+/// Input, axes (`None` for none at all) and whether they are kept.
+fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(ValueId, Option<Vec<usize>>, bool)> {
     let x = lo.value(call, 0)?;
     let rank = lo.rank(x);
     let given = lo.ints(call, 1, "axes")?.unwrap_or_default();
-    let nothing = given.is_empty() && call.flag("noop_with_empty_axes")?;
-    let axes = if given.is_empty() { (0..rank).collect() } else { axes(&given, rank)? };
+    let axes = match given.is_empty() {
+        true if call.flag("noop_with_empty_axes")? => None,
+        true => Some((0..rank).collect()),
+        false => Some(axes(&given, rank)?),
+    };
+    Ok((x, axes, call.int_or("keepdims", 1)? != 0))
+}
+
+fn reduced(lo: &mut Lowering, call: &Call, before: Option<Unary>, kind: Reduction, after: Option<Unary>) -> Lowered {
+    let (x, axes, keep) = operands(lo, call)?;
     let mut y = each(lo, call, before, x)?;
-    if !nothing {
-        y = lo.reduce(call, kind, &axes, call.int_or("keepdims", 1)? != 0, y)?;
+    if let Some(axes) = axes {
+        y = lo.reduce(call, kind, &axes, keep, y)?;
     }
     Ok(one(each(lo, call, after, y)?))
+}
+
+/// The largest entry is taken out first, so that no exponential overflows.
+fn log_sum_exp(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (x, axes, keep) = operands(lo, call)?;
+    let Some(axes) = axes else {
+        return Ok(one(x));
+    };
+    let largest = lo.reduce(call, Reduction::Max, &axes, true, x)?;
+    let shifted = lo.binary(call, Binary::Sub, x, largest)?;
+    let exponentials = lo.unary(call, Unary::Exp, shifted)?;
+    let sum = lo.reduce(call, Reduction::Sum, &axes, keep, exponentials)?;
+    let log = lo.unary(call, Unary::Log, sum)?;
+    let largest = if keep { largest } else { lo.reduce(call, Reduction::Max, &axes, false, x)? };
+    Ok(one(lo.binary(call, Binary::Add, log, largest)?))
 }
 
 fn each(lo: &mut Lowering, call: &Call, function: Option<Unary>, x: ValueId) -> Lowered<ValueId> {

@@ -218,3 +218,34 @@ fn prelu_slopes_are_for_channels_or_for_all() {
     assert_eq!(only(&prelu(&[1]).unwrap().graph), Op::PRelu);
     assert!(prelu(&[4, 3, 3]).is_err() && prelu(&[3]).is_err());
 }
+
+#[test]
+fn a_selection_by_size_is_an_activation() {
+    let net = |threshold: f32| Net::new(&[4]).floats("t", &[], &[threshold]).node("above", "Greater", &["x", "t"]);
+    let softplus = net(20.0).node("s", "Softplus", &["x"]).node("y", "Where", &["above", "x", "s"]).graph();
+    assert_eq!(only(&softplus), Op::Unary(Unary::Softplus));
+    let relu = net(0.0).node("y", "Where", &["above", "x", "t"]).graph();
+    assert_eq!(only(&relu), Op::Unary(Unary::Relu));
+    let other = net(1.0).node("s", "Softplus", &["x"]).node("y", "Where", &["above", "x", "s"]).error();
+    assert_eq!(other, "unsupported operators: Where at `y` (a condition that depends on the input)");
+    let comparison = net(1.0).node("y", "Relu", &["above"]).error();
+    assert_eq!(comparison, "unsupported operators: Relu at `y` (computes with a comparison of activations)");
+}
+
+#[test]
+fn a_local_response_norm_is_an_average_over_neighbouring_channels() {
+    let graph = Net::new(&[6, 3, 4]).node_with("y", "LRN", &["x"], &[int("size", 4), float("beta", 0.5)]).graph();
+    let pool = graph.nodes.iter().find_map(|n| if let Op::Pool(pool) = &n.op { Some(pool) } else { None }).unwrap();
+    assert_eq!((&pool.kernel[..], &pool.padding[..]), (&[4, 1][..], &[(1, 2), (0, 0)][..]));
+    assert_eq!(graph.shape(graph.nodes[1].outputs[0]), &batched(&[1, 6, 12]));
+    assert_eq!(graph.nodes.last().unwrap().op, Op::Binary(Binary::Div));
+}
+
+#[test]
+fn a_sum_of_exponentials_does_not_overflow() {
+    let graph = Net::new(&[6]).node_with("y", "ReduceLogSumExp", &["x"], &[list("axes", &[1])]).graph();
+    let reduce = |kind| Op::Reduce { kind, axes: vec![1], keep_dims: true };
+    let (sub, exp) = (Op::Binary(Binary::Sub), Op::Unary(Unary::Exp));
+    assert_eq!(ops(&graph)[..4], [reduce(Reduction::Max), sub, exp, reduce(Reduction::Sum)]);
+    assert_eq!(sizes(&graph), [3, 1]);
+}
