@@ -5,9 +5,14 @@ use std::rc::Rc;
 
 use eagleeye_graph::{BuildError, ValueId};
 
-use super::known::Known;
+use super::known::{Known, MAX_RANK};
 use crate::error::OnnxError;
 use crate::proto::{AttributeProto, TensorProto, attribute_proto::AttributeType};
+
+/// Strides, pads and the like are no larger, so that sums and products of two of them do not overflow.
+const MAX_SIZE: usize = i32::MAX as usize;
+/// Names are for people: longer ones are cut, so that no file can make them grow.
+const MAX_NAME: usize = 160;
 
 /// What is known about a tensor of the file.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub(super) enum Value {
     PerImage(Rc<PerImage>),
     /// Where an activation is greater than a number. Only selections with a name of their own are supported.
     Greater { x: ValueId, than: f64 },
+    /// Where an activation is not a number.
+    NotANumber(ValueId),
     /// A result that the engine does not have, for example the indices of a max pooling. Reading it is not supported.
     Unavailable,
     /// The result of something unsupported that was already noted.
@@ -181,18 +188,26 @@ impl<'a> Call<'a> {
         let Some(values) = self.ints(name)? else {
             return Ok(vec![default; axes]);
         };
-        let sizes = values.iter().map(|&v| usize::try_from(v).ok()).collect::<Option<Vec<_>>>();
-        match sizes {
-            Some(sizes) if sizes.len() == axes => Ok(sizes),
-            Some(sizes) => invalid(format!("{name} has {} entries, expected {axes}", sizes.len())),
-            None => invalid(format!("{name} is negative: {values:?}")),
+        if values.len() != axes {
+            return invalid(format!("{name} has {} entries, expected {axes}", values.len()));
         }
+        let sizes = values.iter().map(|&v| usize::try_from(v).ok().filter(|&v| v <= MAX_SIZE)).collect();
+        let sizes: Option<Vec<usize>> = sizes;
+        sizes.map_or_else(|| invalid(format!("{name} is negative or too large: {values:?}")), Ok)
     }
 }
 
 /// The `f64` that was meant by an `f32` which was written in decimals: 0.1 and not 0.10000000149.
 fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
+}
+
+/// A name for messages and nodes, cut where it is too long.
+pub(super) fn cut(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 /// A size as it must be: not negative.
@@ -209,6 +224,9 @@ pub(super) fn axis(axis: i64, rank: usize) -> Lowered<usize> {
 
 /// Several axes, ascending and each once.
 pub(super) fn axes(list: &[i64], rank: usize) -> Lowered<Vec<usize>> {
+    if list.len() > MAX_RANK {
+        return invalid(format!("names {} axes", list.len()));
+    }
     let mut axes = list.iter().map(|&a| axis(a, rank)).collect::<Lowered<Vec<_>>>()?;
     axes.sort_unstable();
     axes.dedup();

@@ -1,5 +1,7 @@
 //! Drops what no output needs: parts of fused operations, code that only asked for sizes.
 
+use std::collections::HashSet;
+
 use eagleeye_graph::{BuildError, Graph, GraphBuilder, ParameterId, Source, ValueId};
 
 /// The graph without unused nodes and parameters, its outputs named as in the file, and for every parameter of the old graph
@@ -42,10 +44,10 @@ pub(super) fn drop_unused(graph: &Graph, output_names: &[String]) -> Result<(Gra
 
 /// Gives the outputs their names, where no other value has them.
 fn name_outputs(graph: &mut Graph, names: &[String]) {
+    let mut taken: HashSet<String> = graph.values.iter().map(|value| value.name.clone()).collect();
     for (id, name) in graph.outputs.clone().into_iter().zip(names) {
-        let taken = graph.values.iter().any(|value| value.name == *name);
         let value = &mut graph.values[id.index()];
-        if !taken && matches!(value.source, Source::Node(..)) {
+        if matches!(value.source, Source::Node(..)) && taken.insert(name.clone()) {
             value.name.clone_from(name);
         }
     }

@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::call::{Call, Fault, Lowered, Value};
+use super::call::{Call, Fault, Lowered, Value, cut};
 use super::lowering::Lowering;
 use super::operators;
 use super::uses::Uses;
 use crate::error::{OnnxError, Unsupported};
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
-/// Nodes that are run at most, those of functions at every call. The largest networks in use have some ten thousand.
-const MAX_STEPS: usize = 1 << 18;
+/// Nodes, inputs and attributes that are looked at at most, those of functions at every call. The largest networks in use have
+/// some ten thousand nodes.
+const MAX_STEPS: usize = 1 << 20;
 /// Functions that call functions, and branches within branches.
 const MAX_DEPTH: usize = 32;
-/// Names are for people: longer ones are cut, so that no file can make them grow.
-const MAX_NAME: usize = 160;
 /// The operator sets whose operators are known to be read right.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=24;
 
@@ -102,7 +101,7 @@ impl<'a> Interpreter<'a> {
     /// Runs nodes in order.
     pub fn run(&mut self, nodes: &'a [NodeProto], frame: &mut Frame<'a>) -> Result<(), OnnxError> {
         for node in nodes {
-            self.steps += 1;
+            self.steps = self.steps.saturating_add(steps(node));
             if self.steps > MAX_STEPS {
                 return Err(OnnxError::TooLong(MAX_STEPS));
             }
@@ -192,6 +191,7 @@ impl<'a> Interpreter<'a> {
         };
         match fault {
             Fault::Unsupported(reason) => {
+                let (operator, reason) = (cut(&operator), cut(&reason));
                 self.unsupported.push(Unsupported { operator, node: call.name.clone(), reason });
             }
             Fault::Unknown => {}
@@ -201,6 +201,12 @@ impl<'a> Interpreter<'a> {
         }
         Ok(vec![Value::Unknown; node.output.len()])
     }
+}
+
+/// What it costs to look at a node.
+fn steps(node: &NodeProto) -> usize {
+    let attribute = |a: &AttributeProto| 1 + a.ints.len() + a.floats.len();
+    1 + node.input.len() + node.output.len() + node.attribute.iter().map(attribute).sum::<usize>()
 }
 
 /// The operator set of a list of versions.
@@ -255,13 +261,6 @@ fn results<'a>(names: impl Iterator<Item = &'a str>, frame: &Frame, call: &Call)
 
 fn deeper(frame: &Frame) -> Result<usize, OnnxError> {
     if frame.depth < MAX_DEPTH { Ok(frame.depth + 1) } else { Err(OnnxError::TooDeep(MAX_DEPTH)) }
-}
-
-fn cut(name: &str) -> String {
-    match name.char_indices().nth(MAX_NAME) {
-        Some((end, _)) => format!("{}...", &name[..end]),
-        None => name.to_owned(),
-    }
 }
 
 fn fatal(fault: Fault, name: &str) -> OnnxError {

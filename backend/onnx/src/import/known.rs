@@ -1,10 +1,12 @@
 //! Tensors whose entries are known while the network is read: shapes, indices, masks, numbers.
 
-use super::call::{Fault, Lowered, unsupported};
+use super::call::{Fault, Lowered, invalid, unsupported};
 use super::count::Count;
 
 /// Entries of one known tensor. Networks compute with shapes, index tables and attention masks; none comes near this.
 pub(super) const MAX_KNOWN: usize = 1 << 23;
+/// Axes of a tensor. PyTorch ends at 64, and no network comes near.
+pub(super) const MAX_RANK: usize = 32;
 
 /// The entries of a tensor, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +139,9 @@ impl Known {
 
 /// Number of entries of a shape, where a known tensor may have as many.
 pub(super) fn size_of(shape: &[usize]) -> Lowered<usize> {
+    if shape.len() > MAX_RANK {
+        return invalid(format!("makes a tensor of {} axes", shape.len()));
+    }
     // An empty tensor may not have huge axes either: sizes are multiplied in any order later.
     let size = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1))).filter(|&n| n <= MAX_KNOWN);
     let size = size.ok_or_else(|| Fault::Invalid(format!("makes a constant of more than {MAX_KNOWN} entries")))?;

@@ -1,6 +1,6 @@
 //! The graph under construction, as the operators see it: tensors become graph values, nodes become operations.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -9,11 +9,11 @@ use eagleeye_graph::{
     shape,
 };
 
-use super::call::{Call, Fault, Lowered, Value, invalid, one, unsupported};
+use super::call::{Call, Fault, Lowered, Value, cut, invalid, one, unsupported};
 use super::count::Count;
-use super::known::{Known, MAX_KNOWN};
+use super::known::{Known, MAX_KNOWN, MAX_RANK};
 use super::uses::Uses;
-use super::{fuse, tensor};
+use super::{fuse, tensor, view};
 use crate::error::OnnxError;
 use crate::proto::TensorProto;
 
@@ -63,7 +63,10 @@ pub(super) struct Lowering<'a> {
     constants: HashMap<*const Known, ValueId>,
     read: HashMap<usize, Rc<Known>>,
     made_by: HashMap<ValueId, Made>,
-    names: HashSet<String>,
+    /// What stands before the batch on its own axis, where anything does: see [`view`].
+    before_batch: HashMap<ValueId, usize>,
+    /// Names of parameters, and how often each was asked for.
+    names: HashMap<String, usize>,
     computed: usize,
 }
 
@@ -79,7 +82,8 @@ impl<'a> Lowering<'a> {
             constants: HashMap::new(),
             read: HashMap::new(),
             made_by: HashMap::new(),
-            names: HashSet::new(),
+            before_batch: HashMap::new(),
+            names: HashMap::new(),
             computed: 0,
         }
     }
@@ -128,8 +132,9 @@ impl<'a> Lowering<'a> {
             Value::Graph(id) => Ok(*id),
             Value::Stored(stored) if self.is_float(*stored) && !self.is_merged(*stored) => self.parameter(*stored),
             Value::Stored(stored) if self.is_float(*stored) => {
-                let own = Rc::new(self.read(*stored)?.as_ref().clone());
-                self.charge(own.len())?;
+                let merged = self.read(*stored)?;
+                self.charge(merged.len())?;
+                let own = Rc::new(Known::clone(&merged));
                 self.constant(&used_name(call, index), &own)
             }
             Value::Stored(_) | Value::Known(_) => {
@@ -137,7 +142,7 @@ impl<'a> Lowering<'a> {
                 self.constant(&used_name(call, index), &known)
             }
             Value::PerImage(_) => unsupported("computes with the number of the image"),
-            Value::Greater { .. } => unsupported("computes with a comparison of activations"),
+            Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -151,10 +156,10 @@ impl<'a> Lowering<'a> {
             Value::Stored(stored) => self.read(*stored),
             Value::Graph(_) => {
                 let name = call.input_names.get(index).map_or("", String::as_str);
-                unsupported(format!("`{name}` must be a constant, but depends on the network's input"))
+                unsupported(format!("`{}` must be a constant, but depends on the network's input", cut(name)))
             }
             Value::PerImage(_) => unsupported("computes with the number of the image"),
-            Value::Greater { .. } => unsupported("computes with a comparison of activations"),
+            Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Unknown => Err(Fault::Unknown),
@@ -197,8 +202,9 @@ impl<'a> Lowering<'a> {
         if shape.iter().product::<usize>() > MAX_KNOWN {
             return unsupported(format!("computes with the {shape:?} entries of `{}` while reading", tensor.name()));
         }
-        let known = Rc::new(tensor::known(tensor, self.folder)?);
-        self.charge(known.len())?;
+        let size = shape.iter().product::<usize>();
+        self.charge(size)?;
+        let known = Rc::new(tensor::known(self.stored[stored].tensor, self.folder)?);
         self.read.insert(stored, Rc::clone(&known));
         Ok(known)
     }
@@ -224,7 +230,8 @@ impl<'a> Lowering<'a> {
         let name = self.unique(name);
         let (parameter, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
         for alias in std::mem::take(&mut self.stored[stored].aliases) {
-            if self.names.insert(alias.to_owned()) {
+            if !self.names.contains_key(alias) {
+                self.names.insert(alias.to_owned(), 1);
                 self.builder.alias(parameter, alias)?;
             }
         }
@@ -249,11 +256,12 @@ impl<'a> Lowering<'a> {
     /// A name that no parameter has. Names of initializers are unique in a graph, but not across its branches.
     fn unique(&mut self, name: &str) -> String {
         let mut unique = name.to_owned();
-        let mut count = 1;
-        while !self.names.insert(unique.clone()) {
-            count += 1;
+        while self.names.contains_key(&unique) {
+            let count = self.names.entry(name.to_owned()).or_insert(0);
+            *count += 1;
             unique = format!("{name}_{count}");
         }
+        self.names.insert(unique.clone(), 1);
         unique
     }
 
@@ -268,7 +276,9 @@ impl<'a> Lowering<'a> {
     /// Shape of a tensor without making it a graph value.
     pub fn shape_of(&self, value: &Value) -> Lowered<Shape> {
         match value {
-            Value::Graph(id) | Value::Greater { x: id, .. } => Ok(self.builder.shape(*id).clone()),
+            Value::Graph(id) | Value::Greater { x: id, .. } | Value::NotANumber(id) => {
+                Ok(self.builder.shape(*id).clone())
+            }
             Value::Known(known) => Ok(shape::fixed(&known.shape)),
             Value::Stored(stored) => Ok(shape::fixed(&self.stored[*stored].shape)),
             Value::PerImage(indices) => {
@@ -296,8 +306,27 @@ impl<'a> Lowering<'a> {
             return self.push(call, op, &inputs);
         }
         let id = self.builder.push(&call.name, op.clone(), inputs)?;
+        if self.rank(id) > MAX_RANK {
+            return invalid(format!("makes a tensor of {} axes", self.rank(id)));
+        }
+        self.note_batch(id, &op, inputs);
         self.made_by.insert(id, Made { op, inputs: inputs.to_vec() });
         Ok(id)
+    }
+
+    /// How many entries stand before the batch on its own axis.
+    pub fn before_batch(&self, id: ValueId) -> usize {
+        self.before_batch.get(&id).copied().unwrap_or(1)
+    }
+
+    fn note_batch(&mut self, id: ValueId, op: &Op, inputs: &[ValueId]) {
+        let before = match op {
+            Op::Reshape { shape } => view::before_batch(self.shape(inputs[0]), self.before_batch(inputs[0]), shape),
+            _ => inputs.iter().map(|&input| self.before_batch(input)).max().unwrap_or(1),
+        };
+        if before > 1 {
+            self.before_batch.insert(id, before);
+        }
     }
 
     /// Adds an operation that is the only output of a node.
@@ -379,7 +408,7 @@ impl<'a> Lowering<'a> {
 /// The name by which a node calls one of its inputs.
 fn used_name(call: &Call, index: usize) -> String {
     let name = call.input_names.get(index).filter(|n| !n.is_empty());
-    name.map_or_else(|| format!("{}.constant", call.name), Clone::clone)
+    name.map_or_else(|| format!("{}.constant", call.name), |name| cut(name))
 }
 
 /// Sizes as a shape.

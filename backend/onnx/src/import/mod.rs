@@ -17,6 +17,7 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 mod uses;
+mod view;
 mod wire;
 
 use std::collections::{BTreeMap, HashSet};

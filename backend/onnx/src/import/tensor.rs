@@ -7,7 +7,7 @@ use eagleeye_graph::{ElementType, TensorData, shape};
 
 use super::count::Count;
 use super::external;
-use super::known::Known;
+use super::known::{Known, MAX_RANK};
 use crate::error::OnnxError;
 use crate::proto::TensorProto;
 use crate::proto::tensor_proto::{DataLocation, DataType};
@@ -15,8 +15,11 @@ use crate::proto::tensor_proto::{DataLocation, DataType};
 /// The shape that a tensor states.
 ///
 /// # Errors
-/// Negative sizes, and more entries than the engine takes.
+/// Negative sizes, and more axes or entries than the engine takes.
 pub(super) fn shape_of(tensor: &TensorProto) -> Result<Vec<usize>, OnnxError> {
+    if tensor.dims.len() > MAX_RANK {
+        return Err(wrong(tensor, format!("has {} axes", tensor.dims.len())));
+    }
     let sizes = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let sizes = sizes.map_err(|_| wrong(tensor, format!("has the impossible shape {:?}", tensor.dims)))?;
     // Empty tensors may not have huge axes either: sizes are multiplied in any order later.

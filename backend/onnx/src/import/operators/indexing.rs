@@ -17,6 +17,12 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Gather", becomes: "slice or gather with constant indices; not of the batch", lower: gather },
     Operator { name: "ScatterND", becomes: "mul and add with constant places and updates", lower: scatter },
     Operator { name: "Where", becomes: "mul and add with a constant condition; softplus, relu, clamp", lower: select },
+    Operator { name: "GatherND", becomes: "gather with constant indices along the first axis", lower: gather_nd },
+    Operator {
+        name: "IsNaN",
+        becomes: "the condition of a Where that replaces what is not a number",
+        lower: not_a_number,
+    },
     Operator { name: "Greater", becomes: "the condition of a Where, for an activation and a number", lower: greater },
 ];
 
@@ -166,6 +172,7 @@ fn sliced(lo: &mut Lowering, call: &Call, x: ValueId, range: &Range) -> Lowered<
             lo.push(call, Op::Slice { axis, start, end: start + count, step: 1 }, &[x])
         };
     }
+    lo.charge(count)?;
     let indices: Vec<usize> = (0..count as i64).map(|i| (start as i64 + i * range.step) as usize).collect();
     match usize::try_from(range.step) {
         Ok(step) => lo.push(call, Op::Slice { axis, start, end: indices.last().map_or(start, |&i| i + 1), step }, &[x]),
@@ -200,8 +207,27 @@ fn gather(lo: &mut Lowering, call: &Call) -> Lowered {
     let y = match indices[..] {
         _ if whole => x,
         [start] => lo.push(call, Op::Slice { axis, start, end: start + 1, step: 1 }, &[x])?,
-        _ => lo.push(call, Op::Gather { axis, indices }, &[x])?,
+        _ => {
+            lo.charge(indices.len())?;
+            lo.push(call, Op::Gather { axis, indices }, &[x])?
+        }
     };
+    Ok(one(lo.reshape(call, y, shape)?))
+}
+
+/// Whole slices along the first axis, which may not be the batch.
+fn gather_nd(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let known = lo.known(call, 1)?;
+    if known.shape.last() != Some(&1) || call.int_or("batch_dims", 0)? != 0 || lo.rank(x) == 0 {
+        return unsupported("along several axes");
+    }
+    let size = lo.fixed(x, 0)?;
+    let indices = known.whole()?.iter().map(|&i| position(i, size)).collect::<Lowered<Vec<_>>>()?;
+    lo.charge(indices.len())?;
+    let mut shape = shape::fixed(&known.shape[..known.shape.len() - 1]);
+    shape.extend_from_slice(&lo.shape(x)[1..]);
+    let y = lo.push(call, Op::Gather { axis: 0, indices }, &[x])?;
     Ok(one(lo.reshape(call, y, shape)?))
 }
 
@@ -241,8 +267,10 @@ fn scatter(lo: &mut Lowering, call: &Call) -> Lowered {
 
 /// With a constant condition: `x * condition + y * (1 - condition)`.
 fn select(lo: &mut Lowering, call: &Call) -> Lowered {
-    if let Value::Greater { x, than } = *call.input(0) {
-        return above(lo, call, x, than);
+    match *call.input(0) {
+        Value::Greater { x, than } => return above(lo, call, x, than),
+        Value::NotANumber(x) => return numbers_alone(call, x),
+        _ => {}
     }
     let condition = lo.known(call, 0)?;
     let truths = condition.truths()?;
@@ -259,6 +287,18 @@ fn greater(lo: &mut Lowering, call: &Call) -> Lowered {
     match (call.input(0), lo.number(call.input(1))) {
         (&Value::Graph(x), Some(than)) => Ok(vec![Value::Greater { x, than }]),
         _ => unsupported("of a tensor that depends on the input"),
+    }
+}
+
+fn not_a_number(lo: &mut Lowering, call: &Call) -> Lowered {
+    Ok(vec![Value::NotANumber(lo.value(call, 0)?)])
+}
+
+/// `x is no number ? constant : x`, for attention in which everything is masked. Activations are numbers.
+fn numbers_alone(call: &Call, x: ValueId) -> Lowered {
+    match (call.input(1), call.input(2)) {
+        (Value::Known(_) | Value::Stored(_), Value::Graph(kept)) if *kept == x => Ok(one(x)),
+        _ => unsupported("a condition that depends on the input"),
     }
 }
 

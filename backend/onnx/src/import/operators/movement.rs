@@ -1,11 +1,12 @@
 //! Operators that only move or repeat data: views, permutations, padding, and those that do nothing in inference.
 
-use eagleeye_graph::{Dim, Op, PadMode, Shape, ValueId, shape};
+use eagleeye_graph::{Dim, Op, PadMode, Shape, ValueId};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
 use crate::import::count::Count;
 use crate::import::lowering::{Lowering, in_words, shape_from};
+use crate::import::view;
 use crate::proto::tensor_proto::DataType;
 
 pub const OPERATORS: &[Operator] = &[
@@ -33,111 +34,8 @@ pub const OPERATORS: &[Operator] = &[
 fn reshape(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let target = lo.known(call, 1)?.counts()?;
-    let shape = target_shape(lo.shape(x), &target, call.flag("allowzero")?, lo.written_batch)?;
+    let shape = view::target_shape(lo, x, &target, call.flag("allowzero")?)?;
     Ok(one(lo.reshape(call, x, shape)?))
-}
-
-/// The shape that a reshape makes: 0 keeps the input's size, -1 takes what is left.
-pub(super) fn target_shape(
-    from: &Shape,
-    target: &[Count],
-    allow_zero: bool,
-    written_batch: Option<usize>,
-) -> Lowered<Shape> {
-    let mut sizes = target.to_vec();
-    for (axis, size) in sizes.iter_mut().enumerate().filter(|(_, s)| **s == Count::fixed(0) && !allow_zero) {
-        *size = match from.get(axis) {
-            Some(dim) => Count::of(*dim),
-            None => return invalid(format!("keeps axis {axis} of a tensor of rank {}", from.len())),
-        };
-    }
-    let batch = from.iter().any(|d| matches!(d, Dim::Batch(_)));
-    match written_batch {
-        Some(written) if batch && sizes.iter().all(|s| s.known().is_some()) => {
-            let sizes = completed(sizes, from, Some(written as i64))?;
-            with_batch(from, &sizes, written)
-        }
-        _ => shape_from(&completed(sizes, from, None)?),
-    }
-}
-
-/// Replaces -1 by what is left, for one batch where `at` says so.
-fn completed(mut sizes: Vec<Count>, from: &Shape, at: Option<i64>) -> Lowered<Vec<Count>> {
-    let wildcard = sizes.iter().position(|s| *s == Count::fixed(-1));
-    let size = |dim: &Dim| match at {
-        Some(batch) => Count::of(*dim).at(batch).map(Count::fixed),
-        None => Some(Count::of(*dim)),
-    };
-    let product = |mut counts: Box<dyn Iterator<Item = Option<Count>> + '_>| {
-        counts.try_fold(Count::fixed(1), |all, count| all.multiply(count?))
-    };
-    let total = product(Box::new(from.iter().map(size)));
-    let given =
-        product(Box::new(sizes.iter().enumerate().filter(|(i, _)| Some(*i) != wildcard).map(|(_, s)| Some(*s))));
-    let (Some(total), Some(given)) = (total, given) else {
-        return unsupported("makes a shape that is not linear in the batch");
-    };
-    let rest = match wildcard {
-        Some(_) => total.divide(given).filter(|rest| rest.multiply(given) == Some(total)),
-        None => (total == given).then_some(Count::fixed(1)),
-    };
-    let Some(rest) = rest else {
-        let wanted: Vec<_> = sizes.iter().map(|s| s.at(1).unwrap_or_default()).collect();
-        return invalid(format!("cannot view {} as {wanted:?}", in_words(from)));
-    };
-    if let Some(axis) = wildcard {
-        sizes[axis] = rest;
-    }
-    Ok(sizes)
-}
-
-/// Finds the batch in a shape that an exporter wrote with numbers: it is where it was in the order of the entries.
-fn with_batch(from: &Shape, sizes: &[Count], written: usize) -> Lowered<Shape> {
-    let sizes = sizes.iter().map(|s| s.known().and_then(|s| usize::try_from(s).ok())).collect::<Option<Vec<_>>>();
-    let Some(sizes) = sizes else {
-        return invalid("has a negative size");
-    };
-    let batch_axis = from.iter().position(|d| matches!(d, Dim::Batch(_))).unwrap_or(0);
-    let axis = if from.get(batch_axis).is_some_and(|d| d.at(written) == 1) {
-        place_of_one(from, batch_axis, &sizes)
-    } else {
-        let before = from[..batch_axis].iter().map(|d| d.sample()).product();
-        starts(&sizes).zip(&sizes).position(|(start, &size)| start <= before && before < start.saturating_mul(size))
-    };
-    let mut shape: Shape = sizes.iter().map(|&s| Dim::Fixed(s)).collect();
-    match axis {
-        Some(axis) if written > 0 && sizes[axis].is_multiple_of(written) => {
-            shape[axis] = Dim::Batch(sizes[axis] / written);
-            Ok(shape)
-        }
-        _ => unsupported(format!("a shape that is written for a batch of {written}; export with a dynamic batch")),
-    }
-}
-
-/// The axis that a batch of one image belongs to. It leaves no trace in the order of the entries: it lies between those before
-/// and those behind it, and goes with the axis behind, where that was split or kept apart, else with the one before.
-fn place_of_one(from: &Shape, batch_axis: usize, sizes: &[usize]) -> Option<usize> {
-    let before = from[..batch_axis].iter().map(|d| d.sample()).product::<usize>();
-    let behind: Vec<usize> = shape::sample(&from[batch_axis + 1..]);
-    let found = starts(sizes).position(|start| start == before);
-    match found {
-        Some(axis) if axis > 0 && sizes[axis] != 1 && sizes[axis..] == behind[..] => Some(axis - 1),
-        Some(axis) => Some(axis),
-        // Everything before it was joined with something behind it.
-        None => starts(sizes)
-            .zip(sizes)
-            .position(|(start, &size)| before < start.saturating_mul(size))
-            .or(sizes.len().checked_sub(1)),
-    }
-}
-
-/// Number of entries in front of each axis: the product of the sizes before it.
-fn starts(sizes: &[usize]) -> impl Iterator<Item = usize> {
-    sizes.iter().scan(1usize, |start, &size| {
-        let this = *start;
-        *start = start.saturating_mul(size);
-        Some(this)
-    })
 }
 
 fn product(dims: &[Dim]) -> Lowered<Dim> {

@@ -71,6 +71,7 @@ fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
         if groups == 0 || !channels.is_multiple_of(groups) {
             return invalid(format!("num_groups is {groups}, but there are {channels} channels"));
         }
+        lo.charge(2 * channels)?;
         let each: Vec<usize> = (0..channels).map(|c| c / (channels / groups)).collect();
         for input in &mut inputs[1..] {
             *input = lo.push(call, Op::Gather { axis: 0, indices: each.clone() }, &[*input])?;

@@ -96,8 +96,12 @@ fn a_written_batch_is_found_behind_a_transposition() {
     let net = net.node_with("t", "Transpose", &["x"], &[list("perm", &[1, 0, 2])]);
     let heads = net.clone().node("y", "Reshape", &["t", "target"]).graph();
     assert_eq!(out(&heads), [Dim::Fixed(7), Dim::Batch(3), Dim::Fixed(2)]);
-    let flat = net.node("y", "Reshape", &["t", "flat"]).graph();
+    let flat = net.clone().node("y", "Reshape", &["t", "flat"]).graph();
     assert_eq!(out(&flat), [Dim::Batch(7), Dim::Fixed(6)]);
+    // The batch is still inside of the joined axis.
+    let apart = net.ints("apart", &[7, 1, 6]).node("f", "Reshape", &["t", "flat"]).node("r", "Relu", &["f"]);
+    let apart = apart.node("y", "Reshape", &["r", "apart"]).graph();
+    assert_eq!(out(&apart), [Dim::Fixed(7), Dim::Batch(1), Dim::Fixed(6)]);
 }
 
 #[test]

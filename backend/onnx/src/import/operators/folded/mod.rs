@@ -87,8 +87,12 @@ pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
 
 /// A constant for each image is no constant while reading.
 fn depends_on_batch(lo: &mut Lowering, call: &Call) -> bool {
-    call.operator == "ConstantOfShape"
-        && lo.known(call, 0).and_then(|shape| shape.counts()).is_ok_and(|c| c.iter().any(|c| c.known().is_none()))
+    let sizes = match call.operator {
+        "ConstantOfShape" => 0,
+        "Expand" | "Tile" => 1,
+        _ => return false,
+    };
+    lo.known(call, sizes).and_then(|sizes| sizes.counts()).is_ok_and(|c| c.iter().any(|c| c.known().is_none()))
 }
 
 fn of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -108,10 +112,8 @@ fn of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
 fn stored_constant(lo: &mut Lowering, call: &Call, _: &Inputs) -> Lowered {
     let single = |entry: Known| Ok(constant(entry));
     if let Some(stored) = call.tensor("value") {
-        let known = tensor::known(stored, lo.folder())?;
-        size_of(&known.shape)?;
-        lo.charge(known.len())?;
-        return single(known);
+        lo.charge(size_of(&tensor::shape_of(stored)?)?)?;
+        return single(tensor::known(stored, lo.folder())?);
     }
     if let Some(value) = call.optional_int("value_int")? {
         return single(Known::ints(Vec::new(), vec![Count::fixed(value)]));
@@ -135,12 +137,10 @@ pub(super) fn filled(lo: &mut Lowering, call: &Call, shape: &[Count]) -> Lowered
     let size = size_of(&shape)?;
     lo.charge(size)?;
     let value = match call.tensor("value") {
+        Some(stored) if size_of(&tensor::shape_of(stored)?)? != 1 => return invalid("fills with more than one value"),
         Some(stored) => tensor::known(stored, lo.folder())?,
         None => Known::floats(vec![1], vec![0.0], false),
     };
-    if value.len() != 1 {
-        return invalid("fills with more than one value");
-    }
     Ok(Rc::new(value.take(shape, &vec![0; size])))
 }
 
@@ -168,10 +168,15 @@ fn range(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
     }
     let count = size_of(&[count as usize])?;
     lo.charge(count)?;
-    Ok(constant(match (start.is_float(), start.double) {
-        (true, double) => Known::floats(vec![count], (0..count).map(|i| first + i as f64 * step).collect(), double),
-        (false, _) => Known::list((0..count).map(|i| Count::fixed(first as i64 + i as i64 * step as i64))),
-    }))
+    if start.is_float() {
+        let entries = (0..count).map(|i| first + i as f64 * step).collect();
+        return Ok(constant(Known::floats(vec![count], entries, start.double)));
+    }
+    let entry = |i: usize| (i as i64).checked_mul(step as i64)?.checked_add(first as i64).map(Count::fixed);
+    match (0..count).map(entry).collect::<Option<Vec<_>>>() {
+        Some(entries) => Ok(constant(Known::list(entries))),
+        None => invalid("has numbers that are too large"),
+    }
 }
 
 fn cast(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {

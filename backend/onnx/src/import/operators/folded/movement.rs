@@ -275,7 +275,8 @@ fn pad(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let strides = strides(&x.shape);
     let outside = x.len();
     let places = positions(&shape, |axis, index| {
-        let own = usize::try_from(index as i64 - pads[axis]).ok().filter(|&i| i < x.shape[axis]);
+        let own = (index as i64).checked_sub(pads[axis]).and_then(|i| usize::try_from(i).ok());
+        let own = own.filter(|&i| i < x.shape[axis]);
         own.map_or(OUTSIDE, |i| i * strides[axis])
     });
     let places: Vec<usize> = places.into_iter().map(|p| p.min(outside)).collect();
