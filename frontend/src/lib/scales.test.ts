@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { nearest, paddedDomain, roundStep, tickLabels } from "./scales";
+import { nearest, paddedDomain, roundStep, stepBy, tickLabels } from "./scales";
 
 describe("paddedDomain", () => {
   it("leaves room on both sides, but not beyond the limits", () => {
@@ -46,5 +46,26 @@ describe("nearest", () => {
     expect(nearest(spots, { x: 4, y: 1 }, 20)).toBe(0);
     expect(nearest(spots, { x: 50, y: 0 }, 20)).toBe(-1);
     expect(nearest([], { x: 0, y: 0 }, 20)).toBe(-1);
+  });
+});
+
+describe("stepBy", () => {
+  it("goes along the row and stops at its ends", () => {
+    expect(stepBy("ArrowRight", 1, 5)).toBe(2);
+    expect(stepBy("ArrowRight", 4, 5)).toBe(4);
+    expect(stepBy("ArrowLeft", 0, 5)).toBe(0);
+    expect([stepBy("Home", 3, 5), stepBy("End", 3, 5)]).toEqual([0, 4]);
+  });
+
+  it("begins at an end where nothing is active yet", () => {
+    expect([stepBy("ArrowRight", -1, 5), stepBy("ArrowLeft", -1, 5)]).toEqual([0, 0]);
+  });
+
+  it("leaves other keys, and empty rows, alone", () => {
+    expect([stepBy("a", 0, 5), stepBy("toString", 0, 5), stepBy("End", -1, 0)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });

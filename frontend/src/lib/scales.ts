@@ -53,3 +53,18 @@ export function nearest(spots: readonly Spot[], point: Spot, reach: number): num
   }
   return found;
 }
+
+/** Where a key leads from a place in a row of `count`; undefined for a key that leads nowhere. */
+export function stepBy(key: string, here: number, count: number): number | undefined {
+  const targets = new Map([
+    ["ArrowRight", here + 1],
+    ["ArrowUp", here + 1],
+    ["ArrowLeft", here - 1],
+    ["ArrowDown", here - 1],
+    ["Home", 0],
+    ["End", count - 1],
+  ]);
+  const target = targets.get(key);
+  if (target === undefined || count === 0) return undefined;
+  return Math.min(count - 1, Math.max(0, target));
+}
