@@ -10,6 +10,7 @@ mod failure;
 mod inspect;
 mod limits;
 mod model_file;
+mod openmp;
 mod output;
 mod provenance;
 mod prune;
@@ -47,12 +48,24 @@ enum Command {
     Run(run::RunArgs),
 }
 
+impl Command {
+    /// Whether it computes with several threads.
+    fn computes(&self) -> bool {
+        matches!(self, Command::Prune(_) | Command::Run(_))
+    }
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
     start_logging(matches!(cli.command, Command::Run(_)));
+    if cli.command.computes()
+        && let Err(error) = openmp::wait_asleep()
+    {
+        tracing::warn!(%error, "threads that wait will spin");
+    }
     match perform(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
