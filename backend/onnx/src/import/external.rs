@@ -1,5 +1,6 @@
 //! Tensor data in a file beside the model. The file's name comes from the model, so from a stranger.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
@@ -8,6 +9,10 @@ use bytes::Bytes;
 
 use crate::error::OnnxError;
 use crate::proto::TensorProto;
+use crate::proto::tensor_proto::DataLocation;
+
+/// How often all of a file may be read over: tensors can share their data, but a small file must not become a large network.
+const MAX_REUSE: u64 = 16;
 
 /// What a tensor says about its external data.
 struct Reference<'a> {
@@ -50,6 +55,27 @@ pub(super) fn read(tensor: &TensorProto, folder: &Path, expected: usize) -> Resu
     };
     fill().map_err(|error| wrong(format!("cannot be read: {error}")))?;
     Ok(bytes.into())
+}
+
+/// Refuses tensors that together are much larger than the files in which they are stored.
+pub(super) fn check_sizes<'a>(tensors: impl Iterator<Item = &'a TensorProto>, folder: &Path) -> Result<(), OnnxError> {
+    let mut wanted: HashMap<&str, u64> = HashMap::new();
+    for tensor in tensors.filter(|t| t.data_location() == DataLocation::External) {
+        let reference = reference(tensor)?;
+        let wrong = |reason: String| OnnxError::External {
+            name: reference.tensor.to_owned(),
+            location: reference.location.to_owned(),
+            reason,
+        };
+        let path = inside(folder, reference.location).map_err(wrong)?;
+        let size = std::fs::metadata(path).map_or(0, |m| m.len());
+        let total = wanted.entry(reference.location).or_insert(0);
+        *total = total.saturating_add(reference.length.unwrap_or(size.saturating_sub(reference.offset)));
+        if *total > size.saturating_mul(MAX_REUSE) {
+            return Err(wrong(format!("has {size} bytes, but would be read for {total}")));
+        }
+    }
+    Ok(())
 }
 
 fn reference(tensor: &TensorProto) -> Result<Reference<'_>, OnnxError> {
@@ -138,6 +164,16 @@ mod tests {
         assert!(read(&[("length", "4")], 8).contains("its shape needs 8"));
         assert!(read(&[("offset", "100")], 8).contains("holds 0 bytes"));
         assert!(read(&[("offset", "-1")], 8).contains("no number"));
+    }
+
+    #[test]
+    fn a_small_file_does_not_become_a_large_network() {
+        let folder = folder();
+        let part = tensor(&[("location", "model.onnx.data"), ("length", "8")]);
+        let external = TensorProto { data_location: Some(DataLocation::External.into()), ..part };
+        assert!(check_sizes(vec![&external; 16].into_iter(), folder.path()).is_ok());
+        let error = check_sizes(vec![&external; 17].into_iter(), folder.path()).unwrap_err();
+        assert!(error.to_string().contains("has 8 bytes, but would be read for 136"));
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl<'a> Importer<'a> {
         let graph = std::mem::take(&mut lowering.builder).finish(outputs).map_err(misfit)?;
         let (graph, kept) = cleanup::drop_unused(&graph, names).map_err(misfit)?;
         let weights = lowering.weights(|index| kept.get(index).copied().unwrap_or(false))?;
-        Ok((graph, weights.into_iter().flatten().collect()))
+        Ok((graph, weights))
     }
 }
 

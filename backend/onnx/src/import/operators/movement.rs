@@ -226,7 +226,7 @@ fn constant_of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn same_tensor<'a>(lo: &mut Lowering<'a>, call: &Call<'a>) -> Lowered {
     if let Value::Stored(stored) = call.input(0) {
-        lo.alias(*stored, call.output_name);
+        lo.alias(*stored, call.output_name)?;
     }
     Ok(vec![call.input(0).clone()])
 }

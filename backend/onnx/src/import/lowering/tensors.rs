@@ -1,34 +1,28 @@
-//! The graph under construction, as the operators see it: tensors become graph values, nodes become operations.
+//! The tensors of the file: which of them become parameters of the graph, and which are read.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use eagleeye_graph::{
-    Binary, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source, TensorData, Unary, ValueId,
-    shape,
-};
+use eagleeye_graph::{Dim, ElementType, ParameterKind, Shape, Source, TensorData, ValueId, shape};
 
-use super::call::{Call, Fault, Lowered, Value, cut, invalid, one, unsupported};
-use super::count::Count;
-use super::known::{Known, MAX_KNOWN, MAX_RANK};
-use super::uses::Uses;
-use super::{fuse, tensor, view};
+use super::Lowering;
 use crate::error::OnnxError;
+use crate::import::call::{Call, Fault, Lowered, Value, cut, invalid, unsupported};
+use crate::import::known::{Known, MAX_KNOWN};
+use crate::import::uses::Uses;
+use crate::import::{external, tensor};
 use crate::proto::TensorProto;
 
-/// Entries that all constant arithmetic of one network may compute. The attention masks of a large Swin need a few million.
-const MAX_COMPUTED: usize = 1 << 25;
 /// Entries of the largest tensor that exporters merge with others without anybody having meant it: biases and gammas.
 const MAX_MERGED: usize = 1 << 16;
 
 /// An initializer of the file.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
-    pub name: &'a str,
-    pub tensor: &'a TensorProto,
-    pub kind: ParameterKind,
-    pub shape: Vec<usize>,
+    name: &'a str,
+    tensor: &'a TensorProto,
+    kind: ParameterKind,
+    shape: Vec<usize>,
     /// Whether several nodes use it.
     shared: bool,
     /// Further names that the file gives it.
@@ -37,57 +31,12 @@ pub(super) struct Stored<'a> {
 
 /// Where the entries of a parameter come from.
 #[derive(Debug)]
-enum Weight {
+pub(super) enum Weight {
     Stored(usize),
     Known(Rc<Known>),
 }
 
-/// The operation that made a value.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub op: Op,
-    pub inputs: Vec<ValueId>,
-}
-
-/// Builds the graph while the nodes of the file are read.
-#[derive(Debug)]
-pub(super) struct Lowering<'a> {
-    pub builder: GraphBuilder,
-    pub stored: Vec<Stored<'a>>,
-    /// The batch that the exporter wrote into the file, where it wrote a number.
-    pub written_batch: Option<usize>,
-    folder: &'a Path,
-    weights: Vec<Weight>,
-    parameters: HashMap<usize, ValueId>,
-    /// Constants in the graph, by the address of their entries, which `weights` keeps alive.
-    constants: HashMap<*const Known, ValueId>,
-    read: HashMap<usize, Rc<Known>>,
-    made_by: HashMap<ValueId, Made>,
-    /// What stands before the batch on its own axis, where anything does: see [`view`].
-    before_batch: HashMap<ValueId, usize>,
-    /// Names of parameters, and how often each was asked for.
-    names: HashMap<String, usize>,
-    computed: usize,
-}
-
 impl<'a> Lowering<'a> {
-    pub fn new(name: &str, folder: &'a Path) -> Self {
-        Self {
-            builder: GraphBuilder::new(name),
-            stored: Vec::new(),
-            written_batch: None,
-            folder,
-            weights: Vec::new(),
-            parameters: HashMap::new(),
-            constants: HashMap::new(),
-            read: HashMap::new(),
-            made_by: HashMap::new(),
-            before_batch: HashMap::new(),
-            names: HashMap::new(),
-            computed: 0,
-        }
-    }
-
     /// Adds an initializer. It becomes a parameter where a node needs it as one.
     pub fn store(&mut self, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
         let (name, shape) = (tensor.name(), tensor::shape_of(tensor)?);
@@ -98,32 +47,29 @@ impl<'a> Lowering<'a> {
     }
 
     /// Notes a further name of an initializer.
-    pub fn alias(&mut self, stored: usize, name: &'a str) {
+    pub fn alias(&mut self, stored: usize, name: &'a str) -> Lowered<()> {
         self.stored[stored].aliases.push(name);
+        self.name_parameter(stored)
     }
 
-    /// The entries of the graph's parameters, in their order.
-    pub fn weights(&self, used: impl Fn(usize) -> bool) -> Result<Vec<Option<TensorData>>, OnnxError> {
+    /// The entries of the graph's parameters that are used, in their order.
+    pub fn weights(&self, used: impl Fn(usize) -> bool) -> Result<Vec<TensorData>, OnnxError> {
+        let stored = self.weights.iter().enumerate().filter(|(index, _)| used(*index)).filter_map(|(_, w)| match w {
+            Weight::Stored(stored) => Some(self.stored[*stored].tensor),
+            Weight::Known(_) => None,
+        });
+        external::check_sizes(stored, self.folder)?;
         let entries = |(index, weight): (usize, &Weight)| match weight {
             _ if !used(index) => Ok(None),
             Weight::Stored(stored) => tensor::weights(self.stored[*stored].tensor, self.folder).map(Some),
             Weight::Known(known) => Ok(Some(known_weights(known))),
         };
-        self.weights.iter().enumerate().map(entries).collect()
+        Ok(self.weights.iter().enumerate().map(entries).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// Where external data lies.
     pub fn folder(&self) -> &'a Path {
         self.folder
-    }
-
-    /// Counts entries that are computed while reading, so that no file can keep the importer busy.
-    pub fn charge(&mut self, entries: usize) -> Lowered<()> {
-        self.computed = self.computed.saturating_add(entries);
-        if self.computed > MAX_COMPUTED {
-            return Err(OnnxError::TooComplex(format!("constants of more than {MAX_COMPUTED} entries together")).into());
-        }
-        Ok(())
     }
 
     /// A tensor as a value of the graph. Known tensors become constants, in floats.
@@ -194,15 +140,16 @@ impl<'a> Lowering<'a> {
         shape.is_empty() || !tensor::is_float(tensor)
     }
 
+    /// The entries of an initializer.
     pub fn read(&mut self, stored: usize) -> Lowered<Rc<Known>> {
         if let Some(known) = self.read.get(&stored) {
             return Ok(Rc::clone(known));
         }
-        let Stored { tensor, shape, .. } = &self.stored[stored];
-        if shape.iter().product::<usize>() > MAX_KNOWN {
-            return unsupported(format!("computes with the {shape:?} entries of `{}` while reading", tensor.name()));
-        }
+        let Stored { name, shape, .. } = &self.stored[stored];
         let size = shape.iter().product::<usize>();
+        if size > MAX_KNOWN {
+            return unsupported(format!("computes with the {shape:?} entries of `{}` while reading", cut(name)));
+        }
         self.charge(size)?;
         let known = Rc::new(tensor::known(self.stored[stored].tensor, self.folder)?);
         self.read.insert(stored, Rc::clone(&known));
@@ -228,16 +175,25 @@ impl<'a> Lowering<'a> {
         }
         let Stored { name, kind, .. } = self.stored[stored];
         let name = self.unique(name);
-        let (parameter, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        let (_, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        self.weights.push(Weight::Stored(stored));
+        self.parameters.insert(stored, id);
+        self.name_parameter(stored)?;
+        Ok(id)
+    }
+
+    /// Gives a parameter its further names, where the initializer is one already.
+    fn name_parameter(&mut self, stored: usize) -> Lowered<()> {
+        let Some(Source::Parameter(parameter)) = self.parameters.get(&stored).map(|&id| self.builder.source(id)) else {
+            return Ok(());
+        };
         for alias in std::mem::take(&mut self.stored[stored].aliases) {
             if !self.names.contains_key(alias) {
                 self.names.insert(alias.to_owned(), 1);
                 self.builder.alias(parameter, alias)?;
             }
         }
-        self.weights.push(Weight::Stored(stored));
-        self.parameters.insert(stored, id);
-        Ok(id)
+        Ok(())
     }
 
     /// A tensor that the code of the network makes, as a parameter.
@@ -265,14 +221,6 @@ impl<'a> Lowering<'a> {
         unique
     }
 
-    pub fn shape(&self, id: ValueId) -> &Shape {
-        self.builder.shape(id)
-    }
-
-    pub fn rank(&self, id: ValueId) -> usize {
-        self.builder.shape(id).len()
-    }
-
     /// Shape of a tensor without making it a graph value.
     pub fn shape_of(&self, value: &Value) -> Lowered<Shape> {
         match value {
@@ -290,144 +238,12 @@ impl<'a> Lowering<'a> {
             Value::Unknown => Err(Fault::Unknown),
         }
     }
-
-    /// Number of entries along an axis that must not depend on the batch.
-    pub fn fixed(&self, id: ValueId, axis: usize) -> Lowered<usize> {
-        match self.shape(id).get(axis) {
-            Some(Dim::Fixed(size)) => Ok(*size),
-            Some(Dim::Batch(_)) => unsupported("works along the batch axis"),
-            None => invalid(format!("axis {axis} is outside a tensor of rank {}", self.rank(id))),
-        }
-    }
-
-    /// Adds an operation with one output, or the one that it completes: see [`fuse`].
-    pub fn push(&mut self, call: &Call, op: Op, inputs: &[ValueId]) -> Lowered<ValueId> {
-        if let Some((op, inputs)) = fuse::combine(self, &op, inputs) {
-            return self.push(call, op, &inputs);
-        }
-        let id = self.builder.push(&call.name, op.clone(), inputs)?;
-        if self.rank(id) > MAX_RANK {
-            return invalid(format!("makes a tensor of {} axes", self.rank(id)));
-        }
-        self.note_batch(id, &op, inputs);
-        self.made_by.insert(id, Made { op, inputs: inputs.to_vec() });
-        Ok(id)
-    }
-
-    /// How many entries stand before the batch on its own axis.
-    pub fn before_batch(&self, id: ValueId) -> usize {
-        self.before_batch.get(&id).copied().unwrap_or(1)
-    }
-
-    fn note_batch(&mut self, id: ValueId, op: &Op, inputs: &[ValueId]) {
-        let before = match op {
-            Op::Reshape { shape } => view::before_batch(self.shape(inputs[0]), self.before_batch(inputs[0]), shape),
-            _ => inputs.iter().map(|&input| self.before_batch(input)).max().unwrap_or(1),
-        };
-        if before > 1 {
-            self.before_batch.insert(id, before);
-        }
-    }
-
-    /// Adds an operation that is the only output of a node.
-    pub fn emit(&mut self, call: &Call, op: Op, inputs: &[ValueId]) -> Lowered {
-        Ok(one(self.push(call, op, inputs)?))
-    }
-
-    pub fn unary(&mut self, call: &Call, function: Unary, x: ValueId) -> Lowered<ValueId> {
-        self.push(call, Op::Unary(function), &[x])
-    }
-
-    pub fn binary(&mut self, call: &Call, function: Binary, a: ValueId, b: ValueId) -> Lowered<ValueId> {
-        self.push(call, Op::Binary(function), &[a, b])
-    }
-
-    /// `x * factor`, unless the factor is 1.
-    pub fn times(&mut self, call: &Call, x: ValueId, factor: f64) -> Lowered<ValueId> {
-        if factor == 1.0 { Ok(x) } else { self.unary(call, Unary::MulScalar(factor), x) }
-    }
-
-    pub fn reduce(&mut self, call: &Call, kind: Reduction, axes: &[usize], keep: bool, x: ValueId) -> Lowered<ValueId> {
-        if axes.iter().any(|&axis| matches!(self.shape(x).get(axis), Some(Dim::Batch(_)))) {
-            return unsupported("reduces over the batch");
-        }
-        self.push(call, Op::Reduce { kind, axes: axes.to_vec(), keep_dims: keep }, &[x])
-    }
-
-    /// Reshapes unless the shape is there already.
-    pub fn reshape(&mut self, call: &Call, x: ValueId, shape: Shape) -> Lowered<ValueId> {
-        if *self.shape(x) == shape {
-            return Ok(x);
-        }
-        let batch_axes = |shape: &Shape| shape.iter().filter(|d| matches!(d, Dim::Batch(_))).count();
-        if batch_axes(&shape) > 1 {
-            return unsupported("makes a shape in which several axes depend on the batch");
-        }
-        if batch_axes(&shape) != batch_axes(self.shape(x)) {
-            return invalid(format!("cannot view {} as {}", in_words(self.shape(x)), in_words(&shape)));
-        }
-        self.push(call, Op::Reshape { shape }, &[x])
-    }
-
-    pub fn permute(&mut self, call: &Call, x: ValueId, order: Vec<usize>) -> Lowered<ValueId> {
-        if order.iter().enumerate().all(|(i, &axis)| i == axis) && order.len() == self.rank(x) {
-            return Ok(x);
-        }
-        self.push(call, Op::Permute { order }, &[x])
-    }
-
-    /// `x` with its last two axes swapped.
-    pub fn swapped(&mut self, call: &Call, x: ValueId) -> Lowered<ValueId> {
-        let rank = self.rank(x);
-        if rank < 2 {
-            return invalid("needs a tensor of rank 2 or more");
-        }
-        let mut order: Vec<usize> = (0..rank).collect();
-        order.swap(rank - 2, rank - 1);
-        self.permute(call, x, order)
-    }
-
-    pub fn is_parameter(&self, id: ValueId) -> bool {
-        matches!(self.builder.source(id), Source::Parameter(_))
-    }
-
-    /// The operation that made a value; `None` for inputs, parameters and parts of a split.
-    pub fn made_by(&self, id: ValueId) -> Option<&Made> {
-        self.made_by.get(&id)
-    }
-
-    /// The input of the transposition that made a matrix, if one did.
-    pub fn untransposed(&self, id: ValueId) -> Option<ValueId> {
-        match self.made_by(id)? {
-            Made { op: Op::Permute { order }, inputs } if *order == [1, 0] => inputs.first().copied(),
-            _ => None,
-        }
-    }
 }
 
 /// The name by which a node calls one of its inputs.
 fn used_name(call: &Call, index: usize) -> String {
     let name = call.input_names.get(index).filter(|n| !n.is_empty());
     name.map_or_else(|| format!("{}.constant", call.name), |name| cut(name))
-}
-
-/// Sizes as a shape.
-pub(super) fn shape_from(counts: &[Count]) -> Lowered<Shape> {
-    let dim = |count: &Count| match count.dim() {
-        Some(dim) => Ok(dim),
-        None => unsupported(format!("makes an axis of size {} * batch + {}", count.per_image, count.fixed)),
-    };
-    counts.iter().map(dim).collect()
-}
-
-/// A shape for messages: `[N, 64, 7, 7]`.
-pub(super) fn in_words(shape: &Shape) -> String {
-    let size = |dim: &Dim| match dim {
-        Dim::Fixed(size) => size.to_string(),
-        Dim::Batch(1) => "N".into(),
-        Dim::Batch(each) => format!("{each} * N"),
-    };
-    format!("[{}]", shape.iter().map(size).collect::<Vec<_>>().join(", "))
 }
 
 fn known_weights(known: &Known) -> TensorData {
