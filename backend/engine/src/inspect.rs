@@ -91,19 +91,19 @@ pub struct MemberReport {
     pub axis: usize,
 }
 
-/// Smallest and largest budget, as fractions of the multiply-adds, with the default floors of keep ratios.
+/// Smallest and largest budget, as fractions of the multiply-adds, in the space that was asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Reachable {
     pub min: f64,
     pub max: f64,
 }
 
-/// Reports on a network.
-pub fn inspect(loaded: &Loaded) -> Result<Inspection, InspectError> {
+/// Reports on a network. How far it can be pruned depends on what may be drawn, which is `space`.
+pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectError> {
     let graph = &loaded.network.graph;
     let groups = channel_groups(graph)?;
     let cost = CostModel::new(graph, &groups);
-    let budgets = reachable(&cost, &groups, &Space::default());
+    let budgets = reachable(&cost, &groups, space);
     Ok(Inspection {
         format: loaded.network.format.name(),
         inputs: ports(graph, &graph.inputs),
@@ -190,7 +190,16 @@ mod tests {
     use crate::testing::classifier;
 
     fn report(batch_norms: bool) -> Inspection {
-        inspect(&Loaded { network: classifier(1, batch_norms), guessed_shape: false }).unwrap()
+        inspect(&Loaded { network: classifier(1, batch_norms), guessed_shape: false }, &Space::default()).unwrap()
+    }
+
+    #[test]
+    fn a_space_with_higher_floors_reaches_less() {
+        let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
+        let smallest = |space: Space| inspect(&loaded, &space).unwrap().reachable.min;
+        let low = smallest(Space::default());
+        let high = smallest(Space { min_keep_ratio: 0.8, ..Space::default() });
+        assert!(low < high && high < 1.0, "{low}, {high}");
     }
 
     #[test]

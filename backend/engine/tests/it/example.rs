@@ -26,7 +26,7 @@ fn difference(found: &Tensor, expected: &Tensor) -> f64 {
 
 #[test]
 fn the_report_names_layers_groups_and_what_is_locked() {
-    let report = inspect(&example()).unwrap();
+    let report = inspect(&example(), &Space::default()).unwrap();
     assert_eq!((report.format, report.inputs[0].shape.as_slice()), ("torchscript", &[1, 1, 28, 28][..]));
     assert_eq!((report.classes, report.batch_norms, report.parameters), (Some(10), 27, 823_434));
     assert_eq!((report.operators["conv2d"], report.operators["linear"]), (27, 1));
