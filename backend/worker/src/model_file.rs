@@ -72,16 +72,15 @@ impl ModelFile {
     /// Files from the store, which keeps them under other names. The first is the model itself.
     pub fn gather(files: &[NamedFile]) -> Result<Self, ModelFileError> {
         let folder = temporary_folder()?;
+        let place = if files.len() == 1 { link } else { duplicate };
         for file in files {
             let is_plain = Path::new(&file.name).file_name().is_some_and(|name| name == file.name.as_str());
             if !is_plain {
                 return Err(ModelFileError::Name(file.name.clone()));
             }
-            std::os::unix::fs::symlink(&file.path, folder.path().join(&file.name)).map_err(|error| {
-                match error.kind() {
-                    io::ErrorKind::AlreadyExists => ModelFileError::SameName(file.name.clone()),
-                    _ => ModelFileError::Temporary(error),
-                }
+            place(&file.path, &folder.path().join(&file.name)).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => ModelFileError::SameName(file.name.clone()),
+                _ => ModelFileError::Temporary(error),
             })?;
         }
         let name = files.first().map_or("", |file| &file.name);
@@ -115,6 +114,23 @@ impl ModelFile {
 
 fn temporary_folder() -> Result<TempDir, ModelFileError> {
     tempfile::Builder::new().prefix("eagleeye-model-").tempdir().map_err(ModelFileError::Temporary)
+}
+
+fn link(file: &Path, name: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(file, name)
+}
+
+/// Gives a file a second name of the same rank: the importer refuses weights that lie in another folder than their model once
+/// symbolic links are followed.
+fn duplicate(file: &Path, name: &Path) -> io::Result<()> {
+    match std::fs::hard_link(file, name) {
+        // The store may be on another disk.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let mut copy = File::create_new(name)?;
+            io::copy(&mut File::open(file)?, &mut copy).map(|_| ())
+        }
+        linked => linked,
+    }
 }
 
 fn is_zip(file: &mut File) -> io::Result<bool> {
@@ -294,7 +310,11 @@ mod tests {
         let named = |name: &str, path: &Path| NamedFile { name: name.to_owned(), path: path.to_owned() };
         let files = [named("m.onnx", graph.path()), named("m.onnx.data", weights.path())];
         let model = ModelFile::gather(&files).unwrap();
-        assert_eq!(std::fs::read(model.path().with_file_name("m.onnx.data")).unwrap(), b"weights");
+        let data = model.path().with_file_name("m.onnx.data");
+        assert_eq!(std::fs::read(&data).unwrap(), b"weights");
+        assert!(!data.is_symlink());
+        drop(model);
+        assert!(!data.exists() && weights.path().exists());
 
         let twice = [files[0].clone(), files[0].clone()];
         assert!(matches!(ModelFile::gather(&twice), Err(ModelFileError::SameName(_))));
