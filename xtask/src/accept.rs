@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use reqwest::blocking::multipart::Form;
 use serde_json::{Value, json};
 
-use crate::project::{binary, build, command, output, say};
+use crate::project::{Build, binary, build, command, output, say};
 use crate::server::{Api, Server, free_port};
 use crate::{demo, python, setup};
 
@@ -22,7 +22,7 @@ const GOOD_TOP1: f64 = 0.915;
 pub fn run(shared: &Path, quick: bool) -> Result<()> {
     let shared = fs::canonicalize(shared).with_context(|| format!("there is no folder {}", shared.display()))?;
     setup::ensure()?;
-    build(false)?;
+    build(Build::Everything)?;
     let python = python::ensure()?;
     let scratch = tempfile::tempdir().context("cannot make a scratch folder")?;
     for network in NETWORKS {

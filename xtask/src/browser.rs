@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::project::{self, npm, say};
+use crate::project::{self, Build, npm, say};
 use crate::server::{Server, free_port};
 use crate::setup;
 
@@ -10,7 +10,7 @@ use crate::setup;
 pub fn run(screenshot: bool) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
-    project::build(false)?;
+    project::build(Build::Everything)?;
     let data = tempfile::tempdir().context("cannot make a scratch folder")?;
     let server = Server::start(free_port()?, data.path())?;
     say("browser", format!("driving {}", server.url));

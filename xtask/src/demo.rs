@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::blocking::multipart::Form;
 use serde_json::{Value, json};
 
-use crate::project::{build, root, say};
+use crate::project::{Build, build, root, say};
 use crate::server::{Api, Server, free_port};
 use crate::setup;
 
@@ -32,7 +32,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
-    build(false)?;
+    build(Build::Programs)?;
     let scratch = tempfile::tempdir().context("cannot make a scratch folder")?;
     let (port, data) = match options.exit {
         true => (free_port()?, scratch.path().to_owned()),

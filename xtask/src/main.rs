@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::project::Build;
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "EagleEye's project tasks", disable_help_subcommand = true)]
 struct Cli {
@@ -78,5 +80,5 @@ fn main() -> Result<()> {
 fn build(release: bool) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
-    project::build(release)
+    project::build(if release { Build::Release } else { Build::Programs })
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::project::{binary, build, command, output, root, say};
+use crate::project::{Build, binary, build, command, output, root, say};
 use crate::{python, setup};
 
 #[derive(Args)]
@@ -44,7 +44,7 @@ struct Checked {
 
 pub fn run(options: &Options) -> Result<()> {
     setup::ensure()?;
-    build(false)?;
+    build(Build::Everything)?;
     let python = python::ensure()?;
     let work = root().join("target/matrix");
     fs::create_dir_all(&work).context("cannot make target/matrix")?;

@@ -61,11 +61,38 @@ pub fn binary(name: &str) -> PathBuf {
     target.join("debug").join(name)
 }
 
-/// Builds the server and the worker.
-pub fn build(release: bool) -> Result<()> {
-    say("build", "server and worker");
-    let profile = if release { "release" } else { "dev" };
-    run(cargo().args(["build", "--package", "eagleeye-server", "--package", "eagleeye-worker", "--profile", profile]))
+/// What is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// The server and the worker, for somebody who wants to see them run.
+    Programs,
+    /// The same with optimisations.
+    Release,
+    /// Programs and tests. Cargo chooses the features of libraries by what is built together; checks that share this build
+    /// compile everything once.
+    Everything,
+}
+
+/// Builds the server and the worker, and what belongs to them.
+pub fn build(what: Build) -> Result<()> {
+    let programs = ["--package", "eagleeye-server", "--package", "eagleeye-worker"];
+    let mut build = cargo();
+    build.arg("build");
+    match what {
+        Build::Programs => {
+            say("build", "server and worker");
+            build.args(programs);
+        }
+        Build::Release => {
+            say("build", "server and worker, optimised");
+            build.args(programs).arg("--release");
+        }
+        Build::Everything => {
+            say("build", "programs and tests");
+            build.args(["--workspace", "--all-targets"]);
+        }
+    }
+    run(&mut build)
 }
 
 fn line(command: &Command) -> String {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::project::{self, build, cargo, npm, say};
+use crate::project::{self, Build, build, cargo, npm, say};
 use crate::{setup, tidy};
 
 pub fn run() -> Result<()> {
@@ -15,7 +15,7 @@ pub fn run() -> Result<()> {
     project::run(npm().args(["run", "--silent", "test"]))?;
     setup::page()?;
     // The black-box tests start the programs, so these must be there first.
-    build(false)?;
+    build(Build::Everything)?;
     say("test", "Rust");
     run_tests()?;
     say("test", "lints");
