@@ -20,7 +20,7 @@ const repository = (path: string): string => fileURLToPath(new URL(`../../${path
 const picture = process.env["EAGLEEYE_SCREENSHOT"];
 const SEARCH = picture
   ? { candidates: 32, calibration: 3200, scoring: 5000 }
-  : { candidates: 6, calibration: 1000, scoring: 1500 };
+  : { candidates: 8, calibration: 1000, scoring: 1500 };
 
 /** A search takes as long as the machine needs. Milliseconds. */
 const PATIENCE = 540_000;
