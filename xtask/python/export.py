@@ -24,6 +24,9 @@ def build(name):
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data.uniform_(0.5, 1.5), module.bias.data.normal_(0, 0.2)
             module.running_mean.normal_(0, 0.2), module.running_var.uniform_(0.5, 1.5)
+    for parameter in model.parameters():
+        if not parameter.any():  # vit's head begins at zero, and zeros are equal to any zeros
+            parameter.data.normal_(0, 0.05)
     return model
 
 

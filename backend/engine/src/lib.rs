@@ -13,6 +13,7 @@ mod images;
 pub mod inspect;
 pub mod load;
 pub mod network;
+pub mod operators;
 pub mod prune;
 mod rewrite;
 pub mod score;

@@ -44,6 +44,8 @@ enum Command {
     Prune(prune::PruneArgs),
     /// Read every image of a dataset and report on it.
     CheckDataset(check_dataset::CheckDatasetArgs),
+    /// Print the page of all supported operators.
+    Operators,
     /// Do the jobs of a queue until the server that started this worker is gone.
     Run(run::RunArgs),
 }
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
 fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => Ok(run::run(args)?),
+        Command::Operators => output::text(&eagleeye_engine::operators::page()),
         Command::Inspect(args) => limited(move || inspect::inspect(&args)),
         Command::Prune(args) => limited(move || prune::prune(&args)),
         Command::CheckDataset(args) => limited(move || check_dataset::check_dataset(&args)),

@@ -1,17 +1,32 @@
 //! Pooling and resizing over the axes behind batch and channels.
 
-use eagleeye_graph::{Interpolation, Pool, PoolKind};
+use eagleeye_graph::{Interpolation, Op, Pool, PoolKind, shape};
 use tch::{TchError, Tensor};
 
 use super::convolution::symmetric;
 use super::layout;
-use crate::tensors::signed;
+use crate::tensors::{signed, sizes};
 
 pub(super) fn pool(pool: &Pool, x: &Tensor) -> Result<Tensor, TchError> {
-    match pool.kind {
-        PoolKind::Max => max(pool, x),
-        PoolKind::Average { count_include_pad } => average(pool, count_include_pad, x),
+    let pooled = match pool.kind {
+        PoolKind::Max => max(pool, x)?,
+        PoolKind::Average { count_include_pad } => average(pool, count_include_pad, x)?,
+    };
+    trimmed(pool, x, pooled)
+}
+
+/// Rounding up, libtorch leaves out windows that begin in its own padding on the right, but not in one made before.
+fn trimmed(pool: &Pool, x: &Tensor, pooled: Tensor) -> Result<Tensor, TchError> {
+    if !pool.ceil || native_padding(pool).is_some() {
+        return Ok(pooled);
     }
+    let shapes = shape::infer(&Op::Pool(pool.clone()), &[&shape::fixed(&sizes(x))]);
+    let shapes = shapes.map_err(|error| TchError::Shape(error.to_string()))?;
+    let mut kept = pooled;
+    for (axis, size) in shapes.iter().flatten().enumerate().skip(2) {
+        kept = kept.f_narrow(axis as i64, 0, size.sample() as i64)?;
+    }
+    Ok(kept)
 }
 
 fn max(pool: &Pool, x: &Tensor) -> Result<Tensor, TchError> {

@@ -98,6 +98,16 @@ fn max_pooling_with_uneven_padding_ignores_it() {
 }
 
 #[test]
+fn rounding_up_leaves_out_windows_that_begin_in_padding() {
+    for kind in [PoolKind::Max, PoolKind::Average { count_include_pad: false }] {
+        let (kernel, stride, padding) = (vec![2, 2], vec![2, 2], vec![(0, 1), (0, 1)]);
+        let pool = Pool { kind, kernel, stride, padding, dilation: vec![1, 1], ceil: true };
+        let y = answer(Op::Pool(pool), image(1, 4, 4), &[]).unwrap();
+        assert_eq!(y.size(), [2, 1, 2, 2]);
+    }
+}
+
+#[test]
 fn activations_with_parameters_of_their_own_follow_their_definition() {
     let x = numbers(&[2, 3]);
     let input = vec![Dim::Batch(1), Dim::Fixed(3)];

@@ -10,6 +10,11 @@ use crate::torchscript::value::Value;
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::_convolution", becomes: "conv or conv_transpose, 1 to 3 axes", lower: convolution },
     Operator { name: "aten::convolution", becomes: "conv or conv_transpose, 1 to 3 axes", lower: convolution },
+    Operator {
+        name: "aten::_convolution_mode",
+        becomes: "conv, 1 to 3 axes; padding `same` or `valid`",
+        lower: convolution,
+    },
     Operator { name: "aten::conv1d", becomes: "conv1d", lower: convolution },
     Operator { name: "aten::conv2d", becomes: "conv2d", lower: convolution },
     Operator { name: "aten::conv3d", becomes: "conv3d", lower: convolution },

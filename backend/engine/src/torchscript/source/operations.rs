@@ -185,11 +185,16 @@ fn pooling(writer: &Writer, node: &Node, pool: &Pool) -> Result<String, TorchScr
     let fits = symmetric(&pool.padding) && pool.padding.iter().zip(&pool.kernel).all(|(p, k)| 2 * p.0 <= *k);
     let padding = list(pool.padding.iter().map(|p| if fits { p.0 } else { 0 }));
     let padded = |value: &str| format!("torch.constant_pad_nd({x}, {}, {value})", spatial_pads(&pool.padding, ""));
+    // Rounding up, PyTorch leaves out windows that begin in its own padding on the right, but not in one made before.
+    let trimmed = |pooled: String| {
+        let sizes = writer.graph.shape(node.outputs[0]).iter().skip(2).map(|d| format!(":{}", d.sample()));
+        if fits || !pool.ceil { pooled } else { format!("({pooled})[:, :, {}]", sizes.collect::<Vec<_>>().join(", ")) }
+    };
     match pool.kind {
         PoolKind::Max => {
             let x = if fits { x.clone() } else { padded("float(\"-inf\")") };
             let dilation = list(&pool.dilation);
-            Ok(format!("torch.max_pool{axes}d({x}, {kernel}, {stride}, {padding}, {dilation}, {ceil})"))
+            Ok(trimmed(format!("torch.max_pool{axes}d({x}, {kernel}, {stride}, {padding}, {dilation}, {ceil})")))
         }
         PoolKind::Average { .. } if pool.dilation.iter().any(|&d| d != 1) => {
             writer.refused(node, "average pooling has no dilation in PyTorch")
@@ -203,10 +208,10 @@ fn pooling(writer: &Writer, node: &Node, pool: &Pool) -> Result<String, TorchScr
             }
             let all = average(&padded("0.0"), true);
             if count_include_pad {
-                return Ok(all);
+                return Ok(trimmed(all));
             }
             let ones = format!("torch.constant_pad_nd(torch.ones_like({x}), {}, 0.0)", spatial_pads(&pool.padding, ""));
-            Ok(format!("torch.div({all}, {})", average(&ones, true)))
+            Ok(trimmed(format!("torch.div({all}, {})", average(&ones, true))))
         }
     }
 }

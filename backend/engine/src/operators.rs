@@ -1,0 +1,76 @@
+//! `docs/operators.md`: what can be read from either format, out of the lists by which the importers choose.
+
+use std::fmt::Write;
+
+use crate::torchscript::operators as torchscript;
+
+const INTRODUCTION: &str = "\
+# Supported operators
+Written by `eagleeye-worker operators` from the lists by which the importers choose; a test compares. A model with any other
+operator is refused at upload, with all such operators and their nodes named at once.
+
+Every operator becomes operations of one graph (`backend/graph/src/ops.rs`), and every export is written from that graph.
+Label propagation knows these operations only: what can be pruned follows from them.
+";
+
+const GUIDE: &str = "
+## Adding an operator
+1. Say it with the graph's operations, if they can: most operators are a composition. Write a function from the call to its
+   result in the family that fits (`backend/engine/src/torchscript/operators/`, `backend/onnx/src/import/operators/`) and list
+   it in that family's `OPERATORS` with what it becomes and what about it is refused. Never guess: return `unsupported` with
+   the reason.
+2. Only where no composition says it, add an operation to `Op` (`backend/graph/src/ops.rs`). The compiler then names every
+   place that must know it: its shape (`shape.rs`), its labels (`labels/`: an operation that only moves data runs on the label
+   tensor itself, an elementwise one unifies), what pruning does to its attributes (`plan/attributes.rs`), the interpreter
+   (`backend/engine/src/exec/`), and both writers (`torchscript/source/operations.rs`, `backend/onnx/src/export/`).
+3. Prove it: a case in `backend/engine/src/torchscript/tests.rs` compares with libtorch, one in
+   `backend/graph/tests/it/topologies.rs` holds the zero oracle.
+4. Run `cargo run -p eagleeye-worker -- operators > docs/operators.md`.
+";
+
+/// The whole page.
+pub fn page() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    text.push_str("\n## TorchScript\nIn-place forms (`aten::relu_`) are read like their plain ones.\n");
+    for (title, operators) in torchscript::families() {
+        table(&mut text, title, operators.iter().map(|o| (o.name, o.becomes)));
+    }
+    text.push_str("\n### Computed while the network is read\n");
+    for (title, names) in torchscript::folded_operators() {
+        list(&mut text, title, names.iter().copied());
+    }
+    text.push_str("\n## ONNX\nOpsets 11 and later; functions of the file are read in place of their calls.\n");
+    for (title, operators) in eagleeye_onnx::families() {
+        table(&mut text, title, operators.iter().map(|o| (o.name, o.becomes)));
+    }
+    text.push_str("\n### Computed while the network is read\n");
+    let title = "Shapes, numbers and tensors that do not depend on the input";
+    list(&mut text, title, eagleeye_onnx::folded_operators().into_iter());
+    text.push_str(GUIDE);
+    text
+}
+
+fn table<'a>(text: &mut String, title: &str, rows: impl Iterator<Item = (&'a str, &'a str)>) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "\n### {title}\n| operator | becomes |\n|---|---|");
+    for (name, becomes) in rows {
+        let _ = writeln!(text, "| `{name}` | {} |", becomes.replace('|', "\\|"));
+    }
+}
+
+fn list<'a>(text: &mut String, title: &str, names: impl Iterator<Item = &'a str>) {
+    let mut names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.sort();
+    let _ = writeln!(text, "\n{title}: {}.", names.join(", "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_the_repository_is_of_this_code() {
+        let stored = include_str!("../../../docs/operators.md");
+        assert!(stored == page(), "run `cargo run -p eagleeye-worker -- operators > docs/operators.md`");
+    }
+}
