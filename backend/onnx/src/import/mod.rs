@@ -13,6 +13,7 @@ mod interpreter;
 mod known;
 mod lowering;
 mod operators;
+mod settle;
 mod tensor;
 #[cfg(test)]
 mod tests;

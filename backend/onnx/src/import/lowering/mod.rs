@@ -44,6 +44,7 @@ pub(super) struct Lowering<'a> {
     /// Names of parameters, and how often each was asked for.
     names: HashMap<String, usize>,
     computed: usize,
+    computed_weights: usize,
 }
 
 impl<'a> Lowering<'a> {
@@ -61,6 +62,7 @@ impl<'a> Lowering<'a> {
             before_batch: HashMap::new(),
             names: HashMap::new(),
             computed: 0,
+            computed_weights: 0,
         }
     }
 
@@ -71,6 +73,12 @@ impl<'a> Lowering<'a> {
             return Err(OnnxError::TooComplex(format!("constants of more than {MAX_COMPUTED} entries together")).into());
         }
         Ok(())
+    }
+
+    /// Counts entries of computed weights, which are larger than anything else that is computed; `false` beyond the limit.
+    pub fn charge_weights(&mut self, entries: usize, limit: usize) -> bool {
+        self.computed_weights = self.computed_weights.saturating_add(entries);
+        self.computed_weights <= limit
     }
 
     pub fn shape(&self, id: ValueId) -> &Shape {

@@ -156,6 +156,18 @@ impl<'a> Lowering<'a> {
         Ok(known)
     }
 
+    /// The entries of a parameter of the graph; `None` for any other value.
+    pub fn parameter_entries(&self, id: ValueId) -> Lowered<Option<Known>> {
+        let Source::Parameter(parameter) = self.builder.source(id) else {
+            return Ok(None);
+        };
+        Ok(match self.weights.get(parameter.index()) {
+            Some(Weight::Stored(stored)) => Some(tensor::known(self.stored[*stored].tensor, self.folder)?),
+            Some(Weight::Known(known)) => Some(Known::floats(known.shape.clone(), known.numbers()?, known.double)),
+            None => None,
+        })
+    }
+
     /// Whether an initializer has floats, and not sizes or indices.
     pub fn is_float(&self, stored: usize) -> bool {
         tensor::is_float(self.stored[stored].tensor)

@@ -5,6 +5,7 @@ use eagleeye_graph::{Binary, Conv, Dim, Op, ValueId};
 use super::Operator;
 use crate::import::call::{Call, Lowered, invalid, one, size, unsupported};
 use crate::import::lowering::Lowering;
+use crate::import::settle;
 
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "Conv", becomes: "conv, 1 to 3 axes", lower: convolution },
@@ -66,6 +67,7 @@ fn halves(total: usize, upper: bool) -> (usize, usize) {
 /// Input, weight, kernel and windows of a convolution.
 fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(ValueId, ValueId, Vec<Window>)> {
     let (x, weight) = (lo.value(call, 0)?, lo.value(call, 1)?);
+    let weight = settle::weight(lo, call, weight)?;
     let kernel: Vec<usize> = lo.shape(weight).iter().skip(2).map(|d| d.sample()).collect();
     let axes = kernel.len();
     if lo.rank(x) != axes + 2 || axes == 0 {
@@ -157,6 +159,7 @@ fn product(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<Va
         Some(weight) if lo.is_parameter(weight) => (weight, false),
         _ => (b, true),
     };
+    let matrix = if lo.rank(matrix) == 2 { settle::weight(lo, call, matrix)? } else { matrix };
     if lo.is_parameter(matrix) && lo.rank(matrix) == 2 && !lo.is_parameter(a) {
         return lo.push(call, Op::Linear { transposed }, &[a, matrix]);
     }
@@ -174,6 +177,7 @@ fn gemm(lo: &mut Lowering, call: &Call) -> Lowered {
     }
     let a = if call.flag("transA")? { lo.swapped(call, a)? } else { a };
     let transposed = call.flag("transB")?;
+    let b = settle::weight(lo, call, b)?;
     let y = if transposed && lo.is_parameter(b) && !lo.is_parameter(a) {
         lo.push(call, Op::Linear { transposed: false }, &[a, b])?
     } else {

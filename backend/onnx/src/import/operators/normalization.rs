@@ -30,10 +30,36 @@ pub const OPERATORS: &[Operator] = &[
 
 fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     if call.flag("training_mode")? || call.outputs > 1 {
-        return unsupported("training mode; export the network with `eval()`");
+        return standardized(lo, call);
     }
     let inputs = (0..5).map(|index| lo.value(call, index)).collect::<Lowered<Vec<_>>>()?;
     lo.emit(call, Op::BatchNorm { epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)
+}
+
+/// In training mode, statistics are those of the tensor itself. That is right for weights, which exporters standardise so.
+fn standardized(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let shape = lo.shape(x).clone();
+    if shape.len() < 2 || shape.iter().any(|d| matches!(d, Dim::Batch(_))) {
+        return unsupported("training mode; export the network with `eval()`");
+    }
+    let channels = lo.fixed(x, 1)?;
+    let over: Vec<usize> = (0..shape.len()).filter(|&axis| axis != 1).collect();
+    let mean = lo.reduce(call, Reduction::Mean, &over, true, x)?;
+    let centred = lo.binary(call, Binary::Sub, x, mean)?;
+    let squares = lo.unary(call, Unary::PowScalar(2.0), centred)?;
+    let variance = lo.reduce(call, Reduction::Mean, &over, true, squares)?;
+    let shifted = lo.unary(call, Unary::AddScalar(call.float_or("epsilon", 1e-5)?), variance)?;
+    let deviation = lo.unary(call, Unary::Sqrt, shifted)?;
+    let mut y = lo.binary(call, Binary::Div, centred, deviation)?;
+    let mut column = vec![Dim::Fixed(1); shape.len()];
+    column[1] = Dim::Fixed(channels);
+    for (index, function) in [(1, Binary::Mul), (2, Binary::Add)] {
+        let parameter = lo.value(call, index)?;
+        let parameter = lo.reshape(call, parameter, column.clone())?;
+        y = lo.binary(call, function, y, parameter)?;
+    }
+    Ok(vec![Value::Graph(y), Value::Unavailable, Value::Unavailable, Value::Unavailable, Value::Unavailable])
 }
 
 fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -136,6 +136,28 @@ fn group_norm_written_as_an_instance_norm_of_groups() {
 }
 
 #[test]
+fn a_weight_that_is_computed_from_parameters_is_a_constant() {
+    let net = Net::new(&[1, 2, 2]).floats("v", &[2, 1, 1, 2], &[1.0, 3.0, -4.0, 8.0]).weight("g", &[2, 1, 1, 1]);
+    let axes = [list("axes", &[1, 2, 3])];
+    let net = net.node_with("mean", "ReduceMean", &["v"], &axes).node("centred", "Sub", &["v", "mean"]);
+    let net = net.node("w", "Mul", &["g", "centred"]).node("y", "Conv", &["x", "w"]);
+    let imported = net.read().unwrap();
+    assert!(matches!(only(&imported.graph), Op::Conv(_)));
+    assert_eq!(entries(&imported, "y.weight").to_f32().unwrap(), [-1.0, 1.0, -12.0, 12.0]);
+}
+
+#[test]
+fn a_batch_norm_in_training_mode_standardises_a_weight() {
+    let net = Net::new(&[1, 2, 2]).floats("v", &[2, 1, 1, 2], &[1.0, 3.0, -4.0, 8.0]).ints("rows", &[1, 2, -1]);
+    let net = net.weight("g", &[2]).floats("b", &[2], &[0.0, 5.0]).weight("m", &[2]).ints("kernel", &[2, 1, 1, 2]);
+    let training = [int("training_mode", 1), float("epsilon", 0.0)];
+    let net = net.node("view", "Reshape", &["v", "rows"]);
+    let net = net.node_with("bn", "BatchNormalization", &["view", "g", "b", "m", "m"], &training);
+    let imported = net.node("w", "Reshape", &["bn", "kernel"]).node("y", "Conv", &["x", "w"]).read().unwrap();
+    assert_eq!(entries(&imported, "y.weight").to_f32().unwrap(), [-1.0, 1.0, 3.0, 7.0]);
+}
+
+#[test]
 fn both_ends_joined_the_other_way_round_are_a_roll() {
     let net = Net::new(&[5, 6]).ints("zero", &[0]).ints("two", &[2]).ints("end", &[i64::MAX]).ints("axis", &[1]);
     let net =

@@ -1,0 +1,163 @@
+//! Weights that the network computes from its parameters alone: weight standardisation, weight norm, scaled filters.
+//!
+//! Label propagation knows weights as parameters. What makes them does not depend on the input, so it is computed once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId, shape};
+
+use super::call::{Call, Lowered, invalid, unsupported};
+use super::known::{Entries, Known, broadcast_positions, positions, strides};
+use super::lowering::{Lowering, Made};
+
+/// Values between parameters and the weight that is made of them.
+const MAX_VALUES: usize = 256;
+/// Entries that all weights of one network may take to compute. Beyond, they stay computed, which locks their channels.
+const MAX_COMPUTED: usize = 1 << 30;
+
+/// The parameter that holds a weight: itself, where it is one, or what is computed from parameters, as a constant. Anything
+/// that depends on the input stays as it is.
+pub(super) fn weight(lo: &mut Lowering, call: &Call, id: ValueId) -> Lowered<ValueId> {
+    if lo.is_parameter(id) {
+        return Ok(id);
+    }
+    let Some(values) = made_of_parameters(lo, id) else {
+        return Ok(id);
+    };
+    match evaluated(lo, &values)? {
+        Some(known) => lo.constant(&format!("{}.weight", call.name), &Rc::new(known)),
+        None => Ok(id),
+    }
+}
+
+/// Everything that a value is made of, in the order in which it was made; `None` where that is more than parameters and the
+/// operations that weights need.
+fn made_of_parameters(lo: &Lowering, id: ValueId) -> Option<BTreeSet<ValueId>> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        if !found.insert(id) || lo.is_parameter(id) {
+            continue;
+        }
+        let Made { op, inputs } = lo.made_by(id)?;
+        let supported = match op {
+            Op::Unary(f) => function(*f).is_some(),
+            Op::Binary(_) | Op::Reduce { .. } | Op::Reshape { .. } | Op::Permute { .. } | Op::Expand { .. } => true,
+            _ => false,
+        };
+        if !supported || found.len() > MAX_VALUES {
+            return None;
+        }
+        open.extend(inputs);
+    }
+    Some(found)
+}
+
+/// The entries of the last of these values; `None` where they take too much to compute.
+fn evaluated(lo: &mut Lowering, values: &BTreeSet<ValueId>) -> Lowered<Option<Known>> {
+    let work = values.iter().map(|&id| shape::sample(lo.shape(id)).iter().product::<usize>()).sum();
+    if !lo.charge_weights(work, MAX_COMPUTED) {
+        return Ok(None);
+    }
+    let mut entries: HashMap<ValueId, Known> = HashMap::new();
+    for &id in values {
+        let known = match (lo.parameter_entries(id)?, lo.made_by(id)) {
+            (Some(known), _) => known,
+            (None, Some(Made { op, inputs })) => {
+                let operands: Vec<&Known> = inputs.iter().filter_map(|i| entries.get(i)).collect();
+                applied(op, &operands, shape::sample(lo.shape(id)))?
+            }
+            (None, None) => return Ok(None),
+        };
+        entries.insert(id, known);
+    }
+    Ok(values.last().and_then(|last| entries.remove(last)))
+}
+
+fn applied(op: &Op, operands: &[&Known], out: Vec<usize>) -> Lowered<Known> {
+    let (Some(x), y) = (operands.first(), operands.last()) else {
+        return invalid("a weight made of nothing");
+    };
+    let floats = |entries: Vec<f64>| Known::floats(out.clone(), entries, false);
+    Ok(match (op, y) {
+        (Op::Unary(f), _) => {
+            let Some(f) = function(*f) else {
+                return unsupported(format!("a weight made by {}", f.name()));
+            };
+            floats(x.numbers()?.into_iter().map(f).collect())
+        }
+        (Op::Binary(f), Some(y)) => {
+            let (left, right) = (broadcast_positions(&x.shape, &out), broadcast_positions(&y.shape, &out));
+            let (a, b, f) = (x.numbers()?, y.numbers()?, pair(*f));
+            floats(left.into_iter().zip(right).map(|(i, j)| f(a[i], b[j])).collect())
+        }
+        (Op::Reduce { kind, axes, .. }, _) => floats(reduced(x, *kind, axes)?),
+        (Op::Permute { order }, _) => {
+            let strides = strides(&x.shape);
+            let places = positions(&out, |axis, index| index * strides[order[axis]]);
+            x.take(out, &places)
+        }
+        (Op::Expand { .. }, _) => {
+            let places = broadcast_positions(&x.shape, &out);
+            x.take(out, &places)
+        }
+        _ => x.reshaped(out),
+    })
+}
+
+fn function(function: Unary) -> Option<Box<dyn Fn(f64) -> f64>> {
+    Some(match function {
+        Unary::Relu => Box::new(|v| v.max(0.0)),
+        Unary::Clamp(low, high) => {
+            Box::new(move |v| v.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY)))
+        }
+        Unary::Sigmoid => Box::new(|v| 1.0 / (1.0 + (-v).exp())),
+        Unary::Tanh => Box::new(f64::tanh),
+        Unary::Exp => Box::new(f64::exp),
+        Unary::Log => Box::new(f64::ln),
+        Unary::Sqrt => Box::new(f64::sqrt),
+        Unary::Neg => Box::new(|v| -v),
+        Unary::Abs => Box::new(f64::abs),
+        Unary::Reciprocal => Box::new(f64::recip),
+        Unary::AddScalar(c) => Box::new(move |v| v + c),
+        Unary::MulScalar(c) => Box::new(move |v| v * c),
+        Unary::PowScalar(c) => Box::new(move |v| v.powf(c)),
+        _ => return None,
+    })
+}
+
+fn pair(function: Binary) -> fn(f64, f64) -> f64 {
+    match function {
+        Binary::Add => |a, b| a + b,
+        Binary::Sub => |a, b| a - b,
+        Binary::Mul => |a, b| a * b,
+        Binary::Div => |a, b| a / b,
+        Binary::Max => f64::max,
+        Binary::Min => f64::min,
+        Binary::Pow => f64::powf,
+    }
+}
+
+fn reduced(x: &Known, kind: Reduction, axes: &[usize]) -> Lowered<Vec<f64>> {
+    let Entries::Float(entries) = &x.entries else {
+        return unsupported("a weight made of whole numbers");
+    };
+    let kept: Vec<usize> = x.shape.iter().enumerate().map(|(a, &s)| if axes.contains(&a) { 1 } else { s }).collect();
+    let target = strides(&kept);
+    let places = positions(&x.shape, |a, index| if axes.contains(&a) { 0 } else { index * target[a] });
+    let (start, f): (f64, fn(f64, f64) -> f64) = match kind {
+        Reduction::Sum | Reduction::Mean => (0.0, |a, b| a + b),
+        Reduction::Max => (f64::NEG_INFINITY, f64::max),
+        Reduction::Min => (f64::INFINITY, f64::min),
+    };
+    let mut results = vec![start; kept.iter().product()];
+    for (&place, &entry) in places.iter().zip(entries) {
+        results[place] = f(results[place], entry);
+    }
+    if kind == Reduction::Mean {
+        let count = (entries.len() / results.len().max(1)) as f64;
+        results.iter_mut().for_each(|r| *r /= count);
+    }
+    Ok(results)
+}
