@@ -47,7 +47,7 @@ export function points(difference: number, digits = 1): string {
 export const loss = (value: number | null): string => (value === null ? "not finite" : value.toFixed(3));
 
 /** A very small number: `2.4e-7`. */
-export const tiny = (value: number): string => (value === 0 ? "0" : value.toExponential(1));
+export const tiny = (value: number): string => value.toExponential(1);
 
 /** `0.8 s`, `12 s`, `3 min 5 s`, `2 h 4 min` */
 export function duration(seconds: number): string {
