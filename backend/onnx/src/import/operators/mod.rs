@@ -13,6 +13,7 @@ mod pointwise;
 mod pooling;
 mod reduction;
 mod resize;
+mod selection;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -31,7 +32,7 @@ pub struct Operator {
 }
 
 /// The families with their titles, in the order of the documentation.
-pub fn families() -> [(&'static str, &'static [Operator]); 8] {
+pub fn families() -> [(&'static str, &'static [Operator]); 9] {
     [
         ("Convolution and linear", convolution::OPERATORS),
         ("Normalisation", normalization::OPERATORS),
@@ -41,6 +42,7 @@ pub fn families() -> [(&'static str, &'static [Operator]); 8] {
         ("Reduction", reduction::OPERATORS),
         ("Moving data", movement::OPERATORS),
         ("Indexing, splitting and joining", indexing::OPERATORS),
+        ("Selection", selection::OPERATORS),
     ]
 }
 

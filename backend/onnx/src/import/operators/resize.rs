@@ -1,14 +1,22 @@
 //! Resizing images.
 
+use std::rc::Rc;
+
 use eagleeye_graph::{Dim, Interpolation, Op, ValueId};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, axis, invalid, one, unsupported};
+use crate::import::count::Count;
+use crate::import::known::Known;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "Resize", becomes: "resize or gather; nearest and linear, without antialiasing", lower: resize },
-    Operator { name: "Upsample", becomes: "resize or gather; nearest and linear", lower: upsample },
+    Operator {
+        name: "Resize",
+        becomes: "resize, gather, or linear along each axis; all modes, without antialiasing",
+        lower: resize,
+    },
+    Operator { name: "Upsample", becomes: "resize, gather, or linear along each axis", lower: upsample },
 ];
 
 /// What becomes of one axis.
@@ -55,7 +63,7 @@ fn upsample(lo: &mut Lowering, call: &Call) -> Lowered {
     resampled(lo, call, x, scalings)
 }
 
-fn by_sizes(lo: &Lowering, x: ValueId, axes: &[usize], sizes: &[crate::import::count::Count]) -> Lowered<Vec<Scaling>> {
+fn by_sizes(lo: &Lowering, x: ValueId, axes: &[usize], sizes: &[Count]) -> Lowered<Vec<Scaling>> {
     if sizes.len() != axes.len() {
         return invalid(format!("has {} sizes for {} axes", sizes.len(), axes.len()));
     }
@@ -110,6 +118,10 @@ fn resampled(lo: &mut Lowering, call: &Call, x: ValueId, scalings: Vec<Scaling>)
             nearest(lo, call, x, &scalings, coordinates, rounding)
         }
         "linear" | "bilinear" => linear(lo, call, x, &scalings, coordinates),
+        "cubic" => {
+            let a = call.float_or("cubic_coeff_a", -0.75)?;
+            separable(lo, call, x, &scalings, coordinates, &move |distance| cubic(distance, a), 2)
+        }
         other => unsupported(format!("the mode `{other}`")),
     }
 }
@@ -168,22 +180,70 @@ fn nearest(
     Ok(one(y))
 }
 
+/// PyTorch's linear where it is the same, else a product along each axis.
 fn linear(lo: &mut Lowering, call: &Call, x: ValueId, scalings: &[Scaling], coordinates: &str) -> Lowered {
     let align_corners = match coordinates {
-        "align_corners" => true,
+        "align_corners" => Some(true),
         // They differ only where the output has one entry.
-        "half_pixel" if scalings.iter().all(|s| s.to > 1) => false,
-        "pytorch_half_pixel" => false,
-        other => return unsupported(format!("linear with the coordinates `{other}`")),
+        "half_pixel" if scalings.iter().all(|s| s.to > 1) => Some(false),
+        "pytorch_half_pixel" => Some(false),
+        _ => None,
     };
-    let exact = |s: &Scaling| align_corners || (s.factor * s.from as f64 - s.to as f64).abs() < 1e-4 * s.to as f64;
-    if !scalings.iter().all(exact) {
-        return unsupported("linear by a factor that does not fit the sizes");
+    let exact = |s: &Scaling| (s.factor * s.from as f64 - s.to as f64).abs() < 1e-4 * s.to as f64;
+    match (align_corners, spatial(lo, x, scalings)) {
+        (Some(align_corners), Some(output)) if align_corners || scalings.iter().all(exact) => {
+            lo.emit(call, Op::Resize { mode: Interpolation::Linear { align_corners }, output }, &[x])
+        }
+        _ => separable(lo, call, x, scalings, coordinates, &|distance| (1.0 - distance).max(0.0), 1),
     }
-    match spatial(lo, x, scalings) {
-        Some(output) => lo.emit(call, Op::Resize { mode: Interpolation::Linear { align_corners }, output }, &[x]),
-        None => unsupported("linear over other axes than one or two behind the channels"),
+}
+
+/// Weight of an entry at this distance (Keys' cubic convolution, as ONNX's Resize defines it).
+fn cubic(distance: f64, a: f64) -> f64 {
+    match distance {
+        d if d <= 1.0 => ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0,
+        d if d < 2.0 => ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a,
+        _ => 0.0,
     }
+}
+
+/// Interpolation by a kernel that reaches `reach` entries to each side: along each axis, a product with the matrix of the
+/// kernel's weights. Outside of the tensor, its border is repeated.
+fn separable(
+    lo: &mut Lowering,
+    call: &Call,
+    x: ValueId,
+    scalings: &[Scaling],
+    coordinates: &str,
+    kernel: &dyn Fn(f64) -> f64,
+    reach: i64,
+) -> Lowered {
+    if call.flag("exclude_outside")? {
+        return unsupported("interpolation that leaves out what is outside");
+    }
+    let mut y = x;
+    for scaling in scalings {
+        let size = scaling.to.saturating_mul(scaling.from);
+        lo.charge(size)?;
+        let mut weights = vec![0.0; size];
+        for index in 0..scaling.to {
+            let position = coordinate(scaling, index, coordinates)?;
+            let first = position.floor() as i64;
+            for source in first - reach + 1..=first + reach {
+                let inside = source.clamp(0, scaling.from as i64 - 1) as usize;
+                weights[index * scaling.from + inside] += kernel((position - source as f64).abs());
+            }
+        }
+        let matrix = Known::floats(vec![scaling.to, scaling.from], weights, false);
+        let matrix = lo.constant(&format!("{}.weights", call.name), &Rc::new(matrix))?;
+        let (rank, last) = (lo.rank(y), lo.rank(y) - 1);
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(scaling.axis, last);
+        y = lo.permute(call, y, order.clone())?;
+        y = lo.push(call, Op::Linear { transposed: false }, &[y, matrix])?;
+        y = lo.permute(call, y, order)?;
+    }
+    Ok(one(y))
 }
 
 /// The spatial size of the output, where only spatial axes change.

@@ -167,11 +167,28 @@ fn a_resize_says_sizes_or_scales() {
     assert_eq!(only(&odd), Op::Gather { axis: 3, indices: vec![0, 2, 4] });
     let linear = Op::Resize { mode: Interpolation::Linear { align_corners: false }, output: vec![10, 10] };
     assert_eq!(only(&resize(&[text("mode", "linear")], &[1.0, 1.0, 2.0, 2.0], &[]).unwrap().graph), linear);
-    assert!(resize(&[text("mode", "linear")], &[1.0, 1.0, 2.1, 2.1], &[]).is_err());
-    assert!(resize(&[text("mode", "cubic")], &[1.0, 1.0, 2.0, 2.0], &[]).is_err());
     let by_sizes = Net::new(&[4, 5, 5]).input("x", Some(1), &[4, 5, 5]).ints("sizes", &sizes_input);
     let by_sizes = by_sizes.node_with("y", "Resize", &["x", "", "", "sizes"], &floor).graph();
     assert_eq!(only(&by_sizes), nearest);
+}
+
+#[test]
+fn other_interpolation_is_a_product_along_each_axis() {
+    let resize = |attributes: &[AttributeProto], scale: f32| {
+        let net = Net::new(&[1, 1, 4]).floats("scales", &[4], &[1.0, 1.0, 1.0, scale]);
+        net.node_with("y", "Resize", &["x", "", "scales"], attributes).read().unwrap()
+    };
+    let cubic = resize(&[text("mode", "cubic")], 2.0);
+    assert_eq!(only(&cubic.graph), Op::Linear { transposed: false });
+    let weights = entries(&cubic, "y.weights").to_f32().unwrap();
+    // The border is repeated to the left of the first entry; every row sums to one.
+    let near = |found: &[f32], wanted: [f32; 4]| found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6);
+    assert!(near(&weights[..4], [1.105_468_8, -0.105_468_75, 0.0, 0.0]), "{weights:?}");
+    assert!(near(&weights[12..16], [-0.105_468_75, 0.878_906_25, 0.261_718_75, -0.035_156_25]), "{weights:?}");
+    assert!(weights.chunks(4).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
+    let linear = resize(&[text("mode", "linear"), text("coordinate_transformation_mode", "asymmetric")], 1.6);
+    let weights = entries(&linear, "y.weights").to_f32().unwrap();
+    assert!(near(&weights[4..8], [0.375, 0.625, 0.0, 0.0]), "{weights:?}");
 }
 
 #[test]
@@ -217,6 +234,21 @@ fn prelu_slopes_are_for_channels_or_for_all() {
     assert_eq!(ops(&prelu(&[4, 1, 1]).unwrap().graph).last(), Some(&Op::PRelu));
     assert_eq!(only(&prelu(&[1]).unwrap().graph), Op::PRelu);
     assert!(prelu(&[4, 3, 3]).is_err() && prelu(&[3]).is_err());
+}
+
+#[test]
+fn slices_of_activations_are_written_by_taking_them() {
+    let net = Net::new(&[4]).ints("rows", &[0, 1]).push(node(
+        "i",
+        "Constant",
+        &[],
+        &["i"],
+        &[tensor("value", ints("", &[2, 1], &[3, -4]))],
+    ));
+    let net = net.node("t", "Transpose", &["x"]).node("two", "Gather", &["t", "rows"]);
+    let graph = net.node("y", "ScatterND", &["t", "i", "two"]).graph();
+    let taken = Op::Gather { axis: 0, indices: vec![5, 1, 2, 4] };
+    assert_eq!(ops(&graph)[2..], [Op::Cat { axis: 0 }, taken]);
 }
 
 #[test]
