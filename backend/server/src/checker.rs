@@ -14,7 +14,8 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use crate::api::datasets::Class;
-use crate::api::models::{ChannelGroup, ModelFormat};
+use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
+use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
 
 /// Checks that may run at once; more wait. With the memory limit this bounds what uploads can cost.
@@ -52,7 +53,10 @@ pub struct InspectReport {
     pub macs: u64,
     pub parameters: u64,
     pub batch_norms: u32,
+    pub batch_norm_state: BatchNormState,
+    pub guessed_shape: bool,
     pub operators: BTreeMap<String, u64>,
+    pub layers: Vec<Layer>,
     pub groups: Vec<ChannelGroup>,
     pub reachable: ReportedRange,
     #[serde(default)]
@@ -111,13 +115,21 @@ impl Checker {
         Checker { program, limits, slots: Semaphore::new(CHECKS_AT_ONCE) }
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`.
-    pub async fn inspect(&self, file: &Path, input_shape: Option<&str>) -> Result<(InspectReport, Value), CheckError> {
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for
+    /// strategies of `space`.
+    pub async fn inspect(
+        &self,
+        file: &Path,
+        input_shape: Option<&str>,
+        space: Space,
+    ) -> Result<(InspectReport, Value), CheckError> {
         let mut command = self.command("inspect");
         command.arg(file).arg("--json");
         if let Some(shape) = input_shape {
             command.args(["--input-shape", shape]);
         }
+        command.args(["--round-to", &space.round_to.to_string()]);
+        command.args(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
         self.run(command).await
     }
 
@@ -230,7 +242,7 @@ mod tests {
 
     async fn refusal(script: &str, time: Duration) -> CheckError {
         let (_program, checker) = checker(script, time);
-        checker.inspect(Path::new("model"), None).await.unwrap_err()
+        checker.inspect(Path::new("model"), None, Space::default()).await.unwrap_err()
     }
 
     #[tokio::test]
@@ -252,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_is_not_there_is_a_fault_of_the_server() {
         let checker = Checker::new(PathBuf::from("/no/such/program"), limits(Duration::from_secs(1)));
-        let error = checker.inspect(Path::new("model"), None).await.unwrap_err();
+        let error = checker.inspect(Path::new("model"), None, Space::default()).await.unwrap_err();
         assert_eq!(error.into_problem(Kind::UnusableModel).kind(), Kind::Internal);
     }
 }

@@ -2,17 +2,19 @@
 
 use eagleeye_store::{Dataset, Model};
 
-use crate::api::search_request::SearchRequest;
+use crate::api::search_request::{SearchRequest, Space};
+use crate::folder;
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
+use crate::state::AppState;
 
 /// Checks the request against both reports. Image sizes need not match: images are resized to the model's input.
-pub fn check(request: &SearchRequest, model: &Model, dataset: &Dataset) -> Result<(), Problem> {
+pub async fn check(state: &AppState, request: &SearchRequest, model: &Model, dataset: &Dataset) -> Result<(), Problem> {
     let channels = input_channels(model)?;
     check_channels(channels, dataset)?;
     check_classes(model, dataset)?;
     check_preprocessing(request, channels)?;
     check_images(request, dataset)?;
-    check_budget(request, model)
+    check_budget(request, reachable(state, model, request.space()).await?)
 }
 
 /// Channels of the model's input, [batch, channels, height, width].
@@ -88,13 +90,29 @@ fn check_images(request: &SearchRequest, dataset: &Dataset) -> Result<(), Proble
     Err(Problem::new(Kind::NotEnoughImages, detail))
 }
 
-fn check_budget(request: &SearchRequest, model: &Model) -> Result<(), Problem> {
-    let reachable = ReachableRange::from(model.reachable);
+/// What can be reached in a space. The model's report has it for the default one; another one has to be asked about.
+async fn reachable(state: &AppState, model: &Model, space: Space) -> Result<ReachableRange, Problem> {
+    if space == Space::default() {
+        return Ok(model.reachable.into());
+    }
+    let mut files = vec![(model.file_name.as_str(), &model.hash)];
+    files.extend(model.data_name.as_deref().zip(model.data_hash.as_ref()));
+    let folder = folder::linked(&state.store, &files).await?;
+    let shape: Vec<String> = model.input_shape.iter().map(u64::to_string).collect();
+    let path = folder.path().join(&model.file_name);
+    let checked = state.checker.inspect(&path, Some(&shape.join(",")), space).await;
+    let (report, _) = checked.map_err(|error| error.into_problem(Kind::UnusableModel))?;
+    Ok(ReachableRange { min: report.reachable.min, max: report.reachable.max })
+}
+
+fn check_budget(request: &SearchRequest, reachable: ReachableRange) -> Result<(), Problem> {
     if (reachable.min..=reachable.max).contains(&request.macs) {
         return Ok(());
     }
+    let Space { round_to, min_keep_ratio } = request.space();
     let detail = format!(
-        "macs is {}; this model can be pruned to between {} and {} of its MACs",
+        "macs is {}; with round_to {round_to} and min_keep_ratio {min_keep_ratio} this model can be pruned to between \
+         {} and {} of its MACs",
         request.macs, reachable.min, reachable.max
     );
     Err(Problem::new(Kind::BudgetOutOfReach, detail).with_reachable(reachable))

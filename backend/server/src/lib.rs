@@ -7,6 +7,7 @@ pub mod checker;
 pub mod config;
 pub mod extract;
 mod fit;
+mod folder;
 pub mod guard;
 pub mod problem;
 pub mod serve;

@@ -71,9 +71,8 @@ kinds! {
     MalformedUpload = "malformed-upload", BAD_REQUEST, "Malformed upload";
     /// The body is larger than this server takes. `limit_bytes` says how much it takes. Nothing of it was kept.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Body too large";
-    /// The model has operators that EagleEye does not know; `detail` names them with their nodes. Nothing was kept.
-    UnknownOperator = "unknown-operator", UNPROCESSABLE_ENTITY, "Unknown operator";
-    /// The file is no model that EagleEye can use; `detail` names the tensor or node at fault. Nothing was kept.
+    /// The file is no model that EagleEye can use; `detail` names the unknown operators with their nodes, or the tensor
+    /// or node at fault. Nothing was kept.
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "Unusable model";
     /// The files are no dataset that EagleEye can use; `detail` says which rule they break. Nothing was kept.
     UnusableDataset = "unusable-dataset", UNPROCESSABLE_ENTITY, "Unusable dataset";
@@ -113,7 +112,7 @@ kinds! {
 pub struct Problem {
     /// Stable name of the kind of error, as a relative reference.
     #[serde(rename = "type", serialize_with = "type_reference")]
-    #[schema(value_type = String, example = "/problems/unknown-operator")]
+    #[schema(value_type = String, example = "/problems/unusable-model")]
     kind: Kind,
     /// The same words for every error of this type.
     title: &'static str,

@@ -12,6 +12,7 @@ use eagleeye_store::{NamedUpload, Store, StoreError, Upload};
 use tempfile::TempDir;
 
 use crate::api::search_request::is_name;
+use crate::folder;
 use crate::problem::{FieldError, Kind, Problem};
 
 /// Longest text part in bytes.
@@ -118,22 +119,10 @@ impl Received {
         }
     }
 
-    /// The files under the names that they came with, in a folder of their own: files refer to each other by name, and
-    /// a message that names a file should name it as the client does.
+    /// The files under the names that they came with, in a folder of their own.
     pub async fn as_folder(&self) -> Result<TempDir, Problem> {
-        let folder = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(Problem::internal)?;
-        for file in self.files.values() {
-            let stored = self.store.files().materialize(&file.upload.hash).await?;
-            let link = folder.path().join(&file.name);
-            tokio::fs::symlink(stored, link).await.map_err(|error| {
-                if error.kind() == std::io::ErrorKind::AlreadyExists {
-                    let detail = format!("two parts have the file name `{}`; give each its own", file.name);
-                    return Problem::new(Kind::MalformedUpload, detail);
-                }
-                Problem::internal(error)
-            })?;
-        }
-        Ok(folder)
+        let files: Vec<_> = self.files.values().map(|file| (file.name.as_str(), &file.upload.hash)).collect();
+        folder::linked(&self.store, &files).await
     }
 
     /// Takes a file out: from here on the caller has to store or discard it.

@@ -77,7 +77,14 @@ impl TryFrom<store::Model> for Model {
     fn try_from(mut model: store::Model) -> Result<Self, Problem> {
         let report: InspectReport = serde_json::from_value(model.report.take())
             .map_err(|error| Problem::internal(format!("the report of model {}: {error}", model.id)))?;
-        Ok(Model { summary: model.into(), operators: report.operators, groups: report.groups })
+        Ok(Model {
+            summary: model.into(),
+            guessed_shape: report.guessed_shape,
+            batch_norm_state: report.batch_norm_state,
+            operators: report.operators,
+            layers: report.layers,
+            groups: report.groups,
+        })
     }
 }
 

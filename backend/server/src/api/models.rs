@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::files::{Disposition, download};
 use super::paging::{Page, PageQuery};
+use super::search_request::Space;
 use super::{BASE, convert};
 use crate::checker::InspectReport;
 use crate::extract::{Path, Query};
@@ -66,11 +67,46 @@ pub struct ModelSummary {
 pub struct Model {
     #[serde(flatten)]
     pub summary: ModelSummary,
+    /// Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it.
+    pub guessed_shape: bool,
+    /// What adaptive batch norm has to work with.
+    pub batch_norm_state: BatchNormState,
     /// How often each operator occurs.
     #[schema(example = json!({"conv2d": 27, "batch_norm": 27, "linear": 1}))]
     pub operators: BTreeMap<String, u64>,
+    /// Convolutions, linear layers and norms in order of execution.
+    pub layers: Vec<Layer>,
     /// Sets of channels that can only be pruned together.
     pub groups: Vec<ChannelGroup>,
+}
+
+/// What adaptive batch norm has to work with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchNormState {
+    /// Batch norms stand behind convolutions.
+    Present,
+    /// Convolutions have biases and no batch norm: the exporter folded them, or there never were any. A search puts
+    /// virtual ones in their place.
+    Folded,
+    /// There is nothing to adapt.
+    Absent,
+}
+
+/// A layer with weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Layer {
+    /// As the file calls it.
+    #[schema(example = "layer1.0.conv1")]
+    pub name: String,
+    #[schema(example = "conv2d")]
+    pub operator: String,
+    /// Shape of its output for a batch of one.
+    pub shape: Vec<u64>,
+    /// MACs of one image.
+    pub macs: u64,
+    /// Trainable parameters; shared ones count at the first layer that has them.
+    pub parameters: u64,
 }
 
 /// Channels of several layers that can only be pruned together.
@@ -84,6 +120,10 @@ pub struct ChannelGroup {
     /// Why it is locked. Null where it is prunable.
     #[schema(required)]
     pub reason: Option<String>,
+    /// The norm over channels that reads them, whose statistics change when some go. Null where there is none.
+    #[serde(default)]
+    #[schema(required)]
+    pub normalised_by: Option<String>,
     /// The parameters that have these channels on one of their axes.
     pub members: Vec<GroupMember>,
 }
@@ -165,7 +205,8 @@ async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport
     let input_shape = received.text("input_shape").map(shape).transpose()?;
     let folder = received.as_folder().await?;
     let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is gone")) };
-    let checked = state.checker.inspect(&folder.path().join(&file.name), input_shape.as_deref()).await;
+    let path = folder.path().join(&file.name);
+    let checked = state.checker.inspect(&path, input_shape.as_deref(), Space::default()).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableModel))
 }
 

@@ -118,7 +118,24 @@ pub struct Preprocessing {
     pub scale: f64,
 }
 
+/// Which strategies a search may draw: what of a budget is reachable depends on it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Space {
+    pub round_to: u32,
+    pub min_keep_ratio: f64,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Space { round_to: default_round_to(), min_keep_ratio: default_min_keep_ratio() }
+    }
+}
+
 impl SearchRequest {
+    pub fn space(&self) -> Space {
+        Space { round_to: self.round_to, min_keep_ratio: self.min_keep_ratio }
+    }
+
     /// Checks what can be checked without looking at the model and the dataset, and names all fields at fault.
     pub fn check(&self) -> Result<(), Problem> {
         let mut errors = Vec::new();

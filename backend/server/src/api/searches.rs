@@ -17,6 +17,7 @@ use super::{BASE, convert};
 use crate::extract::{Json, Path, Query};
 use crate::fit;
 use crate::problem::{Kind, Problem};
+use crate::state::AppState;
 
 /// Where a search is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -110,12 +111,13 @@ pub struct SplitCounts {
             content_type = "application/problem+json"),
     )
 )]
-pub async fn create(State(store): State<Store>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {
+pub async fn create(State(state): State<AppState>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {
     request.check()?;
+    let store = &state.store;
     let model = store.models().get(request.model_id).await.map_err(|error| unknown(Kind::UnknownModel, error))?;
     let dataset =
         store.datasets().get(request.dataset_id).await.map_err(|error| unknown(Kind::UnknownDataset, error))?;
-    fit::check(&request, &model, &dataset)?;
+    fit::check(&state, &request, &model, &dataset).await?;
     let search = Search::from(store.searches().create(NewSearch::from(request)).await?);
     let location = format!("{BASE}/searches/{}", search.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(search)).into_response())

@@ -12,9 +12,14 @@ case "$task $first" in
     echo "$$ released" >> "$data/workers"
     ;;
 "inspect good"*)
+    # The smallest keep ratio is the last argument, and decides what is reachable.
+    for last; do :; done
+    [ "$last" = 0.1 ] && last=0.05
     cat << REPORT
 {"format": "torchscript", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "macs": 1000000, "parameters": 50000,
- "batch_norms": 2, "operators": {"conv2d": 2, "linear": 1}, "reachable": {"min": 0.05, "max": 1.0}, "classes": 10,
+ "batch_norms": 2, "batch_norm_state": "present", "guessed_shape": false, "operators": {"conv2d": 2, "linear": 1},
+ "reachable": {"min": $last, "max": 1.0}, "classes": 10,
+ "layers": [{"name": "features.0", "operator": "conv2d", "shape": [1, 32, 28, 28], "macs": 900000, "parameters": 40000}],
  "groups": [{"name": "features.0", "size": 32, "prunable": true, "reason": null,
              "members": [{"parameter": "features.0.weight", "axis": 0}]},
             {"name": "classifier", "size": 10, "prunable": false, "reason": "the output",
@@ -25,13 +30,13 @@ REPORT
 "inspect colour"*)
     cat << REPORT
 {"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 32, 32]}], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "operators": {}, "reachable": {"min": 0.25, "max": 1.0}, "classes": 2, "groups": []}
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 2, "groups": []}
 REPORT
     ;;
 "inspect headless"*)
     cat << REPORT
 {"format": "onnx", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "operators": {}, "reachable": {"min": 0.25, "max": 1.0}, "classes": null, "groups": []}
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": null, "groups": []}
 REPORT
     ;;
 "check-dataset good"*)

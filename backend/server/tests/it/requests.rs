@@ -132,6 +132,17 @@ fn a_budget_out_of_reach_is_answered_with_the_range_that_is_reachable() {
 }
 
 #[test]
+fn what_is_reachable_depends_on_what_may_be_drawn() {
+    let (_data, server) = fake();
+    let mut narrow = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    narrow["min_keep_ratio"] = json!(0.75);
+    let refusal = server.post("/searches", &narrow).problem(422, "budget-out-of-reach", &["min_keep_ratio 0.75"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.75, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
+    server.post("/searches", &change(narrow, "/macs", json!(0.8))).expect(202);
+}
+
+#[test]
 fn ids_that_name_nothing_are_not_found() {
     let (_data, server) = fake();
     let nobody = Uuid::now_v7();

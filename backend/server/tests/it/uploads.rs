@@ -21,6 +21,8 @@ fn a_model_is_stored_with_what_its_inspection_found() {
     assert_eq!((&model["batch_norms"], &model["classes"]), (&json!(2), &json!(10)));
     assert_eq!(model["reachable"], json!({ "min": 0.05, "max": 1.0 }));
     assert_eq!(model["operators"], json!({ "conv2d": 2, "linear": 1 }));
+    assert_eq!((&model["batch_norm_state"], &model["guessed_shape"]), (&json!("present"), &json!(false)));
+    assert_eq!(model["layers"][0]["macs"], 900_000);
     assert_eq!(model["groups"][1]["reason"], "the output");
     assert_eq!(model["groups"][0]["members"], json!([{ "parameter": "features.0.weight", "axis": 0 }]));
 
@@ -78,7 +80,7 @@ fn the_worker_sees_files_under_their_names_with_the_servers_limits() {
     let form = file("file", "net.onnx", "arguments").part("data", weights).text("input_shape", "1, 3,32,32");
     let said = server.upload("/models", form).problem(422, "unusable-model", &[]);
     let said = said["detail"].as_str().unwrap();
-    assert!(said.contains("/net.onnx --json --input-shape 1,3,32,32"), "{said}");
+    assert!(said.contains("/net.onnx --json --input-shape 1,3,32,32 --round-to 1 --min-keep-ratio 0.1 "), "{said}");
     assert!(said.contains("with 16000000000 bytes, in net.onnx net.onnx.data"), "{said}");
 
     let labels = reqwest::blocking::multipart::Part::bytes(&b"labels"[..]).file_name("labels");

@@ -52,6 +52,11 @@ fn a_search_that_cannot_work_is_refused_before_it_is_queued() {
     let (min, max) = (answer["reachable"]["min"].as_f64().unwrap(), answer["reachable"]["max"].as_f64().unwrap());
     assert!(0.0001 < min && min < 0.5 && 0.5 < max && max <= 1.0, "{answer}");
 
+    let mut narrow = request(&model, &dataset);
+    narrow["min_keep_ratio"] = json!(0.9);
+    let answer = server.post("/searches", &narrow).problem(422, "budget-out-of-reach", &["0.9"]);
+    assert!(answer["reachable"]["min"].as_f64().unwrap() > 0.5, "{answer}");
+
     let mut greedy = request(&model, &dataset);
     greedy["scoring_images"] = json!(9000);
     server.post("/searches", &greedy).problem(422, "not-enough-images", &["9500"]);
