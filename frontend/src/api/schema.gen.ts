@@ -334,6 +334,11 @@ export interface components {
             parameters: number;
             score: components["schemas"]["Score"];
         };
+        /**
+         * @description What adaptive batch norm has to work with.
+         * @enum {string}
+         */
+        BatchNormState: "present" | "folded" | "absent";
         /** @description A pruned network. */
         Candidate: {
             /** Format: date-time */
@@ -370,6 +375,8 @@ export interface components {
             /** @description The parameters that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
+            /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
+            normalised_by: string | null;
             /** @description Whether a search may prune it. */
             prunable: boolean;
             /** @description Why it is locked. Null where it is prunable. */
@@ -555,10 +562,38 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "unavailable";
+        /** @description A layer with weights. */
+        Layer: {
+            /**
+             * Format: int64
+             * @description MACs of one image.
+             */
+            macs: number;
+            /**
+             * @description As the file calls it.
+             * @example layer1.0.conv1
+             */
+            name: string;
+            /** @example conv2d */
+            operator: string;
+            /**
+             * Format: int64
+             * @description Trainable parameters; shared ones count at the first layer that has them.
+             */
+            parameters: number;
+            /** @description Shape of its output for a batch of one. */
+            shape: number[];
+        };
         /** @description An uploaded network with its channel groups. */
         Model: components["schemas"]["ModelSummary"] & {
+            /** @description What adaptive batch norm has to work with. */
+            batch_norm_state: components["schemas"]["BatchNormState"];
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
+            /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
+            guessed_shape: boolean;
+            /** @description Convolutions, linear layers and norms in order of execution. */
+            layers: components["schemas"]["Layer"][];
             /**
              * @description How often each operator occurs.
              * @example {
@@ -872,7 +907,7 @@ export interface components {
             title: string;
             /**
              * @description Stable name of the kind of error, as a relative reference.
-             * @example /problems/unknown-operator
+             * @example /problems/unusable-model
              */
             type: string;
         };
