@@ -55,6 +55,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::ModelFile(error) if error.is_internal() => INTERNAL,
+            Failure::Prune(PruneError::Torch(_)) => INTERNAL,
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
             Failure::Run(error) if error.is_argument() => UNUSABLE,
             Failure::ModelFile(_)

@@ -13,7 +13,7 @@ use crate::run::retry::retry;
 use crate::run::stop::Stop;
 
 /// Time between heartbeats. Together with [`GRACE`] it stays below the second within which a cancel takes effect.
-const HEARTBEAT: Duration = Duration::from_millis(250);
+const HEARTBEAT: Duration = Duration::from_millis(200);
 /// What the engine has to return in when it was told to stop.
 const GRACE: Duration = Duration::from_millis(700);
 /// For how long heartbeats may fail before the worker gives up: the queue may soon give its job to another.

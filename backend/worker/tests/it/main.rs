@@ -5,5 +5,6 @@
 
 mod command_line;
 mod datasets;
+mod external_weights;
 mod service;
 mod support;

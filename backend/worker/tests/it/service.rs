@@ -1,7 +1,8 @@
 //! `run`: jobs of a queue, and every way in which a worker stops.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eagleeye_store::{
@@ -77,12 +78,28 @@ impl World {
     }
 
     fn start(&self, name: &str) -> Service {
+        let mut child = self.command(name).env("RUST_LOG", "warn").spawn().unwrap();
+        Service { server: child.stdin.take(), log: None, child }
+    }
+
+    /// Starts a worker and waits until it says that it is ready.
+    fn start_and_wait(&self, name: &str) -> Service {
+        let mut child = self.command(name).env("RUST_LOG", "info").stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("ready for jobs") {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the worker ended");
+        }
+        Service { server: child.stdin.take(), log: Some(log), child }
+    }
+
+    fn command(&self, name: &str) -> Command {
         let config = StoreConfig::in_folder(self.folder.path());
         let mut command = worker();
         command.args(["run", "--database", &config.database_url, "--files", &config.files_url]);
-        command.args(["--name", name, "--device", "cpu"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).env("RUST_LOG", "warn").spawn().unwrap();
-        Service { server: child.stdin.take(), child }
+        command.args(["--name", name, "--device", "cpu"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command
     }
 
     async fn get(&self, search: Uuid) -> Search {
@@ -130,6 +147,8 @@ struct Service {
     child: Child,
     /// What a server holds on to for as long as it lives.
     server: Option<ChildStdin>,
+    /// Held open where it is read, so that the worker can go on writing.
+    log: Option<BufReader<ChildStderr>>,
 }
 
 impl Service {
@@ -149,6 +168,7 @@ impl Drop for Service {
         // It has ended where the test says so.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.log = None;
     }
 }
 
@@ -215,8 +235,7 @@ async fn a_worker_whose_server_is_gone_gives_its_job_back_and_ends() {
 #[tokio::test]
 async fn a_signal_ends_a_worker_in_order_idle_or_not() {
     let world = World::new().await;
-    let mut idle = world.start("idle");
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    let mut idle = world.start_and_wait("idle");
     idle.signal(rustix::process::Signal::TERM);
     assert_eq!(idle.exit(Duration::from_secs(2)).await, Some(0));
 
