@@ -52,7 +52,7 @@ export async function open(url: string, scale: number): Promise<Watched> {
   return { browser, page, faults };
 }
 
-/** The page is accessible in both colour schemes, and fits a narrow phone. */
+/** The page is accessible in both colour schemes and on a narrow phone, which it fits. */
 export async function expectGoodPage(page: Page): Promise<void> {
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });
@@ -61,6 +61,7 @@ export async function expectGoodPage(page: Page): Promise<void> {
   await page.setViewportSize(PHONE);
   // Charts are drawn anew for the new width.
   await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
+  expect(await violations(page), `${page.url()}, on a phone`).toEqual([]);
   expect(await sidewaysOverflow(page), `${page.url()} scrolls sideways`).toBe(0);
   await page.setViewportSize(DESKTOP);
 }

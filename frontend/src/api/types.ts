@@ -13,6 +13,7 @@ export type Class = Schemas["Class"];
 export type Dataset = Schemas["Dataset"];
 export type GroupKeep = Schemas["GroupKeep"];
 export type Health = Schemas["Health"];
+export type Layer = Schemas["Layer"];
 export type Model = Schemas["Model"];
 export type ModelFormat = Schemas["ModelFormat"];
 export type ModelSummary = Schemas["ModelSummary"];
