@@ -21,10 +21,10 @@ mod uses;
 mod view;
 mod wire;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use eagleeye_graph::{BuildError, Dim, Graph, Shape, TensorData};
+use eagleeye_graph::{BuildError, Dim, Graph, Shape, TensorData, ValueId};
 
 use self::call::Value;
 use self::file::Model;
@@ -34,7 +34,7 @@ use self::uses::Uses;
 use crate::error::OnnxError;
 use crate::proto::tensor_shape_proto::dimension::Value as Size;
 use crate::proto::type_proto::Value as Type;
-use crate::proto::{TensorProto, ValueInfoProto};
+use crate::proto::{NodeProto, TensorProto, ValueInfoProto};
 
 pub use operators::{Operator, families, folded_operators};
 
@@ -153,24 +153,24 @@ impl<'a> Importer<'a> {
         Err(OnnxError::NoInputShape { tried, first: Box::new(first) })
     }
 
-    /// Shapes to try: from the weight of the first convolution, or of the first matrix.
+    /// Shapes to try: from the weight of the first convolution, or of the first product with a matrix.
     fn candidates(&self) -> Vec<Vec<usize>> {
-        let weights = || self.file.graph.initializer.iter().filter(|t| tensor::is_float(t));
-        let rank = |rank: usize| weights().find(|t: &&TensorProto| t.dims.len() == rank);
-        let size = |t: &TensorProto, axis: usize| t.dims.get(axis).and_then(|&d| usize::try_from(d).ok()).unwrap_or(0);
-        let Some(convolution) = rank(4) else {
-            return rank(2).map(|matrix| vec![1, size(matrix, self.input_axis(matrix))]).into_iter().collect();
+        let stored: HashMap<&str, &TensorProto> = self.file.graph.initializer.iter().map(|t| (t.name(), t)).collect();
+        let weight = |node: &NodeProto| stored.get(node.input.get(1)?.as_str()).copied();
+        let first = |operators: &[&str], rank: usize| {
+            let mut nodes = self.file.graph.node.iter().filter(|n| operators.contains(&n.op_type()));
+            nodes.find_map(|n| weight(n).filter(|w| w.dims.len() == rank).map(|w| (n, w)))
         };
-        let channels = size(convolution, 1);
-        let sides: &[usize] = if channels == 1 { &GREY_SIDES } else { &SIDES };
-        sides.iter().map(|&side| vec![1, channels, side, side]).collect()
-    }
-
-    /// Which axis of the first matrix meets the network's input.
-    fn input_axis(&self, matrix: &TensorProto) -> usize {
-        let user = self.file.graph.node.iter().find(|n| n.input.iter().skip(1).any(|i| i == matrix.name()));
-        let transposed = |n: &crate::proto::NodeProto| n.attribute.iter().any(|a| a.name() == "transB" && a.i() != 0);
-        usize::from(user.is_some_and(transposed))
+        let size = |t: &TensorProto, axis: usize| t.dims.get(axis).and_then(|&d| usize::try_from(d).ok()).unwrap_or(0);
+        if let Some((node, weight)) = first(&["Conv"], 4) {
+            let groups = usize::try_from(attribute(node, "group").unwrap_or(1)).unwrap_or(1);
+            let channels = size(weight, 1).saturating_mul(groups);
+            let sides: &[usize] = if channels == 1 { &GREY_SIDES } else { &SIDES };
+            return sides.iter().map(|&side| vec![1, channels, side, side]).collect();
+        }
+        let matrix = first(&["Gemm", "MatMul"], 2);
+        let takes = |(node, matrix)| size(matrix, usize::from(attribute(node, "transB").is_some_and(|flag| flag != 0)));
+        matrix.map(|found| vec![1, takes(found)]).into_iter().collect()
     }
 
     fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<TensorData>), OnnxError> {
@@ -209,7 +209,7 @@ impl<'a> Importer<'a> {
     fn finish(
         &self,
         mut lowering: Lowering,
-        outputs: &[eagleeye_graph::ValueId],
+        outputs: &[ValueId],
         names: &[String],
     ) -> Result<(Graph, Vec<TensorData>), OnnxError> {
         let graph = std::mem::take(&mut lowering.builder).finish(outputs).map_err(misfit)?;
@@ -217,6 +217,10 @@ impl<'a> Importer<'a> {
         let weights = lowering.weights(|index| kept.get(index).copied().unwrap_or(false))?;
         Ok((graph, weights))
     }
+}
+
+fn attribute(node: &NodeProto, name: &str) -> Option<i64> {
+    node.attribute.iter().find(|a| a.name() == name).map(|a| a.i())
 }
 
 /// The sizes that the file states for a tensor; `None` for those that it leaves open.

@@ -35,6 +35,26 @@ fn the_given_shape_comes_first_then_the_files_then_its_metadata_then_a_guess() {
     assert_eq!(shape(open(), None).unwrap(), (vec![1, 3, 28, 28], true));
 }
 
+/// A network whose file says nothing about its input.
+fn silent(net: Net) -> Net {
+    let mut net = net;
+    net.graph.input[0].r#type = None;
+    net
+}
+
+#[test]
+fn the_first_layer_that_is_run_says_the_channels() {
+    let guessed = |net: Net| net.read().map(|imported| imported.graph.input_shape(1));
+    let net = silent(Net::new(&[])).weight("later", &[2, 6, 1, 1]).weight("first", &[6, 1, 3, 3]);
+    let net = net.node_with("c", "Conv", &["x", "first"], &[int("group", 6)]).node("y", "Conv", &["c", "later"]);
+    assert_eq!(guessed(net).unwrap(), [1, 6, 224, 224]);
+    let grey = silent(Net::new(&[])).weight("w", &[6, 1, 3, 3]).node("y", "Conv", &["x", "w"]);
+    assert_eq!(guessed(grey).unwrap(), [1, 1, 28, 28]);
+    let flat = silent(Net::new(&[])).weight("w", &[6, 4]).node_with("y", "Gemm", &["x", "w"], &[int("transB", 1)]);
+    assert_eq!(guessed(flat).unwrap(), [1, 4]);
+    assert!(matches!(guessed(silent(Net::new(&[])).node("y", "Relu", &["x"])), Err(OnnxError::NoInputShape { .. })));
+}
+
 #[test]
 fn a_guess_that_never_fits_says_what_was_tried() {
     let mut net = open();
