@@ -112,6 +112,12 @@ describe("hints", () => {
     expect(found["preprocessing.mean"]).toContain("1 channel,");
   });
 
+  it("leaves the range to the server where the usual one does not hold", () => {
+    for (const change of [{ minKeep: 1 }, { roundTo: 8 }]) {
+      expect(hints(form({ budget: 5, ...change }), model, dataset)).toEqual({});
+    }
+  });
+
   it("refuses colour for a grey network, and takes grey for a colour network", () => {
     const colour = { ...dataset, channels: 3 };
     expect(hints(form(), model, colour)["dataset_id"]).toContain("1 channel;");

@@ -1,6 +1,6 @@
 // The form of a new search: what it starts with, what is likely to be wrong, and the request that it makes.
 
-import type { Dataset, ModelSummary, SearchRequest } from "../api/types";
+import type { Dataset, ModelSummary, Reachable, SearchRequest } from "../api/types";
 import { count, counted, percent } from "./format";
 
 /** The fields as they are typed; a number is null while its field is empty. */
@@ -69,6 +69,12 @@ export function nearestBudget(wanted: number, { reachable }: Pick<ModelSummary, 
   return Math.min(high, Math.max(low, wanted));
 }
 
+/** What a model can be pruned to. It is known for the usual choice of strategies; with another, the server finds out. */
+export function reachable(form: SearchForm, model: Pick<ModelSummary, "reachable">): Reachable | undefined {
+  const { roundTo, minKeep } = emptyForm();
+  return form.roundTo === roundTo && form.minKeep === minKeep ? model.reachable : undefined;
+}
+
 /** Channels of a model's input, [batch, channels, height, width]. */
 export const inputChannels = ({ input_shape }: Pick<ModelSummary, "input_shape">): number => input_shape[1] ?? 1;
 
@@ -111,9 +117,10 @@ export function hints(form: SearchForm, model?: ModelSummary, dataset?: Dataset)
 function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErrors {
   const found: FieldErrors = {};
   if (!model) return found;
-  const { min, max } = model.reachable;
-  if (form.budget !== null && (form.budget / 100 < min || form.budget / 100 > max)) {
-    found["macs"] = `This model can be pruned to between ${percent(min)} and ${percent(max)} of its MACs.`;
+  const range = reachable(form, model);
+  const budget = fraction(form.budget);
+  if (range && form.budget !== null && (budget < range.min || budget > range.max)) {
+    found["macs"] = `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs.`;
   }
   const channels = inputChannels(model);
   for (const field of ["mean", "deviation"] as const) {
