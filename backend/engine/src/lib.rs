@@ -22,6 +22,7 @@ pub mod tensors;
 #[cfg(test)]
 mod testing;
 pub mod torchscript;
+pub mod verify;
 pub mod virtual_bn;
 
 pub use adapt::Adaptation;
@@ -39,3 +40,4 @@ pub use search::{
     Baseline, Candidate, Flow, GroupKeep, Observer, Phase, SearchError, Settings, make_candidate, search,
 };
 pub use tch::Device;
+pub use verify::zero_oracle;

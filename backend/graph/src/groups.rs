@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ir::{Graph, ParameterId};
+use crate::ir::{Graph, ParameterId, ValueId};
 use crate::labels::{self, AxisLabels, FIXED, Propagated, WILD};
 use crate::strategy::Strategy;
 
@@ -97,6 +97,18 @@ impl ChannelGroups {
         let mut keep = strategy.keep.iter().copied();
         let counts = self.groups.iter().map(|g| if g.prunable { keep.next().unwrap_or(g.size) } else { g.size });
         counts.collect()
+    }
+
+    /// The axis of a value along which its channels are, and the positions that stay along it when of each group the given
+    /// units stay; `None` where nothing of the value is removed.
+    pub fn kept_channels(&self, value: ValueId, kept_units: &[Vec<usize>]) -> Option<(usize, Vec<usize>)> {
+        let Layout::Along { axis, units } = self.values.get(value.index())? else { return None };
+        let stays = |unit: u32| {
+            let place = if unit == ALWAYS { None } else { self.units.get(unit as usize) };
+            place.is_none_or(|&(group, unit)| kept_units[group].binary_search(&unit).is_ok())
+        };
+        let kept: Vec<usize> = (0..units.len()).filter(|&position| stays(units[position])).collect();
+        (kept.len() < units.len()).then_some((*axis, kept))
     }
 
     /// Every unit of every group: the plan that changes nothing.

@@ -30,6 +30,10 @@ pub enum Failure {
     OutputFormat(PathBuf),
     #[error("`--out {}`: cannot write there: {source}", path.display())]
     OutputFile { path: PathBuf, source: std::io::Error },
+    #[error(
+        "the pruned network differs from the full one with the removed channels at zero, by {difference:e} of its largest output"
+    )]
+    ZeroOracle { difference: f64 },
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error(transparent)]
@@ -67,6 +71,7 @@ impl Failure {
             | Failure::Dataset(_)
             | Failure::Limit(LimitError::NotANumber { .. }) => UNUSABLE,
             Failure::Export(_)
+            | Failure::ZeroOracle { .. }
             | Failure::Thumbnail { .. }
             | Failure::Limit(_)
             | Failure::Stdout(_)

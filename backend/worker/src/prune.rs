@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eagleeye_engine::{Format, Network, PruneReport, export, prune_to};
+use eagleeye_engine::{Format, Network, PruneReport, Pruned, export, prune_to};
 use eagleeye_graph::Space;
 use serde::Serialize;
 
@@ -35,6 +35,9 @@ pub struct PruneArgs {
     /// No channel group keeps less than this share of its units.
     #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio)]
     min_keep_ratio: f64,
+    /// Also compare the pruned network with the full one whose removed channels are zero, and fail where they differ.
+    #[arg(long)]
+    verify: bool,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -46,6 +49,10 @@ struct Report {
     format: &'static str,
     /// Largest difference between the outputs of the file, loaded again, and the engine's own.
     max_difference: f64,
+    /// With --verify: largest difference from the full network whose removed channels are zero, relative to its largest
+    /// output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zero_oracle: Option<f64>,
     #[serde(flatten)]
     pruned: PruneReport,
 }
@@ -67,9 +74,18 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
         strategy: pruned.report.groups.iter().map(|group| (group.name.clone(), group.kept as u64)).collect(),
     }
     .write_into(&mut pruned.network.metadata);
+    let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };
     let max_difference = write(&pruned.network, format, &args.out)?;
-    let report = Report { format: format.name(), max_difference, pruned: pruned.report };
+    let report = Report { format: format.name(), max_difference, zero_oracle, pruned: pruned.report };
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
+}
+
+/// Largest relative difference from the zeroed network that is rounding.
+const ROUNDING: f64 = 1e-4;
+
+fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
+    let difference = eagleeye_engine::zero_oracle(network, pruned)?;
+    if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
 }
 
 fn format_of(path: &Path) -> Result<Format, Failure> {

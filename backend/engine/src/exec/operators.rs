@@ -7,7 +7,7 @@ use super::{convolution, elementwise, layout, norm, pooling};
 use crate::tensors::signed;
 
 /// The outputs of `op` for a batch of `batch` images.
-pub(super) fn compute(op: &Op, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>, TchError> {
+pub(crate) fn compute(op: &Op, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>, TchError> {
     let x = inputs[0];
     let one = match op {
         Op::Split { axis, sizes } => return x.f_split_with_sizes(signed(sizes), *axis as i64),
