@@ -25,8 +25,8 @@ pub(super) enum Value {
     Known(Rc<Known>),
     /// An initializer, by its position among the stored tensors.
     Stored(usize),
-    /// Indices that count the images of the batch.
-    PerImage(Rc<PerImage>),
+    /// The same entries for each image, or indices that count the images of the batch.
+    PerImage(PerImage),
     /// Where an activation is greater than a number. Only selections with a name of their own are supported.
     Greater { x: ValueId, than: f64 },
     /// Where an activation is not a number.
@@ -37,12 +37,13 @@ pub(super) enum Value {
     Unknown,
 }
 
-/// Whole numbers `[batch, ...]`: those of image `n` are `n * stride + each`.
-#[derive(Debug)]
+/// A tensor `[batch, ...]` whose entries for image `n` are `n * stride + each`.
+#[derive(Clone, Debug)]
 pub(super) struct PerImage {
+    /// 0 for a tensor that is the same for every image, and may then have any entries; else its entries are whole numbers.
     pub stride: i64,
-    /// The numbers of the first image; its first axis is 1.
-    pub each: Known,
+    /// The entries of the first image; its first axis is 1.
+    pub each: Rc<Known>,
 }
 
 /// Why a node cannot be turned into graph nodes.
@@ -92,7 +93,7 @@ pub(super) fn constant(known: Known) -> Vec<Value> {
 }
 
 /// A node with its inputs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Call<'a> {
     pub operator: &'a str,
     /// Of the graph nodes that it becomes, and for messages.

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use eagleeye_graph::{Dim, ElementType, ParameterKind, Shape, Source, TensorData, ValueId, shape};
+use eagleeye_graph::{Dim, ElementType, Op, ParameterKind, Shape, Source, TensorData, ValueId, shape};
 
 use super::Lowering;
 use crate::error::OnnxError;
-use crate::import::call::{Call, Fault, Lowered, Value, cut, invalid, unsupported};
+use crate::import::call::{Call, Fault, Lowered, PerImage, Value, cut, invalid, unsupported};
 use crate::import::known::{Known, MAX_KNOWN};
 use crate::import::uses::Uses;
 use crate::import::{external, tensor};
@@ -86,6 +86,12 @@ impl<'a> Lowering<'a> {
             Value::Stored(_) | Value::Known(_) => {
                 let known = self.known(call, index)?;
                 self.constant(&used_name(call, index), &known)
+            }
+            Value::PerImage(PerImage { stride: 0, each }) => {
+                let id = self.constant(&used_name(call, index), each)?;
+                let mut shape = self.shape(id).clone();
+                shape[0] = Dim::Batch(1);
+                self.push(call, Op::Expand { shape }, &[id])
             }
             Value::PerImage(_) => unsupported("computes with the number of the image"),
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),

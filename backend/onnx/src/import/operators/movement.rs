@@ -20,11 +20,6 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Pad", becomes: "pad, all modes; not of the batch", lower: pad },
     Operator { name: "DepthToSpace", becomes: "reshape and permute", lower: depth_to_space },
     Operator { name: "SpaceToDepth", becomes: "reshape and permute", lower: space_to_depth },
-    Operator {
-        name: "ConstantOfShape",
-        becomes: "a constant, repeated over the batch by expand",
-        lower: constant_of_shape,
-    },
     Operator { name: "Identity", becomes: "nothing: the same tensor", lower: same_tensor },
     Operator { name: "Dropout", becomes: "nothing: the same tensor; not in training mode", lower: dropout },
     Operator { name: "Cast", becomes: "nothing between float types", lower: cast },
@@ -205,23 +200,6 @@ fn space_to_depth(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.reshape(call, x, fixed(batch, &[channels, rows, block, columns, block]))?;
     let x = lo.permute(call, x, vec![0, 3, 5, 1, 2, 4])?;
     Ok(one(lo.reshape(call, x, fixed(batch, &[channels * block * block, rows, columns]))?))
-}
-
-/// A constant whose shape depends on the batch: one image's, repeated.
-fn constant_of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
-    let shape = shape_from(&lo.known(call, 0)?.counts()?)?;
-    let each: Vec<Count> = shape
-        .iter()
-        .map(|d| match d {
-            Dim::Batch(1) => Ok(Count::fixed(1)),
-            Dim::Fixed(size) => Ok(Count::fixed(*size as i64)),
-            Dim::Batch(_) => unsupported("several entries for each image"),
-        })
-        .collect::<Lowered<_>>()?;
-    let known = super::folded::filled(lo, call, &each)?;
-    let name = format!("{}.constant", call.name);
-    let id = lo.constant(&name, &known)?;
-    Ok(one(expanded(lo, call, id, shape)?))
 }
 
 fn same_tensor<'a>(lo: &mut Lowering<'a>, call: &Call<'a>) -> Lowered {

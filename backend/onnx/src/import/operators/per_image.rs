@@ -13,13 +13,11 @@ use crate::import::lowering::Lowering;
 /// Computes a node that makes or uses such indices; `None` for every other node.
 pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
     if call.operator == "Range" {
-        return counts_images(lo, call).then(|| {
-            let each = Known::list([Count::fixed(0)]);
-            Ok(made(PerImage { stride: 1, each }))
-        });
+        return counts_images(lo, call).then(|| Ok(made(1, Known::list([Count::fixed(0)]))));
     }
-    let indices =
-        call.inputs.iter().find_map(|v| if let Value::PerImage(p) = v { Some(Rc::clone(p)) } else { None })?;
+    let counting =
+        |v: &Value| if let Value::PerImage(p) = v { Some(p.clone()).filter(|p| p.stride != 0) } else { None };
+    let indices = call.inputs.iter().find_map(counting)?;
     Some(match call.operator {
         "Shape" => return None,
         "Identity" | "Cast" => Ok(vec![Value::PerImage(indices)]),
@@ -31,8 +29,8 @@ pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
     })
 }
 
-fn made(indices: PerImage) -> Vec<Value> {
-    vec![Value::PerImage(Rc::new(indices))]
+fn made(stride: i64, each: Known) -> Vec<Value> {
+    vec![Value::PerImage(PerImage { stride, each: Rc::new(each) })]
 }
 
 /// Whether a range is `0, 1, ... N - 1` for a batch of `N`.
@@ -59,7 +57,7 @@ fn offset(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let places =
         broadcast_positions(&indices.each.shape, &shape).into_iter().zip(broadcast_positions(&other.shape, &shape));
     match places.map(|(i, j)| left[i].add(right[j])).collect::<Option<Vec<_>>>() {
-        Some(sums) => Ok(made(PerImage { stride: indices.stride, each: Known::ints(shape, sums) })),
+        Some(sums) => Ok(made(indices.stride, Known::ints(shape, sums))),
         None => invalid("an index that is too large"),
     }
 }
@@ -71,9 +69,7 @@ fn scaled(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     };
     let each = indices.each.counts()?.into_iter().map(|c| c.multiply(Count::fixed(factor))).collect::<Option<Vec<_>>>();
     match (indices.stride.checked_mul(factor), each) {
-        (Some(stride), Some(each)) => {
-            Ok(made(PerImage { stride, each: Known::ints(indices.each.shape.clone(), each) }))
-        }
+        (Some(stride), Some(each)) => Ok(made(stride, Known::ints(indices.each.shape.clone(), each))),
         _ => invalid("an index that is too large"),
     }
 }
@@ -87,7 +83,7 @@ fn unsqueezed(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
         }
         shape.insert(axis, 1);
     }
-    Ok(made(PerImage { stride: indices.stride, each: indices.each.reshaped(shape) }))
+    Ok(made(indices.stride, indices.each.reshaped(shape)))
 }
 
 /// From a flat tensor, the same entries of every image.

@@ -125,6 +125,24 @@ fn padding_channels_by_zeros_for_every_image() {
 }
 
 #[test]
+fn what_is_made_for_each_image_is_computed_for_one() {
+    // cumsum(ones(N, 3), dim=1) / 3, as position tables are made
+    let net = Net::new(&[3]).int("zero", 0).int("one", 1).ints("axes", &[0]).ints("rest", &[3]);
+    let net = net.floats("three", &[], &[3.0]).node("shape", "Shape", &["x"]).node("n", "Gather", &["shape", "zero"]);
+    let net = net.node("n_list", "Unsqueeze", &["n", "axes"]);
+    let net = net.node_with("target", "Concat", &["n_list", "rest"], &[int("axis", 0)]);
+    let ones = tensor("value", floats("", &[1], &[1.0]));
+    let net = net.node_with("ones", "ConstantOfShape", &["target"], &[ones]).node("sums", "CumSum", &["ones", "one"]);
+    let imported =
+        net.clone().node("table", "Div", &["sums", "three"]).node("y", "Add", &["x", "table"]).read().unwrap();
+    assert_eq!(ops(&imported.graph)[0], Op::Expand { shape: batched(&[3]) });
+    assert_eq!(entries(&imported, "table").to_f32().unwrap(), [1.0 / 3.0, 2.0 / 3.0, 1.0]);
+    // Along the batch, every image gets another sum.
+    let error = net.node("counts", "CumSum", &["ones", "zero"]).node("y", "Add", &["x", "counts"]).error();
+    assert!(error.contains("not the same for every image"), "{error}");
+}
+
+#[test]
 fn a_view_with_strides_counts_the_images() {
     // as_strided: index[n, c] = n * 6 + c
     let net = Net::new(&[6, 1])

@@ -3,6 +3,7 @@
 mod arithmetic;
 mod movement;
 mod reduction;
+mod repeated;
 mod scatter;
 
 pub(super) use scatter::scatter_places;
@@ -68,31 +69,22 @@ pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
     // What is written over a constant is one as well.
     let into_constant = call.operator.starts_with("Scatter") && matches!(call.input(0), Value::Known(_));
     let known = |value: &Value| match value {
-        Value::Known(_) | Value::Absent => true,
+        Value::Known(_) | Value::PerImage(_) | Value::Absent => true,
         Value::Stored(stored) => into_constant || lo.is_number(*stored),
         _ => false,
     };
-    if !call.inputs.iter().all(known) || depends_on_batch(lo, call) {
+    if !call.inputs.iter().all(known) {
         return None;
     }
-    let mut inputs = Vec::with_capacity(call.inputs.len());
-    for index in 0..call.inputs.len() {
-        match lo.optional_known(call, index) {
-            Ok(known) => inputs.push(known),
-            Err(fault) => return Some(Err(fault)),
-        }
-    }
-    Some(fold(lo, call, &Inputs(inputs)))
+    Some(if repeated::depends_on_batch(lo, call) {
+        repeated::evaluate(lo, call, *fold)
+    } else {
+        inputs(lo, call).and_then(|inputs| fold(lo, call, &inputs))
+    })
 }
 
-/// A constant for each image is no constant while reading.
-fn depends_on_batch(lo: &mut Lowering, call: &Call) -> bool {
-    let sizes = match call.operator {
-        "ConstantOfShape" => 0,
-        "Expand" | "Tile" => 1,
-        _ => return false,
-    };
-    lo.known(call, sizes).and_then(|sizes| sizes.counts()).is_ok_and(|c| c.iter().any(|c| c.known().is_none()))
+fn inputs(lo: &mut Lowering, call: &Call) -> Lowered<Inputs> {
+    (0..call.inputs.len()).map(|index| lo.optional_known(call, index)).collect::<Lowered<_>>().map(Inputs)
 }
 
 fn of_shape(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -131,19 +123,6 @@ fn stored_constant(lo: &mut Lowering, call: &Call, _: &Inputs) -> Lowered {
     unsupported("a constant that is neither numbers nor a dense tensor")
 }
 
-/// A tensor of the given shape, filled with the node's value.
-pub(super) fn filled(lo: &mut Lowering, call: &Call, shape: &[Count]) -> Lowered<Rc<Known>> {
-    let shape = sizes(shape)?;
-    let size = size_of(&shape)?;
-    lo.charge(size)?;
-    let value = match call.tensor("value") {
-        Some(stored) if size_of(&tensor::shape_of(stored)?)? != 1 => return invalid("fills with more than one value"),
-        Some(stored) => tensor::known(stored, lo.folder())?,
-        None => Known::floats(vec![1], vec![0.0], false),
-    };
-    Ok(Rc::new(value.take(shape, &vec![0; size])))
-}
-
 /// Sizes of a tensor that is made while reading.
 fn sizes(counts: &[Count]) -> Lowered<Vec<usize>> {
     let size = |count: &Count| match count.known().map(usize::try_from) {
@@ -154,8 +133,17 @@ fn sizes(counts: &[Count]) -> Lowered<Vec<usize>> {
     counts.iter().map(size).collect()
 }
 
+/// A tensor of the given shape, filled with the node's value.
 fn constant_of_shape(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
-    Ok(vec![Value::Known(filled(lo, call, &inputs.get(0)?.counts()?)?)])
+    let shape = sizes(&inputs.get(0)?.counts()?)?;
+    let size = size_of(&shape)?;
+    lo.charge(size)?;
+    let value = match call.tensor("value") {
+        Some(stored) if size_of(&tensor::shape_of(stored)?)? != 1 => return invalid("fills with more than one value"),
+        Some(stored) => tensor::known(stored, lo.folder())?,
+        None => Known::floats(vec![1], vec![0.0], false),
+    };
+    Ok(constant(value.take(shape, &vec![0; size])))
 }
 
 fn range(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
