@@ -1,13 +1,14 @@
-//! Weights that the network computes from its parameters alone: weight standardisation, weight norm, scaled filters.
+//! What the network computes from its parameters alone: standardised weights, weight norm, tables of positions.
 //!
-//! Label propagation knows weights as parameters. What makes them does not depend on the input, so it is computed once.
+//! Label propagation knows weights as parameters, and some functions exist only while reading. What does not depend on the
+//! input is computed once, where one of the two needs it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId, shape};
+use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId, shape};
 
-use super::call::{Call, Lowered, invalid, unsupported};
+use super::call::{Call, Lowered, PerImage, Value, invalid, unsupported};
 use super::known::{Entries, Known, broadcast_positions, positions, strides};
 use super::lowering::{Lowering, Made};
 
@@ -31,6 +32,31 @@ pub(super) fn weight(lo: &mut Lowering, call: &Call, id: ValueId) -> Lowered<Val
     }
 }
 
+/// A node with its inputs known, where all of them are made of parameters.
+pub(super) fn inputs<'a>(lo: &mut Lowering<'a>, call: &Call<'a>) -> Lowered<Option<Call<'a>>> {
+    let mut settled = call.clone();
+    for index in 0..call.inputs.len() {
+        let id = match call.input(index) {
+            Value::Graph(id) => *id,
+            Value::Stored(stored) if lo.is_float(*stored) => lo.value(call, index)?,
+            _ => continue,
+        };
+        let Some(values) = made_of_parameters(lo, id) else {
+            return Ok(None);
+        };
+        let Some(known) = evaluated(lo, &values)?.map(Rc::new) else {
+            return Ok(None);
+        };
+        settled.inputs[index] = match lo.shape(id)[..] {
+            // It depends on nothing but the batch's size, so it is the same for every image.
+            [Dim::Batch(1), ..] => Value::PerImage(PerImage { stride: 0, each: known }),
+            ref shape if shape.iter().all(|d| matches!(d, Dim::Fixed(_))) => Value::Known(known),
+            _ => return Ok(None),
+        };
+    }
+    Ok(Some(settled))
+}
+
 /// Everything that a value is made of, in the order in which it was made; `None` where that is more than parameters and the
 /// operations that weights need.
 fn made_of_parameters(lo: &Lowering, id: ValueId) -> Option<BTreeSet<ValueId>> {
@@ -44,6 +70,7 @@ fn made_of_parameters(lo: &Lowering, id: ValueId) -> Option<BTreeSet<ValueId>> {
         let supported = match op {
             Op::Unary(f) => function(*f).is_some(),
             Op::Binary(_) | Op::Reduce { .. } | Op::Reshape { .. } | Op::Permute { .. } | Op::Expand { .. } => true,
+            Op::Slice { .. } | Op::Gather { .. } => true,
             _ => false,
         };
         if !supported || found.len() > MAX_VALUES {
@@ -98,12 +125,21 @@ fn applied(op: &Op, operands: &[&Known], out: Vec<usize>) -> Lowered<Known> {
             let places = positions(&out, |axis, index| index * strides[order[axis]]);
             x.take(out, &places)
         }
+        (Op::Slice { axis, start, step, .. }, _) => picked(x, out, *axis, |index| start + index * step),
+        (Op::Gather { axis, indices }, _) => picked(x, out, *axis, |index| indices[index]),
         (Op::Expand { .. }, _) => {
             let places = broadcast_positions(&x.shape, &out);
             x.take(out, &places)
         }
         _ => x.reshaped(out),
     })
+}
+
+/// Some indices along one axis.
+fn picked(x: &Known, out: Vec<usize>, axis: usize, source: impl Fn(usize) -> usize) -> Known {
+    let strides = strides(&x.shape);
+    let places = positions(&out, |a, index| if a == axis { source(index) * strides[a] } else { index * strides[a] });
+    x.take(out, &places)
 }
 
 fn function(function: Unary) -> Option<Box<dyn Fn(f64) -> f64>> {

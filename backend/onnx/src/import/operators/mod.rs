@@ -20,6 +20,7 @@ use std::sync::LazyLock;
 
 use super::call::{Call, Fault, Lowered, Value, unsupported};
 use super::lowering::Lowering;
+use super::settle;
 
 /// An operator that becomes nodes of the graph.
 #[derive(Clone, Copy, Debug)]
@@ -63,14 +64,25 @@ pub(super) fn lower<'a>(lowering: &mut Lowering<'a>, call: &Call<'a>) -> Lowered
     if let Some(result) = per_image::evaluate(lowering, call) {
         return result;
     }
-    if let Some(result) = folded::evaluate(lowering, call) {
-        return result;
+    match folded::evaluate(lowering, call) {
+        // Some constants for each image are easier for the graph.
+        Some(Err(Fault::Unsupported(_))) if depends_on_batch(call) && BY_NAME.contains_key(call.operator) => {}
+        Some(result) => return result,
+        None => {}
     }
     match BY_NAME.get(call.operator) {
         Some(operator) => (operator.lower)(lowering, call),
-        None if folded::operators().contains(&call.operator) => unsupported("of a tensor that depends on the input"),
+        None if folded::operators().contains(&call.operator) => {
+            let settled = settle::inputs(lowering, call)?;
+            let result = settled.and_then(|call| folded::evaluate(lowering, &call));
+            result.unwrap_or_else(|| unsupported("of a tensor that depends on the input"))
+        }
         None => unsupported(""),
     }
+}
+
+fn depends_on_batch(call: &Call) -> bool {
+    call.inputs.iter().any(|v| matches!(v, Value::PerImage(_)))
 }
 
 fn is_known(operator: &str) -> bool {

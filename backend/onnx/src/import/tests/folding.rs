@@ -94,6 +94,29 @@ fn ranges_casts_and_numbers() {
 }
 
 #[test]
+fn one_hot_puts_a_new_axis_anywhere() {
+    let net = |axis| {
+        let net = Net::new(&[2, 3]).ints("i", &[2, -3]).int("depth", 3).push(constant("values", &[2], &[5.0, 7.0]));
+        folded(net.node_with("y", "OneHot", &["i", "depth", "values"], &[int("axis", axis)]), "y")
+    };
+    assert_eq!(net(-1), (vec![2, 3], vec![5.0, 5.0, 7.0, 7.0, 5.0, 5.0]));
+    let (shape, entries) = {
+        let net = Net::new(&[3, 2]).ints("i", &[2, -3]).int("depth", 3).push(constant("values", &[2], &[5.0, 7.0]));
+        folded(net.node_with("y", "OneHot", &["i", "depth", "values"], &[int("axis", 0)]), "y")
+    };
+    assert_eq!((shape, entries), (vec![3, 2], vec![5.0, 7.0, 5.0, 5.0, 7.0, 5.0]));
+}
+
+#[test]
+fn functions_that_exist_only_while_reading_take_stored_tensors() {
+    let net = Net::new(&[2]).floats("angles", &[4], &[0.0, 9.0, 1.0, 9.0]).floats("two", &[], &[2.0]);
+    let net = net.ints("start", &[0]).ints("end", &[4]).ints("axis", &[0]).ints("step", &[2]);
+    let net = net.node("half", "Div", &["angles", "two"]);
+    let net = net.node("even", "Slice", &["half", "start", "end", "axis", "step"]).node("y", "Cos", &["even"]);
+    assert_eq!(folded(net, "y").1, [1.0, 0.5f32.cos()]);
+}
+
+#[test]
 fn constants_of_all_kinds_are_read() {
     let number = |attribute| {
         let net = Net::new(&[2, 3]).push(node("c", "Constant", &[], &["c"], &[attribute]));

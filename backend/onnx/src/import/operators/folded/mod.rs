@@ -10,7 +10,7 @@ pub(super) use scatter::scatter_places;
 
 use std::rc::Rc;
 
-use crate::import::call::{Call, Fault, Lowered, Value, constant, invalid, unsupported};
+use crate::import::call::{self, Call, Fault, Lowered, Value, axis, constant, invalid, unsupported};
 use crate::import::count::Count;
 use crate::import::known::{Entries, Known, size_of};
 use crate::import::lowering::Lowering;
@@ -51,6 +51,7 @@ const TENSORS: &[(&str, Fold)] = &[
     ("Cast", cast),
     ("CastLike", cast_like),
     ("EyeLike", eye_like),
+    ("OneHot", one_hot),
 ];
 
 /// Operators that only look at their input's shape.
@@ -213,4 +214,30 @@ fn eye_like(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
         (0..columns as i64).map(move |column| f64::from(u8::from(row.checked_add(shift) == Some(column))))
     });
     Ok(constant(Known::floats(vec![rows, columns], entries.collect(), false)))
+}
+
+/// A new axis with one value where the index is, and another elsewhere.
+fn one_hot(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let (indices, values) = (inputs.get(0)?, inputs.get(2)?);
+    let depth = match inputs.get(1)?.whole()?[..] {
+        [depth] => call::size(depth, "the depth")?,
+        _ => return invalid("the depth is no single number"),
+    };
+    if values.len() != 2 {
+        return invalid("needs two values");
+    }
+    let mut shape = indices.shape.clone();
+    let new = axis(call.int_or("axis", -1)?, shape.len() + 1)?;
+    shape.insert(new, depth);
+    lo.charge(size_of(&shape)?)?;
+    let inner: usize = indices.shape[new..].iter().product();
+    let hot = indices.whole()?;
+    let place = |position: usize| {
+        let (outer, class, rest) = (position / (inner * depth), position / inner % depth, position % inner);
+        let index = hot[outer * inner + rest];
+        let from_start = if index < 0 { index.saturating_add(depth as i64) } else { index };
+        usize::from(from_start == class as i64)
+    };
+    let places: Vec<usize> = (0..shape.iter().product()).map(place).collect();
+    Ok(constant(values.take(shape, &places)))
 }
