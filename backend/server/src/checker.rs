@@ -17,6 +17,7 @@ use crate::api::datasets::Class;
 use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
 use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
+use crate::scratch::Scratch;
 
 /// Checks that may run at once; more wait. With the memory limit this bounds what uploads can cost.
 const CHECKS_AT_ONCE: usize = 2;
@@ -32,6 +33,7 @@ const REFUSED: i32 = 2;
 pub struct Checker {
     program: PathBuf,
     limits: CheckLimits,
+    scratch: Scratch,
     slots: Semaphore,
 }
 
@@ -111,8 +113,8 @@ pub enum CheckError {
 }
 
 impl Checker {
-    pub fn new(program: PathBuf, limits: CheckLimits) -> Self {
-        Checker { program, limits, slots: Semaphore::new(CHECKS_AT_ONCE) }
+    pub fn new(program: PathBuf, limits: CheckLimits, scratch: Scratch) -> Self {
+        Checker { program, limits, scratch, slots: Semaphore::new(CHECKS_AT_ONCE) }
     }
 
     /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for
@@ -154,6 +156,7 @@ impl Checker {
         command.arg(task);
         // Standard error is for the one line that says why; the worker limits its own memory.
         command.env("RUST_LOG", "off").env("EAGLEEYE_MEMORY_LIMIT", self.limits.memory_bytes.to_string());
+        self.scratch.give_to(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }
@@ -236,7 +239,7 @@ mod tests {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let checker = Checker::new(path.to_path_buf(), limits(time));
+        let checker = Checker::new(path.to_path_buf(), limits(time), Scratch::default());
         (path, checker)
     }
 
@@ -263,7 +266,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_a_fault_of_the_server() {
-        let checker = Checker::new(PathBuf::from("/no/such/program"), limits(Duration::from_secs(1)));
+        let checker =
+            Checker::new(PathBuf::from("/no/such/program"), limits(Duration::from_secs(1)), Scratch::default());
         let error = checker.inspect(Path::new("model"), None, Space::default()).await.unwrap_err();
         assert_eq!(error.into_problem(Kind::UnusableModel).kind(), Kind::Internal);
     }

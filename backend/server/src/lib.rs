@@ -10,6 +10,7 @@ mod fit;
 mod folder;
 pub mod guard;
 pub mod problem;
+pub mod scratch;
 pub mod serve;
 pub mod state;
 mod store_problem;

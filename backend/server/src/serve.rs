@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
+use crate::scratch::Scratch;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
 
@@ -28,18 +29,25 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
     let (database, files) = (config.database_url(), config.files_url());
     let store = Store::connect(&database, &files).await.context("cannot open the store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
 
     let shutdown = CancellationToken::new();
     let workers = Workers::new(config.workers.into());
-    let command = WorkerCommand { program: worker.clone(), database, files, device: config.device.clone() };
+    let command = WorkerCommand {
+        program: worker.clone(),
+        database,
+        files,
+        device: config.device.clone(),
+        scratch: scratch.clone(),
+    };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
-    tokio::spawn(tidy(store.clone(), shutdown.clone()));
+    tokio::spawn(tidy(store.clone(), scratch.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
-    let checker = Arc::new(Checker::new(worker, config.check_limits()));
+    let checker = Arc::new(Checker::new(worker, config.check_limits(), scratch));
     let state = AppState { store, checker, config: Arc::new(config), workers, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the supervisor of the workers broke down")
@@ -67,7 +75,7 @@ async fn listen(listener: TcpListener, state: AppState, shutdown: &CancellationT
 }
 
 /// Ends jobs that no worker will end, and removes what crashes have left.
-async fn tidy(store: Store, shutdown: CancellationToken) {
+async fn tidy(store: Store, scratch: Scratch, shutdown: CancellationToken) {
     let mut reap = tokio::time::interval(REAP_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
@@ -78,10 +86,15 @@ async fn tidy(store: Store, shutdown: CancellationToken) {
                 Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
                 Err(error) => tracing::warn!(%error, "cannot look after the queue"),
             },
-            _ = sweep.tick() => match store.sweep(ABANDONED_AFTER).await {
-                Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
-                Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
-            },
+            _ = sweep.tick() => {
+                match store.sweep(ABANDONED_AFTER).await {
+                    Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
+                    Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
+                }
+                if let Err(error) = scratch.sweep(ABANDONED_AFTER) {
+                    tracing::warn!(%error, "cannot remove old temporary files");
+                }
+            }
         }
     }
 }

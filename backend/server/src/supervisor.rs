@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::scratch::Scratch;
+
 /// First pause after a worker ended; doubled each time up to the longest one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -49,6 +51,7 @@ pub struct WorkerCommand {
     pub database: String,
     pub files: String,
     pub device: String,
+    pub scratch: Scratch,
 }
 
 /// Keeps the wanted number of workers up until `shutdown`, and returns when all of them have ended.
@@ -121,7 +124,9 @@ async fn give_back(store: &Store, name: &str) {
 
 impl WorkerCommand {
     fn spawn(&self, name: &str) -> std::io::Result<Child> {
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        self.scratch.give_to(&mut command);
+        command
             .arg("run")
             .args(["--database", &self.database, "--files", &self.files])
             .args(["--name", name, "--device", &self.device])

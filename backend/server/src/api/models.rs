@@ -142,7 +142,8 @@ pub struct GroupMember {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
 pub struct ModelUpload {
-    /// The network: TorchScript (`torch.jit.save`) or ONNX, told apart by content.
+    /// The network: TorchScript (`torch.jit.save`), ONNX, or a zip of one ONNX file with its external weights; told
+    /// apart by content.
     #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
     file: Vec<u8>,
     /// External weights of an ONNX file, under the file name by which the ONNX file refers to them.

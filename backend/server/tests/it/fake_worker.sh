@@ -60,7 +60,7 @@ REPORT
     ;;
 *" arguments"*)
     shift
-    echo "error: $* with $EAGLEEYE_MEMORY_LIMIT bytes, in $(ls "$(dirname "$1")" | tr '\n' ' ')" >&2
+    echo "error: $* with $EAGLEEYE_MEMORY_LIMIT bytes and $TMPDIR, in $(ls "$(dirname "$1")" | tr '\n' ' ')" >&2
     exit 2
     ;;
 *" crash"*)

@@ -44,7 +44,7 @@ impl Server {
 
     /// Starts what `command` says on a free port, and waits until it listens.
     pub fn start(command: &mut Command) -> Self {
-        command.env("RUST_LOG", "info").env("NO_COLOR", "1").env("EAGLEEYE_PORT", "0");
+        command.env("RUST_LOG", "info").env("EAGLEEYE_PORT", "0").env_remove("TMPDIR");
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (found, address) = mpsc::channel();
         let log = BufReader::new(child.stderr.take().unwrap());
