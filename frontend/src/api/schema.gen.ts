@@ -672,7 +672,8 @@ export interface components {
             data?: string | null;
             /**
              * Format: binary
-             * @description The network: TorchScript (`torch.jit.save`) or ONNX, told apart by content.
+             * @description The network: TorchScript (`torch.jit.save`), ONNX, or a zip of one ONNX file with its external weights; told
+             *     apart by content.
              */
             file: string;
             /**
