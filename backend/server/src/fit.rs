@@ -106,14 +106,21 @@ async fn reachable(state: &AppState, model: &Model, space: Space) -> Result<Reac
 }
 
 fn check_budget(request: &SearchRequest, reachable: ReachableRange) -> Result<(), Problem> {
-    if (reachable.min..=reachable.max).contains(&request.macs) {
-        return Ok(());
-    }
+    let ReachableRange { min, max } = reachable;
     let Space { round_to, min_keep_ratio } = request.space();
-    let detail = format!(
-        "macs is {}; with round_to {round_to} and min_keep_ratio {min_keep_ratio} this model can be pruned to between \
-         {} and {} of its MACs",
-        request.macs, reachable.min, reachable.max
-    );
+    let detail = if min >= max {
+        format!(
+            "with round_to {round_to} and min_keep_ratio {min_keep_ratio} nothing of this model can be pruned; its \
+             groups say what is locked and why"
+        )
+    } else if (min..=max).contains(&request.macs) {
+        return Ok(());
+    } else {
+        format!(
+            "macs is {}; with round_to {round_to} and min_keep_ratio {min_keep_ratio} this model can be pruned to \
+             between {min} and {max} of its MACs",
+            request.macs
+        )
+    };
     Err(Problem::new(Kind::BudgetOutOfReach, detail).with_reachable(reachable))
 }

@@ -139,7 +139,11 @@ fn what_is_reachable_depends_on_what_may_be_drawn() {
     let refusal = server.post("/searches", &narrow).problem(422, "budget-out-of-reach", &["min_keep_ratio 0.75"]);
     assert_eq!(refusal["reachable"], json!({ "min": 0.75, "max": 1.0 }));
     assert_eq!(searches(&server), json!([]));
-    server.post("/searches", &change(narrow, "/macs", json!(0.8))).expect(202);
+    server.post("/searches", &change(narrow.clone(), "/macs", json!(0.8))).expect(202);
+
+    narrow["min_keep_ratio"] = json!(1);
+    let refused = server.post("/searches", &change(narrow, "/macs", json!(1)));
+    refused.problem(422, "budget-out-of-reach", &["nothing of this model can be pruned"]);
 }
 
 #[test]
