@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use eagleeye_graph::Space;
 
 /// A network, as every command that takes one takes it.
 #[derive(Debug, Args)]
@@ -19,6 +20,32 @@ impl ModelArgs {
     pub fn shape(&self) -> Option<&[usize]> {
         self.input_shape.as_ref().map(|shape| &shape.0[..])
     }
+}
+
+/// Which strategies may be drawn; what budgets are reachable depends on it.
+#[derive(Debug, Args)]
+pub struct SpaceArgs {
+    /// Keep a multiple of this many channels of a layer, or all.
+    #[arg(long, value_name = "CHANNELS", default_value_t = Space::default().round_to, value_parser = multiple)]
+    round_to: usize,
+    /// Smallest part of a channel group's units that stays.
+    #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio, value_parser = fraction)]
+    min_keep_ratio: f64,
+}
+
+impl SpaceArgs {
+    pub fn space(&self) -> Space {
+        Space { round_to: self.round_to, min_keep_ratio: self.min_keep_ratio }
+    }
+}
+
+fn multiple(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "must be a whole number from 1".to_owned())
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "must be a number from 0 to 1".to_owned())
 }
 
 /// Sizes of a network's input, batch first.
@@ -52,6 +79,18 @@ mod tests {
     fn sizes_are_read_with_or_without_blanks() {
         assert_eq!("1,3,224,224".parse(), Ok(InputShape(vec![1, 3, 224, 224])));
         assert_eq!("1, 784".parse(), Ok(InputShape(vec![1, 784])));
+    }
+
+    #[test]
+    fn multiples_begin_with_one_and_fractions_end_with_it() {
+        assert_eq!(multiple("8"), Ok(8));
+        assert_eq!(fraction("0.25"), Ok(0.25));
+        for wrong in ["0", "-8", "1.5", "eight"] {
+            assert!(multiple(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["-0.1", "1.01", "nan", "half"] {
+            assert!(fraction(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

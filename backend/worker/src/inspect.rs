@@ -6,9 +6,8 @@ use clap::Args;
 use eagleeye_engine::Inspection;
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::inspect::{BatchNormState, Port};
-use eagleeye_graph::Space;
 
-use crate::arguments::ModelArgs;
+use crate::arguments::{ModelArgs, SpaceArgs};
 use crate::failure::Failure;
 use crate::model_file::ModelFile;
 use crate::output::{self, grouped, table};
@@ -17,12 +16,8 @@ use crate::output::{self, grouped, table};
 pub struct InspectArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Keep a multiple of this many channels of a layer, or all: what is reachable depends on it.
-    #[arg(long, value_name = "CHANNELS", default_value_t = Space::default().round_to)]
-    round_to: usize,
-    /// Smallest part of a group's units that stays: what is reachable depends on it.
-    #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio)]
-    min_keep_ratio: f64,
+    #[command(flatten)]
+    space: SpaceArgs,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -34,8 +29,7 @@ pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {
     set_threads(1);
     let file = ModelFile::open(&args.model.model)?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
-    let space = Space { round_to: args.round_to, min_keep_ratio: args.min_keep_ratio };
-    let report = eagleeye_engine::inspect(&loaded, &space)?;
+    let report = eagleeye_engine::inspect(&loaded, &args.space.space())?;
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
 }
 

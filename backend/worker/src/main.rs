@@ -18,6 +18,7 @@ mod run;
 #[cfg(test)]
 mod testing;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -109,5 +110,6 @@ fn explain(error: &clap::Error) -> ExitCode {
 fn start_logging(is_service: bool) {
     let default = if is_service { "info" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{Format, Network, PruneReport, Pruned, export, prune_to};
-use eagleeye_graph::Space;
 use serde::Serialize;
 
-use crate::arguments::ModelArgs;
+use crate::arguments::{ModelArgs, SpaceArgs};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output::{self, grouped, percent, table};
@@ -29,12 +28,8 @@ pub struct PruneArgs {
     /// Where to write the pruned network; the ending .pt, .onnx or .safetensors says in which format.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Keep multiples of this many channels.
-    #[arg(long, value_name = "CHANNELS", default_value_t = Space::default().round_to)]
-    round_to: usize,
-    /// No channel group keeps less than this share of its units.
-    #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio)]
-    min_keep_ratio: f64,
+    #[command(flatten)]
+    space: SpaceArgs,
     /// Also compare the pruned network with the full one whose removed channels are zero, and fail where they differ.
     #[arg(long)]
     verify: bool,
@@ -65,8 +60,7 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
         hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
     drop(file);
-    let space = Space { round_to: args.round_to, min_keep_ratio: args.min_keep_ratio };
-    let mut pruned = prune_to(&loaded.network, args.macs, args.seed, args.index, &space)?;
+    let mut pruned = prune_to(&loaded.network, args.macs, args.seed, args.index, &args.space.space())?;
     Provenance {
         source_hash,
         seed: args.seed,

@@ -153,7 +153,9 @@ fn a_refused_pruning_leaves_what_was_there() {
 
 #[test]
 fn wrong_arguments_are_refused_in_one_line() {
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 7] = [
+        (&["inspect", "m.pt", "--round-to", "0"], "--round-to"),
+        (&["inspect", "m.pt", "--min-keep-ratio", "2"], "--min-keep-ratio"),
         (&["prune", "m.pt", "--macs", "half", "--out", "p.pt"], "--macs"),
         (&["prune", "m.pt", "--macs", "0.5", "--out", "p.bin"], "--out"),
         (&["inspect", "m.pt", "--input-shape", "1x3x224x224"], "1x3x224x224"),
