@@ -20,7 +20,7 @@ pub const OPERATORS: &[Operator] = &[
         becomes: "mul and add with constant updates, cat and gather with whole slices; constant places",
         lower: scatter,
     },
-    Operator { name: "GatherND", becomes: "gather with constant indices along the first axis", lower: gather_nd },
+    Operator { name: "GatherND", becomes: "reshape and gather with constant indices", lower: gather_nd },
 ];
 
 fn concat(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -212,19 +212,23 @@ fn gather(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(one(lo.reshape(call, y, shape)?))
 }
 
-/// Whole slices along the first axis, which may not be the batch.
+/// Whole slices at places of the first axes, which may not be the batch: those axes become one.
 fn gather_nd(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let known = lo.known(call, 1)?;
-    if known.shape.last() != Some(&1) || call.int_or("batch_dims", 0)? != 0 || lo.rank(x) == 0 {
-        return unsupported("along several axes");
+    if call.int_or("batch_dims", 0)? != 0 {
+        return unsupported("with batch axes");
     }
-    let size = lo.fixed(x, 0)?;
-    let indices = known.whole()?.iter().map(|&i| position(i, size)).collect::<Lowered<Vec<_>>>()?;
+    let depth = known.shape.last().copied().unwrap_or(0).min(lo.rank(x));
+    let axes = (0..depth).map(|axis| lo.fixed(x, axis)).collect::<Lowered<Vec<_>>>()?;
+    let (indices, _) = super::folded::slices(&axes, &known)?;
     lo.charge(indices.len())?;
-    let mut shape = shape::fixed(&known.shape[..known.shape.len() - 1]);
-    shape.extend_from_slice(&lo.shape(x)[1..]);
+    let rest = lo.shape(x)[depth..].to_vec();
+    let one_axis = [Dim::Fixed(axes.iter().product())].into_iter().chain(rest.iter().copied()).collect();
+    let x = lo.reshape(call, x, one_axis)?;
     let y = lo.push(call, Op::Gather { axis: 0, indices }, &[x])?;
+    let mut shape = shape::fixed(&known.shape[..known.shape.len().saturating_sub(1)]);
+    shape.extend(rest);
     Ok(one(lo.reshape(call, y, shape)?))
 }
 

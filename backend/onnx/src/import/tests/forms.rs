@@ -237,6 +237,21 @@ fn prelu_slopes_are_for_channels_or_for_all() {
 }
 
 #[test]
+fn places_along_several_axes_are_gathered_from_one() {
+    let net = Net::new(&[2, 3]).push(node(
+        "i",
+        "Constant",
+        &[],
+        &["i"],
+        &[tensor("value", ints("", &[3, 1, 2], &[1, 2, 0, 0, -1, 1]))],
+    ));
+    let net = net.node_with("t", "Transpose", &["x"], &[list("perm", &[1, 2, 0])]).node("y", "GatherND", &["t", "i"]);
+    let graph = net.graph();
+    assert!(ops(&graph).contains(&Op::Gather { axis: 0, indices: vec![5, 0, 4] }));
+    assert_eq!(sizes(&graph), [3, 1, 3]);
+}
+
+#[test]
 fn slices_of_activations_are_written_by_taking_them() {
     let net = Net::new(&[4]).ints("rows", &[0, 1]).push(node(
         "i",

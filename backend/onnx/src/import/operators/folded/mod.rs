@@ -6,7 +6,7 @@ mod reduction;
 mod repeated;
 mod scatter;
 
-pub(super) use scatter::scatter_places;
+pub(super) use scatter::{scatter_places, slices};
 
 use std::rc::Rc;
 

@@ -14,7 +14,7 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
 ];
 
 /// First positions in a tensor that the last axis of `indices` names, and how many entries each of them starts.
-fn starts(shape: &[usize], indices: &Known) -> Lowered<(Vec<usize>, usize)> {
+pub(in crate::import::operators) fn slices(shape: &[usize], indices: &Known) -> Lowered<(Vec<usize>, usize)> {
     let depth = indices.shape.last().copied().unwrap_or(0);
     if depth == 0 || depth > shape.len() {
         return invalid(format!("indices of {depth} axes into a tensor of rank {}", shape.len()));
@@ -44,7 +44,7 @@ pub(in crate::import::operators) fn scatter_places(
     indices: &Known,
     updates: &Known,
 ) -> Lowered<Vec<usize>> {
-    let (starts, length) = starts(shape, indices)?;
+    let (starts, length) = slices(shape, indices)?;
     if starts.len().checked_mul(length) != Some(updates.len()) {
         return invalid(format!("writes {} entries to {} places of {length}", updates.len(), starts.len()));
     }
@@ -98,7 +98,7 @@ fn gather_nd(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     if call.int_or("batch_dims", 0)? != 0 {
         return unsupported("with batch axes");
     }
-    let (starts, length) = starts(&x.shape, indices)?;
+    let (starts, length) = slices(&x.shape, indices)?;
     let depth = indices.shape.last().copied().unwrap_or(0);
     let shape: Vec<usize> = indices.shape[..indices.shape.len() - 1].iter().chain(&x.shape[depth..]).copied().collect();
     lo.charge(size_of(&shape)?)?;
