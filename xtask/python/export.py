@@ -1,8 +1,8 @@
 """Writes torchvision classifiers with random weights as files to prune, one JSON line a file.
 
-usage: export.py OUTDIR FORMATS NAME...     FORMATS: traced,scripted,onnx,onnx_bn,dynamo
+usage: export.py OUTDIR FORMATS NAME...     FORMATS: traced,scripted,onnx,onnx_bn,dynamo,published
 `onnx` has its batch norms folded, as exporters do by default; `onnx_bn` keeps them; `dynamo` is the newer exporter, with the
-weights in a file beside it. Without NAME: the names of every classifier, one a line.
+weights in a file beside it; `published` is traced at the size that torchvision states multiply-adds for. Without NAME: the names of every classifier, one a line.
 """
 import json, os, sys, time, warnings
 import torch, torchvision
@@ -30,8 +30,17 @@ def build(name):
     return model
 
 
+def published(name):
+    """Side and GMACs that torchvision states for its weights, if it does for a network of convolutions."""
+    weights = torchvision.models.get_model_weights(name)
+    meta = weights.DEFAULT.meta if len(weights) else {}
+    if "_ops" not in meta or name.startswith(("vit", "swin", "maxvit")):
+        return None
+    return weights.DEFAULT.transforms().crop_size[0], meta["_ops"]
+
+
 def export(model, x, form, path):
-    if form == "traced":
+    if form in ("traced", "published"):
         torch.jit.trace(model, x, check_trace=False).save(path)
     elif form == "scripted":
         torch.jit.script(model).save(path)
@@ -51,10 +60,16 @@ def main():
         return
     for name in names:
         model, s = build(name), side(name)
-        x = torch.randn(2, 3, s, s)
         for form in formats:
-            path = os.path.join(out, f"{name}.{form}.{'pt' if form in ('traced', 'scripted') else 'onnx'}")
-            line = {"model": name, "format": form, "path": path, "shape": f"1,3,{s},{s}"}
+            path = os.path.join(out, f"{name}.{form}.{'pt' if form in ('traced', 'scripted', 'published') else 'onnx'}")
+            line = {"model": name, "format": form, "path": path}
+            if form == "published":
+                stated = published(name)
+                if stated is None:
+                    continue
+                s, line["gflops"] = stated
+            line["shape"] = f"1,3,{s},{s}"
+            x = torch.randn(2, 3, s, s)
             try:
                 export(model, x, form, path)
             except Exception as error:  # what an exporter cannot write is no fault of ours, but is listed

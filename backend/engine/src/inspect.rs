@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    ChannelGroups, CostModel, Graph, Group, GroupError, Node, NodeId, Op, ParameterKind, Space, ValueId,
-    channel_groups, macs_by_node, reachable,
+    ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, Space, ValueId, channel_groups,
+    macs_by_node, reachable,
 };
 use serde::Serialize;
 
-use crate::fold::batch_norms_behind_convolutions;
+use crate::fold::norms_are_folded;
 use crate::load::Loaded;
 
 /// Why a network that could be read cannot be reported on.
@@ -130,13 +130,13 @@ fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
 }
 
 fn batch_norm_state(graph: &Graph) -> BatchNormState {
-    let any = |holds: fn(&Node) -> bool| graph.nodes.iter().any(holds);
-    if !batch_norms_behind_convolutions(graph).is_empty() || any(|n| matches!(n.op, Op::BatchNorm { .. })) {
-        return BatchNormState::Present;
+    if graph.nodes.iter().any(|n| matches!(n.op, Op::BatchNorm { .. })) {
+        BatchNormState::Present
+    } else if norms_are_folded(graph) {
+        BatchNormState::Folded
+    } else {
+        BatchNormState::Absent
     }
-    let other_norms = any(|n| matches!(n.op, Op::LayerNorm { .. } | Op::GroupNorm { .. }));
-    let biased = any(|n| matches!(n.op, Op::Conv(_)) && n.inputs.len() == 3);
-    if biased && !other_norms { BatchNormState::Folded } else { BatchNormState::Absent }
 }
 
 fn layers(graph: &Graph) -> Vec<Layer> {

@@ -7,6 +7,7 @@ use eagleeye_graph::{
 use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
+use crate::fold::norms_are_folded;
 use crate::network::Network;
 use crate::tensors::{reason, signed, values};
 
@@ -57,14 +58,21 @@ pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Spa
 }
 
 /// For each group, each unit's L1 norm: the sum of the absolute weights of the filters that make its channels, over all
-/// layers that do.
+/// layers that do (the paper's criterion).
+///
+/// A batch norm that was folded into a convolution has scaled its filters, each by another number, and their norms then say
+/// little about what they were in training. Where that was done the norm is taken over the weights by which the next layers
+/// read the channel: in their sum over many filters the scales of the folded batch norms even out.
 pub fn importance(network: &Network, groups: &ChannelGroups) -> Result<Vec<Vec<f64>>, TchError> {
-    groups.groups.iter().map(|group| unit_norms(network, group)).collect()
+    let role = if norms_are_folded(&network.graph) { Role::Consumes } else { Role::Produces };
+    groups.groups.iter().map(|group| unit_norms(network, group, role)).collect()
 }
 
-fn unit_norms(network: &Network, group: &Group) -> Result<Vec<f64>, TchError> {
+fn unit_norms(network: &Network, group: &Group, role: Role) -> Result<Vec<f64>, TchError> {
+    // Channels that nothing reads with a weight of its own are judged by the filters that make them.
+    let role = if group.members.iter().any(|m| m.role == role) { role } else { Role::Produces };
     let mut norms = vec![0.0; group.size];
-    for member in group.members.iter().filter(|m| m.role == Role::Produces) {
+    for member in group.members.iter().filter(|m| m.role == role) {
         let slices = slice_norms(network.weight(member.parameter), member.axis)?;
         for (norm, indices) in norms.iter_mut().zip(&member.units) {
             *norm += indices.iter().map(|&index| slices[index as usize]).sum::<f64>();
@@ -210,6 +218,17 @@ mod tests {
         let first = network.graph.parameters.iter().position(|p| p.name == "conv1.weight").unwrap();
         let filter = network.weights[first].get(3).abs().sum(Kind::Double).double_value(&[]);
         assert!((norms[0][3] - filter).abs() < 1e-6, "{} {filter}", norms[0][3]);
+    }
+
+    #[test]
+    fn behind_folded_batch_norms_a_norm_is_over_the_weights_that_read_the_channel() {
+        let network = classifier(6, false);
+        let groups = channel_groups(&network.graph).unwrap();
+        let norms = importance(&network, &groups).unwrap();
+        let reader = network.graph.parameters.iter().position(|p| p.name == "fc11.weight").unwrap();
+        let column = network.weights[reader].select(1, 3).abs().sum(Kind::Double).double_value(&[]);
+        let group = groups.groups.iter().position(|g| g.members.iter().any(|m| m.parameter.index() == reader)).unwrap();
+        assert!((norms[group][3] - column).abs() < 1e-6, "{} {column}", norms[group][3]);
     }
 
     #[test]
