@@ -3,7 +3,7 @@
 //! Every pattern is found from its last operation, looking back at what made its operands. The parts stay in the graph where
 //! somebody else uses them; otherwise they are dropped with everything that no output needs.
 
-use eagleeye_graph::{Binary, Dim, Op, Reduction, Shape, Unary, ValueId, shape};
+use eagleeye_graph::{Binary, Dim, Op, PadMode, Pool, PoolKind, Reduction, Shape, Unary, ValueId, shape};
 
 use super::lowering::{Lowering, Made};
 
@@ -19,6 +19,7 @@ pub(super) fn combine(lo: &Lowering, op: &Op, inputs: &[ValueId]) -> Option<(Op,
         (Op::Binary(Binary::Div), &[a, b]) => normalised(lo, a, b),
         (Op::Reshape { shape }, &[x]) => group_norm(lo, shape, x),
         (Op::Cat { axis }, &[front, back]) => roll(lo, *axis, front, back),
+        (Op::Pool(pool), &[x]) => padded_max_pool(lo, pool, x),
         _ => None,
     }
 }
@@ -240,6 +241,25 @@ fn group_norm(lo: &Lowering, to: &Shape, normed: ValueId) -> Option<(Op, Vec<Val
         && viewed.get(1) == Some(&Dim::Fixed(*groups))
         && channels.is_multiple_of((*groups).max(1));
     whole.then(|| (Op::GroupNorm { groups: *groups, epsilon: *epsilon }, vec![x]))
+}
+
+/// A max pooling with padding, written as a padding with the smallest number and a pooling without.
+fn padded_max_pool(lo: &Lowering, pool: &Pool, x: ValueId) -> Option<(Op, Vec<ValueId>)> {
+    let Made { op: Op::Pad { pads, mode: PadMode::Constant(fill) }, inputs } = lo.made_by(x)? else { return None };
+    let [(0, 0), (0, 0), spatial @ ..] = &pads[..] else { return None };
+    let plain =
+        pool.kind == PoolKind::Max && !pool.ceil && *fill <= f64::from(f32::MIN) && spatial.len() == pool.kernel.len();
+    if !plain {
+        return None;
+    }
+    // No runtime pads by more than half of a window.
+    let pad = |pad: i64, kernel: usize| usize::try_from(pad).ok().filter(|&p| p <= kernel / 2);
+    let sides = spatial.iter().zip(&pool.kernel).zip(&pool.padding).map(|((&(before, after), &kernel), &own)| {
+        (own == (0, 0)).then_some(())?;
+        Some((pad(before, kernel)?, pad(after, kernel)?))
+    });
+    let padding = sides.collect::<Option<Vec<_>>>()?;
+    Some((Op::Pool(Pool { padding, ..pool.clone() }), vec![*inputs.first()?]))
 }
 
 /// Both ends of a tensor, joined the other way round.

@@ -158,6 +158,20 @@ fn a_batch_norm_in_training_mode_standardises_a_weight() {
 }
 
 #[test]
+fn padding_in_front_of_a_max_pooling_is_its_own() {
+    let pooled = |fill: f32, after: i64| {
+        let net = Net::new(&[4, 8, 8]).ints("pads", &[0, 0, 1, 0, 0, 0, after, 1]).floats("fill", &[], &[fill]);
+        let net = net.node("padded", "Pad", &["x", "pads", "fill"]);
+        net.node_with("y", "MaxPool", &["padded"], &[list("kernel_shape", &[3, 3])]).graph()
+    };
+    let Op::Pool(pool) = only(&pooled(f32::NEG_INFINITY, 1)) else { panic!() };
+    assert_eq!(pool.padding, [(1, 1), (0, 1)]);
+    // Zeros can be larger than what is pooled, and two is more than half of the window.
+    assert_eq!(pooled(0.0, 1).nodes.len(), 2);
+    assert_eq!(pooled(f32::NEG_INFINITY, 2).nodes.len(), 2);
+}
+
+#[test]
 fn both_ends_joined_the_other_way_round_are_a_roll() {
     let net = Net::new(&[5, 6]).ints("zero", &[0]).ints("two", &[2]).ints("end", &[i64::MAX]).ints("axis", &[1]);
     let net =
