@@ -27,6 +27,9 @@ pub(super) enum Value {
     Stored(usize),
     /// The same entries for each image, or indices that count the images of the batch.
     PerImage(PerImage),
+    /// Places in tensors with a batch, `[1, sizes..., axes]` for the first image: the first coordinate is the number of the
+    /// image, the others are the same for each.
+    Places(Rc<Known>),
     /// Where an activation is greater than a number. Only selections with a name of their own are supported.
     Greater { x: ValueId, than: f64 },
     /// Where an activation is not a number.

@@ -40,7 +40,8 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn get(&self, name: &str) -> Option<&Value> {
+    /// What a name stands for.
+    pub fn get(&self, name: &str) -> Option<&Value> {
         self.scopes.iter().rev().find_map(|scope| scope.get(name))
     }
 
@@ -53,11 +54,6 @@ impl<'a> Frame<'a> {
             scope.insert(name, value);
         }
         Ok(())
-    }
-
-    /// The value of an output, by name.
-    pub fn output(&self, name: &str) -> Option<&Value> {
-        self.get(name)
     }
 }
 

@@ -195,9 +195,11 @@ impl<'a> Importer<'a> {
         let names: Vec<String> = self.file.graph.output.iter().map(|o| o.name().to_owned()).collect();
         let output = |name: &String| {
             let wrong = |reason: &str| Err(OnnxError::Output { name: name.clone(), reason: reason.to_owned() });
-            match frame.output(name) {
+            match frame.get(name) {
                 Some(Value::Graph(id)) => Ok(*id),
-                Some(Value::Known(_) | Value::Stored(_) | Value::PerImage(_)) => wrong("does not depend on its input"),
+                Some(Value::Known(_) | Value::Stored(_) | Value::PerImage(_) | Value::Places(_)) => {
+                    wrong("does not depend on its input")
+                }
                 Some(_) => wrong("is not computed"),
                 None => wrong("is not made by any node"),
             }

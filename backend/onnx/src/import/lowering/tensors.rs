@@ -93,7 +93,7 @@ impl<'a> Lowering<'a> {
                 shape[0] = Dim::Batch(1);
                 self.push(call, Op::Expand { shape }, &[id])
             }
-            Value::PerImage(_) => unsupported("computes with the number of the image"),
+            Value::PerImage(_) | Value::Places(_) => unsupported("computes with the number of the image"),
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
@@ -110,7 +110,7 @@ impl<'a> Lowering<'a> {
                 let name = call.input_names.get(index).map_or("", String::as_str);
                 unsupported(format!("`{}` must be a constant, but depends on the network's input", cut(name)))
             }
-            Value::PerImage(_) => unsupported("computes with the number of the image"),
+            Value::PerImage(_) | Value::Places(_) => unsupported("computes with the number of the image"),
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
@@ -247,8 +247,8 @@ impl<'a> Lowering<'a> {
             }
             Value::Known(known) => Ok(shape::fixed(&known.shape)),
             Value::Stored(stored) => Ok(shape::fixed(&self.stored[*stored].shape)),
-            Value::PerImage(indices) => {
-                let each = shape::fixed(&indices.each.shape[1..]);
+            Value::PerImage(PerImage { each, .. }) | Value::Places(each) => {
+                let each = shape::fixed(&each.shape[1..]);
                 Ok([Dim::Batch(1)].into_iter().chain(each).collect())
             }
             Value::Absent => invalid("an input is missing"),

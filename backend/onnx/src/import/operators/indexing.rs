@@ -1,13 +1,10 @@
 //! Taking tensors apart and putting them together.
 
-use std::rc::Rc;
-
-use eagleeye_graph::{Binary, Dim, Op, Shape, ValueId, shape};
+use eagleeye_graph::{Dim, Op, Shape, ValueId, shape};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axis, invalid, one, size, unsupported};
 use crate::import::count::Count;
-use crate::import::known::{Known, size_of};
 use crate::import::lowering::{Lowering, Made};
 
 pub const OPERATORS: &[Operator] = &[
@@ -15,11 +12,6 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Split", becomes: "split; not of the batch", lower: split },
     Operator { name: "Slice", becomes: "slice or gather with constant bounds; not of the batch", lower: slice },
     Operator { name: "Gather", becomes: "slice or gather with constant indices; not of the batch", lower: gather },
-    Operator {
-        name: "ScatterND",
-        becomes: "mul and add with constant updates, cat and gather with whole slices; constant places",
-        lower: scatter,
-    },
     Operator { name: "GatherND", becomes: "reshape and gather with constant indices", lower: gather_nd },
 ];
 
@@ -237,58 +229,4 @@ pub(super) fn position(index: i64, size: usize) -> Lowered<usize> {
     let from_start = if index < 0 { index.checked_add(size as i64) } else { Some(index) };
     let position = from_start.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < size);
     position.map_or_else(|| invalid(format!("index {index} is outside an axis of {size}")), Ok)
-}
-
-fn scatter(lo: &mut Lowering, call: &Call) -> Lowered {
-    if !matches!(call.text("reduction")?, "" | "none") {
-        return unsupported("with a reduction");
-    }
-    if matches!(call.input(2), Value::Graph(_)) { slices_written(lo, call) } else { constants_written(lo, call) }
-}
-
-/// Whole slices along the first axis replaced by others: those of both tensors, each taken from where it is.
-fn slices_written(lo: &mut Lowering, call: &Call) -> Lowered {
-    let (x, updates, indices) = (lo.value(call, 0)?, lo.value(call, 2)?, lo.known(call, 1)?);
-    let [count, 1] = indices.shape[..] else {
-        return unsupported("activations at places along several axes");
-    };
-    let size = lo.fixed(x, 0)?;
-    lo.charge(size)?;
-    let mut sources: Vec<usize> = (0..size).collect();
-    for (update, &index) in indices.whole()?.iter().enumerate() {
-        sources[position(index, size)?] = size + update;
-    }
-    // A constant under an activation is repeated over the batch.
-    let mut shape = lo.shape(updates).clone();
-    if shape.first() != Some(&Dim::Fixed(count)) {
-        return invalid("has not one update for each index");
-    }
-    shape[0] = Dim::Fixed(size);
-    let x = if *lo.shape(x) == shape { x } else { lo.push(call, Op::Expand { shape }, &[x])? };
-    let both = lo.push(call, Op::Cat { axis: 0 }, &[x, updates])?;
-    lo.emit(call, Op::Gather { axis: 0, indices: sources }, &[both])
-}
-
-/// Constants written over some entries: `x * kept + updates`.
-fn constants_written(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, 0)?;
-    let (indices, updates) = (lo.known(call, 1)?, lo.known(call, 2)?);
-    let sizes = (0..lo.rank(x)).map(|axis| lo.fixed(x, axis)).collect::<Lowered<Vec<_>>>()?;
-    let count = size_of(&sizes)?;
-    let places = super::folded::scatter_places(&sizes, &indices, &updates)?;
-    lo.charge(count)?;
-    let (mut kept, mut written) = (vec![1.0; count], vec![0.0; count]);
-    for (place, update) in places.into_iter().zip(updates.numbers()?) {
-        kept[place] = 0.0;
-        written[place] = update;
-    }
-    let nothing = written.iter().all(|&v| v == 0.0);
-    let kept = lo.constant(&format!("{}.kept", call.name), &Rc::new(Known::floats(sizes.clone(), kept, false)))?;
-    let y = lo.binary(call, Binary::Mul, x, kept)?;
-    if nothing {
-        return Ok(one(y));
-    }
-    let written = Rc::new(Known::floats(sizes, written, updates.double));
-    let written = lo.constant(&format!("{}.written", call.name), &written)?;
-    Ok(one(lo.binary(call, Binary::Add, y, written)?))
 }

@@ -14,6 +14,7 @@ mod pooling;
 mod reduction;
 mod resize;
 mod selection;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -33,7 +34,7 @@ pub struct Operator {
 }
 
 /// The families with their titles, in the order of the documentation.
-pub fn families() -> [(&'static str, &'static [Operator]); 9] {
+pub fn families() -> [(&'static str, &'static [Operator]); 10] {
     [
         ("Convolution and linear", convolution::OPERATORS),
         ("Normalisation", normalization::OPERATORS),
@@ -44,6 +45,7 @@ pub fn families() -> [(&'static str, &'static [Operator]); 9] {
         ("Moving data", movement::OPERATORS),
         ("Indexing, splitting and joining", indexing::OPERATORS),
         ("Selection", selection::OPERATORS),
+        ("Assignment to slices", writing::OPERATORS),
     ]
 }
 

@@ -24,6 +24,9 @@ pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
         "Add" => offset(lo, call, &indices),
         "Mul" => scaled(lo, call, &indices),
         "Unsqueeze" => unsqueezed(lo, call, &indices),
+        "Reshape" => reshaped(lo, call, &indices),
+        "Expand" => expanded(lo, call, &indices),
+        "Concat" => places(lo, call, &indices),
         "Gather" => gathered(lo, call, &indices),
         _ => unsupported("of the numbers of the images"),
     })
@@ -84,6 +87,63 @@ fn unsqueezed(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
         shape.insert(axis, 1);
     }
     Ok(made(indices.stride, indices.each.reshaped(shape)))
+}
+
+/// The sizes behind the batch of a shape that keeps the batch in front.
+fn behind_batch(lo: &mut Lowering, call: &Call) -> Lowered<Vec<usize>> {
+    let target = lo.known(call, 1)?.counts()?;
+    let batch = [Count { per_image: 1, fixed: 0 }, Count::fixed(-1)];
+    let sizes = target.iter().skip(1).map(|c| c.known().and_then(|size| usize::try_from(size).ok()));
+    match sizes.collect::<Option<Vec<_>>>() {
+        Some(sizes) if target.first().is_some_and(|first| batch.contains(first)) => Ok(sizes),
+        _ => unsupported("of the numbers of the images, to another shape"),
+    }
+}
+
+fn reshaped(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
+    let shape: Vec<usize> = [1].into_iter().chain(behind_batch(lo, call)?).collect();
+    if size_of(&shape)? != indices.each.len() {
+        return unsupported("of the numbers of the images, to another shape");
+    }
+    Ok(made(indices.stride, indices.each.reshaped(shape)))
+}
+
+fn expanded(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
+    let target: Vec<usize> = [1].into_iter().chain(behind_batch(lo, call)?).collect();
+    let shape = broadcast(&indices.each.shape, &target)?;
+    if shape.len() != indices.each.shape.len() {
+        return unsupported("of the numbers of the images, to another shape");
+    }
+    lo.charge(size_of(&shape)?)?;
+    let places = broadcast_positions(&indices.each.shape, &shape);
+    Ok(made(indices.stride, indices.each.take(shape, &places)))
+}
+
+/// Coordinates side by side, the number of the image first: places in tensors with a batch.
+fn places(lo: &mut Lowering, call: &Call, first: &PerImage) -> Lowered {
+    const NO_PLACE: &str = "of the numbers of the images, to something that is no place";
+    let shape = &first.each.shape;
+    let counts = first.stride == 1 && first.each.whole()?.iter().all(|&number| number == 0);
+    let last = axis(call.int_or("axis", 0)?, shape.len())? == shape.len() - 1;
+    let in_front = matches!(call.input(0), Value::PerImage(p) if p.stride == 1);
+    if !counts || !last || !in_front || shape.len() < 2 || shape.last() != Some(&1) {
+        return unsupported(NO_PLACE);
+    }
+    let mut coordinates = vec![first.each.counts()?];
+    for input in &call.inputs[1..] {
+        match input {
+            Value::PerImage(PerImage { stride: 0, each }) if each.shape == *shape => coordinates.push(each.counts()?),
+            _ => return unsupported(NO_PLACE),
+        }
+    }
+    let (count, depth) = (first.each.len(), coordinates.len());
+    lo.charge(count.saturating_mul(depth))?;
+    let mut shape = shape.clone();
+    let end = shape.len() - 1;
+    shape[end] = depth;
+    size_of(&shape)?;
+    let entries = (0..count).flat_map(|entry| coordinates.iter().map(move |c| c[entry])).collect();
+    Ok(vec![Value::Places(Rc::new(Known::ints(shape, entries)))])
 }
 
 /// From a flat tensor, the same entries of every image.

@@ -125,6 +125,39 @@ fn padding_channels_by_zeros_for_every_image() {
 }
 
 #[test]
+fn a_box_of_every_image_is_written() {
+    // y = x; y[:, 1:3] = -x[:, :2], with the places of all entries as exporters write them
+    let net = Net::new(&[4, 5])
+        .int("zero", 0)
+        .int("one", 1)
+        .int("three", 3)
+        .ints("first_two", &[0, 1])
+        .ints("column", &[-1, 1])
+        .ints("last", &[-1])
+        .node("shape", "Shape", &["x"])
+        .node("n", "Gather", &["shape", "zero"])
+        .node("images", "Range", &["zero", "n", "one"])
+        .node("channels", "Range", &["one", "three", "one"])
+        .node("rows", "Reshape", &["images", "column"])
+        .node("grid", "Add", &["rows", "channels"])
+        .node("sizes", "Shape", &["grid"])
+        .node("i", "Expand", &["rows", "sizes"])
+        .node("j", "Expand", &["channels", "sizes"])
+        .node("i1", "Unsqueeze", &["i", "last"])
+        .node("j1", "Unsqueeze", &["j", "last"])
+        .node_with("places", "Concat", &["i1", "j1"], &[int("axis", -1)])
+        .node_with("front", "Gather", &["x", "first_two"], &[int("axis", 1)])
+        .node("new", "Neg", &["front"]);
+    let graph = net.clone().node("y", "ScatterND", &["x", "places", "new"]).graph();
+    let kept = |start, end| Op::Slice { axis: 1, start, end, step: 1 };
+    assert_eq!(ops(&graph)[2..], [kept(0, 1), kept(3, 4), Op::Cat { axis: 1 }]);
+    let inputs: Vec<_> = graph.nodes.last().unwrap().inputs.iter().map(|&i| graph.shape(i)[1]).collect();
+    assert_eq!(inputs, [Dim::Fixed(1), Dim::Fixed(2), Dim::Fixed(1)]);
+    let misfit = net.node("y", "ScatterND", &["x", "places", "x"]).error();
+    assert!(misfit.contains("updates that do not fit"), "{misfit}");
+}
+
+#[test]
 fn what_is_made_for_each_image_is_computed_for_one() {
     // cumsum(ones(N, 3), dim=1) / 3, as position tables are made
     let net = Net::new(&[3]).int("zero", 0).int("one", 1).ints("axes", &[0]).ints("rest", &[3]);
