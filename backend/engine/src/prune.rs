@@ -225,7 +225,7 @@ mod tests {
         let network = classifier(6, false);
         let groups = channel_groups(&network.graph).unwrap();
         let norms = importance(&network, &groups).unwrap();
-        let reader = network.graph.parameters.iter().position(|p| p.name == "fc11.weight").unwrap();
+        let reader = network.graph.parameters.iter().position(|p| p.name == "fc12.weight").unwrap();
         let column = network.weights[reader].select(1, 3).abs().sum(Kind::Double).double_value(&[]);
         let group = groups.groups.iter().position(|g| g.members.iter().any(|m| m.parameter.index() == reader)).unwrap();
         assert!((norms[group][3] - column).abs() < 1e-6, "{} {column}", norms[group][3]);

@@ -383,7 +383,8 @@ mod tests {
     #[test]
     fn folded_batch_norms_are_replaced_by_virtual_ones() {
         let record = run(&classifier(3, false), 4, &[]);
-        assert!(record.candidates.iter().any(|c| c.score.cross_entropy < c.score_without_adaptation.cross_entropy));
+        // Without virtual batch norms there would be nothing to adapt.
+        assert!(record.candidates.iter().all(|c| c.score.cross_entropy != c.score_without_adaptation.cross_entropy));
     }
 
     #[test]

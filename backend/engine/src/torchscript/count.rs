@@ -71,12 +71,12 @@ impl Count {
                 Some(Self::fixed(if rounds_up { quotient - 1 } else { quotient }))
             }
             (None, Some(b)) => {
-                let exact = b != 0 && self.per_image % b == 0 && self.fixed % b == 0;
-                exact.then(|| Self { per_image: self.per_image / b, fixed: self.fixed / b })
+                let exact = self.per_image.checked_rem(b)? == 0 && self.fixed.checked_rem(b)? == 0;
+                exact.then_some(Self { per_image: self.per_image.checked_div(b)?, fixed: self.fixed.checked_div(b)? })
             }
             (None, None) => {
-                let multiple = self.fixed == 0 && other.fixed == 0 && self.per_image % other.per_image == 0;
-                multiple.then(|| Self::fixed(self.per_image / other.per_image))
+                let multiple = self.fixed == 0 && other.fixed == 0 && self.per_image.checked_rem(other.per_image)? == 0;
+                if multiple { self.per_image.checked_div(other.per_image).map(Self::fixed) } else { None }
             }
             (Some(0), None) => Some(Self::fixed(0)),
             (Some(_), None) => None,
@@ -125,7 +125,9 @@ mod tests {
     fn division_rounds_down_and_the_remainder_has_the_divisors_sign() {
         let divide = |a, b| Count::fixed(a).floor_divide(Count::fixed(b)).and_then(Count::known);
         assert_eq!((divide(7, 2), divide(-7, 2), divide(7, -2)), (Some(3), Some(-4), Some(-4)));
-        assert_eq!(divide(1, 0), None);
+        assert_eq!((divide(1, 0), divide(i64::MIN, -1)), (None, None));
+        let least = Count { per_image: i64::MIN, fixed: 0 };
+        assert_eq!((least.floor_divide(Count::fixed(-1)), least.floor_divide(Count::fixed(0))), (None, None));
         assert_eq!(Count::fixed(-7).remainder(Count::fixed(4)), Some(Count::fixed(1)));
     }
 
