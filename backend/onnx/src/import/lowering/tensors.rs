@@ -183,8 +183,27 @@ impl<'a> Lowering<'a> {
     /// are equal by chance. They have no name of their own in the file, and nothing in common but their size.
     fn is_merged(&mut self, stored: usize) -> bool {
         let Stored { shape, shared, .. } = &self.stored[stored];
-        let small = shape.iter().product::<usize>() <= MAX_MERGED;
-        *shared && small && self.read(stored).is_ok_and(|known| known.is_uniform())
+        let several = (2..=MAX_MERGED).contains(&shape.iter().product());
+        *shared && several && self.read(stored).is_ok_and(|known| known.is_uniform())
+    }
+
+    /// The number that stands in every entry of a merged tensor: all that is known of the tensors that it was.
+    pub fn merged_number(&mut self, value: &Value) -> Option<f64> {
+        let &Value::Stored(stored) = value else { return None };
+        if !self.is_float(stored) || !self.is_merged(stored) {
+            return None;
+        }
+        self.read(stored).ok()?.numbers().ok()?.first().copied()
+    }
+
+    /// Gamma and beta of a norm, from these inputs: what changes nothing is left out, beta alone is never given.
+    pub fn affine(&mut self, call: &Call, gamma: usize, beta: usize) -> Lowered<Vec<ValueId>> {
+        let no_beta = !call.has(beta) || self.merged_number(call.input(beta)) == Some(0.0);
+        if no_beta && self.merged_number(call.input(gamma)) == Some(1.0) {
+            return Ok(Vec::new());
+        }
+        let gamma = self.value(call, gamma)?;
+        Ok(if no_beta { vec![gamma] } else { vec![gamma, self.value(call, beta)?] })
     }
 
     fn parameter(&mut self, stored: usize) -> Lowered<ValueId> {

@@ -86,7 +86,7 @@ fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(ValueId, ValueId, Vec<Wi
 
 fn emit(lo: &mut Lowering, call: &Call, conv: Conv, x: ValueId, weight: ValueId) -> Lowered {
     let mut inputs = vec![x, weight];
-    if call.has(2) {
+    if call.has(2) && lo.merged_number(call.input(2)) != Some(0.0) {
         inputs.push(lo.value(call, 2)?);
     }
     lo.emit(call, Op::Conv(conv), &inputs)
@@ -186,7 +186,7 @@ fn gemm(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     let (alpha, beta) = (call.float_or("alpha", 1.0)?, call.float_or("beta", 1.0)?);
     let y = lo.times(call, y, alpha)?;
-    if !call.has(2) || beta == 0.0 {
+    if !call.has(2) || beta == 0.0 || lo.merged_number(call.input(2)) == Some(0.0) {
         return Ok(one(y));
     }
     let c = lo.value(call, 2)?;

@@ -32,7 +32,14 @@ fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     if call.flag("training_mode")? || call.outputs > 1 {
         return standardized(lo, call);
     }
-    let inputs = (0..5).map(|index| lo.value(call, index)).collect::<Lowered<Vec<_>>>()?;
+    let x = lo.value(call, 0)?;
+    // Both or none.
+    let affine = match lo.affine(call, 1, 2)? {
+        none if none.is_empty() => none,
+        _ => vec![lo.value(call, 1)?, lo.value(call, 2)?],
+    };
+    let statistics = [lo.value(call, 3)?, lo.value(call, 4)?];
+    let inputs: Vec<ValueId> = [x].into_iter().chain(affine).chain(statistics).collect();
     lo.emit(call, Op::BatchNorm { epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)
 }
 
@@ -110,10 +117,7 @@ fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let rank = lo.rank(x);
     let axes = rank - axis(call.int_or("axis", -1)?, rank)?;
-    let mut inputs = vec![x, lo.value(call, 1)?];
-    if call.has(2) {
-        inputs.push(lo.value(call, 2)?);
-    }
+    let inputs: Vec<ValueId> = [x].into_iter().chain(lo.affine(call, 1, 2)?).collect();
     let y = lo.push(call, Op::LayerNorm { axes, epsilon: call.float_or("epsilon", 1e-5)? }, &inputs)?;
     Ok(vec![Value::Graph(y), Value::Unavailable, Value::Unavailable])
 }

@@ -167,10 +167,11 @@ enum Operand {
 
 fn operand(lo: &mut Lowering, call: &Call, index: usize, other: Option<&Shape>) -> Lowered<Operand> {
     let value: &Value = call.input(index);
-    if let Some(number) = lo.number(value) {
-        // More axes than its partner would change the result's rank.
-        let rank = lo.shape_of(value)?.len();
-        if other.is_some_and(|other| rank <= other.len()) {
+    let merged = lo.merged_number(value);
+    if let (Some(number), Some(other)) = (merged.or_else(|| lo.number(value)), other) {
+        // It may not change the shape of its partner.
+        let shape = lo.shape_of(value)?;
+        if shape::broadcast(other, &shape).is_ok_and(|both| both == *other) {
             return Ok(Operand::Number(number));
         }
     }
@@ -216,6 +217,7 @@ fn mean(lo: &mut Lowering, call: &Call) -> Lowered {
 fn sum(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered<ValueId> {
     match (a, b) {
         (Operand::Graph(a), Operand::Graph(b)) => lo.binary(call, Binary::Add, a, b),
+        (Operand::Graph(x), Operand::Number(0.0)) | (Operand::Number(0.0), Operand::Graph(x)) => Ok(x),
         (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => {
             lo.unary(call, Unary::AddScalar(c), x)
         }
@@ -239,9 +241,7 @@ fn multiplied(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered
     match (a, b) {
         (Operand::Graph(a), Operand::Graph(b)) if a == b => lo.unary(call, Unary::PowScalar(2.0), a),
         (Operand::Graph(a), Operand::Graph(b)) => lo.binary(call, Binary::Mul, a, b),
-        (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => {
-            lo.unary(call, Unary::MulScalar(c), x)
-        }
+        (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => lo.times(call, x, c),
         (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
     }
 }

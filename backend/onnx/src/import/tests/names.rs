@@ -37,16 +37,31 @@ fn a_shared_weight_has_all_of_its_names() {
     assert_eq!(graph.parameters[0].aliases, ["second.weight"]);
 }
 
+/// Two layers whose biases an exporter stored once, because they are equal.
+fn with_equal_biases(entry: f32) -> Net {
+    let net = Net::new(&[4]).weight("w", &[4, 4]).weight("v", &[4, 4]).floats("first.bias", &[4], &[entry; 4]);
+    let net = net.node("second.bias", "Identity", &["first.bias"]);
+    net.node("a", "Gemm", &["x", "w", "first.bias"]).node("b", "Gemm", &["a", "v", "second.bias"])
+}
+
 #[test]
 fn equal_tensors_that_an_exporter_stored_once_get_apart_again() {
-    let net = Net::new(&[4]).weight("w", &[4, 4]).weight("v", &[4, 4]).floats("first.bias", &[4], &[0.0; 4]);
-    let net = net.node("second.bias", "Identity", &["first.bias"]);
-    let net = net.node("a", "Gemm", &["x", "w", "first.bias"]).node("b", "Gemm", &["a", "v", "second.bias"]);
-    let imported = net.read().unwrap();
+    let imported = with_equal_biases(0.5).read().unwrap();
     let (learned, constant) = (ParameterKind::Parameter, ParameterKind::Constant);
     let expected = [("w", learned), ("first.bias", constant), ("v", learned), ("second.bias", constant)];
     assert_eq!(parameters(&imported.graph), expected);
-    assert_eq!(entries(&imported, "second.bias").to_f32().unwrap(), [0.0; 4]);
+    assert_eq!(entries(&imported, "second.bias").to_f32().unwrap(), [0.5; 4]);
+}
+
+#[test]
+fn equal_tensors_that_change_nothing_are_left_out() {
+    let learned = ParameterKind::Parameter;
+    assert_eq!(parameters(&with_equal_biases(0.0).graph()), [("w", learned), ("v", learned)]);
+    let net = Net::new(&[4]).floats("ones", &[4], &[1.0; 4]).floats("zeros", &[4], &[0.0; 4]);
+    let net = net.node("a", "LayerNormalization", &["x", "ones", "zeros"]).node("b", "Relu", &["a"]);
+    let net = net.node("c", "LayerNormalization", &["b", "ones", "zeros"]).node("d", "Mul", &["c", "ones"]);
+    let graph = net.node("y", "Add", &["zeros", "d"]).graph();
+    assert_eq!((graph.nodes.len(), parameters(&graph)), (3, vec![]));
 }
 
 #[test]
