@@ -25,8 +25,8 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
-/// Splits a dataset so that each part has every class in the proportion of the whole, to within two images, and every
-/// batch of a part has them mixed. The same labels, counts and seed give the same split, in the same order.
+/// Splits a dataset so that each part has every class in the proportion of the whole, to within a few images (four where all
+/// classes are equally frequent), and every batch of a part has them mixed. The same labels, counts and seed give the same split, in the same order.
 pub fn split(labels: &[usize], counts: &SplitCounts, seed: u64) -> Result<Split, DataError> {
     let available = labels.len();
     let used = counts.calibration.saturating_add(counts.scoring);

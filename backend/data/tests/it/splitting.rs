@@ -89,14 +89,17 @@ proptest! {
     }
 
     #[test]
-    fn every_part_has_every_class_in_proportion_to_within_two_images((labels, counts, seed) in splittable()) {
+    fn every_part_has_every_class_in_proportion_to_within_a_few_images((labels, counts, seed) in splittable()) {
         let found = split(&labels, &counts, seed).unwrap();
         for part in parts(&found) {
             for class in 0..5 {
                 let of_class = labels.iter().filter(|&&label| label == class).count();
                 let share = of_class as f64 * part.len() as f64 / labels.len() as f64;
                 let count = part.iter().filter(|&&index| labels[index] == class).count() as f64;
-                prop_assert!((count - share).abs() <= 2.0, "{count} of class {class} where {share} are due");
+                // A part ends at two places. At each, every class is within one image of its due at a common position,
+                // and all classes together move that position by as many images as there are classes.
+                let allowed = 2.0 * (1.0 + 5.0 * of_class as f64 / labels.len() as f64);
+                prop_assert!((count - share).abs() <= allowed, "{count} of class {class} where {share} are due");
             }
         }
     }
