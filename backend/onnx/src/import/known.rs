@@ -77,6 +77,11 @@ impl Known {
         }
     }
 
+    /// The number that all entries are.
+    pub fn uniform(&self) -> Option<f64> {
+        if self.is_uniform() { self.numbers().ok()?.first().copied() } else { None }
+    }
+
     /// The number in a tensor of one entry, of any rank.
     pub fn number(&self) -> Option<f64> {
         match &self.entries {

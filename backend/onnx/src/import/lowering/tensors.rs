@@ -193,7 +193,7 @@ impl<'a> Lowering<'a> {
         if !self.is_float(stored) || !self.is_merged(stored) {
             return None;
         }
-        self.read(stored).ok()?.numbers().ok()?.first().copied()
+        self.read(stored).ok()?.uniform()
     }
 
     /// Gamma and beta of a norm, from these inputs: what changes nothing is left out, beta alone is never given.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use eagleeye_graph::{Binary, Dim, Op, ValueId};
+use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
 
 use super::Operator;
 use super::indexing::position;
@@ -51,10 +51,17 @@ fn slices_written(lo: &mut Lowering, call: &Call) -> Lowered {
     lo.emit(call, Op::Gather { axis: 0, indices: sources }, &[both])
 }
 
-/// Constants written over some entries: `x * kept + updates`.
+/// Constants written over some entries: a range of slices set to one number, or `x * kept + updates`.
 fn constants_written(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, 0)?;
     let (indices, updates) = (lo.known(call, 1)?, lo.known(call, 2)?);
+    let present = lo.merged_number(call.input(0));
+    if present.is_some() && present == updates.uniform() {
+        return Ok(vec![call.input(0).clone()]);
+    }
+    let x = lo.value(call, 0)?;
+    if let (Some(range), Some(number)) = (consecutive(&indices), updates.uniform()) {
+        return filled(lo, call, x, range, number);
+    }
     let sizes = (0..lo.rank(x)).map(|axis| lo.fixed(x, axis)).collect::<Lowered<Vec<_>>>()?;
     let count = size_of(&sizes)?;
     let places = super::folded::scatter_places(&sizes, &indices, &updates)?;
@@ -73,6 +80,36 @@ fn constants_written(lo: &mut Lowering, call: &Call) -> Lowered {
     let written = Rc::new(Known::floats(sizes, written, updates.double));
     let written = lo.constant(&format!("{}.written", call.name), &written)?;
     Ok(one(lo.binary(call, Binary::Add, y, written)?))
+}
+
+/// The range along the first axis that indices name one by one.
+fn consecutive(indices: &Known) -> Option<Range<usize>> {
+    let [_, 1] = indices.shape[..] else { return None };
+    let whole = indices.whole().ok()?;
+    let start = usize::try_from(*whole.first()?).ok()?;
+    let in_order = whole.iter().zip(start..).all(|(&found, expected)| usize::try_from(found) == Ok(expected));
+    in_order.then(|| start..start + whole.len())
+}
+
+/// A range of slices of a tensor set to one number: no constant takes part, of which the file knows nothing.
+fn filled(lo: &mut Lowering, call: &Call, x: ValueId, range: Range<usize>, number: f64) -> Lowered {
+    let size = lo.fixed(x, 0)?;
+    if range.end > size {
+        return invalid(format!("writes {range:?} of an axis of {size}"));
+    }
+    let mut parts = Vec::with_capacity(3);
+    for Range { start, end } in [0..range.start, range.clone(), range.end..size] {
+        if start == end {
+            continue;
+        }
+        let mut part = lo.push(call, Op::Slice { axis: 0, start, end, step: 1 }, &[x])?;
+        if start == range.start {
+            part = lo.unary(call, Unary::MulScalar(0.0), part)?;
+            part = if number == 0.0 { part } else { lo.unary(call, Unary::AddScalar(number), part)? };
+        }
+        parts.push(part);
+    }
+    lo.emit(call, Op::Cat { axis: 0 }, &parts)
 }
 
 /// A box of every image replaced by another tensor, from the places of all of its entries.

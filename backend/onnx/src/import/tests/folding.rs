@@ -71,13 +71,29 @@ fn assignments_to_slices_are_written() {
     assert_eq!(folded(net, "y").1, [0.0, 0.0, 0.0, -100.0, -100.0, 0.0]);
 }
 
+/// A linear layer with something written over its bias.
+fn written_bias(places: &[i64], updates: &[f32]) -> Imported {
+    let count = places.len() as i64;
+    let net = Net::new(&[4]).weight("w", &[6, 4]).weight("b", &[6]).floats("updates", &[count], updates);
+    let places = tensor("value", ints("", &[count, 1], places));
+    let net = net.push(node("i", "Constant", &[], &["i"], &[places])).node("bias", "ScatterND", &["b", "i", "updates"]);
+    net.node_with("y", "Gemm", &["x", "w", "bias"], &[int("transB", 1)]).read().unwrap()
+}
+
 #[test]
-fn a_stored_tensor_with_a_constant_written_over_it_stays_a_parameter() {
-    let net = Net::new(&[4]).weight("w", &[6, 4]).weight("b", &[6]).floats("zeros", &[2], &[0.0, 0.0]);
-    let net = net.push(node("i", "Constant", &[], &["i"], &[tensor("value", ints("", &[2, 1], &[2, 3]))]));
-    let net = net.node("masked", "ScatterND", &["b", "i", "zeros"]);
-    let imported = net.node_with("y", "Gemm", &["x", "w", "masked"], &[int("transB", 1)]).read().unwrap();
-    assert_eq!(entries(&imported, "masked.kept").to_f32().unwrap(), [1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+fn a_number_written_over_a_part_of_a_stored_tensor_takes_no_constant() {
+    let imported = written_bias(&[2, 3], &[0.0, 0.0]);
+    let slice = |start, end| Op::Slice { axis: 0, start, end, step: 1 };
+    let nothing = Op::Unary(eagleeye_graph::Unary::MulScalar(0.0));
+    assert_eq!(ops(&imported.graph)[..5], [slice(0, 2), slice(2, 4), nothing, slice(4, 6), Op::Cat { axis: 0 }]);
+    assert_eq!(imported.graph.parameters.len(), 2);
+}
+
+#[test]
+fn other_constants_are_written_by_a_mask() {
+    let imported = written_bias(&[4, 1], &[7.0, 8.0]);
+    assert_eq!(entries(&imported, "bias.kept").to_f32().unwrap(), [1.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
+    assert_eq!(entries(&imported, "bias.written").to_f32().unwrap(), [0.0, 8.0, 0.0, 0.0, 7.0, 0.0]);
     assert_eq!(entries(&imported, "b").to_f32().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
 }
 
