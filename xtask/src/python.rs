@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::project::{command, root, run, say};
 
-const PACKAGES: [&str; 5] = ["torch==2.13.0", "torchvision==0.28.0", "numpy", "onnx", "onnxruntime"];
+const PACKAGES: [&str; 6] = ["torch==2.13.0", "torchvision==0.28.0", "numpy", "onnx", "onnxruntime", "onnxscript"];
 
 /// The interpreter of a virtual environment in `.venv`, made when it is missing.
 pub fn ensure() -> Result<PathBuf> {

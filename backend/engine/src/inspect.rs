@@ -170,9 +170,9 @@ fn group_reports(graph: &Graph, groups: &ChannelGroups) -> Vec<GroupReport> {
 }
 
 fn group_report(graph: &Graph, group: &Group) -> GroupReport {
-    let members = group
-        .members
-        .iter()
+    // What the network's own code makes is no tensor of the file.
+    let stored = group.members.iter().filter(|m| graph.parameter(m.parameter).kind != ParameterKind::Constant);
+    let members = stored
         .map(|member| MemberReport { parameter: graph.parameter(member.parameter).name.clone(), axis: member.axis });
     GroupReport {
         name: group.name.clone(),

@@ -39,7 +39,7 @@ pub fn page() -> String {
     for (title, names) in torchscript::folded_operators() {
         list(&mut text, title, names.iter().copied());
     }
-    text.push_str("\n## ONNX\nOpsets 11 and later; functions of the file are read in place of their calls.\n");
+    text.push_str("\n## ONNX\nOpsets 9 to 24; functions of the file are read in place of their calls.\n");
     for (title, operators) in eagleeye_onnx::families() {
         table(&mut text, title, operators.iter().map(|o| (o.name, o.becomes)));
     }

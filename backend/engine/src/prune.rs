@@ -1,8 +1,8 @@
 //! Structural pruning by filter L1 norm: a strategy becomes a plan, and the plan's slices are cut out of the weights.
 
 use eagleeye_graph::{
-    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Space, Strategy, StrategyError,
-    channel_groups, draw, plan,
+    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, ParameterKind, Plan, PlanError, Role, Space, Strategy,
+    StrategyError, channel_groups, draw, plan,
 };
 use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
@@ -181,7 +181,9 @@ impl PruneReport {
 
 impl PrunedGroup {
     fn new(graph: &Graph, group: &Group, kept: &[usize]) -> Self {
-        let members = group.members.iter().map(|member| PrunedMember {
+        // What the network's own code makes is no tensor of the file, where nobody would find it.
+        let stored = group.members.iter().filter(|m| graph.parameter(m.parameter).kind != ParameterKind::Constant);
+        let members = stored.map(|member| PrunedMember {
             parameter: graph.parameter(member.parameter).name.clone(),
             axis: member.axis,
             removed: member.removed(kept),
