@@ -4,6 +4,7 @@
 
 pub mod builder;
 pub mod cost;
+pub mod count;
 pub mod groups;
 pub mod ir;
 mod labels;
@@ -15,6 +16,7 @@ pub mod tensor;
 
 pub use builder::{BuildError, GraphBuilder};
 pub use cost::{CostModel, macs, macs_by_node};
+pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
 pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};

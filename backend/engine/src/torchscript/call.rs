@@ -1,9 +1,8 @@
 //! One operator call of the network's code, with its arguments by position and by the schema's names.
 
-use super::count::Count;
 use super::error::{TorchScriptError, Unsupported};
 use super::value::{TensorRef, Value};
-use eagleeye_graph::BuildError;
+use eagleeye_graph::{BuildError, Count};
 
 /// Why a call cannot be turned into graph nodes.
 #[derive(Debug)]

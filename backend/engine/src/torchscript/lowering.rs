@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use eagleeye_graph::{
-    Binary, BuildError, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source, Unary, ValueId,
+    Binary, BuildError, Count, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source, Unary,
+    ValueId,
 };
 use tch::{Kind, Tensor};
 
 use super::call::{Call, Fault, Lowered, unsupported};
-use super::count::Count;
 use super::value::{Content, TensorRef, Value};
 
 /// Builds the graph while the interpreter runs the network's code.

@@ -6,7 +6,6 @@
 mod archive;
 mod call;
 mod cleanup;
-mod count;
 mod description;
 mod error;
 mod export;

@@ -3,10 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use eagleeye_graph::ValueId;
+use eagleeye_graph::{Count, ValueId};
 use tch::Tensor;
-
-use super::count::Count;
 
 /// A value of the running code. Lists, dicts and tensors have identity, as in Python.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 //! Tensors whose entries are known while the network is read: shapes, indices, masks, numbers.
 
+use eagleeye_graph::Count;
+
 use super::call::{Fault, Lowered, invalid, unsupported};
-use super::count::Count;
 
 /// Entries of one known tensor. Networks compute with shapes, index tables and attention masks; none comes near this.
 pub(super) const MAX_KNOWN: usize = 1 << 23;

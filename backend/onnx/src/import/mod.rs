@@ -5,7 +5,6 @@
 
 mod call;
 mod cleanup;
-mod count;
 mod external;
 mod file;
 mod fuse;

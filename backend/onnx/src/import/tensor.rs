@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use eagleeye_graph::{ElementType, TensorData, shape};
+use eagleeye_graph::{Count, ElementType, TensorData, shape};
 
-use super::count::Count;
 use super::external;
 use super::known::{Known, MAX_RANK};
 use crate::error::OnnxError;

@@ -3,10 +3,9 @@
 //! Exporters that were given one batch write it into the file as a number. It is found again by its place in the order of the
 //! entries, which a view does not change.
 
-use eagleeye_graph::{Dim, Shape, ValueId};
+use eagleeye_graph::{Count, Dim, Shape, ValueId};
 
 use super::call::{Lowered, invalid, unsupported};
-use super::count::Count;
 use super::lowering::{Lowering, in_words, shape_from};
 
 /// The shape that a reshape of `x` makes: 0 keeps the input's size, unless it is allowed as a size; -1 takes what is left.
@@ -41,7 +40,7 @@ fn completed(mut sizes: Vec<Count>, from: &Shape, at: Option<i64>) -> Lowered<Ve
         return unsupported("makes a shape that is not linear in the batch");
     };
     let rest = match wildcard {
-        Some(_) => total.divide(given).filter(|rest| rest.multiply(given) == Some(total)),
+        Some(_) => total.truncated_divide(given).filter(|rest| rest.multiply(given) == Some(total)),
         None => (total == given).then_some(Count::fixed(1)),
     };
     let Some(rest) = rest else {

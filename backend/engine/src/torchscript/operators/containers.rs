@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use eagleeye_graph::Count;
+
 use super::truth;
 use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
 use crate::torchscript::value::Value;
@@ -234,7 +236,7 @@ fn change(call: &Call) -> Lowered {
     Ok(call.at(0).clone())
 }
 
-const LAST: crate::torchscript::count::Count = crate::torchscript::count::Count { per_image: 0, fixed: -1 };
+const LAST: Count = Count::fixed(-1);
 
 fn dict(call: &Call) -> Option<Lowered> {
     let Value::Dict(dict) = call.at(0) else {

@@ -1,13 +1,12 @@
 //! Taking tensors apart and putting them together.
 
-use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, Count, Dim, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
 use super::convolution::fixed;
 use super::pointwise::known_entries;
 use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
-use crate::torchscript::count::Count;
 use crate::torchscript::lowering::{Lowering, content, fresh, view};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
@@ -187,13 +186,13 @@ fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
     let size = match lo.shape(x)[axis] {
         Dim::Fixed(size) => size,
         // `x[:]` along the batch is the tensor itself, and so is a slice up to the batch's own size.
-        Dim::Batch(each) => {
+        own @ Dim::Batch(_) => {
             let open = |name: &str, full: Count| match call.get(name) {
                 Value::None => true,
                 Value::Int(count) => *count == full || (full != Count::fixed(0) && *count == Count::fixed(i64::MAX)),
                 _ => false,
             };
-            let whole = Count { per_image: each as i64, fixed: 0 };
+            let whole = Count::of(own);
             return if step == 1 && open("start", Count::fixed(0)) && open("end", whole) {
                 Ok(Value::Tensor(tensor))
             } else {

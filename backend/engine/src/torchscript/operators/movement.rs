@@ -1,11 +1,10 @@
 //! Operators that only move or repeat data: views, permutations, padding, shuffles.
 
-use eagleeye_graph::{Dim, Op, PadMode, Shape, ValueId, shape};
+use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId, shape};
 
 use super::Operator;
 use super::convolution::fixed;
 use crate::torchscript::call::{Call, Fault, Lowered, counts, unsupported};
-use crate::torchscript::count::Count;
 use crate::torchscript::lowering::{Lowering, fresh, shape_from, view};
 use crate::torchscript::value::{TensorRef, Value};
 

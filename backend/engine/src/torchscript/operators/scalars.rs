@@ -4,9 +4,10 @@
 
 use std::cmp::Ordering;
 
+use eagleeye_graph::Count;
+
 use super::truth;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, unsupported};
-use crate::torchscript::count::Count;
 use crate::torchscript::lowering::{Lowering, known_scalar};
 use crate::torchscript::value::{Content, Value};
 

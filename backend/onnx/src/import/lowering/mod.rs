@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use eagleeye_graph::{Binary, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
+use eagleeye_graph::{Binary, Count, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
 
 use super::call::{Call, Lowered, invalid, one, unsupported};
-use super::count::Count;
 use super::known::{Known, MAX_RANK};
 use super::{fuse, view};
 use crate::error::OnnxError;

@@ -1,10 +1,9 @@
 //! Taking tensors apart and putting them together.
 
-use eagleeye_graph::{Dim, Op, Shape, ValueId, shape};
+use eagleeye_graph::{Count, Dim, Op, Shape, ValueId, shape};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axis, invalid, one, size, unsupported};
-use crate::import::count::Count;
 use crate::import::lowering::{Lowering, Made};
 
 pub const OPERATORS: &[Operator] = &[
@@ -140,8 +139,8 @@ fn sliced(lo: &mut Lowering, call: &Call, x: ValueId, range: &Range) -> Lowered<
     let size = match lo.shape(x)[axis] {
         Dim::Fixed(size) => size,
         // All of the batch, up to its own size or to any number that is meant as the end.
-        Dim::Batch(each) => {
-            let whole = Count { per_image: each as i64, fixed: 0 };
+        own @ Dim::Batch(_) => {
+            let whole = Count::of(own);
             let to_end = range.end == whole || range.end.known().is_some_and(|end| end >= i64::from(i32::MAX));
             return if range.step == 1 && range.start == Count::fixed(0) && to_end {
                 Ok(x)

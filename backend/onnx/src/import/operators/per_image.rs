@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use eagleeye_graph::{Dim, Op, shape};
+use eagleeye_graph::{Count, Dim, Op, shape};
 
 use super::indexing::position;
 use crate::import::call::{Call, Lowered, PerImage, Value, axes, axis, invalid, one, unsupported};
-use crate::import::count::Count;
 use crate::import::known::{Known, broadcast, broadcast_positions, size_of};
 use crate::import::lowering::Lowering;
 
@@ -39,8 +38,7 @@ fn made(stride: i64, each: Known) -> Vec<Value> {
 /// Whether a range is `0, 1, ... N - 1` for a batch of `N`.
 fn counts_images(lo: &mut Lowering, call: &Call) -> bool {
     let mut count = |index| lo.known(call, index).and_then(|k| k.counts()).ok().and_then(|c| c.first().copied());
-    let batch = Count { per_image: 1, fixed: 0 };
-    [count(0), count(1), count(2)] == [Some(Count::fixed(0)), Some(batch), Some(Count::fixed(1))]
+    [count(0), count(1), count(2)] == [Some(Count::fixed(0)), Some(Count::BATCH), Some(Count::fixed(1))]
 }
 
 /// The operand of a node with two that is not counting images.
@@ -92,7 +90,7 @@ fn unsqueezed(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
 /// The sizes behind the batch of a shape that keeps the batch in front.
 fn behind_batch(lo: &mut Lowering, call: &Call) -> Lowered<Vec<usize>> {
     let target = lo.known(call, 1)?.counts()?;
-    let batch = [Count { per_image: 1, fixed: 0 }, Count::fixed(-1)];
+    let batch = [Count::BATCH, Count::fixed(-1)];
     let sizes = target.iter().skip(1).map(|c| c.known().and_then(|size| usize::try_from(size).ok()));
     match sizes.collect::<Option<Vec<_>>>() {
         Some(sizes) if target.first().is_some_and(|first| batch.contains(first)) => Ok(sizes),

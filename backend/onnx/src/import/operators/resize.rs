@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use eagleeye_graph::{Dim, Interpolation, Op, ValueId};
+use eagleeye_graph::{Count, Dim, Interpolation, Op, ValueId};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, axis, invalid, one, unsupported};
-use crate::import::count::Count;
 use crate::import::known::Known;
 use crate::import::lowering::Lowering;
 

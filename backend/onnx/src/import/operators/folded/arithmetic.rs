@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use eagleeye_graph::Count;
+
 use super::{Fold, Inputs};
 use crate::import::call::{Call, Fault, Lowered, constant, invalid, unsupported};
-use crate::import::count::Count;
 use crate::import::known::{Entries, Known, broadcast, broadcast_positions, size_of};
 use crate::import::lowering::Lowering;
 
@@ -12,7 +13,7 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Add", |lo, _, inputs| numeric(lo, inputs, Count::add, |a, b| a + b)),
     ("Sub", |lo, _, inputs| numeric(lo, inputs, Count::subtract, |a, b| a - b)),
     ("Mul", |lo, _, inputs| numeric(lo, inputs, Count::multiply, |a, b| a * b)),
-    ("Div", |lo, _, inputs| numeric(lo, inputs, Count::divide, |a, b| a / b)),
+    ("Div", |lo, _, inputs| numeric(lo, inputs, Count::truncated_divide, |a, b| a / b)),
     ("Pow", |lo, _, inputs| numeric(lo, inputs, power, f64::powf)),
     ("Mod", modulo),
     ("Max", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Greater), f64::max)),

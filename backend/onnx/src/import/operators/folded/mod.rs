@@ -10,8 +10,9 @@ pub(super) use scatter::{scatter_places, slices};
 
 use std::rc::Rc;
 
+use eagleeye_graph::Count;
+
 use crate::import::call::{self, Call, Fault, Lowered, Value, axis, constant, invalid, unsupported};
-use crate::import::count::Count;
 use crate::import::known::{Entries, Known, size_of};
 use crate::import::lowering::Lowering;
 use crate::import::tensor;

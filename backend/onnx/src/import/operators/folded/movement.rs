@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
+use eagleeye_graph::Count;
+
 use super::{Fold, Inputs, sizes};
 use crate::import::call::{Call, Lowered, Value, axes, axis, constant, invalid, size, unsupported};
-use crate::import::count::Count;
 use crate::import::known::{Entries, Known, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 use crate::import::operators::indexing::{bounds, position};

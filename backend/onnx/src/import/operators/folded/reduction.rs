@@ -1,8 +1,9 @@
 //! Reductions, running sums and small matrix products of known tensors.
 
+use eagleeye_graph::Count;
+
 use super::{Fold, Inputs};
 use crate::import::call::{Call, Lowered, axes, axis, constant, invalid, unsupported};
-use crate::import::count::Count;
 use crate::import::known::{Entries, Known, MAX_KNOWN, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 

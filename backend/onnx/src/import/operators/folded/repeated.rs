@@ -5,9 +5,10 @@
 
 use std::rc::Rc;
 
+use eagleeye_graph::Count;
+
 use super::{Fold, inputs};
 use crate::import::call::{Call, Fault, Lowered, PerImage, Value, unsupported};
-use crate::import::count::Count;
 use crate::import::known::{Entries, Known, size_of};
 use crate::import::lowering::Lowering;
 
