@@ -4,6 +4,10 @@ use std::cmp::Ordering;
 
 use crate::shape::Dim;
 
+/// The smallest and the largest batch that a comparison is decided for.
+const FEW: i64 = 2;
+const MANY: i64 = 1 << 16;
+
 /// The whole number `per_image * N + fixed` for a batch of `N` images.
 ///
 /// Importers calculate with it what a file calculates with sizes (`x.size(0) * windows // heads`), so that the result stays
@@ -134,24 +138,38 @@ impl Count {
         }
     }
 
-    /// How two numbers compare, where that is the same for every batch of at least two images.
-    ///
-    /// Two images and very many stand for all: a difference that is linear in the batch and has the same sign at both ends
-    /// has it everywhere between. Code that treats a single image differently takes the branch of several.
+    /// How two numbers compare, where that is the same for every batch of 2 to 65536 images. Code that treats a single image
+    /// differently takes the branch of several.
     pub fn order(self, other: Self) -> Option<Ordering> {
-        let outcome = |batch| Some(self.at(batch)?.cmp(&other.at(batch)?));
-        let few = outcome(2)?;
-        (outcome(3)? == few && outcome(1 << 16)? == few).then_some(few)
+        same(self.orders(other)?)
     }
 
-    /// Whether a comparison `holds`, where that is the same for every batch of at least two images. It can be so where the
-    /// order is not: `N >= 2` holds for all of them, but two are equal to it and three are more.
+    /// Whether a comparison `holds`, where that is the same for every batch of 2 to 65536 images. It can be so where the order
+    /// is not: `N >= 2` holds for all of them, but two are equal to it and three are more.
     pub fn compare(self, other: Self, holds: impl Fn(Ordering) -> bool) -> Option<bool> {
-        let outcome = |batch| Some(holds(self.at(batch)?.cmp(&other.at(batch)?)));
-        let few = outcome(2)?;
-        let many = [3, 1 << 16].into_iter().map(outcome).collect::<Option<Vec<_>>>()?;
-        many.iter().all(|&o| o == few).then_some(few)
+        same(self.orders(other)?.map(holds))
     }
+
+    /// The orders that occur.
+    ///
+    /// A difference that is linear in the batch has its extremes at the smallest and at the largest. Between opposite signs it
+    /// may be zero for one batch: a comparison for equality then has another outcome there than at both ends.
+    fn orders(self, other: Self) -> Option<impl Iterator<Item = Ordering>> {
+        let order = |batch| Some(self.at(batch)?.cmp(&other.at(batch)?));
+        let (few, many) = (order(FEW)?, order(MANY)?);
+        let opposite = few != many && few == many.reverse();
+        let meet = opposite && {
+            let difference = self.subtract(other)?;
+            difference.fixed.checked_rem(difference.per_image)? == 0
+        };
+        Some([few, many].into_iter().chain(meet.then_some(Ordering::Equal)))
+    }
+}
+
+/// The one value of all.
+fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -227,6 +245,17 @@ mod tests {
         assert_eq!(Count::BATCH.compare(Count::fixed(16), Ordering::is_gt), None);
     }
 
+    #[test]
+    fn equality_with_a_number_that_one_batch_has_is_not_decided() {
+        for equality in [Ordering::is_eq, Ordering::is_ne] {
+            assert_eq!(Count::BATCH.compare(Count::fixed(16), equality), None);
+            assert_eq!(Count::BATCH.compare(Count::fixed(MANY), equality), None);
+        }
+        let even = Count { per_image: 2, fixed: 0 };
+        assert_eq!(even.compare(Count::fixed(15), Ordering::is_eq), Some(false), "no batch has it");
+        assert_eq!(Count::BATCH.compare(Count::fixed(MANY + 1), Ordering::is_eq), Some(false));
+    }
+
     /// Small numbers, among which results are often given, and now and then the largest.
     fn number() -> impl Strategy<Value = i64> {
         let extreme = prop::sample::select(vec![i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX]);
@@ -242,10 +271,8 @@ mod tests {
     }
 
     fn batch() -> impl Strategy<Value = i64> {
-        prop_oneof![2..=32i64, 2..=MANY]
+        prop_oneof![FEW..=32, FEW..=MANY]
     }
-
-    const MANY: i64 = 1 << 16;
 
     /// The number for a batch; with numbers of 64 bits and such batches it cannot overflow.
     fn value(count: Count, batch: i64) -> i128 {
@@ -309,6 +336,21 @@ mod tests {
             prop_assert_eq!(x.floor_divide(y).is_some(), a.checked_div(b).is_some());
             prop_assert_eq!(x.remainder(y).is_some(), a.checked_rem(b).is_some());
             prop_assert_eq!(x.order(y), Some(a.cmp(&b)));
+        }
+
+        #[test]
+        fn comparisons_are_decided_exactly_where_all_batches_agree(
+            a in (-12i64..=12, -200i64..=200),
+            b in (-12i64..=12, -200i64..=200),
+        ) {
+            let [a, b] = [a, b].map(|(per_image, fixed)| Count { per_image, fixed });
+            // Beyond the difference of the fixed parts nothing changes.
+            let orders: Vec<_> = (FEW..=400).chain([MANY]).map(|n| value(a, n).cmp(&value(b, n))).collect();
+            prop_assert_eq!(a.order(b), same(orders.iter().copied()));
+            use Ordering as O;
+            for holds in [O::is_eq, O::is_ne, O::is_lt, O::is_le, O::is_gt, O::is_ge] {
+                prop_assert_eq!(a.compare(b, holds), same(orders.iter().copied().map(holds)));
+            }
         }
 
         #[test]
