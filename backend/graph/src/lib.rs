@@ -13,6 +13,7 @@ pub mod plan;
 pub mod shape;
 pub mod strategy;
 pub mod tensor;
+pub mod unsupported;
 
 pub use builder::{BuildError, GraphBuilder};
 pub use cost::{CostModel, macs, macs_by_node};
@@ -24,3 +25,4 @@ pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use shape::{Dim, Shape, ShapeError};
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
 pub use tensor::{ElementType, TensorData};
+pub use unsupported::Unsupported;

@@ -1,27 +1,8 @@
 //! Everything that can go wrong between an ONNX file and the graph.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use eagleeye_graph::BuildError;
-
-/// An operation of the file that the engine cannot read, with the node that has it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unsupported {
-    /// The operator's name, with its domain where that is not ONNX's own: `NonMaxSuppression`, `com.microsoft::FusedConv`.
-    pub operator: String,
-    /// The node's name, or the name of its first output where it has none.
-    pub node: String,
-    /// What about it is not supported; empty where the operator is not known at all.
-    pub reason: String,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at `{}`", self.operator, self.node)?;
-        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
-    }
-}
+use eagleeye_graph::{BuildError, Unsupported};
 
 /// Why an ONNX file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +25,7 @@ pub enum OnnxError {
     DuplicateName(String),
     #[error("node `{node}` reads `{tensor}`, which no input, initializer or earlier node provides")]
     MissingTensor { node: String, tensor: String },
-    #[error("unsupported operators: {}", list(.0))]
+    #[error("unsupported operators: {}", Unsupported::list(.0))]
     Unsupported(Vec<Unsupported>),
     #[error("the network's input `{name}` {reason}")]
     Input { name: String, reason: String },
@@ -64,8 +45,4 @@ pub enum OnnxError {
     TooDeep(usize),
     #[error("the network's output `{name}` {reason}")]
     Output { name: String, reason: String },
-}
-
-fn list(unsupported: &[Unsupported]) -> String {
-    unsupported.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -9,5 +9,5 @@ pub mod export;
 mod import;
 mod proto;
 
-pub use error::{OnnxError, Unsupported};
+pub use error::OnnxError;
 pub use import::{INPUT_SHAPE, Imported, Operator, families, folded_operators, read};

@@ -1,8 +1,9 @@
 //! One operator call of the network's code, with its arguments by position and by the schema's names.
 
-use super::error::{TorchScriptError, Unsupported};
+use eagleeye_graph::{BuildError, Count, Unsupported};
+
+use super::error::TorchScriptError;
 use super::value::{TensorRef, Value};
-use eagleeye_graph::{BuildError, Count};
 
 /// Why a call cannot be turned into graph nodes.
 #[derive(Debug)]

@@ -1,27 +1,8 @@
 //! Everything that can go wrong between a TorchScript file and the graph.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use eagleeye_graph::BuildError;
-
-/// An operation of the file that the engine cannot read, with the node that has it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unsupported {
-    /// TorchScript's name, for example `aten::fft_rfft`.
-    pub operator: String,
-    /// Path of the module and the operation, for example `features.3.fft_rfft`.
-    pub node: String,
-    /// What about it is not supported; empty where the operator is not known at all.
-    pub reason: String,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at `{}`", self.operator, self.node)?;
-        if self.reason.is_empty() { Ok(()) } else { write!(f, " ({})", self.reason) }
-    }
-}
+use eagleeye_graph::{BuildError, Unsupported};
 
 /// Why a TorchScript file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +19,7 @@ pub enum TorchScriptError {
     Description(String),
     #[error("the module's code reaches {what}, which was not found in the file")]
     Missing { what: String },
-    #[error("unsupported operators: {}", list(.0))]
+    #[error("unsupported operators: {}", Unsupported::list(.0))]
     Unsupported(Vec<Unsupported>),
     #[error("the network takes `{0}`, which is not a tensor")]
     Input(String),
@@ -66,8 +47,4 @@ pub enum TorchScriptError {
     Save(String),
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
-}
-
-fn list(unsupported: &[Unsupported]) -> String {
-    unsupported.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

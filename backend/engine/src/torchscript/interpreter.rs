@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use eagleeye_graph::Unsupported;
 use tch::Tensor;
 
 use super::call::{Call, Fault, note};
 use super::description::{AttributeKind, Block, Description, Literal, Node};
-use super::error::{TorchScriptError, Unsupported};
+use super::error::TorchScriptError;
 use super::lowering::{Lowering, known};
 use super::operators;
 use super::value::{Content, TensorRef, Value};

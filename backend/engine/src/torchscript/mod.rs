@@ -21,7 +21,7 @@ mod state;
 mod tests;
 mod value;
 
-pub use error::{TorchScriptError, Unsupported};
+pub use error::TorchScriptError;
 pub use export::write;
 pub use import::{Imported, read};
 

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use eagleeye_graph::Unsupported;
+
 use super::call::{Call, Fault, Lowered, Value, cut};
 use super::lowering::Lowering;
 use super::operators;
 use super::uses::Uses;
-use crate::error::{OnnxError, Unsupported};
+use crate::error::OnnxError;
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
 /// Nodes, inputs and attributes that are looked at at most, those of functions at every call. The largest networks in use have
