@@ -1,10 +1,13 @@
-"""Writes torchvision classifiers with random weights as files to prune, one JSON line a file.
+"""Writes torchvision classifiers with random weights as files to prune.
 
-usage: export.py OUTDIR FORMATS NAME...     FORMATS: traced,scripted,onnx,onnx_bn,dynamo,published
-`onnx` has its batch norms folded, as exporters do by default; `onnx_bn` keeps them; `dynamo` is the newer exporter, with the
-weights in a file beside it; `published` is traced at the size that torchvision states multiply-adds for. Without NAME: the names of every classifier, one a line.
+usage: export.py OUTDIR FORMATS     FORMATS: traced,scripted,onnx,onnx_bn,dynamo, each also as FORMAT@stated
+Reads names as JSON strings, one a line, and answers each with a JSON list of the files that it wrote. `onnx` has its batch norms
+folded, as exporters do by default; `onnx_bn` keeps them; `dynamo` is the newer exporter, with the weights in a file beside it.
+`@stated` takes networks of convolutions alone, at the size that torchvision states their multiply-adds for, and says those.
+`mobilenet_v2*4` is a narrow MobileNetV2 with four times the blocks, at 224.
+usage: export.py --names            the names of every classifier, one a line
 """
-import json, os, sys, time, warnings
+import json, os, sys, warnings
 import torch, torchvision
 
 warnings.filterwarnings("ignore")
@@ -12,14 +15,18 @@ SIDE = {"inception_v3": 299, "maxvit_t": 224}
 
 
 def side(name):
-    return SIDE.get(name) or (224 if name.startswith(("vit", "alexnet", "squeezenet")) else 64)
+    """64 where the architecture and every exporter allow it: VGG's pooling to 7 x 7 can only be written where it divides."""
+    return SIDE.get(name) or (224 if name.startswith(("vit", "alexnet", "squeezenet", "vgg")) else 64)
 
 
 def build(name):
-    """Random statistics and affines in the batch norms, so that a mistake shows."""
+    """Statistics and affines of the batch norms are random, so that a mistake shows."""
     torch.manual_seed(0)
-    extra = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    model = torchvision.models.get_model(name, weights=None, **extra).eval()
+    if "*" in name:
+        model = deep(int(name.removeprefix("mobilenet_v2*"))).eval()
+    else:
+        extra = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
+        model = torchvision.models.get_model(name, weights=None, **extra).eval()
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.weight.data.uniform_(0.5, 1.5), module.bias.data.normal_(0, 0.2)
@@ -30,8 +37,15 @@ def build(name):
     return model
 
 
-def published(name):
+def deep(times):
+    blocks = [[1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 3, 2], [6, 64, 4, 2], [6, 96, 3, 1], [6, 160, 3, 2], [6, 320, 1, 1]]
+    return torchvision.models.MobileNetV2(width_mult=0.25, inverted_residual_setting=[[t, c, n * times, s] for t, c, n, s in blocks])
+
+
+def stated(name):
     """Side and GMACs that torchvision states for its weights, if it does for a network of convolutions."""
+    if "*" in name:
+        return 224, None
     weights = torchvision.models.get_model_weights(name)
     meta = weights.DEFAULT.meta if len(weights) else {}
     if "_ops" not in meta or name.startswith(("vit", "swin", "maxvit")):
@@ -40,7 +54,7 @@ def published(name):
 
 
 def export(model, x, form, path):
-    if form in ("traced", "published"):
+    if form == "traced":
         torch.jit.trace(model, x, check_trace=False).save(path)
     elif form == "scripted":
         torch.jit.script(model).save(path)
@@ -53,28 +67,32 @@ def export(model, x, form, path):
         torch.onnx.export(model, (x,), path, input_names=["input"], output_names=["logits"], dynamo=False, dynamic_axes=axes, **keep)
 
 
-def main():
-    out, formats, names = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
-    if not names:
-        print("\n".join(torchvision.models.list_models(module=torchvision.models)))
-        return
-    for name in names:
-        model, s = build(name), side(name)
-        for form in formats:
-            path = os.path.join(out, f"{name}.{form}.{'pt' if form in ('traced', 'scripted', 'published') else 'onnx'}")
-            line = {"model": name, "format": form, "path": path}
-            if form == "published":
-                stated = published(name)
-                if stated is None:
-                    continue
-                s, line["gflops"] = stated
-            line["shape"] = f"1,3,{s},{s}"
-            x = torch.randn(2, 3, s, s)
-            try:
-                export(model, x, form, path)
-            except Exception as error:  # what an exporter cannot write is no fault of ours, but is listed
-                line["export_failed"] = repr(error)[:200]
-            print(json.dumps(line), flush=True)
+def files(name, formats, out):
+    """Writes the network in every format, each in a folder of its own, since exporters put large weights beside the file."""
+    model, lines = build(name), []
+    for wanted in formats:
+        form, _, at = wanted.partition("@")
+        s, line = side(name), {"model": name, "format": form}
+        if at == "stated":
+            if stated(name) is None:
+                continue
+            s, line["gflops"] = stated(name)
+        folder = os.path.join(out, f"{name}.{form}")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, f"{name}.{'pt' if form in ('traced', 'scripted') else 'onnx'}")
+        line |= {"folder": folder, "path": path, "shape": f"1,3,{s},{s}"}
+        try:
+            export(model, torch.randn(2, 3, s, s), form, path)
+        except Exception as error:  # what an exporter cannot write is no fault of ours, but is listed
+            line["export_failed"] = " ".join(repr(error).split())[:200]
+        lines.append(line)
+    return lines
 
 
-main()
+if sys.argv[1] == "--names":
+    print("\n".join(torchvision.models.list_models(module=torchvision.models)))
+else:
+    out, formats = sys.argv[1], sys.argv[2].split(",")
+    answers, sys.stdout = sys.stdout, sys.stderr  # exporters print
+    for question in sys.stdin:
+        print(json.dumps(files(json.loads(question), formats, out)), file=answers, flush=True)

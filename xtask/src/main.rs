@@ -1,6 +1,7 @@
 //! Project tasks. `cargo xtask setup` is called by the others when something is missing.
 
 mod accept;
+mod bench;
 mod browser;
 mod demo;
 mod libtorch;
@@ -60,6 +61,8 @@ enum Task {
     },
     /// Prune torchvision's classifiers in every format and compare them with the zeroed full networks.
     Matrix(matrix::Options),
+    /// Seconds and memory that inspecting networks takes, with an optimised build.
+    Bench,
     /// Which crate knows which, how long files are, what must not be in the tree.
     Tidy,
 }
@@ -73,6 +76,7 @@ fn main() -> Result<()> {
         Task::Browser { screenshot } => browser::run(screenshot),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
+        Task::Bench => bench::run(),
         Task::Tidy => tidy::run(),
     }
 }

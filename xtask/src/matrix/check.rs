@@ -1,0 +1,167 @@
+//! What one exported file must stand: inspected, pruned at half of its multiply-adds, exported in both formats, and each
+//! compared with the full network whose removed slices are zeroed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::script::Script;
+use crate::project::{command, output};
+
+/// Largest difference that counts as equal, relative to the largest logit.
+const TOLERANCE: f64 = 1e-4;
+/// Largest distance from published multiply-adds.
+const PUBLISHED_TOLERANCE: f64 = 0.01;
+
+/// A file that passed.
+pub struct Checked {
+    pub seconds: f64,
+    pub groups: usize,
+    pub units: u64,
+    pub locked: usize,
+    pub operators: BTreeSet<String>,
+    pub proof: Proof,
+}
+
+pub enum Proof {
+    /// Difference from the zeroed network, of the two exports the larger.
+    Zeroed(f64),
+    /// The same where norms over channels see the channels that stay alone.
+    Present(f64),
+    /// Multiply-adds, in units of those that are published.
+    Published(f64),
+}
+
+impl Proof {
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Zeroed(error) => format!("{error:.1e}"),
+            Self::Present(error) => format!("{error:.1e} (norms)"),
+            Self::Published(ratio) => format!("{ratio:.4} of the published multiply-adds"),
+        }
+    }
+}
+
+/// Runs the worker on files and compares what it makes.
+pub struct Checker {
+    pub worker: PathBuf,
+    /// A folder for pruned files.
+    pub scratch: PathBuf,
+    pub oracle: Script,
+}
+
+impl Checker {
+    /// Proves that pruning a file in either format is right.
+    ///
+    /// Norms over channels count zeroed channels too. Where such channels were removed, the engine compares with the full
+    /// network whose norms see the channels that stay alone, and PyTorch and ONNX Runtime must agree on the exported files.
+    pub fn prove(&mut self, full: &Path, shape: &str) -> Result<Checked> {
+        let inspected = self.inspect(full, shape)?;
+        let report = self.scratch.join("report.json");
+        let files = ["pt", "onnx"].map(|format| self.scratch.join(format!("pruned.{format}")));
+        let (mut error, mut present): (f64, Option<f64>) = (0.0, None);
+        for pruned in &files {
+            let mut prune = self.task("prune", full, shape);
+            let text = output(prune.args(["--macs", "0.5", "--seed", "1", "--verify", "--json", "--out"]).arg(pruned))?;
+            let printed: Value = serde_json::from_str(&text).context("prune printed no JSON")?;
+            if is_normalised(&printed) {
+                present = Some(printed["zero_oracle"].as_f64().context("prune proved nothing")?);
+                continue;
+            }
+            fs::write(&report, text).context("cannot write the report")?;
+            let question = json!({ "full": full, "pruned": pruned, "report": report, "shape": shape });
+            error = error.max(self.difference(&question).with_context(|| format!("as {}", pruned.display()))?);
+        }
+        let proof = match present {
+            None => Proof::Zeroed(error),
+            Some(present) => {
+                let agree = self.difference(&json!({ "full": full, "same": files, "shape": shape }))?;
+                Proof::Present(agree.max(present))
+            }
+        };
+        Ok(inspected.checked(proof))
+    }
+
+    /// Compares the multiply-adds of a file with published ones, in units of 10^9.
+    pub fn compare_published(&self, full: &Path, shape: &str, gflops: f64) -> Result<Checked> {
+        let inspected = self.inspect(full, shape)?;
+        let ratio = inspected.macs / 1e9 / gflops;
+        ensure!(
+            (ratio - 1.0).abs() <= PUBLISHED_TOLERANCE,
+            "{} multiply-adds are {ratio:.4} of the published {gflops} G",
+            inspected.macs
+        );
+        Ok(inspected.checked(Proof::Published(ratio)))
+    }
+
+    fn inspect(&self, full: &Path, shape: &str) -> Result<Report> {
+        let started = Instant::now();
+        let report = output(self.task("inspect", full, shape).arg("--json"))?;
+        Report::read(&report, started.elapsed().as_secs_f64())
+    }
+
+    fn task(&self, task: &str, file: &Path, shape: &str) -> Command {
+        let mut worker = command(&self.worker);
+        worker.arg(task).arg(file).args(["--input-shape", shape]).env("RUST_LOG", "error");
+        worker
+    }
+
+    fn difference(&mut self, question: &Value) -> Result<f64> {
+        self.oracle.ask(question)?;
+        let answer = self.oracle.answer()?;
+        if let Some(reason) = answer["failed"].as_str() {
+            bail!("{reason}");
+        }
+        let error = answer["error"].as_f64().unwrap_or(f64::NAN);
+        let moved = answer["moved"].as_f64().unwrap_or(0.0);
+        ensure!(error <= TOLERANCE, "differs from the zeroed network by {error:.1e}");
+        ensure!(moved > TOLERANCE, "pruning changed nothing, so the check proves nothing");
+        Ok(error)
+    }
+}
+
+/// What `inspect` says of a file.
+struct Report {
+    seconds: f64,
+    macs: f64,
+    groups: usize,
+    units: u64,
+    locked: usize,
+    operators: BTreeSet<String>,
+}
+
+impl Report {
+    fn read(report: &str, seconds: f64) -> Result<Self> {
+        let report: Value = serde_json::from_str(report).context("inspect printed no JSON")?;
+        let groups = report["groups"].as_array().context("inspect lists no groups")?;
+        let (prunable, locked): (Vec<&Value>, Vec<&Value>) = groups.iter().partition(|g| g["prunable"] == true);
+        for group in &locked {
+            ensure!(group["reason"].is_string(), "group {} is locked without a reason", group["name"]);
+        }
+        let operators = report["operators"].as_object().context("inspect lists no operators")?;
+        Ok(Self {
+            seconds,
+            macs: report["macs"].as_f64().context("inspect counts no multiply-adds")?,
+            groups: prunable.len(),
+            units: prunable.iter().filter_map(|g| g["size"].as_u64()).sum(),
+            locked: locked.len(),
+            operators: operators.keys().cloned().collect(),
+        })
+    }
+
+    fn checked(self, proof: Proof) -> Checked {
+        let Self { seconds, groups, units, locked, operators, .. } = self;
+        Checked { seconds, groups, units, locked, operators, proof }
+    }
+}
+
+/// Whether channels were removed that an operator normalises together with others.
+fn is_normalised(report: &Value) -> bool {
+    let groups = report["groups"].as_array().into_iter().flatten();
+    groups.into_iter().any(|g| !g["normalised_by"].is_null() && g["kept"] != g["size"])
+}
