@@ -3,6 +3,8 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <mutex>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
@@ -14,6 +16,7 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
+#include <torch/csrc/jit/runtime/operator.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 namespace {
@@ -110,6 +113,32 @@ void check_storage(const at::Tensor& tensor) {
   const __int128 needed = (last + 1) * static_cast<__int128>(tensor.element_size());
   if (tensor.storage_offset() < 0 || needed > static_cast<__int128>(tensor.storage().nbytes()))
     throw std::runtime_error("a stored tensor is larger than its bytes in the file");
+}
+
+// While code is compiled, libtorch computes what depends on constant numbers and texts alone. These operators would let a
+// file end the process by a division, keep it busy, or fill the memory. Operators with effects are left alone, so that is
+// what they are taken for here; what they compute stays the same.
+void compute_nothing_at_load() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    for (const char* name :
+         {"aten::floordiv", "aten::remainder", "aten::__round_to_zero_floordiv", "aten::divmod", "aten::gcd",
+          "aten::factorial", "aten::add", "aten::format", "aten::percentFormat", "aten::replace", "aten::center",
+          "aten::ljust", "aten::rjust", "aten::zfill", "aten::expandtabs"}) {
+      const auto operators = torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name));
+      for (const auto& op : operators) {
+        const auto& schema = op->schema();
+        // Of additions only that of texts, which grow.
+        if (op->isC10Op() || (schema.name() == "aten::add" && schema.overload_name() != "str")) continue;
+        std::ostringstream text;
+        text << schema;
+        const auto operation = op->getOperation();
+        torch::jit::deregisterOperator(c10::FunctionSchema(schema));
+        torch::jit::registerOperator(
+            torch::jit::Operator(text.str(), operation, c10::AliasAnalysisKind::CONSERVATIVE));
+      }
+    }
+  });
 }
 
 }  // namespace
@@ -416,6 +445,7 @@ char* ee_module_load(const char* path, const char* const* extra_names, size_t ex
   return guarded([&] {
     torch::jit::ExtraFilesMap extra_files;
     for (size_t i = 0; i < extra_count; ++i) extra_files[extra_names[i]] = "";
+    compute_nothing_at_load();
     auto loaded = std::make_unique<ee_module>();
     loaded->module = torch::jit::load(path, at::Device(at::kCPU), extra_files);
     Describer(*loaded).describe(extra_files);

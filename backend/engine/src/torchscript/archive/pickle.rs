@@ -1,0 +1,335 @@
+//! Checks pickles before libtorch's reader sees them: how deep their values nest, since the destructors call themselves for
+//! each level, the texts in them that are parsed as types, and how many bytes they say that their storages have.
+
+use std::collections::HashMap;
+
+use super::code;
+
+/// Values inside each other. A level costs the destructors some hundred bytes of stack.
+const MAX_DEPTH: usize = 100_000;
+
+/// The memory of tensors, as a pickle speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Storage<'a> {
+    /// Name of the record with its entries, in the folder that belongs to the pickle.
+    pub key: &'a [u8],
+    /// Bytes that libtorch takes for granted.
+    pub bytes: i128,
+}
+
+/// Walks over a pickle without making anything of it; returns the storages that it reads.
+///
+/// Values are known by their depth. What is fetched from the memo may have grown since it was put there, so it counts as deep
+/// as anything so far.
+pub(super) fn check(bytes: &[u8]) -> Result<Vec<Storage<'_>>, String> {
+    let mut walk = Walk {
+        bytes,
+        at: 0,
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+        deepest: 0,
+        storages: Vec::new(),
+    };
+    while walk.step()? {
+        if walk.deepest > MAX_DEPTH {
+            return Err(format!("nests values more than {MAX_DEPTH} deep"));
+        }
+    }
+    Ok(walk.storages)
+}
+
+/// A value on the stack.
+#[derive(Clone, Copy, Debug)]
+struct Item<'a> {
+    /// 0 for numbers, texts and names.
+    depth: usize,
+    /// Whether something else may hold it.
+    is_shared: bool,
+    content: Content<'a>,
+}
+
+/// What is known of a value, as far as storages need it.
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    Text(&'a [u8]),
+    Number(i64),
+    Storage(Storage<'a>),
+    Other,
+}
+
+struct Walk<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    stack: Vec<Item<'a>>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Item<'a>>,
+    deepest: usize,
+    storages: Vec<Storage<'a>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Takes an instruction; `false` behind the last one.
+    fn step(&mut self) -> Result<bool, String> {
+        let operation = self.take(1)?[0];
+        match operation {
+            b'.' => return Ok(false),
+            0x80 => drop(self.take(1)?),
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => drop(self.stack.pop()),
+            b'N' | 0x88 | 0x89 => self.push(0),
+            b'K' => self.number(1, false)?,
+            b'M' => self.number(2, false)?,
+            b'J' => self.number(4, true)?,
+            b'G' => {
+                self.take(8)?;
+                self.push(0);
+            }
+            0x8a => {
+                let length = self.take(1)?[0];
+                self.number(length.into(), true)?;
+            }
+            b'X' => {
+                let length = self.u32()?;
+                self.text(length as usize)?;
+            }
+            b'U' => {
+                let length = self.take(1)?[0];
+                self.text(length.into())?;
+            }
+            b'c' => {
+                self.line()?;
+                let name = self.line()?;
+                self.push_content(Content::Text(name));
+            }
+            b']' | b'}' | b')' => self.push(1),
+            b'q' => {
+                let id = self.take(1)?[0];
+                self.put(id.into());
+            }
+            b'r' => {
+                let id = self.u32()?;
+                self.put(id);
+            }
+            b'h' => {
+                let id = self.take(1)?[0];
+                self.get(id.into());
+            }
+            b'j' => {
+                let id = self.u32()?;
+                self.get(id);
+            }
+            // A tuple, list or dict of everything behind the mark.
+            b't' => {
+                let storage = self.storage();
+                let depth = self.above_mark()?;
+                self.push(depth + 1);
+                if let (Some(storage), Some(item)) = (storage, self.stack.last_mut()) {
+                    item.content = Content::Storage(storage);
+                }
+            }
+            b'l' | b'd' => {
+                let depth = self.above_mark()?;
+                self.push(depth + 1);
+            }
+            0x85..=0x87 => {
+                let depth = self.pop(usize::from(operation - 0x84))?;
+                self.push(depth + 1);
+            }
+            // Put into what is below: one value, a pair, or everything behind the mark.
+            b'a' | b's' => {
+                let depth = self.pop(if operation == b'a' { 1 } else { 2 })?;
+                self.grow(depth)?;
+            }
+            b'e' | b'u' => {
+                let depth = self.above_mark()?;
+                self.grow(depth)?;
+            }
+            // An object of a class or function with its arguments, and its state.
+            b'R' | 0x81 => {
+                let depth = self.pop(2)?;
+                self.push(depth + 1);
+            }
+            b'b' => {
+                let depth = self.pop(1)?;
+                self.grow(depth)?;
+            }
+            // What is stored beside the pickle: storages and nothing else.
+            b'Q' => match self.stack.pop().map(|item| item.content) {
+                Some(Content::Storage(storage)) => {
+                    self.storages.push(storage);
+                    self.push(1);
+                }
+                _ => return Err("refers to something that is no storage".into()),
+            },
+            other => return Err(format!("has the instruction {other:#04x}, which TorchScript does not write")),
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+        let end = self.at.checked_add(count);
+        let taken = end.and_then(|end| self.bytes.get(self.at..end)).ok_or("is cut short")?;
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> Result<u32, String> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn line(&mut self) -> Result<&'a [u8], String> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|b| *b == b'\n').ok_or("is cut short")?;
+        self.at += length + 1;
+        Ok(&rest[..length])
+    }
+
+    /// A whole number, lowest byte first; longer ones than libtorch reads are refused.
+    fn number(&mut self, width: usize, signed: bool) -> Result<(), String> {
+        let bytes = self.take(width)?;
+        if width > 8 {
+            return Err("has a number of more than 64 bits".into());
+        }
+        let negative = signed && bytes.last().is_some_and(|last| *last >= 0x80);
+        let mut whole = [if negative { 0xff } else { 0 }; 8];
+        whole[..width].copy_from_slice(bytes);
+        self.push_content(Content::Number(i64::from_le_bytes(whole)));
+        Ok(())
+    }
+
+    /// Any text can be the name of a type, which libtorch parses.
+    fn text(&mut self, bytes: usize) -> Result<(), String> {
+        let text = self.take(bytes)?;
+        code::check_expression(text)?;
+        self.push_content(Content::Text(text));
+        Ok(())
+    }
+
+    /// The tuple above the mark as a storage: `("storage", type, key, device, entries)`.
+    fn storage(&self) -> Option<Storage<'a>> {
+        let items = self.stack.get(*self.marks.last()?..)?;
+        let [first, kind, key, _, count, ..] = items else {
+            return None;
+        };
+        match (first.content, kind.content, key.content, count.content) {
+            (Content::Text(b"storage"), Content::Text(kind), Content::Text(key), Content::Number(count)) => {
+                Some(Storage { key, bytes: i128::from(count) * entry_bytes(kind) })
+            }
+            _ => None,
+        }
+    }
+
+    fn push(&mut self, depth: usize) {
+        self.deepest = self.deepest.max(depth);
+        self.stack.push(Item { depth, is_shared: false, content: Content::Other });
+    }
+
+    fn push_content(&mut self, content: Content<'a>) {
+        self.stack.push(Item { depth: 0, is_shared: false, content });
+    }
+
+    fn put(&mut self, id: u32) {
+        if let Some(item) = self.stack.last() {
+            self.memo.insert(id, Item { is_shared: item.depth > 0, ..*item });
+        }
+    }
+
+    fn get(&mut self, id: u32) {
+        let unknown = Item { depth: self.deepest, is_shared: true, content: Content::Other };
+        let item = self.memo.get(&id).copied().unwrap_or(unknown);
+        let depth = if item.is_shared { self.deepest } else { 0 };
+        self.stack.push(Item { depth, ..item });
+    }
+
+    /// Takes values off the stack; returns the depth of the deepest.
+    fn pop(&mut self, count: usize) -> Result<usize, String> {
+        let start = self.stack.len().checked_sub(count).ok_or("takes more values than it has")?;
+        Ok(self.stack.drain(start..).map(|item| item.depth).max().unwrap_or(0))
+    }
+
+    fn above_mark(&mut self) -> Result<usize, String> {
+        let mark = self.marks.pop().ok_or("takes more values than it has")?;
+        let count = self.stack.len().checked_sub(mark).ok_or("takes more values than it has")?;
+        self.pop(count)
+    }
+
+    /// The value on top gets values of this depth. Where others may hold it, they get deeper with it.
+    fn grow(&mut self, depth: usize) -> Result<(), String> {
+        let deepest = self.deepest;
+        let item = self.stack.last_mut().ok_or("takes more values than it has")?;
+        item.depth = if item.is_shared { deepest + depth.max(1) } else { item.depth.max(depth + 1) };
+        self.deepest = deepest.max(item.depth);
+        Ok(())
+    }
+}
+
+/// Bytes of an entry of a storage; of kinds that are not known, the most that any has.
+fn entry_bytes(kind: &[u8]) -> i128 {
+    match kind {
+        b"ByteStorage" | b"CharStorage" | b"BoolStorage" | b"QInt8Storage" | b"QUInt8Storage" => 1,
+        b"HalfStorage" | b"BFloat16Storage" | b"ShortStorage" => 2,
+        b"FloatStorage" | b"IntStorage" | b"QInt32Storage" => 4,
+        b"DoubleStorage" | b"LongStorage" | b"ComplexFloatStorage" => 8,
+        _ => 16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_nest_deep_are_refused() {
+        let deep = MAX_DEPTH + 1;
+        let tuples = [b"(".repeat(deep), b"t".repeat(deep), b".".to_vec()].concat();
+        assert!(check(&tuples).unwrap_err().contains("deep"));
+        let singles = [b"N".to_vec(), b"\x85".repeat(deep), b".".to_vec()].concat();
+        assert!(check(&singles).unwrap_err().contains("deep"));
+        let flat = [b"(".to_vec(), b"K\x01".repeat(2 * deep), b"t.".to_vec()].concat();
+        assert_eq!(check(&flat), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn values_that_nest_by_the_memo_are_refused() {
+        let put = |id: usize| [&b"]r"[..], &(id as u32).to_le_bytes()].concat();
+        let get = |id: usize| [&b"j"[..], &(id as u32).to_le_bytes()].concat();
+        // Each list is put into the one before, from the inside out and from the outside in.
+        for outward in [true, false] {
+            let mut bytes: Vec<u8> = (0..=MAX_DEPTH).flat_map(|id| [put(id), b"0".to_vec()].concat()).collect();
+            for id in 0..MAX_DEPTH {
+                let (inner, outer) = if outward { (id, id + 1) } else { (id + 1, id) };
+                bytes.extend([get(outer), get(inner), b"a0".to_vec()].concat());
+            }
+            bytes.push(b'.');
+            assert!(check(&bytes).unwrap_err().contains("deep"), "{outward}");
+        }
+    }
+
+    #[test]
+    fn types_that_nest_deep_are_refused() {
+        let text = "List[".repeat(1000);
+        let bytes = [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes(), b"."].concat();
+        assert!(check(&bytes).unwrap_err().contains("deep"));
+    }
+
+    #[test]
+    fn storages_say_their_bytes() {
+        let tuple = b"(X\x07\x00\x00\x00storageq\x01ctorch\nDoubleStorage\nq\x02X\x01\x00\x00\x007q\x03X\x03\x00\x00\x00cpuq\x04K\x05tQ";
+        let again = b"(h\x01h\x02h\x03h\x04\x8a\x05\x00\x00\x00\x00\x01tQ.";
+        let bytes = [&tuple[..], again].concat();
+        let found = check(&bytes).unwrap();
+        assert_eq!(found, [Storage { key: b"7", bytes: 40 }, Storage { key: b"7", bytes: 8 << 32 }]);
+        assert!(check(b"(K\x01tQ.").unwrap_err().contains("no storage"));
+    }
+
+    #[test]
+    fn damage_is_said() {
+        assert!(check(b"").unwrap_err().contains("cut short"));
+        assert!(check(b"X\xff\xff\xff\xffa").unwrap_err().contains("cut short"));
+        assert!(check(b"t.").unwrap_err().contains("more values"));
+        assert!(check(b"\x85.").unwrap_err().contains("more values"));
+        assert!(check(b"ios\nsystem\n.").unwrap_err().contains("0x69"));
+    }
+}
