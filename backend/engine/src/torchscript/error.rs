@@ -37,6 +37,8 @@ pub enum TorchScriptError {
     Raised { node: String, text: String },
     #[error("reading the network takes more than {0} steps")]
     TooLong(usize),
+    #[error("the file describes more than can be read in reasonable memory: {0}")]
+    TooComplex(String),
     #[error("the network's output is not a tensor or a tuple, list or dict of tensors")]
     Output,
     #[error("the weights do not belong to the graph: parameter `{name}` has shape {expected:?}, its tensor {found:?}")]

@@ -14,7 +14,7 @@ use super::interpreter::{Interpreter, stored_value};
 use super::lowering::Lowering;
 use super::state::{self, Entry};
 use super::value::{Content, TensorRef, Value};
-use super::{INPUT_SHAPE, archive, cleanup};
+use super::{INPUT_SHAPE, archive, cleanup, weight};
 
 /// libtorch's parser and destructors call themselves for each level of nesting; the archive check bounds the levels.
 const LOADER_STACK: usize = 512 << 20;
@@ -159,6 +159,7 @@ impl Importer<'_> {
             all.dedup();
             return Err(TorchScriptError::Unsupported(all));
         }
+        weight::of_values(std::slice::from_ref(&result))?;
         let mut outputs = Vec::new();
         collect_outputs(&result, &mut outputs)?;
         let Lowering { builder, weights, .. } = interpreter.lowering;

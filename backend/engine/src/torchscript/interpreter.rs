@@ -16,11 +16,16 @@ use super::error::TorchScriptError;
 use super::lowering::{Lowering, known};
 use super::operators;
 use super::value::{Content, TensorRef, Value};
+use super::weight;
 
 /// Far more operations than any classifier has (EfficientNet-B7 takes some 20,000), far fewer than take a second.
 const MAX_STEPS: usize = 3_000_000;
+/// Items of containers and characters of texts that are looked at in the time of an operation.
+const ITEMS_IN_A_STEP: usize = 64;
 /// Modules, functions and blocks inside each other.
 const MAX_DEPTH: usize = 200;
+/// Characters of the path of a module. One that holds itself has any number of paths.
+const MAX_PATH: usize = 1 << 13;
 
 pub(super) struct Interpreter<'a> {
     description: &'a Description,
@@ -95,13 +100,10 @@ impl<'a> Interpreter<'a> {
 
     fn block(&mut self, block: &Block, environment: &mut Environment, depth: usize) -> Result<(), TorchScriptError> {
         if depth + self.frames.len() > MAX_DEPTH {
-            return Err(TorchScriptError::TooLong(MAX_STEPS));
+            return Err(TorchScriptError::TooComplex(format!("calls and blocks more than {MAX_DEPTH} deep")));
         }
         for node in &block.nodes {
-            self.steps += 1;
-            if self.steps > MAX_STEPS {
-                return Err(TorchScriptError::TooLong(MAX_STEPS));
-            }
+            self.step()?;
             match node.kind.as_str() {
                 "prim::If" => self.branch(node, environment, depth)?,
                 "prim::Loop" => self.repeat(node, environment, depth)?,
@@ -158,7 +160,8 @@ impl<'a> Interpreter<'a> {
             condition = operators::truth(&lookup(environment, *next)?);
             self.carry(results, inputs, environment)?;
             round += 1;
-            self.steps += 1;
+            // A body can be empty.
+            self.step()?;
         }
         if condition.is_none() {
             self.note(node, "repeats as long as an activation's values say".into());
@@ -175,11 +178,25 @@ impl<'a> Interpreter<'a> {
         Ok(())
     }
 
+    fn step(&mut self) -> Result<(), TorchScriptError> {
+        self.charge(ITEMS_IN_A_STEP)
+    }
+
+    /// Counts work that grows with the size of a value.
+    fn charge(&mut self, items: usize) -> Result<(), TorchScriptError> {
+        self.steps += items / ITEMS_IN_A_STEP;
+        if self.steps > MAX_STEPS { Err(TorchScriptError::TooLong(MAX_STEPS)) } else { Ok(()) }
+    }
+
     fn node(&mut self, node: &Node, environment: &Environment) -> Result<Value, TorchScriptError> {
         let arguments = node.inputs.iter().map(|id| lookup(environment, *id)).collect::<Result<Vec<_>, _>>()?;
         let name = node.name.as_deref().unwrap_or_default();
         match node.kind.as_str() {
-            "prim::Constant" => self.literal(node.value.as_ref().unwrap_or(&Literal::None)),
+            "prim::Constant" => {
+                let literal = node.value.as_ref().unwrap_or(&Literal::None);
+                self.charge(weight::of_literal(literal))?;
+                self.literal(literal)
+            }
             "prim::GetAttr" => self.attribute(arguments.first().unwrap_or(&Value::None), name),
             "prim::SetAttr" => {
                 if let [Value::Object(object, _), value] = &arguments[..] {
@@ -210,6 +227,7 @@ impl<'a> Interpreter<'a> {
     }
 
     fn operator(&mut self, node: &Node, arguments: Vec<Value>) -> Result<Value, TorchScriptError> {
+        self.charge(weight::of_values(&arguments)?)?;
         let short = node.kind.rsplit("::").next().unwrap_or(&node.kind);
         let call = Call {
             operator: operators::base_name(&node.kind),
@@ -250,18 +268,25 @@ impl<'a> Interpreter<'a> {
         match literal {
             // The network is read as `eval()` leaves it.
             Literal::Bool(_) if name == "training" && object.module => Ok(Value::Bool(false)),
+            Literal::Object(_) if path.len() > MAX_PATH => {
+                Err(TorchScriptError::TooComplex(format!("a path of more than {MAX_PATH} characters")))
+            }
             Literal::Object(child) => Ok(Value::Object(*child, joined(path, name))),
             Literal::Tensor(tensor) => match self.stored.get(&tensor.index) {
                 Some(value) => Ok(value.clone()),
                 None => self.literal(literal),
             },
             other if *kind == AttributeKind::Attribute => {
+                self.charge(weight::of_literal(other))?;
                 let value = self.literal(other)?;
                 // Lists and dicts of a module have identity.
                 self.changed.insert((*index, name.to_owned()), value.clone());
                 Ok(value)
             }
-            other => self.literal(other),
+            other => {
+                self.charge(weight::of_literal(other))?;
+                self.literal(other)
+            }
         }
     }
 

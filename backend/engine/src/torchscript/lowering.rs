@@ -9,7 +9,11 @@ use eagleeye_graph::{
 use tch::{Kind, Tensor};
 
 use super::call::{Call, Fault, Lowered, unsupported};
+use super::error::TorchScriptError;
 use super::value::{Content, TensorRef, Value};
+
+/// Elements that all constants of one network may compute. The attention masks of the largest Swin need less than half.
+const MAX_COMPUTED: usize = 1 << 29;
 
 /// Builds the graph while the interpreter runs the network's code.
 #[derive(Debug)]
@@ -20,11 +24,31 @@ pub(super) struct Lowering {
     /// Node that made each value, for looking one operation back.
     made_by: HashMap<ValueId, (Op, ValueId)>,
     names: HashSet<String>,
+    /// Constants of the code, by the name that they begin with.
+    constants: HashMap<String, usize>,
+    computed: usize,
 }
 
 impl Lowering {
     pub fn new(name: &str) -> Self {
-        Self { builder: GraphBuilder::new(name), weights: Vec::new(), made_by: HashMap::new(), names: HashSet::new() }
+        Self {
+            builder: GraphBuilder::new(name),
+            weights: Vec::new(),
+            made_by: HashMap::new(),
+            names: HashSet::new(),
+            constants: HashMap::new(),
+            computed: 0,
+        }
+    }
+
+    /// Counts elements that are computed while reading, so that no file can keep the importer busy.
+    pub fn charge(&mut self, elements: usize) -> Lowered<()> {
+        self.computed = self.computed.saturating_add(elements);
+        if self.computed > MAX_COMPUTED {
+            let reason = format!("constants of more than {MAX_COMPUTED} elements together");
+            return Err(TorchScriptError::TooComplex(reason).into());
+        }
+        Ok(())
     }
 
     /// Adds a stored tensor. Reduced and double precision become `f32`, which the engine computes in.
@@ -58,11 +82,13 @@ impl Lowering {
 
     /// A tensor that the code itself makes.
     pub fn constant(&mut self, call: &Call, tensor: &Tensor) -> Lowered<ValueId> {
-        let mut name = format!("{}.constant", call.name);
-        let mut count = 1;
+        self.charge(tensor.numel())?;
+        let base = format!("{}.constant", call.name);
+        let mut name = base.clone();
         while self.names.contains(&name) {
-            count += 1;
-            name = format!("{}.constant_{count}", call.name);
+            let count = self.constants.entry(base.clone()).or_insert(1);
+            *count += 1;
+            name = format!("{base}_{count}");
         }
         self.parameter(&name, &tensor.copy(), ParameterKind::Constant)
     }
@@ -82,12 +108,15 @@ impl Lowering {
     /// An axis argument as an index into a tensor of this rank; negative ones count from the end.
     pub fn axis(&self, axis: i64, rank: usize) -> Lowered<usize> {
         let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-        let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank.max(1));
+        let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank);
         index.ok_or_else(|| Fault::Invalid(format!("axis {axis} is outside a tensor of rank {rank}")))
     }
 
     /// Adds a node with one output.
     pub fn push(&mut self, call: &Call, op: Op, inputs: &[ValueId]) -> Lowered<ValueId> {
+        if let Op::Gather { indices, .. } = &op {
+            self.charge(indices.len())?;
+        }
         let id = self.builder.push(&call.name, op.clone(), inputs)?;
         self.made_by.insert(id, (op, inputs[0]));
         Ok(id)

@@ -20,6 +20,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod value;
+mod weight;
 
 pub use error::TorchScriptError;
 pub use export::write;

@@ -8,8 +8,9 @@ use tch::Tensor;
 use super::description::{AttributeKind, Description, Literal, TensorLiteral};
 use super::error::TorchScriptError;
 
-/// Names of one module's tensors; the same submodule can be reached along several paths.
-const MAX_ENTRIES: usize = 1 << 20;
+/// Names of one module's tensors and submodules. The same submodule can be reached along several paths, so a few modules can
+/// have any number of names.
+const MAX_NAMES: usize = 1 << 20;
 const MAX_DEPTH: usize = 64;
 
 /// A tensor of the module's state.
@@ -44,6 +45,7 @@ impl<'a> Walk<'a> {
         if depth > MAX_DEPTH {
             return Err(TorchScriptError::Description(format!("modules are nested deeper than {MAX_DEPTH}")));
         }
+        self.count()?;
         for wanted in [AttributeKind::Parameter, AttributeKind::Buffer, AttributeKind::Attribute] {
             for (name, kind, literal) in &object.attributes {
                 if let (true, Literal::Tensor(tensor)) = (*kind == wanted, literal) {
@@ -60,10 +62,7 @@ impl<'a> Walk<'a> {
     }
 
     fn tensor(&mut self, name: &str, kind: AttributeKind, literal: &TensorLiteral) -> Result<(), TorchScriptError> {
-        self.names += 1;
-        if self.names > MAX_ENTRIES {
-            return Err(TorchScriptError::Description(format!("the state has more than {MAX_ENTRIES} names")));
-        }
+        self.count()?;
         let kind = match kind {
             AttributeKind::Parameter => ParameterKind::Parameter,
             AttributeKind::Buffer => ParameterKind::Buffer,
@@ -85,6 +84,14 @@ impl<'a> Walk<'a> {
         let indices = vec![literal.index];
         self.entries.push(Entry { name: name.to_owned(), aliases: Vec::new(), kind, indices });
         Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), TorchScriptError> {
+        self.names += 1;
+        match self.names {
+            0..=MAX_NAMES => Ok(()),
+            _ => Err(TorchScriptError::Description(format!("the state has more than {MAX_NAMES} names"))),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::elements::result_elements;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, counts, unsupported};
-use crate::torchscript::lowering::{content, known};
+use crate::torchscript::lowering::{Lowering, content, known};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
 pub const OPERATORS: &[&str] = &[
@@ -71,9 +72,27 @@ pub const OPERATORS: &[&str] = &[
 /// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.
 const MAX_ELEMENTS: i64 = 1 << 26;
 
+/// Items of a list that a tensor is taken apart into.
+const MAX_PARTS: i64 = 1 << 16;
+
 /// Computes the call, or `None` where it makes nodes all the same.
-pub fn evaluate(call: &Call) -> Option<Lowered> {
-    made(call).or_else(|| changed(call)).map(|result| result.and_then(bounded))
+pub fn evaluate(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
+    // Before anything is computed: it is the result that fills the memory.
+    if let Err(fault) = result_elements(call).and_then(|elements| lowering.charge(elements)) {
+        return Some(Err(fault));
+    }
+    made(call).map(|result| charged(lowering, result)).or_else(|| changed(call)).map(|result| result.and_then(bounded))
+}
+
+/// Counts what a constructor has made, whose sizes are bounded by themselves.
+fn charged(lowering: &mut Lowering, result: Lowered) -> Lowered {
+    let value = result?;
+    if let Value::Tensor(tensor) = &value
+        && let Content::Known(known) = content(tensor)?
+    {
+        lowering.charge(known.numel())?;
+    }
+    Ok(value)
 }
 
 fn bounded(value: Value) -> Lowered {
@@ -99,11 +118,21 @@ pub fn assign(call: &Call, result: Value) -> Lowered {
 }
 
 fn sizes(value: &Value) -> Lowered<Vec<i64>> {
+    let sizes = sizes_with_open(value)?;
+    match sizes.iter().find(|size| **size < 0) {
+        Some(negative) => Err(Fault::Invalid(format!("makes a constant tensor of size {negative}"))),
+        None => Ok(sizes),
+    }
+}
+
+/// Sizes of which some may be -1.
+fn sizes_with_open(value: &Value) -> Lowered<Vec<i64>> {
     let known = counts(value)?.iter().map(|c| c.known()).collect::<Option<Vec<_>>>();
     let Some(sizes) = known else {
         return unsupported("makes a constant tensor whose size depends on the batch");
     };
-    let elements = sizes.iter().try_fold(1i64, |n, &s| n.checked_mul(s.max(0)));
+    // An empty tensor may not have huge axes either: sizes are multiplied in any order.
+    let elements = sizes.iter().try_fold(1i64, |n, &s| n.checked_mul(s.max(1)));
     if elements.is_none_or(|n| n > MAX_ELEMENTS) {
         return Err(Fault::Invalid("makes a constant tensor that is too large".into()));
     }
@@ -129,14 +158,18 @@ fn natural(value: &Value) -> Kind {
     }
 }
 
+/// A tensor of one number. tch panics where an operator that takes a `Scalar` fails, so none that can fail is used here.
+fn full(sizes: &[i64], value: f64, kind: Kind) -> Lowered {
+    let number = Tensor::f_from_slice(&[value])?.f_reshape([0i64; 0])?;
+    Ok(known(Tensor::f_empty(sizes, (kind, Device::Cpu))?.f_fill_tensor_(&number)?))
+}
+
 /// Constructors.
 fn made(call: &Call) -> Option<Lowered> {
-    let filled = |size: &Value, value: f64, kind: Kind| -> Lowered {
-        Ok(known(Tensor::f_full(sizes(size)?, value, (kind, Device::Cpu))?))
-    };
+    let filled = |size: &Value, value: f64, kind: Kind| -> Lowered { full(&sizes(size)?, value, kind) };
     let like = |value: f64, kind: Kind| -> Lowered {
         let shape = tensor(call, 0)?.size();
-        Ok(known(Tensor::f_full(shape, value, (kind, Device::Cpu))?))
+        full(&shape, value, kind)
     };
     Some(match call.operator {
         "aten::zeros" | "aten::empty" => filled(call.at(0), 0.0, kind(call, Kind::Float)),
@@ -153,27 +186,27 @@ fn made(call: &Call) -> Option<Lowered> {
 }
 
 /// Constructors that take only the type of their first argument, which may be an activation.
-pub fn made_like(call: &Call) -> Option<Lowered> {
+pub fn made_like(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
     let value = match call.operator {
         "aten::new_zeros" | "aten::new_empty" => Ok(0.0),
         "aten::new_ones" => Ok(1.0),
         "aten::new_full" => as_float(call.get("fill_value")),
         _ => return None,
     };
-    let make =
-        |value: f64| Ok(known(Tensor::f_full(sizes(call.at(1))?, value, (kind(call, Kind::Float), Device::Cpu))?));
-    Some(value.and_then(make))
+    let make = |value: f64| full(&sizes(call.at(1))?, value, kind(call, Kind::Float));
+    Some(charged(lowering, value.and_then(make)))
 }
 
 fn arange(call: &Call) -> Lowered {
     let (start, step) = (call.float_or("start", 0.0)?, call.float_or("step", 1.0)?);
-    let end = call.float("end")?;
-    if step == 0.0 || !((end - start) / step).is_finite() || (end - start) / step > MAX_ELEMENTS as f64 {
-        return Err(Fault::Invalid("a range that is too long".into()));
+    let length = (call.float("end")? - start) / step;
+    if !(0.0..=MAX_ELEMENTS as f64).contains(&length) || !step.is_finite() {
+        return Err(Fault::Invalid("a range that is too long, or leads away from its end".into()));
     }
     let whole = ["start", "end", "step"].iter().all(|n| !matches!(call.get(n), Value::Float(_)));
     let default = if whole { Kind::Int64 } else { Kind::Float };
-    Ok(known(Tensor::f_arange_start_step(start, end, step, (kind(call, default), Device::Cpu))?))
+    let entries: Vec<f64> = (0..length.ceil() as usize).map(|i| start + i as f64 * step).collect();
+    Ok(known(Tensor::f_from_slice(&entries)?.f_to_kind(kind(call, default))?))
 }
 
 fn linspace(call: &Call) -> Lowered {
@@ -181,7 +214,12 @@ fn linspace(call: &Call) -> Lowered {
     if !(0..=MAX_ELEMENTS).contains(&steps) {
         return Err(Fault::Invalid("a range that is too long".into()));
     }
-    Ok(known(Tensor::f_linspace(call.float("start")?, call.float("end")?, steps, (Kind::Float, Device::Cpu))?))
+    let (start, end) = (call.float("start")?, call.float("end")?);
+    let most = f64::from(f32::MAX);
+    if !(-most..=most).contains(&start) || !(-most..=most).contains(&end) {
+        return Err(Fault::Invalid("a range without end".into()));
+    }
+    Ok(known(Tensor::f_linspace(start, end, steps, (Kind::Float, Device::Cpu))?))
 }
 
 /// `torch.tensor` of a number or a list of numbers.
@@ -245,7 +283,12 @@ fn views(call: &Call) -> Option<Lowered> {
         "aten::select" => shared(&|x| Ok(x.f_select(axis("dim")?, call.int("index")?)?)),
         "aten::expand" => shared(&|x| Ok(x.f_expand(sizes_after(call)?, false)?)),
         "aten::unbind" => tensor(call, 0).and_then(|x| {
-            let parts = x.f_unbind(axis("dim")?)?;
+            let axis = axis("dim")?;
+            let size = usize::try_from(if axis < 0 { axis + x.dim() as i64 } else { axis }).ok();
+            if size.and_then(|axis| x.size().get(axis).copied()).is_none_or(|parts| parts > MAX_PARTS) {
+                return Err(Fault::Invalid("takes a constant tensor apart into too many parts".into()));
+            }
+            let parts = x.f_unbind(axis)?;
             Ok(Value::list(parts.into_iter().map(known).collect()))
         }),
         "aten::contiguous" | "aten::detach" | "aten::lift_fresh" | "aten::cpu" | "aten::alias" => {
@@ -256,7 +299,7 @@ fn views(call: &Call) -> Option<Lowered> {
 }
 
 fn sizes_after(call: &Call) -> Lowered<Vec<i64>> {
-    sizes(call.at(1))
+    sizes_with_open(call.at(1))
 }
 
 fn copies(call: &Call) -> Option<Lowered> {

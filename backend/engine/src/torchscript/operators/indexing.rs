@@ -1,6 +1,6 @@
 //! Taking tensors apart and putting them together.
 
-use eagleeye_graph::{Binary, Count, Dim, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, Count, Dim, Op, Unary, ValueId, shape};
 use tch::{Kind, Tensor};
 
 use super::Operator;
@@ -32,6 +32,9 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::repeat_interleave", becomes: "gather", lower: repeat_interleave },
     Operator { name: "aten::masked_fill", becomes: "mul and add with a constant mask", lower: masked_fill },
 ];
+
+/// Parts that one operator may take a tensor apart into.
+const MAX_PARTS: usize = 1 << 16;
 
 fn cat(lo: &mut Lowering, call: &Call) -> Lowered {
     let tensors = call.tensors(0)?;
@@ -105,6 +108,7 @@ fn parts(
     sizes: Vec<usize>,
 ) -> Lowered<Vec<ValueId>> {
     let _ = tensor;
+    few(sizes.len())?;
     if sizes.len() == 1 && lo.shape(x)[axis] == Dim::Fixed(sizes[0]) {
         return Ok(vec![x]);
     }
@@ -121,21 +125,27 @@ fn positive(value: i64, what: &str) -> Lowered<usize> {
 }
 
 /// Pieces of `length`, the last one shorter.
-fn pieces(size: usize, length: usize) -> Vec<usize> {
-    (0..size.div_ceil(length)).map(|i| length.min(size - i * length)).collect()
+fn pieces(size: usize, length: usize) -> Lowered<Vec<usize>> {
+    let count = few(size.div_ceil(length))?;
+    Ok((0..count).map(|i| length.min(size - i * length)).collect())
+}
+
+/// A number of parts, unless there are more than a network has.
+fn few(parts: usize) -> Lowered<usize> {
+    if parts > MAX_PARTS { Err(Fault::Invalid(format!("takes a tensor apart into {parts} parts"))) } else { Ok(parts) }
 }
 
 fn chunk(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
     let chunks = positive(call.int("chunks")?, "the number of chunks")?;
-    let ids = parts(lo, call, &tensor, x, axis, pieces(size, size.div_ceil(chunks).max(1)))?;
+    let ids = parts(lo, call, &tensor, x, axis, pieces(size, size.div_ceil(chunks).max(1))?)?;
     Ok(as_list(&tensor, ids))
 }
 
 fn split(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
     let sizes = match call.at(1) {
-        Value::Int(_) => pieces(size, positive(as_int(call.at(1))?, "the split size")?),
+        Value::Int(_) => pieces(size, positive(as_int(call.at(1))?, "the split size")?)?,
         _ => {
             let given = crate::torchscript::call::counts(call.at(1))?;
             let known = given.iter().map(|c| c.known().and_then(|s| usize::try_from(s).ok())).collect();
@@ -152,7 +162,7 @@ fn split(lo: &mut Lowering, call: &Call) -> Lowered {
 fn tensor_split(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
     let sizes: Vec<usize> = if call.has("sections") {
-        let sections = positive(call.int("sections")?, "the number of sections")?;
+        let sections = few(positive(call.int("sections")?, "the number of sections")?)?;
         (0..sections).map(|i| size / sections + usize::from(i < size % sections)).collect()
     } else {
         let indices = call.ints("indices")?;
@@ -171,7 +181,7 @@ fn tensor_split(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn unbind(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
-    let ids = parts(lo, call, &tensor, x, axis, vec![1; size])?;
+    let ids = parts(lo, call, &tensor, x, axis, vec![1; few(size)?])?;
     let mut shape = lo.shape(x).clone();
     shape.remove(axis);
     let ids = ids.into_iter().map(|id| lo.reshape(call, id, shape.clone())).collect::<Lowered<Vec<_>>>()?;
@@ -312,7 +322,9 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
     }
     let (_, x, axis, size) = along(lo, call)?;
     let repeats = positive(call.int("repeats")?, "the number of repeats")?;
-    let indices = (0..size.saturating_mul(repeats.min(4096))).map(|i| i / repeats).collect();
+    let length = size.checked_mul(repeats).filter(|&length| length <= shape::MAX_ELEMENTS);
+    let length = length.ok_or_else(|| Fault::Invalid(format!("repeats {size} entries {repeats} times")))?;
+    let indices = (0..length).map(|i| i / repeats).collect();
     lo.emit(call, Op::Gather { axis, indices }, &[x])
 }
 

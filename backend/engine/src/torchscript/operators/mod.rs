@@ -6,6 +6,7 @@
 mod attention;
 mod containers;
 mod convolution;
+mod elements;
 mod folded;
 mod indexing;
 mod movement;
@@ -88,7 +89,10 @@ pub(super) fn text(value: &Value) -> Option<String> {
 /// Turns a call into nodes, or computes it where it does not depend on the input.
 pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered {
     let builds_container = matches!(kind, "prim::TupleConstruct" | "prim::ListConstruct" | "prim::DictConstruct");
-    if !builds_container && call.arguments.iter().any(Value::is_unknown) {
+    // Something unknown in a list makes the list unknown, and no shorter one.
+    let fills_container = matches!(kind, "aten::append" | "aten::insert" | "aten::_set_item")
+        && matches!(call.at(0), Value::List(_) | Value::Dict(_));
+    if !builds_container && !fills_container && call.arguments.iter().any(Value::is_unknown) {
         return Err(Fault::Unknown);
     }
     if let Some(result) = containers::evaluate(call) {
@@ -97,12 +101,12 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
     if let Some(result) = scalars::evaluate(lowering, call) {
         return result;
     }
-    if let Some(result) = folded::made_like(call) {
+    if let Some(result) = folded::made_like(lowering, call) {
         return result;
     }
     let in_place = base_name(kind) != kind;
     if !depends_on_input(call)?
-        && let Some(result) = folded::evaluate(call)
+        && let Some(result) = folded::evaluate(lowering, call)
     {
         return if in_place { folded::assign(call, result?) } else { result };
     }

@@ -229,7 +229,9 @@ fn repeat(lo: &mut Lowering, call: &Call) -> Lowered {
         let Some(repeats @ 1..=4096) = times[axis].known() else {
             return unsupported(format!("repeats axis {axis} {:?} times", times[axis]));
         };
-        let indices = (0..size * repeats as usize).map(|i| i % size).collect();
+        let length = size.checked_mul(repeats as usize).filter(|&length| length <= shape::MAX_ELEMENTS);
+        let length = length.ok_or_else(|| Fault::Invalid(format!("repeats {size} entries {repeats} times")))?;
+        let indices = (0..length).map(|i| i % size).collect();
         y = lo.push(call, Op::Gather { axis, indices }, &[y])?;
     }
     Ok(fresh(y))

@@ -317,7 +317,10 @@ fn range_length(call: &Call) -> Lowered {
     let length = match step {
         0 => return Err(Fault::Invalid("a range with a step of zero".into())),
         1.. => high.saturating_sub(low).max(0).saturating_add(step - 1) / step,
-        _ => low.saturating_sub(high).max(0).saturating_add(-step - 1) / -step,
+        _ => {
+            let step = step.saturating_neg();
+            low.saturating_sub(high).max(0).saturating_add(step - 1) / step
+        }
     };
     Ok(Value::int(length))
 }
