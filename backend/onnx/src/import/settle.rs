@@ -16,6 +16,8 @@ use super::lowering::{Lowering, Made};
 const MAX_VALUES: usize = 256;
 /// Entries that all weights of one network may take to compute. Beyond, they stay computed, which locks their channels.
 const MAX_COMPUTED: usize = 1 << 30;
+/// Those that one weight may take: all are in memory at once.
+const MAX_AT_ONCE: usize = 1 << 28;
 
 /// The parameter that holds a weight: itself, where it is one, or what is computed from parameters, as a constant. Anything
 /// that depends on the input stays as it is.
@@ -84,7 +86,7 @@ fn made_of_parameters(lo: &Lowering, id: ValueId) -> Option<BTreeSet<ValueId>> {
 /// The entries of the last of these values; `None` where they take too much to compute.
 fn evaluated(lo: &mut Lowering, values: &BTreeSet<ValueId>) -> Lowered<Option<Known>> {
     let work = values.iter().map(|&id| shape::sample(lo.shape(id)).iter().product::<usize>()).sum();
-    if !lo.charge_weights(work, MAX_COMPUTED) {
+    if work > MAX_AT_ONCE || !lo.charge_weights(work, MAX_COMPUTED) {
         return Ok(None);
     }
     let mut entries: HashMap<ValueId, Known> = HashMap::new();

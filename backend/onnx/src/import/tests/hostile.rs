@@ -1,8 +1,26 @@
-//! Broken and hostile files: an error in bounded time, never a panic.
+//! Broken and hostile files: an error in bounded time and memory, never a panic.
+
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
+
+/// What a file may take that is made to take much.
+const TIME: Duration = Duration::from_secs(60);
+const KILOBYTES: u64 = 6 << 20;
+
+/// Reads a file, and looks at what that took. Memory is the most that the process ever had.
+fn bounded<R>(read: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = read();
+    assert!(start.elapsed() < TIME, "{:?}", start.elapsed());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < KILOBYTES, "{peak} kB");
+    result
+}
 
 /// A network with most kinds of operators.
 fn varied() -> Net {
@@ -53,7 +71,74 @@ fn tensors_that_nobody_provides_are_named() {
 #[test]
 fn cycles_are_refused() {
     let net = Net::new(&[4]).node("a", "Add", &["x", "b"]).node("b", "Relu", &["a"]);
-    assert!(matches!(net.read(), Err(OnnxError::MissingTensor { .. })));
+    assert!(matches!(bounded(|| net.read()), Err(OnnxError::MissingTensor { .. })));
+    let own = Net::new(&[4]).node("a", "Relu", &["a"]);
+    assert!(matches!(bounded(|| own.read()), Err(OnnxError::MissingTensor { .. })));
+}
+
+#[test]
+fn tensor_sizes_that_lie_are_refused() {
+    let huge = 1i64 << 31;
+    for dims in [vec![4], vec![6], vec![-5], vec![huge], vec![huge; 4], vec![5, 0, huge], vec![i64::MIN], vec![1; 40]] {
+        let stored = Net::new(&[5]).floats("w", &dims, &[1.0; 5]).node("y", "Add", &["x", "w"]);
+        assert!(bounded(|| stored.read()).is_err(), "{dims:?}");
+        let attribute = tensor("value", floats("inner", &dims, &[1.0; 5]));
+        let constant = Net::new(&[5]).node_with("c", "Constant", &[], &[attribute]).node("y", "Add", &["x", "c"]);
+        assert!(bounded(|| constant.read()).is_err(), "{dims:?}");
+    }
+    let mut raw = floats("w", &[2, 3], &[]);
+    raw.raw_data = Some(vec![0; 23].into());
+    let mut net = Net::new(&[2, 3]).node("y", "Add", &["x", "w"]);
+    net.graph.initializer.push(raw);
+    assert!(net.error().contains("has 23 bytes"));
+}
+
+/// A field with a message in it.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    prost::encoding::encode_varint(u64::from(number) << 3 | 2, &mut bytes);
+    prost::encoding::encode_varint(content.len() as u64, &mut bytes);
+    bytes.extend(content);
+    bytes
+}
+
+#[test]
+fn nesting_bombs_are_refused() {
+    // A node with a graph in an attribute, and in that a node again.
+    let graphs = (0..5_000).fold(Vec::new(), |inner, _| field(1, &field(5, &field(6, &inner))));
+    assert!(bounded(|| read_bytes([vec![0x08, 0x08], field(7, &graphs)].concat())).is_err());
+    // Lists of lists, as the type of the input.
+    let types = (0..10_000).fold(Vec::new(), |inner, _| field(4, &field(1, &inner)));
+    let input = field(11, &field(2, &types));
+    assert!(bounded(|| read_bytes([vec![0x08, 0x08], field(7, &input)].concat())).is_err());
+}
+
+#[test]
+fn deep_recursion_is_refused() {
+    let function = |name: String, next: String| FunctionProto {
+        name: Some(name),
+        domain: Some("local".into()),
+        input: vec!["a".into()],
+        output: vec!["b".into()],
+        node: vec![NodeProto { domain: Some("local".into()), ..node("n", &next, &["a"], &["b"], &[]) }],
+        ..FunctionProto::default()
+    };
+    let call = NodeProto { domain: Some("local".into()), ..node("y", "f0", &["x"], &["y"], &[]) };
+    let chain =
+        (0..100_000).map(|i| function(format!("f{i}"), format!("f{}", i + 1))).fold(Net::new(&[4]), Net::function);
+    let error = bounded(|| chain.push(call.clone()).read()).unwrap_err();
+    assert!(matches!(error, OnnxError::TooDeep(_)), "{error}");
+    let own = Net::new(&[4]).function(function("f0".into(), "f0".into())).push(call);
+    let error = bounded(|| own.read()).unwrap_err();
+    assert!(matches!(error, OnnxError::TooDeep(_)), "{error}");
+}
+
+#[test]
+fn weights_that_grow_while_they_are_computed_stay_in_bounded_memory() {
+    let net = Net::new(&[16384, 1, 1]).weight("w", &[1, 1, 1, 1]).ints("sizes", &[16384, 16384, 1, 1]);
+    let net = net.node("v", "Expand", &["w", "sizes"]).node("u", "Exp", &["v"]).node("t", "Exp", &["u"]);
+    let read = bounded(|| net.node("y", "Conv", &["x", "t"]).read());
+    assert!(read.is_ok_and(|imported| imported.weights.iter().all(|weight| weight.bytes.len() == 4)));
 }
 
 #[test]
@@ -67,13 +152,13 @@ fn names_with_two_meanings_are_refused() {
 #[test]
 fn enormous_sizes_are_refused() {
     let huge = 1i64 << 31;
-    assert!(Net::new(&[huge, huge]).node("y", "Relu", &["x"]).read().is_err());
+    assert!(bounded(|| Net::new(&[huge, huge]).node("y", "Relu", &["x"]).read()).is_err());
     let expanded = Net::new(&[1]).ints("target", &[1, huge]).node("y", "Expand", &["x", "target"]);
-    assert!(matches!(expanded.read(), Err(OnnxError::Shape { .. })));
+    assert!(matches!(bounded(|| expanded.read()), Err(OnnxError::Shape { .. })));
     let filled = Net::new(&[1]).ints("sizes", &[huge]).node("c", "ConstantOfShape", &["sizes"]);
-    assert!(filled.node("y", "Add", &["x", "c"]).error().contains("more than"));
+    assert!(bounded(|| filled.node("y", "Add", &["x", "c"]).error()).contains("more than"));
     let range = Net::new(&[1]).int("a", 0).int("b", i64::MAX).int("c", 1).node("r", "Range", &["a", "b", "c"]);
-    assert!(range.node("y", "Add", &["x", "r"]).error().contains("more than"));
+    assert!(bounded(|| range.node("y", "Add", &["x", "r"]).error()).contains("more than"));
     let padded = Net::new(&[4]).ints("pads", &[0, i64::MAX, 0, i64::MAX]).node("y", "Pad", &["x", "pads"]);
     assert!(padded.read().is_err());
     let conv = Net::new(&[1, 4, 4]).weight("w", &[1, 1, 1, 1]);
@@ -90,7 +175,7 @@ fn enormous_sizes_are_refused() {
 fn constants_that_multiply_are_refused_in_bounded_memory() {
     let net = Net::new(&[1]).ints("twice", &[1 << 22]).node("c", "ConstantOfShape", &["twice"]);
     let net = (0..64).fold(net, |net, i| net.node(&format!("c{i}"), "Neg", &["c"]));
-    assert!(matches!(net.node("y", "Relu", &["x"]).read(), Err(OnnxError::TooComplex(_))));
+    assert!(matches!(bounded(|| net.node("y", "Relu", &["x"]).read()), Err(OnnxError::TooComplex(_))));
 }
 
 #[test]
