@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod browser;
 mod demo;
+mod fuzz;
 mod libtorch;
 mod matrix;
 mod project;
@@ -63,6 +64,8 @@ enum Task {
     Matrix(matrix::Options),
     /// Seconds and memory that inspecting networks takes, with an optimised build.
     Bench,
+    /// Feed hostile files to the importers, ten minutes each; needs a nightly compiler and cargo-fuzz.
+    Fuzz(fuzz::Options),
     /// Which crate knows which, how long files are, what must not be in the tree.
     Tidy,
 }
@@ -77,6 +80,7 @@ fn main() -> Result<()> {
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
         Task::Bench => bench::run(),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
     }
 }
