@@ -15,7 +15,7 @@ pub struct Options {
     #[arg(value_enum)]
     importer: Option<Importer>,
     /// For each importer.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
 }
 
