@@ -98,3 +98,29 @@ impl<'a> Walk<'a> {
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::description::Object;
+    use super::*;
+
+    #[test]
+    fn few_modules_with_any_number_of_paths_are_refused() {
+        // Each module holds the next one twice.
+        let child = |name: &str, index: usize| (name.to_owned(), AttributeKind::Attribute, Literal::Object(index + 1));
+        let holder = |index| Object {
+            class: "M".into(),
+            module: true,
+            attributes: vec![child("left", index), child("right", index)],
+        };
+        let last = Object { class: "M".into(), module: true, attributes: Vec::new() };
+        let description = Description {
+            metadata: Default::default(),
+            traced_shapes: Vec::new(),
+            functions: Default::default(),
+            objects: (0..MAX_DEPTH - 1).map(holder).chain([last]).collect(),
+        };
+        let error = entries(&description, &[]).unwrap_err().to_string();
+        assert!(error.contains("names"), "{error}");
+    }
+}

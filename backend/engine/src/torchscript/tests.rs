@@ -165,6 +165,13 @@ fn all_unsupported_operators_are_named_at_once_with_their_nodes() {
 }
 
 #[test]
+fn an_unsupported_operator_is_named_when_its_result_goes_into_a_list() {
+    let error =
+        import("parts: List[Tensor] = []\nparts.append(torch.erfinv(x))\nreturn torch.cat(parts, 1)").err().unwrap();
+    assert!(matches!(&error, TorchScriptError::Unsupported(all) if all[0].operator == "aten::erfinv"), "{error}");
+}
+
+#[test]
 fn a_branch_on_an_activation_is_refused() {
     let error = import("if bool(self.b[0]):\n    return x\nreturn x * 2.0").err().unwrap();
     assert!(error.to_string().contains("activation"), "{error}");
