@@ -20,6 +20,8 @@ use super::weight;
 
 /// Far more operations than any classifier has (EfficientNet-B7 takes some 20,000), far fewer than take a second.
 const MAX_STEPS: usize = 3_000_000;
+/// What a node of the graph counts: it is looked at again and again after reading.
+const STEPS_OF_A_NODE: usize = 20;
 /// Items of containers and characters of texts that are looked at in the time of an operation.
 const ITEMS_IN_A_STEP: usize = 64;
 /// Modules, functions and blocks inside each other.
@@ -235,7 +237,9 @@ impl<'a> Interpreter<'a> {
             arguments,
             names: &node.arguments,
         };
+        let before = self.lowering.pushed;
         let result = operators::lower(&mut self.lowering, &node.kind, &call);
+        self.steps += (self.lowering.pushed - before) * STEPS_OF_A_NODE;
         match result {
             Ok(value) => Ok(value),
             Err(Fault::Unknown) => Ok(Value::Unknown),

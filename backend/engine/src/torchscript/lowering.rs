@@ -27,6 +27,8 @@ pub(super) struct Lowering {
     /// Constants of the code, by the name that they begin with.
     constants: HashMap<String, usize>,
     computed: usize,
+    /// Nodes that were added.
+    pub pushed: usize,
 }
 
 impl Lowering {
@@ -38,6 +40,7 @@ impl Lowering {
             names: HashSet::new(),
             constants: HashMap::new(),
             computed: 0,
+            pushed: 0,
         }
     }
 
@@ -118,6 +121,7 @@ impl Lowering {
             self.charge(indices.len())?;
         }
         let id = self.builder.push(&call.name, op.clone(), inputs)?;
+        self.pushed += 1;
         self.made_by.insert(id, (op, inputs[0]));
         Ok(id)
     }
