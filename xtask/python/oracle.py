@@ -7,7 +7,7 @@ check that moves nothing proves nothing). The batch has three images, so that a 
 With {"same": [file, file]} instead of a report: whether two pruned files answer alike, PyTorch the one and ONNX Runtime the
 other. This is for networks with norms over channels, whose zeroed channels still count in the norm.
 """
-import json, sys
+import json, os, sys, tempfile
 import numpy as np, onnx, onnxruntime, torch
 from onnx import numpy_helper
 
@@ -37,15 +37,17 @@ def torchscript(path, x, report):
 
 
 def onnx_model(path, x, report):
-    source = path
-    if report:
-        model = onnx.load(path)
-        tensors = {t.name: t for t in model.graph.initializer}
-        zeroed(lambda n: numpy_helper.to_array(tensors[n]).copy(),
-               lambda n, a: tensors[n].CopyFrom(numpy_helper.from_array(a, n)), report)
-        source = model.SerializeToString()
-    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: x})[0]
+    with tempfile.TemporaryDirectory() as folder:
+        source = path
+        if report:
+            model = onnx.load(path)
+            tensors = {t.name: t for t in model.graph.initializer}
+            zeroed(lambda n: numpy_helper.to_array(tensors[n]).copy(),
+                   lambda n, a: tensors[n].CopyFrom(numpy_helper.from_array(a, n)), report)
+            source = os.path.join(folder, "zeroed.onnx")  # weights beside it: protobuf ends at 2 GB
+            onnx.save_model(model, source, save_as_external_data=True, location="zeroed.data")
+        session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+        return session.run(None, {session.get_inputs()[0].name: x})[0]
 
 
 def answer(path, x, report=None):

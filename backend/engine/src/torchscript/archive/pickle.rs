@@ -7,6 +7,8 @@ use super::code;
 
 /// Values inside each other. A level costs the destructors some hundred bytes of stack.
 const MAX_DEPTH: usize = 100_000;
+/// Values of one pickle; the source ranges of a large network take some 100,000.
+const MAX_VALUES: usize = 4_000_000;
 
 /// The memory of tensors, as a pickle speaks of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub(super) struct Storage<'a> {
 
 /// Walks over a pickle without making anything of it; returns the storages that it reads.
 ///
-/// Values are known by their depth. What is fetched from the memo may have grown since it was put there, so it counts as deep
-/// as anything so far.
+/// Values are known by their depth. A list, dict or object gets its values before another value holds it, as TorchScript
+/// writes them; what is changed later is refused, so that no depth that was counted changes.
 pub(super) fn check(bytes: &[u8]) -> Result<Vec<Storage<'_>>, String> {
     let mut walk = Walk {
         bytes,
@@ -28,25 +30,35 @@ pub(super) fn check(bytes: &[u8]) -> Result<Vec<Storage<'_>>, String> {
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
-        deepest: 0,
+        containers: Vec::new(),
         storages: Vec::new(),
     };
-    while walk.step()? {
-        if walk.deepest > MAX_DEPTH {
-            return Err(format!("nests values more than {MAX_DEPTH} deep"));
-        }
-    }
+    while walk.step()? {}
     Ok(walk.storages)
 }
 
-/// A value on the stack.
+/// A value on the stack or in the memo.
 #[derive(Clone, Copy, Debug)]
 struct Item<'a> {
-    /// 0 for numbers, texts and names.
-    depth: usize,
-    /// Whether something else may hold it.
-    is_shared: bool,
+    depth: Depth,
     content: Content<'a>,
+}
+
+/// How many values are inside each other.
+#[derive(Clone, Copy, Debug)]
+enum Depth {
+    /// 0 for numbers, texts and names.
+    Known(usize),
+    /// That of a container, by its index.
+    Of(usize),
+}
+
+/// A list, a dict or an object.
+#[derive(Clone, Copy, Debug)]
+struct Container {
+    depth: usize,
+    /// Whether another value holds it.
+    held: bool,
 }
 
 /// What is known of a value, as far as storages need it.
@@ -64,7 +76,7 @@ struct Walk<'a> {
     stack: Vec<Item<'a>>,
     marks: Vec<usize>,
     memo: HashMap<u32, Item<'a>>,
-    deepest: usize,
+    containers: Vec<Container>,
     storages: Vec<Storage<'a>>,
 }
 
@@ -77,13 +89,13 @@ impl<'a> Walk<'a> {
             0x80 => drop(self.take(1)?),
             b'(' => self.marks.push(self.stack.len()),
             b'0' => drop(self.stack.pop()),
-            b'N' | 0x88 | 0x89 => self.push(0),
+            b'N' | b')' | 0x88 | 0x89 => self.push(Content::Other)?,
             b'K' => self.number(1, false)?,
             b'M' => self.number(2, false)?,
             b'J' => self.number(4, true)?,
             b'G' => {
                 self.take(8)?;
-                self.push(0);
+                self.push(Content::Other)?;
             }
             0x8a => {
                 let length = self.take(1)?[0];
@@ -100,9 +112,9 @@ impl<'a> Walk<'a> {
             b'c' => {
                 self.line()?;
                 let name = self.line()?;
-                self.push_content(Content::Text(name));
+                self.push(Content::Text(name))?;
             }
-            b']' | b'}' | b')' => self.push(1),
+            b']' | b'}' => self.push_container(0)?,
             b'q' => {
                 let id = self.take(1)?[0];
                 self.put(id.into());
@@ -113,28 +125,28 @@ impl<'a> Walk<'a> {
             }
             b'h' => {
                 let id = self.take(1)?[0];
-                self.get(id.into());
+                self.get(id.into())?;
             }
             b'j' => {
                 let id = self.u32()?;
-                self.get(id);
+                self.get(id)?;
             }
             // A tuple, list or dict of everything behind the mark.
             b't' => {
                 let storage = self.storage();
                 let depth = self.above_mark()?;
-                self.push(depth + 1);
+                self.push_tuple(depth)?;
                 if let (Some(storage), Some(item)) = (storage, self.stack.last_mut()) {
                     item.content = Content::Storage(storage);
                 }
             }
             b'l' | b'd' => {
                 let depth = self.above_mark()?;
-                self.push(depth + 1);
+                self.push_container(depth)?;
             }
             0x85..=0x87 => {
                 let depth = self.pop(usize::from(operation - 0x84))?;
-                self.push(depth + 1);
+                self.push_tuple(depth)?;
             }
             // Put into what is below: one value, a pair, or everything behind the mark.
             b'a' | b's' => {
@@ -148,7 +160,7 @@ impl<'a> Walk<'a> {
             // An object of a class or function with its arguments, and its state.
             b'R' | 0x81 => {
                 let depth = self.pop(2)?;
-                self.push(depth + 1);
+                self.push_container(depth)?;
             }
             b'b' => {
                 let depth = self.pop(1)?;
@@ -158,7 +170,7 @@ impl<'a> Walk<'a> {
             b'Q' => match self.stack.pop().map(|item| item.content) {
                 Some(Content::Storage(storage)) => {
                     self.storages.push(storage);
-                    self.push(1);
+                    self.push(Content::Other)?;
                 }
                 _ => return Err("refers to something that is no storage".into()),
             },
@@ -195,16 +207,14 @@ impl<'a> Walk<'a> {
         let negative = signed && bytes.last().is_some_and(|last| *last >= 0x80);
         let mut whole = [if negative { 0xff } else { 0 }; 8];
         whole[..width].copy_from_slice(bytes);
-        self.push_content(Content::Number(i64::from_le_bytes(whole)));
-        Ok(())
+        self.push(Content::Number(i64::from_le_bytes(whole)))
     }
 
     /// Any text can be the name of a type, which libtorch parses.
     fn text(&mut self, bytes: usize) -> Result<(), String> {
         let text = self.take(bytes)?;
         code::check_expression(text)?;
-        self.push_content(Content::Text(text));
-        Ok(())
+        self.push(Content::Text(text))
     }
 
     /// The tuple above the mark as a storage: `("storage", type, key, device, entries)`.
@@ -221,32 +231,57 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn push(&mut self, depth: usize) {
-        self.deepest = self.deepest.max(depth);
-        self.stack.push(Item { depth, is_shared: false, content: Content::Other });
+    /// A value that holds none.
+    fn push(&mut self, content: Content<'a>) -> Result<(), String> {
+        self.push_item(Item { depth: Depth::Known(0), content })
     }
 
-    fn push_content(&mut self, content: Content<'a>) {
-        self.stack.push(Item { depth: 0, is_shared: false, content });
+    /// A tuple of values of at most this depth.
+    fn push_tuple(&mut self, depth: usize) -> Result<(), String> {
+        let depth = Depth::Known(deeper(depth)?);
+        self.push_item(Item { depth, content: Content::Other })
+    }
+
+    /// A list, dict or object of values of at most this depth.
+    fn push_container(&mut self, depth: usize) -> Result<(), String> {
+        let index = self.containers.len();
+        self.containers.push(Container { depth: deeper(depth)?, held: false });
+        self.push_item(Item { depth: Depth::Of(index), content: Content::Other })
+    }
+
+    fn push_item(&mut self, item: Item<'a>) -> Result<(), String> {
+        self.stack.push(item);
+        if self.stack.len() + self.containers.len() > MAX_VALUES {
+            return Err(format!("has more than {MAX_VALUES} values"));
+        }
+        Ok(())
     }
 
     fn put(&mut self, id: u32) {
         if let Some(item) = self.stack.last() {
-            self.memo.insert(id, Item { is_shared: item.depth > 0, ..*item });
+            self.memo.insert(id, *item);
         }
     }
 
-    fn get(&mut self, id: u32) {
-        let unknown = Item { depth: self.deepest, is_shared: true, content: Content::Other };
-        let item = self.memo.get(&id).copied().unwrap_or(unknown);
-        let depth = if item.is_shared { self.deepest } else { 0 };
-        self.stack.push(Item { depth, ..item });
+    fn get(&mut self, id: u32) -> Result<(), String> {
+        let item = self.memo.get(&id).copied();
+        self.push_item(item.ok_or_else(|| format!("fetches value {id}, which it did not put aside"))?)
     }
 
-    /// Takes values off the stack; returns the depth of the deepest.
+    /// Takes values off the stack for something that holds them; returns the depth of the deepest.
     fn pop(&mut self, count: usize) -> Result<usize, String> {
         let start = self.stack.len().checked_sub(count).ok_or("takes more values than it has")?;
-        Ok(self.stack.drain(start..).map(|item| item.depth).max().unwrap_or(0))
+        let mut deepest = 0;
+        for item in self.stack.drain(start..) {
+            deepest = deepest.max(match item.depth {
+                Depth::Known(depth) => depth,
+                Depth::Of(index) => {
+                    self.containers[index].held = true;
+                    self.containers[index].depth
+                }
+            });
+        }
+        Ok(deepest)
     }
 
     fn above_mark(&mut self) -> Result<usize, String> {
@@ -255,14 +290,24 @@ impl<'a> Walk<'a> {
         self.pop(count)
     }
 
-    /// The value on top gets values of this depth. Where others may hold it, they get deeper with it.
+    /// The value on top gets values of this depth.
     fn grow(&mut self, depth: usize) -> Result<(), String> {
-        let deepest = self.deepest;
-        let item = self.stack.last_mut().ok_or("takes more values than it has")?;
-        item.depth = if item.is_shared { deepest + depth.max(1) } else { item.depth.max(depth + 1) };
-        self.deepest = deepest.max(item.depth);
+        let item = self.stack.last().ok_or("takes more values than it has")?;
+        let Depth::Of(index) = item.depth else {
+            return Err("puts a value into something that is no list, dict or object".into());
+        };
+        let container = &mut self.containers[index];
+        if container.held {
+            return Err("changes a list, dict or object that another value holds".into());
+        }
+        container.depth = container.depth.max(deeper(depth)?);
         Ok(())
     }
+}
+
+/// The depth of what holds a value of this depth.
+fn deeper(depth: usize) -> Result<usize, String> {
+    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(format!("nests values more than {MAX_DEPTH} deep")) }
 }
 
 /// Bytes of an entry of a storage; of kinds that are not known, the most that any has.
@@ -296,15 +341,31 @@ mod tests {
         let put = |id: usize| [&b"]r"[..], &(id as u32).to_le_bytes()].concat();
         let get = |id: usize| [&b"j"[..], &(id as u32).to_le_bytes()].concat();
         // Each list is put into the one before, from the inside out and from the outside in.
-        for outward in [true, false] {
+        for (outward, reason) in [(true, "deep"), (false, "another value holds")] {
             let mut bytes: Vec<u8> = (0..=MAX_DEPTH).flat_map(|id| [put(id), b"0".to_vec()].concat()).collect();
             for id in 0..MAX_DEPTH {
                 let (inner, outer) = if outward { (id, id + 1) } else { (id + 1, id) };
                 bytes.extend([get(outer), get(inner), b"a0".to_vec()].concat());
             }
             bytes.push(b'.');
-            assert!(check(&bytes).unwrap_err().contains("deep"), "{outward}");
+            assert!(check(&bytes).unwrap_err().contains(reason), "{outward}");
         }
+        let itself = b"]q\x00h\x00a.";
+        assert!(check(itself).unwrap_err().contains("another value holds"));
+        assert!(check(b"h\x01.").unwrap_err().contains("did not put aside"));
+    }
+
+    #[test]
+    fn values_that_many_others_hold_are_not_deep() {
+        // Each source range holds the tuple with the list of its file's texts.
+        let ranges = b"(K\x01h\x00t".repeat(2 * MAX_DEPTH);
+        let bytes = [&b"(](K\x07etq\x00(("[..], &ranges, b"tt."].concat();
+        assert_eq!(check(&bytes), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn more_values_than_any_network_has_are_refused() {
+        assert!(check(&b"N".repeat(MAX_VALUES + 1)).unwrap_err().contains("more than"));
     }
 
     #[test]
