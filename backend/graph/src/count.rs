@@ -1,6 +1,7 @@
 //! Whole numbers that may depend on the batch, for the sizes that a network's own code computes.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::shape::Dim;
 
@@ -23,6 +24,33 @@ pub struct Count {
     pub per_image: i64,
     /// How many besides, in a batch of any size.
     pub fixed: i64,
+}
+
+/// `4 * N + 1`, where `N` is the batch.
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.per_image, self.fixed) {
+            (0, fixed) => write!(f, "{fixed}"),
+            (1, 0) => write!(f, "N"),
+            (each, 0) => write!(f, "{each} * N"),
+            (each, fixed) => {
+                let sign = if fixed < 0 { '-' } else { '+' };
+                write!(f, "{} {sign} {}", Self { per_image: each, fixed: 0 }, fixed.unsigned_abs())
+            }
+        }
+    }
+}
+
+impl From<Dim> for Count {
+    fn from(dim: Dim) -> Self {
+        Self::of(dim)
+    }
+}
+
+/// The sizes of a tensor for an error message, `[N, 3, 4 * N]`.
+pub fn in_words<Size: Copy + Into<Count>>(sizes: &[Size]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(|&size| size.into().to_string()).collect();
+    format!("[{}]", sizes.join(", "))
 }
 
 impl Count {
@@ -226,6 +254,13 @@ mod tests {
         assert_eq!(least.at(2), None);
         // What is left fits, though the next lower multiple of the divisor does not.
         assert_eq!(Count::fixed(i64::MIN).remainder(Count::fixed(3)), Some(Count::fixed(1)));
+    }
+
+    #[test]
+    fn sizes_are_said_in_words() {
+        let sizes = [(0, -1), (1, 0), (4, 0), (1, 1), (-2, -3)].map(|(per_image, fixed)| Count { per_image, fixed });
+        assert_eq!(in_words(&sizes), "[-1, N, 4 * N, N + 1, -2 * N - 3]");
+        assert_eq!(in_words(&[Dim::Batch(1), Dim::Fixed(3)]), "[N, 3]");
     }
 
     #[test]

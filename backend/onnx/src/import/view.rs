@@ -3,10 +3,11 @@
 //! Exporters that were given one batch write it into the file as a number. It is found again by its place in the order of the
 //! entries, which a view does not change.
 
+use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Count, Dim, Shape, ValueId};
 
 use super::call::{Lowered, invalid, unsupported};
-use super::lowering::{Lowering, in_words, shape_from};
+use super::lowering::{Lowering, shape_from};
 
 /// The shape that a reshape of `x` makes: 0 keeps the input's size, unless it is allowed as a size; -1 takes what is left.
 pub(super) fn target_shape(lo: &Lowering, x: ValueId, target: &[Count], allow_zero: bool) -> Lowered<Shape> {
@@ -44,8 +45,7 @@ fn completed(mut sizes: Vec<Count>, from: &Shape, at: Option<i64>) -> Lowered<Ve
         None => (total == given).then_some(Count::fixed(1)),
     };
     let Some(rest) = rest else {
-        let wanted: Vec<_> = sizes.iter().map(|s| s.at(1).unwrap_or_default()).collect();
-        return invalid(format!("cannot view {} as {wanted:?}", in_words(from)));
+        return invalid(format!("cannot view {} as {}", in_words(from), in_words(&sizes)));
     };
     if let Some(axis) = wildcard {
         sizes[axis] = rest;

@@ -1,5 +1,6 @@
 //! Operators that only move or repeat data: views, permutations, padding, shuffles.
 
+use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId, shape};
 
 use super::Operator;
@@ -80,7 +81,7 @@ pub(super) fn completed(from: &Shape, wanted: &[Count]) -> Lowered<Shape> {
     };
     let rest = all.floor_divide(given).filter(|rest| rest.multiply(given) == Some(all));
     let rest = rest.ok_or_else(|| {
-        Fault::Invalid(format!("cannot view {:?} as {wanted:?} with one size open", shape::sample(from)))
+        Fault::Invalid(format!("cannot view {} as {} with one size open", in_words(from), in_words(wanted)))
     })?;
     let mut wanted = wanted.to_vec();
     wanted[axis] = rest;

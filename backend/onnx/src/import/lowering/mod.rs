@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Binary, Count, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
 
 use super::call::{Call, Lowered, invalid, one, unsupported};
@@ -209,14 +210,4 @@ pub(super) fn shape_from(counts: &[Count]) -> Lowered<Shape> {
         None => unsupported(format!("makes an axis of size {} * batch + {}", count.per_image, count.fixed)),
     };
     counts.iter().map(dim).collect()
-}
-
-/// A shape for messages: `[N, 64, 7, 7]`.
-pub(super) fn in_words(shape: &Shape) -> String {
-    let size = |dim: &Dim| match dim {
-        Dim::Fixed(size) => size.to_string(),
-        Dim::Batch(1) => "N".into(),
-        Dim::Batch(each) => format!("{each} * N"),
-    };
-    format!("[{}]", shape.iter().map(size).collect::<Vec<_>>().join(", "))
 }

@@ -1,10 +1,11 @@
 //! Operators that only move or repeat data: views, permutations, padding, and those that do nothing in inference.
 
+use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
-use crate::import::lowering::{Lowering, in_words, shape_from};
+use crate::import::lowering::{Lowering, shape_from};
 use crate::import::view;
 use crate::proto::tensor_proto::DataType;
 
