@@ -5,4 +5,5 @@ mod code;
 pub mod flow;
 pub mod mutate;
 mod pickle;
+#[path = "../../../onnx/fuzz/src/random.rs"]
 mod random;
