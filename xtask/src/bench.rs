@@ -17,8 +17,8 @@ const LIMITS: [(&str, f64, f64); 3] =
     [("resnet50", 3.0, 500.0), ("densenet201", 20.0, f64::INFINITY), ("efficientnet_b7", 20.0, f64::INFINITY)];
 /// A network that only grows deeper.
 const DEEPER: [&str; 3] = ["mobilenet_v2*1", "mobilenet_v2*4", "mobilenet_v2*16"];
-/// How much more a node may cost in the deepest of them than in the one before; were the cost quadratic, it would be four times.
-const LINEAR: f64 = 1.5;
+/// How much more a node may cost than in the network before, which is a quarter as deep; were the cost quadratic, it would be four times.
+const LINEAR: f64 = 2.0;
 
 struct Measured {
     nodes: u64,
