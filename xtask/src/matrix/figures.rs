@@ -1,6 +1,6 @@
 //! How many channel groups and units networks have.
 //!
-//! The figures are those of a prototype of the same label propagation, made with traced networks of torchvision.
+//! The figures are those of a prototype of the same label propagation; they hold for traced networks of torchvision.
 
 use anyhow::{Result, ensure};
 
@@ -21,9 +21,9 @@ const FIGURES: [(&str, usize, u64); 16] = [
     ("shufflenet_v2_x0_5", 33, 2_080),
     ("squeezenet1_1", 25, 2_944),
     ("vgg11_bn", 10, 10_944),
-    // The prototype counted 26 groups of the same units. Units go into one group where they are slices of the same tensors
-    // along the same axes, and no more than three kinds do so here: in each of 12 layers 3,072 hidden units and 64 channels of
-    // the heads, and 768 channels of the stream that all layers add to. That is 25 groups and every one of the units.
+    // The prototype counted 26 groups of the same units. Units are of one group where they are slices of the same tensors along
+    // the same axes. Three kinds are: in each of 12 layers 3,072 hidden units and 64 channels of the heads, and 768 channels of
+    // the stream that all layers add to. That is 25 groups, and all of the units.
     ("vit_b_16", 12 + 12 + 1, 12 * (3_072 + 64) + 768),
 ];
 
