@@ -29,7 +29,6 @@ struct Measured {
 /// Inspects networks at their usual sizes, as TorchScript and as ONNX; fails where a limit is missed.
 pub fn run() -> Result<()> {
     setup::ensure()?;
-    setup::page()?;
     build(Build::Release)?;
     let python = python::ensure()?;
     let work = root().join("target/bench");

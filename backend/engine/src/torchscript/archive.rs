@@ -61,8 +61,6 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
             if code_bytes > MAX_CODE {
                 return Err(bad(format!("brings the code to more than {MAX_CODE} bytes")));
             }
-        }
-        if is_code || is_pickle {
             let mut bytes = Vec::new();
             entry.by_ref().take(MAX_CODE).read_to_end(&mut bytes).map_err(|e| bad(format!("cannot be read: {e}")))?;
             if is_code {

@@ -81,10 +81,15 @@ impl Archive {
 
 /// What loading these bytes says, empty where they load; in bounded time and memory.
 pub fn refusal(bytes: &[u8]) -> String {
+    refusal_with(bytes, &[1, 3, 8, 8])
+}
+
+/// The same of a network that takes images of another shape.
+pub fn refusal_with(bytes: &[u8], shape: &[usize]) -> String {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let start = Instant::now();
-    let outcome = load(file.path(), Some(&[1, 3, 8, 8]));
+    let outcome = load(file.path(), Some(shape));
     assert!(start.elapsed() < TIME, "{:?}", start.elapsed());
     assert!(peak_memory() < MEMORY, "{} kB", peak_memory());
     outcome.err().map(|error| error.to_string()).unwrap_or_default()

@@ -3,20 +3,14 @@
 use std::fs;
 use std::io::Write;
 
-use eagleeye_engine::load;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use crate::archives::refusal_with;
 use crate::example;
 
-/// What loading these bytes says.
 fn refusal(bytes: &[u8]) -> String {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(bytes).unwrap();
-    match load(file.path(), Some(&[1, 1, 28, 28])) {
-        Ok(_) => String::new(),
-        Err(error) => error.to_string(),
-    }
+    refusal_with(bytes, &[1, 1, 28, 28])
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::elements::result_elements;
+use super::indexing::few;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, counts, unsupported};
 use crate::torchscript::lowering::{Lowering, content, known};
 use crate::torchscript::value::{Content, TensorRef, Value};
@@ -71,9 +72,6 @@ pub const OPERATORS: &[&str] = &[
 
 /// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.
 const MAX_ELEMENTS: i64 = 1 << 26;
-
-/// Items of a list that a tensor is taken apart into.
-const MAX_PARTS: i64 = 1 << 16;
 
 /// Computes the call, or `None` where it makes nodes all the same.
 pub fn evaluate(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
@@ -285,9 +283,8 @@ fn views(call: &Call) -> Option<Lowered> {
         "aten::unbind" => tensor(call, 0).and_then(|x| {
             let axis = axis("dim")?;
             let size = usize::try_from(if axis < 0 { axis + x.dim() as i64 } else { axis }).ok();
-            if size.and_then(|axis| x.size().get(axis).copied()).is_none_or(|parts| parts > MAX_PARTS) {
-                return Err(Fault::Invalid("takes a constant tensor apart into too many parts".into()));
-            }
+            let parts = size.and_then(|axis| usize::try_from(*x.size().get(axis)?).ok());
+            few(parts.ok_or_else(|| Fault::Invalid("takes a constant tensor apart along no axis of it".into()))?)?;
             let parts = x.f_unbind(axis)?;
             Ok(Value::list(parts.into_iter().map(known).collect()))
         }),

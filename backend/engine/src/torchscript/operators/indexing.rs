@@ -1,10 +1,11 @@
 //! Taking tensors apart and putting them together.
 
-use eagleeye_graph::{Binary, Count, Dim, Op, Unary, ValueId, shape};
+use eagleeye_graph::{Binary, Count, Dim, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
 use super::convolution::fixed;
+use super::movement::repeated;
 use super::pointwise::known_entries;
 use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, view};
@@ -131,7 +132,7 @@ fn pieces(size: usize, length: usize) -> Lowered<Vec<usize>> {
 }
 
 /// A number of parts, unless there are more than a network has.
-fn few(parts: usize) -> Lowered<usize> {
+pub(super) fn few(parts: usize) -> Lowered<usize> {
     if parts > MAX_PARTS { Err(Fault::Invalid(format!("takes a tensor apart into {parts} parts"))) } else { Ok(parts) }
 }
 
@@ -322,9 +323,7 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
     }
     let (_, x, axis, size) = along(lo, call)?;
     let repeats = positive(call.int("repeats")?, "the number of repeats")?;
-    let length = size.checked_mul(repeats).filter(|&length| length <= shape::MAX_ELEMENTS);
-    let length = length.ok_or_else(|| Fault::Invalid(format!("repeats {size} entries {repeats} times")))?;
-    let indices = (0..length).map(|i| i / repeats).collect();
+    let indices = (0..repeated(size, repeats)?).map(|i| i / repeats).collect();
     lo.emit(call, Op::Gather { axis, indices }, &[x])
 }
 

@@ -228,14 +228,18 @@ fn repeat(lo: &mut Lowering, call: &Call) -> Lowered {
     for axis in (0..from.len()).filter(|&a| !one(a) && times[a] != Count::fixed(1)) {
         let size = fixed(lo, y, axis)?;
         let Some(repeats @ 1..=4096) = times[axis].known() else {
-            return unsupported(format!("repeats axis {axis} {:?} times", times[axis]));
+            return unsupported(format!("repeats axis {axis} {} times", times[axis]));
         };
-        let length = size.checked_mul(repeats as usize).filter(|&length| length <= shape::MAX_ELEMENTS);
-        let length = length.ok_or_else(|| Fault::Invalid(format!("repeats {size} entries {repeats} times")))?;
-        let indices = (0..length).map(|i| i % size).collect();
+        let indices = (0..repeated(size, repeats as usize)?).map(|i| i % size).collect();
         y = lo.push(call, Op::Gather { axis, indices }, &[y])?;
     }
     Ok(fresh(y))
+}
+
+/// Length of an axis whose entries are repeated, unless no tensor has so many.
+pub(super) fn repeated(size: usize, repeats: usize) -> Lowered<usize> {
+    let length = size.checked_mul(repeats).filter(|&length| length <= shape::MAX_ELEMENTS);
+    length.ok_or_else(|| Fault::Invalid(format!("repeats {size} entries {repeats} times")))
 }
 
 fn pad(lo: &mut Lowering, call: &Call) -> Lowered {
