@@ -30,8 +30,8 @@ pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
     let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
-    let (database, files) = (config.database_url(), config.files_url());
-    let store = Store::connect(&database, &files).await.context("cannot open the store")?;
+    let (database, files) = (config.database_url()?, config.files_url());
+    let store = Store::connect(database.clone(), files.clone()).await.context("cannot open the store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
 
     let shutdown = CancellationToken::new();

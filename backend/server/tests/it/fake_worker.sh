@@ -5,8 +5,8 @@ read -r first < "${2:-/dev/null}" 2>/dev/null
 case "$task $first" in
 "run "*)
     # As the real one: works until its server is gone. A file of this name beside the database tells it to die instead.
-    data=$(dirname "${3#sqlite://}")
-    echo "$$ $*" >> "$data/workers"
+    data=$(dirname "${EAGLEEYE_DATABASE#sqlite://}")
+    echo "$$ $*, database $EAGLEEYE_DATABASE, files $EAGLEEYE_FILES" >> "$data/workers"
     [ -e "$data/die" ] && exit 3
     cat > /dev/null
     echo "$$ released" >> "$data/workers"

@@ -19,6 +19,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
+use crate::address::Address;
 use crate::error::{Kind, StoreError};
 
 pub use hash::FileHash;
@@ -57,8 +58,8 @@ impl Files {
     /// Opens a file store: a folder's path, `file://` and a path, or `s3://bucket/prefix`. Folders are made.
     ///
     /// `cache` is where files of a remote store are downloaded to when a path is needed.
-    pub fn open(url: &str, cache: PathBuf) -> Result<Self, StoreError> {
-        address::open(url, cache)
+    pub fn open(address: &Address, cache: PathBuf) -> Result<Self, StoreError> {
+        address::open(address, cache)
     }
 
     /// A file store on any object store, below `prefix`; `cache` is the folder for downloads.

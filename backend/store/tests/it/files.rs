@@ -133,7 +133,7 @@ async fn a_remote_file_is_downloaded_once_and_checked() {
 async fn an_unknown_address_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for url in ["ftp://somewhere", "s3://"] {
-        let error = Files::open(url, folder.path().to_path_buf()).unwrap_err();
+        let error = Files::open(&url.into(), folder.path().to_path_buf()).unwrap_err();
         assert!(matches!(error, StoreError::BadFilesUrl { .. }), "{url}: {error}");
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Args;
 use eagleeye_engine::{Device, DeviceChoice};
-use eagleeye_store::{Claim, Store, StoreConfig, Work};
+use eagleeye_store::{Address, Claim, Store, StoreConfig, Work};
 
 use crate::run::engine_thread::CancelFlag;
 use crate::run::retry::retry;
@@ -33,12 +33,22 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Database with the queue: sqlite://PATH or postgres://...
-    #[arg(long, value_name = "URL")]
-    database: String,
+    /// Database with the queue: sqlite://PATH or postgres://... One with a password belongs into the variable or a file, since
+    /// everybody on this machine can read a command line.
+    #[arg(long, value_name = "URL", env = "EAGLEEYE_DATABASE", hide_env_values = true)]
+    database: Option<Address>,
+    /// File that holds the address of the database and nothing else, instead of --database.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EAGLEEYE_DATABASE_FILE",
+        hide_env_values = true,
+        conflicts_with = "database"
+    )]
+    database_file: Option<PathBuf>,
     /// File store: a folder or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "URL")]
-    files: String,
+    #[arg(long, value_name = "URL", env = "EAGLEEYE_FILES", hide_env_values = true)]
+    files: Address,
     /// Folder for downloads from a remote file store [default: one in the folder for temporary files].
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
@@ -69,12 +79,17 @@ struct Worker {
 /// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation: the
 /// process then ends, since libtorch cannot be stopped from outside.
 pub fn run(args: RunArgs) -> Result<(), RunError> {
+    let database = match (args.database, args.database_file) {
+        (Some(database), _) => database,
+        (None, Some(file)) => Address::from_file(&file)?,
+        (None, None) => return Err(RunError::NoDatabase),
+    };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;
-        let mut config = StoreConfig::new(args.database, args.files);
+        let mut config = StoreConfig::new(database, args.files);
         config.cache = args.cache.unwrap_or(config.cache);
         let store = Store::connect_with(config).await?;
         let worker = Worker { store, name: args.name, equipment };
