@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::fold::norms_are_folded;
 use crate::load::Loaded;
+use crate::members;
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -81,7 +82,22 @@ pub struct GroupReport {
     pub prunable: bool,
     pub reason: Option<String>,
     pub normalised_by: Option<String>,
+    /// Tensors of the file.
     pub members: Vec<MemberReport>,
+    /// Weights that the file does not store but computes from its tensors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub computed: Vec<ComputedReport>,
+}
+
+/// An axis of a computed weight that loses slices with the group. Where slices of the tensors that it is computed from stand
+/// for its own, these tensors are members too.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComputedReport {
+    /// The weight's name in exported files.
+    pub weight: String,
+    pub axis: usize,
+    /// The tensors of the file that it is computed from.
+    pub from: Vec<String>,
 }
 
 /// An axis of a parameter that loses slices with the group.
@@ -170,10 +186,8 @@ fn group_reports(graph: &Graph, groups: &ChannelGroups) -> Vec<GroupReport> {
 }
 
 fn group_report(graph: &Graph, group: &Group) -> GroupReport {
-    // What the network's own code makes is no tensor of the file.
-    let stored = group.members.iter().filter(|m| graph.parameter(m.parameter).kind != ParameterKind::Constant);
-    let members = stored
-        .map(|member| MemberReport { parameter: graph.parameter(member.parameter).name.clone(), axis: member.axis });
+    let members = members::stored(graph, group);
+    let members = members.into_iter().map(|m| MemberReport { parameter: m.parameter.to_owned(), axis: m.axis });
     GroupReport {
         name: group.name.clone(),
         size: group.size,
@@ -181,6 +195,7 @@ fn group_report(graph: &Graph, group: &Group) -> GroupReport {
         reason: group.reason.clone(),
         normalised_by: group.normalised_by.clone(),
         members: members.collect(),
+        computed: members::computed(graph, group),
     }
 }
 

@@ -8,7 +8,9 @@ use eagleeye_graph::ParameterKind;
 use eagleeye_onnx::OnnxError;
 use tch::{TchError, Tensor};
 
+use crate::computed::store_computed_weights;
 use crate::network::{Format, Network};
+use crate::rewrite::RewriteError;
 use crate::tensors::{from_data, reason};
 use crate::torchscript::{self, TorchScriptError};
 
@@ -36,9 +38,12 @@ pub enum LoadError {
     Onnx(#[from] OnnxError),
     #[error("tensor `{name}` cannot be stored: {reason}")]
     Tensor { name: String, reason: String },
+    #[error("a weight that the network computes from its stored tensors cannot be computed: {0}")]
+    Computed(RewriteError),
 }
 
-/// Reads a TorchScript or ONNX file. The weights are on the CPU.
+/// Reads a TorchScript or ONNX file. The weights are on the CPU; those that the file computes from others are computed
+/// already.
 ///
 /// `input_shape` is `[batch, channels, height, width]` (any batch) of the first input; where it is left out, the file says it
 /// or it is guessed from the weights.
@@ -48,6 +53,7 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
             let read = torchscript::read(path, input_shape)?;
             let (graph, weights, metadata) = (read.graph, read.weights, read.metadata);
             let network = Network { graph, weights, format: Format::TorchScript, metadata };
+            let network = store_computed_weights(network).map_err(LoadError::Computed)?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Some(Format::Onnx) => {
@@ -59,6 +65,7 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
             });
             let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
             let network = Network { graph: read.graph, weights, format: Format::Onnx, metadata: read.metadata };
+            let network = store_computed_weights(network).map_err(LoadError::Computed)?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Some(Format::Safetensors) | None => Err(LoadError::UnknownFormat),

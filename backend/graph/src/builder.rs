@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+use crate::ir::{Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
 use crate::ops::Op;
 use crate::shape::{self, Shape, ShapeError};
 use crate::tensor::ElementType;
@@ -70,10 +70,16 @@ impl GraphBuilder {
             shape: sizes.to_vec(),
             element,
             kind,
+            computed: None,
         });
         let value = self.value(name, shape, Source::Parameter(id));
         self.parameter_values.push(value);
         Ok((id, value))
+    }
+
+    /// Says what a parameter was computed from that the file does not store.
+    pub fn computed(&mut self, id: ParameterId, from: Computed) {
+        self.parameters[id.index()].computed = Some(from);
     }
 
     /// Gives a stored tensor a further name.

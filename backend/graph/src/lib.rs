@@ -19,7 +19,9 @@ pub use builder::{BuildError, GraphBuilder};
 pub use cost::{CostModel, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
-pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+pub use ir::{
+    Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,
+};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use shape::{Dim, Shape, ShapeError};

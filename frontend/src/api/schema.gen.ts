@@ -372,7 +372,9 @@ export interface components {
         };
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
-            /** @description The parameters that have these channels on one of their axes. */
+            /** @description Weights with these channels that the file does not store but computes from its tensors. */
+            computed: components["schemas"]["ComputedWeight"][];
+            /** @description The stored tensors that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
             /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
@@ -444,6 +446,18 @@ export interface components {
             index: number;
             /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
+        };
+        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
+        ComputedWeight: {
+            /** Format: int64 */
+            axis: number;
+            /** @description Names of the stored tensors that it is computed from. */
+            from: string[];
+            /**
+             * @description Name of the weight in exported files.
+             * @example layer1.0.conv1.weight
+             */
+            weight: string;
         };
         /** @description Labelled images. */
         Dataset: {

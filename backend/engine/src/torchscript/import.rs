@@ -10,6 +10,7 @@ use super::call::Fault;
 use super::description::{Description, Function};
 use super::error::TorchScriptError;
 use super::ffi::LoadedModule;
+use super::file_constants::FileConstants;
 use super::interpreter::{Interpreter, stored_value};
 use super::lowering::Lowering;
 use super::state::{self, Entry};
@@ -146,6 +147,7 @@ impl Importer<'_> {
         let forward = self.description.functions.get(&format!("{class}.forward"));
         let forward = forward.ok_or_else(|| TorchScriptError::Missing { what: "`forward`".into() })?;
         let mut lowering = Lowering::new(class.rsplit('.').next().unwrap_or(class));
+        lowering.file_constants = FileConstants::of(self.description);
         let mut stored = HashMap::new();
         for entry in self.entries {
             self.store(entry, &mut lowering, &mut stored)?;
@@ -162,8 +164,9 @@ impl Importer<'_> {
         weight::of_values(std::slice::from_ref(&result))?;
         let mut outputs = Vec::new();
         collect_outputs(&result, &mut outputs)?;
-        let Lowering { builder, weights, .. } = interpreter.lowering;
-        let graph = builder.finish(&outputs).map_err(misfit)?;
+        let Lowering { builder, weights, file_constants, .. } = interpreter.lowering;
+        let mut graph = builder.finish(&outputs).map_err(misfit)?;
+        file_constants.make_parameters(&mut graph);
         cleanup::drop_unused(&graph, &weights).map_err(misfit)
     }
 

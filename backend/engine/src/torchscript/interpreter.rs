@@ -197,7 +197,14 @@ impl<'a> Interpreter<'a> {
             "prim::Constant" => {
                 let literal = node.value.as_ref().unwrap_or(&Literal::None);
                 self.charge(weight::of_literal(literal))?;
-                self.literal(literal)
+                let value = self.literal(literal)?;
+                if let (Literal::Tensor(tensor), Value::Tensor(copy)) = (literal, &value)
+                    && let (Some(original), Some(Content::Known(copy))) =
+                        (self.tensors.get(tensor.index), copy.content())
+                {
+                    self.lowering.file_constants.remember(tensor, original, &copy);
+                }
+                Ok(value)
             }
             "prim::GetAttr" => self.attribute(arguments.first().unwrap_or(&Value::None), name),
             "prim::SetAttr" => {

@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 
 use super::call::{Call, Fault, Lowered, unsupported};
 use super::error::TorchScriptError;
+use super::file_constants::FileConstants;
 use super::value::{Content, TensorRef, Value};
 
 /// Elements that all constants of one network may compute. The attention masks of the largest Swin need less than half.
@@ -26,6 +27,8 @@ pub(super) struct Lowering {
     names: HashSet<String>,
     /// Constants of the code, by the name that they begin with.
     constants: HashMap<String, usize>,
+    /// Tensors that the file stores with its code.
+    pub file_constants: FileConstants,
     computed: usize,
     /// Nodes that were added.
     pub pushed: usize,
@@ -39,6 +42,7 @@ impl Lowering {
             made_by: HashMap::new(),
             names: HashSet::new(),
             constants: HashMap::new(),
+            file_constants: FileConstants::default(),
             computed: 0,
             pushed: 0,
         }
@@ -79,8 +83,22 @@ impl Lowering {
     pub fn value(&mut self, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
         match content(tensor)? {
             Content::Graph(id) => Ok(id),
-            Content::Known(known) => self.constant(call, &known.f_to_kind(Kind::Float)?),
+            Content::Known(known) => match self.file_constants.find(&known)? {
+                Some(constant) => self.file_constant(&constant, &known),
+                None => self.constant(call, &known.f_to_kind(Kind::Float)?),
+            },
         }
+    }
+
+    /// A tensor that the file stores with its code, once for all of its uses.
+    fn file_constant(&mut self, name: &str, tensor: &Tensor) -> Lowered<ValueId> {
+        if let Some(id) = self.file_constants.lowered(name) {
+            return Ok(id);
+        }
+        self.charge(tensor.numel())?;
+        let id = self.parameter(name, &tensor.copy(), ParameterKind::Constant)?;
+        self.file_constants.lower(name, id);
+        Ok(id)
     }
 
     /// A tensor that the code itself makes.

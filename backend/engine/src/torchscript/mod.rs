@@ -10,6 +10,7 @@ mod description;
 mod error;
 mod export;
 mod ffi;
+mod file_constants;
 mod import;
 mod interpreter;
 mod lowering;

@@ -130,6 +130,12 @@ impl<'a> Interpreter<'a> {
         if call.operator == "If" {
             return self.branch(call, frame);
         }
+        if call.operator == "Constant"
+            && let (Some(name), Some(tensor)) = (node.output.first(), call.tensor("value"))
+            && self.uses.weights.contains(name.as_str())
+        {
+            return Ok(vec![self.lowering.store_as(name, tensor, self.uses)?]);
+        }
         operators::lower(&mut self.lowering, call)
     }
 

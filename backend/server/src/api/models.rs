@@ -124,8 +124,23 @@ pub struct ChannelGroup {
     #[serde(default)]
     #[schema(required)]
     pub normalised_by: Option<String>,
-    /// The parameters that have these channels on one of their axes.
+    /// The stored tensors that have these channels on one of their axes.
     pub members: Vec<GroupMember>,
+    /// Weights with these channels that the file does not store but computes from its tensors.
+    #[serde(default)]
+    #[schema(required)]
+    pub computed: Vec<ComputedWeight>,
+}
+
+/// An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ComputedWeight {
+    /// Name of the weight in exported files.
+    #[schema(example = "layer1.0.conv1.weight")]
+    pub weight: String,
+    pub axis: u64,
+    /// Names of the stored tensors that it is computed from.
+    pub from: Vec<String>,
 }
 
 /// An axis of a parameter.

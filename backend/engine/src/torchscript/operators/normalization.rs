@@ -1,6 +1,6 @@
-//! Batch, layer, group and instance norm.
+//! Batch, layer, group and instance norm, and norms of weights.
 
-use eagleeye_graph::{Op, ValueId};
+use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId};
 use tch::{Device, Kind, Tensor};
 
 use super::Operator;
@@ -20,6 +20,11 @@ pub const OPERATORS: &[Operator] = &[
         name: "aten::instance_norm",
         becomes: "group_norm, or batch_norm with stored statistics",
         lower: instance_norm,
+    },
+    Operator {
+        name: "aten::_weight_norm",
+        becomes: "pow_scalar, reduce_sum, sqrt, div and mul, computed where the file alone decides them",
+        lower: weight_norm,
     },
 ];
 
@@ -95,4 +100,23 @@ fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let groups = fixed(lo, x, 1)?;
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
     Ok(fresh(lo.push(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)?))
+}
+
+/// `v * (g / |v|)`, with the norm over all axes but one; over all of them where `dim` is -1.
+fn weight_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (v, g) = (call.tensor(0)?, call.tensor(1)?);
+    let (v, g) = (lo.value(call, &v)?, lo.value(call, &g)?);
+    let rank = lo.shape(v).len();
+    let axes: Vec<usize> = match call.int_or("dim", 0)? {
+        -1 => (0..rank).collect(),
+        kept => {
+            let kept = lo.axis(kept, rank)?;
+            (0..rank).filter(|&axis| axis != kept).collect()
+        }
+    };
+    let squares = lo.unary(call, Unary::PowScalar(2.0), v)?;
+    let sum = lo.reduce(call, Reduction::Sum, &axes, true, squares)?;
+    let norm = lo.unary(call, Unary::Sqrt, sum)?;
+    let scale = lo.binary(call, Binary::Div, g, norm)?;
+    lo.emit(call, Op::Binary(Binary::Mul), &[v, scale])
 }

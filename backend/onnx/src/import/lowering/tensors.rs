@@ -16,7 +16,7 @@ use crate::proto::TensorProto;
 /// Entries of the largest tensor that exporters merge with others without anybody having meant it: biases and gammas.
 const MAX_MERGED: usize = 1 << 16;
 
-/// An initializer of the file.
+/// An initializer of the file, or a `Constant` node that holds a weight.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
     name: &'a str,
@@ -39,7 +39,12 @@ pub(super) enum Weight {
 impl<'a> Lowering<'a> {
     /// Adds an initializer. It becomes a parameter where a node needs it as one.
     pub fn store(&mut self, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
-        let (name, shape) = (tensor.name(), tensor::shape_of(tensor)?);
+        self.store_as(tensor.name(), tensor, uses)
+    }
+
+    /// Adds a stored tensor that the nodes know by this name.
+    pub fn store_as(&mut self, name: &'a str, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
+        let shape = tensor::shape_of(tensor)?;
         let buffer = uses.buffers.contains(name);
         let kind = if buffer { ParameterKind::Buffer } else { ParameterKind::Parameter };
         self.stored.push(Stored { name, tensor, kind, shape, shared: uses.shared.contains(name), aliases: Vec::new() });
