@@ -97,6 +97,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -114,6 +115,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -272,6 +274,7 @@ impl<'a> Lowering<'a> {
             }
             Value::Absent => invalid("an input is missing"),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
