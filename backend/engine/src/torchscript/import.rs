@@ -162,6 +162,9 @@ impl Importer<'_> {
             return Err(TorchScriptError::Unsupported(all));
         }
         weight::of_values(std::slice::from_ref(&result))?;
+        if let Some(cause) = result.missing() {
+            return Err(TorchScriptError::Unsupported(vec![(*cause).clone()]));
+        }
         let mut outputs = Vec::new();
         collect_outputs(&result, &mut outputs)?;
         let Lowering { builder, weights, file_constants, .. } = interpreter.lowering;
@@ -231,6 +234,7 @@ fn failed(fault: Fault, name: &str) -> TorchScriptError {
         Fault::Invalid(reason) | Fault::Unsupported(reason) => {
             TorchScriptError::Invalid { operator: "a stored tensor".into(), node: name.to_owned(), reason }
         }
+        Fault::Missing(cause) => TorchScriptError::Unsupported(vec![(*cause).clone()]),
         Fault::Unknown => TorchScriptError::Missing { what: format!("tensor `{name}`") },
     }
 }

@@ -8,13 +8,14 @@ use eagleeye_graph::{
 };
 use tch::{Kind, Tensor};
 
+use super::batched;
 use super::call::{Call, Fault, Lowered, unsupported};
 use super::error::TorchScriptError;
 use super::file_constants::FileConstants;
 use super::value::{Content, TensorRef, Value};
 
 /// Elements that all constants of one network may compute. The attention masks of the largest Swin need less than half.
-const MAX_COMPUTED: usize = 1 << 29;
+pub(super) const MAX_COMPUTED: usize = 1 << 29;
 
 /// Builds the graph while the interpreter runs the network's code.
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl Lowering {
         Ok(())
     }
 
+    /// Elements that may still be computed.
+    pub fn remaining(&self) -> usize {
+        MAX_COMPUTED.saturating_sub(self.computed)
+    }
+
     /// Adds a stored tensor. Reduced and double precision become `f32`, which the engine computes in.
     pub fn parameter(&mut self, name: &str, tensor: &Tensor, kind: ParameterKind) -> Lowered<ValueId> {
         let tensor = to_engine_precision(tensor)?;
@@ -87,6 +93,7 @@ impl Lowering {
                 Some(constant) => self.file_constant(&constant, &known),
                 None => self.constant(call, &known.f_to_kind(Kind::Float)?),
             },
+            Content::Batched(samples) => batched::repeated(self, call, &samples),
         }
     }
 
@@ -123,6 +130,16 @@ impl Lowering {
         match content(tensor)? {
             Content::Graph(id) => Ok(self.builder.shape(id).clone()),
             Content::Known(known) => Ok(known.size().iter().map(|&s| Dim::Fixed(s as usize)).collect()),
+            Content::Batched(samples) => batched::shape(&samples),
+        }
+    }
+
+    /// Whether a value is an activation whose shape depends on the batch.
+    pub fn follows_batch(&self, value: &Value) -> bool {
+        let Value::Tensor(tensor) = value else { return false };
+        match tensor.content() {
+            Some(Content::Graph(id)) => self.shape(id).iter().any(|dim| matches!(dim, Dim::Batch(_))),
+            _ => false,
         }
     }
 
@@ -231,12 +248,29 @@ pub(super) fn content(tensor: &TensorRef) -> Lowered<Content> {
     }
 }
 
+/// The entries of a tensor that depends on neither the input nor the batch.
+pub(super) fn known_entries(tensor: &TensorRef) -> Option<Tensor> {
+    match tensor.content()? {
+        Content::Graph(_) => None,
+        Content::Known(known) => Some(known),
+        Content::Batched(samples) => batched::same(&samples),
+    }
+}
+
 /// The number in a known tensor of one element.
 pub(super) fn known_scalar(tensor: &TensorRef) -> Option<f64> {
-    match tensor.content()? {
-        Content::Known(known) if known.numel() == 1 => known.f_double_value(&vec![0; known.dim()]).ok(),
-        _ => None,
-    }
+    let known = known_entries(tensor).filter(|known| known.numel() == 1)?;
+    known.f_double_value(&vec![0; known.dim()]).ok()
+}
+
+/// The whole number in a known tensor of one element.
+pub(super) fn known_whole(tensor: &TensorRef) -> Option<i64> {
+    let known = known_entries(tensor).filter(|known| known.numel() == 1 && is_whole(known.kind()))?;
+    known.f_int64_value(&vec![0; known.dim()]).ok()
+}
+
+fn is_whole(kind: Kind) -> bool {
+    matches!(kind, Kind::Uint8 | Kind::Int8 | Kind::Int16 | Kind::Int | Kind::Int64)
 }
 
 /// Sizes as a shape.

@@ -4,6 +4,7 @@
 //! Writing: [`write`] builds a module tree under the original names and a `forward` in source text.
 
 mod archive;
+mod batched;
 mod call;
 mod cleanup;
 mod description;

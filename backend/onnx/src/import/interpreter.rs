@@ -1,6 +1,7 @@
 //! Runs the nodes of a file symbolically: functions are entered, branches with a known condition are taken.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use eagleeye_graph::Unsupported;
 
@@ -115,7 +116,11 @@ impl<'a> Interpreter<'a> {
             Err(fault) => self.failed(fault, node, &call)?,
         };
         for (index, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            frame.bind(name, outputs.get(index).cloned().unwrap_or(Value::Unavailable))?;
+            let value = match outputs.get(index) {
+                None | Some(Value::Unavailable) => missing(node, &call, index),
+                Some(value) => value.clone(),
+            };
+            frame.bind(name, value)?;
         }
         Ok(())
     }
@@ -199,12 +204,19 @@ impl<'a> Interpreter<'a> {
                 self.unsupported.push(Unsupported { operator, node: call.name.clone(), reason });
             }
             Fault::Unknown => {}
+            Fault::Missing(cause) => self.unsupported.push((*cause).clone()),
             Fault::Build(error) => return Err(OnnxError::Shape { shape: Vec::new(), error }),
             Fault::Invalid(reason) => return Err(OnnxError::Invalid { operator, node: call.name.clone(), reason }),
             Fault::Fatal(error) => return Err(*error),
         }
         Ok(vec![Value::Unknown; node.output.len()])
     }
+}
+
+/// An output that the engine does not have.
+fn missing(node: &NodeProto, call: &Call, index: usize) -> Value {
+    let reason = format!("output {index} is used, which is not computed");
+    Value::Missing(Rc::new(Unsupported { operator: cut(node.op_type()), node: call.name.clone(), reason }))
 }
 
 /// What it costs to look at a node.
@@ -272,6 +284,7 @@ fn fatal(fault: Fault, name: &str) -> OnnxError {
         Fault::Fatal(error) => *error,
         Fault::Build(error) => OnnxError::Shape { shape: Vec::new(), error },
         Fault::Invalid(reason) | Fault::Unsupported(reason) => OnnxError::Tensor { name: name.to_owned(), reason },
+        Fault::Missing(cause) => OnnxError::Unsupported(vec![(*cause).clone()]),
         Fault::Unknown => OnnxError::Tensor { name: name.to_owned(), reason: "is not known".into() },
     }
 }

@@ -40,8 +40,7 @@ fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let variance = lo.value(call, &call.tensor_named("running_var")?)?;
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine).chain([mean, variance]).collect();
     let epsilon = call.float_or("eps", call.float_or("epsilon", 1e-5)?)?;
-    let y = lo.emit(call, Op::BatchNorm { epsilon }, &inputs)?;
-    Ok(if call.operator == "aten::batch_norm" { y } else { Value::tuple(vec![y, Value::Unknown, Value::Unknown]) })
+    lo.emit(call, Op::BatchNorm { epsilon }, &inputs)
 }
 
 /// Gamma and beta over axis 1, or nothing; one without the other is completed with ones or zeros.
@@ -73,8 +72,7 @@ fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
         (Value::None, Value::None) => {}
         _ => return unsupported("layer norm with a bias and no weight"),
     }
-    let y = lo.emit(call, Op::LayerNorm { axes, epsilon: call.float_or("eps", 1e-5)? }, &inputs)?;
-    Ok(if call.operator == "aten::layer_norm" { y } else { Value::tuple(vec![y, Value::Unknown, Value::Unknown]) })
+    lo.emit(call, Op::LayerNorm { axes, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
 }
 
 fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -89,6 +87,7 @@ fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     if !call.flag("use_input_stats") {
         let renamed = Call {
             operator: "aten::batch_norm",
+            overload: call.overload,
             name: call.name.clone(),
             arguments: call.arguments.clone(),
             names: call.names,

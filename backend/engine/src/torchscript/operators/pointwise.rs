@@ -1,10 +1,12 @@
 //! Functions of each entry: activations and arithmetic.
 
 use eagleeye_graph::{Binary, Op, Unary, ValueId};
+use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
 use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
+use crate::torchscript::batched::{self, OneImage};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
@@ -177,19 +179,34 @@ enum Operand {
     Graph(ValueId),
 }
 
-fn operand(lo: &mut Lowering, call: &Call, value: &Value) -> Lowered<Operand> {
+fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Value) -> Lowered<Operand> {
     let Value::Tensor(tensor) = value else {
         return as_float(value).map(Operand::Number);
     };
-    match known_scalar(tensor) {
-        // More axes than its partner would change the result's rank; constants that small do not have them.
-        Some(number) if lo.shape_of(tensor)?.len() <= 1 => Ok(Operand::Number(number)),
-        _ => lo.value(call, tensor).map(Operand::Graph),
+    let OneImage { entries, batch } = match content(tensor)? {
+        Content::Graph(id) => return Ok(Operand::Graph(id)),
+        Content::Known(entries) => OneImage { entries, batch: None },
+        Content::Batched(samples) => batched::one_image(&samples)?,
+    };
+    let partner = match other {
+        Value::Tensor(other) => lo.shape_of(other)?,
+        _ => Vec::new(),
+    };
+    // What broadcasting gives anyhow is left to it: then a constant for every channel takes no part in what is pruned.
+    let own = lo.shape_of(tensor)?;
+    let Some(missing) = partner.len().checked_sub(own.len()) else { return lo.value(call, tensor).map(Operand::Graph) };
+    let alike: Vec<usize> = (0..own.len()).filter(|&axis| own[axis] == partner[missing + axis]).collect();
+    let small = batched::collapsed(lo, &entries, &alike)?;
+    let stays = batch.filter(|&(axis, _)| small.size()[axis] != 1 || partner[missing + axis] != own[axis]);
+    match small.numel() {
+        _ if stays.is_some() => lo.value(call, tensor).map(Operand::Graph),
+        1 => Ok(Operand::Number(small.f_double_value(&vec![0; small.dim()])?)),
+        _ => lo.constant(call, &small.f_to_kind(Kind::Float)?).map(Operand::Graph),
     }
 }
 
 fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(Operand, Operand)> {
-    Ok((operand(lo, call, call.at(0))?, operand(lo, call, call.at(1))?))
+    Ok((operand(lo, call, call.at(0), call.at(1))?, operand(lo, call, call.at(1), call.at(0))?))
 }
 
 fn add(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -291,13 +308,5 @@ pub(super) fn extreme(lo: &mut Lowering, call: &Call, function: Binary) -> Lower
         (Operand::Number(a), Operand::Number(b)) => {
             Ok(Value::Float(if function == Binary::Max { a.max(b) } else { a.min(b) }))
         }
-    }
-}
-
-/// A mask that is added to attention scores or filled in: constant entries of a tensor.
-pub(super) fn known_entries(tensor: &TensorRef) -> Option<tch::Tensor> {
-    match tensor.content()? {
-        Content::Known(known) => Some(known),
-        Content::Graph(_) => None,
     }
 }

@@ -102,6 +102,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -119,6 +120,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -277,6 +279,7 @@ impl<'a> Lowering<'a> {
             }
             Value::Absent => invalid("an input is missing"),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
