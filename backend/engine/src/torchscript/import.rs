@@ -7,7 +7,7 @@ use eagleeye_graph::{BuildError, Dim, Graph, Shape, ValueId};
 use tch::Tensor;
 
 use super::call::Fault;
-use super::description::{Description, Function};
+use super::description::{Description, Function, Object};
 use super::error::TorchScriptError;
 use super::ffi::LoadedModule;
 use super::interpreter::{Interpreter, stored_value};
@@ -46,6 +46,7 @@ pub struct Imported {
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, TorchScriptError> {
     let extra_names = archive::check(path)?;
     let (description, tensors) = load(path, &extra_names)?;
+    takes_images_alone(&description)?;
     let entries = state::entries(&description, &tensors)?;
     let importer = Importer { description: &description, tensors: &tensors, entries: &entries };
     let known = match input_shape {
@@ -65,10 +66,50 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
     Ok(Imported { graph, weights, metadata: description.metadata, guessed_shape })
 }
 
+/// Refuses a `forward` that takes anything else than one tensor and what has a default.
+fn takes_images_alone(description: &Description) -> Result<(), TorchScriptError> {
+    let forward = forward(description)?;
+    let mut tensors = Vec::new();
+    for (index, name) in forward.names.iter().enumerate().skip(1) {
+        match forward.types.get(index).map_or("", String::as_str) {
+            "TensorType" => tensors.push(name.clone()),
+            kind @ ("ListType" | "TupleType" | "DictType") => {
+                let kind = format!("a {}", kind.trim_end_matches("Type").to_lowercase());
+                return Err(TorchScriptError::Input { name: name.clone(), kind });
+            }
+            _ => {}
+        }
+    }
+    match tensors.len() {
+        0 => Err(TorchScriptError::NoInput),
+        1 => Ok(()),
+        _ => Err(TorchScriptError::Inputs(tensors)),
+    }
+}
+
+fn forward(description: &Description) -> Result<&Function, TorchScriptError> {
+    let class = &network(description)?.class;
+    let forward = description.functions.get(&format!("{class}.forward"));
+    forward.ok_or_else(|| TorchScriptError::Missing { what: "`forward`".into() })
+}
+
+fn network(description: &Description) -> Result<&Object, TorchScriptError> {
+    description.objects.first().ok_or_else(|| TorchScriptError::Missing { what: "the network".into() })
+}
+
+/// What libtorch says about a file that it does not load.
+fn not_loaded(text: String) -> TorchScriptError {
+    let name = text.split_once("Unknown builtin op: ").map(|(_, rest)| rest);
+    match name.and_then(|rest| rest.split([' ', '\n']).next()) {
+        Some(operator) => TorchScriptError::CustomOperator(operator.trim_end_matches('.').to_owned()),
+        None => TorchScriptError::Load(text),
+    }
+}
+
 /// Loads on a thread with a large stack, where everything of libtorch's own that can recurse also ends.
 fn load(path: &Path, extra_names: &[String]) -> Result<(Description, Vec<Tensor>), TorchScriptError> {
     let work = || -> Result<_, TorchScriptError> {
-        let module = LoadedModule::load(path, extra_names).map_err(TorchScriptError::Load)?;
+        let module = LoadedModule::load(path, extra_names).map_err(not_loaded)?;
         let description = serde_json::from_slice::<Description>(module.description());
         let description = description.map_err(|error| TorchScriptError::Description(error.to_string()))?;
         Ok((description, module.tensors().map_err(TorchScriptError::Load)?))
@@ -141,10 +182,8 @@ impl Importer<'_> {
     }
 
     fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
-        let root = self.description.objects.first();
-        let class = &root.ok_or_else(|| TorchScriptError::Missing { what: "the network".into() })?.class;
-        let forward = self.description.functions.get(&format!("{class}.forward"));
-        let forward = forward.ok_or_else(|| TorchScriptError::Missing { what: "`forward`".into() })?;
+        let class = &network(self.description)?.class;
+        let forward = forward(self.description)?;
         let mut lowering = Lowering::new(class.rsplit('.').next().unwrap_or(class));
         let mut stored = HashMap::new();
         for entry in self.entries {
@@ -200,7 +239,8 @@ impl Importer<'_> {
                 values.push(Value::Tensor(TensorRef::new(Content::Graph(id))));
             } else {
                 let default = forward.defaults.get(index).and_then(super::interpreter::plain);
-                values.push(default.ok_or_else(|| TorchScriptError::Input(name.clone()))?);
+                let kind = || "a value of another kind".to_owned();
+                values.push(default.ok_or_else(|| TorchScriptError::Input { name: name.clone(), kind: kind() })?);
             }
         }
         Ok(values)

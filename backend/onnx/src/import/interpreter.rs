@@ -124,8 +124,12 @@ impl<'a> Interpreter<'a> {
         if let Some(function) = self.functions.get(&(node.domain(), node.op_type(), node.overload())) {
             return self.function(function, call, frame);
         }
+        if is_quantised(node.op_type()) {
+            let (operator, node) = (cut(node.op_type()), call.name.clone());
+            return Err(OnnxError::Quantised { operator, node }.into());
+        }
         if !is_onnx(node.domain()) {
-            return Err(Fault::Unsupported(String::new()));
+            return Err(Fault::Unsupported(foreign(node.domain()).to_owned()));
         }
         if call.operator == "If" {
             return self.branch(call, frame);
@@ -214,6 +218,35 @@ fn opset(imports: &[crate::proto::OperatorSetIdProto]) -> Result<i64, OnnxError>
         return Ok(found);
     }
     Err(OnnxError::Opset { found, oldest: *OPSETS.start(), newest: *OPSETS.end() })
+}
+
+/// Operators of quantised networks, in ONNX's own domain and that of ONNX Runtime.
+fn is_quantised(operator: &str) -> bool {
+    const PLAIN: [&str; 11] = [
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "DynamicQuantizeMatMul",
+        "ConvInteger",
+        "QGemm",
+        "QAttention",
+        "MatMulNBits",
+        "DequantizeBFP",
+    ];
+    PLAIN.contains(&operator) || operator.starts_with("QLinear")
+}
+
+/// What is known of an operator that is no part of the ONNX standard.
+fn foreign(domain: &str) -> &'static str {
+    match domain {
+        _ if domain.starts_with("com.microsoft") => {
+            "an operator that ONNX Runtime puts in when it optimises a network; upload the file from before that"
+        }
+        "ai.onnx.ml" => "an operator of ONNX-ML, which is for trees, tables and texts and not for convolutional networks",
+        _ => "a custom operator, which is no part of the ONNX standard",
+    }
 }
 
 fn is_onnx(domain: &str) -> bool {

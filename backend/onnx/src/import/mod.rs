@@ -31,6 +31,7 @@ use self::interpreter::Interpreter;
 use self::lowering::Lowering;
 use self::uses::Uses;
 use crate::error::OnnxError;
+use crate::proto::tensor_proto::DataType;
 use crate::proto::tensor_shape_proto::dimension::Value as Size;
 use crate::proto::type_proto::Value as Type;
 use crate::proto::{NodeProto, TensorProto, ValueInfoProto};
@@ -69,7 +70,28 @@ pub struct Imported {
 /// Every way in which a file can be broken or not be understood; see [`OnnxError`]. Unsupported operators are collected and
 /// reported together.
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {
-    import(&file::open(path)?, input_shape)
+    let file = file::open(path)?;
+    takes_images_alone(&file)?;
+    import(&file, input_shape)
+}
+
+/// Refuses a network with several inputs, and one whose input holds no numbers of pixels.
+fn takes_images_alone(file: &Model) -> Result<(), OnnxError> {
+    let inputs = Importer::new(file)?.inputs;
+    let [input] = inputs[..] else {
+        return Err(OnnxError::Inputs(inputs.iter().map(|input| call::cut(input.name())).collect()));
+    };
+    let element = match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(Type::TensorType(tensor)) => DataType::try_from(tensor.elem_type()).unwrap_or(DataType::Undefined),
+        _ => DataType::Undefined,
+    };
+    match element {
+        DataType::Int64 | DataType::Bool | DataType::String | DataType::Complex64 | DataType::Complex128 => {
+            let reason = format!("holds {}; images are floating-point numbers", element.as_str_name());
+            Err(OnnxError::Input { name: call::cut(input.name()), reason })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn import(model: &Model, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {

@@ -4,7 +4,7 @@ use eagleeye_graph::{Binary, Op, Unary, ValueId};
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
-use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
+use crate::torchscript::call::{Call, Lowered, as_float, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
@@ -62,10 +62,10 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::true_divide", becomes: "div or mul_scalar", lower: div },
     Operator { name: "aten::maximum", becomes: "max", lower: maximum },
     Operator { name: "aten::minimum", becomes: "min", lower: minimum },
-    same!("aten::dropout"),
-    same!("aten::feature_dropout"),
-    same!("aten::alpha_dropout"),
-    same!("aten::feature_alpha_dropout"),
+    Operator { name: "aten::dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::feature_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::feature_alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
     same!("aten::detach"),
     same!("aten::contiguous"),
     same!("aten::to"),
@@ -80,7 +80,12 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::copy", becomes: "nothing: the copied tensor", lower: overwritten },
 ];
 
-/// Dropout does nothing in `eval()`, and every activation is `f32` in this engine.
+/// Dropout does nothing in `eval()`.
+fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.flag("train") && call.float_or("p", 0.5)? > 0.0 { training(call) } else { same_tensor(lo, call) }
+}
+
+/// Every activation is `f32` in this engine.
 fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::Tensor(call.tensor(0)?))
 }
