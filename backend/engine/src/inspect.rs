@@ -38,6 +38,10 @@ pub struct Inspection {
     pub layers: Vec<Layer>,
     pub groups: Vec<GroupReport>,
     pub reachable: Reachable,
+    /// The type of most weights, as PyTorch calls it: `float32`.
+    pub element_type: &'static str,
+    /// What somebody should know of the file and its exports, a sentence each.
+    pub notices: Vec<String>,
     /// Why the budget that was asked about cannot be met; absent where it can, or where none was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unmet: Option<String>,
@@ -121,6 +125,8 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectErro
         layers: layers(graph),
         groups: group_reports(graph, &groups),
         reachable: Reachable { min: *budgets.start(), max: *budgets.end() },
+        element_type: loaded.network.precision.main().name(),
+        notices: loaded.network.precision_notices(),
         unmet: None,
     })
 }

@@ -49,8 +49,8 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
     match sniff::kind(path).map_err(failed)? {
         Kind::Model(Format::TorchScript) => {
             let read = torchscript::read(path, input_shape)?;
-            let (graph, weights, metadata) = (read.graph, read.weights, read.metadata);
-            let network = Network { graph, weights, format: Format::TorchScript, metadata };
+            let (graph, weights, precision, metadata) = (read.graph, read.weights, read.precision, read.metadata);
+            let network = Network { graph, weights, precision, format: Format::TorchScript, metadata };
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Kind::Model(Format::Onnx) => {
@@ -61,7 +61,8 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
                 from_data(data).map_err(failed)
             });
             let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
-            let network = Network { graph: read.graph, weights, format: Format::Onnx, metadata: read.metadata };
+            let (graph, precision, metadata) = (read.graph, read.precision, read.metadata);
+            let network = Network { graph, weights, precision, format: Format::Onnx, metadata };
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Kind::Other { is, instead } => Err(LoadError::WrongKind { is, instead }),

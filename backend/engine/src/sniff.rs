@@ -152,7 +152,7 @@ fn is_safetensors(head: &[u8], bytes: u64) -> bool {
 fn of_zip(file: File) -> Kind {
     let torchscript = Kind::Model(Format::TorchScript);
     let Ok(mut archive) = ZipArchive::new(file) else { return torchscript };
-    let names: Vec<String> = archive.file_names().filter_map(|name| name.ok().map(|n| n.into_owned())).collect();
+    let names: Vec<String> = archive.file_names().filter_map(|name| name.ok().map(|name| name.to_string())).collect();
     let inner = |name: &str| name.split_once('/').map_or(name, |(_, inner)| inner).to_ascii_lowercase();
     let has = |wanted: &dyn Fn(&str) -> bool| names.iter().any(|name| wanted(name) || wanted(&inner(name)));
     if has(&|name| name.starts_with("code/")) {

@@ -63,6 +63,11 @@ pub struct InspectReport {
     pub reachable: ReportedRange,
     #[serde(default)]
     pub classes: Option<u32>,
+    /// Absent in reports of older versions.
+    #[serde(default)]
+    pub element_type: Option<String>,
+    #[serde(default)]
+    pub notices: Vec<String>,
     /// Why the budget that was asked about cannot be met.
     #[serde(default)]
     pub unmet: Option<String>,

@@ -49,6 +49,7 @@ fn describe(report: &Inspection) -> String {
     // Writing to a string cannot fail.
     let mut line = |name: &str, says: &str| _ = writeln!(text, "{name:<12}{says}");
     line("format", report.format);
+    line("weights", report.element_type);
     line("input", &ports(&report.inputs));
     line("output", &ports(&report.outputs));
     line("MACs", &grouped(report.macs));
@@ -58,6 +59,9 @@ fn describe(report: &Inspection) -> String {
     line("operators", &operators.join(", "));
     let (min, max) = (100.0 * report.reachable.min, 100.0 * report.reachable.max);
     line("reachable", &format!("{min:.2}% to {max:.2}% of the MACs"));
+    for notice in &report.notices {
+        line("notice", notice);
+    }
     if let Some(reason) = &report.unmet {
         line("budget", reason);
     }

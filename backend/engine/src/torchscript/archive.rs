@@ -136,3 +136,19 @@ fn extra_file(name: &str) -> Option<&str> {
     let (_, inner) = name.split_once('/')?;
     inner.strip_prefix("extra/").filter(|key| !key.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantised_networks_are_known_by_their_code() {
+        for code in ["_0 = ops.quantized.linear_dynamic(x, p)", "y = torch.quantize_per_tensor(x, 0.1, 0, 12)"] {
+            assert!(quantised(code.as_bytes()).is_some(), "{code}");
+        }
+        assert_eq!(quantised(b"ctorch._utils\n_rebuild_qtensor\n"), Some("rebuild_qtensor"));
+        for code in ["y = torch.conv2d(x, w)", "ops.prim.NumToTensor(n)", "torch", "ops.quant"] {
+            assert_eq!(quantised(code.as_bytes()), None, "{code}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use eagleeye_graph::{BuildError, Dim, Graph, Shape, ValueId};
+use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, ValueId};
 use tch::Tensor;
 
 use super::call::Fault;
@@ -26,6 +26,8 @@ const GREY_SIDES: [usize; 4] = [28, 32, 64, 224];
 #[derive(Debug)]
 pub struct Imported {
     pub graph: Graph,
+    /// The element types that the file stores and computes in.
+    pub precision: Precision,
     /// Tensors by parameter, in `f32` where the file had another float type.
     pub weights: Vec<Tensor>,
     /// The file's extra files that are text.
@@ -55,7 +57,7 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
             description.metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text)).or_else(|| traced(&description))
         }
     };
-    let (graph, weights) = match &known {
+    let (graph, weights, precision) = match &known {
         Some(shapes) => importer.import(shapes)?,
         None => importer.guess()?,
     };
@@ -63,7 +65,7 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
     if guessed_shape {
         tracing::warn!(shape = ?graph.input_shape(1), "the input shape is a guess; give it if it is wrong");
     }
-    Ok(Imported { graph, weights, metadata: description.metadata, guessed_shape })
+    Ok(Imported { graph, precision, weights, metadata: description.metadata, guessed_shape })
 }
 
 /// Refuses a `forward` that takes anything else than one tensor and what has a default.
@@ -98,7 +100,7 @@ fn network(description: &Description) -> Result<&Object, TorchScriptError> {
 }
 
 /// What libtorch says about a file that it does not load.
-fn not_loaded(text: String) -> TorchScriptError {
+pub(super) fn not_loaded(text: String) -> TorchScriptError {
     let name = text.split_once("Unknown builtin op: ").map(|(_, rest)| rest);
     match name.and_then(|rest| rest.split([' ', '\n']).next()) {
         Some(operator) => TorchScriptError::CustomOperator(operator.trim_end_matches('.').to_owned()),
@@ -134,6 +136,9 @@ fn traced(description: &Description) -> Option<Vec<Vec<usize>>> {
     (!shapes.is_empty() && shapes.iter().all(usable)).then(|| shapes.clone())
 }
 
+/// A graph, its tensors by parameter, and the element types of the file.
+type Network = (Graph, Vec<Tensor>, Precision);
+
 struct Importer<'a> {
     description: &'a Description,
     tensors: &'a [Tensor],
@@ -142,7 +147,7 @@ struct Importer<'a> {
 
 impl Importer<'_> {
     /// Imports with the given input shapes; a single one stands for all inputs.
-    fn import(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
+    fn import(&self, shapes: &[Vec<usize>]) -> Result<Network, TorchScriptError> {
         let first = shapes.first().cloned().unwrap_or_default();
         self.build(shapes).map_err(|error| match error {
             TorchScriptError::Shape { error, .. } => TorchScriptError::Shape { shape: first, error },
@@ -150,7 +155,7 @@ impl Importer<'_> {
         })
     }
 
-    fn guess(&self) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
+    fn guess(&self) -> Result<Network, TorchScriptError> {
         let candidates = self.candidates();
         let mut first_error = None;
         for shape in &candidates {
@@ -181,7 +186,7 @@ impl Importer<'_> {
         sides.iter().map(|&side| vec![1, channels, side, side]).collect()
     }
 
-    fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
+    fn build(&self, shapes: &[Vec<usize>]) -> Result<Network, TorchScriptError> {
         let class = &network(self.description)?.class;
         let forward = forward(self.description)?;
         let mut lowering = Lowering::new(class.rsplit('.').next().unwrap_or(class));
@@ -201,9 +206,15 @@ impl Importer<'_> {
         weight::of_values(std::slice::from_ref(&result))?;
         let mut outputs = Vec::new();
         collect_outputs(&result, &mut outputs)?;
-        let Lowering { builder, weights, .. } = interpreter.lowering;
+        let Lowering { mut builder, weights, .. } = interpreter.lowering;
+        for (id, element) in &outputs {
+            builder.seen_as(*id, *element);
+        }
+        let outputs: Vec<ValueId> = outputs.into_iter().map(|(id, _)| id).collect();
+        let precision = builder.precision(&outputs);
         let graph = builder.finish(&outputs).map_err(misfit)?;
-        cleanup::drop_unused(&graph, &weights).map_err(misfit)
+        let (graph, weights) = cleanup::drop_unused(&graph, &weights).map_err(misfit)?;
+        Ok((graph, weights, precision))
     }
 
     fn store(
@@ -273,10 +284,13 @@ fn failed(fault: Fault, name: &str) -> TorchScriptError {
 }
 
 /// Tensors of the result in order; `None` in the places of outputs that `eval()` leaves out.
-fn collect_outputs(value: &Value, outputs: &mut Vec<ValueId>) -> Result<(), TorchScriptError> {
+fn collect_outputs(
+    value: &Value,
+    outputs: &mut Vec<(ValueId, Option<ElementType>)>,
+) -> Result<(), TorchScriptError> {
     match value {
         Value::Tensor(tensor) => match tensor.content() {
-            Some(Content::Graph(id)) => outputs.push(id),
+            Some(Content::Graph(id)) => outputs.push((id, tensor.element())),
             _ => return Err(TorchScriptError::Output),
         },
         Value::None => {}

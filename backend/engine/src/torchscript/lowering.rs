@@ -11,6 +11,7 @@ use tch::{Kind, Tensor};
 use super::call::{Call, Fault, Lowered, unsupported};
 use super::error::TorchScriptError;
 use super::value::{Content, TensorRef, Value};
+use crate::tensors::element;
 
 /// Elements that all constants of one network may compute. The attention masks of the largest Swin need less than half.
 const MAX_COMPUTED: usize = 1 << 29;
@@ -56,11 +57,15 @@ impl Lowering {
 
     /// Adds a stored tensor. Reduced and double precision become `f32`, which the engine computes in.
     pub fn parameter(&mut self, name: &str, tensor: &Tensor, kind: ParameterKind) -> Lowered<ValueId> {
+        let stored = element(tensor.kind()).filter(|e| e.is_float() && kind != ParameterKind::Constant);
         let tensor = to_engine_precision(tensor)?;
         let sizes: Vec<usize> = tensor.size().iter().map(|&s| s as usize).collect();
-        let element = element_type(tensor.kind())
+        let computed = element_type(tensor.kind())
             .ok_or_else(|| Fault::Invalid(format!("tensor `{name}` has the element type {:?}", tensor.kind())))?;
-        let (_, value) = self.builder.parameter(name, &sizes, element, kind)?;
+        let (_, value) = self.builder.parameter(name, &sizes, computed, kind)?;
+        if let Some(stored) = stored {
+            self.builder.stored_as(value, stored);
+        }
         self.names.insert(name.to_owned());
         self.weights.push(tensor);
         Ok(value)
@@ -78,8 +83,17 @@ impl Lowering {
     /// The graph value of a tensor. Known tensors become constants.
     pub fn value(&mut self, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
         match content(tensor)? {
-            Content::Graph(id) => Ok(id),
-            Content::Known(known) => self.constant(call, &known.f_to_kind(Kind::Float)?),
+            Content::Graph(id) => {
+                self.builder.seen_as(id, tensor.element());
+                Ok(id)
+            }
+            Content::Known(known) => {
+                let id = self.constant(call, &known.f_to_kind(Kind::Float)?)?;
+                // Numbers without axes take the type of what they are combined with.
+                let own = element(known.kind()).filter(|e| e.is_float() && known.dim() > 0);
+                self.builder.seen_as(id, own);
+                Ok(id)
+            }
         }
     }
 
@@ -94,6 +108,14 @@ impl Lowering {
             name = format!("{base}_{count}");
         }
         self.parameter(&name, &tensor.copy(), ParameterKind::Constant)
+    }
+
+    /// The element type that a tensor has in the file, where that is known.
+    pub fn element_of(&self, tensor: &TensorRef) -> Option<ElementType> {
+        tensor.element().or_else(|| match tensor.content()? {
+            Content::Graph(id) => self.builder.element(id),
+            Content::Known(known) => element(known.kind()),
+        })
     }
 
     pub fn shape(&self, id: ValueId) -> &Shape {

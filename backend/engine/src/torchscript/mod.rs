@@ -10,6 +10,8 @@ mod description;
 mod error;
 mod export;
 mod ffi;
+#[cfg(test)]
+mod forms;
 mod import;
 mod interpreter;
 mod lowering;
@@ -23,7 +25,7 @@ mod value;
 mod weight;
 
 pub use error::TorchScriptError;
-pub use export::write;
+pub use export::{write, write_in};
 pub use import::{Imported, read};
 
 /// Key of the metadata that says the input's shape, for example `1,3,224,224`.

@@ -27,8 +27,9 @@ fn module(body: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 fn import(body: &str) -> Result<(Network, std::path::PathBuf, tempfile::TempDir), TorchScriptError> {
     let (folder, path) = module(body);
     let imported = read(&path, Some(&[1, 4, 6, 6]))?;
-    let (graph, weights, metadata) = (imported.graph, imported.weights, imported.metadata);
-    Ok((Network { graph, weights, format: Format::TorchScript, metadata }, path, folder))
+    let (graph, precision) = (imported.graph, imported.precision);
+    let (weights, metadata) = (imported.weights, imported.metadata);
+    Ok((Network { graph, precision, weights, format: Format::TorchScript, metadata }, path, folder))
 }
 
 /// Reads the module, runs both on batches of two sizes, and the file that is written from the graph too.

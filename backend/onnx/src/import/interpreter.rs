@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use eagleeye_graph::Unsupported;
+use eagleeye_graph::{ElementType, Unsupported};
 
 use super::call::{Call, Fault, Lowered, Value, cut};
 use super::lowering::Lowering;
 use super::operators;
+use super::tensor;
 use super::uses::Uses;
 use crate::error::OnnxError;
+use crate::proto::tensor_proto::DataType;
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
 /// Nodes, inputs and attributes that are looked at at most, those of functions at every call. The largest networks in use have
@@ -35,6 +37,8 @@ pub(super) struct Frame<'a> {
     /// Innermost branch last.
     scopes: Vec<HashMap<&'a str, Value>>,
     attributes: BTreeMap<&'a str, &'a AttributeProto>,
+    /// Element types of tensors that were cast: casts are no nodes of the graph.
+    elements: HashMap<&'a str, ElementType>,
     opset: i64,
     /// In front of the names of nodes: the function's call.
     prefix: String,
@@ -45,6 +49,11 @@ impl<'a> Frame<'a> {
     /// What a name stands for.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.scopes.iter().rev().find_map(|scope| scope.get(name))
+    }
+
+    /// The element type that a tensor was cast to.
+    pub fn element(&self, name: &str) -> Option<ElementType> {
+        self.elements.get(name).copied()
     }
 
     /// Gives a name to a tensor. No name has two meanings at one place.
@@ -77,6 +86,7 @@ impl<'a> Interpreter<'a> {
         Frame {
             scopes: vec![HashMap::new()],
             attributes: BTreeMap::new(),
+            elements: HashMap::new(),
             opset: self.opset,
             prefix: String::new(),
             depth: 0,
@@ -110,14 +120,42 @@ impl<'a> Interpreter<'a> {
 
     fn step(&mut self, node: &'a NodeProto, frame: &mut Frame<'a>) -> Result<(), OnnxError> {
         let call = call(node, frame)?;
+        for (name, value) in node.input.iter().zip(&call.inputs) {
+            if let Value::Graph(id) = value {
+                self.lowering.builder.seen_as(*id, frame.element(name));
+            }
+        }
         let outputs = match self.outputs(node, &call, frame) {
             Ok(outputs) => outputs,
             Err(fault) => self.failed(fault, node, &call)?,
         };
         for (index, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            frame.bind(name, outputs.get(index).cloned().unwrap_or(Value::Unavailable))?;
+            let value = outputs.get(index).cloned().unwrap_or(Value::Unavailable);
+            if let Some(element) = self.cast(node, &value, frame) {
+                frame.elements.insert(name, element);
+            }
+            frame.bind(name, value)?;
         }
         Ok(())
+    }
+
+    /// The element type of a result that is the same graph value as an input: what it was cast to, here or before.
+    fn cast(&self, node: &NodeProto, value: &Value, frame: &Frame) -> Option<ElementType> {
+        let Value::Graph(id) = value else { return None };
+        match node.op_type() {
+            "Cast" => {
+                let to = node.attribute.iter().find(|attribute| attribute.name() == "to")?.i();
+                tensor::element(DataType::try_from(i32::try_from(to).ok()?).ok()?)
+            }
+            "CastLike" => match frame.get(node.input.get(1)?)? {
+                Value::Graph(like) => frame.element(&node.input[1]).or(self.lowering.builder.element(*like)),
+                _ => None,
+            },
+            _ => {
+                let same = |name: &&String| matches!(frame.get(name), Some(Value::Graph(input)) if input == id);
+                node.input.iter().find(same).and_then(|name| frame.element(name))
+            }
+        }
     }
 
     fn outputs(&mut self, node: &'a NodeProto, call: &Call<'a>, frame: &mut Frame<'a>) -> Lowered {
@@ -148,7 +186,14 @@ impl<'a> Interpreter<'a> {
             frame.opset
         };
         let prefix = cut(&format!("{}/", call.name));
-        let mut inner = Frame { scopes: vec![HashMap::new()], attributes, opset, prefix, depth: deeper(frame)? };
+        let mut inner = Frame {
+            scopes: vec![HashMap::new()],
+            attributes,
+            elements: HashMap::new(),
+            opset,
+            prefix,
+            depth: deeper(frame)?,
+        };
         for (index, name) in function.input.iter().enumerate() {
             inner.bind(name, call.input(index).clone())?;
         }

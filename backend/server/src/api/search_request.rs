@@ -69,6 +69,7 @@ pub struct SearchSettings {
     /// Images per forward pass.
     pub batch_size: u32,
     /// Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
+    #[schema(required)]
     pub round_to: Option<u32>,
     /// Fraction of its units that every group keeps at least.
     pub min_keep_ratio: f64,

@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use eagleeye_graph::Count;
+use eagleeye_graph::{Count, ElementType};
 
 use super::truth;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, unsupported};
@@ -108,6 +108,17 @@ fn about_anything(call: &Call) -> Option<Lowered> {
     }))
 }
 
+/// PyTorch's number of a floating-point type.
+fn type_number(element: ElementType) -> Option<i64> {
+    match element {
+        ElementType::F16 => Some(5),
+        ElementType::F32 => Some(FLOAT32),
+        ElementType::F64 => Some(7),
+        ElementType::Bf16 => Some(15),
+        _ => None,
+    }
+}
+
 fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
     let Value::Tensor(tensor) = call.at(0) else {
         return None;
@@ -129,7 +140,7 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         }),
         "aten::is_floating_point" => Ok(Value::Bool(true)),
         "prim::device" => Ok(Value::String("cpu".into())),
-        "prim::dtype" => Ok(Value::int(FLOAT32)),
+        "prim::dtype" => Ok(Value::int(lowering.element_of(tensor).and_then(type_number).unwrap_or(FLOAT32))),
         "prim::layout" => Ok(Value::int(0)),
         "aten::Int"
         | "aten::IntImplicit"
