@@ -80,9 +80,7 @@ fn write(network: &Network, format: Format, path: &Path) -> Result<(), ExportErr
     let network = network.to_device(Device::Cpu)?;
     let Network { graph, precision, metadata, .. } = &network;
     match format {
-        Format::TorchScript => {
-            Ok(torchscript::write_in(graph, &network.stored_weights()?, precision, metadata, path)?)
-        }
+        Format::TorchScript => Ok(torchscript::write_in(graph, &network.stored_weights()?, precision, metadata, path)?),
         Format::Onnx => {
             let weights = data(&network)?;
             save(path, &eagleeye_onnx::export::write_in(graph, &weights, precision, metadata)?)
@@ -261,7 +259,8 @@ mod tests {
             let network = stored_in(element);
             for format in [Format::TorchScript, Format::Onnx, Format::Safetensors] {
                 let path = folder.path().join("network").with_extension(format.extension());
-                let difference = export(&network, format, &path).unwrap_or_else(|e| panic!("{element:?} {format:?}: {e}"));
+                let difference =
+                    export(&network, format, &path).unwrap_or_else(|e| panic!("{element:?} {format:?}: {e}"));
                 assert!(difference < 0.5, "{difference}");
                 if format == Format::Safetensors {
                     let bytes = std::fs::read(&path).unwrap();

@@ -27,7 +27,8 @@ pub(crate) enum Kind {
     Unknown,
 }
 
-const TRACE: &str = "save it in Python with torch.jit.save(torch.jit.trace(model.eval(), example), path) or torch.onnx.export";
+const TRACE: &str =
+    "save it in Python with torch.jit.save(torch.jit.trace(model.eval(), example), path) or torch.onnx.export";
 
 const STATE_DICT: Kind = Kind::Other {
     is: "weights without their network (a state_dict, saved with torch.save)",
@@ -137,9 +138,15 @@ const BY_IDENTIFIER: [(&[u8], Kind); 3] = [
     ),
     (
         b"ORTM",
-        Kind::Other { is: "a model in ONNX Runtime's own format", instead: "upload the ONNX file that it was made from" },
+        Kind::Other {
+            is: "a model in ONNX Runtime's own format",
+            instead: "upload the ONNX file that it was made from",
+        },
     ),
-    (b"ET12", Kind::Other { is: "a program of ExecuTorch", instead: "upload the module that it was made from, traced" }),
+    (
+        b"ET12",
+        Kind::Other { is: "a program of ExecuTorch", instead: "upload the module that it was made from, traced" },
+    ),
 ];
 
 /// Eight bytes with the length of a header, and the header in JSON.

@@ -128,7 +128,8 @@ impl Layers {
             graph: self.builder.finish(&[output]).unwrap(),
             weights: self.weights.into_iter().map(|w| w.to_kind(Kind::Float)).collect(),
             format: Format::TorchScript,
-            precision: Default::default(), metadata: Default::default(),
+            precision: Default::default(),
+            metadata: Default::default(),
         }
     }
 }

@@ -114,11 +114,7 @@ async fn reachable(
     Ok((ReachableRange { min: report.reachable.min, max: report.reachable.max }, report.unmet))
 }
 
-fn check_budget(
-    request: &SearchRequest,
-    reachable: ReachableRange,
-    unmet: Option<String>,
-) -> Result<(), Problem> {
+fn check_budget(request: &SearchRequest, reachable: ReachableRange, unmet: Option<String>) -> Result<(), Problem> {
     let ReachableRange { min, max } = reachable;
     let Space { round_to, min_keep_ratio } = request.space();
     let space = match round_to {
@@ -131,9 +127,7 @@ fn check_budget(
         _ => "",
     };
     let detail = if min >= max {
-        format!(
-            "with {space} nothing of this model can be pruned; its groups say what is locked and why{change}"
-        )
+        format!("with {space} nothing of this model can be pruned; its groups say what is locked and why{change}")
     } else if !(min..=max).contains(&request.macs) {
         format!(
             "macs is {}; with {space} this model can be pruned to between {min} and {max} of its MACs{change}",

@@ -65,7 +65,8 @@ fn dropout_that_is_off_or_drops_nothing_is_read() {
 
 #[test]
 fn several_inputs_are_named_and_no_input_is_refused() {
-    let error = refusal("def forward(self, x: Tensor, scale: Tensor) -> Tensor:\n    return torch.conv2d(x, self.w) * scale\n");
+    let error =
+        refusal("def forward(self, x: Tensor, scale: Tensor) -> Tensor:\n    return torch.conv2d(x, self.w) * scale\n");
     assert!(error.contains("2 inputs (`x`, `scale`)") && error.contains("images"), "{error}");
     let error = refusal("def forward(self) -> Tensor:\n    return torch.relu(self.g)\n");
     assert!(error.contains("takes no input"), "{error}");
@@ -75,7 +76,8 @@ fn several_inputs_are_named_and_no_input_is_refused() {
 
 #[test]
 fn an_input_with_a_default_is_no_further_input() {
-    let source = "def forward(self, x: Tensor, mask: Optional[Tensor]=None) -> Tensor:\n    return torch.conv2d(x, self.w)\n";
+    let source =
+        "def forward(self, x: Tensor, mask: Optional[Tensor]=None) -> Tensor:\n    return torch.conv2d(x, self.w)\n";
     let (_folder, path) = module(Kind::Float, source);
     assert_eq!(read(&path, Some(&SHAPE)).unwrap().graph.inputs.len(), 1);
 }

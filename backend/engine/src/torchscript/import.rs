@@ -284,10 +284,7 @@ fn failed(fault: Fault, name: &str) -> TorchScriptError {
 }
 
 /// Tensors of the result in order; `None` in the places of outputs that `eval()` leaves out.
-fn collect_outputs(
-    value: &Value,
-    outputs: &mut Vec<(ValueId, Option<ElementType>)>,
-) -> Result<(), TorchScriptError> {
+fn collect_outputs(value: &Value, outputs: &mut Vec<(ValueId, Option<ElementType>)>) -> Result<(), TorchScriptError> {
     match value {
         Value::Tensor(tensor) => match tensor.content() {
             Some(Content::Graph(id)) => outputs.push((id, tensor.element())),

@@ -137,7 +137,10 @@ fn a_budget_that_cannot_be_met_says_what_to_change() {
         draw(&cost, &groups, &Space { round_to, min_keep_ratio }, &Budget { macs }, 0, 0).unwrap_err().to_string()
     };
     let low = error(None, 0.5, 0.1);
-    assert!(low.contains("with min_keep_ratio 0.5 between 0.2") && low.contains("a smaller min_keep_ratio reaches"), "{low}");
+    assert!(
+        low.contains("with min_keep_ratio 0.5 between 0.2") && low.contains("a smaller min_keep_ratio reaches"),
+        "{low}"
+    );
     let rounded = error(Some(16), 0.0, 0.01);
     assert!(rounded.contains("round_to 16") && rounded.contains("a smaller round_to or min_keep_ratio"), "{rounded}");
     let (mut net, x) = Net::image(1, 28);
@@ -203,7 +206,8 @@ fn a_space_that_makes_no_sense_is_refused() {
     let groups = channel_groups(&graph).unwrap();
     let cost = CostModel::new(&graph, &groups);
     let at = |round_to, min_keep_ratio| {
-        draw(&cost, &groups, &Space { round_to: Some(round_to), min_keep_ratio }, &Budget { macs: 0.5 }, 0, 0).unwrap_err()
+        draw(&cost, &groups, &Space { round_to: Some(round_to), min_keep_ratio }, &Budget { macs: 0.5 }, 0, 0)
+            .unwrap_err()
     };
     assert_eq!(at(0, 0.1), StrategyError::RoundTo(0));
     assert_eq!(at(1, 1.5), StrategyError::MinKeepRatio(1.5));

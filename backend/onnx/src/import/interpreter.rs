@@ -289,7 +289,9 @@ fn foreign(domain: &str) -> &'static str {
         _ if domain.starts_with("com.microsoft") => {
             "an operator that ONNX Runtime puts in when it optimises a network; upload the file from before that"
         }
-        "ai.onnx.ml" => "an operator of ONNX-ML, which is for trees, tables and texts and not for convolutional networks",
+        "ai.onnx.ml" => {
+            "an operator of ONNX-ML, which is for trees, tables and texts and not for convolutional networks"
+        }
         _ => "a custom operator, which is no part of the ONNX standard",
     }
 }

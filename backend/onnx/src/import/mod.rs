@@ -240,12 +240,7 @@ impl<'a> Importer<'a> {
         self.finish(interpreter.lowering, &outputs, &names)
     }
 
-    fn finish(
-        &self,
-        mut lowering: Lowering,
-        outputs: &[ValueId],
-        names: &[String],
-    ) -> Result<Network, OnnxError> {
+    fn finish(&self, mut lowering: Lowering, outputs: &[ValueId], names: &[String]) -> Result<Network, OnnxError> {
         let builder = std::mem::take(&mut lowering.builder);
         let precision = builder.precision(outputs);
         let graph = builder.finish(outputs).map_err(misfit)?;

@@ -65,7 +65,11 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
     Operator { name: "aten::feature_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
     Operator { name: "aten::alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
-    Operator { name: "aten::feature_alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator {
+        name: "aten::feature_alpha_dropout",
+        becomes: "nothing: the same tensor; not in training",
+        lower: dropout,
+    },
     same!("aten::detach"),
     same!("aten::contiguous"),
     Operator { name: "aten::to", becomes: "nothing between float types", lower: converted },
