@@ -87,13 +87,8 @@ impl Lowering {
                 self.builder.seen_as(id, tensor.element());
                 Ok(id)
             }
-            Content::Known(known) => {
-                let id = self.constant(call, &known.f_to_kind(Kind::Float)?)?;
-                // Numbers without axes take the type of what they are combined with.
-                let own = element(known.kind()).filter(|e| e.is_float() && known.dim() > 0);
-                self.builder.seen_as(id, own);
-                Ok(id)
-            }
+            // Constants take the type of what they are combined with: a file whose types fit has them so.
+            Content::Known(known) => self.constant(call, &known.f_to_kind(Kind::Float)?),
         }
     }
 

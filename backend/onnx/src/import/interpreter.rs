@@ -139,7 +139,7 @@ impl<'a> Interpreter<'a> {
         Ok(())
     }
 
-    /// The element type of a result that is the same graph value as an input: what it was cast to, here or before.
+    /// The element type of a result that is the same graph value as the first input: what it was cast to, here or before.
     fn cast(&self, node: &NodeProto, value: &Value, frame: &Frame) -> Option<ElementType> {
         let Value::Graph(id) = value else { return None };
         match node.op_type() {
@@ -152,8 +152,8 @@ impl<'a> Interpreter<'a> {
                 _ => None,
             },
             _ => {
-                let same = |name: &&String| matches!(frame.get(name), Some(Value::Graph(input)) if input == id);
-                node.input.iter().find(same).and_then(|name| frame.element(name))
+                let first = node.input.first()?;
+                matches!(frame.get(first), Some(Value::Graph(input)) if input == id).then(|| frame.element(first))?
             }
         }
     }
