@@ -147,6 +147,18 @@ fn what_is_reachable_depends_on_what_may_be_drawn() {
 }
 
 #[test]
+fn a_budget_that_rounding_cannot_hit_is_refused_before_it_is_queued() {
+    let (_data, server) = fake();
+    let mut coarse = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    coarse["round_to"] = json!(512);
+    let refusal = server.post("/searches", &coarse).problem(422, "budget-out-of-reach", &["smaller round_to"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
+    coarse["round_to"] = json!(16);
+    server.post("/searches", &coarse).expect(202);
+}
+
+#[test]
 fn ids_that_name_nothing_are_not_found() {
     let (_data, server) = fake();
     let nobody = Uuid::now_v7();
