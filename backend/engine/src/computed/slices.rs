@@ -83,7 +83,7 @@ impl Step<'_> {
         }
         let Track::Along { axis, labels, zero } = &self.inputs[0] else {
             // Only products pass on what their second operand depends on.
-            return if self.inputs[0] == Track::Free { self.from_second(&out) } else { Track::Mixed };
+            return if self.inputs[0] == Track::Free { self.of_second(&out) } else { Track::Mixed };
         };
         if self.inputs[1..].iter().any(|track| *track != Track::Free) {
             return Track::Mixed;
@@ -133,7 +133,7 @@ impl Step<'_> {
     }
 
     /// The columns of a product, whose left operand does not depend on the tensor.
-    fn from_second(&self, out: &[usize]) -> Track {
+    fn of_second(&self, out: &[usize]) -> Track {
         match (&self.node.op, self.inputs.get(1)) {
             (Op::MatMul, Some(Track::Along { axis, labels, zero })) if axis + 1 == self.sizes(1).len() => {
                 Track::Along { axis: out.len() - 1, labels: labels.clone(), zero: *zero }

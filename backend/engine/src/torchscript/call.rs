@@ -47,6 +47,12 @@ pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
     Err(Fault::Unsupported(reason.into()))
 }
 
+/// The call does what it does in training only.
+pub(super) fn training<T>(call: &Call) -> Lowered<T> {
+    let (operator, node) = (call.operator.to_owned(), call.name.clone());
+    Err(Fault::Fatal(TorchScriptError::Training { operator, node }))
+}
+
 /// A call of an `aten` or `prim` operator.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -178,7 +184,7 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
         Value::Unknown => Err(Fault::Unknown),
         Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
         // Traced code keeps sizes in tensors without axes.
-        Value::Tensor(tensor) if known_whole(tensor).is_some() => known_whole(tensor).map_or(Err(Fault::Unknown), Ok),
+        Value::Tensor(tensor) if known_whole(tensor).is_some() => known_whole(tensor).ok_or(Fault::Unknown),
         other => Err(Fault::Invalid(format!("is {}, expected an int", other.describe()))),
     }
 }
