@@ -73,6 +73,7 @@ impl Making {
         let network = inputs.network(device)?;
         let mut unwatched = Unwatched(cancel.clone());
         let images = Images::decode(&inputs.dataset()?, &inputs.preprocess()?, &calibration, device, &mut unwatched)?;
+        inputs.check_dataset()?;
         let settings = convert::settings(&inputs.request);
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
         let mut made = make_candidate(&network, &images, &settings, &keep, &|| cancel.is_set())?;

@@ -59,6 +59,7 @@ impl Rest {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };
+        inputs.check_dataset()?;
         let settings = convert::settings(&inputs.request);
         let outcome = search(&network, &images, &settings, &evaluated, &mut reporter);
         reporter.outcome(outcome)
