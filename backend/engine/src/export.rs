@@ -117,7 +117,7 @@ fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec
     let mut header = serde_json::to_vec(&header).map_err(SafeTensorError::from)?;
     // The tensors' bytes begin at a multiple of eight; blanks end the header.
     header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
-    Ok([&(header.len() as u64).to_le_bytes(), &header[..], tensors].concat())
+    Ok([&(header.len() as u64).to_le_bytes()[..], &header[..], tensors].concat())
 }
 
 fn dtype(weight: &TensorData) -> Dtype {

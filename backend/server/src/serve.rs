@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eagleeye_store::{Store, StoreConfig, private};
+use eagleeye_store::{CACHE, Store, StoreConfig, private};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
     private::folder(&config.data)?;
+    for folder in ["tmp", CACHE] {
+        private::tighten(&config.data.join(folder));
+    }
     let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
     let (database, files) = (config.database_url(), config.files_url());
     let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(&database, &files) };

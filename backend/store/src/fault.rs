@@ -33,7 +33,9 @@ impl StorageFault {
 
     /// What SQLite and PostgreSQL say in numbers of their own.
     fn of_database(error: &DbErr) -> Option<Self> {
-        let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
+        let (DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
         else {
             return None;
         };
@@ -55,8 +57,14 @@ impl StorageFault {
     }
 
     fn of(error: &(dyn Error + 'static)) -> Option<Self> {
-        let causes = std::iter::successors(Some(error), |error| error.source());
-        causes.filter_map(|error| error.downcast_ref()).find_map(StorageFault::of_io)
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(fault) = error.downcast_ref().and_then(StorageFault::of_io) {
+                return Some(fault);
+            }
+            cause = error.source();
+        }
+        None
     }
 }
 

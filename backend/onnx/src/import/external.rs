@@ -83,7 +83,10 @@ pub(super) fn read(tensor: &TensorProto, folder: &Folder, expected: usize) -> Re
 }
 
 /// Refuses tensors that together are much larger than the files in which they are stored.
-pub(super) fn check_sizes<'a>(tensors: impl Iterator<Item = &'a TensorProto>, folder: &Folder) -> Result<(), OnnxError> {
+pub(super) fn check_sizes<'a>(
+    tensors: impl Iterator<Item = &'a TensorProto>,
+    folder: &Folder,
+) -> Result<(), OnnxError> {
     let mut wanted: HashMap<&str, u64> = HashMap::new();
     for tensor in tensors.filter(|t| t.data_location() == DataLocation::External) {
         let reference = reference(tensor)?;
@@ -213,7 +216,8 @@ mod tests {
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).unwrap();
         std::os::unix::fs::symlink(folder.path().join("model.onnx.data"), inner.join("link")).unwrap();
-        let reason = |location: &str| read(&tensor(&[("location", location)]), &beside(&inner), 8).unwrap_err().to_string();
+        let reason =
+            |location: &str| read(&tensor(&[("location", location)]), &beside(&inner), 8).unwrap_err().to_string();
         let absolute = folder.path().join("model.onnx.data").display().to_string();
         for location in ["../model.onnx.data", "a/../../model.onnx.data", &absolute, "", "..\\model.onnx.data"] {
             assert!(reason(location).contains("no plain name"), "{location}");

@@ -14,7 +14,10 @@ use crate::server::{Server, fake, file, request, stored_files};
 /// The stored file with this content.
 fn stored(data: &Path, content: &str) -> PathBuf {
     let hash = blake3::hash(content.as_bytes()).to_hex();
-    stored_files(data).into_iter().find(|path| hash.as_str().ends_with(path.file_name().unwrap().to_str().unwrap())).unwrap()
+    stored_files(data)
+        .into_iter()
+        .find(|path| hash.as_str().ends_with(path.file_name().unwrap().to_str().unwrap()))
+        .unwrap()
 }
 
 /// The ways in which a file goes bad. The time of its last write is that of before: backups and bad disks do so, too.
@@ -44,7 +47,8 @@ fn nothing_of_a_damaged_model_is_served_and_another_upload_heals_it() {
         let path = format!("/models/{}/file", id(&model));
         assert_eq!(server.get(&path).text(), content);
         damage(&stored(data.path(), content));
-        let words = ["`network.pt`", "model `network`", &id(&model), "upload it again"];
+        let model_id = id(&model);
+        let words: [&str; 4] = ["`network.pt`", "model `network`", &model_id, "upload it again"];
         let refusal = assert_refused(&server, &path, &words);
         assert!(!refusal.to_string().contains(model["hash"].as_str().unwrap()), "no bare hash: {refusal}");
 
@@ -104,7 +108,8 @@ fn a_damaged_export_is_made_anew_when_it_is_asked_for_again() {
 
     for damage in DAMAGES {
         damage(&stored(data.path(), &content));
-        let words = ["checkpoint", &id(checkpoint), "ask for the export again"];
+        let checkpoint_id = id(checkpoint);
+        let words: [&str; 3] = ["checkpoint", &checkpoint_id, "ask for the export again"];
         assert_refused(&server, &format!("{path}/file"), &words);
         let again = server.post(&list, &format).expect(202);
         assert_eq!((id(&again), &again["state"], &again["hash"]), (id(checkpoint), &json!("queued"), &Value::Null));
@@ -135,7 +140,7 @@ fn a_file_that_is_written_to_while_it_is_sent_does_not_arrive_whole() {
     use std::io::Read;
 
     let (data, server) = fake();
-    let content = format!("good {}", "0123456789".repeat(3_200_000));
+    let content = format!("good\n{}", "0123456789".repeat(3_200_000));
     let model = server.model(&content);
     let mut answer = server.client.get(server.url(&format!("/models/{}/file", id(&model)))).send().unwrap();
     assert_eq!(answer.status(), 200);

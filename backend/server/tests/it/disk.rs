@@ -21,7 +21,7 @@ fn an_upload_that_the_disk_has_no_room_for_says_so_and_leaves_nothing() {
     let data = tempfile::tempdir().unwrap();
     let server = cramped(data.path(), 3000);
     for (path, name) in [("/models", "a.pt"), ("/datasets", "a.zip")] {
-        let large = file("file", name, format!("good{}", "x".repeat(9_000_000)));
+        let large = file("file", name, format!("good\n{}", "x".repeat(5_000_000)));
         let refusal = server.upload(path, large);
         refusal.problem(507, "storage-full", &["disk is full", "nothing of this request was kept"]);
     }

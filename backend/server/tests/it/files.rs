@@ -109,7 +109,11 @@ fn parts(message: &[u8]) -> Vec<FieldOf<'_>> {
             5 => 4,
             other => panic!("wire type {other}"),
         };
-        found.push(FieldOf { number: key >> 3, whole: &message[start..at + length], content: &message[at..at + length] });
+        found.push(FieldOf {
+            number: key >> 3,
+            whole: &message[start..at + length],
+            content: &message[at..at + length],
+        });
         at += length;
     }
     found

@@ -31,6 +31,25 @@ pub struct CacheConfig {
 #[derive(Debug, Clone)]
 pub(super) struct Cache(CacheConfig);
 
+/// A file for a download, locked for as long as it goes on. It is gone when this is dropped, unless it was taken in before.
+#[derive(Debug)]
+pub(super) struct Download {
+    path: PathBuf,
+    pub file: File,
+}
+
+impl Download {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.path);
+    }
+}
+
 struct Copy {
     path: PathBuf,
     bytes: u64,
@@ -50,9 +69,18 @@ impl Cache {
         self.0.folder.join(TEMPORARY)
     }
 
-    /// A place for a download.
-    pub fn temporary(&self) -> PathBuf {
-        self.temporary_folder().join(Uuid::now_v7().to_string())
+    /// A place for a download of `bytes`, for which room is made.
+    pub async fn place(&self, bytes: u64) -> Result<Download, StoreError> {
+        let cache = self.clone();
+        blocking(self.temporary_folder(), move || {
+            let _changing = cache.changing()?;
+            cache.make_room(bytes)?;
+            let path = cache.temporary_folder().join(Uuid::now_v7().to_string());
+            let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(cache.failed())?;
+            file.lock_shared().map_err(cache.failed())?;
+            Ok(Download { path, file })
+        })
+        .await
     }
 
     /// The copy that is there and good, or nothing. `known` is what the caller has verified.
@@ -62,19 +90,9 @@ impl Cache {
     }
 
     /// Takes in a verified download, and returns the copy in its place.
-    pub async fn add(&self, hash: &FileHash, download: PathBuf) -> Result<LocalFile, StoreError> {
+    pub async fn add(&self, hash: &FileHash, download: Download) -> Result<LocalFile, StoreError> {
         let (cache, hash) = (self.clone(), hash.clone());
         blocking(self.path(&hash), move || cache.add_now(&hash, &download)).await
-    }
-
-    /// Removes the copies that were not used for the longest time until `wanted` more bytes fit. Those in use stay.
-    pub async fn make_room(&self, wanted: u64) -> Result<u64, StoreError> {
-        let cache = self.clone();
-        blocking(self.0.folder.clone(), move || {
-            let _changing = cache.changing()?;
-            cache.make_room_now(wanted)
-        })
-        .await
     }
 
     fn find_now(&self, hash: &FileHash, known: Option<Identity>) -> Result<Option<LocalFile>, StoreError> {
@@ -102,36 +120,39 @@ impl Cache {
         }
     }
 
-    fn add_now(&self, hash: &FileHash, download: &Path) -> Result<LocalFile, StoreError> {
+    fn add_now(&self, hash: &FileHash, download: &Download) -> Result<LocalFile, StoreError> {
         let path = self.path(hash);
-        let _changing = self.changing()?;
+        let changing = self.changing()?;
         private::folder(path.parent().unwrap_or(&self.0.folder))?;
         // Another process may have added the same copy, and somebody use it. What it holds was not good enough here.
         if let Some(copy) = self.find_now(hash, None)? {
-            std::fs::remove_file(download).map_err(self.failed())?;
             return Ok(copy);
         }
-        std::fs::rename(download, &path).map_err(self.failed())?;
+        std::fs::rename(&download.path, &path).map_err(self.failed())?;
         let copy = open(&path, hash)?;
         copy.file.lock_shared().map_err(self.failed())?;
+        drop(changing);
         copy.verified(None)
     }
 
-    fn make_room_now(&self, wanted: u64) -> Result<u64, StoreError> {
+    /// Removes what downloads that were killed have left, and the copies that were not used for the longest time, until
+    /// `wanted` more bytes fit. What is in use stays. The caller holds the folder's lock.
+    fn make_room(&self, wanted: u64) -> Result<(), StoreError> {
+        for entry in std::fs::read_dir(self.temporary_folder()).map_err(self.failed())? {
+            remove_unused(&entry.map_err(self.failed())?.path());
+        }
         let mut copies = self.copies()?;
         let mut held: u64 = copies.iter().map(|copy| copy.bytes).sum();
         copies.sort_by_key(|copy| copy.used);
-        let mut removed = 0;
         for copy in copies {
             if held.saturating_add(wanted) <= self.0.bytes {
                 break;
             }
             if remove_unused(&copy.path) {
                 held -= copy.bytes;
-                removed += 1;
             }
         }
-        Ok(removed)
+        Ok(())
     }
 
     fn copies(&self) -> Result<Vec<Copy>, StoreError> {
@@ -191,7 +212,11 @@ fn note(path: &Path) -> PathBuf {
 }
 
 fn note_use(path: &Path) {
-    let noted = File::options().create(true).append(true).open(note(path)).and_then(|file| file.set_modified(SystemTime::now()));
+    let noted = File::options()
+        .create(true)
+        .append(true)
+        .open(note(path))
+        .and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = noted {
         tracing::debug!(%error, "the use of a cached copy is not noted");
     }

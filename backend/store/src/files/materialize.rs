@@ -1,13 +1,13 @@
 //! A file as a path, for libraries that open paths; and what is left in folders of temporary files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use futures::TryStreamExt;
 use object_store::{GetResult, ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 
-use super::cache::Cache;
+use super::cache::{Cache, Download};
 use super::verify::damaged;
 use super::{Check, FileHash, Files, LocalFile, Place, TEMPORARY};
 use crate::error::{Damage, StoreError};
@@ -64,17 +64,16 @@ impl Files {
             object_store::Error::NotFound { .. } => damaged(hash, Damage::Missing),
             other => other.into(),
         })?;
-        cache.make_room(found.meta.size).await?;
-        let temporary = Temporary(cache.temporary());
-        download(found, hash, &temporary.0).await?;
-        cache.add(hash, temporary.0.clone()).await
+        let download = cache.place(found.meta.size).await?;
+        write(found, hash, &download).await?;
+        cache.add(hash, download).await
     }
 }
 
-async fn download(found: GetResult, hash: &FileHash, path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Disk { path: path.to_path_buf(), source };
+async fn write(found: GetResult, hash: &FileHash, download: &Download) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Disk { path: download.path().to_owned(), source };
     let mut body = found.into_stream();
-    let mut file = tokio::fs::File::create_new(path).await.map_err(failed)?;
+    let mut file = tokio::fs::File::from_std(download.file.try_clone().map_err(failed)?);
     let mut hasher = blake3::Hasher::new();
     while let Some(chunk) = body.try_next().await? {
         hasher.update(&chunk);
@@ -83,15 +82,6 @@ async fn download(found: GetResult, hash: &FileHash, path: &Path) -> Result<(), 
     file.sync_all().await.map_err(failed)?;
     let found = FileHash::from(hasher.finalize());
     if &found == hash { Ok(()) } else { Err(damaged(hash, Damage::Altered { found })) }
-}
-
-/// A file that is gone when this is dropped, unless it was moved elsewhere before.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        _ = std::fs::remove_file(&self.0);
-    }
 }
 
 async fn sweep_folder(folder: &Path, oldest: SystemTime) -> Result<u64, StoreError> {

@@ -102,7 +102,8 @@ async fn a_damaged_copy_is_fetched_again() {
 #[tokio::test]
 async fn what_was_not_used_for_the_longest_time_makes_room() {
     let remote = Remote::with_room_for(25);
-    let (first, second, third) = (remote.put("first file").await, remote.put("other file").await, remote.put("third file").await);
+    let (first, second, third) =
+        (remote.put("first file").await, remote.put("other file").await, remote.put("third file").await);
     remote.get(&first).await;
     tokio::time::sleep(Duration::from_millis(30)).await;
     remote.get(&second).await;
@@ -116,7 +117,8 @@ async fn what_was_not_used_for_the_longest_time_makes_room() {
 #[tokio::test]
 async fn what_somebody_uses_stays_whatever_room_is_wanted() {
     let remote = Remote::with_room_for(10);
-    let (used, next, last) = (remote.put("used file!").await, remote.put("next file!").await, remote.put("last file!").await);
+    let (used, next, last) =
+        (remote.put("used file!").await, remote.put("next file!").await, remote.put("last file!").await);
     let held = remote.get(&used).await;
     let other = remote.other_process(10);
     other.materialize(&next, Check::Once).await.unwrap();
@@ -156,7 +158,16 @@ async fn workers_that_share_a_cache_without_room_never_miss_a_file_or_read_a_wro
     assert_eq!(futures::StreamExt::count(listing).await, 6);
 }
 
-#[cfg(unix)]
+#[tokio::test]
+async fn what_a_killed_download_left_is_removed() {
+    let remote = Remote::with_room_for(1 << 20);
+    let left = remote.folder.path().join("cache/tmp/left");
+    std::fs::write(&left, "half").unwrap();
+    let hash = remote.put("weights").await;
+    remote.get(&hash).await;
+    assert!(!left.exists());
+}
+
 #[tokio::test]
 async fn copies_are_for_their_user_alone() {
     use std::os::unix::fs::PermissionsExt;

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eagleeye_store::{
-    Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset, NewModel,
-    NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
+    Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset,
+    NewModel, NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
