@@ -53,9 +53,10 @@ impl Inputs {
     /// The network as it was uploaded, with the input shape that its inspection reported.
     pub fn network(&self, device: Device) -> Result<Network, JobError> {
         let file = ModelFile::gather(&self.model)?;
-        let loaded = load(file.path(), Some(&self.input_shape))?;
+        let loaded = load(file.path(), Some(&self.input_shape));
+        // What a file that was written to meanwhile makes of itself is beside the point.
         unchanged(&self.model_files, &self.model_owner)?;
-        loaded
+        loaded?
             .network
             .to_device(device)
             .map_err(|error| JobError::Device { device: format!("{device:?}"), reason: reason(&error) })
