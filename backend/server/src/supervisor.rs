@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eagleeye_store::{Address, Store};
+use eagleeye_store::{Address, CacheConfig, Store};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -50,6 +50,7 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     pub database: Address,
     pub files: Address,
+    pub cache: CacheConfig,
     pub device: String,
     pub scratch: Scratch,
 }
@@ -132,6 +133,9 @@ impl WorkerCommand {
             .env("EAGLEEYE_DATABASE", self.database.expose())
             .env_remove("EAGLEEYE_DATABASE_FILE")
             .env("EAGLEEYE_FILES", self.files.expose())
+            .arg("--cache")
+            .arg(&self.cache.folder)
+            .args(["--cache-bytes", &self.cache.bytes.to_string()])
             .args(["--name", name, "--device", &self.device])
             // Held open for as long as the server lives.
             .stdin(Stdio::piped())

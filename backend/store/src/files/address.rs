@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::Files;
+use super::{CacheConfig, Files};
 use crate::address::Address;
 use crate::error::StoreError;
 
-pub(super) fn open(address: &Address, cache: PathBuf) -> Result<Files, StoreError> {
+pub(super) fn open(address: &Address, cache: CacheConfig) -> Result<Files, StoreError> {
     let url = address.expose();
     match url.split_once("://") {
         None => Files::local(PathBuf::from(url)),
@@ -23,7 +23,7 @@ pub(super) fn open(address: &Address, cache: PathBuf) -> Result<Files, StoreErro
 ///
 /// The builder takes them one by one: left to itself it would ask the cloud's metadata address for credentials.
 #[cfg(feature = "s3")]
-fn s3(address: &Address, rest: &str, cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(address: &Address, rest: &str, cache: CacheConfig) -> Result<Files, StoreError> {
     use std::sync::Arc;
 
     use object_store::aws::AmazonS3Builder;
@@ -52,7 +52,7 @@ fn s3(address: &Address, rest: &str, cache: PathBuf) -> Result<Files, StoreError
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(address: &Address, _rest: &str, _cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(address: &Address, _rest: &str, _cache: CacheConfig) -> Result<Files, StoreError> {
     let reason = "this program was built without the cargo feature s3".to_string();
     Err(StoreError::BadFilesUrl { url: address.clone(), reason })
 }
