@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, Space, ValueId, channel_groups,
-    macs_by_node, reachable,
+    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, Space, ValueId,
+    channel_groups, draw, macs_by_node, reachable,
 };
 use serde::Serialize;
 
@@ -39,6 +39,13 @@ pub struct Inspection {
     pub layers: Vec<Layer>,
     pub groups: Vec<GroupReport>,
     pub reachable: Reachable,
+    /// The type of most weights, as PyTorch calls it: `float32`.
+    pub element_type: &'static str,
+    /// What somebody should know of the file and its exports, a sentence each.
+    pub notices: Vec<String>,
+    /// Why the budget that was asked about cannot be met; absent where it can, or where none was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 /// An input or output.
@@ -134,7 +141,22 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectErro
         layers: layers(graph),
         groups: group_reports(graph, &groups),
         reachable: Reachable { min: *budgets.start(), max: *budgets.end() },
+        element_type: loaded.network.precision.main().name(),
+        notices: loaded.network.precision_notices(),
+        unmet: None,
     })
+}
+
+/// Draws of a search that are tried before it is queued. Rounding spoils most of them, or none.
+const TRIED_DRAWS: u64 = 4;
+
+/// Why strategies of `space` cannot meet a budget, in words, or `None` where the first draws of the seed do.
+pub fn unmet(loaded: &Loaded, space: &Space, budget: &Budget, seed: u64) -> Result<Option<String>, InspectError> {
+    let graph = &loaded.network.graph;
+    let groups = channel_groups(graph)?;
+    let cost = CostModel::new(graph, &groups);
+    let mut drawn = (0..TRIED_DRAWS).map(|index| draw(&cost, &groups, space, budget, seed, index));
+    Ok(drawn.find_map(Result::err).map(|error| error.to_string()))
 }
 
 fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
@@ -215,6 +237,19 @@ mod tests {
         let low = smallest(Space::default());
         let high = smallest(Space { min_keep_ratio: 0.8, ..Space::default() });
         assert!(low < high && high < 1.0, "{low}, {high}");
+    }
+
+    #[test]
+    fn a_budget_between_two_multiples_is_unmet() {
+        let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
+        let said = |round_to| {
+            let space = Space { round_to, min_keep_ratio: 0.1 };
+            unmet(&loaded, &space, &Budget { macs: 0.83 }, 7).unwrap()
+        };
+        assert_eq!(said(Some(1)), None);
+        assert_eq!(said(None), None);
+        let coarse = said(Some(1024));
+        assert!(coarse.as_ref().is_some_and(|reason| reason.contains("a smaller round_to")), "{coarse:?}");
     }
 
     #[test]

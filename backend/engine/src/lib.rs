@@ -20,6 +20,7 @@ pub mod prune;
 mod rewrite;
 pub mod score;
 pub mod search;
+mod sniff;
 pub mod tensors;
 #[cfg(test)]
 mod testing;

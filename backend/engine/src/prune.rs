@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::testing::classifier;
 
-    const SPACE: Space = Space { round_to: 1, min_keep_ratio: 0.1 };
+    const SPACE: Space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
 
     #[test]
     fn the_filters_with_the_largest_norms_stay() {

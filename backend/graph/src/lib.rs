@@ -10,6 +10,7 @@ pub mod ir;
 mod labels;
 pub mod ops;
 pub mod plan;
+pub mod precision;
 pub mod shape;
 pub mod strategy;
 pub mod tensor;
@@ -24,6 +25,7 @@ pub use ir::{
 };
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
+pub use precision::Precision;
 pub use shape::{Dim, Shape, ShapeError};
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
 pub use tensor::{ElementType, TensorData};

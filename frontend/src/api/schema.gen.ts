@@ -602,12 +602,19 @@ export interface components {
         Model: components["schemas"]["ModelSummary"] & {
             /** @description What adaptive batch norm has to work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
+            /**
+             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+             * @example float32
+             */
+            element_type: string;
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
             /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
             guessed_shape: boolean;
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
+            /** @description What to know of the file and of what is made from it, a sentence each. */
+            notices: string[];
             /**
              * @description How often each operator occurs.
              * @example {
@@ -1047,10 +1054,11 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many units in every group.
-             * @default 1
+             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
+             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+             *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
              */
-            round_to: number;
+            round_to?: number | null;
             /**
              * Format: int32
              * @description Held-back images on which candidates are scored. They never overlap the calibration images.
@@ -1095,9 +1103,9 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Units kept in a group are a multiple of this.
+             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
              */
-            round_to: number;
+            round_to: number | null;
             /**
              * Format: int32
              * @description Images on which candidates are scored.

@@ -17,7 +17,7 @@ use crate::testing::{Layers, difference, images};
 use crate::torchscript;
 use crate::verify::zero_oracle;
 
-const SPACE: Space = Space { round_to: 1, min_keep_ratio: 0.1 };
+const SPACE: Space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
 const LEARNED: ParameterKind = ParameterKind::Parameter;
 
 #[derive(Clone, Copy, Debug, PartialEq)]

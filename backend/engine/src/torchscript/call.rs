@@ -47,6 +47,12 @@ pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
     Err(Fault::Unsupported(reason.into()))
 }
 
+/// The call does what it does in training only.
+pub(super) fn training<T>(call: &Call) -> Lowered<T> {
+    let (operator, node) = (call.operator.to_owned(), call.name.clone());
+    Err(Fault::Fatal(TorchScriptError::Training { operator, node }))
+}
+
 /// A call of an `aten` or `prim` operator.
 #[derive(Debug)]
 pub(super) struct Call<'a> {

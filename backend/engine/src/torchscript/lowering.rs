@@ -13,6 +13,7 @@ use super::call::{Call, Fault, Lowered, unsupported};
 use super::error::TorchScriptError;
 use super::file_constants::FileConstants;
 use super::value::{Content, TensorRef, Value};
+use crate::tensors::element;
 
 /// Elements that all constants of one network may compute. The attention masks of the largest Swin need less than half.
 pub(super) const MAX_COMPUTED: usize = 1 << 29;
@@ -66,11 +67,15 @@ impl Lowering {
 
     /// Adds a stored tensor. Reduced and double precision become `f32`, which the engine computes in.
     pub fn parameter(&mut self, name: &str, tensor: &Tensor, kind: ParameterKind) -> Lowered<ValueId> {
+        let stored = element(tensor.kind()).filter(|e| e.is_float() && kind != ParameterKind::Constant);
         let tensor = to_engine_precision(tensor)?;
         let sizes: Vec<usize> = tensor.size().iter().map(|&s| s as usize).collect();
-        let element = element_type(tensor.kind())
+        let computed = element_type(tensor.kind())
             .ok_or_else(|| Fault::Invalid(format!("tensor `{name}` has the element type {:?}", tensor.kind())))?;
-        let (_, value) = self.builder.parameter(name, &sizes, element, kind)?;
+        let (_, value) = self.builder.parameter(name, &sizes, computed, kind)?;
+        if let Some(stored) = stored {
+            self.builder.stored_as(value, stored);
+        }
         self.names.insert(name.to_owned());
         self.weights.push(tensor);
         Ok(value)
@@ -88,9 +93,13 @@ impl Lowering {
     /// The graph value of a tensor. Known tensors become constants.
     pub fn value(&mut self, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
         match content(tensor)? {
-            Content::Graph(id) => Ok(id),
+            Content::Graph(id) => {
+                self.builder.seen_as(id, tensor.element());
+                Ok(id)
+            }
             Content::Known(known) => match self.file_constants.find(&known)? {
                 Some(constant) => self.file_constant(&constant, &known),
+                // Constants take the type of what they are combined with: a file whose types fit has them so.
                 None => self.constant(call, &known.f_to_kind(Kind::Float)?),
             },
             Content::Batched(samples) => batched::repeated(self, call, &samples),
@@ -104,6 +113,9 @@ impl Lowering {
         }
         self.charge(tensor.numel())?;
         let id = self.parameter(name, &tensor.copy(), ParameterKind::Constant)?;
+        if let Some(stored) = element(tensor.kind()) {
+            self.builder.stored_as(id, stored);
+        }
         self.file_constants.lower(name, id);
         Ok(id)
     }
@@ -119,6 +131,15 @@ impl Lowering {
             name = format!("{base}_{count}");
         }
         self.parameter(&name, &tensor.copy(), ParameterKind::Constant)
+    }
+
+    /// The element type that a tensor has in the file, where that is known.
+    pub fn element_of(&self, tensor: &TensorRef) -> Option<ElementType> {
+        tensor.element().or_else(|| match tensor.content()? {
+            Content::Graph(id) => self.builder.element(id),
+            Content::Known(known) => element(known.kind()),
+            Content::Batched(_) => None,
+        })
     }
 
     pub fn shape(&self, id: ValueId) -> &Shape {

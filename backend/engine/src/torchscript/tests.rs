@@ -29,8 +29,9 @@ fn module(body: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 fn import(body: &str) -> Result<(Network, std::path::PathBuf, tempfile::TempDir), TorchScriptError> {
     let (folder, path) = module(body);
     let imported = read(&path, Some(&[1, 4, 6, 6]))?;
-    let (graph, weights, metadata) = (imported.graph, imported.weights, imported.metadata);
-    Ok((Network { graph, weights, format: Format::TorchScript, metadata }, path, folder))
+    let (graph, precision) = (imported.graph, imported.precision);
+    let (weights, metadata) = (imported.weights, imported.metadata);
+    Ok((Network { graph, precision, weights, format: Format::TorchScript, metadata }, path, folder))
 }
 
 /// Reads the module, runs both on batches of two sizes, and the file that is written from the graph too.
@@ -203,8 +204,9 @@ fn weights_of_a_frozen_module_are_learned_and_called_what_its_code_calls_them() 
     let stored: Vec<_> = imported.graph.parameters.iter().map(|p| (p.name.as_str(), &p.shape[..])).collect();
     assert_eq!(stored, [("CONSTANTS.c0", &[8, 4, 3, 3][..]), ("CONSTANTS.c1", &[8]), ("CONSTANTS.c2", &[5, 8])]);
     assert!(imported.graph.parameters.iter().all(|p| p.kind == eagleeye_graph::ParameterKind::Parameter));
-    let (graph, weights, metadata) = (imported.graph, imported.weights, imported.metadata);
-    let imported = Network { graph, weights, format: Format::TorchScript, metadata };
+    let (graph, precision) = (imported.graph, imported.precision);
+    let (weights, metadata) = (imported.weights, imported.metadata);
+    let imported = Network { graph, weights, precision, format: Format::TorchScript, metadata };
     let wanted = module.forward_ts(std::slice::from_ref(&x)).unwrap();
     assert!(difference(&forward(&imported, &x).unwrap(), &wanted) < 1e-5);
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use eagleeye_graph::{Count, Unsupported, ValueId};
+use eagleeye_graph::{Count, ElementType, Unsupported, ValueId};
 use tch::Tensor;
 
 /// A value of the running code. Lists, dicts and tensors have identity, as in Python.
@@ -166,6 +166,8 @@ struct Slot {
     version: Cell<u32>,
     /// The tensor that this one was cut from.
     base: Option<TensorRef>,
+    /// The element type that the code has cast it to. Casts are no nodes of the graph, whose values are all `f32`.
+    element: Option<ElementType>,
 }
 
 /// A tensor of the running code. Clones are the same tensor.
@@ -178,6 +180,19 @@ impl TensorRef {
         Self::on(content, Rc::default())
     }
 
+    /// The same entries in another element type, with memory of their own.
+    pub fn cast(content: Content, element: ElementType) -> Self {
+        let storage = Rc::<Storage>::default();
+        let version = Cell::new(storage.version());
+        let content = RefCell::new(content);
+        Self(Rc::new(Slot { content, storage, version, base: None, element: Some(element) }))
+    }
+
+    /// The element type that the code has cast this tensor to.
+    pub fn element(&self) -> Option<ElementType> {
+        self.0.element
+    }
+
     /// A tensor that sees all of this one's memory in another shape.
     pub fn view(&self, content: Content) -> Self {
         Self::on(content, Rc::clone(&self.0.storage))
@@ -186,7 +201,8 @@ impl TensorRef {
     /// A slice of this tensor, which remembers where it was cut from.
     pub fn slice(&self, content: Content) -> Self {
         let (storage, version) = (Rc::clone(&self.0.storage), Cell::new(self.0.storage.version()));
-        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: Some(self.clone()) }))
+        let (content, base) = (RefCell::new(content), Some(self.clone()));
+        Self(Rc::new(Slot { content, storage, version, base, element: None }))
     }
 
     /// The tensor that this slice was cut from.
@@ -202,7 +218,7 @@ impl TensorRef {
 
     fn on(content: Content, storage: Rc<Storage>) -> Self {
         let version = Cell::new(storage.version());
-        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: None }))
+        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: None, element: None }))
     }
 
     /// What the tensor is, or `None` where an in-place operation on another view of its memory has changed it.

@@ -247,7 +247,7 @@ proptest! {
     ) {
         let groups = channel_groups(&graph).unwrap();
         let cost = CostModel::new(&graph, &groups);
-        let space = Space { round_to: 1, min_keep_ratio: 0.0 };
+        let space = Space { round_to: Some(1), min_keep_ratio: 0.0 };
         let smallest = *reachable(&cost, &groups, &space).start();
         let budget = Budget { macs: smallest + (1.0 - smallest) * part };
         match draw(&cost, &groups, &space, &budget, seed, 0) {

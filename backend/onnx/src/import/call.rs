@@ -89,6 +89,12 @@ pub(super) fn invalid<T>(reason: impl Into<String>) -> Lowered<T> {
     Err(Fault::Invalid(reason.into()))
 }
 
+/// The node does what it does in training only.
+pub(super) fn training<T>(call: &Call) -> Lowered<T> {
+    let (operator, node) = (call.operator.to_owned(), call.name.clone());
+    Err(OnnxError::Training { operator, node }.into())
+}
+
 /// The only output of a node.
 pub(super) fn one(id: ValueId) -> Vec<Value> {
     vec![Value::Graph(id)]

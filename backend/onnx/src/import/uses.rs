@@ -10,7 +10,7 @@ use crate::proto::{GraphProto, NodeProto};
 pub(super) struct Uses<'a> {
     /// Running statistics of batch norms.
     pub buffers: HashSet<&'a str>,
-    /// Those that are used at several places, also by way of an `Identity`.
+    /// Those that are used at several places, also by way of an `Identity` or a `Cast`.
     pub shared: HashSet<&'a str>,
     /// Outputs of `Constant` nodes that hold the weights of layers: some exporters store all tensors so.
     pub weights: HashSet<&'a str>,
@@ -24,7 +24,7 @@ impl<'a> Uses<'a> {
         let mut seen = HashSet::new();
         for node in &graph.node {
             let stored = node.input.iter().map(|name| aliases.get(name.as_str()).copied());
-            if node.op_type() == "Identity"
+            if matches!(node.op_type(), "Identity" | "Cast")
                 && let (Some(Some(stored)), Some(output)) = (stored.clone().next(), node.output.first())
             {
                 aliases.insert(output, stored);

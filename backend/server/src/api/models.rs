@@ -69,6 +69,11 @@ pub struct Model {
     pub summary: ModelSummary,
     /// Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it.
     pub guessed_shape: bool,
+    /// The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+    #[schema(example = "float32")]
+    pub element_type: String,
+    /// What to know of the file and of what is made from it, a sentence each.
+    pub notices: Vec<String>,
     /// What adaptive batch norm has to work with.
     pub batch_norm_state: BatchNormState,
     /// How often each operator occurs.

@@ -30,7 +30,7 @@ fn a_search_is_queued_with_its_defaults_filled_in() {
     assert_eq!((&search["model_id"], &search["dataset_id"]), (&json!(model), &json!(dataset)));
     let settings = json!({
         "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
-        "batch_size": 128, "round_to": 1, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
+        "batch_size": 128, "round_to": null, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
         "preprocessing": { "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0 },
     });
     assert_eq!(search["request"], settings);
@@ -144,6 +144,18 @@ fn what_is_reachable_depends_on_what_may_be_drawn() {
     narrow["min_keep_ratio"] = json!(1);
     let refused = server.post("/searches", &change(narrow, "/macs", json!(1)));
     refused.problem(422, "budget-out-of-reach", &["nothing of this model can be pruned"]);
+}
+
+#[test]
+fn a_budget_that_rounding_cannot_hit_is_refused_before_it_is_queued() {
+    let (_data, server) = fake();
+    let mut coarse = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    coarse["round_to"] = json!(512);
+    let refusal = server.post("/searches", &coarse).problem(422, "budget-out-of-reach", &["smaller round_to"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
+    coarse["round_to"] = json!(16);
+    server.post("/searches", &coarse).expect(202);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::indexing::{swapped, times};
-use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
 use crate::torchscript::batched;
+use crate::torchscript::call::{Call, Fault, Lowered, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh};
 use crate::torchscript::value::{Content, Value};
 
@@ -25,6 +25,9 @@ pub const OPERATORS: &[Operator] = &[
 ];
 
 fn scaled_dot_product(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.float_or("dropout_p", 0.0)? > 0.0 {
+        return training(call);
+    }
     if call.flag("enable_gqa") {
         return unsupported("grouped queries");
     }

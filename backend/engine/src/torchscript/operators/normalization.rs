@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::Operator;
 use super::convolution::fixed;
-use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
+use crate::torchscript::call::{Call, Fault, Lowered, training, unsupported};
 use crate::torchscript::lowering::{Lowering, fresh};
 use crate::torchscript::value::Value;
 
@@ -29,9 +29,12 @@ pub const OPERATORS: &[Operator] = &[
 ];
 
 fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
-    // `training` is not looked at: the network is read as `eval()` leaves it.
     if !call.has("running_mean") || !call.has("running_var") {
         return unsupported("batch norm without running statistics");
+    }
+    // A scripted module is read as `eval()` leaves it; what was traced in training has the flag in its code.
+    if call.flag("training") {
+        return training(call);
     }
     let x = call.tensor(0)?;
     let x = lo.value(call, &x)?;
@@ -93,6 +96,9 @@ fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
             names: call.names,
         };
         return batch_norm(lo, &renamed);
+    }
+    if call.has("running_mean") {
+        return training(call);
     }
     let x = call.tensor(0)?;
     let x = lo.value(call, &x)?;

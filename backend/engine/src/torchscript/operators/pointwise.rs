@@ -1,12 +1,12 @@
 //! Functions of each entry: activations and arithmetic.
 
-use eagleeye_graph::{Binary, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, ElementType, Op, Unary, ValueId};
 use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
-use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
 use crate::torchscript::batched::{self, OneImage};
+use crate::torchscript::call::{Call, Lowered, as_float, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
@@ -64,15 +64,19 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::true_divide", becomes: "div or mul_scalar", lower: div },
     Operator { name: "aten::maximum", becomes: "max", lower: maximum },
     Operator { name: "aten::minimum", becomes: "min", lower: minimum },
-    same!("aten::dropout"),
-    same!("aten::feature_dropout"),
-    same!("aten::alpha_dropout"),
-    same!("aten::feature_alpha_dropout"),
+    Operator { name: "aten::dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::feature_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator {
+        name: "aten::feature_alpha_dropout",
+        becomes: "nothing: the same tensor; not in training",
+        lower: dropout,
+    },
     same!("aten::detach"),
     same!("aten::contiguous"),
-    same!("aten::to"),
-    same!("aten::type_as"),
-    same!("aten::float"),
+    Operator { name: "aten::to", becomes: "nothing between float types", lower: converted },
+    Operator { name: "aten::type_as", becomes: "nothing between float types", lower: converted },
+    Operator { name: "aten::float", becomes: "nothing between float types", lower: converted },
     same!("aten::cpu"),
     same!("aten::cuda"),
     same!("aten::alias"),
@@ -82,7 +86,35 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::copy", becomes: "nothing: the copied tensor", lower: overwritten },
 ];
 
-/// Dropout does nothing in `eval()`, and every activation is `f32` in this engine.
+/// Dropout does nothing in `eval()`.
+fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.flag("train") && call.float_or("p", 0.5)? > 0.0 { training(call) } else { same_tensor(lo, call) }
+}
+
+/// A cast: every activation is `f32` in this engine, and an export casts where the file did.
+fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
+    let tensor = call.tensor(0)?;
+    let wanted = match (call.operator, call.get("dtype"), call.get("other")) {
+        ("aten::float", _, _) => Some(ElementType::F32),
+        (_, Value::Int(number), _) => match number.known() {
+            Some(5) => Some(ElementType::F16),
+            Some(6) => Some(ElementType::F32),
+            Some(7) => Some(ElementType::F64),
+            Some(15) => Some(ElementType::Bf16),
+            _ if !matches!(content(&tensor)?, Content::Graph(_)) => None,
+            _ => return unsupported("of an activation to whole numbers"),
+        },
+        (_, _, Value::Tensor(other)) => lo.element_of(other).filter(|element| element.is_float()),
+        _ => None,
+    };
+    match (wanted, content(&tensor)?) {
+        (Some(wanted), Content::Graph(id)) if lo.element_of(&tensor) != Some(wanted) => {
+            Ok(Value::Tensor(TensorRef::cast(Content::Graph(id), wanted)))
+        }
+        _ => Ok(Value::Tensor(tensor)),
+    }
+}
+
 fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::Tensor(call.tensor(0)?))
 }

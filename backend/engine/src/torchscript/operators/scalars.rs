@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use eagleeye_graph::Count;
+use eagleeye_graph::{Count, ElementType};
 use tch::{Kind, Tensor};
 
 use super::{folded, truth};
@@ -118,6 +118,17 @@ fn about_anything(call: &Call) -> Option<Lowered> {
     }))
 }
 
+/// PyTorch's number of a floating-point type.
+fn type_number(element: ElementType) -> Option<i64> {
+    match element {
+        ElementType::F16 => Some(5),
+        ElementType::F32 => Some(FLOAT32),
+        ElementType::F64 => Some(7),
+        ElementType::Bf16 => Some(15),
+        _ => None,
+    }
+}
+
 fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
     let Value::Tensor(tensor) = call.at(0) else {
         return None;
@@ -139,7 +150,10 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         }),
         "aten::is_floating_point" => Ok(Value::Bool(kind(tensor).is_none_or(is_float))),
         "prim::device" => Ok(Value::String("cpu".into())),
-        "prim::dtype" => Ok(Value::int(kind(tensor).and_then(folded::number_of).unwrap_or(FLOAT32))),
+        "prim::dtype" => {
+            let number = kind(tensor).and_then(folded::number_of);
+            Ok(Value::int(number.or_else(|| lowering.element_of(tensor).and_then(type_number)).unwrap_or(FLOAT32)))
+        }
         "prim::layout" => Ok(Value::int(0)),
         "aten::Int"
         | "aten::IntImplicit"
@@ -149,9 +163,9 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         | "aten::ScalarImplicit"
         | "aten::item" => match known_scalar(tensor) {
             Some(number) => Ok(converted(call.operator, tensor, number)),
-            None if kind(tensor).is_some() => {
-                unsupported("takes a number that depends on the size of the batch in another way than as a multiple of it")
-            }
+            None if kind(tensor).is_some() => unsupported(
+                "takes a number that depends on the size of the batch in another way than as a multiple of it",
+            ),
             None => unsupported("takes a number out of an activation"),
         },
         _ => return None,

@@ -220,6 +220,9 @@ impl<'a> Lowering<'a> {
         let Stored { name, kind, .. } = self.stored[stored];
         let name = self.unique(name);
         let (_, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        if let Some(element) = tensor::element_of(self.stored[stored].tensor) {
+            self.builder.stored_as(id, element);
+        }
         self.weights.push(Weight::Stored(stored));
         self.parameters.insert(stored, id);
         self.name_parameter(stored)?;
