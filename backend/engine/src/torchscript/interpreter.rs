@@ -265,7 +265,8 @@ impl<'a> Interpreter<'a> {
 
     /// The outputs of a node that has several. Those that the engine does not have are not there to be used; the others are.
     fn spread(&mut self, node: &Node, result: Value) -> Value {
-        let unpacked = result.items().filter(|items| node.kind.ends_with("Unpack") && items.len() != node.outputs.len());
+        let unpacked =
+            result.items().filter(|items| node.kind.ends_with("Unpack") && items.len() != node.outputs.len());
         if let Some(items) = unpacked {
             self.note(node, format!("takes {} items apart into {}", items.len(), node.outputs.len()));
             return Value::Unknown;

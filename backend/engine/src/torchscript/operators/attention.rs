@@ -6,8 +6,8 @@ use tch::{Device, Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::indexing::{swapped, times};
-use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
 use crate::torchscript::batched;
+use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh};
 use crate::torchscript::value::{Content, Value};
 

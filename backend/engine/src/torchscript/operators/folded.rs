@@ -109,7 +109,9 @@ fn flatten(value: &Value, depth: usize, shape: &mut Vec<i64>, entries: &mut Vec<
     let length = items.len() as i64;
     match shape.get(depth) {
         None => shape.push(length),
-        Some(&before) if before != length => return Err(Fault::Invalid("makes a tensor of lists that differ in length".into())),
+        Some(&before) if before != length => {
+            return Err(Fault::Invalid("makes a tensor of lists that differ in length".into()));
+        }
         Some(_) => {}
     }
     items.iter().try_for_each(|item| flatten(item, depth + 1, shape, entries))
@@ -285,9 +287,7 @@ fn single(result: Datum) -> Value {
 /// Results for batches of two sizes as one.
 fn both(few: Datum, many: Datum) -> Lowered {
     Ok(match (few, many) {
-        (Datum::Tensor(few), Datum::Tensor(many)) => {
-            Value::Tensor(TensorRef::new(Content::Batched([few, many])))
-        }
+        (Datum::Tensor(few), Datum::Tensor(many)) => Value::Tensor(TensorRef::new(Content::Batched([few, many]))),
         (Datum::List(few), Datum::List(many)) if few.len() == many.len() => {
             let items = few.into_iter().zip(many).map(|(few, many)| both(few, many));
             Value::list(items.collect::<Lowered<_>>()?)

@@ -6,8 +6,8 @@ use tch::{Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::movement::repeated;
-use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
 use crate::torchscript::batched;
+use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_entries, view};
 use crate::torchscript::value::{Content, TensorRef, Value};
 

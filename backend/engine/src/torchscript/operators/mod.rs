@@ -94,7 +94,8 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
     let fills_container = matches!(kind, "aten::append" | "aten::insert" | "aten::_set_item")
         && matches!(call.at(0), Value::List(_) | Value::Dict(_));
     // What is not known may be carried along; it matters where it is used.
-    let carries = builds_container || fills_container || containers::moves_items(call) || scalars::looks_at_nothing(call);
+    let carries =
+        builds_container || fills_container || containers::moves_items(call) || scalars::looks_at_nothing(call);
     if !carries {
         if call.arguments.iter().any(Value::is_unknown) {
             return Err(Fault::Unknown);

@@ -5,8 +5,8 @@ use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
-use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
 use crate::torchscript::batched::{self, OneImage};
+use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
 

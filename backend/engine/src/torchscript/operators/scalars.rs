@@ -149,9 +149,9 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         | "aten::ScalarImplicit"
         | "aten::item" => match known_scalar(tensor) {
             Some(number) => Ok(converted(call.operator, tensor, number)),
-            None if kind(tensor).is_some() => {
-                unsupported("takes a number that depends on the size of the batch in another way than as a multiple of it")
-            }
+            None if kind(tensor).is_some() => unsupported(
+                "takes a number that depends on the size of the batch in another way than as a multiple of it",
+            ),
             None => unsupported("takes a number out of an activation"),
         },
         _ => return None,

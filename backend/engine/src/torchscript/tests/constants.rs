@@ -42,7 +42,10 @@ fn functions_of_constants_are_computed_whatever_they_are() {
         ("sorting and searching", "torch.sort(p, 0, True)[0] + torch.flip(p, [0]) + torch.argmax(p).to(6)"),
         ("extremes and means", "p - p.mean() + p.max() + torch.maximum(p, torch.full([4], 1.5)) + p.std() + p.norm()"),
         ("a power and a sign", "torch.pow(2.0, p) + torch.sign(p - 1.0) + torch.pow(p, 2.0)"),
-        ("places", "torch.zeros([4]).scatter(0, torch.tensor([1, 3]), 2.0) + torch.gather(p, 0, torch.tensor([3, 2, 1, 0]))"),
+        (
+            "places",
+            "torch.zeros([4]).scatter(0, torch.tensor([1, 3]), 2.0) + torch.gather(p, 0, torch.tensor([3, 2, 1, 0]))",
+        ),
         ("copies", "p.repeat([4, 1]) + p.unsqueeze(1).expand([4, 4]) + torch.stack([p, p, p, p], 1)"),
     ] {
         let body = format!("y = torch.conv2d(x, self.w)\np = torch.arange(y.size(3), dtype=6)\nreturn y + {constant}");
@@ -128,7 +131,8 @@ fn a_constant_that_is_the_same_for_every_channel_takes_no_part_in_pruning() {
     )
     .unwrap();
     assert!(network.graph.parameters.iter().all(|p| !p.name.contains("constant")), "{:?}", network.graph.parameters);
-    let (network, ..) = import("y = torch.conv2d(x, self.w)\nreturn y + torch.arange(4, dtype=6).expand(y.size())").unwrap();
+    let (network, ..) =
+        import("y = torch.conv2d(x, self.w)\nreturn y + torch.arange(4, dtype=6).expand(y.size())").unwrap();
     let constant = network.graph.parameters.iter().find(|p| p.name.contains("constant")).unwrap();
     assert_eq!(constant.shape, [1, 1, 1, 4]);
     assert!(network.graph.nodes.iter().all(|n| !matches!(n.op, Op::Expand { .. })));
@@ -137,7 +141,10 @@ fn a_constant_that_is_the_same_for_every_channel_takes_no_part_in_pruning() {
 #[test]
 fn a_constant_that_differs_from_image_to_image_is_refused_by_name() {
     let images = error("return torch.conv2d(x, self.w) + torch.arange(x.size(0), dtype=6).view(-1, 1, 1, 1)");
-    assert!(images.contains("aten::add at `add` (makes a constant tensor that is not the same for every image"), "{images}");
+    assert!(
+        images.contains("aten::add at `add` (makes a constant tensor that is not the same for every image"),
+        "{images}"
+    );
     let entries = error("return torch.conv2d(x, self.w) + torch.full([4], float(x.size(0)))");
     assert!(entries.contains("depends on the batch size") || entries.contains("size of the batch"), "{entries}");
 }
@@ -145,14 +152,23 @@ fn a_constant_that_differs_from_image_to_image_is_refused_by_name() {
 #[test]
 fn a_number_that_is_not_linear_in_the_batch_is_refused_by_name() {
     let square = error("n = x.size(0)\nreturn torch.conv2d(x, self.w).view(-1, n * n)");
-    assert!(square.contains("aten::mul at `mul` (computes a size that is not a whole multiple of the batch"), "{square}");
-    let bound = error("n = int(torch.clamp(torch.full([1], x.size(0)), max=64)[0])\nreturn torch.conv2d(x, self.w) * n");
+    assert!(
+        square.contains("aten::mul at `mul` (computes a size that is not a whole multiple of the batch"),
+        "{square}"
+    );
+    let bound =
+        error("n = int(torch.clamp(torch.full([1], x.size(0)), max=64)[0])\nreturn torch.conv2d(x, self.w) * n");
     assert!(bound.contains("depends on the size of the batch"), "{bound}");
 }
 
 #[test]
 fn random_numbers_are_refused_by_name() {
-    for call in ["torch.rand([4])", "torch.randn([x.size(0), 1, 1, 1])", "torch.randperm(4)", "torch.rand_like(x)[0, 0, :4, :4]"] {
+    for call in [
+        "torch.rand([4])",
+        "torch.randn([x.size(0), 1, 1, 1])",
+        "torch.randperm(4)",
+        "torch.rand_like(x)[0, 0, :4, :4]",
+    ] {
         let error = error(&format!("return torch.conv2d(x, self.w) + {call}"));
         assert!(error.contains("draws random numbers"), "{call}: {error}");
     }
@@ -186,13 +202,16 @@ fn an_output_that_nobody_uses_does_not_spoil_the_others() {
 #[test]
 fn a_missing_output_that_is_used_is_named_with_the_operator_that_lacks_it() {
     let pool = "values, indices = torch.max_pool2d_with_indices(torch.conv2d(x, self.w), [2, 2])\n";
-    let cause = "aten::max_pool2d_with_indices at `max_pool2d_with_indices` (its indices are used, which are not computed)";
+    let cause =
+        "aten::max_pool2d_with_indices at `max_pool2d_with_indices` (its indices are used, which are not computed)";
     for used in ["return indices.to(6) * 2.0", "return torch.cat([values, indices.to(6)], 1)", "return indices"] {
         let error = error(&format!("{pool}{used}"));
         assert!(error.contains(cause), "{used}: {error}");
         assert!(!error.contains("found nothing") && !error.contains("expected a tensor"), "{error}");
     }
-    let norm = error("y, mean, deviation = torch.native_layer_norm(torch.conv2d(x, self.w), [4], None, None, 0.001)\nreturn y + mean");
+    let norm = error(
+        "y, mean, deviation = torch.native_layer_norm(torch.conv2d(x, self.w), [4], None, None, 0.001)\nreturn y + mean",
+    );
     assert!(norm.contains("aten::native_layer_norm at `native_layer_norm`"), "{norm}");
 }
 

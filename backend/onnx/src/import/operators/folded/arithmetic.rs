@@ -32,7 +32,9 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("BitwiseAnd", |lo, _, inputs| bitwise(lo, inputs, |a, b| Some(a & b))),
     ("BitwiseOr", |lo, _, inputs| bitwise(lo, inputs, |a, b| Some(a | b))),
     ("BitwiseXor", |lo, _, inputs| bitwise(lo, inputs, |a, b| Some(a ^ b))),
-    ("BitwiseNot", |lo, _, inputs| bitwise(lo, &inputs.with(1, Known::ints(Vec::new(), vec![Count::fixed(-1)])), |a, b| Some(a ^ b))),
+    ("BitwiseNot", |lo, _, inputs| {
+        bitwise(lo, &inputs.with(1, Known::ints(Vec::new(), vec![Count::fixed(-1)])), |a, b| Some(a ^ b))
+    }),
     ("BitShift", shifted),
     ("Where", select),
     ("Neg", |lo, _, inputs| each(lo, inputs, Some(Count::negate), |v| -v)),

@@ -151,7 +151,9 @@ fn added_up<T: Copy>(
 fn mapped(inputs: &Inputs, whole: fn(Count) -> Option<Count>, float: fn(f64) -> f64) -> Lowered<Inputs> {
     let x = inputs.get(0)?;
     let changed = match &x.entries {
-        Entries::Float(entries) => Known::floats(x.shape.clone(), entries.iter().map(|&v| float(v)).collect(), x.double),
+        Entries::Float(entries) => {
+            Known::floats(x.shape.clone(), entries.iter().map(|&v| float(v)).collect(), x.double)
+        }
         _ => match x.counts()?.into_iter().map(whole).collect::<Option<Vec<_>>>() {
             Some(entries) => Known::ints(x.shape.clone(), entries),
             None => return unsupported("a number that is too large or not linear in the batch"),
