@@ -1,6 +1,5 @@
 //! The tensors of the file: which of them become parameters of the graph, and which are read.
 
-use std::path::Path;
 use std::rc::Rc;
 
 use eagleeye_graph::{Dim, ElementType, Op, ParameterKind, Shape, Source, TensorData, ValueId, shape};
@@ -8,6 +7,7 @@ use eagleeye_graph::{Dim, ElementType, Op, ParameterKind, Shape, Source, TensorD
 use super::Lowering;
 use crate::error::OnnxError;
 use crate::import::call::{Call, Fault, Lowered, PerImage, Value, cut, invalid, unsupported};
+use crate::import::external::Folder;
 use crate::import::known::{Known, MAX_KNOWN};
 use crate::import::uses::Uses;
 use crate::import::{external, tensor};
@@ -68,7 +68,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Where external data lies.
-    pub fn folder(&self) -> &'a Path {
+    pub fn folder(&self) -> &'a Folder {
         self.folder
     }
 
