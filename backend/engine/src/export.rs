@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use eagleeye_graph::TensorData;
 use eagleeye_onnx::export::ExportError as OnnxExportError;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use serde_json::Value;
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
 use crate::exec::{ExecError, forward};
@@ -21,6 +22,8 @@ const TOLERANCE: f64 = 1e-4;
 /// Batch sizes of the comparison: a batch that was written into the file as a constant shows with the second.
 const BATCHES: [usize; 2] = [1, 3];
 const SEED: i64 = 0;
+/// A safetensors file begins with the length of its header.
+const LENGTH_BYTES: usize = size_of::<u64>();
 
 /// Why a network was not exported.
 #[derive(Debug, thiserror::Error)]
@@ -101,8 +104,20 @@ fn safetensors_file(network: &Network) -> Result<Vec<u8>, ExportError> {
             views.push((name.as_str(), TensorView::new(dtype(weight), weight.shape.clone(), &weight.bytes)?));
         }
     }
-    let metadata = network.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    Ok(safetensors::serialize(views, Some(metadata))?)
+    with_metadata(&safetensors::serialize(views, None)?, &network.metadata)
+}
+
+/// Puts the metadata into the header of a safetensors file, in the order of its keys. The library takes it as a map whose
+/// order changes from run to run, and with it the bytes of the same network.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ExportError> {
+    let (header_bytes, _) = SafeTensors::read_metadata(file)?;
+    let (header, tensors) = file[LENGTH_BYTES..].split_at(header_bytes);
+    let mut header: BTreeMap<String, Value> = serde_json::from_slice(header).map_err(SafeTensorError::from)?;
+    header.insert("__metadata__".to_owned(), serde_json::json!(metadata));
+    let mut header = serde_json::to_vec(&header).map_err(SafeTensorError::from)?;
+    // The tensors' bytes begin at a multiple of eight; blanks end the header.
+    header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
+    Ok([&(header.len() as u64).to_le_bytes()[..], &header[..], tensors].concat())
 }
 
 fn dtype(weight: &TensorData) -> Dtype {
@@ -234,6 +249,26 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         assert_eq!(header.metadata().as_ref().unwrap()["strategy"], "[4, 2]");
+    }
+
+    #[test]
+    fn the_same_network_gives_the_same_bytes_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut network = pruned(true);
+        network.metadata.extend((0..20).map(|number| (format!("key {number}"), format!("value \"{number}\""))));
+        for format in [Format::TorchScript, Format::Onnx, Format::Safetensors] {
+            let written = |name: &str| {
+                let path = folder.path().join(name).join("network").with_extension(format.extension());
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                export(&network, format, &path).unwrap();
+                std::fs::read(path).unwrap()
+            };
+            assert!(written("first") == written("second"), "{format:?}");
+        }
+        let bytes = std::fs::read(folder.path().join("first/network.safetensors")).unwrap();
+        let (header_bytes, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["key 7"], "value \"7\"");
+        assert_eq!(header_bytes % 8, 0, "readers that map the file want its tensors aligned");
     }
 
     #[test]

@@ -181,3 +181,19 @@ fn the_memory_of_a_check_is_limited_by_the_environment() {
     let reason = refused(with_limit("plenty"));
     assert!(reason.contains("EAGLEEYE_MEMORY_LIMIT") && reason.contains("plenty"), "{reason}");
 }
+
+#[test]
+fn two_processes_write_the_same_bytes_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for ending in ["pt", "onnx", "safetensors"] {
+        let written = ["first", "second"].map(|process| {
+            let out = folder.path().join(process).join("pruned").with_extension(ending);
+            std::fs::create_dir_all(out.parent().unwrap()).unwrap();
+            prune(&example("mobilenet_v1.pt"), &out, &[]);
+            std::fs::read(out).unwrap()
+        });
+        let differing = written[0].iter().zip(&written[1]).filter(|(a, b)| a != b).count();
+        let sizes = written.each_ref().map(Vec::len);
+        assert!(written[0] == written[1], "{ending}: {differing} bytes differ in {sizes:?}");
+    }
+}
