@@ -2,6 +2,7 @@
 //! upload, and not the server.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
 use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
 use crate::scratch::Scratch;
+use crate::store_problem::storage;
 
 /// Checks that may run at once; more wait. With the memory limit this bounds what uploads can cost.
 const CHECKS_AT_ONCE: usize = 2;
@@ -27,6 +29,8 @@ const MAX_REPORT_BYTES: u64 = 256 << 20;
 const MAX_REASON_BYTES: u64 = 1 << 20;
 /// The worker's exit code for "this file cannot be used", with the reason as one line on standard error.
 const REFUSED: i32 = 2;
+/// The worker's exit code for a disk without room for temporary files.
+const DISK_FULL: i32 = 3;
 
 /// Runs `eagleeye-worker inspect` and `check-dataset`.
 #[derive(Debug)]
@@ -102,6 +106,8 @@ pub enum CheckError {
         "the check crashed on this file, or needed more than the {memory_bytes} bytes of memory it may take ({how})"
     )]
     Crashed { how: String, memory_bytes: u64 },
+    #[error("the disk has no room for the check's temporary files")]
+    DiskFull,
     #[error("the report is longer than {MAX_REPORT_BYTES} bytes")]
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
@@ -186,6 +192,7 @@ impl Checker {
         match status.code() {
             Some(0) => Ok(printed),
             Some(REFUSED) => Err(CheckError::Refused(reason(&said))),
+            Some(DISK_FULL) => Err(CheckError::DiskFull),
             _ => {
                 tracing::warn!(%status, stderr = %String::from_utf8_lossy(&said), "a check crashed");
                 Err(CheckError::Crashed { how: status.to_string(), memory_bytes: self.limits.memory_bytes })
@@ -203,6 +210,7 @@ impl CheckError {
             CheckError::TooSlow(_) => Problem::new(Kind::CheckTooSlow, detail),
             CheckError::Crashed { .. } | CheckError::LongReport => Problem::new(Kind::CheckCrashed, detail),
             CheckError::Stopping => Problem::new(Kind::Unavailable, detail),
+            CheckError::DiskFull => storage(ErrorKind::StorageFull.into()),
             CheckError::Report(_) | CheckError::Run { .. } => Problem::internal(detail),
         }
     }
@@ -260,6 +268,8 @@ mod tests {
         let long = Duration::from_secs(10);
         assert!(matches!(refusal("kill -9 $$", long).await, CheckError::Crashed { .. }));
         assert!(matches!(refusal("exit 1", long).await, CheckError::Crashed { .. }));
+        let full = refusal("exit 3", long).await;
+        assert_eq!(full.into_problem(Kind::UnusableModel).kind(), Kind::StorageFull);
         assert!(matches!(refusal("echo nonsense", long).await, CheckError::Report(_)));
         assert!(matches!(refusal("exec sleep 60", Duration::from_millis(100)).await, CheckError::TooSlow(_)));
     }

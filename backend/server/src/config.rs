@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_store::StoreConfig;
+use eagleeye_store::{CACHE, CacheConfig, DEFAULT_CACHE_BYTES, StoreConfig};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,10 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_FILES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<String>,
+    /// Bytes that copies of a remote file store's files may take in the data folder [default: 32000000000].
+    #[arg(long, env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_bytes: Option<u64>,
     /// Worker processes to keep up; 0 where workers are started elsewhere [default: 1].
     #[arg(long, env = "EAGLEEYE_WORKERS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,6 +103,7 @@ pub struct Config {
     pub data: PathBuf,
     pub database: Option<String>,
     pub files: Option<String>,
+    pub cache_bytes: u64,
     pub workers: u16,
     pub device: String,
     pub worker_binary: Option<PathBuf>,
@@ -119,6 +124,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             database: None,
             files: None,
+            cache_bytes: DEFAULT_CACHE_BYTES,
             workers: 1,
             device: "auto".to_owned(),
             worker_binary: None,
@@ -185,6 +191,11 @@ impl Config {
     /// Address of the file store, for the store and for workers.
     pub fn files_url(&self) -> String {
         self.files.clone().unwrap_or_else(|| StoreConfig::in_folder(&self.data).files_url)
+    }
+
+    /// Where copies of a remote file store's files go, for the store and for workers.
+    pub fn cache(&self) -> CacheConfig {
+        CacheConfig { folder: self.data.join(CACHE), bytes: self.cache_bytes }
     }
 
     /// The worker's program: the one that was named, else the one beside this program.

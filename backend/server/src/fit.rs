@@ -1,9 +1,9 @@
 //! Whether a search can be done with the model and the dataset that it names.
 
-use eagleeye_store::{Dataset, Model};
+use eagleeye_store::{Check, Dataset, Model};
 
 use crate::api::search_request::{SearchRequest, Space};
-use crate::folder;
+use crate::folder::Folder;
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
 use crate::state::AppState;
 
@@ -95,11 +95,10 @@ async fn reachable(state: &AppState, model: &Model, space: Space) -> Result<Reac
     if space == Space::default() {
         return Ok(model.reachable.into());
     }
-    let mut files = vec![(model.file_name.as_str(), &model.hash)];
-    files.extend(model.data_name.as_deref().zip(model.data_hash.as_ref()));
-    let folder = folder::linked(&state.store, &files).await?;
+    let local = state.store.models().local(model, Check::Once).await?;
+    let folder = Folder::of(model.files().into_iter().map(|(name, _)| name).zip(local).collect()).await?;
     let shape: Vec<String> = model.input_shape.iter().map(u64::to_string).collect();
-    let path = folder.path().join(&model.file_name);
+    let path = folder.path_of(&model.file_name);
     let checked = state.checker.inspect(&path, Some(&shape.join(",")), space).await;
     let (report, _) = checked.map_err(|error| error.into_problem(Kind::UnusableModel))?;
     Ok(ReachableRange { min: report.reachable.min, max: report.reachable.max })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eagleeye_store::Store;
+use eagleeye_store::{CacheConfig, Store};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -50,6 +50,7 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     pub database: String,
     pub files: String,
+    pub cache: CacheConfig,
     pub device: String,
     pub scratch: Scratch,
 }
@@ -129,6 +130,9 @@ impl WorkerCommand {
         command
             .arg("run")
             .args(["--database", &self.database, "--files", &self.files])
+            .arg("--cache")
+            .arg(&self.cache.folder)
+            .args(["--cache-bytes", &self.cache.bytes.to_string()])
             .args(["--name", name, "--device", &self.device])
             // Held open for as long as the server lives.
             .stdin(Stdio::piped())

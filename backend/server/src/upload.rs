@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
-use eagleeye_store::{NamedUpload, Store, StoreError, Upload};
-use tempfile::TempDir;
+use eagleeye_store::{Check, NamedUpload, Store, StoreError, Upload};
 
 use crate::api::search_request::is_name;
-use crate::folder;
+use crate::folder::Folder;
 use crate::problem::{FieldError, Kind, Problem};
 
 /// Longest text part in bytes.
@@ -120,9 +119,13 @@ impl Received {
     }
 
     /// The files under the names that they came with, in a folder of their own.
-    pub async fn as_folder(&self) -> Result<TempDir, Problem> {
-        let files: Vec<_> = self.files.values().map(|file| (file.name.as_str(), &file.upload.hash)).collect();
-        folder::linked(&self.store, &files).await
+    pub async fn as_folder(&self) -> Result<Folder, Problem> {
+        let mut files = Vec::with_capacity(self.files.len());
+        for file in self.files.values() {
+            let stored = self.store.files().materialize(&file.upload.hash, Check::Once).await;
+            files.push((file.name.as_str(), stored.map_err(|error| error.about(|| file.owner()))?));
+        }
+        Folder::of(files).await
     }
 
     /// Takes a file out: from here on the caller has to store or discard it.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::entities::{model, search};
-use crate::error::{Kind, StoreError};
-use crate::files::FileHash;
+use crate::error::{Kind, Owner, StoreError};
+use crate::files::{Check, FileHash, LocalFile};
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::searches::searches_with;
@@ -61,6 +61,23 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
 }
 
+impl Model {
+    /// The file of the network itself, for messages.
+    pub fn owner(&self) -> Owner {
+        self.owner_of(&self.file_name)
+    }
+
+    fn owner_of(&self, file: &str) -> Owner {
+        Owner { kind: Kind::Model, id: self.id, name: self.name.clone(), file: Some(file.to_owned()) }
+    }
+
+    /// Its files with the names that they were uploaded under; the first is the network itself.
+    pub fn files(&self) -> Vec<(&str, &FileHash)> {
+        let data = self.data_name.as_deref().zip(self.data_hash.as_ref());
+        std::iter::once((self.file_name.as_str(), &self.hash)).chain(data).collect()
+    }
+}
+
 /// What is needed to create a [`Model`].
 #[derive(Debug, Clone)]
 pub struct NewModel {
@@ -109,6 +126,19 @@ impl Models<'_> {
     pub async fn get(&self, id: Uuid) -> Result<Model, StoreError> {
         let row = model::Entity::find_by_id(id).one(self.0.database()).await?;
         row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()
+    }
+
+    /// A model's files on this machine, verified, in the order of [`Model::files`].
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedFile`] for one that is missing or no longer has its content.
+    pub async fn local(&self, model: &Model, check: Check) -> Result<Vec<LocalFile>, StoreError> {
+        let mut local = Vec::new();
+        for (name, hash) in model.files() {
+            let file = self.0.files().materialize(hash, check).await;
+            local.push(file.map_err(|error| error.about(|| model.owner_of(name)))?);
+        }
+        Ok(local)
     }
 
     /// Newest first.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::files::{Disposition, download};
+use super::files::{Disposition, StoredFile, download};
 use super::paging::{Page, PageQuery};
 use super::search_request::Space;
 use super::{BASE, convert};
@@ -170,6 +170,7 @@ pub struct ModelUpload {
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The file is no model that can be used", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
@@ -206,7 +207,7 @@ async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport
     let input_shape = received.text("input_shape").map(shape).transpose()?;
     let folder = received.as_folder().await?;
     let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is gone")) };
-    let path = folder.path().join(&file.name);
+    let path = folder.path_of(&file.name);
     let checked = state.checker.inspect(&path, input_shape.as_deref(), Space::default()).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableModel))
 }
@@ -262,12 +263,14 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     let model = store.models().get(id).await?;
     let disposition = Disposition::Attachment(&model.file_name);
-    download(&store, &model.hash, "application/octet-stream", disposition, &headers).await
+    let file = StoredFile { hash: &model.hash, media_type: "application/octet-stream", owner: model.owner() };
+    download(&store, file, disposition, &headers).await
 }
 
 /// Delete a model with its files.

@@ -109,6 +109,8 @@ pub struct SplitCounts {
         (status = 422, description = "A field is wrong, the model or dataset does not exist, the two do not fit each \
             other, there are not enough images, or the budget is out of reach", body = Problem,
             content_type = "application/problem+json"),
+        (status = 500, description = "A stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(State(state): State<AppState>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {

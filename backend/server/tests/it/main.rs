@@ -10,6 +10,8 @@
 mod answer;
 mod cancelling;
 mod contract;
+mod damage;
+mod disk;
 mod documents;
 mod downloads;
 mod events;

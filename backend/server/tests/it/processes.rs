@@ -38,8 +38,10 @@ fn workers_are_started_with_where_things_are_and_named_in_health() {
     let notes = wait_for_notes(data.path(), 2);
     let database = format!("--database sqlite://{}/eagleeye.db", data.path().display());
     let files = format!("--files {}/files", data.path().display());
+    let cache = format!("--cache {}/cache --cache-bytes 32000000000", data.path().display());
     for note in &notes {
         assert!(note.contains(&database) && note.contains(&files) && note.contains("--device cpu"), "{note}");
+        assert!(note.contains(&cache), "{note}");
     }
     let name = |note: &str| note.split("--name ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     assert_ne!(name(&notes[0]), name(&notes[1]));

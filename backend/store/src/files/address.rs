@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Files;
+use super::{CacheConfig, Files};
 use crate::error::StoreError;
 
-pub(super) fn open(url: &str, cache: PathBuf) -> Result<Files, StoreError> {
+pub(super) fn open(url: &str, cache: CacheConfig) -> Result<Files, StoreError> {
     match url.split_once("://") {
         None => Files::local(PathBuf::from(url)),
         Some(("file", path)) => Files::local(PathBuf::from(path)),
@@ -21,7 +21,7 @@ pub(super) fn open(url: &str, cache: PathBuf) -> Result<Files, StoreError> {
 ///
 /// The builder takes them one by one: left to itself it would ask the cloud's metadata address for credentials.
 #[cfg(feature = "s3")]
-fn s3(url: &str, rest: &str, cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(url: &str, rest: &str, cache: CacheConfig) -> Result<Files, StoreError> {
     use std::sync::Arc;
 
     use object_store::aws::AmazonS3Builder;
@@ -50,7 +50,7 @@ fn s3(url: &str, rest: &str, cache: PathBuf) -> Result<Files, StoreError> {
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(url: &str, _rest: &str, _cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(url: &str, _rest: &str, _cache: CacheConfig) -> Result<Files, StoreError> {
     let reason = "this program was built without the cargo feature s3".to_string();
     Err(StoreError::BadFilesUrl { url: url.to_string(), reason })
 }

@@ -24,7 +24,7 @@ impl World {
         let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
         let files = folder.path().join("files");
         let mut config = StoreConfig::new(database_url(&folder).await, files.to_str().unwrap());
-        config.cache = folder.path().join("cache");
+        config.cache.folder = folder.path().join("cache");
         config.clock = clock.clone();
         let store = Store::connect_with(config.clone()).await.unwrap();
         World { store, clock, config, folder }

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use clap::Args;
 use eagleeye_engine::{Device, DeviceChoice};
-use eagleeye_store::{Claim, Store, StoreConfig, Work};
+use eagleeye_store::{CacheConfig, Claim, DEFAULT_CACHE_BYTES, Store, StoreConfig, Work};
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use crate::run::engine_thread::CancelFlag;
 use crate::run::retry::retry;
@@ -39,9 +41,12 @@ pub struct RunArgs {
     /// File store: a folder or s3://BUCKET/PREFIX
     #[arg(long, value_name = "URL")]
     files: String,
-    /// Folder for downloads from a remote file store [default: one in the folder for temporary files].
-    #[arg(long, value_name = "FOLDER")]
-    cache: Option<PathBuf>,
+    /// Folder for copies of a remote file store's files; workers of one machine may share it.
+    #[arg(long, value_name = "FOLDER", env = "EAGLEEYE_CACHE", hide_env_values = true, default_value = "data/cache")]
+    cache: PathBuf,
+    /// Bytes that these copies may take; those that were not used for the longest time go first.
+    #[arg(long, value_name = "BYTES", env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true, default_value_t = DEFAULT_CACHE_BYTES)]
+    cache_bytes: u64,
     /// What the queue knows this process by; no other process, not even an earlier one, may have the same name.
     #[arg(long)]
     name: String,
@@ -69,13 +74,15 @@ struct Worker {
 /// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation: the
 /// process then ends, since libtorch cannot be stopped from outside.
 pub fn run(args: RunArgs) -> Result<(), RunError> {
+    // Whatever this process makes is for its user alone.
+    umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;
-        let mut config = StoreConfig::new(args.database, args.files);
-        config.cache = args.cache.unwrap_or(config.cache);
+        let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
+        let config = StoreConfig { cache, ..StoreConfig::new(args.database, args.files) };
         let store = Store::connect_with(config).await?;
         let worker = Worker { store, name: args.name, equipment };
         tracing::info!(name = worker.name, device = ?equipment.device, threads = equipment.threads, "ready for jobs");

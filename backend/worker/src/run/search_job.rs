@@ -55,7 +55,9 @@ impl Rest {
             None => reporter.save_split(&draw_split(&dataset, &inputs.request)?)?,
         };
         let used = convert::used_images(split, &inputs.request);
-        let images = match Images::decode(&dataset, &inputs.preprocess()?, &used, device, &mut reporter) {
+        let images = Images::decode(&dataset, &inputs.preprocess()?, &used, device, &mut reporter);
+        inputs.check_dataset()?;
+        let images = match images {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };
