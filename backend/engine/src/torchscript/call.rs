@@ -192,7 +192,7 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
 pub(super) fn as_float(value: &Value) -> Lowered<f64> {
     match value {
         Value::Float(number) => Ok(*number),
-        Value::Tensor(tensor) if known_scalar(tensor).is_some() => known_scalar(tensor).map_or(Err(Fault::Unknown), Ok),
+        Value::Tensor(tensor) if known_scalar(tensor).is_some() => known_scalar(tensor).ok_or(Fault::Unknown),
         other => as_int(other).map(|n| n as f64),
     }
 }
