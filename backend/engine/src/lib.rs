@@ -6,6 +6,7 @@
 pub mod adapt;
 mod batches;
 pub mod device;
+mod doubt;
 pub mod exec;
 pub mod export;
 pub mod fold;
@@ -27,6 +28,7 @@ pub mod virtual_bn;
 
 pub use adapt::Adaptation;
 pub use device::{DeviceChoice, DeviceError};
+pub use doubt::Doubt;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};
 pub use images::{Images, ImagesError};
