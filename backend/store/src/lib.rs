@@ -35,7 +35,7 @@ pub use clock::Clock;
 pub use datasets::{Class, Dataset, NewDataset};
 pub use error::{Kind, StoreError};
 pub use files::{FileBody, FileHash, Files};
-pub use models::{Model, ModelFormat, NewModel, Reachable};
+pub use models::{Model, ModelFormat, NewModel, Reachable, Reinspection};
 pub use page::{Page, PageRequest};
 pub use queue::{CANDIDATES_PHASE, Claim, Exported, HeartbeatAnswer, Job, JobKind, JobState, Lease, Work};
 pub use request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest};
