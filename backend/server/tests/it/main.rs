@@ -9,6 +9,7 @@
 
 mod answer;
 mod cancelling;
+mod changes;
 mod contract;
 mod documents;
 mod downloads;
