@@ -166,7 +166,6 @@ class Describer {
       json_.string(file.second);
     }
     json_.close('}');
-    traced_inputs();
     const auto root = target_.module._ivalue();
     object_index(root);
     enqueue(root->type()->getMethod("forward"));
@@ -227,21 +226,6 @@ class Describer {
       block(*graph->block(), 0);
       json_.close('}');
     }
-  }
-
-  void traced_inputs() {
-    json_.key("traced_shapes");
-    json_.open('[');
-    for (const auto& method : target_.module.retrieve_traced_inputs()) {
-      if (method.key() != "forward") continue;
-      for (const IValue& value : static_cast<c10::List<IValue>>(method.value())) {
-        if (!value.isTensor()) continue;
-        json_.open('[');
-        for (int64_t size : value.toTensor().sizes()) json_.number(size);
-        json_.close(']');
-      }
-    }
-    json_.close(']');
   }
 
   void describe_object(c10::intrusive_ptr<c10::ivalue::Object> object) {

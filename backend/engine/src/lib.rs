@@ -7,6 +7,7 @@ pub mod adapt;
 mod batches;
 mod computed;
 pub mod device;
+mod doubt;
 pub mod exec;
 pub mod export;
 pub mod fold;
@@ -30,6 +31,7 @@ pub mod virtual_bn;
 
 pub use adapt::Adaptation;
 pub use device::{DeviceChoice, DeviceError};
+pub use doubt::Doubt;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};
 pub use images::{Images, ImagesError};

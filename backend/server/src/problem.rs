@@ -196,8 +196,13 @@ impl Problem {
 
     /// One or more fields of the body are wrong; `detail` is made from them.
     pub fn fields(errors: Vec<FieldError>) -> Self {
+        Problem::of_fields(Kind::InvalidField, errors)
+    }
+
+    /// Fields of the body are wrong in a way that has a kind of its own.
+    pub fn of_fields(kind: Kind, errors: Vec<FieldError>) -> Self {
         let lines: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect();
-        Problem { errors: errors.into(), ..Problem::new(Kind::InvalidField, lines.join("; ")) }
+        Problem { errors: errors.into(), ..Problem::new(kind, lines.join("; ")) }
     }
 
     /// A fault of ours: the reason goes to the log, not to the client.

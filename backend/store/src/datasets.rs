@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -172,6 +172,18 @@ impl Datasets<'_> {
         let key = (id, i32::try_from(position).map_err(|_| missing())?);
         let row = thumbnail::Entity::find_by_id(key).one(self.0.database()).await?;
         row.ok_or_else(missing)?.file_hash.parse()
+    }
+
+    /// Gives a dataset another name.
+    pub async fn rename(&self, id: Uuid, name: String) -> Result<Dataset, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = dataset::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
+        let mut row = row.ok_or_else(|| StoreError::not_found(Kind::Dataset, id))?.into_active_model();
+        row.name = Set(name);
+        let row = row.update(&transaction).await?;
+        let thumbnails = count_thumbnails(&transaction, id).await?;
+        transaction.commit().await?;
+        into_dataset(row, thumbnails)
     }
 
     /// Deletes a dataset and its files. A dataset that a search names stays: [`StoreError::InUse`].

@@ -38,7 +38,7 @@ pub use datasets::{Class, Dataset, LocalDataset, NewDataset};
 pub use error::{Damage, Kind, Owner, StoreError};
 pub use fault::StorageFault;
 pub use files::{CacheConfig, Check, FileBody, FileHash, Files, LocalFile};
-pub use models::{Model, ModelFormat, NewModel, Reachable};
+pub use models::{Model, ModelFormat, NewModel, Reachable, Reinspection};
 pub use page::{Page, PageRequest};
 pub use queue::{CANDIDATES_PHASE, Claim, Exported, HeartbeatAnswer, Job, JobKind, JobState, Lease, Work};
 pub use request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest};

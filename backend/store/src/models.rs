@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -100,6 +100,18 @@ impl NewModel {
     }
 }
 
+/// What another inspection of a stored network found, with another input shape.
+#[derive(Debug, Clone)]
+pub struct Reinspection {
+    pub input_shape: Vec<u64>,
+    pub macs: u64,
+    pub parameters: u64,
+    pub batch_norms: u32,
+    pub classes: Option<u32>,
+    pub reachable: Reachable,
+    pub report: serde_json::Value,
+}
+
 /// The models of a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Models<'a>(&'a Store);
@@ -152,11 +164,47 @@ impl Models<'_> {
         Ok(Page::cut(models, page.limit(), |model: &Model| model.id.to_string()))
     }
 
+    /// Gives a model another name.
+    pub async fn rename(&self, id: Uuid, name: String) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let mut row = locked(&transaction, id).await?.into_active_model();
+        row.name = Set(name);
+        let row = row.update(&transaction).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    /// Replaces what is known of a model's network. Searches keep the shape that they were begun with, so a model that a
+    /// search names stays as it is: [`StoreError::InUse`].
+    pub async fn reinspected(&self, id: Uuid, found: Reinspection) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let mut row = locked(&transaction, id).await?.into_active_model();
+        let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
+        if !searches.is_empty() {
+            return Err(StoreError::InUse { kind: Kind::Model, id, searches });
+        }
+        row.input_shape = Set(to_json(Kind::Model, "input_shape", &found.input_shape)?);
+        row.macs = Set(to_i64("macs", found.macs)?);
+        row.parameters = Set(to_i64("parameters", found.parameters)?);
+        row.batch_norms = Set(to_i32("batch_norms", found.batch_norms.into())?);
+        row.classes = Set(found.classes.map(|classes| to_i32("classes", classes.into())).transpose()?);
+        row.reachable_min = Set(found.reachable.min);
+        row.reachable_max = Set(found.reachable.max);
+        row.report = Set(found.report);
+        let row = row.update(&transaction).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    /// The searches that name a model, oldest first.
+    pub async fn searches(&self, id: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        searches_with(self.0.database(), search::Column::ModelId, id).await
+    }
+
     /// Deletes a model and its files. A model that a search names stays: [`StoreError::InUse`].
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        let row = model::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
-        let model: Model = row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()?;
+        let model: Model = locked(&transaction, id).await?.try_into()?;
         let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
         if !searches.is_empty() {
             return Err(StoreError::InUse { kind: Kind::Model, id, searches });
@@ -193,6 +241,11 @@ impl Models<'_> {
         transaction.commit().await?;
         row.try_into()
     }
+}
+
+async fn locked(transaction: &DatabaseTransaction, id: Uuid) -> Result<model::Model, StoreError> {
+    let row = model::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+    row.ok_or_else(|| StoreError::not_found(Kind::Model, id))
 }
 
 impl TryFrom<model::Model> for Model {

@@ -113,7 +113,8 @@ export interface paths {
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a dataset another name. */
+        patch: operations["changeDataset"];
         trace?: never;
     };
     "/api/v1/datasets/{id}/thumbnails/{position}": {
@@ -169,7 +170,8 @@ export interface paths {
         delete: operations["deleteModel"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change a model's name or the shape of its input. */
+        patch: operations["changeModel"];
         trace?: never;
     };
     "/api/v1/models/{id}/file": {
@@ -222,7 +224,8 @@ export interface paths {
         delete: operations["deleteSearch"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a search another name, or none. */
+        patch: operations["changeSearch"];
         trace?: never;
     };
     "/api/v1/searches/{id}/cancel": {
@@ -493,7 +496,7 @@ export interface components {
              * @example idx
              */
             kind: string;
-            /** @description Given at upload; else the file's name without its ending. */
+            /** @description Given at upload or later; else the file's name without its ending. */
             name: string;
             /**
              * Format: int32
@@ -610,8 +613,6 @@ export interface components {
             element_type: string;
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
-            /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
-            guessed_shape: boolean;
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
             /** @description What to know of the file and of what is made from it, a sentence each. */
@@ -627,6 +628,22 @@ export interface components {
             operators: {
                 [key: string]: number;
             };
+        };
+        /** @description What of a model may be changed. What is left out stays. */
+        ModelChange: {
+            /**
+             * @description Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a
+             *     model that no search uses.
+             * @example [
+             *       1,
+             *       3,
+             *       224,
+             *       224
+             *     ]
+             */
+            input_shape?: number[];
+            /** @description What to call it from now on. */
+            name?: string;
         };
         /**
          * @description File format of a network.
@@ -653,6 +670,11 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             format: components["schemas"]["ModelFormat"];
+            /**
+             * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+             *     and the reachable budgets depend on it; set it where it is wrong.
+             */
+            guessed_shape: boolean;
             /** @description BLAKE3 of the file, 64 hexadecimal digits. */
             hash: string;
             /** Format: uuid */
@@ -673,7 +695,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Given at upload; else the file's name without its ending.
+             * @description Given at upload or later; else the file's name without its ending.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
@@ -775,7 +797,7 @@ export interface components {
                  * @example idx
                  */
                 kind: string;
-                /** @description Given at upload; else the file's name without its ending. */
+                /** @description Given at upload or later; else the file's name without its ending. */
                 name: string;
                 /**
                  * Format: int32
@@ -812,6 +834,11 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 format: components["schemas"]["ModelFormat"];
+                /**
+                 * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+                 *     and the reachable budgets depend on it; set it where it is wrong.
+                 */
+                guessed_shape: boolean;
                 /** @description BLAKE3 of the file, 64 hexadecimal digits. */
                 hash: string;
                 /** Format: uuid */
@@ -832,7 +859,7 @@ export interface components {
                  */
                 macs: number;
                 /**
-                 * @description Given at upload; else the file's name without its ending.
+                 * @description Given at upload or later; else the file's name without its ending.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
@@ -853,7 +880,7 @@ export interface components {
                 baseline: components["schemas"]["Baseline"] | null;
                 /**
                  * Format: uuid
-                 * @description The candidate with the best score. Null until all are scored.
+                 * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
                  */
                 best_candidate_id: string | null;
                 /** Format: date-time */
@@ -967,6 +994,11 @@ export interface components {
              */
             min: number;
         };
+        /** @description A new name. */
+        Renaming: {
+            /** @description What to call it from now on. */
+            name: string;
+        };
         /** @description How well a network does on the scoring images. */
         Score: {
             /**
@@ -990,7 +1022,7 @@ export interface components {
             baseline: components["schemas"]["Baseline"] | null;
             /**
              * Format: uuid
-             * @description The candidate with the best score. Null until all are scored.
+             * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
              */
             best_candidate_id: string | null;
             /** Format: date-time */
@@ -1012,6 +1044,11 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: components["schemas"]["SearchState"];
+        };
+        /** @description A new name of a search, or none. */
+        SearchRenaming: {
+            /** @description What to call it from now on; null for a search without a name of its own. */
+            name: string | null;
         };
         /** @description A pruning search to be queued. */
         SearchRequest: {
@@ -1656,6 +1693,69 @@ export interface operations {
             };
         };
     };
+    changeDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Renaming"];
+            };
+        };
+        responses: {
+            /** @description The dataset as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such dataset */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getThumbnail: {
         parameters: {
             query?: never;
@@ -1936,6 +2036,78 @@ export interface operations {
             };
         };
     };
+    changeModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChange"];
+            };
+        };
+        responses: {
+            /** @description The model as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Searches use it, so the shape of its input stays; `searches` lists them */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong, or the network does not take inputs of this shape */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     downloadModel: {
         parameters: {
             query?: never;
@@ -2205,6 +2377,69 @@ export interface operations {
             };
             /** @description No such search */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRenaming"];
+            };
+        };
+        responses: {
+            /** @description The search as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such search */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

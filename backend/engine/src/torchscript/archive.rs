@@ -24,8 +24,17 @@ const MAX_METADATA: u64 = 1 << 20;
 /// Classes and functions; a network has a few for each module.
 const MAX_DEFINITIONS: usize = 20_000;
 
-/// Checks sizes and code of a TorchScript file and returns the names of its extra files.
-pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
+/// What a TorchScript file says before libtorch loads it.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Names of the extra files.
+    pub extra: Vec<String>,
+    /// Shapes of the inputs that the network was traced with; empty where it does not say.
+    pub traced_shapes: Vec<Vec<i64>>,
+}
+
+/// Checks sizes and code of a TorchScript file and returns what is in it.
+pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
     let open = |source| TorchScriptError::Open { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(open)?;
     let file_bytes = file.metadata().map_err(open)?.len();
@@ -38,7 +47,7 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
     if stored.len() != archive.len() || archive.has_duplicate_names() {
         return Err(TorchScriptError::NotTorchScript("it has two entries of the same name".into()));
     }
-    let mut extra = Vec::new();
+    let mut contents = Contents::default();
     let (mut sizes, mut storages) = (HashMap::new(), Vec::new());
     let mut definitions = code::Definitions::default();
     let (mut code_bytes, mut has_code, mut unpacked) = (0u64, false, 0u64);
@@ -73,7 +82,9 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
                 let folder = lower.strip_suffix(".pkl").unwrap_or(&lower);
                 let record = |key: &[u8]| format!("{folder}/{}", String::from_utf8_lossy(key).to_ascii_lowercase());
                 // Of the inputs that a network was traced with PyTorch stores the sizes alone, and nothing else is read.
-                if inner != "traced_inputs.pkl" {
+                if inner == "traced_inputs.pkl" {
+                    contents.traced_shapes = pickle::shapes(&bytes).map_err(bad)?;
+                } else {
                     storages.extend(found.iter().map(|storage| (record(storage.key), storage.bytes)));
                 }
             }
@@ -83,7 +94,7 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
         } else if let Some(key) = extra_file(&name)
             && entry.size() <= MAX_METADATA
         {
-            extra.push(key.to_owned());
+            contents.extra.push(key.to_owned());
         }
         if sizes.insert(lower, i128::from(entry.size())).is_some() {
             return Err(bad("is there twice, but for upper and lower case".into()));
@@ -96,7 +107,7 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
                 .into(),
         ));
     }
-    Ok(extra)
+    Ok(contents)
 }
 
 /// What code and pickles of quantised networks have in them. Looked for before anything else is checked: such files also run

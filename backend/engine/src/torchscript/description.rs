@@ -8,8 +8,6 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(super) struct Description {
     pub metadata: BTreeMap<String, String>,
-    /// Shapes of the inputs that the module was traced with; empty for scripted modules.
-    pub traced_shapes: Vec<Vec<usize>>,
     /// Code by qualified name, `class.method` or the name of a function.
     pub functions: BTreeMap<String, Function>,
     /// The first is the network.

@@ -6,6 +6,7 @@ use std::path::Path;
 use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, ValueId};
 use tch::Tensor;
 
+use super::archive::Contents;
 use super::call::Fault;
 use super::description::{Description, Function, Object};
 use super::error::TorchScriptError;
@@ -47,16 +48,14 @@ pub struct Imported {
 /// Every way in which a file can be broken or not be understood; see [`TorchScriptError`]. Unsupported operators are
 /// collected and reported together.
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, TorchScriptError> {
-    let extra_names = archive::check(path)?;
-    let (description, tensors) = load(path, &extra_names)?;
+    let contents = archive::check(path)?;
+    let (description, tensors) = load(path, &contents.extra)?;
     takes_images_alone(&description)?;
     let entries = state::entries(&description, &tensors)?;
     let importer = Importer { description: &description, tensors: &tensors, entries: &entries };
     let known = match input_shape {
         Some(shape) => Some(vec![shape.to_vec()]),
-        None => {
-            description.metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text)).or_else(|| traced(&description))
-        }
+        None => description.metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text)).or_else(|| traced(&contents)),
     };
     let (graph, weights, precision) = match &known {
         Some(shapes) => importer.import(shapes)?,
@@ -131,10 +130,12 @@ fn parse_shapes(text: &str) -> Option<Vec<Vec<usize>>> {
     text.split(';').map(shape).collect()
 }
 
-fn traced(description: &Description) -> Option<Vec<Vec<usize>>> {
-    let usable = |shape: &Vec<usize>| shape.len() > 1 && !shape.contains(&0);
-    let shapes = &description.traced_shapes;
-    (!shapes.is_empty() && shapes.iter().all(usable)).then(|| shapes.clone())
+/// The shapes that the network was traced with, where they are such as images have.
+fn traced(contents: &Contents) -> Option<Vec<Vec<usize>>> {
+    let size = |size: &i64| usize::try_from(*size).ok().filter(|size| *size > 0);
+    let shape = |sizes: &Vec<i64>| sizes.iter().map(size).collect::<Option<Vec<_>>>().filter(|shape| shape.len() > 1);
+    let shapes = contents.traced_shapes.iter().map(shape).collect::<Option<Vec<_>>>();
+    shapes.filter(|shapes| !shapes.is_empty())
 }
 
 /// A graph, its tensors by parameter, and the element types of the file.

@@ -51,6 +51,16 @@ fn assert_same(name: &str, body: &str) {
 }
 
 #[test]
+fn the_input_shape_is_the_one_that_the_network_was_traced_with() {
+    let seed = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/torchscript").join(name);
+    let traced = read(&seed("plain_traced.pt"), None).unwrap();
+    assert_eq!((traced.graph.input_shape(1), traced.guessed_shape), (vec![1, 3, 8, 8], false));
+    let given = read(&seed("plain_traced.pt"), Some(&[1, 3, 16, 16])).unwrap();
+    assert_eq!((given.graph.input_shape(1), given.guessed_shape), (vec![1, 3, 16, 16], false));
+    assert!(read(&seed("plain_scripted.pt"), None).unwrap().guessed_shape, "a script has no inputs to tell");
+}
+
+#[test]
 fn code_of_real_models_means_what_libtorch_makes_of_it() {
     let cases = [
         (

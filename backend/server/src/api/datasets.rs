@@ -14,10 +14,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::files::{Disposition, StoredFile, download};
+use super::names::{Renaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
 use crate::checker::DatasetReport;
-use crate::extract::{Path, Query};
+use crate::extract::{self, Path, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 use crate::store_problem::storage;
@@ -33,7 +34,7 @@ const PARTS: Expected = Expected { files: &["file", "images", "labels"], texts: 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Dataset {
     pub id: Uuid,
-    /// Given at upload; else the file's name without its ending.
+    /// Given at upload or later; else the file's name without its ending.
     pub name: String,
     /// How the images came: `idx`, `npz`, or the kind of archive.
     #[schema(example = "idx")]
@@ -205,6 +206,28 @@ pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> 
 )]
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Dataset>, Problem> {
     Ok(Json(store.datasets().get(id).await?.into()))
+}
+
+/// Give a dataset another name.
+#[utoipa::path(
+    patch, path = "/datasets/{id}", operation_id = "changeDataset", tag = "datasets",
+    params(("id" = Uuid, Path, description = "Id of the dataset")),
+    request_body = Renaming,
+    responses(
+        (status = 200, description = "The dataset as it is now", body = Dataset),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The name is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn change(
+    State(store): State<Store>,
+    Path(id): Path<Uuid>,
+    extract::Json(change): extract::Json<Renaming>,
+) -> Result<Json<Dataset>, Problem> {
+    let name = checked_name(&change.name)?;
+    Ok(Json(store.datasets().rename(id, name).await?.into()))
 }
 
 /// Get a thumbnail.

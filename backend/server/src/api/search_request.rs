@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::problem::{FieldError, Problem};
+use super::names::{NAME_RULE, is_name};
+use crate::faults::Faults;
+use crate::problem::Kind;
 
 /// Larger numbers lose digits in clients whose only number is a double.
 const MAX_SEED: u64 = (1 << 53) - 1;
@@ -140,11 +142,11 @@ impl SearchRequest {
     }
 
     /// Checks what can be checked without looking at the model and the dataset, and names all fields at fault.
-    pub fn check(&self) -> Result<(), Problem> {
-        let mut errors = Vec::new();
+    pub fn check(&self) -> Faults {
+        let mut faults = Faults::default();
         let mut must = |holds: bool, field: &str, detail: &str| {
             if !holds {
-                errors.push(FieldError { field: field.to_owned(), detail: detail.to_owned() });
+                faults.add(Kind::InvalidField, field, detail.to_owned());
             }
         };
         must(self.macs > 0.0 && self.macs <= 1.0, "macs", "must be a fraction above 0 and at most 1");
@@ -155,7 +157,7 @@ impl SearchRequest {
         must((1..=4096).contains(&self.batch_size), "batch_size", "must be from 1 to 4096");
         must(self.round_to.is_none_or(|multiple| (1..=1024).contains(&multiple)), "round_to", "must be from 1 to 1024");
         must((0.0..=1.0).contains(&self.min_keep_ratio), "min_keep_ratio", "must be a fraction from 0 to 1");
-        must(self.name.as_deref().is_none_or(is_name), "name", "must have 1 to 200 characters, none of them control");
+        must(self.name.as_deref().is_none_or(is_name), "name", NAME_RULE);
 
         let adaptation = &self.adaptation;
         let weight_fits = adaptation.momentum.is_none_or(|m| m > 0.0 && m <= 1.0);
@@ -170,14 +172,8 @@ impl SearchRequest {
         must(divides, "preprocessing.deviation", "must be finite numbers other than 0");
         must(scale.is_finite() && *scale != 0.0, "preprocessing.scale", "must be a finite number other than 0");
 
-        if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
+        faults
     }
-}
-
-/// What a name may be: it goes into lists and file names.
-pub fn is_name(name: &str) -> bool {
-    let length = name.chars().count();
-    (1..=200).contains(&length) && !name.trim().is_empty() && !name.chars().any(char::is_control)
 }
 
 fn default_candidates() -> u32 {
@@ -215,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_plain_request_passes() {
-        assert!(request(json!({})).check().is_ok());
+        assert!(request(json!({})).check().is_empty());
     }
 
     #[test]
@@ -238,14 +234,14 @@ mod tests {
             (json!({"preprocessing": {"mean": [0], "deviation": [1], "scale": 0}}), "preprocessing.scale"),
         ];
         for (change, field) in cases {
-            let problem = request(change.clone()).check().unwrap_err();
+            let problem = request(change.clone()).check().into_result().unwrap_err();
             assert!(problem.detail().starts_with(field), "{change}: {}", problem.detail());
         }
     }
 
     #[test]
     fn all_faults_are_named_at_once() {
-        let problem = request(json!({"macs": 7, "round_to": 0})).check().unwrap_err();
+        let problem = request(json!({"macs": 7, "round_to": 0})).check().into_result().unwrap_err();
         assert!(problem.detail().contains("macs:") && problem.detail().contains("round_to:"), "{}", problem.detail());
     }
 }

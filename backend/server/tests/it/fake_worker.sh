@@ -29,6 +29,24 @@ case "$task $first" in
  "only_in_the_report": 1}
 REPORT
     ;;
+"inspect shaped"*)
+    # A network whose cost follows its input, and which takes one channel.
+    shape=1,1,28,28 guessed=true macs=784000
+    while [ $# -gt 0 ]; do
+        [ "$1" = --input-shape ] && { shape=$2; guessed=false; macs=64000; }
+        shift
+    done
+    case "$shape" in
+    1,3,*)
+        echo "error: \`stem\` takes 1 channel" >&2
+        exit 2
+        ;;
+    esac
+    cat << REPORT
+{"format": "torchscript", "inputs": [{"name": "x", "shape": [$shape]}], "macs": $macs, "parameters": 50000,
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": $guessed, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
+REPORT
+    ;;
 "inspect colour"*)
     cat << REPORT
 {"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 32, 32]}], "macs": 1000000, "parameters": 50000,

@@ -9,6 +9,7 @@
 
 mod answer;
 mod cancelling;
+mod changes;
 mod contract;
 mod damage;
 mod disk;

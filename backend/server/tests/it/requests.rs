@@ -52,14 +52,60 @@ fn fields_that_are_wrong_are_named_all_at_once() {
 
     let mut unknown = good.clone();
     unknown["budget"] = json!(0.5);
-    server.post("/searches", &unknown).problem(422, "invalid-field", &["budget"]);
+    server.post("/searches", &unknown).problem(422, "invalid-field", &["budget: is not known", "`macs`"]);
     let mistyped = change(good.clone(), "/preprocessing/mean", json!("0.5"));
-    let refusal = server.post("/searches", &mistyped).problem(422, "invalid-field", &["string", "sequence"]);
+    let refusal = server.post("/searches", &mistyped).problem(422, "invalid-field", &["must be a list of numbers"]);
     assert_eq!(refusal["errors"][0]["field"], "preprocessing.mean");
     let mut missing = good;
     missing.as_object_mut().unwrap().remove("macs");
-    server.post("/searches", &missing).problem(422, "invalid-field", &["macs"]);
+    let refusal = server.post("/searches", &missing).problem(422, "invalid-field", &["macs: is missing"]);
+    assert_eq!(refusal["errors"][0]["field"], "macs");
     assert_eq!(searches(&server), json!([]));
+}
+
+fn fields(refusal: &Value) -> Vec<&str> {
+    refusal["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn values_of_the_wrong_type_are_answered_with_what_each_field_wants() {
+    let (_data, server) = fake();
+    let mut wrong = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    wrong["macs"] = Value::Null;
+    wrong["candidates"] = json!(1.5);
+    wrong["preprocessing"]["deviation"] = json!(["a"]);
+    wrong.as_object_mut().unwrap().remove("scoring_images");
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &[]);
+    let mut named = fields(&refusal);
+    named.sort_unstable();
+    assert_eq!(named, ["candidates", "macs", "preprocessing.deviation", "scoring_images"]);
+    for word in ["expected", "line", "column", "u32", "f64"] {
+        assert!(!refusal["detail"].as_str().unwrap().contains(word), "{refusal}");
+    }
+
+    let mut large = request(wrong["model_id"].as_str().unwrap(), wrong["dataset_id"].as_str().unwrap());
+    large["calibration_images"] = json!(10_000_000_000u64);
+    let words = "calibration_images: must be a whole number from 1 to 4294967295";
+    server.post("/searches", &large).problem(422, "invalid-field", &[words]);
+}
+
+#[test]
+fn fields_that_are_wrong_and_things_that_do_not_fit_are_named_in_one_answer() {
+    let (_data, server) = fake();
+    let mut wrong = request(&id(&server.model("good")), &id(&server.dataset("many")));
+    wrong["seed"] = json!(1u64 << 53);
+    wrong["macs"] = json!(0.01);
+    wrong["scoring_images"] = json!(1000);
+    wrong["preprocessing"]["mean"] = json!([0.5, 0.5]);
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["seed:", "macs:", "100 images"]);
+    let mut named = fields(&refusal);
+    named.sort_unstable();
+    assert_eq!(named, ["dataset_id", "macs", "preprocessing.mean", "scoring_images", "seed"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+
+    wrong["model_id"] = json!(Uuid::now_v7());
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["there is no model"]);
+    assert!(fields(&refusal).contains(&"model_id") && fields(&refusal).contains(&"scoring_images"));
 }
 
 #[test]

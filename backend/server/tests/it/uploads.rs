@@ -12,7 +12,7 @@ fn a_model_is_stored_with_what_its_inspection_found() {
     let answer = server.upload("/models", file("file", "../fashion net.v2.pt", content));
     let model = answer.expect(201);
     assert_eq!(answer.header("location"), format!("/api/v1/models/{}", id(&model)));
-    assert_eq!(model["name"], "fashion net");
+    assert_eq!(model["name"], "fashion net.v2");
     assert_eq!(model["format"], "torchscript");
     assert_eq!(model["bytes"], content.len());
     assert_eq!(model["hash"], blake3::hash(content.as_bytes()).to_hex().as_str());

@@ -107,6 +107,11 @@ impl World {
         self.store.queue().record_candidate(lease, candidate(index, top1)).await.unwrap();
     }
 
+    /// Indices of the candidates that are stored.
+    pub async fn evaluated(&self, search: Uuid) -> Vec<u32> {
+        self.store.candidates().evaluated(search).await.unwrap().into_keys().collect()
+    }
+
     /// Queue, searches and what belongs to them, as text without identifiers.
     pub async fn picture(&self) -> String {
         let mut text = String::new();

@@ -1,5 +1,6 @@
 //! What only holds when server and worker work together.
 
+mod doubt;
 mod main_job;
 mod two_files;
 mod walkthrough;
