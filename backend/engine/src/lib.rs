@@ -13,6 +13,7 @@ pub mod fold;
 mod images;
 pub mod inspect;
 pub mod load;
+mod means;
 mod members;
 pub mod network;
 pub mod operators;

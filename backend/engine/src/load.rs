@@ -9,6 +9,7 @@ use eagleeye_onnx::OnnxError;
 use tch::{TchError, Tensor};
 
 use crate::computed::store_computed_weights;
+use crate::means::means_as_sums;
 use crate::network::{Format, Network};
 use crate::rewrite::RewriteError;
 use crate::tensors::{from_data, reason};
@@ -40,6 +41,8 @@ pub enum LoadError {
     Tensor { name: String, reason: String },
     #[error("a weight that the network computes from its stored tensors cannot be computed: {0}")]
     Computed(RewriteError),
+    #[error("a mean over channels cannot be written as a sum: {0}")]
+    Means(RewriteError),
 }
 
 /// Reads a TorchScript or ONNX file. The weights are on the CPU; those that the file computes from others are computed
@@ -53,7 +56,7 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
             let read = torchscript::read(path, input_shape)?;
             let (graph, weights, metadata) = (read.graph, read.weights, read.metadata);
             let network = Network { graph, weights, format: Format::TorchScript, metadata };
-            let network = store_computed_weights(network).map_err(LoadError::Computed)?;
+            let network = prepared(network)?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Some(Format::Onnx) => {
@@ -65,11 +68,16 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
             });
             let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
             let network = Network { graph: read.graph, weights, format: Format::Onnx, metadata: read.metadata };
-            let network = store_computed_weights(network).map_err(LoadError::Computed)?;
+            let network = prepared(network)?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Some(Format::Safetensors) | None => Err(LoadError::UnknownFormat),
     }
+}
+
+/// The network in the form in which it can be pruned; it computes the same.
+fn prepared(network: Network) -> Result<Network, LoadError> {
+    means_as_sums(store_computed_weights(network).map_err(LoadError::Computed)?).map_err(LoadError::Means)
 }
 
 /// The format that the first bytes promise, if any.
