@@ -14,6 +14,7 @@ pub mod fold;
 mod images;
 pub mod inspect;
 pub mod load;
+mod means;
 mod members;
 pub mod network;
 pub mod operators;

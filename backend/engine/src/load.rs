@@ -8,6 +8,7 @@ use eagleeye_onnx::OnnxError;
 use tch::{TchError, Tensor};
 
 use crate::computed::store_computed_weights;
+use crate::means::means_as_sums;
 use crate::network::{Format, Network};
 use crate::rewrite::RewriteError;
 use crate::sniff::{self, Kind};
@@ -42,6 +43,8 @@ pub enum LoadError {
     Tensor { name: String, reason: String },
     #[error("a weight that the network computes from its stored tensors cannot be computed: {0}")]
     Computed(RewriteError),
+    #[error("a mean over channels cannot be written as a sum: {0}")]
+    Means(RewriteError),
 }
 
 /// Reads a TorchScript or ONNX file. The weights are on the CPU; those that the file computes from others are computed
@@ -55,8 +58,7 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
         Kind::Model(Format::TorchScript) => {
             let read = torchscript::read(path, input_shape)?;
             let (graph, weights, precision, metadata) = (read.graph, read.weights, read.precision, read.metadata);
-            let network = Network { graph, weights, precision, format: Format::TorchScript, metadata };
-            let network = store_computed_weights(network).map_err(LoadError::Computed)?;
+            let network = prepared(Network { graph, weights, precision, format: Format::TorchScript, metadata })?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Kind::Model(Format::Onnx) => {
@@ -68,13 +70,17 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
             });
             let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
             let (graph, precision, metadata) = (read.graph, read.precision, read.metadata);
-            let network = Network { graph, weights, precision, format: Format::Onnx, metadata };
-            let network = store_computed_weights(network).map_err(LoadError::Computed)?;
+            let network = prepared(Network { graph, weights, precision, format: Format::Onnx, metadata })?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
         Kind::Other { is, instead } => Err(LoadError::WrongKind { is, instead }),
         Kind::Model(Format::Safetensors) | Kind::Unknown => Err(LoadError::UnknownFormat),
     }
+}
+
+/// The network in the form in which it can be pruned; it computes the same.
+fn prepared(network: Network) -> Result<Network, LoadError> {
+    means_as_sums(store_computed_weights(network).map_err(LoadError::Computed)?).map_err(LoadError::Means)
 }
 
 impl Loaded {

@@ -25,23 +25,29 @@ pub(super) struct FileConstants {
 }
 
 impl FileConstants {
-    /// Numbers the constants as they are met. Of a module with several functions nothing tells the order in which libtorch
-    /// has written them.
+    /// Numbers the constants in the order in which the code uses them, as libtorch does when it writes the code. Of a module
+    /// with several functions nothing tells in which order these were written.
     pub fn of(description: &Description) -> Self {
         let mut constants = Self::default();
         if let (Some(function), 1) = (description.functions.values().next(), description.functions.len()) {
-            constants.number(&function.body);
+            constants.number(&function.body, &mut HashMap::new());
         }
         constants
     }
 
-    fn number(&mut self, block: &Block) {
+    /// `made` has the constants that stand before the block, by the number of their value.
+    fn number<'d>(&mut self, block: &'d Block, made: &mut HashMap<usize, &'d TensorLiteral>) {
         for node in &block.nodes {
-            if let ("prim::Constant", Some(Literal::Tensor(tensor))) = (node.kind.as_str(), &node.value) {
+            if let ("prim::Constant", Some(Literal::Tensor(tensor)), &[output]) =
+                (node.kind.as_str(), &node.value, &node.outputs[..])
+            {
+                made.insert(output, tensor);
+            }
+            for tensor in node.inputs.iter().filter_map(|input| made.get(input)) {
                 let next = self.names.len();
                 self.names.entry(tensor.identity.clone()).or_insert_with(|| format!("CONSTANTS.c{next}"));
             }
-            node.blocks.iter().for_each(|inner| self.number(inner));
+            node.blocks.iter().for_each(|inner| self.number(inner, made));
         }
     }
 
