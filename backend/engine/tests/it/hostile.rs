@@ -143,14 +143,13 @@ fn constants_that_multiply_are_refused_before_they_fill_the_memory() {
 fn constants_that_end_a_process_or_never_end_are_refused() {
     let least = "torch.sub(torch.full([2], -9223372036854775807), 1)";
     for value in [
-        &format!("torch.floor_divide({least}, -1)"),
-        &format!("torch.remainder({least}, torch.full([2], -1))"),
-        &format!("torch.div({least}, -1, rounding_mode=\"trunc\")"),
-        &format!("torch.gcd({least}, torch.full([2], -1))"),
+        format!("torch.floor_divide({least}, -1)").as_str(),
+        format!("torch.remainder({least}, torch.full([2], -1))").as_str(),
+        format!("torch.div({least}, -1, rounding_mode=\"trunc\")").as_str(),
+        format!("torch.gcd({least}, torch.full([2], -1))").as_str(),
         "torch.remainder(torch.full([2], 7), 0)",
         "torch.fmod(torch.full([2], 7), 0)",
         "torch.floor_divide(torch.full([2], 7), torch.full([2], 0))",
-        "torch.diff(torch.arange(4), 9000000000000000000)",
         "torch.combinations(torch.arange(4), 9000000000000000000)",
         "torch.special_hermite_polynomial_h(torch.ones([4]), torch.full([4], 9000000000000000000))",
         "torch.from_file(\"/etc/hostname\", False, 4)",

@@ -62,6 +62,14 @@ pub fn evaluate(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
     Some(computed(lowering, call, traits))
 }
 
+/// What is known against an operator that the graph does not have either; empty for most.
+pub fn known_against(call: &Call) -> &'static str {
+    match compute::traits(call.operator, call.overload) {
+        Ok(traits) => rule::refusal(call.operator, traits).flatten().unwrap_or_default(),
+        Err(_) => "",
+    }
+}
+
 /// `torch.tensor` of a number or of lists of numbers, which is TorchScript's own.
 fn literal(lowering: &mut Lowering, call: &Call) -> Lowered {
     let data = if call.operator == "aten::new_tensor" { call.at(1) } else { call.at(0) };

@@ -122,7 +122,7 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
         return Ok(result);
     }
     let Some(operator) = BY_NAME.get(call.operator) else {
-        return unsupported("");
+        return unsupported(folded::known_against(call));
     };
     let result = (operator.lower)(lowering, call)?;
     if in_place { assign(lowering, call, &result) } else { Ok(result) }
