@@ -393,7 +393,7 @@ class Describer {
     } else if (kind == c10::prim::CallMethod) {
       call_method(node);
     } else if (kind.is_aten()) {
-      argument_names(node);
+      signature(node);
     }
     if (!node.blocks().empty()) {
       json_.key("blocks");
@@ -427,9 +427,11 @@ class Describer {
     return objects_;
   }
 
-  void argument_names(const Node& node) {
+  void signature(const Node& node) {
     const auto* schema = node.maybeSchema();
     if (schema == nullptr) return;
+    json_.key("overload");
+    json_.string(schema->overload_name());
     json_.key("arguments");
     json_.open('[');
     for (const auto& argument : schema->arguments()) json_.string(argument.name());

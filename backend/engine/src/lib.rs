@@ -5,6 +5,7 @@
 
 pub mod adapt;
 mod batches;
+mod computed;
 pub mod device;
 pub mod exec;
 pub mod export;
@@ -12,12 +13,14 @@ pub mod fold;
 mod images;
 pub mod inspect;
 pub mod load;
+mod members;
 pub mod network;
 pub mod operators;
 pub mod prune;
 mod rewrite;
 pub mod score;
 pub mod search;
+mod sniff;
 pub mod tensors;
 #[cfg(test)]
 mod testing;

@@ -119,6 +119,11 @@ pub enum SearchError {
     Strategy(#[from] StrategyError),
     #[error("a strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
+    #[error(
+        "the candidate has keep counts for {found} groups, but {expected} groups of the network can be pruned; another \
+         version has evaluated it, so the search has to be run again"
+    )]
+    KeepCounts { expected: usize, found: usize },
     #[error("{0}")]
     Exec(ExecError),
     #[error("the pruned network does not fit together: {0}")]
@@ -184,9 +189,22 @@ pub fn make_candidate(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Network, SearchError> {
     let pruner = Pruner::new(network, images, settings, cancelled)?;
-    let strategy = Strategy { keep: keep.to_vec() };
-    let (_, adapted) = pruner.prune_and_adapt(&strategy, cancelled)?;
+    let (_, adapted) = pruner.prune_and_adapt(&stored_strategy(&pruner.groups, keep)?, cancelled)?;
     Ok(adapted)
+}
+
+/// The strategy of stored keep counts. Earlier versions counted groups of one unit among those that can be pruned.
+fn stored_strategy(groups: &ChannelGroups, keep: &[usize]) -> Result<Strategy, SearchError> {
+    let prunable = groups.prunable().count();
+    if keep.len() == prunable {
+        return Ok(Strategy { keep: keep.to_vec() });
+    }
+    let counted: Vec<_> = groups.groups.iter().filter(|group| group.prunable || group.is_one_unit()).collect();
+    if keep.len() != counted.len() {
+        return Err(SearchError::KeepCounts { expected: prunable, found: keep.len() });
+    }
+    let kept = counted.iter().zip(keep).filter(|(group, _)| group.prunable);
+    Ok(Strategy { keep: kept.map(|(_, &kept)| kept).collect() })
 }
 
 fn stop_or_go(flow: Flow) -> Result<(), SearchError> {
@@ -400,6 +418,22 @@ mod tests {
             let names = |n: &Network| n.graph.parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
             assert_eq!(names(&made), names(&network));
         }
+    }
+
+    #[test]
+    fn keep_counts_that_list_groups_of_one_unit_are_read_without_them() {
+        let mut net = crate::testing::Layers::new(8);
+        let x = net.image(1, 12);
+        let x = net.conv(x, 6, 3, 1, 1, true);
+        let x = net.conv(x, 1, 3, 1, 1, true);
+        let x = net.conv(x, 4, 3, 1, 1, true);
+        let x = net.global_mean(x, false);
+        let y = net.linear(x, 3);
+        let groups = channel_groups(&net.finish(y).graph).unwrap();
+        assert_eq!(stored_strategy(&groups, &[3, 1, 2]).unwrap().keep, [3, 2]);
+        assert_eq!(stored_strategy(&groups, &[3, 2]).unwrap().keep, [3, 2]);
+        let error = stored_strategy(&groups, &[3]).unwrap_err();
+        assert!(matches!(error, SearchError::KeepCounts { expected: 2, found: 1 }), "{error}");
     }
 
     #[test]

@@ -67,6 +67,28 @@ pub struct InspectReport {
     pub reachable: ReportedRange,
     #[serde(default)]
     pub classes: Option<u32>,
+    /// Absent in reports of older versions.
+    #[serde(default)]
+    pub element_type: Option<String>,
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// Why the budget that was asked about cannot be met.
+    #[serde(default)]
+    pub unmet: Option<String>,
+}
+
+/// The strategies that a search would draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub space: Space,
+    /// The budget and the seed, where it is asked whether they can be met.
+    pub budget: Option<(f64, u64)>,
+}
+
+impl From<Space> for Wanted {
+    fn from(space: Space) -> Self {
+        Wanted { space, budget: None }
+    }
 }
 
 /// An input of a model.
@@ -123,20 +145,26 @@ impl Checker {
         Checker { program, limits, scratch, slots: Semaphore::new(CHECKS_AT_ONCE) }
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for
-    /// strategies of `space`.
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for the
+    /// strategies that are `wanted`.
     pub async fn inspect(
         &self,
         file: &Path,
         input_shape: Option<&str>,
-        space: Space,
+        wanted: impl Into<Wanted>,
     ) -> Result<(InspectReport, Value), CheckError> {
+        let Wanted { space, budget } = wanted.into();
         let mut command = self.command("inspect");
         command.arg(file).arg("--json");
         if let Some(shape) = input_shape {
             command.args(["--input-shape", shape]);
         }
-        command.args(["--round-to", &space.round_to.to_string()]);
+        if let Some((macs, seed)) = budget {
+            command.args(["--macs", &macs.to_string(), "--seed", &seed.to_string()]);
+        }
+        if let Some(multiple) = space.round_to {
+            command.args(["--round-to", &multiple.to_string()]);
+        }
         command.args(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
         self.run(command).await
     }

@@ -5,6 +5,9 @@ use axum::extract::{FromRequest, FromRequestParts};
 
 use crate::problem::{FieldError, Kind, Problem};
 
+/// Largest body as JSON in bytes: axum's own limit.
+const LARGEST_JSON: u64 = 2_097_152;
+
 /// The body as JSON.
 #[derive(FromRequest)]
 #[from_request(via(axum::Json), rejection(Problem))]
@@ -33,7 +36,10 @@ impl From<JsonRejection> for Problem {
                 let (field, detail) = reason.split_once(": ").unwrap_or((".", &reason));
                 Problem::fields(vec![FieldError { field: field.to_owned(), detail: detail.to_owned() }])
             }
-            other if other.status() == Kind::TooLarge.status() => Problem::new(Kind::TooLarge, other.body_text()),
+            other if other.status() == Kind::TooLarge.status() => {
+                let detail = format!("the body is larger than the {LARGEST_JSON} bytes that are taken here");
+                Problem::new(Kind::TooLarge, detail).with_limit(LARGEST_JSON)
+            }
             other => Problem::new(Kind::BadRequest, other.body_text()),
         }
     }

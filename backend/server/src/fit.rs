@@ -3,6 +3,7 @@
 use eagleeye_store::{Check, Dataset, Model};
 
 use crate::api::search_request::{SearchRequest, Space};
+use crate::checker::Wanted;
 use crate::folder::Folder;
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
 use crate::state::AppState;
@@ -14,7 +15,8 @@ pub async fn check(state: &AppState, request: &SearchRequest, model: &Model, dat
     check_classes(model, dataset)?;
     check_preprocessing(request, channels)?;
     check_images(request, dataset)?;
-    check_budget(request, reachable(state, model, request.space()).await?)
+    let (range, unmet) = reachable(state, model, request).await?;
+    check_budget(request, range, unmet)
 }
 
 /// Channels of the model's input, [batch, channels, height, width].
@@ -90,36 +92,50 @@ fn check_images(request: &SearchRequest, dataset: &Dataset) -> Result<(), Proble
     Err(Problem::new(Kind::NotEnoughImages, detail))
 }
 
-/// What can be reached in a space. The model's report has it for the default one; another one has to be asked about.
-async fn reachable(state: &AppState, model: &Model, space: Space) -> Result<ReachableRange, Problem> {
+/// What can be reached in the space of the request, and why its budget cannot be met there. The model's report has the range
+/// for the default space, in which smaller multiples are taken where others miss the budget; another one has to be asked about.
+async fn reachable(
+    state: &AppState,
+    model: &Model,
+    request: &SearchRequest,
+) -> Result<(ReachableRange, Option<String>), Problem> {
+    let space = request.space();
     if space == Space::default() {
-        return Ok(model.reachable.into());
+        return Ok((model.reachable.into(), None));
     }
     let local = state.store.models().local(model, Check::Once).await?;
     let folder = Folder::of(model.files().into_iter().map(|(name, _)| name).zip(local).collect()).await?;
     let shape: Vec<String> = model.input_shape.iter().map(u64::to_string).collect();
     let path = folder.path_of(&model.file_name);
-    let checked = state.checker.inspect(&path, Some(&shape.join(",")), space).await;
+    let wanted = Wanted { space, budget: Some((request.macs, request.seed)) };
+    let checked = state.checker.inspect(&path, Some(&shape.join(",")), wanted).await;
     let (report, _) = checked.map_err(|error| error.into_problem(Kind::UnusableModel))?;
-    Ok(ReachableRange { min: report.reachable.min, max: report.reachable.max })
+    Ok((ReachableRange { min: report.reachable.min, max: report.reachable.max }, report.unmet))
 }
 
-fn check_budget(request: &SearchRequest, reachable: ReachableRange) -> Result<(), Problem> {
+fn check_budget(request: &SearchRequest, reachable: ReachableRange, unmet: Option<String>) -> Result<(), Problem> {
     let ReachableRange { min, max } = reachable;
     let Space { round_to, min_keep_ratio } = request.space();
+    let space = match round_to {
+        Some(multiple) => format!("round_to {multiple} and min_keep_ratio {min_keep_ratio}"),
+        None => format!("min_keep_ratio {min_keep_ratio}"),
+    };
+    let change = match round_to {
+        Some(2..) => "; a smaller round_to or min_keep_ratio leaves more within reach",
+        _ if min_keep_ratio > 0.0 => "; a smaller min_keep_ratio leaves more within reach",
+        _ => "",
+    };
     let detail = if min >= max {
+        format!("with {space} nothing of this model can be pruned; its groups say what is locked and why{change}")
+    } else if !(min..=max).contains(&request.macs) {
         format!(
-            "with round_to {round_to} and min_keep_ratio {min_keep_ratio} nothing of this model can be pruned; its \
-             groups say what is locked and why"
-        )
-    } else if (min..=max).contains(&request.macs) {
-        return Ok(());
-    } else {
-        format!(
-            "macs is {}; with round_to {round_to} and min_keep_ratio {min_keep_ratio} this model can be pruned to \
-             between {min} and {max} of its MACs",
+            "macs is {}; with {space} this model can be pruned to between {min} and {max} of its MACs{change}",
             request.macs
         )
+    } else if let Some(reason) = unmet {
+        reason
+    } else {
+        return Ok(());
     };
     Err(Problem::new(Kind::BudgetOutOfReach, detail).with_reachable(reachable))
 }

@@ -4,12 +4,14 @@
 pub mod api;
 pub mod app;
 pub mod checker;
+mod conditional;
 pub mod config;
 pub mod extract;
 mod fit;
 mod folder;
 pub mod guard;
 pub mod problem;
+mod request_head;
 pub mod scratch;
 pub mod serve;
 pub mod state;

@@ -33,8 +33,8 @@ pub async fn serve(config: Config) -> Result<()> {
         private::tighten(&config.data.join(folder));
     }
     let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
-    let (database, files) = (config.database_url(), config.files_url());
-    let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(&database, &files) };
+    let (database, files) = (config.database_url()?, config.files_url());
+    let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
     let store = Store::connect_with(store_config).await.context("cannot open the store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use crate::address::Address;
 use crate::files::FileHash;
 
 /// The kinds of things that can be looked up, for error messages.
@@ -122,9 +123,11 @@ pub enum StoreError {
     #[error("column {column} of a stored {kind} cannot be read: {reason}")]
     Corrupt { kind: Kind, column: &'static str, reason: String },
     #[error("the file store address `{url}` cannot be used: {reason}")]
-    BadFilesUrl { url: String, reason: String },
+    BadFilesUrl { url: Address, reason: String },
+    #[error("cannot read an address from the file {}: {source}", path.display())]
+    AddressFile { path: PathBuf, source: std::io::Error },
     #[error("the database address `{url}` cannot be used: it must start with sqlite: or postgres:")]
-    BadDatabaseUrl { url: String },
+    BadDatabaseUrl { url: Address },
     #[error("cannot prepare {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
     /// What the file belongs to is not known here: see [`StoreError::about`].

@@ -8,6 +8,7 @@
 //! - a worker's write is fenced by its lease and idempotent, so no candidate is stored twice ([`queue::Lease`]),
 //! - a file lives as long as a row or an [`Upload`] names its hash ([`garbage`]).
 
+pub mod address;
 pub mod candidates;
 pub mod changes;
 pub mod checkpoints;
@@ -28,6 +29,7 @@ pub mod searches;
 mod store;
 pub mod uploads;
 
+pub use address::Address;
 pub use candidates::{Candidate, CandidateSort, GroupKeep, NewCandidate, Score};
 pub use changes::Changes;
 pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};

@@ -10,6 +10,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+use crate::address::Address;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::files::{CacheConfig, Files};
@@ -29,9 +30,9 @@ pub const DEFAULT_CACHE_BYTES: u64 = 32_000_000_000;
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// `sqlite://path` (made when missing), `sqlite::memory:`, or `postgres://…`.
-    pub database_url: String,
+    pub database_url: Address,
     /// A folder, `file://` and a path, or `s3://bucket/prefix` with the cargo feature `s3`.
-    pub files_url: String,
+    pub files_url: Address,
     /// Where copies of a remote store's files are kept, and how many bytes of them may stay.
     pub cache: CacheConfig,
     /// A running job whose worker was silent for longer may be claimed by another.
@@ -42,7 +43,7 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    pub fn new(database_url: impl Into<String>, files_url: impl Into<String>) -> Self {
+    pub fn new(database_url: impl Into<Address>, files_url: impl Into<Address>) -> Self {
         StoreConfig {
             database_url: database_url.into(),
             files_url: files_url.into(),
@@ -78,7 +79,7 @@ struct Inner {
 
 impl Store {
     /// Opens the store with default settings and brings the schema up to date.
-    pub async fn connect(database_url: &str, files_url: &str) -> Result<Self, StoreError> {
+    pub async fn connect(database_url: Address, files_url: Address) -> Result<Self, StoreError> {
         Store::connect_with(StoreConfig::new(database_url, files_url)).await
     }
 
@@ -130,7 +131,8 @@ impl Store {
     }
 }
 
-async fn connect_database(url: &str) -> Result<DatabaseConnection, StoreError> {
+async fn connect_database(address: &Address) -> Result<DatabaseConnection, StoreError> {
+    let url = address.expose();
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false);
     if url.starts_with("sqlite:") {
@@ -152,7 +154,7 @@ async fn connect_database(url: &str) -> Result<DatabaseConnection, StoreError> {
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         options.max_connections(16);
     } else {
-        return Err(StoreError::BadDatabaseUrl { url: url.to_string() });
+        return Err(StoreError::BadDatabaseUrl { url: address.clone() });
     }
     Ok(Database::connect(options).await?)
 }

@@ -373,7 +373,9 @@ export interface components {
         };
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
-            /** @description The parameters that have these channels on one of their axes. */
+            /** @description Weights with these channels that the file does not store but computes from its tensors. */
+            computed: components["schemas"]["ComputedWeight"][];
+            /** @description The stored tensors that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
             /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
@@ -445,6 +447,18 @@ export interface components {
             index: number;
             /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
+        };
+        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
+        ComputedWeight: {
+            /** Format: int64 */
+            axis: number;
+            /** @description Names of the stored tensors that it is computed from. */
+            from: string[];
+            /**
+             * @description Name of the weight in exported files.
+             * @example layer1.0.conv1.weight
+             */
+            weight: string;
         };
         /** @description Labelled images. */
         Dataset: {
@@ -589,12 +603,19 @@ export interface components {
         Model: components["schemas"]["ModelSummary"] & {
             /** @description What adaptive batch norm has to work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
+            /**
+             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+             * @example float32
+             */
+            element_type: string;
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
             /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
             guessed_shape: boolean;
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
+            /** @description What to know of the file and of what is made from it, a sentence each. */
+            notices: string[];
             /**
              * @description How often each operator occurs.
              * @example {
@@ -1034,10 +1055,11 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many units in every group.
-             * @default 1
+             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
+             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+             *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
              */
-            round_to: number;
+            round_to?: number | null;
             /**
              * Format: int32
              * @description Held-back images on which candidates are scored. They never overlap the calibration images.
@@ -1082,9 +1104,9 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Units kept in a group are a multiple of this.
+             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
              */
-            round_to: number;
+            round_to: number | null;
             /**
              * Format: int32
              * @description Images on which candidates are scored.
@@ -1153,6 +1175,15 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such candidate */
             404: {
                 headers: {
@@ -1183,6 +1214,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such candidate */
@@ -1250,6 +1290,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1300,6 +1349,15 @@ export interface operations {
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such checkpoint */
             404: {
                 headers: {
@@ -1348,6 +1406,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such checkpoint */
             404: {
                 headers: {
@@ -1359,6 +1426,15 @@ export interface operations {
             };
             /** @description The file is not there yet, or its export failed */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` names another version */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1512,6 +1588,15 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such dataset */
             404: {
                 headers: {
@@ -1541,6 +1626,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description No such dataset */
             404: {
@@ -1601,8 +1695,26 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such dataset or thumbnail */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` names another version */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1756,6 +1868,15 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model */
             404: {
                 headers: {
@@ -1785,6 +1906,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description No such model */
             404: {
@@ -1843,8 +1973,26 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `If-Match` names another version */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1939,6 +2087,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1998,6 +2155,15 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such search */
             404: {
                 headers: {
@@ -2027,6 +2193,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description No such search */
             404: {
@@ -2067,6 +2242,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2200,6 +2384,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database is out of reach */

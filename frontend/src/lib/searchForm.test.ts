@@ -131,6 +131,11 @@ describe("hints", () => {
 });
 
 describe("toRequest", () => {
+  it("sends the multiple that is typed, and none where the field is empty", () => {
+    expect(toRequest(form({ roundTo: 16 })).round_to).toBe(16);
+    expect("round_to" in toRequest(form({ roundTo: null }))).toBe(false);
+  });
+
   it("turns percentages into fractions and leaves out what has a meaning of its own", () => {
     expect(toRequest(form({ budget: 1.1, name: "  " }))).toEqual({
       model_id: "m",
@@ -142,7 +147,6 @@ describe("toRequest", () => {
       calibration_images: 1000,
       scoring_images: 1500,
       batch_size: 128,
-      round_to: 1,
       min_keep_ratio: 0.1,
       adaptation: { mode: "cumulative" },
       preprocessing: { mean: [0.286], deviation: [0.353], scale: 1 / 255 },

@@ -19,6 +19,7 @@ export interface SearchForm {
   deviation: string;
   /** Empty stands for 1/255. */
   scale: number | null;
+  /** Empty stands for multiples of 8 where groups allow it. */
   roundTo: number | null;
   /** Percent of a group's units. */
   minKeep: number | null;
@@ -44,7 +45,7 @@ export const emptyForm = (): SearchForm => ({
   mean: "",
   deviation: "",
   scale: null,
-  roundTo: 1,
+  roundTo: null,
   minKeep: 10,
   batchSize: 128,
   mode: "cumulative",
@@ -99,7 +100,6 @@ export function missing(form: SearchForm): FieldErrors {
     [form.seed, "seed"],
     [form.calibrationImages, "calibration_images"],
     [form.scoringImages, "scoring_images"],
-    [form.roundTo, "round_to"],
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
   ];
@@ -120,7 +120,9 @@ function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErr
   const range = reachable(form, model);
   const budget = fraction(form.budget);
   if (range && form.budget !== null && (budget < range.min || budget > range.max)) {
-    found["macs"] = `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs.`;
+    found["macs"] =
+      `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs; ` +
+      "a smaller share of each group, under Advanced, leaves more within reach.";
   }
   const channels = inputChannels(model);
   for (const field of ["mean", "deviation"] as const) {
@@ -166,7 +168,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     calibration_images: form.calibrationImages ?? 0,
     scoring_images: form.scoringImages ?? 0,
     batch_size: form.batchSize ?? 0,
-    round_to: form.roundTo ?? 0,
+    ...(form.roundTo === null ? {} : { round_to: form.roundTo }),
     min_keep_ratio: fraction(form.minKeep),
     adaptation: { mode: form.mode, ...momentum, ...(form.batches === null ? {} : { batches: form.batches }) },
     preprocessing: {

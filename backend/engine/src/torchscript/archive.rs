@@ -63,6 +63,9 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
             }
             let mut bytes = Vec::new();
             entry.by_ref().take(MAX_CODE).read_to_end(&mut bytes).map_err(|e| bad(format!("cannot be read: {e}")))?;
+            if let Some(found) = quantised(&bytes) {
+                return Err(TorchScriptError::Quantised { found: found.to_owned() });
+            }
             if is_code {
                 code::check(&bytes, &mut definitions).map_err(bad)?;
             } else {
@@ -96,6 +99,24 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
     Ok(extra)
 }
 
+/// What code and pickles of quantised networks have in them. Looked for before anything else is checked: such files also run
+/// code while they are loaded, which would be refused for a reason that helps nobody.
+const QUANTISED: [&str; 6] = [
+    "ops.quantized.",
+    "torch.classes.quantized",
+    "_rebuild_qtensor",
+    "torch.quantize_per_",
+    "torch.fake_quantize_per_",
+    "torch.fused_moving_avg_obs_fake_quant",
+];
+
+fn quantised(bytes: &[u8]) -> Option<&'static str> {
+    // Few bytes are the marker's first, so that a large file is not compared with each marker at each place.
+    let starts = (0..bytes.len()).filter(|&at| matches!(bytes[at], b'o' | b't' | b'_'));
+    let mut found = starts.filter_map(|at| QUANTISED.iter().find(|marker| bytes[at..].starts_with(marker.as_bytes())));
+    found.next().map(|marker| marker.trim_matches(['.', '_']))
+}
+
 /// libtorch does not compare the bytes that a pickle says with those that are there.
 fn check_storages(storages: &[(String, i128)], sizes: &HashMap<String, i128>) -> Result<(), TorchScriptError> {
     for (entry, wanted) in storages {
@@ -114,4 +135,20 @@ fn check_storages(storages: &[(String, i128)], sizes: &HashMap<String, i128>) ->
 fn extra_file(name: &str) -> Option<&str> {
     let (_, inner) = name.split_once('/')?;
     inner.strip_prefix("extra/").filter(|key| !key.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantised_networks_are_known_by_their_code() {
+        for code in ["_0 = ops.quantized.linear_dynamic(x, p)", "y = torch.quantize_per_tensor(x, 0.1, 0, 12)"] {
+            assert!(quantised(code.as_bytes()).is_some(), "{code}");
+        }
+        assert_eq!(quantised(b"ctorch._utils\n_rebuild_qtensor\n"), Some("rebuild_qtensor"));
+        for code in ["y = torch.conv2d(x, w)", "ops.prim.NumToTensor(n)", "torch", "ops.quant"] {
+            assert_eq!(quantised(code.as_bytes()), None, "{code}");
+        }
+    }
 }

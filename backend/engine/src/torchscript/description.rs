@@ -48,6 +48,9 @@ pub(super) struct Node {
     /// Names of the inputs by the operator's schema.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// Which of the operator's schemas it is.
+    #[serde(default)]
+    pub overload: String,
 }
 
 #[derive(Debug, Deserialize)]

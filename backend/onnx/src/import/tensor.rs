@@ -32,6 +32,28 @@ fn kind(tensor: &TensorProto) -> DataType {
     DataType::try_from(tensor.data_type.unwrap_or_default()).unwrap_or(DataType::Undefined)
 }
 
+/// The element type of a stored tensor, where the engine has it.
+pub(super) fn element_of(tensor: &TensorProto) -> Option<ElementType> {
+    element(kind(tensor))
+}
+
+/// The engine's name of an element type.
+pub(super) fn element(kind: DataType) -> Option<ElementType> {
+    Some(match kind {
+        DataType::Float16 => ElementType::F16,
+        DataType::Bfloat16 => ElementType::Bf16,
+        DataType::Float => ElementType::F32,
+        DataType::Double => ElementType::F64,
+        DataType::Uint8 => ElementType::U8,
+        DataType::Int8 => ElementType::I8,
+        DataType::Int16 => ElementType::I16,
+        DataType::Int32 => ElementType::I32,
+        DataType::Int64 => ElementType::I64,
+        DataType::Bool => ElementType::Bool,
+        _ => return None,
+    })
+}
+
 /// Whether the entries are floats, which the engine keeps as weights.
 pub(super) fn is_float(tensor: &TensorProto) -> bool {
     matches!(kind(tensor), DataType::Float | DataType::Float16 | DataType::Double | DataType::Bfloat16)

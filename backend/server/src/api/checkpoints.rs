@@ -94,6 +94,7 @@ impl CheckpointFormat {
         (status = 202, description = "The export is on its way", body = Checkpoint,
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "No such format", body = Problem, content_type = "application/problem+json"),
@@ -151,6 +152,7 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The file is not there yet, or its export failed", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )

@@ -80,6 +80,8 @@ impl TryFrom<store::Model> for Model {
         Ok(Model {
             summary: model.into(),
             guessed_shape: report.guessed_shape,
+            element_type: report.element_type.unwrap_or_else(|| "float32".to_owned()),
+            notices: report.notices,
             batch_norm_state: report.batch_norm_state,
             operators: report.operators,
             layers: report.layers,

@@ -219,6 +219,7 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
         (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "image/png"),
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such dataset or thumbnail", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use eagleeye_store::{Check, FileBody, FileHash, Owner, Store};
 
+use crate::conditional::Version;
 use crate::problem::{Kind, Problem};
 
 /// How a browser should treat a file.
@@ -27,7 +28,8 @@ pub struct StoredFile<'a> {
     pub owner: Owner,
 }
 
-/// Answers with a file, once all of it was found to be what was stored; nothing of a damaged file is sent. A hash names its content for ever, so it is the ETag and the answer never grows stale.
+/// Answers with a file, once all of it was found to be what was stored; nothing of a damaged file is sent. A hash names its
+/// content for ever, so it is the ETag and the answer never grows stale.
 pub async fn download(
     store: &Store,
     file: StoredFile<'_>,
@@ -35,17 +37,16 @@ pub async fn download(
     request: &HeaderMap,
 ) -> Result<Response, Problem> {
     let StoredFile { hash, media_type, owner } = file;
-    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).map_err(Problem::internal)?;
-    if request.get(header::IF_NONE_MATCH) == Some(&etag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
-    }
-    // A range goes with the version that it was begun with.
-    let resumes = request.get(header::IF_RANGE).is_none_or(|version| *version == etag);
-    let wanted = request.get(header::RANGE).filter(|_| resumes).and_then(|value| value.to_str().ok());
-
+    let version = Version::of_hash(hash);
     let mut headers = HeaderMap::new();
-    headers.insert(header::ETAG, etag);
+    headers.insert(header::ETAG, version.header()?);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    if let Some(answer) = version.answer_without_content(request, &headers) {
+        return Ok(answer);
+    }
+    let wanted =
+        request.get(header::RANGE).filter(|_| version.continues(request)).and_then(|value| value.to_str().ok());
+
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));

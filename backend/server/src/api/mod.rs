@@ -2,6 +2,7 @@
 
 pub mod candidates;
 pub mod checkpoints;
+pub mod common;
 mod convert;
 pub mod datasets;
 pub mod events;

@@ -69,6 +69,11 @@ pub struct Model {
     pub summary: ModelSummary,
     /// Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it.
     pub guessed_shape: bool,
+    /// The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+    #[schema(example = "float32")]
+    pub element_type: String,
+    /// What to know of the file and of what is made from it, a sentence each.
+    pub notices: Vec<String>,
     /// What adaptive batch norm has to work with.
     pub batch_norm_state: BatchNormState,
     /// How often each operator occurs.
@@ -124,8 +129,23 @@ pub struct ChannelGroup {
     #[serde(default)]
     #[schema(required)]
     pub normalised_by: Option<String>,
-    /// The parameters that have these channels on one of their axes.
+    /// The stored tensors that have these channels on one of their axes.
     pub members: Vec<GroupMember>,
+    /// Weights with these channels that the file does not store but computes from its tensors.
+    #[serde(default)]
+    #[schema(required)]
+    pub computed: Vec<ComputedWeight>,
+}
+
+/// An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ComputedWeight {
+    /// Name of the weight in exported files.
+    #[schema(example = "layer1.0.conv1.weight")]
+    pub weight: String,
+    pub axis: u64,
+    /// Names of the stored tensors that it is computed from.
+    pub from: Vec<String>,
 }
 
 /// An axis of a parameter.
@@ -262,6 +282,7 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
         (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "application/octet-stream"),
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )

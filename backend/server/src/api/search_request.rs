@@ -39,10 +39,12 @@ pub struct SearchRequest {
     #[serde(default = "default_batch_size")]
     #[schema(minimum = 1, maximum = 4096, default = 128)]
     pub batch_size: u32,
-    /// Keep a multiple of this many units in every group.
-    #[serde(default = "default_round_to")]
-    #[schema(minimum = 1, maximum = 1024, default = 1)]
-    pub round_to: u32,
+    /// Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
+    /// multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+    /// which a group has four multiples or more, and smaller ones where these do not meet the budget.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 1024)]
+    pub round_to: Option<u32>,
     /// No group keeps less than this fraction of its units.
     #[serde(default = "default_min_keep_ratio")]
     #[schema(minimum = 0, maximum = 1, default = 0.1)]
@@ -66,8 +68,9 @@ pub struct SearchSettings {
     pub scoring_images: u32,
     /// Images per forward pass.
     pub batch_size: u32,
-    /// Units kept in a group are a multiple of this.
-    pub round_to: u32,
+    /// Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
+    #[schema(required)]
+    pub round_to: Option<u32>,
     /// Fraction of its units that every group keeps at least.
     pub min_keep_ratio: f64,
     pub adaptation: Adaptation,
@@ -121,13 +124,13 @@ pub struct Preprocessing {
 /// Which strategies a search may draw: what of a budget is reachable depends on it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Space {
-    pub round_to: u32,
+    pub round_to: Option<u32>,
     pub min_keep_ratio: f64,
 }
 
 impl Default for Space {
     fn default() -> Self {
-        Space { round_to: default_round_to(), min_keep_ratio: default_min_keep_ratio() }
+        Space { round_to: None, min_keep_ratio: default_min_keep_ratio() }
     }
 }
 
@@ -150,7 +153,7 @@ impl SearchRequest {
         must(self.calibration_images >= 1, "calibration_images", "must be at least 1");
         must(self.scoring_images >= 1, "scoring_images", "must be at least 1");
         must((1..=4096).contains(&self.batch_size), "batch_size", "must be from 1 to 4096");
-        must((1..=1024).contains(&self.round_to), "round_to", "must be from 1 to 1024");
+        must(self.round_to.is_none_or(|multiple| (1..=1024).contains(&multiple)), "round_to", "must be from 1 to 1024");
         must((0.0..=1.0).contains(&self.min_keep_ratio), "min_keep_ratio", "must be a fraction from 0 to 1");
         must(self.name.as_deref().is_none_or(is_name), "name", "must have 1 to 200 characters, none of them control");
 
@@ -183,10 +186,6 @@ fn default_candidates() -> u32 {
 
 fn default_batch_size() -> u32 {
     128
-}
-
-fn default_round_to() -> u32 {
-    1
 }
 
 fn default_min_keep_ratio() -> f64 {

@@ -105,6 +105,7 @@ pub struct SplitCounts {
         (status = 202, description = "The search is queued", body = Search,
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is wrong, the model or dataset does not exist, the two do not fit each \
             other, there are not enough images, or the budget is out of reach", body = Problem,

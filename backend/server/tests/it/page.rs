@@ -27,6 +27,15 @@ fn every_address_that_the_page_routes_by_itself_gives_the_page() {
 }
 
 #[test]
+fn a_browser_at_an_address_that_is_not_there_gets_the_page_with_the_status_that_says_so() {
+    let (_data, server) = fake();
+    let answer = call(&server, "GET", "/metrics", Some(("accept", "text/html,application/xhtml+xml")));
+    assert_eq!((answer.status, answer.header("content-type")), (404, "text/html"));
+    assert_eq!(answer.text(), get(&server, "/").text());
+    assert_eq!(answer.header("etag"), "");
+}
+
+#[test]
 fn the_page_may_load_nothing_from_elsewhere() {
     let (_data, server) = fake();
     let page = get(&server, "/");
@@ -51,7 +60,7 @@ fn a_page_that_has_not_changed_is_not_sent_again() {
 #[test]
 fn what_is_not_there_is_a_problem_and_not_the_page() {
     let (_data, server) = fake();
-    for path in ["/api/v1/networks", "/api/v2/models", "/assets/gone.js"] {
+    for path in ["/api/v1/networks", "/api/v2/models", "/assets/gone.js", "/metrics", "/.env", "/models/a/b"] {
         get(&server, path).problem(404, "not-found", &[path, "/docs"]);
     }
     let posted = call(&server, "POST", "/models", None);

@@ -30,7 +30,7 @@ fn a_search_is_queued_with_its_defaults_filled_in() {
     assert_eq!((&search["model_id"], &search["dataset_id"]), (&json!(model), &json!(dataset)));
     let settings = json!({
         "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
-        "batch_size": 128, "round_to": 1, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
+        "batch_size": 128, "round_to": null, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
         "preprocessing": { "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0 },
     });
     assert_eq!(search["request"], settings);
@@ -147,6 +147,18 @@ fn what_is_reachable_depends_on_what_may_be_drawn() {
 }
 
 #[test]
+fn a_budget_that_rounding_cannot_hit_is_refused_before_it_is_queued() {
+    let (_data, server) = fake();
+    let mut coarse = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    coarse["round_to"] = json!(512);
+    let refusal = server.post("/searches", &coarse).problem(422, "budget-out-of-reach", &["smaller round_to"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
+    coarse["round_to"] = json!(16);
+    server.post("/searches", &coarse).expect(202);
+}
+
+#[test]
 fn ids_that_name_nothing_are_not_found() {
     let (_data, server) = fake();
     let nobody = Uuid::now_v7();
@@ -171,4 +183,36 @@ fn a_method_that_an_address_does_not_have_is_refused_with_those_it_has() {
     let refusal = server.call("PUT", "/models", |request| request);
     refusal.problem(405, "method-not-allowed", &["Allow"]);
     assert!(refusal.header("allow").contains("GET") && refusal.header("allow").contains("POST"));
+}
+
+#[test]
+fn a_parameter_that_an_address_does_not_take_is_refused_and_not_ignored() {
+    let (_data, server) = fake();
+    let refusal = server.get("/searches?state=running");
+    refusal.problem(400, "invalid-parameter", &["`state`", "`limit`", "`cursor`"]);
+    server.get("/models?limit=5&cursr=x").problem(400, "invalid-parameter", &["`cursr`"]);
+    let search = server.search();
+    server.get(&format!("/searches/{search}?full=1")).problem(400, "invalid-parameter", &["`full`", "no parameters"]);
+    assert_eq!(server.get("/searches?limit=5").status, 200);
+}
+
+#[test]
+fn an_encoded_body_is_refused_by_its_encoding_and_not_as_malformed_json() {
+    let (_data, server) = fake();
+    let answer = server.call("POST", "/searches", |request| {
+        request.header("content-type", "application/json").header("content-encoding", "gzip").body("not looked at")
+    });
+    answer.problem(415, "unsupported-encoding", &["Content-Encoding"]);
+    assert_eq!(answer.header("accept-encoding"), "identity");
+}
+
+#[test]
+fn heads_and_bodies_beyond_reason_are_refused_with_the_limit() {
+    let (_data, server) = fake();
+    let address = server.get(&format!("/models?cursor={}", "x".repeat(10_000)));
+    assert_eq!(address.problem(414, "address-too-long", &[])["limit_bytes"], 8192);
+    let headers = server.call("GET", "/models", |request| request.header("cookie", "x".repeat(70_000)));
+    assert_eq!(headers.problem(431, "headers-too-large", &[])["limit_bytes"], 65_536);
+    let body = server.post("/searches", &json!({ "name": "x".repeat(3_000_000) }));
+    assert_eq!(body.problem(413, "too-large", &["2097152"])["limit_bytes"], 2_097_152);
 }

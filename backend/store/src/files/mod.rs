@@ -26,6 +26,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
+use crate::address::Address;
 use crate::error::StoreError;
 use crate::private;
 use cache::Cache;
@@ -73,8 +74,8 @@ impl Files {
     /// Opens a file store: a folder's path, `file://` and a path, or `s3://bucket/prefix`. Folders are made.
     ///
     /// `cache` is for the copies of a remote store's files.
-    pub fn open(url: &str, cache: CacheConfig) -> Result<Self, StoreError> {
-        address::open(url, cache)
+    pub fn open(address: &Address, cache: CacheConfig) -> Result<Self, StoreError> {
+        address::open(address, cache)
     }
 
     /// A file store on any object store, below `prefix`, with a cache for copies.

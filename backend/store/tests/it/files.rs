@@ -135,7 +135,7 @@ async fn an_unknown_address_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for url in ["ftp://somewhere", "s3://"] {
         let cache = CacheConfig { folder: folder.path().join("cache"), bytes: 1 };
-        let error = Files::open(url, cache).unwrap_err();
+        let error = Files::open(&url.into(), cache).unwrap_err();
         assert!(matches!(error, StoreError::BadFilesUrl { .. }), "{url}: {error}");
     }
 }

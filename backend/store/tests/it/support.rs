@@ -188,7 +188,7 @@ pub fn request() -> SearchRequest {
         calibration_images: 20,
         scoring_images: 20,
         batch_size: 10,
-        round_to: 8,
+        round_to: Some(8),
         min_keep_ratio: 0.1,
         adaptation: Adaptation::default(),
         preprocessing: Preprocessing { mean: vec![0.286], deviation: vec![0.353], scale: 1.0 / 255.0 },

@@ -11,6 +11,8 @@ use crate::model_file::ModelFileError;
 pub enum RunError {
     #[error("`--device`: {0}")]
     Device(#[from] DeviceError),
+    #[error("no database is named: give EAGLEEYE_DATABASE, --database or --database-file")]
+    NoDatabase,
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
     #[error("cannot watch for signals: {0}")]
@@ -24,7 +26,11 @@ impl RunError {
     pub fn is_argument(&self) -> bool {
         matches!(
             self,
-            RunError::Device(_) | RunError::Store(StoreError::BadDatabaseUrl { .. } | StoreError::BadFilesUrl { .. })
+            RunError::Device(_)
+                | RunError::NoDatabase
+                | RunError::Store(
+                    StoreError::BadDatabaseUrl { .. } | StoreError::BadFilesUrl { .. } | StoreError::AddressFile { .. }
+                )
         )
     }
 }

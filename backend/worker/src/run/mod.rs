@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Args;
 use eagleeye_engine::{Device, DeviceChoice};
-use eagleeye_store::{CacheConfig, Claim, DEFAULT_CACHE_BYTES, Store, StoreConfig, Work};
+use eagleeye_store::{Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Store, StoreConfig, Work};
 use rustix::fs::Mode;
 use rustix::process::umask;
 
@@ -35,12 +35,22 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Database with the queue: sqlite://PATH or postgres://...
-    #[arg(long, value_name = "URL")]
-    database: String,
+    /// Database with the queue: sqlite://PATH or postgres://... One with a password belongs into the variable or a file, since
+    /// everybody on this machine can read a command line.
+    #[arg(long, value_name = "URL", env = "EAGLEEYE_DATABASE", hide_env_values = true)]
+    database: Option<Address>,
+    /// File that holds the address of the database and nothing else, instead of --database.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EAGLEEYE_DATABASE_FILE",
+        hide_env_values = true,
+        conflicts_with = "database"
+    )]
+    database_file: Option<PathBuf>,
     /// File store: a folder or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "URL")]
-    files: String,
+    #[arg(long, value_name = "URL", env = "EAGLEEYE_FILES", hide_env_values = true)]
+    files: Address,
     /// Folder for copies of a remote file store's files; workers of one machine may share it.
     #[arg(long, value_name = "FOLDER", env = "EAGLEEYE_CACHE", hide_env_values = true, default_value = "data/cache")]
     cache: PathBuf,
@@ -76,13 +86,18 @@ struct Worker {
 pub fn run(args: RunArgs) -> Result<(), RunError> {
     // Whatever this process makes is for its user alone.
     umask(Mode::RWXG | Mode::RWXO);
+    let database = match (args.database, args.database_file) {
+        (Some(database), _) => database,
+        (None, Some(file)) => Address::from_file(&file)?,
+        (None, None) => return Err(RunError::NoDatabase),
+    };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;
         let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
-        let config = StoreConfig { cache, ..StoreConfig::new(args.database, args.files) };
+        let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
         let store = Store::connect_with(config).await?;
         let worker = Worker { store, name: args.name, equipment };
         tracing::info!(name = worker.name, device = ?equipment.device, threads = equipment.threads, "ready for jobs");

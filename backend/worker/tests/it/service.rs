@@ -97,8 +97,8 @@ impl World {
     fn command(&self, name: &str) -> Command {
         let config = StoreConfig::in_folder(self.folder.path());
         let mut command = worker();
-        command.args(["run", "--database", &config.database_url, "--files", &config.files_url]);
-        command.args(["--name", name, "--device", "cpu"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.env("EAGLEEYE_DATABASE", config.database_url.expose()).env("EAGLEEYE_FILES", config.files_url.expose());
+        command.args(["run", "--name", name, "--device", "cpu"]).stdin(Stdio::piped()).stdout(Stdio::null());
         command
     }
 
