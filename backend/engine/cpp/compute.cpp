@@ -139,6 +139,19 @@ int traits_of(const c10::FunctionSchema& schema) {
   return traits;
 }
 
+// Of the operators that only TorchScript has, those from numbers to numbers: others have effects, and make texts of any length.
+int traits_of_scripted(const c10::FunctionSchema& schema) {
+  const auto number = [](const c10::Argument& argument) {
+    const auto kind = argument.type()->kind();
+    return kind == TypeKind::IntType || kind == TypeKind::FloatType || kind == TypeKind::NumberType || kind == TypeKind::BoolType;
+  };
+  const auto& given = schema.arguments();
+  const auto& made = schema.returns();
+  const bool numbers = std::all_of(given.begin(), given.end(), number) && std::all_of(made.begin(), made.end(), number);
+  const int traits = traits_of(schema);
+  return numbers && !given.empty() ? traits : traits & ~EE_COMPUTES;
+}
+
 std::optional<c10::OperatorHandle> dispatched(const char* name, const char* overload) {
   auto found = c10::Dispatcher::singleton().findSchema({name, overload});
   if (found && !found->hasSchema()) return std::nullopt;
@@ -356,7 +369,7 @@ void compute(const char* name, const char* overload, Arguments arguments, size_t
   const auto script = op ? nullptr : scripted(name, overload);
   if (!op && !script) throw std::runtime_error("there is no such operator");
   const c10::FunctionSchema& schema = op ? op->schema() : script->schema();
-  const int traits = traits_of(schema);
+  const int traits = op ? traits_of(schema) : traits_of_scripted(schema);
   if (!(traits & EE_COMPUTES)) throw std::runtime_error("the operator cannot be computed");
   torch::jit::Stack stack;
   for (const auto& argument : schema.arguments()) {
@@ -393,9 +406,7 @@ char* ee_operator_traits(const char* name, const char* overload, int* traits) {
       if (op->hasTag(at::Tag::nondeterministic_seeded)) *traits |= EE_RANDOM;
       if (op->hasTag(at::Tag::pointwise)) *traits |= EE_POINTWISE;
     } else if (const auto script = scripted(name, overload)) {
-      // TorchScript's own operators on tensors have effects and rules of their own.
-      const int found = traits_of(script->schema());
-      *traits = found & EE_NUMBERS ? found : found & ~EE_COMPUTES;
+      *traits = traits_of_scripted(script->schema());
     }
   });
 }

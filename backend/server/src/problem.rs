@@ -111,6 +111,13 @@ kinds! {
     AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long";
     /// The headers are larger than this server reads; `limit_bytes` says how much it reads.
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large";
+    /// A stored file is missing, or its content is not what was stored; `detail` names what it belongs to. Upload the same
+    /// file again, or ask for the export again; then everything that uses it works as before.
+    DamagedFile = "damaged-file", INTERNAL_SERVER_ERROR, "Damaged file";
+    /// The disk of the server is full. Nothing of the request was kept.
+    StorageFull = "storage-full", INSUFFICIENT_STORAGE, "Storage full";
+    /// The server may not write to its folders or its database. Nothing of the request was kept.
+    StorageNotWritable = "storage-not-writable", INTERNAL_SERVER_ERROR, "Storage not writable";
     /// The byte range lies outside the file; `Content-Range` has the file's size.
     RangeNotSatisfiable = "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
     /// A page of another site, or another host name, tried to reach this server through a browser.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use eagleeye_graph::{BuildError, Count, Unsupported};
 
 use super::error::TorchScriptError;
-use super::lowering::known_whole;
+use super::lowering::{known_scalar, known_whole};
 use super::value::{TensorRef, Value};
 
 /// Why a call cannot be turned into graph nodes.
@@ -192,6 +192,7 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
 pub(super) fn as_float(value: &Value) -> Lowered<f64> {
     match value {
         Value::Float(number) => Ok(*number),
+        Value::Tensor(tensor) if known_scalar(tensor).is_some() => known_scalar(tensor).map_or(Err(Fault::Unknown), Ok),
         other => as_int(other).map(|n| n as f64),
     }
 }

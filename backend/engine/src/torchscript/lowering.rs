@@ -97,9 +97,9 @@ impl Lowering {
                 self.builder.seen_as(id, tensor.element());
                 Ok(id)
             }
-            // Constants take the type of what they are combined with: a file whose types fit has them so.
             Content::Known(known) => match self.file_constants.find(&known)? {
                 Some(constant) => self.file_constant(&constant, &known),
+                // Constants take the type of what they are combined with: a file whose types fit has them so.
                 None => self.constant(call, &known.f_to_kind(Kind::Float)?),
             },
             Content::Batched(samples) => batched::repeated(self, call, &samples),
@@ -113,6 +113,9 @@ impl Lowering {
         }
         self.charge(tensor.numel())?;
         let id = self.parameter(name, &tensor.copy(), ParameterKind::Constant)?;
+        if let Some(stored) = element(tensor.kind()) {
+            self.builder.stored_as(id, stored);
+        }
         self.file_constants.lower(name, id);
         Ok(id)
     }

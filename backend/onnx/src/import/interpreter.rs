@@ -12,11 +12,13 @@ use super::tensor;
 use super::uses::Uses;
 use crate::error::OnnxError;
 use crate::proto::tensor_proto::DataType;
-use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Nodes, inputs and attributes that are looked at at most, those of functions at every call. The largest networks in use have
 /// some ten thousand nodes.
 const MAX_STEPS: usize = 1 << 20;
+/// Entries of the longest vector that is looked through for different ones.
+const MAX_UNIFORM: i64 = 1 << 16;
 /// Functions that call functions, and branches within branches.
 const MAX_DEPTH: usize = 32;
 /// The operator sets whose operators are known to be read right.
@@ -179,10 +181,19 @@ impl<'a> Interpreter<'a> {
         if call.operator == "Constant"
             && let (Some(name), Some(tensor)) = (node.output.first(), call.tensor("value"))
             && self.uses.weights.contains(name.as_str())
+            && !self.is_uniform_vector(tensor)?
         {
             return Ok(vec![self.lowering.store_as(name, tensor, self.uses)?]);
         }
         operators::lower(&mut self.lowering, call)
+    }
+
+    /// Whether all entries of a vector are the same: then somebody wrote out a norm without an affine.
+    fn is_uniform_vector(&self, tensor: &TensorProto) -> Lowered<bool> {
+        match tensor.dims[..] {
+            [size] if size <= MAX_UNIFORM => Ok(tensor::known(tensor, self.lowering.folder())?.is_uniform()),
+            _ => Ok(false),
+        }
     }
 
     /// Enters a function of the file.

@@ -47,6 +47,13 @@ impl<'a> Uses<'a> {
 fn constant_weights(graph: &GraphProto) -> HashSet<&str> {
     let (mut read, mut passed) = (HashSet::new(), HashSet::new());
     let mut weights = HashSet::new();
+    let constants: HashSet<&str> = graph
+        .node
+        .iter()
+        .filter(|n| n.op_type() == "Constant")
+        .filter_map(|n| n.output.first())
+        .map(|o| &o[..])
+        .collect();
     for node in graph.node.iter().rev() {
         let inputs = node.input.iter().map(String::as_str).enumerate();
         if let Some(output) = node.output.first().map(String::as_str) {
@@ -61,7 +68,10 @@ fn constant_weights(graph: &GraphProto) -> HashSet<&str> {
                 passed.extend(inputs.clone().filter(|(index, _)| passes(node, *index)).map(|(_, name)| name));
             }
         }
-        read.extend(inputs.filter(|(index, _)| is_weight(node, *index)).map(|(_, name)| name));
+        // What constants alone decide is no layer.
+        if node.input.first().is_some_and(|x| !constants.contains(x.as_str())) {
+            read.extend(inputs.filter(|(index, _)| is_weight(node, *index)).map(|(_, name)| name));
+        }
     }
     weights
 }

@@ -91,6 +91,8 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         (None, Some(file)) => Address::from_file(&file)?,
         (None, None) => return Err(RunError::NoDatabase),
     };
+    // Whatever this process makes is for its user alone.
+    umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;

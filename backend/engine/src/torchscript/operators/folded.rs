@@ -13,7 +13,7 @@ use crate::torchscript::batched::SAMPLES;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, unsupported};
 use crate::torchscript::error::TorchScriptError;
 use crate::torchscript::ffi::compute::{self, ComputeError, Datum, Traits};
-use crate::torchscript::lowering::{Lowering, MAX_COMPUTED, content, known};
+use crate::torchscript::lowering::{Lowering, MAX_COMPUTED, content, known, known_whole};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
 /// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.
@@ -77,6 +77,7 @@ fn literal(lowering: &mut Lowering, call: &Call) -> Lowered {
         let whole = |value: &Value| match value {
             Value::Int(count) => count.at(batch),
             Value::Bool(flag) => Some(i64::from(*flag)),
+            Value::Tensor(tensor) => known_whole(tensor),
             _ => None,
         };
         let flat = match entries.iter().map(whole).collect::<Option<Vec<_>>>() {

@@ -101,7 +101,7 @@ fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
             Some(6) => Some(ElementType::F32),
             Some(7) => Some(ElementType::F64),
             Some(15) => Some(ElementType::Bf16),
-            _ if matches!(content(&tensor)?, Content::Known(_)) => None,
+            _ if !matches!(content(&tensor)?, Content::Graph(_)) => None,
             _ => return unsupported("of an activation to whole numbers"),
         },
         (_, _, Value::Tensor(other)) => lo.element_of(other).filter(|element| element.is_float()),

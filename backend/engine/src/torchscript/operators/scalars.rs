@@ -150,11 +150,10 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         }),
         "aten::is_floating_point" => Ok(Value::Bool(kind(tensor).is_none_or(is_float))),
         "prim::device" => Ok(Value::String("cpu".into())),
-        "prim::dtype" => Ok(Value::int(
-            kind(tensor)
-                .and_then(folded::number_of)
-                .unwrap_or_else(|| lowering.element_of(tensor).and_then(type_number).unwrap_or(FLOAT32)),
-        )),
+        "prim::dtype" => {
+            let number = kind(tensor).and_then(folded::number_of);
+            Ok(Value::int(number.or_else(|| lowering.element_of(tensor).and_then(type_number)).unwrap_or(FLOAT32)))
+        }
         "prim::layout" => Ok(Value::int(0)),
         "aten::Int"
         | "aten::IntImplicit"
