@@ -98,13 +98,6 @@ kinds! {
     Conflict = "conflict", CONFLICT, "Conflict";
     /// The checkpoint's file is not there yet, or its export failed. Ask for the checkpoint to see its state.
     NotReady = "not-ready", CONFLICT, "Not ready";
-    /// A stored file is missing, or its content is not what was stored; `detail` names what it belongs to. Upload the same
-    /// file again, or ask for the export again; then everything that uses it works as before.
-    DamagedFile = "damaged-file", INTERNAL_SERVER_ERROR, "Damaged file";
-    /// The disk of the server is full. Nothing of the request was kept.
-    StorageFull = "storage-full", INSUFFICIENT_STORAGE, "Storage full";
-    /// The server may not write to its folders or its database. Nothing of the request was kept.
-    StorageNotWritable = "storage-not-writable", INTERNAL_SERVER_ERROR, "Storage not writable";
     /// `If-Match` names another version of the file than the one that is here.
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed";
     /// The address is longer than this server reads; `limit_bytes` says how much it reads.

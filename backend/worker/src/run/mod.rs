@@ -84,8 +84,6 @@ struct Worker {
 /// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation: the
 /// process then ends, since libtorch cannot be stopped from outside.
 pub fn run(args: RunArgs) -> Result<(), RunError> {
-    // Whatever this process makes is for its user alone.
-    umask(Mode::RWXG | Mode::RWXO);
     let database = match (args.database, args.database_file) {
         (Some(database), _) => database,
         (None, Some(file)) => Address::from_file(&file)?,
