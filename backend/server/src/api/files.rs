@@ -28,7 +28,8 @@ pub struct StoredFile<'a> {
     pub owner: Owner,
 }
 
-/// Answers with a file, once all of it was found to be what was stored; nothing of a damaged file is sent. A hash names its content for ever, so it is the ETag and the answer never grows stale.
+/// Answers with a file, once all of it was found to be what was stored; nothing of a damaged file is sent. A hash names its
+/// content for ever, so it is the ETag and the answer never grows stale.
 pub async fn download(
     store: &Store,
     file: StoredFile<'_>,
