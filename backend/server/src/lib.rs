@@ -6,6 +6,7 @@ pub mod app;
 pub mod checker;
 pub mod config;
 pub mod extract;
+pub mod faults;
 mod fit;
 mod folder;
 pub mod guard;

@@ -14,11 +14,13 @@ impl From<StoreError> for Problem {
             StoreError::TooLarge { limit } => Problem::new(Kind::TooLarge, detail).with_limit(limit),
             StoreError::Interrupted { .. } => Problem::new(Kind::UploadInterrupted, detail),
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),
-            error if error.is_transient() => {
-                tracing::warn!(%error, "the store is out of reach");
-                Problem::new(Kind::Unavailable, "the database is busy or out of reach; try again in a moment")
-            }
-            error => Problem::internal(error),
+            error => match error.waits_for() {
+                Some(fault) => {
+                    tracing::warn!(%error, "the store cannot be used");
+                    Problem::new(Kind::Unavailable, format!("the server waits for {fault}; try again in a moment"))
+                }
+                None => Problem::internal(error),
+            },
         }
     }
 }

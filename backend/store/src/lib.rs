@@ -18,14 +18,17 @@ mod entities;
 pub mod error;
 pub mod files;
 pub mod garbage;
+mod identity;
 pub mod models;
 mod number;
 pub mod page;
 pub mod queue;
+mod reach;
 pub mod request;
 pub mod searches;
 mod store;
 pub mod uploads;
+pub mod workers;
 
 pub use address::Address;
 pub use candidates::{Candidate, CandidateSort, GroupKeep, NewCandidate, Score};
@@ -43,3 +46,4 @@ pub use searches::{Baseline, NewSearch, Progress, Search, SearchState, Split, Sp
 pub use store::{Store, StoreConfig};
 pub use uploads::{NamedUpload, Upload};
 pub use uuid::Uuid;
+pub use workers::{Worker, WorkerReport};

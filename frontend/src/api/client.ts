@@ -77,6 +77,10 @@ export const createSearch = (body: SearchRequest): Promise<Search> => answer(cli
 export const cancelSearch = (id: string): Promise<Search> =>
   answer(client.POST("/api/v1/searches/{id}/cancel", { params: { path: { id } } }));
 
+/** Takes up a search again that failed or was cancelled; its candidates stay. */
+export const retrySearch = (id: string): Promise<Search> =>
+  answer(client.POST("/api/v1/searches/{id}/retry", { params: { path: { id } } }));
+
 export const deleteSearch = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));
 

@@ -53,6 +53,6 @@ fn s3(address: &Address, rest: &str, cache: PathBuf) -> Result<Files, StoreError
 
 #[cfg(not(feature = "s3"))]
 fn s3(address: &Address, _rest: &str, _cache: PathBuf) -> Result<Files, StoreError> {
-    let reason = "this program was built without the cargo feature s3".to_string();
+    let reason = "this program was built without S3; `cargo xtask build --release --s3` builds it with".to_string();
     Err(StoreError::BadFilesUrl { url: address.clone(), reason })
 }

@@ -7,6 +7,7 @@ use eagleeye_store::{FileHash, Search, SearchRequest, Store};
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
+use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::retry::retry;
 
@@ -23,9 +24,10 @@ pub struct Inputs {
 
 impl Inputs {
     /// Looks everything up, and downloads the files where the store is remote.
-    pub async fn fetch(store: &Store, search: &Search) -> Result<Self, JobError> {
-        let model = retry(async || store.models().get(search.model_id).await).await?;
-        let dataset = retry(async || store.datasets().get(search.dataset_id).await).await?;
+    pub async fn fetch(store: &Store, search: &Search, cancel: &CancelFlag) -> Result<Self, JobError> {
+        let give_up = || cancel.is_set();
+        let model = retry(give_up, async || store.models().get(search.model_id).await).await?;
+        let dataset = retry(give_up, async || store.datasets().get(search.dataset_id).await).await?;
         let local = async |hash: &FileHash| store.files().materialize(hash).await;
 
         let mut files = vec![NamedFile { name: model.file_name, path: local(&model.hash).await? }];
