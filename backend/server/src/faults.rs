@@ -34,20 +34,22 @@ impl Faults {
     /// Keeps looking until `shutdown`.
     pub async fn watch(self, store: Store, shutdown: CancellationToken) {
         loop {
-            let found = look(&store).await;
-            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            match (&*known, &found) {
-                (None, Some(fault)) => tracing::error!("waiting for {fault}"),
-                (Some(fault), None) => tracing::info!("no longer waiting for {fault}"),
-                _ => {}
-            }
-            *known = found;
-            drop(known);
+            self.note(look(&store).await);
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(PERIOD) => {}
             }
         }
+    }
+
+    fn note(&self, found: Option<String>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &found) {
+            (None, Some(fault)) => tracing::error!("waiting for {fault}"),
+            (Some(fault), None) => tracing::info!("no longer waiting for {fault}"),
+            _ => {}
+        }
+        *known = found;
     }
 }
 

@@ -78,11 +78,11 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
                 },
                 Ok(News::None) => {}
                 Ok(News::Gone) => return,
-                Ok(News::Some(mut changes)) => {
-                    seen = changes.search.revision;
-                    changes.search = faults.shown(changes.search);
-                    let ended = changes.search.state.is_final();
-                    for event in changed(*changes) {
+                Ok(News::Some(changes)) => {
+                    let Changes { search, candidates } = *changes;
+                    seen = search.revision;
+                    let ended = search.state.is_final();
+                    for event in changed(Changes { search: faults.shown(search), candidates }) {
                         yield Ok(event);
                     }
                     if ended {

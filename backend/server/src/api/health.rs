@@ -24,8 +24,8 @@ pub struct Health {
     pub status: HealthStatus,
     /// Version of the program.
     pub version: &'static str,
-    pub database: Part,
-    pub files: Part,
+    pub database: HealthPart,
+    pub files: HealthPart,
     pub workers: WorkerCounts,
 }
 
@@ -40,7 +40,7 @@ pub enum HealthStatus {
 
 /// Something that the server stands on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Part {
+pub struct HealthPart {
     pub status: HealthStatus,
     /// What is wrong with it. Null where it is `ok`.
     #[schema(required)]
@@ -103,29 +103,29 @@ pub async fn get(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
     (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), database, files, workers }))
 }
 
-async fn database(state: &AppState) -> Part {
+async fn database(state: &AppState) -> HealthPart {
     match timeout(ANSWER, state.store.ping()).await {
         Ok(Ok(())) => match state.faults.waiting_for() {
-            None => Part::up(),
-            Some(fault) => Part::down(format!("it takes no writes; waiting for {fault}")),
+            None => HealthPart::up(),
+            Some(fault) => HealthPart::down(format!("it takes no writes; waiting for {fault}")),
         },
         Ok(Err(error)) => {
             tracing::error!(%error, "the database is out of reach");
-            Part::down("it is out of reach")
+            HealthPart::down("it is out of reach")
         }
-        Err(_) => Part::down("it does not answer"),
+        Err(_) => HealthPart::down("it does not answer"),
     }
 }
 
-async fn files(store: &Store) -> Part {
+async fn files(store: &Store) -> HealthPart {
     match timeout(ANSWER, store.check_files()).await {
-        Ok(Err(error @ StoreError::ForeignFiles { .. })) => Part::down(error.to_string()),
+        Ok(Err(error @ StoreError::ForeignFiles { .. })) => HealthPart::down(error.to_string()),
         Ok(Err(StoreError::Files(error))) => {
             tracing::error!(%error, "the file store is out of reach");
-            Part::down("it is out of reach")
+            HealthPart::down("it is out of reach")
         }
         // An answer that the database owes says nothing about the files.
-        _ => Part::up(),
+        _ => HealthPart::up(),
     }
 }
 
@@ -140,12 +140,12 @@ async fn connected(store: &Store) -> Vec<ConnectedWorker> {
     }
 }
 
-impl Part {
+impl HealthPart {
     fn up() -> Self {
-        Part { status: HealthStatus::Ok, detail: None }
+        HealthPart { status: HealthStatus::Ok, detail: None }
     }
 
     fn down(detail: impl Into<String>) -> Self {
-        Part { status: HealthStatus::Unavailable, detail: Some(detail.into()) }
+        HealthPart { status: HealthStatus::Unavailable, detail: Some(detail.into()) }
     }
 }

@@ -14,7 +14,7 @@ use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Unwatched;
-use crate::run::retry::retry;
+use crate::run::retry::{retry, retry_slow};
 
 /// Writes the checkpoint's file, puts it into the store, and ends the job.
 pub async fn perform(
@@ -43,7 +43,7 @@ pub async fn perform(
     };
     let made = compute(equipment.threads, move || making.export()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
-    retry(give_up, async || {
+    retry_slow(give_up, async || {
         let upload = store.upload_file(&made.path).await?;
         let exported = Exported { upload, max_difference: made.max_difference };
         store.queue().finish_checkpoint(&lease, &exported).await

@@ -182,10 +182,7 @@ impl Worker {
         match tended? {
             Tended::Ended => {}
             Tended::FilesAway => self.wait_for_files(stop).await,
-            Tended::EngineBusy => {
-                tracing::warn!(job = %lease.job_id, "the engine does not stop; this process ends itself");
-                engine_thread::end_process()
-            }
+            Tended::EngineBusy => end_with_busy_engine(lease),
         }
         Ok(())
     }
@@ -200,7 +197,7 @@ impl Worker {
             while let Some(_turn) = turns.next().await {
                 self.do_waiting_exports(stop).await?;
             }
-            Ok(())
+            Ok::<(), StoreError>(())
         });
         tokio::select! {
             tended = &mut search => {
@@ -231,9 +228,10 @@ impl Worker {
             };
             let Work::Checkpoint(id) = claim.work else { return Ok(()) };
             tracing::info!(job = %claim.lease.job_id, "export between two candidates");
-            if self.export(&claim.lease, id, stop).await? == Tended::EngineBusy {
-                tracing::warn!(job = %claim.lease.job_id, "the engine does not stop; this process ends itself");
-                engine_thread::end_process()
+            match self.export(&claim.lease, id, stop).await? {
+                Tended::Ended => {}
+                Tended::FilesAway => return Ok(()),
+                Tended::EngineBusy => end_with_busy_engine(&claim.lease),
             }
         }
         Ok(())
@@ -258,4 +256,9 @@ impl Worker {
         }
         self.presence.note(None);
     }
+}
+
+fn end_with_busy_engine(lease: &Lease) -> ! {
+    tracing::warn!(job = %lease.job_id, "the engine does not stop; this process ends itself");
+    engine_thread::end_process()
 }

@@ -18,9 +18,17 @@ pub async fn retry<T>(
     give_up: impl Fn() -> bool,
     mut call: impl AsyncFnMut() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
+    retry_slow(give_up, async || once(&mut call).await).await
+}
+
+/// [`retry`] of something that may take any time, as an upload does.
+pub async fn retry_slow<T>(
+    give_up: impl Fn() -> bool,
+    mut call: impl AsyncFnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match once(&mut call).await {
+        match call().await {
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "waiting for the database");
                 if is_over(&give_up, pause).await {

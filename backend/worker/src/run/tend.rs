@@ -62,7 +62,7 @@ pub async fn tend(
     job: impl Future<Output = Result<(), JobError>>,
 ) -> Result<Tended, StoreError> {
     let mut job = pin!(job);
-    let mut heartbeats = Heartbeats::new(store, lease);
+    let heartbeats = Heartbeats::new(store, lease);
     let interruption = tokio::select! {
         biased;
         outcome = &mut job => return conclude(store, lease, stop, outcome).await,
@@ -159,7 +159,7 @@ impl<'a> Heartbeats<'a> {
         Self { store, lease }
     }
 
-    async fn until_interrupted(&mut self) -> Interruption {
+    async fn until_interrupted(&self) -> Interruption {
         let mut pause = HEARTBEAT;
         let mut heard = Instant::now();
         loop {
