@@ -188,3 +188,33 @@ fn files_wait_for(error: &object_store::Error) -> Option<String> {
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_full_disks_and_locks_are_waited_for_and_mistakes_are_not() {
+        let waited_for =
+            ["53100", "53300", "57P01", "57P03", "08006", "40001", "58030", "5", "261", "6", "13", "778", "14"];
+        for code in waited_for {
+            assert!(state_of_database(code).is_some(), "{code}");
+        }
+        // A wrong password, a missing database, a missing table, broken constraints.
+        for code in ["28P01", "3D000", "42P01", "23503", "1555", "787", "1"] {
+            assert_eq!(state_of_database(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults_of_the_file_store() {
+        let failed = |kind| {
+            let source = Box::new(io::Error::from(kind));
+            StoreError::Files(object_store::Error::Generic { store: "LocalFileSystem", source }).waits_for().unwrap()
+        };
+        assert_eq!(failed(io::ErrorKind::StorageFull), "space on the disk of the file store");
+        assert!(failed(io::ErrorKind::ConnectionRefused).starts_with("the file store: "));
+        let missing = StoreError::not_found(Kind::File, "abc");
+        assert_eq!(missing.waits_for(), None);
+    }
+}

@@ -42,3 +42,33 @@ impl Reach {
         self.is_away.load(Ordering::Relaxed) || is_back
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::StoreConfig;
+
+    #[tokio::test]
+    async fn who_was_cut_off_takes_nobody_for_dead_until_the_others_had_time_to_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = StoreConfig::in_folder(folder.path());
+        config.clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
+        let clock = config.clock.clone();
+        let store = Store::connect_with(config).await.unwrap();
+        assert!(!store.reach().is_fresh(&store));
+
+        let lost = Err::<(), _>(StoreError::NoAnswer { after: Duration::from_secs(5) });
+        assert!(store.reach().note(&store, lost).is_err());
+        clock.advance(Duration::from_secs(65));
+        assert!(store.reach().is_fresh(&store), "still away");
+        store.reach().note(&store, Ok(())).unwrap();
+        clock.advance(Duration::from_secs(9));
+        store.reach().note(&store, Ok(())).unwrap();
+        assert!(store.reach().is_fresh(&store));
+        clock.advance(Duration::from_secs(1));
+        assert!(!store.reach().is_fresh(&store));
+    }
+}

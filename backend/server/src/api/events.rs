@@ -31,8 +31,7 @@ const POLL: Duration = Duration::from_millis(200);
     get, path = "/searches/{id}/events", operation_id = "followSearch", tag = "searches",
     params(
         ("id" = Uuid, Path, description = "Id of the search"),
-        ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event received; with any other text the stream\
-            \ begins anew"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event received; any other text begins anew"),
     ),
     responses(
         (status = 200, description = "Events until the search ends", body = String, content_type = "text/event-stream"),

@@ -16,7 +16,10 @@ fn a_failed_search_goes_on_where_it_ended_and_finishes_like_any_other() {
     puppet.fail(&claim.lease, "the disk is full");
 
     let again = server.post(&format!("/searches/{search}/retry"), &json!({})).expect(202);
-    assert_eq!((&again["state"], &again["error"], &again["finished_at"]), (&json!("queued"), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&again["state"], &again["error"], &again["finished_at"]),
+        (&json!("queued"), &Value::Null, &Value::Null)
+    );
     assert_eq!(again["progress"]["done"], 1, "its candidate is kept");
     let claim = puppet.claim();
     for index in 1..4 {

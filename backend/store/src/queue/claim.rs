@@ -193,11 +193,8 @@ async fn start_search(store: &Store, transaction: &DatabaseTransaction, id: Uuid
 }
 
 async fn start_checkpoint(transaction: &DatabaseTransaction, id: Uuid) -> Result<(), StoreError> {
-    let running = checkpoint::ActiveModel {
-        state: Set(CheckpointState::Running),
-        waiting_for: Set(None),
-        ..Default::default()
-    };
+    let running =
+        checkpoint::ActiveModel { state: Set(CheckpointState::Running), waiting_for: Set(None), ..Default::default() };
     checkpoint::Entity::update_many().set(running).filter(checkpoint::Column::Id.eq(id)).exec(transaction).await?;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! How jobs end, and what ends with them.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, IntoActiveModel, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -85,12 +88,28 @@ impl Queue<'_> {
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let job = hold(&transaction, lease).await?;
-        if job.cancel_requested {
-            end(self.0, &transaction, job, Ending::Cancelled).await?;
-            return Ok(transaction.commit().await?);
-        }
-        requeue(&transaction, job).await?.update(&transaction).await?;
+        give_back(self.0, &transaction, job).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// [`Queue::release`] of all jobs of `worker`, which calls this when it does not know whether its last claim has gone
+    /// through. Returns how many there were.
+    pub async fn release_all(&self, worker: &str) -> Result<u64, StoreError> {
+        let transaction = self.0.begin().await?;
+        let jobs = job::Entity::find()
+            .filter(job::Column::Worker.eq(worker))
+            .filter(job::Column::State.eq(JobState::Running))
+            .order_by_asc(job::Column::Id)
+            .lock_exclusive()
+            .all(&transaction)
+            .await?;
+        let mut released = 0;
+        for job in jobs {
+            give_back(self.0, &transaction, job).await?;
+            released += 1;
+        }
+        transaction.commit().await?;
+        Ok(released)
     }
 
     async fn end(&self, lease: &Lease, ending: Ending) -> Result<(), StoreError> {
@@ -120,6 +139,14 @@ impl Queue<'_> {
         transaction.commit().await?;
         row.try_into()
     }
+}
+
+async fn give_back(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
+    if job.cancel_requested {
+        return end(store, transaction, job, Ending::Cancelled).await;
+    }
+    requeue(transaction, job).await?.update(transaction).await?;
+    Ok(())
 }
 
 /// Puts a job and what it works on back into the queue; the job's row is left for the caller to write.

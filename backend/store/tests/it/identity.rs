@@ -6,7 +6,7 @@ use crate::support::World;
 
 async fn with_files(world: &World, folder: &str) -> Store {
     let mut config = world.config.clone();
-    config.files_url = world.folder.path().join(folder).to_str().unwrap().to_string();
+    config.files_url = world.folder.path().join(folder).to_str().unwrap().into();
     Store::connect_with(config).await.unwrap()
 }
 

@@ -117,7 +117,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
 /// # Errors
 /// Where an address is wrong, or the files are not those of the server.
 async fn open(config: &StoreConfig, stop: &Stop) -> Result<Store, RunError> {
-    let is_file = config.database_url.starts_with("sqlite:");
+    let is_file = config.database_url.expose().starts_with("sqlite:");
     let give_up = || is_file || stop.is_requested();
     let store = retry(give_up, async || Store::connect_with(config.clone()).await).await?;
     match retry(give_up, async || store.check_files().await).await {
@@ -156,8 +156,8 @@ impl Worker {
             || stop.is_requested(),
             async || {
                 if is_in_doubt {
-                    // What an attempt whose answer was lost may have claimed is given back.
-                    self.store.queue().worker_died(&self.name).await?;
+                    // What an attempt whose answer was lost may have claimed.
+                    self.store.queue().release_all(&self.name).await?;
                 }
                 is_in_doubt = true;
                 self.store.queue().claim(&self.name).await

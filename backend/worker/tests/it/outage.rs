@@ -96,7 +96,7 @@ impl Postgres {
     async fn world(&self) -> World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = StoreConfig::in_folder(folder.path());
-        config.database_url = self.url(&self.host);
+        config.database_url = self.url(&self.host).into();
         World::with(folder, config).await
     }
 
@@ -127,10 +127,8 @@ async fn workers_outlive_an_outage_of_the_database_and_what_was_computed_meanwhi
     let mut first = postgres.start(&world, "first", &cables[0]);
     world.wait_for_candidates(search, 1).await;
     let mut second = postgres.start(&world, "second", &cables[1]);
-    until("both are seen", PATIENCE, async || {
-        (world.store.workers().list().await.unwrap().len() == 2).then_some(())
-    })
-    .await;
+    until("both are seen", PATIENCE, async || (world.store.workers().list().await.unwrap().len() == 2).then_some(()))
+        .await;
 
     for cable in &cables {
         cable.cut();

@@ -108,7 +108,7 @@ impl World {
 
     pub fn arguments(&self, name: &str) -> Vec<String> {
         let config = StoreConfig::in_folder(self.folder.path());
-        let (database, files) = (&config.database_url, &config.files_url);
+        let (database, files) = (config.database_url.expose(), config.files_url.expose());
         let arguments = ["run", "--database", database, "--files", files, "--name", name, "--device", "cpu"];
         arguments.map(str::to_owned).to_vec()
     }

@@ -94,7 +94,10 @@ async fn a_worker_with_other_files_than_the_servers_refuses_to_run() {
     let database = StoreConfig::in_folder(world.folder.path()).database_url;
     let elsewhere = world.folder.path().join("elsewhere");
     let mut command = worker();
-    command.args(["run", "--database", &database, "--name", "w", "--files"]).arg(&elsewhere).stdin(Stdio::null());
+    command
+        .args(["run", "--database", database.expose(), "--name", "w", "--files"])
+        .arg(&elsewhere)
+        .stdin(Stdio::null());
     let said = refused(command.env("RUST_LOG", "error").output().unwrap());
     assert!(said.contains("elsewhere is not the file store of this database"), "{said}");
 }
@@ -197,7 +200,8 @@ async fn a_worker_is_seen_while_it_is_idle_at_work_and_no_longer_when_it_has_end
     assert!(!idle.host.is_empty() && idle.work.is_none(), "{idle:?}");
 
     let id = world.example_search(json!({ "candidates": 500 })).await;
-    until("it is seen at work", PATIENCE, async || seen().await.pop().filter(|w| w.work == Some(Work::Search(id)))).await;
+    until("it is seen at work", PATIENCE, async || seen().await.pop().filter(|w| w.work == Some(Work::Search(id))))
+        .await;
     worker.signal(Signal::TERM);
     assert_eq!(worker.exit(Duration::from_secs(3)).await, Some(0));
     assert!(seen().await.is_empty());
