@@ -222,13 +222,18 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Marks an answer whose body is no problem although its status is one of an error.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnBody;
+
 /// Gives an error answer that some layer made without a body of ours the body of a problem. Its headers stay, since
 /// `Allow` and the like belong to the answer.
 pub async fn complete(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
-    if !is_error || is_problem {
+    let has_own_body = response.extensions().get::<OwnBody>().is_some();
+    if !is_error || is_problem || has_own_body {
         return response;
     }
     let (mut head, _) = response.into_parts();

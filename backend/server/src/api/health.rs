@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use eagleeye_store::{Store, StoreError};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::problem::OwnBody;
 use crate::state::AppState;
 
 /// What the parts may take to answer; the whole answer comes within two seconds.
@@ -92,7 +93,7 @@ pub struct ConnectedWorker {
         (status = 503, description = "The database or the file store cannot be used", body = Health),
     )
 )]
-pub async fn get(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
+pub async fn get(State(state): State<AppState>) -> (StatusCode, Extension<OwnBody>, Json<Health>) {
     let (database, files, connected) = tokio::join!(database(&state), files(&state.store), connected(&state.store));
     let is_up = [&database, &files].iter().all(|part| part.status == HealthStatus::Ok);
     let (code, status) = match is_up {
@@ -100,7 +101,7 @@ pub async fn get(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
         false => (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::Unavailable),
     };
     let workers = WorkerCounts { wanted: state.workers.wanted(), running: state.workers.running(), connected };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), database, files, workers }))
+    (code, Extension(OwnBody), Json(Health { status, version: env!("CARGO_PKG_VERSION"), database, files, workers }))
 }
 
 async fn database(state: &AppState) -> HealthPart {

@@ -42,8 +42,8 @@ fn workers_of_other_machines_are_seen_idle_or_not() {
     let (status, health) = health(&server);
     assert_eq!(status, 200);
     let connected = &health["workers"]["connected"];
-    assert_eq!((&connected[0]["name"], &connected[1]["name"]), (&json!("busy"), &json!("idle")));
-    assert_eq!((&connected[0]["search_id"], &connected[1]["search_id"]), (&json!(search), &Value::Null));
+    assert_eq!((&connected[0]["name"], &connected[1]["name"]), (&json!("idle"), &json!("busy")));
+    assert_eq!((&connected[0]["search_id"], &connected[1]["search_id"]), (&Value::Null, &json!(search)));
     assert_eq!((&connected[0]["host"], &connected[0]["device"]), (&json!("another-machine"), &json!("cuda:0")));
 }
 
