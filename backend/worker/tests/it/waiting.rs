@@ -15,7 +15,8 @@ impl World {
     fn start_on_small_disk(&self, name: &str) -> Service {
         let mut shell = Command::new("sh");
         shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_eagleeye-worker")]);
-        shell.args(self.arguments(name)).env("RUST_LOG", "warn").stdin(Stdio::piped()).stdout(Stdio::null());
+        // A log that is a file could not be written either.
+        shell.args(self.arguments(name)).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = shell.spawn().unwrap();
         Service { server: child.stdin.take(), log: None, child }
     }
@@ -202,6 +203,7 @@ async fn a_worker_is_seen_while_it_is_idle_at_work_and_no_longer_when_it_has_end
     let id = world.example_search(json!({ "candidates": 500 })).await;
     until("it is seen at work", PATIENCE, async || seen().await.pop().filter(|w| w.work == Some(Work::Search(id))))
         .await;
+    world.wait_for_candidates(id, 1).await;
     worker.signal(Signal::TERM);
     assert_eq!(worker.exit(Duration::from_secs(3)).await, Some(0));
     assert!(seen().await.is_empty());
