@@ -138,6 +138,8 @@ fn database_waits_for(error: &DbErr) -> Option<String> {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => {
             out_of_reach
         }
+        // A connection that a proxy takes and drops looks like an answer that makes no sense.
+        sqlx::Error::Protocol(_) => out_of_reach,
         sqlx::Error::Database(error) => state_of_database(error.code()?.as_ref()).map(str::to_string),
         _ => None,
     }
