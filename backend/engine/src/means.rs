@@ -117,7 +117,7 @@ mod tests {
         let wanted = forward(&network, &x).unwrap();
         let network = means_as_sums(network).unwrap();
         assert!(difference(&forward(&network, &x).unwrap(), &wanted) < 1e-5);
-        let space = Space { round_to: 1, min_keep_ratio: 0.1 };
+        let space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
         let pruned = prune_to(&network, 0.5, 7, 0, &space).unwrap();
         assert!(pruned.report.groups.iter().all(|group| group.normalised_by.is_none()));
         assert!(zero_oracle(&network, &pruned).unwrap() < 1e-5);

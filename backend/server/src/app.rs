@@ -85,6 +85,7 @@ fn answers() -> OpenApiRouter<AppState> {
         .routes(routes!(api::searches::list, api::searches::create))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
+        .routes(routes!(api::searches::retry))
         .routes(routes!(api::candidates::list))
         .routes(routes!(api::candidates::get))
         .routes(routes!(api::checkpoints::list, api::checkpoints::create))

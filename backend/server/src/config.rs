@@ -46,7 +46,8 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DATABASE_FILE", hide_env_values = true, conflicts_with = "database")]
     #[serde(skip_serializing_if = "Option::is_none")]
     database_file: Option<PathBuf>,
-    /// File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX
+    #[cfg_attr(feature = "s3", doc = "File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX")]
+    #[cfg_attr(not(feature = "s3"), doc = "File store, where it is not in the data folder: another folder")]
     #[arg(long, env = "EAGLEEYE_FILES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Address>,

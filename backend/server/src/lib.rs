@@ -14,6 +14,7 @@ mod fit;
 mod folder;
 pub mod guard;
 mod inspection;
+pub mod outages;
 pub mod problem;
 mod request_head;
 pub mod scratch;

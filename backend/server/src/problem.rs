@@ -242,9 +242,9 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Marks an error answer whose body is a page for people.
+/// Marks an answer whose body is no problem although its status is one of an error.
 #[derive(Debug, Clone, Copy)]
-pub struct ForPeople;
+pub struct OwnBody;
 
 /// Gives an error answer that some layer made without a body of ours the body of a problem. Its headers stay, since
 /// `Allow` and the like belong to the answer.
@@ -252,7 +252,8 @@ pub async fn complete(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
-    if !is_error || is_problem || response.extensions().get::<ForPeople>().is_some() {
+    let has_own_body = response.extensions().get::<OwnBody>().is_some();
+    if !is_error || is_problem || has_own_body {
         return response;
     }
     let (mut head, _) = response.into_parts();

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
+use crate::outages::Outages;
 use crate::scratch::Scratch;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
@@ -36,6 +37,7 @@ pub async fn serve(config: Config) -> Result<()> {
     let (database, files) = (config.database_url()?, config.files_url());
     let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
     let store = Store::connect_with(store_config).await.context("cannot open the store")?;
+    store.own_files().await.context("cannot use the file store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
 
     let shutdown = CancellationToken::new();
@@ -49,11 +51,13 @@ pub async fn serve(config: Config) -> Result<()> {
         scratch: scratch.clone(),
     };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
+    let outages = Outages::default();
+    tokio::spawn(outages.clone().watch(store.clone(), shutdown.clone()));
     tokio::spawn(tidy(store.clone(), scratch.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
     let checker = Arc::new(Checker::new(worker, config.check_limits(), scratch));
-    let state = AppState { store, checker, config: Arc::new(config), workers, shutdown: shutdown.clone() };
+    let state = AppState { store, checker, config: Arc::new(config), workers, outages, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the supervisor of the workers broke down")
 }
@@ -95,6 +99,9 @@ async fn tidy(store: Store, scratch: Scratch, shutdown: CancellationToken) {
                 match store.sweep(ABANDONED_AFTER).await {
                     Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
                     Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
+                }
+                if let Err(error) = store.workers().sweep().await {
+                    tracing::warn!(%error, "cannot remove workers that are gone");
                 }
                 if let Err(error) = scratch.sweep(ABANDONED_AFTER) {
                     tracing::warn!(%error, "cannot remove old temporary files");

@@ -18,11 +18,13 @@ impl From<StoreError> for Problem {
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),
             StoreError::DamagedFile { .. } => Problem::new(Kind::DamagedFile, detail),
             error if error.storage_fault().is_some() => storage_problem(error.storage_fault(), error),
-            error if error.is_transient() => {
-                tracing::warn!(%error, "the store is out of reach");
-                Problem::new(Kind::Unavailable, "the database is busy or out of reach; try again in a moment")
-            }
-            error => Problem::internal(error),
+            error => match error.waits_for() {
+                Some(fault) => {
+                    tracing::warn!(%error, "the store cannot be used");
+                    Problem::new(Kind::Unavailable, format!("the server waits for {fault}; try again in a moment"))
+                }
+                None => Problem::internal(error),
+            },
         }
     }
 }

@@ -8,7 +8,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::conditional::Version;
 use crate::encoding::Encoding;
-use crate::problem::{ForPeople, Kind, Problem};
+use crate::problem::{Kind, OwnBody, Problem};
 
 /// Lists of the page, and the details below each; a test holds them against the page's own router.
 const SECTIONS: [&str; 3] = ["models", "datasets", "searches"];
@@ -100,7 +100,7 @@ fn answer(
     if let Some(encoding) = encoding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
-    Ok((status, headers, Extension(ForPeople), file.data).into_response())
+    Ok((status, headers, Extension(OwnBody), file.data).into_response())
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub struct Checkpoint {
     pub bytes: Option<u64>,
     pub max_difference: Option<f64>,
     pub error: Option<String>,
+    /// What its export has to wait for, as a phrase that completes "waiting for".
+    pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -166,6 +168,7 @@ pub(crate) async fn request_in(
     let mut again = row.into_active_model();
     again.state = Set(CheckpointState::Queued);
     again.error = Set(None);
+    again.waiting_for = Set(None);
     let row = again.update(transaction).await?;
     enqueue_checkpoint(store, transaction, row.id).await?;
     Ok(row)
@@ -198,6 +201,7 @@ impl TryFrom<checkpoint::Model> for Checkpoint {
             bytes: row.bytes.map(|bytes| from_sql(Kind::Checkpoint, "bytes", bytes)).transpose()?,
             max_difference: row.max_difference,
             error: row.error,
+            waiting_for: row.waiting_for,
             created_at: row.created_at,
         })
     }

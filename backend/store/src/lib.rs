@@ -19,15 +19,18 @@ pub mod error;
 pub mod fault;
 pub mod files;
 pub mod garbage;
+mod identity;
 pub mod models;
 mod number;
 pub mod page;
 pub mod private;
 pub mod queue;
+mod reach;
 pub mod request;
 pub mod searches;
 mod store;
 pub mod uploads;
+pub mod workers;
 
 pub use address::Address;
 pub use candidates::{Candidate, CandidateSort, GroupKeep, NewCandidate, Score};
@@ -46,3 +49,4 @@ pub use searches::{Baseline, NewSearch, Progress, Search, SearchState, Split, Sp
 pub use store::{CACHE, DEFAULT_CACHE_BYTES, Store, StoreConfig};
 pub use uploads::{NamedUpload, Upload};
 pub use uuid::Uuid;
+pub use workers::{Worker, WorkerReport};

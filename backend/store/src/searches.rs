@@ -86,6 +86,8 @@ pub struct Search {
     pub split: Option<SplitCounts>,
     /// Why it failed.
     pub error: Option<String>,
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for".
+    pub waiting_for: Option<String>,
     /// Grows with every change of the search or its candidates.
     pub revision: i64,
     pub created_at: DateTime<Utc>,
@@ -270,6 +272,7 @@ impl TryFrom<search::Model> for Search {
             },
             best_candidate_id: row.best_candidate_id,
             error: row.error,
+            waiting_for: row.waiting_for,
             revision: row.revision,
             created_at: row.created_at,
             started_at: row.started_at,

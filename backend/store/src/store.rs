@@ -15,9 +15,12 @@ use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::files::{CacheConfig, Files};
 use crate::private;
+use crate::reach::Reach;
 
 /// How long a SQLite writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call waits for a connection to a database that does not answer. Writers of SQLite wait for each other longer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Any number will do, as long as every EagleEye process uses the same.
 const MIGRATION_LOCK: i64 = 0x6561_676c_6565;
 
@@ -73,6 +76,7 @@ struct Inner {
     database: DatabaseConnection,
     files: Files,
     clock: Clock,
+    reach: Reach,
     stale_after: Duration,
     max_attempts: u32,
 }
@@ -93,7 +97,7 @@ impl Store {
             None => config.clock,
         };
         let (stale_after, max_attempts) = (config.stale_after, config.max_attempts);
-        Ok(Store(Arc::new(Inner { database, files, clock, stale_after, max_attempts })))
+        Ok(Store(Arc::new(Inner { database, files, clock, reach: Reach::new(), stale_after, max_attempts })))
     }
 
     /// The file store, for reading. Files are written by [`Store::upload`].
@@ -106,8 +110,17 @@ impl Store {
         Ok(self.0.database.ping().await?)
     }
 
+    /// Answers when the database takes writes, which a full disk keeps it from.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        crate::identity::touch(self).await
+    }
+
     pub(crate) fn database(&self) -> &DatabaseConnection {
         &self.0.database
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.0.reach
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -152,7 +165,7 @@ async fn connect_database(address: &Address) -> Result<DatabaseConnection, Store
                 .pragma("synchronous", "NORMAL")
         });
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        options.max_connections(16);
+        options.max_connections(16).acquire_timeout(ACQUIRE_TIMEOUT);
     } else {
         return Err(StoreError::BadDatabaseUrl { url: address.clone() });
     }

@@ -88,6 +88,10 @@ export const cancelSearch = (id: string): Promise<Search> =>
 export const renameSearch = (id: string, name: string | null): Promise<Search> =>
   answer(client.PATCH("/api/v1/searches/{id}", { params: { path: { id } }, body: { name } }));
 
+/** Takes up a search again that failed or was cancelled; its candidates stay. */
+export const retrySearch = (id: string): Promise<Search> =>
+  answer(client.POST("/api/v1/searches/{id}/retry", { params: { path: { id } } }));
+
 export const deleteSearch = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));
 

@@ -33,8 +33,7 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
-         *     file is damaged.
+         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed.
          */
         post: operations["createCheckpoint"];
         delete?: never;
@@ -113,8 +112,7 @@ export interface paths {
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
-        /** Give a dataset another name. */
-        patch: operations["changeDataset"];
+        patch?: never;
         trace?: never;
     };
     "/api/v1/datasets/{id}/thumbnails/{position}": {
@@ -170,8 +168,7 @@ export interface paths {
         delete: operations["deleteModel"];
         options?: never;
         head?: never;
-        /** Change a model's name or the shape of its input. */
-        patch: operations["changeModel"];
+        patch?: never;
         trace?: never;
     };
     "/api/v1/models/{id}/file": {
@@ -224,8 +221,7 @@ export interface paths {
         delete: operations["deleteSearch"];
         options?: never;
         head?: never;
-        /** Give a search another name, or none. */
-        patch: operations["changeSearch"];
+        patch?: never;
         trace?: never;
     };
     "/api/v1/searches/{id}/cancel": {
@@ -286,6 +282,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take up a search again.
+         * @description One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
+         *     search that was never interrupted.
+         */
+        post: operations["retrySearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -293,7 +310,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server can work. */
+        /**
+         * Whether the server can work.
+         * @description The answer comes within two seconds, whatever is out of reach.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -376,9 +396,7 @@ export interface components {
         };
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
-            /** @description Weights with these channels that the file does not store but computes from its tensors. */
-            computed: components["schemas"]["ComputedWeight"][];
-            /** @description The stored tensors that have these channels on one of their axes. */
+            /** @description The parameters that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
             /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
@@ -417,6 +435,8 @@ export interface components {
              */
             max_difference: number | null;
             state: components["schemas"]["CheckpointState"];
+            /** @description What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way. */
+            waiting_for: string | null;
         };
         /**
          * @description File formats of exports.
@@ -451,17 +471,34 @@ export interface components {
             /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
         };
-        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
-        ComputedWeight: {
-            /** Format: int64 */
-            axis: number;
-            /** @description Names of the stored tensors that it is computed from. */
-            from: string[];
+        /** @description A worker, wherever it runs. */
+        ConnectedWorker: {
             /**
-             * @description Name of the weight in exported files.
-             * @example layer1.0.conv1.weight
+             * Format: uuid
+             * @description The checkpoint that it exports. Null where it exports none.
              */
-            weight: string;
+            checkpoint_id: string | null;
+            /**
+             * @description What it computes on.
+             * @example cuda:0
+             */
+            device: string;
+            host: string;
+            /** Format: date-time */
+            last_seen: string;
+            /** @description The name that it claims jobs under. */
+            name: string;
+            /** @description Why it takes no jobs at the moment. Null where it does. */
+            note: string | null;
+            /** Format: int32 */
+            pid: number;
+            /**
+             * Format: uuid
+             * @description The search that it is at. Null where it is at none.
+             */
+            search_id: string | null;
+            /** Format: date-time */
+            since: string;
         };
         /** @description Labelled images. */
         Dataset: {
@@ -496,7 +533,7 @@ export interface components {
              * @example idx
              */
             kind: string;
-            /** @description Given at upload or later; else the file's name without its ending. */
+            /** @description Given at upload; else the file's name without its ending. */
             name: string;
             /**
              * Format: int32
@@ -569,11 +606,19 @@ export interface components {
         };
         /** @description The state of the server and what it stands on. */
         Health: {
+            database: components["schemas"]["HealthPart"];
+            files: components["schemas"]["HealthPart"];
+            /** @description Of the whole: `ok` where all parts are. */
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
             version: string;
-            /** @description Worker processes that this server keeps up. */
             workers: components["schemas"]["WorkerCounts"];
+        };
+        /** @description Something that the server stands on. */
+        HealthPart: {
+            /** @description What is wrong with it. Null where it is `ok`. */
+            detail: string | null;
+            status: components["schemas"]["HealthStatus"];
         };
         /**
          * @description Whether requests can be answered.
@@ -606,17 +651,12 @@ export interface components {
         Model: components["schemas"]["ModelSummary"] & {
             /** @description What adaptive batch norm has to work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
-            /**
-             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
-             * @example float32
-             */
-            element_type: string;
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
+            /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
+            guessed_shape: boolean;
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
-            /** @description What to know of the file and of what is made from it, a sentence each. */
-            notices: string[];
             /**
              * @description How often each operator occurs.
              * @example {
@@ -628,22 +668,6 @@ export interface components {
             operators: {
                 [key: string]: number;
             };
-        };
-        /** @description What of a model may be changed. What is left out stays. */
-        ModelChange: {
-            /**
-             * @description Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a
-             *     model that no search uses.
-             * @example [
-             *       1,
-             *       3,
-             *       224,
-             *       224
-             *     ]
-             */
-            input_shape?: number[];
-            /** @description What to call it from now on. */
-            name?: string;
         };
         /**
          * @description File format of a network.
@@ -670,11 +694,6 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             format: components["schemas"]["ModelFormat"];
-            /**
-             * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
-             *     and the reachable budgets depend on it; set it where it is wrong.
-             */
-            guessed_shape: boolean;
             /** @description BLAKE3 of the file, 64 hexadecimal digits. */
             hash: string;
             /** Format: uuid */
@@ -695,7 +714,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Given at upload or later; else the file's name without its ending.
+             * @description Given at upload; else the file's name without its ending.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
@@ -797,7 +816,7 @@ export interface components {
                  * @example idx
                  */
                 kind: string;
-                /** @description Given at upload or later; else the file's name without its ending. */
+                /** @description Given at upload; else the file's name without its ending. */
                 name: string;
                 /**
                  * Format: int32
@@ -834,11 +853,6 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 format: components["schemas"]["ModelFormat"];
-                /**
-                 * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
-                 *     and the reachable budgets depend on it; set it where it is wrong.
-                 */
-                guessed_shape: boolean;
                 /** @description BLAKE3 of the file, 64 hexadecimal digits. */
                 hash: string;
                 /** Format: uuid */
@@ -859,7 +873,7 @@ export interface components {
                  */
                 macs: number;
                 /**
-                 * @description Given at upload or later; else the file's name without its ending.
+                 * @description Given at upload; else the file's name without its ending.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
@@ -880,7 +894,7 @@ export interface components {
                 baseline: components["schemas"]["Baseline"] | null;
                 /**
                  * Format: uuid
-                 * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
+                 * @description The candidate with the best score. Null until all are scored.
                  */
                 best_candidate_id: string | null;
                 /** Format: date-time */
@@ -902,6 +916,12 @@ export interface components {
                 /** Format: date-time */
                 started_at: string | null;
                 state: components["schemas"]["SearchState"];
+                /**
+                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+                 *     worker is missing.
+                 * @example space on the disk of the database
+                 */
+                waiting_for: string | null;
             }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
@@ -994,11 +1014,6 @@ export interface components {
              */
             min: number;
         };
-        /** @description A new name. */
-        Renaming: {
-            /** @description What to call it from now on. */
-            name: string;
-        };
         /** @description How well a network does on the scoring images. */
         Score: {
             /**
@@ -1022,7 +1037,7 @@ export interface components {
             baseline: components["schemas"]["Baseline"] | null;
             /**
              * Format: uuid
-             * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
+             * @description The candidate with the best score. Null until all are scored.
              */
             best_candidate_id: string | null;
             /** Format: date-time */
@@ -1044,11 +1059,12 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: components["schemas"]["SearchState"];
-        };
-        /** @description A new name of a search, or none. */
-        SearchRenaming: {
-            /** @description What to call it from now on; null for a search without a name of its own. */
-            name: string | null;
+            /**
+             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+             *     worker is missing.
+             * @example space on the disk of the database
+             */
+            waiting_for: string | null;
         };
         /** @description A pruning search to be queued. */
         SearchRequest: {
@@ -1092,11 +1108,10 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
-             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
-             *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
+             * @description Keep a multiple of this many units in every group.
+             * @default 1
              */
-            round_to?: number | null;
+            round_to: number;
             /**
              * Format: int32
              * @description Held-back images on which candidates are scored. They never overlap the calibration images.
@@ -1141,9 +1156,9 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
+             * @description Units kept in a group are a multiple of this.
              */
-            round_to: number | null;
+            round_to: number;
             /**
              * Format: int32
              * @description Images on which candidates are scored.
@@ -1177,9 +1192,14 @@ export interface components {
         };
         /** @description Worker processes. */
         WorkerCounts: {
-            /** @description As many as are up at this moment. */
+            /**
+             * @description All workers that have reported to the database lately, those on other machines included. Empty while the database
+             *     is out of reach.
+             */
+            connected: components["schemas"]["ConnectedWorker"][];
+            /** @description As many of those as are up at this moment. */
             running: number;
-            /** @description As many as were asked for. */
+            /** @description As many as this server was asked to keep up. */
             wanted: number;
         };
     };
@@ -1212,15 +1232,6 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such candidate */
             404: {
                 headers: {
@@ -1251,15 +1262,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointList"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such candidate */
@@ -1327,15 +1329,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1347,15 +1340,6 @@ export interface operations {
             };
             /** @description No such format */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The server's disk is full */
-            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1384,15 +1368,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checkpoint"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such checkpoint */
@@ -1443,15 +1418,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such checkpoint */
             404: {
                 headers: {
@@ -1470,26 +1436,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `If-Match` names another version */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The byte range lies outside the file */
             416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
-            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1593,15 +1541,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server's disk is full */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
         };
     };
     getDataset: {
@@ -1623,15 +1562,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dataset"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such dataset */
@@ -1664,15 +1594,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such dataset */
             404: {
                 headers: {
@@ -1684,69 +1605,6 @@ export interface operations {
             };
             /** @description Searches use it; `searches` lists them */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeDataset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the dataset */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Renaming"];
-            };
-        };
-        responses: {
-            /** @description The dataset as it is now */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Dataset"];
-                };
-            };
-            /** @description The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No such dataset */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The name is wrong */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1795,15 +1653,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such dataset or thumbnail */
             404: {
                 headers: {
@@ -1813,26 +1662,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `If-Match` names another version */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The byte range lies outside the file */
             416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
-            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1936,15 +1767,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server's disk is full */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
         };
     };
     getModel: {
@@ -1966,15 +1788,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model */
@@ -2007,15 +1820,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such model */
             404: {
                 headers: {
@@ -2027,78 +1831,6 @@ export interface operations {
             };
             /** @description Searches use it; `searches` lists them */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeModel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the model */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ModelChange"];
-            };
-        };
-        responses: {
-            /** @description The model as it is now */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Model"];
-                };
-            };
-            /** @description The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No such model */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Searches use it, so the shape of its input stays; `searches` lists them */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A field is wrong, or the network does not take inputs of this shape */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2145,15 +1877,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such model */
             404: {
                 headers: {
@@ -2163,26 +1886,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `If-Match` names another version */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The byte range lies outside the file */
             416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
-            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2259,15 +1964,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -2279,24 +1975,6 @@ export interface operations {
             };
             /** @description A field is wrong, the model or dataset does not exist, the two do not fit each other, there are not enough images, or the budget is out of reach */
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A stored file is damaged (`/problems/damaged-file`), or the server is at fault */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The server's disk is full */
-            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2325,15 +2003,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2366,80 +2035,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such search */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    changeSearch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the search */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SearchRenaming"];
-            };
-        };
-        responses: {
-            /** @description The search as it is now */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Search"];
-                };
-            };
-            /** @description The body is not JSON */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description No such search */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The name is wrong */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2477,15 +2074,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2563,8 +2151,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Id of the last event received */
-                "Last-Event-ID"?: number | null;
+                /** @description Id of the last event received; any other text begins anew */
+                "Last-Event-ID"?: string | null;
             };
             path: {
                 /** @description Id of the search */
@@ -2583,8 +2171,8 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `Last-Event-ID` is no event id */
-            400: {
+            /** @description No such search */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2592,8 +2180,40 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+        };
+    };
+    retrySearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The search is queued again */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
             /** @description No such search */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is gone */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2612,7 +2232,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The server and its database are up */
+            /** @description The server, its database and its file store are up */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2621,16 +2241,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database is out of reach */
+            /** @description The database or the file store cannot be used */
             503: {
                 headers: {
                     [name: string]: unknown;

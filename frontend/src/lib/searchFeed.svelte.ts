@@ -51,6 +51,13 @@ export class SearchFeed {
     if (this.search) this.search = { ...this.search, name };
   }
 
+  /** Follows a search that has been taken up again after its end. */
+  restart(search: Search): void {
+    this.search = search;
+    this.#stopFollowing();
+    void this.#open();
+  }
+
   /** An event stream cannot say why it is refused, so the search itself is asked for first. */
   async #open(): Promise<void> {
     try {

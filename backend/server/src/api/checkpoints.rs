@@ -55,6 +55,9 @@ pub struct Checkpoint {
     /// Why the export failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
+    /// What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way.
+    #[schema(required)]
+    pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::candidates::{Candidate, GroupKeep, Score};
 use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
 use super::datasets::{Class, Dataset};
+use super::health::ConnectedWorker;
 use super::models::{Model, ModelFormat, ModelSummary};
 use super::paging::Page;
 use super::search_request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest, SearchSettings};
@@ -205,9 +206,31 @@ impl From<store::Search> for Search {
             best_candidate_id: search.best_candidate_id,
             split,
             error: search.error,
+            waiting_for: search.waiting_for,
             created_at: search.created_at,
             started_at: search.started_at,
             finished_at: search.finished_at,
+        }
+    }
+}
+
+impl From<store::Worker> for ConnectedWorker {
+    fn from(worker: store::Worker) -> Self {
+        let (search_id, checkpoint_id) = match worker.work {
+            Some(store::Work::Search(id)) => (Some(id), None),
+            Some(store::Work::Checkpoint(id)) => (None, Some(id)),
+            None => (None, None),
+        };
+        ConnectedWorker {
+            name: worker.name,
+            host: worker.host,
+            pid: worker.pid,
+            device: worker.device,
+            since: worker.since,
+            last_seen: worker.last_seen,
+            search_id,
+            checkpoint_id,
+            note: worker.note,
         }
     }
 }
@@ -274,6 +297,7 @@ impl From<store::Checkpoint> for Checkpoint {
             hash: checkpoint.hash.map(String::from),
             max_difference: checkpoint.max_difference,
             error: checkpoint.error,
+            waiting_for: checkpoint.waiting_for,
             created_at: checkpoint.created_at,
         }
     }

@@ -61,6 +61,10 @@ pub struct Search {
     /// Why it failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+    /// worker is missing.
+    #[schema(required, example = "space on the disk of the database")]
+    pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
     #[schema(required)]
     pub started_at: Option<DateTime<Utc>>,
@@ -151,9 +155,12 @@ fn named<T>(kind: Kind, field: &str, found: Result<T, StoreError>, faults: &mut 
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> Result<Answer<Page<Search>>, Problem> {
-    let found = store.searches().list(&page.request()?).await?;
-    Ok(Answer(convert::page(found, Search::from)))
+pub async fn list(
+    State(state): State<AppState>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Page<Search>>, Problem> {
+    let found = state.store.searches().list(&page.request()?).await?;
+    Ok(Answer(convert::page(found, |search| state.outages.shown(search).into())))
 }
 
 /// Get a search.
@@ -165,8 +172,9 @@ pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> 
         (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Search>, Problem> {
-    Ok(Answer(store.searches().get(id).await?.into()))
+pub async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<Search>, Problem> {
+    let search = state.store.searches().get(id).await?;
+    Ok(Answer(state.outages.shown(search).into()))
 }
 
 /// Give a search another name, or none.
@@ -208,6 +216,24 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     let search = Search::from(store.searches().cancel(id).await?);
     let status = if search.state == SearchState::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Answer(search)))
+}
+
+/// Take up a search again.
+///
+/// One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
+/// search that was never interrupted.
+#[utoipa::path(
+    post, path = "/searches/{id}/retry", operation_id = "retrySearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    responses(
+        (status = 202, description = "The search is queued again", body = Search),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search is queued, running or has succeeded, or a file of its model or dataset \
+            is gone", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn retry(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Search>), Problem> {
+    Ok((StatusCode::ACCEPTED, Answer(store.searches().retry(id).await?.into())))
 }
 
 /// Delete a search, with its candidates and checkpoints. One that runs is stopped.

@@ -37,6 +37,8 @@ pub use hash::FileHash;
 pub(crate) use staged::Staged;
 pub use verify::{Check, LocalFile};
 
+/// The file that says which database a file store belongs to.
+pub(crate) const MARKER: &str = "store-id";
 /// The folder of uploads in progress.
 const TEMPORARY: &str = "tmp";
 /// Bytes of a download that are read at once.
@@ -130,6 +132,29 @@ impl Files {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Where the files lie, for messages.
+    pub(crate) fn address(&self) -> String {
+        match &self.place {
+            Place::Local(folder) => folder.display().to_string(),
+            Place::Remote(_) => format!("{} below `{}`", self.objects, self.prefix),
+        }
+    }
+
+    /// What this file store says it is, where it says so.
+    pub(crate) async fn marker(&self) -> Result<Option<String>, StoreError> {
+        match self.objects.get(&self.prefix.clone().join(MARKER)).await {
+            Ok(found) => Ok(Some(String::from_utf8_lossy(&found.bytes().await?).trim().to_string())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Marks a file store that has no mark yet.
+    pub(crate) async fn mark(&self, id: &str) -> Result<(), StoreError> {
+        self.objects.put(&self.prefix.clone().join(MARKER), format!("{id}\n").into()).await?;
+        Ok(())
     }
 
     fn key(&self, hash: &FileHash) -> ObjectPath {

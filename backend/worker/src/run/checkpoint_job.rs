@@ -14,7 +14,7 @@ use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Unwatched;
-use crate::run::retry::retry;
+use crate::run::retry::{retry, retry_slow};
 
 /// Writes the checkpoint's file, puts it into the store, and ends the job.
 pub async fn perform(
@@ -24,11 +24,12 @@ pub async fn perform(
     equipment: Equipment,
     cancel: CancelFlag,
 ) -> Result<(), JobError> {
-    let checkpoint = retry(async || store.checkpoints().get(checkpoint_id).await).await?;
-    let candidate = retry(async || store.candidates().get(checkpoint.candidate_id).await).await?;
-    let search = retry(async || store.searches().get(candidate.search_id).await).await?;
-    let split = retry(async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
-    let inputs = Inputs::fetch(store, &search).await?;
+    let give_up = || cancel.is_set();
+    let checkpoint = retry(give_up, async || store.checkpoints().get(checkpoint_id).await).await?;
+    let candidate = retry(give_up, async || store.candidates().get(checkpoint.candidate_id).await).await?;
+    let search = retry(give_up, async || store.searches().get(candidate.search_id).await).await?;
+    let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
+    let inputs = Inputs::fetch(store, &search, &cancel).await?;
     // Adapting needs the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
@@ -38,11 +39,11 @@ pub async fn perform(
         candidate,
         calibration,
         device: equipment.device,
-        cancel,
+        cancel: cancel.clone(),
     };
     let made = compute(equipment.threads, move || making.export()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
-    retry(async || {
+    retry_slow(give_up, async || {
         let upload = store.upload_file(&made.path).await?;
         let exported = Exported { upload, max_difference: made.max_difference };
         store.queue().finish_checkpoint(&lease, &exported).await

@@ -29,13 +29,16 @@ impl RunError {
             RunError::Device(_)
                 | RunError::NoDatabase
                 | RunError::Store(
-                    StoreError::BadDatabaseUrl { .. } | StoreError::BadFilesUrl { .. } | StoreError::AddressFile { .. }
+                    StoreError::BadDatabaseUrl { .. }
+                        | StoreError::BadFilesUrl { .. }
+                        | StoreError::AddressFile { .. }
+                        | StoreError::ForeignFiles { .. }
                 )
         )
     }
 }
 
-/// Why a job ended without its result. All but the first two are the reasons of a failed job.
+/// Why a job ended without its result. All but the first two are the reasons of a failed job, or of one that waits.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     #[error("cancelled")]
@@ -69,6 +72,39 @@ pub enum JobError {
     Thread(std::io::Error),
     #[error("a fault of the engine: {0}")]
     Panicked(String),
+}
+
+impl JobError {
+    /// What the job waits for, as a phrase that completes "waiting for", where the fault is of the moment or of this
+    /// machine; `None` where the job itself cannot be done.
+    pub fn waits_for(&self) -> Option<String> {
+        match self {
+            JobError::Store(error) => error.waits_for(),
+            JobError::ModelFile(ModelFileError::Temporary(error))
+            | JobError::Dataset(DataError::Temporary { source: error, .. })
+            | JobError::Export(ExportError::Write { source: error, .. })
+            | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
+            JobError::Thread(error) => Some(format!("another thread on the worker's machine ({error})")),
+            JobError::ModelFile(ModelFileError::Open { source: error, .. })
+            | JobError::Load(LoadError::Open { source: error, .. })
+            | JobError::Dataset(DataError::Open { source: error, .. }) => {
+                Some(format!("the file store, which cannot be read on the worker's machine ({error})"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether files are missing where this worker looks for them.
+    pub fn is_about_files(&self) -> bool {
+        use StoreError::{Files, Folder, ForeignFiles};
+        matches!(
+            self,
+            JobError::Store(Files(_) | Folder { .. } | ForeignFiles { .. })
+                | JobError::ModelFile(ModelFileError::Open { .. })
+                | JobError::Load(LoadError::Open { .. })
+                | JobError::Dataset(DataError::Open { .. })
+        )
+    }
 }
 
 impl From<ImagesError> for JobError {

@@ -7,6 +7,7 @@ use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, Se
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
+use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::retry::retry;
 
@@ -28,9 +29,10 @@ pub struct Inputs {
 impl Inputs {
     /// Looks everything up, copies the files here where the store is remote, and reads them whole to see whether they are
     /// what was uploaded.
-    pub async fn fetch(store: &Store, search: &Search) -> Result<Self, JobError> {
-        let model = retry(async || store.models().get(search.model_id).await).await?;
-        let dataset = retry(async || store.datasets().get(search.dataset_id).await).await?;
+    pub async fn fetch(store: &Store, search: &Search, cancel: &CancelFlag) -> Result<Self, JobError> {
+        let give_up = || cancel.is_set();
+        let model = retry(give_up, async || store.models().get(search.model_id).await).await?;
+        let dataset = retry(give_up, async || store.datasets().get(search.dataset_id).await).await?;
         let model_files = store.models().local(&model, Check::Anew).await?;
         let LocalDataset { images, labels } = store.datasets().local(&dataset, Check::Anew).await?;
 

@@ -13,23 +13,26 @@ use crate::run::error::JobError;
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Reporter;
 use crate::run::retry::retry;
+use crate::run::turns::Offers;
 
-/// Does the search, or what is left of it, and ends it.
+/// Does the search, or what is left of it, and ends it. Between candidates it offers turns to exports.
 pub async fn perform(
     store: &Store,
     lease: Lease,
     search_id: Uuid,
     equipment: Equipment,
     cancel: CancelFlag,
+    offers: Offers,
 ) -> Result<(), JobError> {
-    let search = retry(async || store.searches().get(search_id).await).await?;
-    let stored_split = retry(async || store.searches().split(search_id).await).await?;
-    let evaluated = retry(async || store.candidates().evaluated(search_id).await).await?;
-    let rest =
-        Rest { inputs: Inputs::fetch(store, &search).await?, split: stored_split, evaluated, device: equipment.device };
-    let reporter = Reporter::new(store.clone(), lease, cancel);
+    let give_up = || cancel.is_set();
+    let search = retry(give_up, async || store.searches().get(search_id).await).await?;
+    let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
+    let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
+    let inputs = Inputs::fetch(store, &search, &cancel).await?;
+    let rest = Rest { inputs, split: stored_split, evaluated, device: equipment.device };
+    let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(equipment.threads, move || rest.evaluate(reporter)).await?;
-    retry(async || store.queue().finish_search(&lease).await).await?;
+    retry(give_up, async || store.queue().finish_search(&lease).await).await?;
     Ok(())
 }
 
@@ -60,6 +63,7 @@ impl Rest {
         };
         let settings = convert::settings(&inputs.request);
         let outcome = search(&network, &images, &settings, &evaluated, &mut reporter);
+        reporter.flush();
         reporter.outcome(outcome)
     }
 }

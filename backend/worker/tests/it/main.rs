@@ -7,5 +7,7 @@ mod command_line;
 mod cuda_link;
 mod datasets;
 mod external_weights;
+mod outage;
 mod service;
 mod support;
+mod waiting;
