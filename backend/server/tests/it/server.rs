@@ -37,8 +37,7 @@ impl Server {
 
     /// A server with real workers.
     pub fn real(data: &Path, flags: &[&str]) -> Self {
-        let worker = program().with_file_name("eagleeye-worker");
-        assert!(worker.exists(), "build the worker first: cargo build -p eagleeye-worker");
+        worker_program();
         Self::start(Command::new(program()).arg("serve").arg("--data").arg(data).args(flags))
     }
 
@@ -151,6 +150,13 @@ impl Drop for Server {
 
 pub fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_eagleeye"))
+}
+
+/// The worker that lies beside the server.
+pub fn worker_program() -> PathBuf {
+    let worker = program().with_file_name("eagleeye-worker");
+    assert!(worker.exists(), "build the worker first: cargo build -p eagleeye-worker");
+    worker
 }
 
 pub fn fake_worker() -> PathBuf {
