@@ -2,7 +2,13 @@
 
 use eagleeye_graph::Op;
 
-use super::{assert_same, import};
+use super::import;
+
+/// [`super::assert_same`] for a body that is indented as this file is.
+fn assert_same(name: &str, body: &str) {
+    let lines: Vec<&str> = body.lines().map(str::trim).collect();
+    super::assert_same(name, &lines.join("\n"));
+}
 
 fn error(body: &str) -> String {
     import(body).err().unwrap_or_else(|| panic!("{body}\nis read")).to_string()

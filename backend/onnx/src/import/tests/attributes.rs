@@ -96,7 +96,7 @@ fn the_indices_of_a_max_pooling_are_not_computed() {
     let pool = node("pool", "MaxPool", &["x"], &["y", "indices"], &[list("kernel_shape", &[2, 2])]);
     assert!(Net::new(&[4, 8, 8]).push(pool.clone()).outputs(&["y"]).read().is_ok());
     let error = Net::new(&[4, 8, 8]).push(pool).node("z", "Relu", &["indices"]).error();
-    assert_eq!(error, "unsupported operators: Relu at `z` (reads a result that is not computed)");
+    assert_eq!(error, "unsupported operators: MaxPool at `pool` (output 1 is used, which is not computed)");
 }
 
 #[test]

@@ -202,10 +202,9 @@ fn norms_and_places_of_constants_are_folded() {
 #[test]
 fn the_largest_entries_of_a_constant_and_their_places_are_folded() {
     let top = |axis, output: &str| {
-        let net = Net::new(&[3]).push(constant("a", &[2, 3], &[4.0, 1.0, 3.0, 2.0, 6.0, 5.0])).ints("k", &[2]);
+        let net = Net::new(&[2, 1]).push(constant("a", &[2, 3], &[4.0, 1.0, 3.0, 2.0, 6.0, 5.0])).ints("k", &[2]);
         let net = net.push(node("t", "TopK", &["a", "k"], &["values", "places"], &[int("axis", axis)]));
         let net = net.node_with("y", "Cast", &[output], &[int("to", 1)]);
-        // Of the shape of the input, whatever the axis.
         folded(net.node_with("z", "ReduceSum", &["y"], &[list("axes", &[1]), int("keepdims", 1)]), "z").1
     };
     assert_eq!(top(1, "values"), [7.0, 11.0]);
