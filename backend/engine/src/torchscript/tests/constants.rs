@@ -116,7 +116,7 @@ fn constants_sized_by_the_batch_are_those_of_one_image() {
             "sizes in a tensor",
             "
             sizes = torch.tensor(x.size())
-            return torch.conv2d(x, self.w).reshape(-1, int(sizes[2] - 2) * int(torch.prod(sizes[2:3])))",
+            return torch.conv2d(x, self.w).reshape(-1, int(sizes[2] - 2) * int(torch.prod(sizes[1:2])))",
         ),
         (
             "a mask over attention that is repeated over the batch",
@@ -230,5 +230,14 @@ fn operators_that_libtorch_trusts_are_not_computed() {
     ] {
         let error = error(&format!("return torch.conv2d(x, self.w) + {call}"));
         assert!(error.contains(reason), "{call}: {error}");
+    }
+}
+
+#[test]
+fn whole_numbers_that_the_processor_cannot_divide_are_refused() {
+    let least = "torch.sub(torch.full([2], -9223372036854775807), 1)";
+    for call in ["torch.floor_divide({}, -1)", "torch.remainder({}, -1)", "torch.div({}, -1, rounding_mode='floor')"] {
+        let error = error(&format!("return torch.conv2d(x, self.w) + {}.sum()", call.replace("{}", least)));
+        assert!(error.contains("an entry is too small a number"), "{call}: {error}");
     }
 }
