@@ -2,7 +2,13 @@
 
 use eagleeye_graph::Op;
 
-use super::{assert_same, import};
+use super::import;
+
+/// [`super::assert_same`] for a body that is indented as this file is.
+fn assert_same(name: &str, body: &str) {
+    let lines: Vec<&str> = body.lines().map(str::trim).collect();
+    super::assert_same(name, &lines.join("\n"));
+}
 
 fn error(body: &str) -> String {
     import(body).err().unwrap_or_else(|| panic!("{body}\nis read")).to_string()
@@ -110,7 +116,7 @@ fn constants_sized_by_the_batch_are_those_of_one_image() {
             "sizes in a tensor",
             "
             sizes = torch.tensor(x.size())
-            return torch.conv2d(x, self.w).reshape(-1, int(sizes[2] - 2) * int(torch.prod(sizes[2:3])))",
+            return torch.conv2d(x, self.w).reshape(-1, int(sizes[2] - 2) * int(torch.prod(sizes[1:2])))",
         ),
         (
             "a mask over attention that is repeated over the batch",
@@ -220,9 +226,18 @@ fn operators_that_libtorch_trusts_are_not_computed() {
     for (call, reason) in [
         ("torch.special_hermite_polynomial_h(torch.ones([1]), 4)", "takes as long as a number says"),
         ("torch.embedding_bag(torch.ones([3, 4]), torch.tensor([7]), torch.tensor([0]))[0]", "does not check"),
-        ("torch.quantize_per_tensor(torch.ones([4]), 0.1, 0, 13).dequantize()", "not dense"),
+        ("torch.quantize_per_tensor(torch.ones([4]), 0.1, 0, 13).dequantize()", "quantised"),
     ] {
         let error = error(&format!("return torch.conv2d(x, self.w) + {call}"));
         assert!(error.contains(reason), "{call}: {error}");
+    }
+}
+
+#[test]
+fn whole_numbers_that_the_processor_cannot_divide_are_refused() {
+    let least = "torch.sub(torch.full([2], -9223372036854775807), 1)";
+    for call in ["torch.floor_divide({}, -1)", "torch.remainder({}, -1)", "torch.div({}, -1, rounding_mode='floor')"] {
+        let error = error(&format!("return torch.conv2d(x, self.w) + {}.sum()", call.replace("{}", least)));
+        assert!(error.contains("an entry is too small a number"), "{call}: {error}");
     }
 }

@@ -151,8 +151,7 @@ fn constants_of_all_kinds_are_read() {
 fn functions_of_each_entry_are_folded_from_one_table() {
     let values = [0.5f32, -0.25, 0.75];
     let net = || Net::new(&[3]).push(constant("a", &[3], &values));
-    type Case = (&'static str, fn(f64) -> f64);
-    let cases: [Case; 11] = [
+    let cases: [(&str, fn(f64) -> f64); 11] = [
         ("Sin", f64::sin),
         ("Cos", f64::cos),
         ("Tan", f64::tan),
@@ -203,11 +202,10 @@ fn norms_and_places_of_constants_are_folded() {
 #[test]
 fn the_largest_entries_of_a_constant_and_their_places_are_folded() {
     let top = |axis, output: &str| {
-        let net = Net::new(&[2]).push(constant("a", &[2, 3], &[4.0, 1.0, 3.0, 2.0, 6.0, 5.0])).ints("k", &[2]);
+        let net = Net::new(&[2, 1]).push(constant("a", &[2, 3], &[4.0, 1.0, 3.0, 2.0, 6.0, 5.0])).ints("k", &[2]);
         let net = net.push(node("t", "TopK", &["a", "k"], &["values", "places"], &[int("axis", axis)]));
         let net = net.node_with("y", "Cast", &[output], &[int("to", 1)]);
-        // Of the shape of the input, whatever the axis.
-        folded(net.node_with("z", "ReduceSum", &["y"], &[list("axes", &[1]), int("keepdims", 0)]), "z").1
+        folded(net.node_with("z", "ReduceSum", &["y"], &[list("axes", &[1]), int("keepdims", 1)]), "z").1
     };
     assert_eq!(top(1, "values"), [7.0, 11.0]);
     assert_eq!(top(1, "places"), [2.0, 3.0]);
