@@ -9,6 +9,7 @@ pub mod device;
 pub mod exec;
 pub mod export;
 pub mod fold;
+mod functions;
 mod images;
 pub mod inspect;
 pub mod load;

@@ -102,9 +102,11 @@ impl<'g> Propagation<'g> {
                 self.set(node, labels)
             }
             Op::Binary(_) => self.binary(node),
+            Op::Select => self.select(node),
             Op::MatMul => self.matmul(node),
             Op::Softmax { axis, .. } => self.softmax(*axis, node),
             Op::Pool(_) | Op::AdaptivePool { .. } | Op::Resize { .. } => self.spatial(node),
+            Op::GridSample { .. } => self.grid_sample(node),
             Op::Reduce { axes, keep_dims, .. } => self.reduce(axes, *keep_dims, node),
             Op::Reshape { .. }
             | Op::Permute { .. }

@@ -31,7 +31,6 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::index_select", becomes: "gather with constant indices", lower: index_select },
     Operator { name: "aten::embedding", becomes: "gather with constant indices", lower: embedding },
     Operator { name: "aten::repeat_interleave", becomes: "gather", lower: repeat_interleave },
-    Operator { name: "aten::masked_fill", becomes: "mul and add with a constant mask", lower: masked_fill },
 ];
 
 /// Parts that one operator may take a tensor apart into.
@@ -325,26 +324,6 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
     let repeats = positive(call.int("repeats")?, "the number of repeats")?;
     let indices = (0..repeated(size, repeats)?).map(|i| i / repeats).collect();
     lo.emit(call, Op::Gather { axis, indices }, &[x])
-}
-
-/// With a constant mask: `x * (1 - mask) + value * mask`.
-fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let Some(mask) = known_entries(&call.tensor(1)?) else {
-        return unsupported("a mask that depends on the input");
-    };
-    let value = match call.at(2) {
-        Value::Tensor(tensor) => crate::torchscript::lowering::known_scalar(tensor),
-        other => crate::torchscript::call::as_float(other).ok(),
-    };
-    let Some(value) = value.filter(|v| v.is_finite()) else {
-        return unsupported("fills in a value that is not a finite constant");
-    };
-    let mask: Tensor = mask.f_to_kind(Kind::Float)?;
-    let kept = lo.constant(call, &(mask.f_ones_like()? - &mask))?;
-    let filled = lo.constant(call, &(mask * value))?;
-    let product = lo.binary(call, Binary::Mul, x, kept)?;
-    lo.emit(call, Op::Binary(Binary::Add), &[product, filled])
 }
 
 /// `x` with its last two axes swapped.

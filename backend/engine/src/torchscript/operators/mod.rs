@@ -4,17 +4,22 @@
 //! `OPERATORS`. The list is also the data of `docs/operators.md`.
 
 mod attention;
+mod composer;
 mod containers;
 mod convolution;
 mod elements;
 mod folded;
+mod functions;
 mod indexing;
 mod movement;
 mod normalization;
 mod pointwise;
 mod pooling;
+mod products;
 mod reduction;
+mod sampling;
 mod scalars;
+mod selection;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -34,12 +39,16 @@ pub struct Operator {
 }
 
 /// The families with their titles, in the order of the documentation.
-pub fn families() -> [(&'static str, &'static [Operator]); 8] {
+pub fn families() -> [(&'static str, &'static [Operator]); 12] {
     [
         ("Convolution and linear", convolution::OPERATORS),
+        ("Products over axes", products::OPERATORS),
         ("Normalisation", normalization::OPERATORS),
+        ("Functions of each entry", functions::OPERATORS),
         ("Elementwise", pointwise::OPERATORS),
-        ("Pooling and resizing", pooling::OPERATORS),
+        ("Comparing and choosing", selection::OPERATORS),
+        ("Pooling", pooling::OPERATORS),
+        ("Resizing, sampling and windows", sampling::OPERATORS),
         ("Reduction", reduction::OPERATORS),
         ("Attention", attention::OPERATORS),
         ("Moving data", movement::OPERATORS),

@@ -1,9 +1,11 @@
 //! Functions of each entry: activations and arithmetic.
 
-use eagleeye_graph::{Binary, Op, Unary, ValueId};
+use eagleeye_graph::compose::arithmetic;
+use eagleeye_graph::{Binary, Compose, Dim, Op, Unary, ValueId};
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
+use super::selection::{as_mask, is_mask};
 use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
@@ -14,6 +16,19 @@ macro_rules! unary {
     };
 }
 
+macro_rules! composed {
+    ($name:literal, $becomes:literal, $make:expr) => {
+        Operator {
+            name: $name,
+            becomes: $becomes,
+            lower: |lo, call| {
+                let x = lo.operand(call, 0)?;
+                Ok(fresh($make(&mut lo.composer(call), x)?))
+            },
+        }
+    };
+}
+
 macro_rules! same {
     ($name:literal) => {
         Operator { name: $name, becomes: "nothing: the same tensor", lower: same_tensor }
@@ -21,34 +36,37 @@ macro_rules! same {
 }
 
 pub const OPERATORS: &[Operator] = &[
-    unary!("aten::relu", "relu", Unary::Relu),
     unary!("aten::relu6", "clamp", Unary::Clamp(Some(0.0), Some(6.0))),
-    unary!("aten::sigmoid", "sigmoid", Unary::Sigmoid),
     unary!("aten::hardsigmoid", "hard_sigmoid", Unary::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 }),
-    unary!("aten::hardswish", "hard_swish", Unary::HardSwish),
-    unary!("aten::silu", "silu", Unary::Silu),
-    unary!("aten::selu", "selu", Unary::Selu),
-    unary!("aten::mish", "mish", Unary::Mish),
-    unary!("aten::tanh", "tanh", Unary::Tanh),
-    unary!("aten::erf", "erf", Unary::Erf),
-    unary!("aten::exp", "exp", Unary::Exp),
-    unary!("aten::log", "log", Unary::Log),
-    unary!("aten::sqrt", "sqrt", Unary::Sqrt),
     unary!("aten::rsqrt", "pow_scalar", Unary::PowScalar(-0.5)),
     unary!("aten::square", "pow_scalar", Unary::PowScalar(2.0)),
-    unary!("aten::neg", "neg", Unary::Neg),
-    unary!("aten::abs", "abs", Unary::Abs),
-    unary!("aten::reciprocal", "reciprocal", Unary::Reciprocal),
     Operator { name: "aten::gelu", becomes: "gelu, exact or tanh", lower: gelu },
     Operator { name: "aten::leaky_relu", becomes: "leaky_relu", lower: leaky_relu },
-    Operator { name: "aten::elu", becomes: "elu with scale 1", lower: elu },
-    Operator { name: "aten::celu", becomes: "elu with alpha 1", lower: elu },
-    Operator { name: "aten::softplus", becomes: "softplus with beta 1", lower: softplus },
-    Operator { name: "aten::log_sigmoid", becomes: "neg and softplus", lower: log_sigmoid },
-    Operator { name: "aten::threshold", becomes: "relu, for threshold and value 0", lower: threshold },
+    Operator { name: "aten::rrelu", becomes: "leaky_relu", lower: leaky_relu_of_two_slopes },
+    Operator { name: "aten::elu", becomes: "elu and mul_scalar", lower: elu },
+    Operator { name: "aten::celu", becomes: "elu and mul_scalar", lower: celu },
+    Operator { name: "aten::softplus", becomes: "softplus and mul_scalar", lower: softplus },
+    composed!("aten::log_sigmoid", "neg and softplus", arithmetic::log_sigmoid),
+    composed!("aten::softsign", "abs, add_scalar and div", arithmetic::softsign),
+    composed!("aten::tanhshrink", "tanh and sub", arithmetic::tanh_shrink),
+    Operator { name: "aten::softshrink", becomes: "clamp and sub", lower: soft_shrink },
+    Operator { name: "aten::hardshrink", becomes: "abs, less_or_equal and select", lower: hard_shrink },
+    Operator { name: "aten::threshold", becomes: "relu, clamp, or less and select", lower: threshold },
+    composed!("aten::log1p", "add_scalar and log", arithmetic::log_of_one_plus),
+    composed!("aten::expm1", "exp and add_scalar", arithmetic::exp_minus_one),
+    Operator { name: "aten::log2", becomes: "log and mul_scalar", lower: |lo, call| log_to_base(lo, call, 2.0) },
+    Operator { name: "aten::log10", becomes: "log and mul_scalar", lower: |lo, call| log_to_base(lo, call, 10.0) },
+    Operator { name: "aten::exp2", becomes: "mul_scalar and exp", lower: exp2 },
+    Operator { name: "aten::logit", becomes: "clamp, neg, add_scalar, div and log", lower: logit },
+    composed!("aten::trunc", "sign, abs, floor and mul", arithmetic::truncated),
+    composed!("aten::fix", "sign, abs, floor and mul", arithmetic::truncated),
+    Operator { name: "aten::frac", becomes: "as trunc, then sub", lower: fraction },
+    unary!("aten::sgn", "sign", Unary::Sign),
+    unary!("aten::absolute", "abs", Unary::Abs),
+    unary!("aten::negative", "neg", Unary::Neg),
     Operator { name: "aten::hardtanh", becomes: "clamp", lower: hardtanh },
-    Operator { name: "aten::clamp", becomes: "clamp with constant bounds", lower: clamp },
-    Operator { name: "aten::clip", becomes: "clamp with constant bounds", lower: clamp },
+    Operator { name: "aten::clamp", becomes: "clamp, or max and min with tensors", lower: clamp },
+    Operator { name: "aten::clip", becomes: "clamp, or max and min with tensors", lower: clamp },
     Operator { name: "aten::clamp_min", becomes: "clamp", lower: clamp },
     Operator { name: "aten::clamp_max", becomes: "clamp", lower: clamp },
     Operator { name: "aten::prelu", becomes: "prelu", lower: prelu },
@@ -58,17 +76,40 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::sub", becomes: "sub or add_scalar", lower: sub },
     Operator { name: "aten::rsub", becomes: "sub or mul_scalar and add_scalar", lower: rsub },
     Operator { name: "aten::mul", becomes: "mul or mul_scalar", lower: mul },
-    Operator { name: "aten::div", becomes: "div or mul_scalar; without rounding", lower: div },
+    Operator { name: "aten::div", becomes: "div or mul_scalar, then floor or as trunc where it rounds", lower: div },
+    Operator { name: "aten::floor_divide", becomes: "div or mul_scalar, and floor", lower: div },
+    Operator { name: "aten::remainder", becomes: "div, floor, mul and sub", lower: remainder },
+    Operator { name: "aten::fmod", becomes: "div, as trunc, mul and sub", lower: remainder },
+    Operator { name: "aten::addcmul", becomes: "mul, mul_scalar and add", lower: add_combined },
+    Operator { name: "aten::addcdiv", becomes: "div, mul_scalar and add", lower: add_combined },
+    Operator { name: "aten::lerp", becomes: "sub, mul or mul_scalar, and add", lower: interpolate },
+    Operator { name: "aten::logaddexp", becomes: "sub, softplus and add", lower: log_add_exp },
+    Operator { name: "aten::multiply", becomes: "mul or mul_scalar", lower: mul },
+    Operator { name: "aten::divide", becomes: "div or mul_scalar, then floor or as trunc where it rounds", lower: div },
+    Operator { name: "aten::subtract", becomes: "sub or add_scalar", lower: sub },
     Operator { name: "aten::true_divide", becomes: "div or mul_scalar", lower: div },
     Operator { name: "aten::maximum", becomes: "max", lower: maximum },
     Operator { name: "aten::minimum", becomes: "min", lower: minimum },
+    Operator { name: "aten::fmax", becomes: "max", lower: maximum },
+    Operator { name: "aten::fmin", becomes: "min", lower: minimum },
+    Operator {
+        name: "aten::fake_quantize_per_tensor_affine",
+        becomes: "div, add, round, clamp, sub and mul",
+        lower: fake_quantise,
+    },
+    Operator {
+        name: "aten::fake_quantize_per_channel_affine",
+        becomes: "div, add, round, clamp, sub and mul",
+        lower: fake_quantise,
+    },
+    Operator { name: "aten::native_dropout", becomes: "nothing: the same tensor", lower: same_tensor_and_mask },
     same!("aten::dropout"),
     same!("aten::feature_dropout"),
     same!("aten::alpha_dropout"),
     same!("aten::feature_alpha_dropout"),
     same!("aten::detach"),
     same!("aten::contiguous"),
-    same!("aten::to"),
+    Operator { name: "aten::to", becomes: "nothing for floats; a comparison with 0 for bool, as trunc for ints", lower: converted },
     same!("aten::type_as"),
     same!("aten::float"),
     same!("aten::cpu"),
@@ -83,6 +124,33 @@ pub const OPERATORS: &[Operator] = &[
 /// Dropout does nothing in `eval()`, and every activation is `f32` in this engine.
 fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::Tensor(call.tensor(0)?))
+}
+
+/// The same of an operator that also says what it has kept.
+fn same_tensor_and_mask(_: &mut Lowering, call: &Call) -> Lowered {
+    Ok(Value::tuple(vec![Value::Tensor(call.tensor(0)?), Value::Unknown]))
+}
+
+/// Conversion to another element type or device.
+fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
+    /// PyTorch's numbers of the element types.
+    const INTS: std::ops::RangeInclusive<i64> = 0..=4;
+    const BOOL: i64 = 11;
+    let tensor = call.tensor(0)?;
+    let wanted = match call.get("dtype") {
+        Value::Int(code) => code.known(),
+        _ => None,
+    };
+    let Content::Graph(x) = content(&tensor)? else {
+        return Ok(Value::Tensor(tensor));
+    };
+    match wanted {
+        Some(BOOL) => Ok(fresh(as_mask(lo, call, &tensor)?)),
+        Some(code) if INTS.contains(&code) && !is_mask(lo, x) => {
+            Ok(fresh(arithmetic::truncated(&mut lo.composer(call), x)?))
+        }
+        _ => Ok(Value::Tensor(tensor)),
+    }
 }
 
 fn copied(_: &mut Lowering, call: &Call) -> Lowered {
@@ -107,36 +175,76 @@ fn leaky_relu(lo: &mut Lowering, call: &Call) -> Lowered {
     lo.emit_unary(call, Unary::LeakyRelu(call.float_or("negative_slope", 0.01)?))
 }
 
+/// In `eval()` the slope is the mean of its two bounds.
+fn leaky_relu_of_two_slopes(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (low, high) = (call.float_or("lower", 1.0 / 8.0)?, call.float_or("upper", 1.0 / 3.0)?);
+    lo.emit_unary(call, Unary::LeakyRelu((low + high) / 2.0))
+}
+
 fn elu(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (alpha, scale) = (call.float_or("alpha", 1.0)?, call.float_or("scale", 1.0)?);
+    let input_scale = call.float_or("input_scale", 1.0)?;
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::elu(&mut lo.composer(call), x, alpha, scale, input_scale)?))
+}
+
+fn celu(lo: &mut Lowering, call: &Call) -> Lowered {
     let alpha = call.float_or("alpha", 1.0)?;
-    if call.float_or("scale", 1.0)? != 1.0 || call.float_or("input_scale", 1.0)? != 1.0 {
-        return unsupported("elu with a scale");
-    }
-    if call.operator == "aten::celu" && alpha != 1.0 {
-        return unsupported("celu with an alpha other than 1");
-    }
-    lo.emit_unary(call, Unary::Elu(alpha))
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::celu(&mut lo.composer(call), x, alpha)?))
 }
 
 fn softplus(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.float_or("beta", 1.0)? != 1.0 {
-        return unsupported("softplus with a beta other than 1");
+    /// From here on softplus is its argument in `f32`, so that a threshold changes nothing.
+    const LINEAR: f64 = 17.0;
+    let (beta, threshold) = (call.float_or("beta", 1.0)?, call.float_or("threshold", 20.0)?);
+    if threshold < LINEAR || beta == 0.0 {
+        return unsupported(format!("softplus that is linear from {threshold} on"));
     }
-    lo.emit_unary(call, Unary::Softplus)
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::softplus(&mut lo.composer(call), x, beta)?))
 }
 
-fn log_sigmoid(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let negated = lo.unary(call, Unary::Neg, x)?;
-    let softplus = lo.unary(call, Unary::Softplus, negated)?;
-    lo.emit(call, Op::Unary(Unary::Neg), &[softplus])
+fn soft_shrink(lo: &mut Lowering, call: &Call) -> Lowered {
+    let bound = call.float_or("lambd", 0.5)?;
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::soft_shrink(&mut lo.composer(call), x, bound)?))
+}
+
+fn hard_shrink(lo: &mut Lowering, call: &Call) -> Lowered {
+    let bound = call.float_or("lambd", 0.5)?;
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::hard_shrink(&mut lo.composer(call), x, bound, 0.0)?))
 }
 
 fn threshold(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.float("threshold")? != 0.0 || call.float("value")? != 0.0 {
-        return unsupported("a threshold other than 0");
-    }
-    lo.emit_unary(call, Unary::Relu)
+    let (bound, value) = (call.float("threshold")?, call.float("value")?);
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::threshold(&mut lo.composer(call), x, bound, value)?))
+}
+
+fn log_to_base(lo: &mut Lowering, call: &Call, base: f64) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let log = lo.unary(call, Unary::Log, x)?;
+    lo.emit(call, Op::Unary(Unary::MulScalar(1.0 / base.ln())), &[log])
+}
+
+fn exp2(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let scaled = lo.unary(call, Unary::MulScalar(std::f64::consts::LN_2), x)?;
+    lo.emit(call, Op::Unary(Unary::Exp), &[scaled])
+}
+
+fn logit(lo: &mut Lowering, call: &Call) -> Lowered {
+    let margin = call.optional_float("eps")?;
+    let x = lo.operand(call, 0)?;
+    Ok(fresh(arithmetic::logit(&mut lo.composer(call), x, margin)?))
+}
+
+fn fraction(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let whole = arithmetic::truncated(&mut lo.composer(call), x)?;
+    lo.emit(call, Op::Binary(Binary::Sub), &[x, whole])
 }
 
 fn hardtanh(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -146,14 +254,24 @@ fn hardtanh(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn clamp(lo: &mut Lowering, call: &Call) -> Lowered {
     let bound = |name: &str| match call.get(name) {
-        Value::Tensor(tensor) => match known_scalar(tensor) {
-            Some(number) => Ok(Some(number)),
-            None => unsupported("clamps by a tensor"),
-        },
+        Value::Tensor(tensor) => Ok(known_scalar(tensor)),
         _ => call.optional_float(name),
     };
     let (low, high) = (bound("min")?, bound("max")?);
-    lo.emit_unary(call, Unary::Clamp(low, high))
+    let by_tensor = |name: &str, number: Option<f64>| call.has(name) && number.is_none();
+    if !by_tensor("min", low) && !by_tensor("max", high) {
+        return lo.emit_unary(call, Unary::Clamp(low, high));
+    }
+    let mut x = lo.operand(call, 0)?;
+    for (name, number, function) in [("min", low, Binary::Max), ("max", high, Binary::Min)] {
+        if let Some(number) = number {
+            let bounds = if function == Binary::Max { (Some(number), None) } else { (None, Some(number)) };
+            x = lo.unary(call, Unary::Clamp(bounds.0, bounds.1), x)?;
+        } else if let Some(bound) = lo.optional_operand(call, name)? {
+            x = lo.binary(call, function, x, bound)?;
+        }
+    }
+    Ok(fresh(x))
 }
 
 fn prelu(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -172,12 +290,12 @@ fn glu(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 /// An operand: a number (also as a constant tensor of one entry), or a tensor of the graph.
-enum Operand {
+pub(super) enum Operand {
     Number(f64),
     Graph(ValueId),
 }
 
-fn operand(lo: &mut Lowering, call: &Call, value: &Value) -> Lowered<Operand> {
+pub(super) fn operand(lo: &mut Lowering, call: &Call, value: &Value) -> Lowered<Operand> {
     let Value::Tensor(tensor) = value else {
         return as_float(value).map(Operand::Number);
     };
@@ -246,18 +364,83 @@ fn mul(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 fn div(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.has("rounding_mode") {
-        return unsupported("division with rounding");
-    }
-    match operands(lo, call)? {
-        (Operand::Graph(a), Operand::Graph(b)) => lo.emit(call, Op::Binary(Binary::Div), &[a, b]),
-        (Operand::Graph(a), Operand::Number(b)) => lo.emit(call, Op::Unary(Unary::MulScalar(1.0 / b)), &[a]),
+    let rounding = call.text("rounding_mode");
+    let rounding = rounding.as_deref().or((call.operator == "aten::floor_divide").then_some("floor"));
+    let quotient = match operands(lo, call)? {
+        (Operand::Graph(a), Operand::Graph(b)) => lo.binary(call, Binary::Div, a, b)?,
+        (Operand::Graph(a), Operand::Number(b)) => lo.unary(call, Unary::MulScalar(1.0 / b), a)?,
         (Operand::Number(a), Operand::Graph(b)) => {
             let inverse = lo.unary(call, Unary::Reciprocal, b)?;
-            Ok(fresh(scaled(lo, call, inverse, a)?))
+            scaled(lo, call, inverse, a)?
         }
-        (Operand::Number(a), Operand::Number(b)) => Ok(Value::Float(a / b)),
+        (Operand::Number(a), Operand::Number(b)) if rounding.is_none() => return Ok(Value::Float(a / b)),
+        (Operand::Number(_), Operand::Number(_)) => return unsupported("division with rounding"),
+    };
+    Ok(fresh(match rounding {
+        None => quotient,
+        Some("floor") => lo.unary(call, Unary::Floor, quotient)?,
+        Some("trunc") => arithmetic::truncated(&mut lo.composer(call), quotient)?,
+        Some(other) => return unsupported(format!("division with rounding `{other}`")),
+    }))
+}
+
+fn remainder(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = operands(lo, call)?;
+    let c = &mut lo.composer(call);
+    let mut graph = |operand| match operand {
+        Operand::Graph(id) => Ok(id),
+        Operand::Number(number) => c.number(number),
+    };
+    let (a, b) = (graph(a)?, graph(b)?);
+    Ok(fresh(arithmetic::remainder(&mut lo.composer(call), a, b, call.operator == "aten::fmod")?))
+}
+
+/// `x + value * a * b` or `x + value * a / b`
+fn add_combined(lo: &mut Lowering, call: &Call) -> Lowered {
+    let function = if call.operator == "aten::addcdiv" { Binary::Div } else { Binary::Mul };
+    let (x, a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?, lo.operand(call, 2)?);
+    let both = lo.binary(call, function, a, b)?;
+    let both = scaled(lo, call, both, call.float_or("value", 1.0)?)?;
+    lo.emit(call, Op::Binary(Binary::Add), &[x, both])
+}
+
+fn interpolate(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
+    match operand(lo, call, call.at(2))? {
+        Operand::Number(weight) => Ok(fresh(arithmetic::interpolated(&mut lo.composer(call), a, b, weight)?)),
+        Operand::Graph(weight) => {
+            let difference = lo.binary(call, Binary::Sub, b, a)?;
+            let step = lo.binary(call, Binary::Mul, weight, difference)?;
+            lo.emit(call, Op::Binary(Binary::Add), &[a, step])
+        }
     }
+}
+
+/// `log(exp(a) + exp(b)) = a + softplus(b - a)`
+fn log_add_exp(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
+    let difference = lo.binary(call, Binary::Sub, b, a)?;
+    let rest = lo.unary(call, Unary::Softplus, difference)?;
+    lo.emit(call, Op::Binary(Binary::Add), &[a, rest])
+}
+
+fn fake_quantise(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let mut side = |index: usize| match operand(lo, call, call.at(index))? {
+        Operand::Graph(id) => Ok(id),
+        Operand::Number(number) => lo.composer(call).number(number),
+    };
+    let (mut scale, mut zero_point) = (side(1)?, side(2)?);
+    if call.has("axis") {
+        let rank = lo.shape(x).len();
+        let axis = lo.axis(call.int("axis")?, rank)?;
+        let column = |size: usize| (axis..rank).map(|a| Dim::Fixed(if a == axis { size } else { 1 })).collect();
+        let size = fixed(lo, x, axis)?;
+        scale = lo.reshape(call, scale, column(size))?;
+        zero_point = lo.reshape(call, zero_point, column(size))?;
+    }
+    let bounds = (call.float("quant_min")?, call.float("quant_max")?);
+    Ok(fresh(arithmetic::fake_quantised(&mut lo.composer(call), x, scale, zero_point, bounds)?))
 }
 
 fn pow(lo: &mut Lowering, call: &Call) -> Lowered {
