@@ -17,14 +17,12 @@ pub mod tensor;
 pub mod unsupported;
 
 pub use builder::{BuildError, GraphBuilder};
+pub use compose::Compose;
 pub use cost::{CostModel, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
 pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
-pub use compose::Compose;
-pub use ops::{
-    Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, SampleMode, SamplePadding, Unary,
-};
+pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, SampleMode, SamplePadding, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use shape::{Dim, Shape, ShapeError};
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};

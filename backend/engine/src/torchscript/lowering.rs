@@ -177,14 +177,6 @@ impl Lowering {
         self.made_by.get(&id).map(|(op, input)| (op, *input))
     }
 
-    /// Axis, start, end and step of the slice that made a value, and what it was cut from.
-    pub fn sliced(&self, id: ValueId) -> Option<([usize; 4], ValueId)> {
-        match self.made_by.get(&id)? {
-            (Op::Slice { axis, start, end, step }, input) => Some(([*axis, *start, *end, *step], *input)),
-            _ => None,
-        }
-    }
-
     /// The input of the transposition that made a matrix, if one did.
     pub fn untransposed(&self, id: ValueId) -> Option<ValueId> {
         match self.made_by.get(&id)? {

@@ -12,12 +12,7 @@ pub const HIDDEN: f64 = -1e9;
 
 /// `softmax(q k^T * scale + mask) v` over `[..., tokens, width]`. The scale is the inverse root of the width where it is not
 /// given. `k` and `v` may have fewer heads (axis -3) than `q`: each of theirs then serves several of its.
-pub fn attention<C: Compose>(
-    c: &mut C,
-    [q, k, v]: [ValueId; 3],
-    mask: Option<ValueId>,
-    scale: Option<f64>,
-) -> Made<C> {
+pub fn attention<C: Compose>(c: &mut C, [q, k, v]: [ValueId; 3], mask: Option<ValueId>, scale: Option<f64>) -> Made<C> {
     let rank = c.shape(q).len();
     if rank < 2 || c.shape(k).len() != rank || c.shape(v).len() != rank {
         return Err(C::invalid("needs queries, keys and values of one rank, which is 2 or more".into()));

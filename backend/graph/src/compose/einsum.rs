@@ -86,7 +86,11 @@ fn dots(term: &str, rank: usize) -> Option<usize> {
 fn names(term: &str, count: usize, most: usize) -> Result<Vec<char>, String> {
     let letters = |text: &str| {
         let axes: Vec<char> = text.chars().collect();
-        if axes.iter().all(char::is_ascii_alphabetic) { Ok(axes) } else { Err("has other signs than letters".to_owned()) }
+        if axes.iter().all(char::is_ascii_alphabetic) {
+            Ok(axes)
+        } else {
+            Err("has other signs than letters".to_owned())
+        }
     };
     let Some((before, after)) = term.split_once("...") else {
         return letters(term);

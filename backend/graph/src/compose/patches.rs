@@ -54,10 +54,8 @@ pub fn to_columns<C: Compose>(c: &mut C, x: ValueId, windows_of: [Window; 2]) ->
     let [batch, Dim::Fixed(channels), Dim::Fixed(_), Dim::Fixed(_)] = c.shape(x)[..] else {
         return Err(C::unsupported("a tensor that is not [batch, channels, height, width]".into()));
     };
-    let pads: Vec<(i64, i64)> = [(0, 0); 2]
-        .into_iter()
-        .chain(windows_of.iter().map(|w| (w.padding.0 as i64, w.padding.1 as i64)))
-        .collect();
+    let pads: Vec<(i64, i64)> =
+        [(0, 0); 2].into_iter().chain(windows_of.iter().map(|w| (w.padding.0 as i64, w.padding.1 as i64))).collect();
     let padded = if pads.iter().all(|&p| p == (0, 0)) {
         x
     } else {
@@ -80,7 +78,8 @@ pub fn from_columns<C: Compose>(c: &mut C, x: ValueId, output: [usize; 2], windo
     let places = [windows_of[0].positions(output[0]), windows_of[1].positions(output[1])];
     let fits = area > 0 && rows.is_multiple_of(area) && places[0].checked_mul(places[1]) == Some(columns);
     if !fits || windows_of.iter().any(|w| w.stride == 0 || w.dilation == 0) {
-        let reason = format!("{rows} x {columns} entries are not the windows of an image of {} x {}", output[0], output[1]);
+        let reason =
+            format!("{rows} x {columns} entries are not the windows of an image of {} x {}", output[0], output[1]);
         return Err(C::invalid(reason));
     }
     let channels = rows / area;

@@ -93,12 +93,7 @@ pub fn interpolate_widened<C: Compose>(
 }
 
 /// The positions (x, y) that an affine map gives: `theta [N, 2, 3]` to `[N, height, width, 2]`.
-pub fn affine_grid<C: Compose>(
-    c: &mut C,
-    theta: ValueId,
-    [height, width]: [usize; 2],
-    align_corners: bool,
-) -> Made<C> {
+pub fn affine_grid<C: Compose>(c: &mut C, theta: ValueId, [height, width]: [usize; 2], align_corners: bool) -> Made<C> {
     let [batch, Dim::Fixed(2), Dim::Fixed(3)] = c.shape(theta)[..] else {
         return Err(C::unsupported("an affine map that is not [N, 2, 3]".into()));
     };

@@ -163,6 +163,13 @@ fn assign(lowering: &mut Lowering, call: &Call, result: &Value) -> Lowered {
         (Content::Graph(old), Content::Graph(new)) if lowering.is_parameter(old) && old != *new => {
             return unsupported("changes a stored tensor in place");
         }
+        (_, Content::Graph(new)) => {
+            let wholes = indexing::written_back(lowering, call, &target, *new);
+            target.assign(changed);
+            for (whole, id) in wholes {
+                whole.refresh(Content::Graph(id));
+            }
+        }
         _ => target.assign(changed),
     }
     Ok(Value::Tensor(target))

@@ -109,7 +109,11 @@ pub const OPERATORS: &[Operator] = &[
     same!("aten::feature_alpha_dropout"),
     same!("aten::detach"),
     same!("aten::contiguous"),
-    Operator { name: "aten::to", becomes: "nothing for floats; a comparison with 0 for bool, as trunc for ints", lower: converted },
+    Operator {
+        name: "aten::to",
+        becomes: "nothing for floats; a comparison with 0 for bool, as trunc for ints",
+        lower: converted,
+    },
     same!("aten::type_as"),
     same!("aten::float"),
     same!("aten::cpu"),
@@ -157,13 +161,16 @@ fn copied(_: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::Tensor(TensorRef::new(content(&call.tensor(0)?)?)))
 }
 
-/// `a.copy_(b)`: all of `a` becomes `b`.
+/// `a.copy_(b)`: all of `a` becomes `b`, repeated where it is smaller.
 fn overwritten(lo: &mut Lowering, call: &Call) -> Lowered {
     let (target, source) = (call.tensor(0)?, call.tensor(1)?);
-    if lo.shape_of(&target)? != lo.shape_of(&source)? {
-        return unsupported("copies into a tensor of another shape");
+    let wanted = lo.shape_of(&target)?;
+    let same = lo.shape_of(&source)? == wanted;
+    if matches!(content(&target)?, Content::Known(_)) && same {
+        return Ok(Value::Tensor(TensorRef::new(content(&source)?)));
     }
-    Ok(Value::Tensor(TensorRef::new(content(&source)?)))
+    let source = lo.value(call, &source)?;
+    if same { Ok(fresh(source)) } else { lo.emit(call, Op::Expand { shape: wanted }, &[source]) }
 }
 
 fn gelu(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -14,8 +14,16 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::max_pool2d_with_indices", becomes: "max_pool; without the indices", lower: max_pool },
     Operator { name: "aten::max_pool3d_with_indices", becomes: "max_pool; without the indices", lower: max_pool },
     Operator { name: "aten::avg_pool1d", becomes: "avg_pool", lower: average_pool },
-    Operator { name: "aten::avg_pool2d", becomes: "avg_pool, and mul_scalar for a divisor of its own", lower: average_pool },
-    Operator { name: "aten::avg_pool3d", becomes: "avg_pool, and mul_scalar for a divisor of its own", lower: average_pool },
+    Operator {
+        name: "aten::avg_pool2d",
+        becomes: "avg_pool, and mul_scalar for a divisor of its own",
+        lower: average_pool,
+    },
+    Operator {
+        name: "aten::avg_pool3d",
+        becomes: "avg_pool, and mul_scalar for a divisor of its own",
+        lower: average_pool,
+    },
     Operator { name: "aten::adaptive_avg_pool1d", becomes: "adaptive_avg_pool", lower: adaptive },
     Operator { name: "aten::adaptive_avg_pool2d", becomes: "adaptive_avg_pool", lower: adaptive },
     Operator { name: "aten::adaptive_avg_pool3d", becomes: "adaptive_avg_pool", lower: adaptive },

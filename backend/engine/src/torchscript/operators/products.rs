@@ -68,7 +68,7 @@ fn bilinear(lo: &mut Lowering, call: &Call) -> Lowered {
 fn tensor_dot(lo: &mut Lowering, call: &Call) -> Lowered {
     let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
     let (rank_a, rank_b) = (lo.shape(a).len(), lo.shape(b).len());
-    let mut axes = |index: usize, rank: usize| {
+    let axes = |index: usize, rank: usize| {
         let items = call.at(index).items().unwrap_or_default();
         items.iter().map(|axis| lo.axis(as_int(axis)?, rank)).collect::<Lowered<Vec<_>>>()
     };

@@ -149,7 +149,8 @@ fn norm(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     let x = first(lo, call)?;
     let axes = axes(lo, call, x)?;
-    let matrix = call.operator == "aten::linalg_matrix_norm" || (call.operator == "aten::linalg_norm" && axes.len() == 2);
+    let matrix =
+        call.operator == "aten::linalg_matrix_norm" || (call.operator == "aten::linalg_norm" && axes.len() == 2);
     if matrix && !(order == 2.0 && call.text("ord").is_some() || !call.has("ord")) {
         return unsupported(format!("the norm of order {order} of a matrix"));
     }

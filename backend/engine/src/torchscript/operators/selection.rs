@@ -38,16 +38,28 @@ pub const OPERATORS: &[Operator] = &[
         becomes: "mul; of comparisons",
         lower: |lo, call| combined(lo, call, Binary::Mul),
     },
-    Operator { name: "aten::__and__", becomes: "mul; of comparisons", lower: |lo, call| combined(lo, call, Binary::Mul) },
+    Operator {
+        name: "aten::__and__",
+        becomes: "mul; of comparisons",
+        lower: |lo, call| combined(lo, call, Binary::Mul),
+    },
     Operator { name: "aten::logical_or", becomes: "max", lower: |lo, call| combined(lo, call, Binary::Max) },
     Operator {
         name: "aten::bitwise_or",
         becomes: "max; of comparisons",
         lower: |lo, call| combined(lo, call, Binary::Max),
     },
-    Operator { name: "aten::__or__", becomes: "max; of comparisons", lower: |lo, call| combined(lo, call, Binary::Max) },
+    Operator {
+        name: "aten::__or__",
+        becomes: "max; of comparisons",
+        lower: |lo, call| combined(lo, call, Binary::Max),
+    },
     Operator { name: "aten::where", becomes: "select", lower: chosen },
-    Operator { name: "aten::masked_fill", becomes: "mul and add with a constant mask, else select", lower: masked_fill },
+    Operator {
+        name: "aten::masked_fill",
+        becomes: "mul and add with a constant mask, else select",
+        lower: masked_fill,
+    },
     Operator { name: "aten::nan_to_num", becomes: "equal, select and clamp", lower: numbers_alone },
     Operator { name: "aten::index_put", becomes: "select, for one mask and one number", lower: filled_by_mask },
 ];
@@ -138,7 +150,8 @@ fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
 fn numbers_alone(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.operand(call, 0)?;
     let most = f64::from(f32::MAX);
-    let (nan, low, high) = (call.float_or("nan", 0.0)?, call.float_or("neginf", -most)?, call.float_or("posinf", most)?);
+    let (nan, low, high) =
+        (call.float_or("nan", 0.0)?, call.float_or("neginf", -most)?, call.float_or("posinf", most)?);
     if low > -most || high < most {
         return unsupported("replaces infinities by small numbers");
     }
@@ -152,14 +165,18 @@ fn numbers_alone(lo: &mut Lowering, call: &Call) -> Lowered {
 fn filled_by_mask(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.operand(call, 0)?;
     let items = call.at(1).items().unwrap_or_default();
-    let ([Value::Tensor(mask)], Value::Tensor(value), false) = (&items[..], call.at(2), call.flag("accumulate")) else {
+    let ([Value::Tensor(mask)], false) = (&items[..], call.flag("accumulate")) else {
         return unsupported("assigns to places along several axes");
     };
     let boolean = match content(mask)? {
         Content::Known(known) => known.kind() == Kind::Bool,
         Content::Graph(id) => is_mask(lo, id),
     };
-    let (Some(value), true) = (known_scalar(value), boolean && lo.shape_of(mask)?.len() == lo.shape(x).len()) else {
+    let value = match call.at(2) {
+        Value::Tensor(tensor) => known_scalar(tensor),
+        number => as_float(number).ok(),
+    };
+    let (Some(value), true) = (value, boolean && lo.shape_of(mask)?.len() == lo.shape(x).len()) else {
         return unsupported("assigns other than one number to the entries of a mask");
     };
     let mask = lo.value(call, mask)?;

@@ -53,10 +53,9 @@ fn expression(writer: &Writer, node: &Node) -> Result<String, TorchScriptError> 
                 format!("torch.adaptive_avg_pool{axes}d({x}, {})", list(output))
             }
         }
-        Op::Reduce { kind: Reduction::Product, axes, keep_dims } => axes
-            .iter()
-            .rev()
-            .fold(x, |x, axis| format!("torch.prod({x}, {axis}, {})", flag(*keep_dims))),
+        Op::Reduce { kind: Reduction::Product, axes, keep_dims } => {
+            axes.iter().rev().fold(x, |x, axis| format!("torch.prod({x}, {axis}, {})", flag(*keep_dims)))
+        }
         Op::Reduce { kind, axes, keep_dims } => {
             format!("torch.{}({x}, {}, {})", reduction(*kind), list(axes), flag(*keep_dims))
         }

@@ -96,8 +96,23 @@ pub(super) fn lower<'a>(lowering: &mut Lowering<'a>, call: &Call<'a>) -> Lowered
 /// Operators whose results are masks, places and whole numbers: of weights alone, they are computed while reading, since what
 /// takes them may have to know them.
 const FOR_MASKS: [&str; 17] = [
-    "Sign", "Floor", "Ceil", "Round", "Sin", "Cos", "Mod", "Equal", "Less", "LessOrEqual", "GreaterOrEqual", "And", "Or",
-    "Xor", "Not", "CumSum", "Trilu",
+    "Sign",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Sin",
+    "Cos",
+    "Mod",
+    "Equal",
+    "Less",
+    "LessOrEqual",
+    "GreaterOrEqual",
+    "And",
+    "Or",
+    "Xor",
+    "Not",
+    "CumSum",
+    "Trilu",
 ];
 
 fn depends_on_batch(call: &Call) -> bool {

@@ -229,7 +229,11 @@ fn cast(lo: &mut Lowering, call: &Call) -> Lowered {
     match (wanted, call.input(0)) {
         (Some(DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double), other) => {
             // What was computed while reading stays so.
-            if matches!(other, Value::Greater { .. } | Value::NotANumber(_)) { Ok(one(lo.value(call, 0)?)) } else { Ok(vec![other.clone()]) }
+            if matches!(other, Value::Greater { .. } | Value::NotANumber(_)) {
+                Ok(one(lo.value(call, 0)?))
+            } else {
+                Ok(vec![other.clone()])
+            }
         }
         (Some(DataType::Bool), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),
         (Some(DataType::Bool), Value::Graph(x)) => Ok(one(is_not_zero(&mut lo.composer(call), *x)?)),

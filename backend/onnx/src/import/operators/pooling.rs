@@ -22,7 +22,11 @@ pub const OPERATORS: &[Operator] = &[
         lower: |lo, call| global(lo, call, true),
     },
     Operator { name: "LpPool", becomes: "abs, pow_scalar, avg_pool, mul_scalar and pow_scalar", lower: power_pool },
-    Operator { name: "GlobalLpPool", becomes: "abs or pow_scalar, reduce_sum, and sqrt or pow_scalar", lower: global_norm },
+    Operator {
+        name: "GlobalLpPool",
+        becomes: "abs or pow_scalar, reduce_sum, and sqrt or pow_scalar",
+        lower: global_norm,
+    },
 ];
 
 fn pool(lo: &mut Lowering, call: &Call, kind: PoolKind) -> Lowered<ValueId> {

@@ -8,11 +8,7 @@ use crate::import::call::{Call, Lowered, axis, invalid, one, unsupported};
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator {
-        name: "Resize",
-        becomes: "resize, gather, or linear along each axis",
-        lower: resize,
-    },
+    Operator { name: "Resize", becomes: "resize, gather, or linear along each axis", lower: resize },
     Operator { name: "Upsample", becomes: "resize, gather, or linear along each axis", lower: upsample },
 ];
 
