@@ -3,6 +3,28 @@
 //! To add an operator: write a function from a [`Call`] to a [`Value`] in the family that fits and list it in that family's
 //! `OPERATORS`. The list is also the data of `docs/operators.md`.
 
+/// An operator that is one function of each entry.
+macro_rules! unary {
+    ($name:literal, $becomes:literal, $function:expr) => {
+        Operator { name: $name, becomes: $becomes, lower: |lo, call| lo.emit_unary(call, $function) }
+    };
+}
+
+/// An operator that is a composition of one tensor alone.
+macro_rules! composed {
+    ($name:literal, $becomes:literal, $make:expr) => {
+        Operator {
+            name: $name,
+            becomes: $becomes,
+            lower: |lo, call| {
+                let x = lo.operand(call, 0)?;
+                Ok($crate::torchscript::lowering::fresh($make(&mut lo.composer(call), x)?))
+            },
+        }
+    };
+}
+
+mod activations;
 mod attention;
 mod composer;
 mod containers;
@@ -39,13 +61,14 @@ pub struct Operator {
 }
 
 /// The families with their titles, in the order of the documentation.
-pub fn families() -> [(&'static str, &'static [Operator]); 12] {
+pub fn families() -> [(&'static str, &'static [Operator]); 13] {
     [
         ("Convolution and linear", convolution::OPERATORS),
         ("Products over axes", products::OPERATORS),
         ("Normalisation", normalization::OPERATORS),
         ("Functions of each entry", functions::OPERATORS),
-        ("Elementwise", pointwise::OPERATORS),
+        ("Activations", activations::OPERATORS),
+        ("Arithmetic", pointwise::OPERATORS),
         ("Comparing and choosing", selection::OPERATORS),
         ("Pooling", pooling::OPERATORS),
         ("Resizing, sampling and windows", sampling::OPERATORS),
