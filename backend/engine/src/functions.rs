@@ -12,7 +12,8 @@ macro_rules! functions {
         pub(crate) fn compute(function: Unary, x: &Tensor) -> Result<Tensor, TchError> {
             match function {
                 $(Unary::$variant => x.$method(),)*
-                Unary::Clamp(..) | Unary::LeakyRelu(_) | Unary::Elu(_) | Unary::HardSigmoid { .. }
+                Unary::Softplus
+                | Unary::Clamp(..) | Unary::LeakyRelu(_) | Unary::Elu(_) | Unary::HardSigmoid { .. }
                 | Unary::Gelu { .. } | Unary::AddScalar(_) | Unary::MulScalar(_) | Unary::PowScalar(_) => {
                     Err(TchError::Kind(format!("{} needs its parameters", function.name())))
                 }
@@ -28,7 +29,6 @@ functions! {
     Silu "aten::silu" f_silu,
     Selu "aten::selu" f_selu,
     Mish "aten::mish" f_mish,
-    Softplus "aten::softplus" f_softplus,
     Tanh "aten::tanh" f_tanh,
     Erf "aten::erf" f_erf,
     Exp "aten::exp" f_exp,

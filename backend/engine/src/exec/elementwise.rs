@@ -12,6 +12,7 @@ pub(super) fn unary(unary: Unary, x: &Tensor) -> Result<Tensor, TchError> {
         Unary::LeakyRelu(slope) => x.f_relu()?.f_add(&x.f_clamp_max(0.0)?.f_mul_scalar(slope)?),
         Unary::Elu(alpha) => x.f_relu()?.f_add(&x.f_clamp_max(0.0)?.f_expm1()?.f_mul_scalar(alpha)?),
         Unary::HardSigmoid { alpha, beta } => x.f_mul_scalar(alpha)?.f_add_scalar(beta)?.f_clamp(0.0, 1.0),
+        Unary::Softplus => x.f_softplus(),
         Unary::Gelu { tanh } => x.f_gelu(if tanh { "tanh" } else { "none" }),
         Unary::AddScalar(c) => x.f_add_scalar(c),
         Unary::MulScalar(c) => x.f_mul_scalar(c),

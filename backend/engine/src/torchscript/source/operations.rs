@@ -97,6 +97,7 @@ fn unary(function: Unary, x: &str) -> String {
         Unary::HardSigmoid { alpha, beta } => {
             format!("torch.clamp(torch.add(torch.mul({x}, {}), {}), 0.0, 1.0)", number(alpha), number(beta))
         }
+        Unary::Softplus => plain("softplus"),
         Unary::Gelu { tanh: false } => plain("gelu"),
         Unary::Gelu { tanh: true } => format!("torch.gelu({x}, approximate=\"tanh\")"),
         Unary::AddScalar(value) => with("add", value),
