@@ -235,6 +235,12 @@ fn cast(lo: &mut Lowering, call: &Call) -> Lowered {
                 Ok(vec![other.clone()])
             }
         }
+        (Some(DataType::Bool), comparison @ (Value::Greater { .. } | Value::NotANumber(_))) => {
+            Ok(vec![comparison.clone()])
+        }
+        (Some(DataType::Int32 | DataType::Int64), Value::Greater { .. } | Value::NotANumber(_)) => {
+            Ok(one(lo.value(call, 0)?))
+        }
         (Some(DataType::Bool), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),
         (Some(DataType::Bool), Value::Graph(x)) => Ok(one(is_not_zero(&mut lo.composer(call), *x)?)),
         (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),

@@ -289,6 +289,10 @@ fn truths_are_zeros_and_ones_that_casts_leave_alone() {
     assert_eq!(ops(&graph), [Op::Binary(Binary::LessOrEqual), Op::Unary(Unary::Neg), Op::Unary(Unary::AddScalar(1.0))]);
     let graph = Net::new(&[4]).node_with("y", "Cast", &["x"], &[to(DataType::Bool)]).graph();
     assert_eq!(ops(&graph)[0], Op::Binary(Binary::Equal));
+    let net = Net::new(&[4]).floats("t", &[], &[0.5]).node("a", "Greater", &["x", "t"]);
+    let net = net.node_with("b", "Cast", &["a"], &[to(DataType::Bool)]);
+    let graph = net.node_with("y", "Cast", &["b"], &[to(DataType::Int64)]).graph();
+    assert_eq!(ops(&graph), [Op::Binary(Binary::Less)]);
 }
 
 #[test]
