@@ -1,6 +1,6 @@
 # docker build -t eagleeye .                        for a CPU
 # docker build -t eagleeye --build-arg CUDA=1 .     for an NVIDIA GPU (run with --gpus all)
-# docker run -p 8080:8080 -v eagleeye:/data eagleeye
+# docker run -p 127.0.0.1:8080:8080 -v eagleeye:/data eagleeye
 FROM node:20-bookworm-slim AS node
 
 FROM rust:1.95-bookworm AS build
@@ -24,5 +24,5 @@ COPY --from=build /source/target/release/eagleeye /source/target/release/eagleey
 USER eagleeye
 VOLUME /data
 EXPOSE 8080
-# A container's loopback cannot be reached from outside it.
-ENTRYPOINT ["/opt/eagleeye/bin/eagleeye", "serve", "--host", "0.0.0.0", "--data", "/data"]
+# A container's loopback cannot be reached from outside it; who may reach the container is said by `docker run -p`.
+ENTRYPOINT ["/opt/eagleeye/bin/eagleeye", "serve", "--host", "0.0.0.0", "--anyone-may-use-it", "--data", "/data"]

@@ -1,5 +1,8 @@
 //! Compiles the TorchScript shim against the libtorch that tch uses, and lets this crate's tests find it.
 
+#[path = "build/link.rs"]
+mod link;
+
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), String> {
@@ -17,12 +20,14 @@ fn main() -> Result<(), String> {
         .flag(include.display().to_string())
         .flag("-isystem")
         .flag(include.join("torch/csrc/api/include").display().to_string())
-        .file("cpp/torchscript.cpp")
+        .files(["cpp/torchscript.cpp", "cpp/compute.cpp"])
         .compile("eagleeye_torchscript");
     println!("cargo:rustc-link-search=native={}", libtorch.join("lib").display());
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
-    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libtorch.join("lib").display());
+    for argument in link::arguments(&libtorch.join("lib")) {
+        println!("cargo:rustc-link-arg={argument}");
+    }
     Ok(())
 }
 

@@ -4,8 +4,9 @@ usage: export.py OUTDIR FORMATS     FORMATS: traced,scripted,onnx,onnx_bn,dynamo
 Reads names as JSON strings, one a line, and answers each with a JSON list of the files that it wrote. `onnx` has its batch norms
 folded, as exporters do by default; `onnx_bn` keeps them; `dynamo` is the newer exporter, with the weights in a file beside it.
 `@stated` takes networks of convolutions alone, at the size that torchvision states their multiply-adds for, and says those.
-`mobilenet_v2*4` is a narrow MobileNetV2 with four times the blocks, at 224.
+`mobilenet_v2*4` is a narrow MobileNetV2 with four times the blocks, at 224; `timm/NAME` is timm's network of that name, exportable.
 usage: export.py --names            the names of every classifier, one a line
+usage: export.py --timm             the smallest network of each of timm's families (its modules), one a line, as timm/NAME
 """
 import json, os, sys, warnings
 import torch, torchvision
@@ -19,17 +20,42 @@ def side(name):
     return SIDE.get(name) or (224 if name.startswith(("vit", "alexnet", "squeezenet", "vgg")) else 64)
 
 
+def timm_size(name):
+    import timm
+    return timm.get_pretrained_cfg(name.removeprefix("timm/")).input_size
+
+
+def timm_families():
+    """By parameters, without memory for them."""
+    import timm
+    for module in sorted(timm.list_modules()):
+        sizes = []
+        for name in timm.list_models(module=module):
+            try:
+                with torch.device("meta"):
+                    network = timm.create_model(name, pretrained=False)
+            except Exception:  # a few cannot be made without memory, and have larger siblings
+                continue
+            sizes.append((sum(p.numel() for p in network.parameters()), name))
+        if sizes:
+            yield f"timm/{min(sizes)[1]}"
+
+
 def build(name):
     """Statistics and affines of the batch norms are random, so that a mistake shows."""
     torch.manual_seed(0)
-    if "*" in name:
+    if name.startswith("timm/"):
+        import timm
+        model = timm.create_model(name.removeprefix("timm/"), pretrained=False, exportable=True).eval()
+    elif "*" in name:
         model = deep(int(name.removeprefix("mobilenet_v2*"))).eval()
     else:
         extra = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
         model = torchvision.models.get_model(name, weights=None, **extra).eval()
     for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.weight.data.uniform_(0.5, 1.5), module.bias.data.normal_(0, 0.2)
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+            if module.affine:
+                module.weight.data.uniform_(0.5, 1.5), module.bias.data.normal_(0, 0.2)
             module.running_mean.normal_(0, 0.2), module.running_var.uniform_(0.5, 1.5)
     for parameter in model.parameters():
         if not parameter.any():  # vit's head begins at zero, and zeros are equal to any zeros
@@ -72,17 +98,19 @@ def files(name, formats, out):
     model, lines = build(name), []
     for wanted in formats:
         form, _, at = wanted.partition("@")
-        s, line = side(name), {"model": name, "format": form}
+        line = {"model": name, "format": form}
+        shape = timm_size(name) if name.startswith("timm/") else (3, side(name), side(name))
         if at == "stated":
             if stated(name) is None:
                 continue
             s, line["gflops"] = stated(name)
-        folder = os.path.join(out, f"{name}.{form}")
+            shape = (3, s, s)
+        folder = os.path.join(out, f"{name}.{form}".replace("/", "."))
         os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, f"{name}.{'pt' if form in ('traced', 'scripted') else 'onnx'}")
-        line |= {"folder": folder, "path": path, "shape": f"1,3,{s},{s}"}
+        path = os.path.join(folder, "network." + ("pt" if form in ("traced", "scripted") else "onnx"))
+        line |= {"folder": folder, "path": path, "shape": ",".join(map(str, (1, *shape)))}
         try:
-            export(model, torch.randn(2, 3, s, s), form, path)
+            export(model, torch.randn(2, *shape), form, path)
         except Exception as error:  # what an exporter cannot write is no fault of ours, but is listed
             line["export_failed"] = " ".join(repr(error).split())[:200]
         lines.append(line)
@@ -91,6 +119,8 @@ def files(name, formats, out):
 
 if sys.argv[1] == "--names":
     print("\n".join(torchvision.models.list_models(module=torchvision.models)))
+elif sys.argv[1] == "--timm":
+    print("\n".join(timm_families()))
 else:
     out, formats = sys.argv[1], sys.argv[2].split(",")
     answers, sys.stdout = sys.stdout, sys.stderr  # exporters print

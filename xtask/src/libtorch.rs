@@ -20,12 +20,19 @@ const CPU_LIBRARIES: [&str; 5] = ["libtorch_cpu.so", "libc10.so", "libgomp.so.1"
 pub enum Variant {
     Cpu,
     Cuda,
+    /// Everything of PyTorch's CUDA wheel and nothing of NVIDIA's: enough to link a program, not to run it.
+    CudaToLink,
 }
 
 impl Variant {
     /// What the stamp file says when this variant is unpacked whole.
     fn stamp(self) -> String {
-        format!("libtorch {TORCH} {}", if self == Self::Cpu { "cpu" } else { "cuda" })
+        let name = match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::CudaToLink => "cuda to link",
+        };
+        format!("libtorch {TORCH} {name}")
     }
 }
 
@@ -33,20 +40,25 @@ impl Variant {
 pub fn ensure(wanted: Option<Variant>) -> Result<()> {
     let home = root().join(".libtorch");
     let found = fs::read_to_string(home.join("stamp")).unwrap_or_default();
-    let fits = match wanted {
-        Some(variant) => found == variant.stamp(),
-        None => [Variant::Cpu, Variant::Cuda].iter().any(|v| found == v.stamp()),
-    };
-    if fits {
+    if wanted.is_none() && found == Variant::Cuda.stamp() {
         say("setup", format!("{found} is in place"));
         return Ok(());
     }
-    let variant = wanted.unwrap_or(Variant::Cpu);
-    say("setup", format!("fetching {} into .libtorch", variant.stamp()));
+    ensure_in(&home, wanted.unwrap_or(Variant::Cpu))
+}
+
+/// Makes `home/{lib,include}` of this variant, unless it is there.
+pub fn ensure_in(home: &Path, variant: Variant) -> Result<()> {
+    let stamp = home.join("stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == variant.stamp()) {
+        say("setup", format!("{} is in place", variant.stamp()));
+        return Ok(());
+    }
+    say("setup", format!("fetching {} into {}", variant.stamp(), home.display()));
     let wheels = root().join("target/wheels");
     download(variant, &wheels)?;
-    unpack(variant, &wheels, &home)?;
-    fs::write(home.join("stamp"), variant.stamp()).context("cannot write .libtorch/stamp")?;
+    unpack(variant, &wheels, home)?;
+    fs::write(&stamp, variant.stamp()).with_context(|| format!("cannot write {}", stamp.display()))?;
     fs::remove_dir_all(&wheels).context("cannot remove the downloaded wheels")
 }
 
@@ -64,17 +76,19 @@ fn download(variant: Variant, to: &Path) -> Result<()> {
         pip.arg(format!("--platform=manylinux_2_{minor}_x86_64"));
     }
     pip.arg("--platform=manylinux2014_x86_64").arg("--dest").arg(to).arg(format!("torch=={TORCH}"));
-    if variant == Variant::Cpu {
-        pip.arg("--no-deps").args(CUDA_STUBS);
-    }
+    match variant {
+        Variant::Cpu => pip.arg("--no-deps").args(CUDA_STUBS),
+        Variant::CudaToLink => pip.arg("--no-deps"),
+        Variant::Cuda => &mut pip,
+    };
     run(&mut pip)
 }
 
 fn unpack(variant: Variant, wheels: &Path, home: &Path) -> Result<()> {
     if home.exists() {
-        fs::remove_dir_all(home).context("cannot remove the old .libtorch")?;
+        fs::remove_dir_all(home).with_context(|| format!("cannot remove the old {}", home.display()))?;
     }
-    fs::create_dir_all(home.join("lib")).context("cannot make .libtorch")?;
+    fs::create_dir_all(home.join("lib")).with_context(|| format!("cannot make {}", home.display()))?;
     for entry in fs::read_dir(wheels).context("cannot list the downloaded wheels")? {
         let wheel = entry?.path();
         if wheel.extension().is_some_and(|e| e == "whl") {
@@ -120,7 +134,9 @@ fn destination(variant: Variant, inside: &Path) -> Option<PathBuf> {
     let name = inside.file_name()?.to_str()?;
     let wanted = match variant {
         Variant::Cpu => CPU_LIBRARIES.contains(&name),
-        Variant::Cuda => name.contains(".so") && inside.components().any(|c| c.as_os_str() == "lib"),
+        Variant::Cuda | Variant::CudaToLink => {
+            name.contains(".so") && inside.components().any(|c| c.as_os_str() == "lib")
+        }
     };
     wanted.then(|| Path::new("lib").join(name))
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod bench;
 mod browser;
+mod cuda_link;
 mod demo;
 mod fuzz;
 mod libtorch;
@@ -52,6 +53,8 @@ enum Task {
         #[arg(long)]
         screenshot: bool,
     },
+    /// Build the worker against PyTorch's CUDA wheel and check that it needs the CUDA half of libtorch; no GPU is needed.
+    CudaLink,
     /// Prune the fixture networks of a folder in every format and check them with its tools.
     Accept {
         /// Folder with `fixtures/` and `tools/`.
@@ -77,6 +80,7 @@ fn main() -> Result<()> {
         Task::Build { release } => build(release),
         Task::Test => test::run(),
         Task::Browser { screenshot } => browser::run(screenshot),
+        Task::CudaLink => cuda_link::run(),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
         Task::Bench => bench::run(),

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::project::{command, root, run, say};
 
-const PACKAGES: [&str; 6] = ["torch==2.13.0", "torchvision==0.28.0", "numpy", "onnx", "onnxruntime", "onnxscript"];
+const PACKAGES: [&str; 7] =
+    ["torch==2.13.0", "torchvision==0.28.0", "timm==1.0.31", "numpy", "onnx", "onnxruntime", "onnxscript"];
 
 /// The interpreter of a virtual environment in `.venv`, made when it is missing.
 pub fn ensure() -> Result<PathBuf> {

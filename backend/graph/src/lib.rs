@@ -11,6 +11,7 @@ pub mod ir;
 mod labels;
 pub mod ops;
 pub mod plan;
+pub mod precision;
 pub mod shape;
 pub mod strategy;
 pub mod tensor;
@@ -21,9 +22,12 @@ pub use compose::Compose;
 pub use cost::{CostModel, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
-pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+pub use ir::{
+    Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,
+};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, SampleMode, SamplePadding, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
+pub use precision::Precision;
 pub use shape::{Dim, Shape, ShapeError};
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
 pub use tensor::{ElementType, TensorData};

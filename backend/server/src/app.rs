@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -22,6 +22,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::api::{self, BASE, Document};
 use crate::problem::{self, Problem};
+use crate::request_head::{self, KnownParameters};
 use crate::state::AppState;
 use crate::{guard, web};
 
@@ -31,14 +32,22 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The whole application.
 pub fn router(state: AppState) -> Router {
     let (routes, document) = routes().split_for_parts();
+    let document = api::common::announce(document);
+    let known = KnownParameters::of(&document);
     // The last layer is the outermost one.
     routes
-        .merge(SwaggerUi::new("/docs").url(format!("{BASE}/openapi.json"), document))
+        // Here, where it is known which operation an address means.
+        .route_layer(from_fn_with_state(known, request_head::takes_parameters))
+        .merge(
+            Router::<AppState>::from(SwaggerUi::new("/docs").url(format!("{BASE}/openapi.json"), document))
+                .layer(CompressionLayer::new()),
+        )
         .fallback(web::page)
         .with_state(state.clone())
         // There is no authentication yet, so another site's page must not be able to use the visitor's browser.
         .layer(CsrfLayer::new())
         .layer(from_fn_with_state(state, guard::known_host))
+        .layer(from_fn(request_head::is_reasonable))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(problem::complete))
         .layer(PropagateRequestIdLayer::x_request_id())
@@ -58,7 +67,7 @@ fn request_span(request: &Request) -> Span {
 
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    api::common::announce(routes().into_openapi())
 }
 
 fn routes() -> OpenApiRouter<AppState> {
@@ -70,11 +79,11 @@ fn routes() -> OpenApiRouter<AppState> {
 fn answers() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::models::list))
-        .routes(routes!(api::models::get, api::models::delete))
+        .routes(routes!(api::models::get, api::models::change, api::models::delete))
         .routes(routes!(api::datasets::list))
-        .routes(routes!(api::datasets::get, api::datasets::delete))
+        .routes(routes!(api::datasets::get, api::datasets::change, api::datasets::delete))
         .routes(routes!(api::searches::list, api::searches::create))
-        .routes(routes!(api::searches::get, api::searches::delete))
+        .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
         .routes(routes!(api::candidates::list))
         .routes(routes!(api::candidates::get))

@@ -2,6 +2,7 @@
 //! upload, and not the server.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
 use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
 use crate::scratch::Scratch;
+use crate::store_problem::storage;
 
 /// Checks that may run at once; more wait. With the memory limit this bounds what uploads can cost.
 const CHECKS_AT_ONCE: usize = 2;
@@ -27,6 +29,8 @@ const MAX_REPORT_BYTES: u64 = 256 << 20;
 const MAX_REASON_BYTES: u64 = 1 << 20;
 /// The worker's exit code for "this file cannot be used", with the reason as one line on standard error.
 const REFUSED: i32 = 2;
+/// The worker's exit code for a disk without room for temporary files.
+const DISK_FULL: i32 = 3;
 
 /// Runs `eagleeye-worker inspect` and `check-dataset`.
 #[derive(Debug)]
@@ -63,6 +67,28 @@ pub struct InspectReport {
     pub reachable: ReportedRange,
     #[serde(default)]
     pub classes: Option<u32>,
+    /// Absent in reports of older versions.
+    #[serde(default)]
+    pub element_type: Option<String>,
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// Why the budget that was asked about cannot be met.
+    #[serde(default)]
+    pub unmet: Option<String>,
+}
+
+/// The strategies that a search would draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub space: Space,
+    /// The budget and the seed, where it is asked whether they can be met.
+    pub budget: Option<(f64, u64)>,
+}
+
+impl From<Space> for Wanted {
+    fn from(space: Space) -> Self {
+        Wanted { space, budget: None }
+    }
 }
 
 /// An input of a model.
@@ -102,6 +128,8 @@ pub enum CheckError {
         "the check crashed on this file, or needed more than the {memory_bytes} bytes of memory it may take ({how})"
     )]
     Crashed { how: String, memory_bytes: u64 },
+    #[error("the disk has no room for the check's temporary files")]
+    DiskFull,
     #[error("the report is longer than {MAX_REPORT_BYTES} bytes")]
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
@@ -117,20 +145,26 @@ impl Checker {
         Checker { program, limits, scratch, slots: Semaphore::new(CHECKS_AT_ONCE) }
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for
-    /// strategies of `space`.
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for the
+    /// strategies that are `wanted`.
     pub async fn inspect(
         &self,
         file: &Path,
         input_shape: Option<&str>,
-        space: Space,
+        wanted: impl Into<Wanted>,
     ) -> Result<(InspectReport, Value), CheckError> {
+        let Wanted { space, budget } = wanted.into();
         let mut command = self.command("inspect");
         command.arg(file).arg("--json");
         if let Some(shape) = input_shape {
             command.args(["--input-shape", shape]);
         }
-        command.args(["--round-to", &space.round_to.to_string()]);
+        if let Some((macs, seed)) = budget {
+            command.args(["--macs", &macs.to_string(), "--seed", &seed.to_string()]);
+        }
+        if let Some(multiple) = space.round_to {
+            command.args(["--round-to", &multiple.to_string()]);
+        }
         command.args(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
         self.run(command).await
     }
@@ -186,6 +220,7 @@ impl Checker {
         match status.code() {
             Some(0) => Ok(printed),
             Some(REFUSED) => Err(CheckError::Refused(reason(&said))),
+            Some(DISK_FULL) => Err(CheckError::DiskFull),
             _ => {
                 tracing::warn!(%status, stderr = %String::from_utf8_lossy(&said), "a check crashed");
                 Err(CheckError::Crashed { how: status.to_string(), memory_bytes: self.limits.memory_bytes })
@@ -203,6 +238,7 @@ impl CheckError {
             CheckError::TooSlow(_) => Problem::new(Kind::CheckTooSlow, detail),
             CheckError::Crashed { .. } | CheckError::LongReport => Problem::new(Kind::CheckCrashed, detail),
             CheckError::Stopping => Problem::new(Kind::Unavailable, detail),
+            CheckError::DiskFull => storage(ErrorKind::StorageFull.into()),
             CheckError::Report(_) | CheckError::Run { .. } => Problem::internal(detail),
         }
     }
@@ -260,6 +296,8 @@ mod tests {
         let long = Duration::from_secs(10);
         assert!(matches!(refusal("kill -9 $$", long).await, CheckError::Crashed { .. }));
         assert!(matches!(refusal("exit 1", long).await, CheckError::Crashed { .. }));
+        let full = refusal("exit 3", long).await;
+        assert_eq!(full.into_problem(Kind::UnusableModel).kind(), Kind::StorageFull);
         assert!(matches!(refusal("echo nonsense", long).await, CheckError::Report(_)));
         assert!(matches!(refusal("exec sleep 60", Duration::from_millis(100)).await, CheckError::TooSlow(_)));
     }

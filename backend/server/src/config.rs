@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_store::StoreConfig;
+use eagleeye_store::{Address, CACHE, CacheConfig, DEFAULT_CACHE_BYTES, StoreConfig, StoreError};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -21,10 +21,14 @@ const GIGABYTE: u64 = 1_000_000_000;
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Given {
-    /// Address to listen on; there is no authentication, so keep it one that only you can reach [default: 127.0.0.1].
+    /// Address to listen on [default: 127.0.0.1]. Beyond loopback, --anyone-may-use-it must be given too.
     #[arg(long, env = "EAGLEEYE_HOST", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<IpAddr>,
+    /// Listen where others can reach it, although there are no keys yet: whoever does can upload, search, download and delete.
+    #[arg(long, env = "EAGLEEYE_ANYONE_MAY_USE_IT", hide_env_values = true)]
+    #[serde(default, skip_serializing_if = "is_false")]
+    anyone_may_use_it: bool,
     /// Port to listen on; 0 for any that is free [default: 8080].
     #[arg(long, env = "EAGLEEYE_PORT", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,14 +37,23 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DATA", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
-    /// Database, where it is not SQLite in the data folder: sqlite://PATH or postgres://...
+    /// Database, where it is not SQLite in the data folder: sqlite://PATH or postgres://... One with a password belongs into
+    /// the variable or a file, since everybody on this machine can read a command line.
     #[arg(long, env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<String>,
+    database: Option<Address>,
+    /// File that holds the address of the database and nothing else, instead of --database.
+    #[arg(long, env = "EAGLEEYE_DATABASE_FILE", hide_env_values = true, conflicts_with = "database")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_file: Option<PathBuf>,
     /// File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX
     #[arg(long, env = "EAGLEEYE_FILES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    files: Option<String>,
+    files: Option<Address>,
+    /// Bytes that copies of a remote file store's files may take in the data folder [default: 32000000000].
+    #[arg(long, env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_bytes: Option<u64>,
     /// Worker processes to keep up; 0 where workers are started elsewhere [default: 1].
     #[arg(long, env = "EAGLEEYE_WORKERS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +86,7 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_CHECK_MEMORY_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     check_memory_bytes: Option<u64>,
-    /// Host names, besides loopback's, that browsers may reach a server on loopback under, as behind a proxy.
+    /// Names, besides localhost and addresses, that browsers may reach this server under, as behind a proxy.
     #[arg(long, env = "EAGLEEYE_ALLOWED_HOSTS", hide_env_values = true, value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_hosts: Option<Vec<String>>,
@@ -95,10 +108,13 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     pub host: IpAddr,
+    pub anyone_may_use_it: bool,
     pub port: u16,
     pub data: PathBuf,
-    pub database: Option<String>,
-    pub files: Option<String>,
+    pub database: Option<Address>,
+    pub database_file: Option<PathBuf>,
+    pub files: Option<Address>,
+    pub cache_bytes: u64,
     pub workers: u16,
     pub device: String,
     pub worker_binary: Option<PathBuf>,
@@ -115,10 +131,13 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            anyone_may_use_it: false,
             port: 8080,
             data: PathBuf::from("data"),
             database: None,
+            database_file: None,
             files: None,
+            cache_bytes: DEFAULT_CACHE_BYTES,
             workers: 1,
             device: "auto".to_owned(),
             worker_binary: None,
@@ -142,6 +161,13 @@ pub enum ConfigError {
     Unreadable(Box<figment::Error>),
     #[error("device is `{0}`; it must be auto, cpu, cuda or cuda:N")]
     Device(String),
+    #[error(
+        "{0} can be reached from other machines, and there are no keys yet: whoever reaches it can upload, search, download and \
+         delete. Listen on 127.0.0.1, or give --anyone-may-use-it if that is what you want"
+    )]
+    Unguarded(IpAddr),
+    #[error(transparent)]
+    AddressFile(#[from] StoreError),
     #[error("cannot tell where this program lies, to find the worker beside it: {0}")]
     Program(std::io::Error),
     #[error("the worker's program {} does not exist; build it, or name it with --worker-binary", .0.display())]
@@ -170,6 +196,9 @@ impl Config {
         if !is_device(&config.device) {
             return Err(ConfigError::Device(config.device));
         }
+        if !config.host.is_loopback() && !config.anyone_may_use_it {
+            return Err(ConfigError::Unguarded(config.host));
+        }
         Ok(config)
     }
 
@@ -178,13 +207,22 @@ impl Config {
     }
 
     /// Address of the database, for the store and for workers.
-    pub fn database_url(&self) -> String {
-        self.database.clone().unwrap_or_else(|| StoreConfig::in_folder(&self.data).database_url)
+    pub fn database_url(&self) -> Result<Address, ConfigError> {
+        match (&self.database, &self.database_file) {
+            (Some(database), _) => Ok(database.clone()),
+            (None, Some(file)) => Ok(Address::from_file(file)?),
+            (None, None) => Ok(StoreConfig::in_folder(&self.data).database_url),
+        }
     }
 
     /// Address of the file store, for the store and for workers.
-    pub fn files_url(&self) -> String {
+    pub fn files_url(&self) -> Address {
         self.files.clone().unwrap_or_else(|| StoreConfig::in_folder(&self.data).files_url)
+    }
+
+    /// Where copies of a remote file store's files go, for the store and for workers.
+    pub fn cache(&self) -> CacheConfig {
+        CacheConfig { folder: self.data.join(CACHE), bytes: self.cache_bytes }
     }
 
     /// The worker's program: the one that was named, else the one beside this program.
@@ -213,6 +251,12 @@ impl Given {
     }
 }
 
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_device(device: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(is_number)
@@ -233,7 +277,7 @@ mod tests {
         let config = Config::load(&Given::default(), Some(file("").path())).unwrap();
         assert_eq!(config, Config::default());
         assert_eq!(config.address().to_string(), "127.0.0.1:8080");
-        assert_eq!((config.workers, config.database_url()), (1, "sqlite://data/eagleeye.db".to_owned()));
+        assert_eq!((config.workers, config.database_url().unwrap()), (1, "sqlite://data/eagleeye.db".into()));
     }
 
     #[test]
@@ -248,6 +292,34 @@ mod tests {
     fn an_unknown_key_in_the_file_is_named() {
         let error = Config::load(&Given::default(), Some(file("prot = 9000\n").path())).unwrap_err();
         assert!(error.to_string().contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn beyond_loopback_it_must_be_said_in_so_many_words_that_anyone_may_use_it() {
+        let empty = file("");
+        let load = |host: &str, anyone_may_use_it: bool| {
+            let given = Given { host: Some(host.parse().unwrap()), anyone_may_use_it, ..Given::default() };
+            Config::load(&given, Some(empty.path()))
+        };
+        for beyond in ["0.0.0.0", "::", "192.168.1.7"] {
+            let refused = load(beyond, false).unwrap_err();
+            assert!(matches!(refused, ConfigError::Unguarded(_)), "{refused}");
+            assert!(refused.to_string().contains("--anyone-may-use-it"), "{refused}");
+            assert!(load(beyond, true).is_ok(), "{beyond}");
+        }
+        assert!(load("127.0.0.1", false).is_ok() && load("::1", false).is_ok());
+        let in_file = file("host = \"0.0.0.0\"\nanyone_may_use_it = true\n");
+        assert!(Config::load(&Given::default(), Some(in_file.path())).is_ok());
+    }
+
+    #[test]
+    fn the_database_may_be_named_in_a_file_of_its_own() {
+        let secret = file("postgres://eagle:hunter2@db.example/eagleeye\n");
+        let given = Given { database_file: Some(secret.path().to_owned()), ..Given::default() };
+        let config = Config::load(&given, Some(file("").path())).unwrap();
+        let database = config.database_url().unwrap();
+        assert_eq!(database.expose(), "postgres://eagle:hunter2@db.example/eagleeye");
+        assert!(!format!("{config:?} {database}").contains("hunter2"));
     }
 
     #[test]

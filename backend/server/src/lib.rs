@@ -4,12 +4,18 @@
 pub mod api;
 pub mod app;
 pub mod checker;
+mod conditional;
 pub mod config;
+mod encoding;
 pub mod extract;
+mod faults;
+mod fields;
 mod fit;
 mod folder;
 pub mod guard;
+mod inspection;
 pub mod problem;
+mod request_head;
 pub mod scratch;
 pub mod serve;
 pub mod state;

@@ -51,15 +51,17 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The address, or the thing with this id, does not exist.
+    /// The address, or the thing with this id, does not exist. Ids are UUIDs; anything else names nothing.
     NotFound = "not-found", NOT_FOUND, "Not found";
     /// The address exists, but not for this method; the `Allow` header lists those that it has.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// The body's `Content-Type` is not the one that this address takes.
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// The body has a `Content-Encoding`; bodies are taken as they are.
+    UnsupportedEncoding = "unsupported-encoding", UNSUPPORTED_MEDIA_TYPE, "Unsupported encoding";
     /// The body is not JSON at all. `detail` has line and column.
     MalformedJson = "malformed-json", BAD_REQUEST, "Malformed JSON";
-    /// A parameter of the address (an id, `limit`, `cursor`, `sort`) is not what it should be.
+    /// A parameter of the address (`limit`, `cursor`, `sort`) is not what it should be, or the address takes none of this name.
     InvalidParameter = "invalid-parameter", BAD_REQUEST, "Invalid parameter";
     /// The request could not be understood.
     BadRequest = "bad-request", BAD_REQUEST, "Bad request";
@@ -96,6 +98,19 @@ kinds! {
     Conflict = "conflict", CONFLICT, "Conflict";
     /// The checkpoint's file is not there yet, or its export failed. Ask for the checkpoint to see its state.
     NotReady = "not-ready", CONFLICT, "Not ready";
+    /// `If-Match` names another version of the file than the one that is here.
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed";
+    /// The address is longer than this server reads; `limit_bytes` says how much it reads.
+    AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long";
+    /// The headers are larger than this server reads; `limit_bytes` says how much it reads.
+    HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large";
+    /// A stored file is missing, or its content is not what was stored; `detail` names what it belongs to. Upload the same
+    /// file again, or ask for the export again; then everything that uses it works as before.
+    DamagedFile = "damaged-file", INTERNAL_SERVER_ERROR, "Damaged file";
+    /// The disk of the server is full. Nothing of the request was kept.
+    StorageFull = "storage-full", INSUFFICIENT_STORAGE, "Storage full";
+    /// The server may not write to its folders or its database. Nothing of the request was kept.
+    StorageNotWritable = "storage-not-writable", INTERNAL_SERVER_ERROR, "Storage not writable";
     /// The byte range lies outside the file; `Content-Range` has the file's size.
     RangeNotSatisfiable = "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
     /// A page of another site, or another host name, tried to reach this server through a browser.
@@ -181,8 +196,13 @@ impl Problem {
 
     /// One or more fields of the body are wrong; `detail` is made from them.
     pub fn fields(errors: Vec<FieldError>) -> Self {
+        Problem::of_fields(Kind::InvalidField, errors)
+    }
+
+    /// Fields of the body are wrong in a way that has a kind of its own.
+    pub fn of_fields(kind: Kind, errors: Vec<FieldError>) -> Self {
         let lines: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect();
-        Problem { errors: errors.into(), ..Problem::new(Kind::InvalidField, lines.join("; ")) }
+        Problem { errors: errors.into(), ..Problem::new(kind, lines.join("; ")) }
     }
 
     /// A fault of ours: the reason goes to the log, not to the client.
@@ -222,13 +242,17 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Marks an error answer whose body is a page for people.
+#[derive(Debug, Clone, Copy)]
+pub struct ForPeople;
+
 /// Gives an error answer that some layer made without a body of ours the body of a problem. Its headers stay, since
 /// `Allow` and the like belong to the answer.
 pub async fn complete(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
-    if !is_error || is_problem {
+    if !is_error || is_problem || response.extensions().get::<ForPeople>().is_some() {
         return response;
     }
     let (mut head, _) = response.into_parts();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use eagleeye_store::Store;
+use eagleeye_store::{CACHE, Store, StoreConfig, private};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,10 +28,14 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// Serves until the process is asked to stop by SIGTERM or Ctrl-C.
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    private::folder(&config.data)?;
+    for folder in ["tmp", CACHE] {
+        private::tighten(&config.data.join(folder));
+    }
     let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
-    let (database, files) = (config.database_url(), config.files_url());
-    let store = Store::connect(&database, &files).await.context("cannot open the store")?;
+    let (database, files) = (config.database_url()?, config.files_url());
+    let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
+    let store = Store::connect_with(store_config).await.context("cannot open the store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
 
     let shutdown = CancellationToken::new();
@@ -40,6 +44,7 @@ pub async fn serve(config: Config) -> Result<()> {
         program: worker.clone(),
         database,
         files,
+        cache: config.cache(),
         device: config.device.clone(),
         scratch: scratch.clone(),
     };

@@ -1,14 +1,17 @@
 //! The page: the front end's built files, embedded in the program.
 
+use axum::Extension;
 use axum::extract::OriginalUri;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::problem::{Kind, Problem};
+use crate::conditional::Version;
+use crate::encoding::Encoding;
+use crate::problem::{ForPeople, Kind, Problem};
 
-/// Addresses below these are never the page's: an unknown one is an error.
-const NOT_THE_PAGE: [&str; 3] = ["/api/", "/docs/", "/assets/"];
+/// Lists of the page, and the details below each; a test holds them against the page's own router.
+const SECTIONS: [&str; 3] = ["models", "datasets", "searches"];
 
 /// Everything comes from this server; nothing may frame it.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
@@ -19,13 +22,15 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 
 #[folder = "$EAGLEEYE_PAGE"]
 struct Page;
 
-/// Answers with the file of this name, and with the page itself for every address that the page routes by itself.
+/// Answers with the file of this name, and with the page itself for every address that the page routes by itself. A browser
+/// that asks for anything else gets the page too, which says that there is nothing, with the status that says so.
 pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
     let path = uri.path();
-    let exact = Page::get(path.trim_start_matches('/'));
-    let routed =
-        || if NOT_THE_PAGE.iter().any(|prefix| path.starts_with(prefix)) { None } else { Page::get("index.html") };
-    let Some(file) = exact.or_else(routed) else {
+    let exact = path.trim_start_matches('/');
+    let name = if Page::get(exact).is_some() { exact } else { "index.html" };
+    let status = if name == exact || is_routed(path) { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let shown = status == StatusCode::OK || wants_page(path, &headers);
+    let Some(file) = shown.then(|| Page::get(name)).flatten() else {
         let detail = format!("there is nothing at {path}; /docs describes the addresses that exist");
         return Problem::new(Kind::NotFound, detail).into_response();
     };
@@ -33,29 +38,87 @@ pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: Header
         let problem = Problem::new(Kind::MethodNotAllowed, format!("{path} does not take {method}; it takes GET"));
         return ([(header::ALLOW, "GET, HEAD")], problem).into_response();
     }
-    answer(path, file, &headers)
+    let media_type = file.metadata.mimetype().to_owned();
+    let (encoding, file) = smallest(name, file, &headers);
+    let answered = answer(path, status, &media_type, encoding, file, &headers);
+    answered.unwrap_or_else(IntoResponse::into_response)
 }
 
-fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
-    let etag: String = file.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{etag}\"");
-    let is_current = request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+/// Whether the page has something to show at this address.
+fn is_routed(path: &str) -> bool {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    match (parts.next(), parts.nth(1)) {
+        (None, _) => true,
+        (Some(section), None) => SECTIONS.contains(&section),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether somebody looks for a page of this site, and not a program for a file or an answer of the API.
+fn wants_page(path: &str, request: &HeaderMap) -> bool {
+    let accepted = request.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.contains("text/html") && !["/api/", "/assets/"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// The file in the smallest encoding that the client takes, as build.rs has made it.
+fn smallest(name: &str, file: EmbeddedFile, request: &HeaderMap) -> (Option<Encoding>, EmbeddedFile) {
+    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut encoded = Encoding::accepted(accepted)
+        .filter_map(|encoding| Some((Some(encoding), Page::get(&format!("{name}{}", encoding.suffix()))?)));
+    encoded.next().unwrap_or((None, file))
+}
+
+fn answer(
+    path: &str,
+    status: StatusCode,
+    media_type: &str,
+    encoding: Option<Encoding>,
+    file: EmbeddedFile,
+    request: &HeaderMap,
+) -> Result<Response, Problem> {
+    // The hash is that of the encoded bytes, so each encoding has its own tag.
+    let hash: String = file.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    let version = Version::of_hash(hash);
     // Vite puts a hash of the content into the names below assets/; the page itself has to be asked for each time.
     let caching = if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
 
     let mut headers = HeaderMap::new();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        headers.insert(header::ETAG, etag);
+    if status == StatusCode::OK {
+        headers.insert(header::ETAG, version.header()?);
+        if let Some(answer) = version.answer_without_content(request, &headers) {
+            return Ok(answer);
+        }
     }
-    if is_current {
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
-    }
-    if let Ok(media_type) = HeaderValue::from_str(file.metadata.mimetype()) {
+    if let Ok(media_type) = HeaderValue::from_str(media_type) {
         headers.insert(header::CONTENT_TYPE, media_type);
     }
-    (headers, file.data).into_response()
+    if let Some(encoding) = encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    Ok((status, headers, Extension(ForPeople), file.data).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_pages_where_its_own_router_says_so() {
+        let router = include_str!("../../../frontend/src/router.ts");
+        let details = router.lines().find(|line| line.starts_with("const DETAILS")).unwrap();
+        let sections: Vec<&str> =
+            details.split(['{', ',']).skip(1).filter_map(|part| part.trim().split(':').next()).collect();
+        assert_eq!(sections, SECTIONS);
+        for own in ["/", "/models", "/models/", "/searches/new", "/datasets/019321f0"] {
+            assert!(is_routed(own), "{own}");
+        }
+        for other in ["/metrics", "/.env", "/models/a/b", "/api/v1/networks", "/wp-admin/setup.php"] {
+            assert!(!is_routed(other), "{other}");
+        }
+    }
 }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use crate::address::Address;
+use crate::files::FileHash;
+
 /// The kinds of things that can be looked up, for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -33,6 +36,62 @@ impl fmt::Display for Kind {
             Kind::Upload => "upload",
             Kind::File => "file",
         })
+    }
+}
+
+/// What has happened to a stored file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    Missing,
+    /// Its content has another hash than its name.
+    Altered {
+        found: FileHash,
+    },
+    /// It was written to while it was read.
+    Changed,
+    /// The disk does not give its bytes back.
+    Unreadable,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Damage::Missing => "is missing from the file store",
+            Damage::Altered { .. } => "is damaged: its content is not what was stored",
+            Damage::Changed => "is damaged: it was written to while it was read",
+            Damage::Unreadable => "is damaged: the disk cannot read all of it",
+        })
+    }
+}
+
+/// What a stored file is part of, in words of the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub kind: Kind,
+    pub id: Uuid,
+    /// What it is called; empty for a checkpoint.
+    pub name: String,
+    /// The name that the file was uploaded under.
+    pub file: Option<String>,
+}
+
+impl Owner {
+    fn remedy(&self) -> &'static str {
+        match self.kind {
+            Kind::Checkpoint => "ask for the export again, and it is made anew",
+            _ => "upload it again, and whatever uses it works as before",
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Owner { kind, id, name, file } = self;
+        if let Some(file) = file {
+            write!(f, "`{file}` ")?;
+        }
+        write!(f, "of {kind} ")?;
+        if name.is_empty() { write!(f, "{id}") } else { write!(f, "`{name}` ({id})") }
     }
 }
 
@@ -64,13 +123,20 @@ pub enum StoreError {
     #[error("column {column} of a stored {kind} cannot be read: {reason}")]
     Corrupt { kind: Kind, column: &'static str, reason: String },
     #[error("the file store address `{url}` cannot be used: {reason}")]
-    BadFilesUrl { url: String, reason: String },
+    BadFilesUrl { url: Address, reason: String },
+    #[error("cannot read an address from the file {}: {source}", path.display())]
+    AddressFile { path: PathBuf, source: std::io::Error },
     #[error("the database address `{url}` cannot be used: it must start with sqlite: or postgres:")]
-    BadDatabaseUrl { url: String },
+    BadDatabaseUrl { url: Address },
     #[error("cannot prepare {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("file {hash} changed on its way: the bytes read have the hash {found}")]
-    Damaged { hash: String, found: String },
+    /// What the file belongs to is not known here: see [`StoreError::about`].
+    #[error("the stored file {hash} {damage}")]
+    Damaged { hash: FileHash, damage: Damage },
+    #[error("the stored file {owner} {damage}; {}", owner.remedy())]
+    DamagedFile { owner: Owner, damage: Damage },
+    #[error("{}: {source}", path.display())]
+    Disk { path: PathBuf, source: std::io::Error },
     #[error("file store: {0}")]
     Files(#[from] object_store::Error),
     #[error("database: {0}")]
@@ -84,6 +150,18 @@ fn counted(searches: usize) -> String {
 impl StoreError {
     pub(crate) fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
         StoreError::NotFound { kind, id: id.to_string() }
+    }
+
+    /// Says to whom it belongs that a file is damaged; other errors stay as they are.
+    pub fn about(self, owner: impl FnOnce() -> Owner) -> Self {
+        match self {
+            StoreError::Damaged { hash, damage } => {
+                let owner = owner();
+                tracing::error!(%hash, ?damage, %owner, "a stored file is damaged");
+                StoreError::DamagedFile { owner, damage }
+            }
+            other => other,
+        }
     }
 
     /// True when the same call may well succeed a moment later: the database was locked or out of reach.

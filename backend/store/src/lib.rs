@@ -8,6 +8,7 @@
 //! - a worker's write is fenced by its lease and idempotent, so no candidate is stored twice ([`queue::Lease`]),
 //! - a file lives as long as a row or an [`Upload`] names its hash ([`garbage`]).
 
+pub mod address;
 pub mod candidates;
 pub mod changes;
 pub mod checkpoints;
@@ -15,29 +16,33 @@ pub mod clock;
 pub mod datasets;
 mod entities;
 pub mod error;
+pub mod fault;
 pub mod files;
 pub mod garbage;
 pub mod models;
 mod number;
 pub mod page;
+pub mod private;
 pub mod queue;
 pub mod request;
 pub mod searches;
 mod store;
 pub mod uploads;
 
+pub use address::Address;
 pub use candidates::{Candidate, CandidateSort, GroupKeep, NewCandidate, Score};
 pub use changes::Changes;
 pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
 pub use clock::Clock;
-pub use datasets::{Class, Dataset, NewDataset};
-pub use error::{Kind, StoreError};
-pub use files::{FileBody, FileHash, Files};
-pub use models::{Model, ModelFormat, NewModel, Reachable};
+pub use datasets::{Class, Dataset, LocalDataset, NewDataset};
+pub use error::{Damage, Kind, Owner, StoreError};
+pub use fault::StorageFault;
+pub use files::{CacheConfig, Check, FileBody, FileHash, Files, LocalFile};
+pub use models::{Model, ModelFormat, NewModel, Reachable, Reinspection};
 pub use page::{Page, PageRequest};
 pub use queue::{CANDIDATES_PHASE, Claim, Exported, HeartbeatAnswer, Job, JobKind, JobState, Lease, Work};
 pub use request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest};
 pub use searches::{Baseline, NewSearch, Progress, Search, SearchState, Split, SplitCounts};
-pub use store::{Store, StoreConfig};
+pub use store::{CACHE, DEFAULT_CACHE_BYTES, Store, StoreConfig};
 pub use uploads::{NamedUpload, Upload};
 pub use uuid::Uuid;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait,
-    EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
+    EntityTrait, EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -153,6 +153,14 @@ impl Searches<'_> {
         }))
     }
 
+    /// Gives a search another name, or none.
+    pub async fn rename(&self, id: Uuid, name: Option<String>) -> Result<Search, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = edit(&transaction, id, |search| search.name = Set(name)).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
     /// Deletes a search with its candidates, checkpoints and their files, whatever its state.
     ///
     /// A worker that is at it notices at its next heartbeat.
@@ -209,13 +217,13 @@ async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result
 }
 
 /// Ids of the searches whose `column` is `id`, oldest first.
-pub(crate) async fn searches_with(
-    transaction: &DatabaseTransaction,
+pub(crate) async fn searches_with<C: ConnectionTrait>(
+    connection: &C,
     column: search::Column,
     id: Uuid,
 ) -> Result<Vec<Uuid>, StoreError> {
     let query = search::Entity::find().select_only().column(search::Column::Id).filter(column.eq(id));
-    Ok(query.order_by_asc(search::Column::Id).into_tuple().all(transaction).await?)
+    Ok(query.order_by_asc(search::Column::Id).into_tuple().all(connection).await?)
 }
 
 fn candidates_of(search_id: Uuid) -> SelectStatement {

@@ -1,6 +1,6 @@
 //! Opening the store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,24 +10,31 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+use crate::address::Address;
 use crate::clock::Clock;
 use crate::error::StoreError;
-use crate::files::Files;
+use crate::files::{CacheConfig, Files};
+use crate::private;
 
 /// How long a SQLite writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Any number will do, as long as every EagleEye process uses the same.
 const MIGRATION_LOCK: i64 = 0x6561_676c_6565;
 
+/// Name of the folder of copies in a data folder.
+pub const CACHE: &str = "cache";
+/// Bytes that the copies of a remote store's files may take: a few of the largest datasets.
+pub const DEFAULT_CACHE_BYTES: u64 = 32_000_000_000;
+
 /// Where things are kept and how the queue behaves.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// `sqlite://path` (made when missing), `sqlite::memory:`, or `postgres://…`.
-    pub database_url: String,
+    pub database_url: Address,
     /// A folder, `file://` and a path, or `s3://bucket/prefix` with the cargo feature `s3`.
-    pub files_url: String,
-    /// Where files of a remote store are downloaded to when a worker needs a path.
-    pub cache: PathBuf,
+    pub files_url: Address,
+    /// Where copies of a remote store's files are kept, and how many bytes of them may stay.
+    pub cache: CacheConfig,
     /// A running job whose worker was silent for longer may be claimed by another.
     pub stale_after: Duration,
     /// How often a job may be claimed without making progress.
@@ -36,11 +43,11 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    pub fn new(database_url: impl Into<String>, files_url: impl Into<String>) -> Self {
+    pub fn new(database_url: impl Into<Address>, files_url: impl Into<Address>) -> Self {
         StoreConfig {
             database_url: database_url.into(),
             files_url: files_url.into(),
-            cache: std::env::temp_dir().join("eagleeye-cache"),
+            cache: CacheConfig { folder: Path::new("data").join(CACHE), bytes: DEFAULT_CACHE_BYTES },
             stale_after: Duration::from_secs(10),
             max_attempts: 3,
             clock: Clock::system(),
@@ -52,7 +59,7 @@ impl StoreConfig {
         // The address is percent-decoded, and a question mark begins its options.
         let database = folder.join("eagleeye.db").display().to_string().replace('%', "%25").replace('?', "%3F");
         let mut config = StoreConfig::new(format!("sqlite://{database}"), folder.join("files").display().to_string());
-        config.cache = folder.join("cache");
+        config.cache.folder = folder.join(CACHE);
         config
     }
 }
@@ -72,7 +79,7 @@ struct Inner {
 
 impl Store {
     /// Opens the store with default settings and brings the schema up to date.
-    pub async fn connect(database_url: &str, files_url: &str) -> Result<Self, StoreError> {
+    pub async fn connect(database_url: Address, files_url: Address) -> Result<Self, StoreError> {
         Store::connect_with(StoreConfig::new(database_url, files_url)).await
     }
 
@@ -124,16 +131,18 @@ impl Store {
     }
 }
 
-async fn connect_database(url: &str) -> Result<DatabaseConnection, StoreError> {
+async fn connect_database(address: &Address) -> Result<DatabaseConnection, StoreError> {
+    let url = address.expose();
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false);
     if url.starts_with("sqlite:") {
         // Each connection to `:memory:` is a database of its own.
-        options.max_connections(if url.contains(":memory:") { 1 } else { 8 });
-        options.map_sqlx_sqlite_opts(|sqlite| {
-            if let Some(folder) = sqlite.get_filename().parent() {
+        let is_memory = url.contains(":memory:");
+        options.max_connections(if is_memory { 1 } else { 8 });
+        options.map_sqlx_sqlite_opts(move |sqlite| {
+            if !is_memory {
                 // Where this fails, so does opening the database, and that error is the one reported.
-                let _ = std::fs::create_dir_all(folder);
+                let _ = private::database(sqlite.get_filename());
             }
             sqlite
                 .create_if_missing(true)
@@ -145,7 +154,7 @@ async fn connect_database(url: &str) -> Result<DatabaseConnection, StoreError> {
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         options.max_connections(16);
     } else {
-        return Err(StoreError::BadDatabaseUrl { url: url.to_string() });
+        return Err(StoreError::BadDatabaseUrl { url: address.clone() });
     }
     Ok(Database::connect(options).await?)
 }

@@ -33,7 +33,8 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed.
+         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
+         *     file is damaged.
          */
         post: operations["createCheckpoint"];
         delete?: never;
@@ -112,7 +113,8 @@ export interface paths {
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a dataset another name. */
+        patch: operations["changeDataset"];
         trace?: never;
     };
     "/api/v1/datasets/{id}/thumbnails/{position}": {
@@ -168,7 +170,8 @@ export interface paths {
         delete: operations["deleteModel"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change a model's name or the shape of its input. */
+        patch: operations["changeModel"];
         trace?: never;
     };
     "/api/v1/models/{id}/file": {
@@ -221,7 +224,8 @@ export interface paths {
         delete: operations["deleteSearch"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a search another name, or none. */
+        patch: operations["changeSearch"];
         trace?: never;
     };
     "/api/v1/searches/{id}/cancel": {
@@ -372,7 +376,9 @@ export interface components {
         };
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
-            /** @description The parameters that have these channels on one of their axes. */
+            /** @description Weights with these channels that the file does not store but computes from its tensors. */
+            computed: components["schemas"]["ComputedWeight"][];
+            /** @description The stored tensors that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
             /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
@@ -445,6 +451,18 @@ export interface components {
             /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
         };
+        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
+        ComputedWeight: {
+            /** Format: int64 */
+            axis: number;
+            /** @description Names of the stored tensors that it is computed from. */
+            from: string[];
+            /**
+             * @description Name of the weight in exported files.
+             * @example layer1.0.conv1.weight
+             */
+            weight: string;
+        };
         /** @description Labelled images. */
         Dataset: {
             /**
@@ -478,7 +496,7 @@ export interface components {
              * @example idx
              */
             kind: string;
-            /** @description Given at upload; else the file's name without its ending. */
+            /** @description Given at upload or later; else the file's name without its ending. */
             name: string;
             /**
              * Format: int32
@@ -588,12 +606,17 @@ export interface components {
         Model: components["schemas"]["ModelSummary"] & {
             /** @description What adaptive batch norm has to work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
+            /**
+             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+             * @example float32
+             */
+            element_type: string;
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
-            /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
-            guessed_shape: boolean;
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
+            /** @description What to know of the file and of what is made from it, a sentence each. */
+            notices: string[];
             /**
              * @description How often each operator occurs.
              * @example {
@@ -605,6 +628,22 @@ export interface components {
             operators: {
                 [key: string]: number;
             };
+        };
+        /** @description What of a model may be changed. What is left out stays. */
+        ModelChange: {
+            /**
+             * @description Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a
+             *     model that no search uses.
+             * @example [
+             *       1,
+             *       3,
+             *       224,
+             *       224
+             *     ]
+             */
+            input_shape?: number[];
+            /** @description What to call it from now on. */
+            name?: string;
         };
         /**
          * @description File format of a network.
@@ -631,6 +670,11 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             format: components["schemas"]["ModelFormat"];
+            /**
+             * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+             *     and the reachable budgets depend on it; set it where it is wrong.
+             */
+            guessed_shape: boolean;
             /** @description BLAKE3 of the file, 64 hexadecimal digits. */
             hash: string;
             /** Format: uuid */
@@ -651,7 +695,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Given at upload; else the file's name without its ending.
+             * @description Given at upload or later; else the file's name without its ending.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
@@ -753,7 +797,7 @@ export interface components {
                  * @example idx
                  */
                 kind: string;
-                /** @description Given at upload; else the file's name without its ending. */
+                /** @description Given at upload or later; else the file's name without its ending. */
                 name: string;
                 /**
                  * Format: int32
@@ -790,6 +834,11 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 format: components["schemas"]["ModelFormat"];
+                /**
+                 * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+                 *     and the reachable budgets depend on it; set it where it is wrong.
+                 */
+                guessed_shape: boolean;
                 /** @description BLAKE3 of the file, 64 hexadecimal digits. */
                 hash: string;
                 /** Format: uuid */
@@ -810,7 +859,7 @@ export interface components {
                  */
                 macs: number;
                 /**
-                 * @description Given at upload; else the file's name without its ending.
+                 * @description Given at upload or later; else the file's name without its ending.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
@@ -831,7 +880,7 @@ export interface components {
                 baseline: components["schemas"]["Baseline"] | null;
                 /**
                  * Format: uuid
-                 * @description The candidate with the best score. Null until all are scored.
+                 * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
                  */
                 best_candidate_id: string | null;
                 /** Format: date-time */
@@ -945,6 +994,11 @@ export interface components {
              */
             min: number;
         };
+        /** @description A new name. */
+        Renaming: {
+            /** @description What to call it from now on. */
+            name: string;
+        };
         /** @description How well a network does on the scoring images. */
         Score: {
             /**
@@ -968,7 +1022,7 @@ export interface components {
             baseline: components["schemas"]["Baseline"] | null;
             /**
              * Format: uuid
-             * @description The candidate with the best score. Null until all are scored.
+             * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
              */
             best_candidate_id: string | null;
             /** Format: date-time */
@@ -990,6 +1044,11 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: components["schemas"]["SearchState"];
+        };
+        /** @description A new name of a search, or none. */
+        SearchRenaming: {
+            /** @description What to call it from now on; null for a search without a name of its own. */
+            name: string | null;
         };
         /** @description A pruning search to be queued. */
         SearchRequest: {
@@ -1033,10 +1092,11 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many units in every group.
-             * @default 1
+             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
+             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+             *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
              */
-            round_to: number;
+            round_to?: number | null;
             /**
              * Format: int32
              * @description Held-back images on which candidates are scored. They never overlap the calibration images.
@@ -1081,9 +1141,9 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Units kept in a group are a multiple of this.
+             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
              */
-            round_to: number;
+            round_to: number | null;
             /**
              * Format: int32
              * @description Images on which candidates are scored.
@@ -1152,6 +1212,15 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such candidate */
             404: {
                 headers: {
@@ -1182,6 +1251,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such candidate */
@@ -1249,6 +1327,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1260,6 +1347,15 @@ export interface operations {
             };
             /** @description No such format */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1288,6 +1384,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such checkpoint */
@@ -1338,6 +1443,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such checkpoint */
             404: {
                 headers: {
@@ -1356,8 +1470,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `If-Match` names another version */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1461,6 +1593,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getDataset: {
@@ -1482,6 +1623,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such dataset */
@@ -1514,6 +1664,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such dataset */
             404: {
                 headers: {
@@ -1525,6 +1684,69 @@ export interface operations {
             };
             /** @description Searches use it; `searches` lists them */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Renaming"];
+            };
+        };
+        responses: {
+            /** @description The dataset as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such dataset */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1573,6 +1795,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such dataset or thumbnail */
             404: {
                 headers: {
@@ -1582,8 +1813,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `If-Match` names another version */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1687,6 +1936,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getModel: {
@@ -1708,6 +1966,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model */
@@ -1740,6 +2007,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model */
             404: {
                 headers: {
@@ -1751,6 +2027,78 @@ export interface operations {
             };
             /** @description Searches use it; `searches` lists them */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChange"];
+            };
+        };
+        responses: {
+            /** @description The model as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Searches use it, so the shape of its input stays; `searches` lists them */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong, or the network does not take inputs of this shape */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1797,6 +2145,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model */
             404: {
                 headers: {
@@ -1806,8 +2163,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `If-Match` names another version */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1884,6 +2259,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1895,6 +2279,24 @@ export interface operations {
             };
             /** @description A field is wrong, the model or dataset does not exist, the two do not fit each other, there are not enough images, or the budget is out of reach */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1923,6 +2325,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -1955,8 +2366,80 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such search */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRenaming"];
+            };
+        };
+        responses: {
+            /** @description The search as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such search */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1994,6 +2477,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2127,6 +2619,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database is out of reach */

@@ -17,6 +17,7 @@ const CANDIDATES = "candidates";
 export function progressText({ state, progress }: Search): string {
   if (state === "queued") return "Waiting for a worker";
   const { phase, done, total } = progress;
+  if (phase === "queued") return "Ended before it began";
   return total > 0 ? `${capitalised(phase)}: ${count(done)} of ${count(total)}` : capitalised(phase);
 }
 

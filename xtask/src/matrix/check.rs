@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::script::Script;
-use crate::project::{command, output};
+use crate::project::command;
 
 /// Largest difference that counts as equal, relative to the largest logit.
 const TOLERANCE: f64 = 1e-4;
@@ -69,7 +69,8 @@ impl Checker {
         let (mut error, mut present): (f64, Option<f64>) = (0.0, None);
         for pruned in &files {
             let mut prune = self.task("prune", full, shape);
-            let text = output(prune.args(["--macs", "0.5", "--seed", "1", "--verify", "--json", "--out"]).arg(pruned))?;
+            prune.args(["--macs", &inspected.budget().to_string(), "--seed", "1", "--verify", "--json", "--out"]);
+            let text = explained(prune.arg(pruned))?;
             let printed: Value = serde_json::from_str(&text).context("prune printed no JSON")?;
             if is_normalised(&printed) {
                 present = Some(printed["zero_oracle"].as_f64().context("prune proved nothing")?);
@@ -103,7 +104,7 @@ impl Checker {
 
     fn inspect(&self, full: &Path, shape: &str) -> Result<Report> {
         let started = Instant::now();
-        let report = output(self.task("inspect", full, shape).arg("--json"))?;
+        let report = explained(self.task("inspect", full, shape).arg("--json"))?;
         Report::read(&report, started.elapsed().as_secs_f64())
     }
 
@@ -135,9 +136,16 @@ struct Report {
     units: u64,
     locked: usize,
     operators: BTreeSet<String>,
+    /// Smallest budget within reach.
+    smallest: f64,
 }
 
 impl Report {
+    /// Half of the multiply-adds where that is within reach, else half of what is.
+    fn budget(&self) -> f64 {
+        if self.smallest < 0.5 { 0.5 } else { f64::midpoint(self.smallest, 1.0) }
+    }
+
     fn read(report: &str, seconds: f64) -> Result<Self> {
         let report: Value = serde_json::from_str(report).context("inspect printed no JSON")?;
         let groups = report["groups"].as_array().context("inspect lists no groups")?;
@@ -153,6 +161,7 @@ impl Report {
             units: prunable.iter().filter_map(|g| g["size"].as_u64()).sum(),
             locked: locked.len(),
             operators: operators.keys().cloned().collect(),
+            smallest: report["reachable"]["min"].as_f64().context("inspect says no budget")?,
         })
     }
 
@@ -160,6 +169,15 @@ impl Report {
         let Self { seconds, groups, units, locked, operators, .. } = self;
         Checked { seconds, groups, units, locked, operators, proof }
     }
+}
+
+/// What a worker prints; where it refuses, the reason that it gives is the error.
+fn explained(worker: &mut Command) -> Result<String> {
+    let output = worker.output().context("cannot start the worker")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    ensure!(output.status.success(), "{reason}");
+    String::from_utf8(output.stdout).context("the worker printed something that is not UTF-8")
 }
 
 /// Whether channels were removed that an operator normalises together with others.

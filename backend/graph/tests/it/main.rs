@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod compositions;
+mod expansion;
 mod figures;
 mod net;
 mod networks;

@@ -165,6 +165,8 @@ fn unary(f: Unary, v: f64) -> f64 {
         Unary::Abs => v.abs(),
         Unary::Sqrt => v.sqrt(),
         Unary::Cos => v.cos(),
+        Unary::Reciprocal => v.recip(),
+        Unary::Clamp(low, high) => v.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY)),
         other => unreachable!("no test uses {other:?}"),
     }
 }

@@ -99,9 +99,7 @@ pub(super) fn binary(writer: &mut Writer, function: Binary, inputs: &[Tensor]) -
     };
     let y = writer.call(operator, inputs, vec![]);
     match function {
-        Binary::Less | Binary::LessOrEqual | Binary::Equal => {
-            writer.call("Cast", &[y], vec![int("to", DataType::Float as i64)])
-        }
+        Binary::Less | Binary::LessOrEqual | Binary::Equal => writer.numbers(y),
         _ => y,
     }
 }

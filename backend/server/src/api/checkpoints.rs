@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_store::Store;
+use eagleeye_store::{self as store, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::BASE;
-use super::files::{Disposition, download};
+use super::files::{Disposition, StoredFile, download};
 use crate::extract::{Json, Path};
 use crate::problem::{Kind, Problem};
 
@@ -83,7 +83,8 @@ impl CheckpointFormat {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed.
+/// A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
+/// file is damaged.
 #[utoipa::path(
     post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
@@ -93,9 +94,11 @@ impl CheckpointFormat {
         (status = 202, description = "The export is on its way", body = Checkpoint,
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "No such format", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -149,17 +152,22 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
         (status = 304, description = "The client has it already"),
         (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The file is not there yet, or its export failed", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     let checkpoint = store.checkpoints().get(id).await?;
-    let Some(hash) = &checkpoint.hash else { return Err(not_ready(checkpoint.into())) };
+    let Some(hash) = checkpoint.hash.as_ref().filter(|_| checkpoint.state == store::CheckpointState::Ready) else {
+        return Err(not_ready(checkpoint.into()));
+    };
     let format = CheckpointFormat::from(checkpoint.format);
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
     let name = format!("{}-candidate-{}.{}", model.name, candidate.index, format.ending());
-    download(&store, hash, "application/octet-stream", Disposition::Attachment(&name), &headers).await
+    let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
+    download(&store, file, Disposition::Attachment(&name), &headers).await
 }
 
 fn not_ready(checkpoint: Checkpoint) -> Problem {

@@ -1,6 +1,7 @@
 //! From the store's structs to the API's types.
 
 use eagleeye_store as store;
+use serde::Deserialize;
 
 use super::candidates::{Candidate, GroupKeep, Score};
 use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
@@ -54,6 +55,7 @@ impl From<ModelFormat> for store::ModelFormat {
 
 impl From<store::Model> for ModelSummary {
     fn from(model: store::Model) -> Self {
+        let guessed_shape = model.report["guessed_shape"].as_bool().unwrap_or(false);
         ModelSummary {
             id: model.id,
             name: model.name,
@@ -61,6 +63,7 @@ impl From<store::Model> for ModelSummary {
             bytes: model.bytes,
             hash: model.hash.into(),
             input_shape: model.input_shape,
+            guessed_shape,
             macs: model.macs,
             parameters: model.parameters,
             batch_norms: model.batch_norms,
@@ -74,12 +77,13 @@ impl From<store::Model> for ModelSummary {
 impl TryFrom<store::Model> for Model {
     type Error = Problem;
 
-    fn try_from(mut model: store::Model) -> Result<Self, Problem> {
-        let report: InspectReport = serde_json::from_value(model.report.take())
+    fn try_from(model: store::Model) -> Result<Self, Problem> {
+        let report = InspectReport::deserialize(&model.report)
             .map_err(|error| Problem::internal(format!("the report of model {}: {error}", model.id)))?;
         Ok(Model {
             summary: model.into(),
-            guessed_shape: report.guessed_shape,
+            element_type: report.element_type.unwrap_or_else(|| "float32".to_owned()),
+            notices: report.notices,
             batch_norm_state: report.batch_norm_state,
             operators: report.operators,
             layers: report.layers,

@@ -5,8 +5,9 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use eagleeye_store::{FileBody, FileHash, Store};
+use eagleeye_store::{Check, FileBody, FileHash, Owner, Store};
 
+use crate::conditional::Version;
 use crate::problem::{Kind, Problem};
 
 /// How a browser should treat a file.
@@ -18,25 +19,34 @@ pub enum Disposition<'a> {
     Inline,
 }
 
-/// Answers with a file. A hash names its content for ever, so it is the ETag and the answer never grows stale.
+/// A file that can be downloaded.
+#[derive(Debug)]
+pub struct StoredFile<'a> {
+    pub hash: &'a FileHash,
+    pub media_type: &'static str,
+    /// What it is part of, where it is found to be damaged.
+    pub owner: Owner,
+}
+
+/// Answers with a file, once all of it was found to be what was stored; nothing of a damaged file is sent. A hash names its
+/// content for ever, so it is the ETag and the answer never grows stale.
 pub async fn download(
     store: &Store,
-    hash: &FileHash,
-    media_type: &'static str,
+    file: StoredFile<'_>,
     disposition: Disposition<'_>,
     request: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).map_err(Problem::internal)?;
-    if request.get(header::IF_NONE_MATCH) == Some(&etag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
-    }
-    // A range goes with the version that it was begun with.
-    let resumes = request.get(header::IF_RANGE).is_none_or(|version| *version == etag);
-    let wanted = request.get(header::RANGE).filter(|_| resumes).and_then(|value| value.to_str().ok());
-
+    let StoredFile { hash, media_type, owner } = file;
+    let version = Version::of_hash(hash);
     let mut headers = HeaderMap::new();
-    headers.insert(header::ETAG, etag);
+    headers.insert(header::ETAG, version.header()?);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    if let Some(answer) = version.answer_without_content(request, &headers) {
+        return Ok(answer);
+    }
+    let wanted =
+        request.get(header::RANGE).filter(|_| version.continues(request)).and_then(|value| value.to_str().ok());
+
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -44,18 +54,18 @@ pub async fn download(
         headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
     }
 
+    let file = store.files().materialize(hash, Check::Once).await.map_err(|error| error.about(|| owner))?;
+    let size = file.size();
     let Some(range) = wanted.and_then(single_range) else {
-        let file = store.files().read(hash).await?;
-        return Ok(answer(StatusCode::OK, headers, file));
+        return Ok(answer(StatusCode::OK, headers, file.stream(0..size).await?));
     };
-    let size = store.files().size(hash).await?.ok_or_else(|| Problem::no_such("file", hash))?;
     match range.within(size) {
         Some(range) => {
-            let file = store.files().read_range(hash, range.clone()).await?;
+            let body = file.stream(range.clone()).await?;
             let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
             let content_range = HeaderValue::from_str(&content_range).map_err(Problem::internal)?;
             headers.insert(header::CONTENT_RANGE, content_range);
-            Ok(answer(StatusCode::PARTIAL_CONTENT, headers, file))
+            Ok(answer(StatusCode::PARTIAL_CONTENT, headers, body))
         }
         None => {
             let problem = Problem::new(Kind::RangeNotSatisfiable, format!("the file has {size} bytes"));

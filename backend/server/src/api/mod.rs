@@ -2,12 +2,14 @@
 
 pub mod candidates;
 pub mod checkpoints;
+pub mod common;
 mod convert;
 pub mod datasets;
 pub mod events;
 pub mod files;
 pub mod health;
 pub mod models;
+pub mod names;
 pub mod paging;
 pub mod search_request;
 pub mod searches;

@@ -13,7 +13,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// Answers that any address may give, of the layers in front of the handlers.
-const EVERYWHERE: [u16; 6] = [403, 405, 408, 500, 503, 304];
+const EVERYWHERE: [u16; 8] = [304, 403, 405, 408, 414, 431, 500, 503];
 
 /// Fails where an answer is not one that the document announces.
 pub fn check(method: &str, path: &str, answer: &Answer) {

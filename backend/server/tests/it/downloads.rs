@@ -34,6 +34,11 @@ fn a_file_that_a_client_has_is_not_sent_again() {
     let again = ask(&server, &path, "if-none-match", &etag);
     assert_eq!((again.status, again.body.len(), again.header("etag")), (304, 0, etag.as_str()));
     assert_eq!(ask(&server, &path, "if-none-match", "\"other\"").status, 200);
+    for known in [format!("\"other\", {etag}"), format!("W/{etag}"), "*".to_owned()] {
+        assert_eq!(ask(&server, &path, "if-none-match", &known).status, 304, "{known}");
+    }
+    assert_eq!(ask(&server, &path, "if-match", &etag).status, 200);
+    ask(&server, &path, "if-match", "\"other\"").problem(412, "precondition-failed", &[&etag]);
 }
 
 #[test]

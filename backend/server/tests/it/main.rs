@@ -9,7 +9,10 @@
 
 mod answer;
 mod cancelling;
+mod changes;
 mod contract;
+mod damage;
+mod disk;
 mod documents;
 mod downloads;
 mod events;

@@ -36,10 +36,15 @@ fn workers_are_started_with_where_things_are_and_named_in_health() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::fake_with(data.path(), &["--workers", "2", "--device", "cpu"]);
     let notes = wait_for_notes(data.path(), 2);
-    let database = format!("--database sqlite://{}/eagleeye.db", data.path().display());
-    let files = format!("--files {}/files", data.path().display());
+    let database = format!(", database sqlite://{}/eagleeye.db", data.path().display());
+    let files = format!(", files {}/files", data.path().display());
+    let cache = format!("--cache {}/cache --cache-bytes 32000000000", data.path().display());
     for note in &notes {
         assert!(note.contains(&database) && note.contains(&files) && note.contains("--device cpu"), "{note}");
+        assert!(note.contains(&cache), "{note}");
+        // Everybody on the machine can read a command line.
+        let arguments = note.split(',').next().unwrap();
+        assert!(!arguments.contains("sqlite") && !arguments.contains("/files"), "{note}");
     }
     let name = |note: &str| note.split("--name ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     assert_ne!(name(&notes[0]), name(&notes[1]));

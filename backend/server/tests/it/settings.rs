@@ -86,6 +86,33 @@ fn settings_that_cannot_be_used_are_named_and_nothing_is_started() {
 }
 
 #[test]
+fn a_password_in_the_address_of_the_database_is_not_repeated_in_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("database");
+    for address in ["mysql://eagle:hunter2@127.0.0.1/eagleeye", "postgres://eagle:hunter2@127.0.0.1:1/eagleeye"] {
+        std::fs::write(&secret, format!("{address}\n")).unwrap();
+        for said in [
+            refused(serve(folder.path()).args(["--database", address])),
+            refused(serve(folder.path()).env("EAGLEEYE_DATABASE", address)),
+            refused(serve(folder.path()).env("EAGLEEYE_DATABASE_FILE", &secret)),
+        ] {
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn beyond_loopback_the_server_does_not_start_unless_told_that_anyone_may_use_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = refused(serve(folder.path()).args(["--host", "0.0.0.0"]));
+    assert!(said.contains("0.0.0.0") && said.contains("--anyone-may-use-it"), "{said}");
+    let server = Server::start(serve(folder.path()).args(["--host", "0.0.0.0", "--anyone-may-use-it"]));
+    assert_eq!(server.get("/models").status, 200);
+    let foreign = server.call("GET", "/models", |request| request.header("host", "rebound.example"));
+    foreign.problem(403, "forbidden", &["rebound.example", "--allowed-hosts"]);
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

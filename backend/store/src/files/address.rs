@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::Files;
+use super::{CacheConfig, Files};
+use crate::address::Address;
 use crate::error::StoreError;
 
-pub(super) fn open(url: &str, cache: PathBuf) -> Result<Files, StoreError> {
+pub(super) fn open(address: &Address, cache: CacheConfig) -> Result<Files, StoreError> {
+    let url = address.expose();
     match url.split_once("://") {
         None => Files::local(PathBuf::from(url)),
         Some(("file", path)) => Files::local(PathBuf::from(path)),
-        Some(("s3", rest)) => s3(url, rest, cache),
+        Some(("s3", rest)) => s3(address, rest, cache),
         Some((scheme, _)) => Err(StoreError::BadFilesUrl {
-            url: url.to_string(),
+            url: address.clone(),
             reason: format!("the scheme {scheme} is unknown: a folder, file:// or s3:// is expected"),
         }),
     }
@@ -21,13 +23,13 @@ pub(super) fn open(url: &str, cache: PathBuf) -> Result<Files, StoreError> {
 ///
 /// The builder takes them one by one: left to itself it would ask the cloud's metadata address for credentials.
 #[cfg(feature = "s3")]
-fn s3(url: &str, rest: &str, cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(address: &Address, rest: &str, cache: CacheConfig) -> Result<Files, StoreError> {
     use std::sync::Arc;
 
     use object_store::aws::AmazonS3Builder;
     use object_store::path::Path as ObjectPath;
 
-    let bad = |reason: String| StoreError::BadFilesUrl { url: url.to_string(), reason };
+    let bad = |reason: String| StoreError::BadFilesUrl { url: address.clone(), reason };
     let required = |name: &str| std::env::var(name).map_err(|_| bad(format!("the variable {name} must be set")));
 
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -50,7 +52,7 @@ fn s3(url: &str, rest: &str, cache: PathBuf) -> Result<Files, StoreError> {
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(url: &str, _rest: &str, _cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(address: &Address, _rest: &str, _cache: CacheConfig) -> Result<Files, StoreError> {
     let reason = "this program was built without the cargo feature s3".to_string();
-    Err(StoreError::BadFilesUrl { url: url.to_string(), reason })
+    Err(StoreError::BadFilesUrl { url: address.clone(), reason })
 }

@@ -6,6 +6,7 @@
 // The lint knows test functions only, not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cache;
 mod candidates;
 mod claims;
 mod endings;

@@ -20,7 +20,7 @@ async fn tables(database: &DatabaseConnection) -> Vec<String> {
 async fn migrations_go_down_and_up_again() {
     let world = World::new().await;
     world.search().await;
-    let database = Database::connect(&world.config.database_url).await.unwrap();
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
     let all = [
         "candidates",
         "checkpoints",
@@ -45,7 +45,7 @@ async fn migrations_go_down_and_up_again() {
 #[tokio::test]
 async fn processes_that_start_together_do_not_migrate_twice() {
     let world = World::new().await;
-    let database = Database::connect(&world.config.database_url).await.unwrap();
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
     Migrator::down(&database, None).await.unwrap();
     let starts = (0..6).map(|_| {
         let config = world.config.clone();
@@ -71,7 +71,7 @@ async fn a_row_that_names_a_missing_file_is_refused() {
 async fn an_address_of_another_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let files = folder.path().join("files");
-    let error = Store::connect("mysql://localhost/eagleeye", files.to_str().unwrap()).await.unwrap_err();
+    let error = Store::connect("mysql://localhost/eagleeye".into(), files.to_str().unwrap().into()).await.unwrap_err();
     assert!(matches!(error, StoreError::BadDatabaseUrl { .. }), "{error}");
 }
 
@@ -91,7 +91,8 @@ async fn a_folder_with_odd_characters_holds_everything() {
 async fn the_folder_of_a_database_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("deep/down/eagleeye.db").display());
-    let store = Store::connect(&database, folder.path().join("files").to_str().unwrap()).await.unwrap();
+    let store =
+        Store::connect(database.as_str().into(), folder.path().join("files").to_str().unwrap().into()).await.unwrap();
     assert_eq!(store.queue().claim("a").await.unwrap(), None);
     assert!(folder.path().join("deep/down/eagleeye.db").is_file());
 }

@@ -72,7 +72,9 @@ impl Making {
         let Self { format, inputs, candidate, calibration, device, cancel } = self;
         let network = inputs.network(device)?;
         let mut unwatched = Unwatched(cancel.clone());
-        let images = Images::decode(&inputs.dataset()?, &inputs.preprocess()?, &calibration, device, &mut unwatched)?;
+        let images = Images::decode(&inputs.dataset()?, &inputs.preprocess()?, &calibration, device, &mut unwatched);
+        inputs.check_dataset()?;
+        let images = images?;
         let settings = convert::settings(&inputs.request);
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
         let mut made = make_candidate(&network, &images, &settings, &keep, &|| cancel.is_set())?;

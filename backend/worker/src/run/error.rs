@@ -1,7 +1,7 @@
 //! Why a worker stops, and why a job of it fails.
 
 use eagleeye_data::DataError;
-use eagleeye_engine::{DeviceError, ExportError, ImagesError, LoadError, SearchError};
+use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, LoadError, SearchError};
 use eagleeye_store::StoreError;
 
 use crate::model_file::ModelFileError;
@@ -11,6 +11,8 @@ use crate::model_file::ModelFileError;
 pub enum RunError {
     #[error("`--device`: {0}")]
     Device(#[from] DeviceError),
+    #[error("no database is named: give EAGLEEYE_DATABASE, --database or --database-file")]
+    NoDatabase,
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
     #[error("cannot watch for signals: {0}")]
@@ -24,7 +26,11 @@ impl RunError {
     pub fn is_argument(&self) -> bool {
         matches!(
             self,
-            RunError::Device(_) | RunError::Store(StoreError::BadDatabaseUrl { .. } | StoreError::BadFilesUrl { .. })
+            RunError::Device(_)
+                | RunError::NoDatabase
+                | RunError::Store(
+                    StoreError::BadDatabaseUrl { .. } | StoreError::BadFilesUrl { .. } | StoreError::AddressFile { .. }
+                )
         )
     }
 }
@@ -48,6 +54,9 @@ pub enum JobError {
     Images(ImagesError),
     #[error("the search: {0}")]
     Search(SearchError),
+    /// The search is done, or was not worth doing, and its scores are not to be believed.
+    #[error(transparent)]
+    Doubt(Doubt),
     #[error("the search of this candidate has no stored split")]
     NoSplit,
     #[error("the export: {0}")]
@@ -75,6 +84,7 @@ impl From<SearchError> for JobError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Cancelled => JobError::Cancelled,
+            SearchError::Doubt(doubt) => JobError::Doubt(doubt),
             error => JobError::Search(error),
         }
     }

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use clap::Args;
 use eagleeye_engine::{Device, DeviceChoice};
-use eagleeye_store::{Claim, Store, StoreConfig, Work};
+use eagleeye_store::{Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Store, StoreConfig, Work};
+use rustix::fs::Mode;
+use rustix::process::umask;
 
 use crate::run::engine_thread::CancelFlag;
 use crate::run::retry::retry;
@@ -33,15 +35,28 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Database with the queue: sqlite://PATH or postgres://...
-    #[arg(long, value_name = "URL")]
-    database: String,
+    /// Database with the queue: sqlite://PATH or postgres://... One with a password belongs into the variable or a file, since
+    /// everybody on this machine can read a command line.
+    #[arg(long, value_name = "URL", env = "EAGLEEYE_DATABASE", hide_env_values = true)]
+    database: Option<Address>,
+    /// File that holds the address of the database and nothing else, instead of --database.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "EAGLEEYE_DATABASE_FILE",
+        hide_env_values = true,
+        conflicts_with = "database"
+    )]
+    database_file: Option<PathBuf>,
     /// File store: a folder or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "URL")]
-    files: String,
-    /// Folder for downloads from a remote file store [default: one in the folder for temporary files].
-    #[arg(long, value_name = "FOLDER")]
-    cache: Option<PathBuf>,
+    #[arg(long, value_name = "URL", env = "EAGLEEYE_FILES", hide_env_values = true)]
+    files: Address,
+    /// Folder for copies of a remote file store's files; workers of one machine may share it.
+    #[arg(long, value_name = "FOLDER", env = "EAGLEEYE_CACHE", hide_env_values = true, default_value = "data/cache")]
+    cache: PathBuf,
+    /// Bytes that these copies may take; those that were not used for the longest time go first.
+    #[arg(long, value_name = "BYTES", env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true, default_value_t = DEFAULT_CACHE_BYTES)]
+    cache_bytes: u64,
     /// What the queue knows this process by; no other process, not even an earlier one, may have the same name.
     #[arg(long)]
     name: String,
@@ -69,13 +84,20 @@ struct Worker {
 /// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation: the
 /// process then ends, since libtorch cannot be stopped from outside.
 pub fn run(args: RunArgs) -> Result<(), RunError> {
+    let database = match (args.database, args.database_file) {
+        (Some(database), _) => database,
+        (None, Some(file)) => Address::from_file(&file)?,
+        (None, None) => return Err(RunError::NoDatabase),
+    };
+    // Whatever this process makes is for its user alone.
+    umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;
-        let mut config = StoreConfig::new(args.database, args.files);
-        config.cache = args.cache.unwrap_or(config.cache);
+        let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
+        let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
         let store = Store::connect_with(config).await?;
         let worker = Worker { store, name: args.name, equipment };
         tracing::info!(name = worker.name, device = ?equipment.device, threads = equipment.threads, "ready for jobs");

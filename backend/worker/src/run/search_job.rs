@@ -1,6 +1,6 @@
 //! The job of a search: evaluate the candidates that are not stored yet.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use eagleeye_data::{Dataset, SplitCounts, split};
 use eagleeye_engine::{Device, Images, search};
@@ -25,12 +25,8 @@ pub async fn perform(
     let search = retry(async || store.searches().get(search_id).await).await?;
     let stored_split = retry(async || store.searches().split(search_id).await).await?;
     let evaluated = retry(async || store.candidates().evaluated(search_id).await).await?;
-    let rest = Rest {
-        inputs: Inputs::fetch(store, &search).await?,
-        split: stored_split,
-        evaluated: evaluated.into_iter().collect(),
-        device: equipment.device,
-    };
+    let rest =
+        Rest { inputs: Inputs::fetch(store, &search).await?, split: stored_split, evaluated, device: equipment.device };
     let reporter = Reporter::new(store.clone(), lease, cancel);
     compute(equipment.threads, move || rest.evaluate(reporter)).await?;
     retry(async || store.queue().finish_search(&lease).await).await?;
@@ -42,7 +38,8 @@ struct Rest {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
-    evaluated: BTreeSet<u32>,
+    /// Top-1 of the candidates that are stored already, by index.
+    evaluated: BTreeMap<u32, f64>,
     device: Device,
 }
 
@@ -55,7 +52,9 @@ impl Rest {
             None => reporter.save_split(&draw_split(&dataset, &inputs.request)?)?,
         };
         let used = convert::used_images(split, &inputs.request);
-        let images = match Images::decode(&dataset, &inputs.preprocess()?, &used, device, &mut reporter) {
+        let images = Images::decode(&dataset, &inputs.preprocess()?, &used, device, &mut reporter);
+        inputs.check_dataset()?;
+        let images = match images {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };

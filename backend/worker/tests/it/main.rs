@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod command_line;
+mod cuda_link;
 mod datasets;
 mod external_weights;
 mod service;

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eagleeye_store::{
-    Checkpoint, CheckpointState, Class, Dataset, JobState, Model, ModelFormat, NamedUpload, NewDataset, NewModel,
-    NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
+    Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset,
+    NewModel, NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -97,8 +97,8 @@ impl World {
     fn command(&self, name: &str) -> Command {
         let config = StoreConfig::in_folder(self.folder.path());
         let mut command = worker();
-        command.args(["run", "--database", &config.database_url, "--files", &config.files_url]);
-        command.args(["--name", name, "--device", "cpu"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.env("EAGLEEYE_DATABASE", config.database_url.expose()).env("EAGLEEYE_FILES", config.files_url.expose());
+        command.args(["run", "--name", name, "--device", "cpu"]).stdin(Stdio::piped()).stdout(Stdio::null());
         command
     }
 
@@ -218,6 +218,47 @@ async fn a_job_that_cannot_be_done_fails_with_its_reason_and_the_next_is_done() 
     assert_eq!(failed.state, SearchState::Failed);
     assert!(reason.contains("neither TorchScript nor ONNX") && !reason.contains('\n'), "{reason}");
     assert_eq!(world.ended(next).await.state, SearchState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_search_on_a_damaged_or_missing_file_fails_with_its_name_and_works_after_another_upload() {
+    let world = World::new().await;
+    let network = example("mobilenet_v1.pt");
+    let model = world.model(&network).await;
+    let stored = |hash: &FileHash| {
+        let (folder, name) = hash.as_str().split_at(2);
+        world.folder.path().join("files").join(folder).join(name)
+    };
+    let _worker = world.start("w");
+    let reason = async || {
+        let failed = world.ended(world.search(&model, json!({ "candidates": 1 })).await).await;
+        assert_eq!(failed.state, SearchState::Failed, "a search over a damaged file must not succeed");
+        failed.error.unwrap()
+    };
+    let first = world.search(&model, json!({ "candidates": 1 })).await;
+    assert_eq!(world.ended(first).await.state, SearchState::Succeeded);
+
+    let mut bytes = std::fs::read(&network).unwrap();
+    let whole = bytes.len();
+    bytes[1_500_000..1_500_200].fill(0x55);
+    std::fs::write(stored(&model.hash), &bytes).unwrap();
+    let altered = reason().await;
+    for words in ["`mobilenet_v1.pt` of model `MobileNetV1`", "damaged", "upload it again"] {
+        assert!(altered.contains(words), "no `{words}` in: {altered}");
+    }
+    upload(&world.store, &network).await;
+    std::fs::File::options().write(true).open(stored(&model.hash)).unwrap().set_len(whole as u64 / 2).unwrap();
+    assert!(reason().await.contains("damaged"));
+    upload(&world.store, &network).await;
+    std::fs::remove_file(stored(&world.dataset.images_hash)).unwrap();
+    let missing = reason().await;
+    assert!(missing.contains("of dataset `Fashion-MNIST`") && missing.contains("missing"), "{missing}");
+    assert!(!missing.contains(world.dataset.images_hash.as_str()), "no bare hash: {missing}");
+
+    upload(&world.store, &example("fashion-mnist-images-idx3-ubyte.gz")).await;
+    let healed = world.search(&model, json!({ "candidates": 1 })).await;
+    assert_eq!(world.ended(healed).await.state, SearchState::Succeeded);
+    assert_eq!(leaderboard(&world.store, healed).await, leaderboard(&world.store, first).await);
 }
 
 #[tokio::test]

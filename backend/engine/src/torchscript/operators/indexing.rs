@@ -6,9 +6,8 @@ use tch::{Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::movement::repeated;
-use super::pointwise::known_entries;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, unsupported};
-use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
+use crate::torchscript::lowering::{Lowering, content, fresh, known_entries, known_scalar};
 use crate::torchscript::value::{Content, Cut, TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[
@@ -142,7 +141,7 @@ fn pieces(size: usize, length: usize) -> Lowered<Vec<usize>> {
 }
 
 /// A number of parts, unless there are more than a network has.
-pub(super) fn few(parts: usize) -> Lowered<usize> {
+fn few(parts: usize) -> Lowered<usize> {
     if parts > MAX_PARTS { Err(Fault::Invalid(format!("takes a tensor apart into {parts} parts"))) } else { Ok(parts) }
 }
 

@@ -1,12 +1,16 @@
 //! Arithmetic of each entry.
 
 use eagleeye_graph::compose::arithmetic;
-use eagleeye_graph::{Binary, Compose, Dim, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, Compose, Dim, ElementType, Op, Unary, ValueId};
+use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
+use super::folded;
 use super::selection::{as_mask, is_mask};
-use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
+use crate::tensors::element;
+use crate::torchscript::batched::{self, OneImage};
+use crate::torchscript::call::{Call, Lowered, as_float, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
@@ -60,20 +64,24 @@ pub const OPERATORS: &[Operator] = &[
         becomes: "div, add, round, clamp, sub and mul",
         lower: fake_quantise,
     },
-    Operator { name: "aten::native_dropout", becomes: "nothing: the same tensor", lower: same_tensor_and_mask },
-    same!("aten::dropout"),
-    same!("aten::feature_dropout"),
-    same!("aten::alpha_dropout"),
-    same!("aten::feature_alpha_dropout"),
+    Operator { name: "aten::native_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::feature_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator {
+        name: "aten::feature_alpha_dropout",
+        becomes: "nothing: the same tensor; not in training",
+        lower: dropout,
+    },
     same!("aten::detach"),
     same!("aten::contiguous"),
     Operator {
         name: "aten::to",
-        becomes: "nothing for floats; a comparison with 0 for bool, as trunc for ints",
+        becomes: "nothing between float types; a comparison with 0 for bool, as trunc for ints",
         lower: converted,
     },
-    same!("aten::type_as"),
-    same!("aten::float"),
+    Operator { name: "aten::type_as", becomes: "as to", lower: converted },
+    Operator { name: "aten::float", becomes: "nothing between float types", lower: converted },
     same!("aten::cpu"),
     same!("aten::cuda"),
     same!("aten::alias"),
@@ -83,36 +91,45 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::copy", becomes: "nothing: the copied tensor", lower: overwritten },
 ];
 
-/// Dropout does nothing in `eval()`, and every activation is `f32` in this engine.
-fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
-    Ok(Value::Tensor(call.tensor(0)?))
+/// Dropout does nothing in `eval()`.
+fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
+    let by_default = call.operator == "aten::native_dropout" && !call.has("train");
+    let trains = by_default || call.flag("train");
+    if trains && call.float_or("p", 0.5)? > 0.0 { training(call) } else { same_tensor(lo, call) }
 }
 
-/// The same of an operator that also says what it has kept.
-fn same_tensor_and_mask(_: &mut Lowering, call: &Call) -> Lowered {
-    Ok(Value::tuple(vec![Value::Tensor(call.tensor(0)?), Value::Unknown]))
-}
-
-/// Conversion to another element type or device.
+/// A cast. Every activation is `f32` in this engine, and an export casts between float types where the file did; casts to
+/// other types are functions of the entries.
 fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
-    /// PyTorch's numbers of the element types.
-    const INTS: std::ops::RangeInclusive<i64> = 0..=4;
-    const BOOL: i64 = 11;
     let tensor = call.tensor(0)?;
-    let wanted = match call.get("dtype") {
-        Value::Int(code) => code.known(),
-        _ => None,
-    };
-    let Content::Graph(x) = content(&tensor)? else {
+    let Content::Graph(id) = content(&tensor)? else {
         return Ok(Value::Tensor(tensor));
     };
+    let wanted = match (call.operator, call.get("dtype"), call.get("other")) {
+        ("aten::float", _, _) => Some(ElementType::F32),
+        (_, Value::Int(number), _) => match number.known().and_then(folded::kind_of).and_then(element) {
+            Some(wanted) => Some(wanted),
+            None => return unsupported("of an activation to another type of numbers"),
+        },
+        (_, _, Value::Tensor(other)) => lo.element_of(other),
+        _ => None,
+    };
     match wanted {
-        Some(BOOL) => Ok(fresh(as_mask(lo, call, &tensor)?)),
-        Some(code) if INTS.contains(&code) && !is_mask(lo, x) => {
-            Ok(fresh(arithmetic::truncated(&mut lo.composer(call), x)?))
+        Some(ElementType::Bool) => Ok(fresh(as_mask(lo, call, &tensor)?)),
+        Some(wanted) if !wanted.is_float() && is_mask(lo, id) => Ok(Value::Tensor(tensor)),
+        Some(wanted) if !wanted.is_float() => {
+            let id = lo.value(call, &tensor)?;
+            Ok(fresh(arithmetic::truncated(&mut lo.composer(call), id)?))
+        }
+        Some(wanted) if lo.element_of(&tensor) != Some(wanted) => {
+            Ok(Value::Tensor(TensorRef::cast(Content::Graph(id), wanted)))
         }
         _ => Ok(Value::Tensor(tensor)),
     }
+}
+
+fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
+    Ok(Value::Tensor(call.tensor(0)?))
 }
 
 fn copied(_: &mut Lowering, call: &Call) -> Lowered {
@@ -165,19 +182,34 @@ pub(super) enum Operand {
     Graph(ValueId),
 }
 
-pub(super) fn operand(lo: &mut Lowering, call: &Call, value: &Value) -> Lowered<Operand> {
+pub(super) fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Value) -> Lowered<Operand> {
     let Value::Tensor(tensor) = value else {
         return as_float(value).map(Operand::Number);
     };
-    match known_scalar(tensor) {
-        // More axes than its partner would change the result's rank; constants that small do not have them.
-        Some(number) if lo.shape_of(tensor)?.len() <= 1 => Ok(Operand::Number(number)),
-        _ => lo.value(call, tensor).map(Operand::Graph),
+    let OneImage { entries, batch } = match content(tensor)? {
+        Content::Graph(id) => return Ok(Operand::Graph(id)),
+        Content::Known(entries) => OneImage { entries, batch: None },
+        Content::Batched(samples) => batched::one_image(&samples)?,
+    };
+    let partner = match other {
+        Value::Tensor(other) => lo.shape_of(other)?,
+        _ => Vec::new(),
+    };
+    // What broadcasting gives anyhow is left to it: then a constant for every channel takes no part in what is pruned.
+    let own = lo.shape_of(tensor)?;
+    let Some(missing) = partner.len().checked_sub(own.len()) else { return lo.value(call, tensor).map(Operand::Graph) };
+    let alike: Vec<usize> = (0..own.len()).filter(|&axis| own[axis] == partner[missing + axis]).collect();
+    let small = batched::collapsed(lo, &entries, &alike)?;
+    let stays = batch.filter(|&(axis, _)| small.size()[axis] != 1 || partner[missing + axis] != own[axis]);
+    match small.numel() {
+        _ if stays.is_some() => lo.value(call, tensor).map(Operand::Graph),
+        1 => Ok(Operand::Number(small.f_double_value(&vec![0; small.dim()])?)),
+        _ => lo.constant(call, &small.f_to_kind(Kind::Float)?).map(Operand::Graph),
     }
 }
 
-fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(Operand, Operand)> {
-    Ok((operand(lo, call, call.at(0))?, operand(lo, call, call.at(1))?))
+pub(super) fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(Operand, Operand)> {
+    Ok((operand(lo, call, call.at(0), call.at(1))?, operand(lo, call, call.at(1), call.at(0))?))
 }
 
 fn add(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -276,7 +308,7 @@ fn add_combined(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn interpolate(lo: &mut Lowering, call: &Call) -> Lowered {
     let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
-    match operand(lo, call, call.at(2))? {
+    match operand(lo, call, call.at(2), call.at(0))? {
         Operand::Number(weight) => Ok(fresh(arithmetic::interpolated(&mut lo.composer(call), a, b, weight)?)),
         Operand::Graph(weight) => {
             let difference = lo.binary(call, Binary::Sub, b, a)?;
@@ -296,7 +328,7 @@ fn log_add_exp(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn fake_quantise(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.operand(call, 0)?;
-    let mut side = |index: usize| match operand(lo, call, call.at(index))? {
+    let mut side = |index: usize| match operand(lo, call, call.at(index), &Value::None)? {
         Operand::Graph(id) => Ok(id),
         Operand::Number(number) => lo.composer(call).number(number),
     };
@@ -344,13 +376,5 @@ pub(super) fn extreme(lo: &mut Lowering, call: &Call, function: Binary) -> Lower
         (Operand::Number(a), Operand::Number(b)) => {
             Ok(Value::Float(if function == Binary::Max { a.max(b) } else { a.min(b) }))
         }
-    }
-}
-
-/// A mask that is added to attention scores or filled in: constant entries of a tensor.
-pub(super) fn known_entries(tensor: &TensorRef) -> Option<tch::Tensor> {
-    match tensor.content()? {
-        Content::Known(known) => Some(known),
-        Content::Graph(_) => None,
     }
 }

@@ -21,6 +21,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::outer", becomes: "mul", lower: |lo, call| fixed_equation(lo, call, "i,j->ij") },
     Operator { name: "aten::ger", becomes: "mul", lower: |lo, call| fixed_equation(lo, call, "i,j->ij") },
     Operator { name: "aten::dot", becomes: "mul and reduce_sum", lower: |lo, call| fixed_equation(lo, call, "i,i->") },
+    Operator { name: "aten::vdot", becomes: "mul and reduce_sum", lower: |lo, call| fixed_equation(lo, call, "i,i->") },
     Operator { name: "aten::mv", becomes: "mul and reduce_sum", lower: |lo, call| fixed_equation(lo, call, "ij,j->i") },
     Operator { name: "aten::addmv", becomes: "mul, reduce_sum and add", lower: add_matrix_vector },
     Operator { name: "aten::addbmm", becomes: "matmul, reduce_sum and add", lower: add_summed_products },

@@ -5,7 +5,8 @@ use eagleeye_graph::{Binary, Compose, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
-use super::pointwise::{Operand, known_entries, operand};
+use super::pointwise::{Operand, operand, operands};
+use crate::torchscript::batched;
 use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
@@ -65,7 +66,7 @@ pub const OPERATORS: &[Operator] = &[
 ];
 
 fn compared(lo: &mut Lowering, call: &Call, comparison: Comparison) -> Lowered {
-    let (a, b) = (operand(lo, call, call.at(0))?, operand(lo, call, call.at(1))?);
+    let (a, b) = operands(lo, call)?;
     if let (Operand::Graph(mask), Operand::Number(0.0), Comparison::NotEqual) = (&a, &b, comparison)
         && is_mask(lo, *mask)
     {
@@ -94,9 +95,17 @@ pub(super) fn is_mask(lo: &Lowering, id: ValueId) -> bool {
     }
 }
 
+/// Whether a constant is one of truths.
+fn is_boolean(content: &Content) -> bool {
+    match content {
+        Content::Known(known) | Content::Batched([known, _]) => known.kind() == Kind::Bool,
+        Content::Graph(_) => false,
+    }
+}
+
 /// A tensor as a mask of zeros and ones.
 pub(super) fn as_mask(lo: &mut Lowering, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
-    let boolean = matches!(content(tensor)?, Content::Known(known) if known.kind() == Kind::Bool);
+    let boolean = is_boolean(&content(tensor)?);
     let id = lo.value(call, tensor)?;
     if boolean || is_mask(lo, id) { Ok(id) } else { is_not_zero(&mut lo.composer(call), id) }
 }
@@ -121,7 +130,7 @@ fn chosen(lo: &mut Lowering, call: &Call) -> Lowered {
         return unsupported("asks for the places where an activation is not 0");
     }
     let condition = lo.operand(call, 0)?;
-    let (a, b) = (operand(lo, call, call.at(1))?, operand(lo, call, call.at(2))?);
+    let (a, b) = (operand(lo, call, call.at(1), call.at(0))?, operand(lo, call, call.at(2), call.at(0))?);
     let (a, b) = (in_graph(lo, call, a)?, in_graph(lo, call, b)?);
     Ok(fresh(select(&mut lo.composer(call), condition, a, b)?))
 }
@@ -134,17 +143,30 @@ fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
         other => as_float(other).ok(),
     };
     let mask = call.tensor(1)?;
-    if let (Some(known), Some(value)) = (known_entries(&mask), value.filter(|v| v.is_finite())) {
-        let mask: Tensor = known.f_to_kind(Kind::Float)?;
-        let kept = lo.constant(call, &(mask.f_ones_like()? - &mask))?;
-        let filled = lo.constant(call, &(mask * value))?;
+    if let Some(value) = value.filter(|v| v.is_finite())
+        && let Some([kept, filled]) = kept_and_filled(lo, call, &mask, value)?
+    {
         let product = lo.binary(call, Binary::Mul, x, kept)?;
         return lo.emit(call, Op::Binary(Binary::Add), &[product, filled]);
     }
     let mask = lo.value(call, &mask)?;
-    let filled = operand(lo, call, call.at(2))?;
+    let filled = operand(lo, call, call.at(2), call.at(0))?;
     let filled = in_graph(lo, call, filled)?;
     Ok(fresh(select(&mut lo.composer(call), mask, filled, x)?))
+}
+
+/// What a constant mask leaves, as a factor, and what it fills in, as a summand.
+fn kept_and_filled(lo: &mut Lowering, call: &Call, mask: &TensorRef, value: f64) -> Lowered<Option<[ValueId; 2]>> {
+    let kept = |mask: &Tensor| -> Lowered<Tensor> { Ok(mask.f_logical_not()?.f_to_kind(Kind::Float)?) };
+    let filled = |mask: &Tensor| -> Lowered<Tensor> { Ok(mask.f_to_kind(Kind::Bool)?.f_to_kind(Kind::Float)? * value) };
+    Ok(match content(mask)? {
+        Content::Graph(_) => None,
+        Content::Known(mask) => Some([lo.constant(call, &kept(&mask)?)?, lo.constant(call, &filled(&mask)?)?]),
+        Content::Batched([few, many]) => Some([
+            batched::repeated(lo, call, &[kept(&few)?, kept(&many)?])?,
+            batched::repeated(lo, call, &[filled(&few)?, filled(&many)?])?,
+        ]),
+    })
 }
 
 fn numbers_alone(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -169,8 +191,8 @@ fn filled_by_mask(lo: &mut Lowering, call: &Call) -> Lowered {
         return unsupported("assigns to places along several axes");
     };
     let boolean = match content(mask)? {
-        Content::Known(known) => known.kind() == Kind::Bool,
         Content::Graph(id) => is_mask(lo, id),
+        constant => is_boolean(&constant),
     };
     let value = match call.at(2) {
         Value::Tensor(tensor) => known_scalar(tensor),

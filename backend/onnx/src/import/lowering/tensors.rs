@@ -1,6 +1,5 @@
 //! The tensors of the file: which of them become parameters of the graph, and which are read.
 
-use std::path::Path;
 use std::rc::Rc;
 
 use eagleeye_graph::compose::arithmetic::{Comparison, compare};
@@ -9,6 +8,7 @@ use eagleeye_graph::{Compose, Dim, ElementType, Op, ParameterKind, Shape, Source
 use super::Lowering;
 use crate::error::OnnxError;
 use crate::import::call::{Call, Fault, Lowered, PerImage, Value, cut, invalid, unsupported};
+use crate::import::external::Folder;
 use crate::import::known::{Known, MAX_KNOWN};
 use crate::import::uses::Uses;
 use crate::import::{external, tensor};
@@ -17,7 +17,7 @@ use crate::proto::TensorProto;
 /// Entries of the largest tensor that exporters merge with others without anybody having meant it: biases and gammas.
 const MAX_MERGED: usize = 1 << 16;
 
-/// An initializer of the file.
+/// An initializer of the file, or a `Constant` node that holds a weight.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
     name: &'a str,
@@ -40,7 +40,12 @@ pub(super) enum Weight {
 impl<'a> Lowering<'a> {
     /// Adds an initializer. It becomes a parameter where a node needs it as one.
     pub fn store(&mut self, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
-        let (name, shape) = (tensor.name(), tensor::shape_of(tensor)?);
+        self.store_as(tensor.name(), tensor, uses)
+    }
+
+    /// Adds a stored tensor that the nodes know by this name.
+    pub fn store_as(&mut self, name: &'a str, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
+        let shape = tensor::shape_of(tensor)?;
         let buffer = uses.buffers.contains(name);
         let kind = if buffer { ParameterKind::Buffer } else { ParameterKind::Parameter };
         self.stored.push(Stored { name, tensor, kind, shape, shared: uses.shared.contains(name), aliases: Vec::new() });
@@ -69,7 +74,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Where external data lies.
-    pub fn folder(&self) -> &'a Path {
+    pub fn folder(&self) -> &'a Folder {
         self.folder
     }
 
@@ -102,6 +107,7 @@ impl<'a> Lowering<'a> {
             Value::NotANumber(x) => compare(&mut self.composer(call), Comparison::NotEqual, *x, *x),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -119,6 +125,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -218,6 +225,9 @@ impl<'a> Lowering<'a> {
         let Stored { name, kind, .. } = self.stored[stored];
         let name = self.unique(name);
         let (_, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        if let Some(element) = tensor::element_of(self.stored[stored].tensor) {
+            self.builder.stored_as(id, element);
+        }
         self.weights.push(Weight::Stored(stored));
         self.parameters.insert(stored, id);
         self.name_parameter(stored)?;
@@ -277,6 +287,7 @@ impl<'a> Lowering<'a> {
             }
             Value::Absent => invalid("an input is missing"),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }

@@ -8,6 +8,7 @@ use super::convolution::product;
 use crate::import::call::{Call, Fault, Lowered};
 use crate::import::known::Known;
 use crate::import::lowering::Lowering;
+use crate::import::settle;
 
 /// Adds the nodes that one node of the file becomes.
 pub(in crate::import) struct Composer<'l, 'a, 'c> {
@@ -44,7 +45,7 @@ impl Compose for Composer<'_, '_, '_> {
     }
 
     fn is_parameter(&self, id: ValueId) -> bool {
-        self.lo.is_parameter(id)
+        settle::is_weight(self.lo, id)
     }
 
     fn unsupported(reason: String) -> Fault {
