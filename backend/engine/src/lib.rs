@@ -11,6 +11,7 @@ mod doubt;
 pub mod exec;
 pub mod export;
 pub mod fold;
+mod functions;
 mod images;
 pub mod inspect;
 pub mod load;

@@ -3,6 +3,7 @@
 //! Nothing here computes with weights, reads files or talks to anybody: everything is arithmetic over shapes and labels.
 
 pub mod builder;
+pub mod compose;
 pub mod cost;
 pub mod count;
 pub mod groups;
@@ -17,13 +18,14 @@ pub mod tensor;
 pub mod unsupported;
 
 pub use builder::{BuildError, GraphBuilder};
+pub use compose::Compose;
 pub use cost::{CostModel, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
 pub use ir::{
     Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,
 };
-pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
+pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, SampleMode, SamplePadding, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use precision::Precision;
 pub use shape::{Dim, Shape, ShapeError};

@@ -67,6 +67,23 @@ pub enum Unary {
     Neg,
     Abs,
     Reciprocal,
+    /// -1, 0 or 1.
+    Sign,
+    Floor,
+    Ceil,
+    /// To the nearest whole number; halves to the even one.
+    Round,
+    Sin,
+    Cos,
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Sinh,
+    Cosh,
+    Asinh,
+    Acosh,
+    Atanh,
     /// `x + c`
     AddScalar(f64),
     /// `x * c`
@@ -81,6 +98,8 @@ impl Unary {
         match self {
             Self::Relu | Self::LeakyRelu(_) | Self::Elu(_) | Self::Selu | Self::HardSwish | Self::Silu => true,
             Self::Gelu { .. } | Self::Mish | Self::Tanh | Self::Erf | Self::Sqrt | Self::Neg | Self::Abs => true,
+            Self::Sign | Self::Floor | Self::Ceil | Self::Round => true,
+            Self::Sin | Self::Tan | Self::Asin | Self::Atan | Self::Sinh | Self::Asinh | Self::Atanh => true,
             Self::MulScalar(_) => true,
             Self::Clamp(low, high) => low.is_none_or(|l| l <= 0.0) && high.is_none_or(|h| h >= 0.0),
             Self::PowScalar(c) => c > 0.0,
@@ -88,6 +107,7 @@ impl Unary {
             Self::Sigmoid | Self::HardSigmoid { .. } | Self::Softplus | Self::Exp | Self::Log | Self::Reciprocal => {
                 false
             }
+            Self::Cos | Self::Acos | Self::Cosh | Self::Acosh => false,
         }
     }
 }
@@ -102,6 +122,12 @@ pub enum Binary {
     Max,
     Min,
     Pow,
+    /// 1 where `a < b`, else 0.
+    Less,
+    /// 1 where `a <= b`, else 0.
+    LessOrEqual,
+    /// 1 where `a == b`, else 0.
+    Equal,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +136,7 @@ pub enum Reduction {
     Sum,
     Max,
     Min,
+    Product,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +154,25 @@ pub enum Interpolation {
     Linear {
         align_corners: bool,
     },
+    /// Bicubic, over two axes: Keys' kernel with -0.75, the border repeated.
+    Cubic {
+        align_corners: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SampleMode {
+    Linear,
+    Nearest,
+    Cubic,
+}
+
+/// What lies around an image that is sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SamplePadding {
+    Zeros,
+    Border,
+    Reflection,
 }
 
 /// What a node does. Inputs are listed in order; `?` marks one that may be left out (only at the end of the list).
@@ -150,6 +196,8 @@ pub enum Op {
     PRelu,
     /// `a`, `b`
     Binary(Binary),
+    /// `condition`, `a`, `b`, with NumPy broadcasting: `a` where the condition is not 0, else `b`.
+    Select,
     /// `a [..., n, k]`, `b [..., k, m]`: both activations, leading axes broadcast. A product with a parameter is `Linear`.
     MatMul,
     /// `x`
@@ -162,6 +210,8 @@ pub enum Op {
     Reduce { kind: Reduction, axes: Vec<usize>, keep_dims: bool },
     /// `x [N, C, ...]`: to the given spatial size.
     Resize { mode: Interpolation, output: Vec<usize> },
+    /// `x [N, C, H, W]`, `grid [N, h, w, 2]` with positions (x, y) between -1 and 1: `[N, C, h, w]`.
+    GridSample { mode: SampleMode, padding: SamplePadding, align_corners: bool },
     /// `x`: at most one axis of `shape` depends on the batch.
     Reshape { shape: Vec<Dim> },
     /// `x`: axis `i` of the output is axis `order[i]` of the input.
@@ -201,6 +251,7 @@ impl Op {
             Self::Unary(u) => u.name(),
             Self::PRelu => "prelu",
             Self::Binary(b) => b.name(),
+            Self::Select => "select",
             Self::MatMul => "matmul",
             Self::Softmax { log: false, .. } => "softmax",
             Self::Softmax { log: true, .. } => "log_softmax",
@@ -215,8 +266,10 @@ impl Op {
                 Reduction::Sum => "reduce_sum",
                 Reduction::Max => "reduce_max",
                 Reduction::Min => "reduce_min",
+                Reduction::Product => "reduce_product",
             },
             Self::Resize { .. } => "resize",
+            Self::GridSample { .. } => "grid_sample",
             Self::Reshape { .. } => "reshape",
             Self::Permute { .. } => "permute",
             Self::Expand { .. } => "expand",
@@ -231,7 +284,7 @@ impl Op {
 }
 
 impl Unary {
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Relu => "relu",
             Self::Clamp(..) => "clamp",
@@ -253,6 +306,21 @@ impl Unary {
             Self::Neg => "neg",
             Self::Abs => "abs",
             Self::Reciprocal => "reciprocal",
+            Self::Sign => "sign",
+            Self::Floor => "floor",
+            Self::Ceil => "ceil",
+            Self::Round => "round",
+            Self::Sin => "sin",
+            Self::Cos => "cos",
+            Self::Tan => "tan",
+            Self::Asin => "asin",
+            Self::Acos => "acos",
+            Self::Atan => "atan",
+            Self::Sinh => "sinh",
+            Self::Cosh => "cosh",
+            Self::Asinh => "asinh",
+            Self::Acosh => "acosh",
+            Self::Atanh => "atanh",
             Self::AddScalar(_) => "add_scalar",
             Self::MulScalar(_) => "mul_scalar",
             Self::PowScalar(_) => "pow_scalar",
@@ -270,6 +338,9 @@ impl Binary {
             Self::Max => "max",
             Self::Min => "min",
             Self::Pow => "pow",
+            Self::Less => "less",
+            Self::LessOrEqual => "less_or_equal",
+            Self::Equal => "equal",
         }
     }
 }

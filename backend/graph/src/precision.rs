@@ -59,6 +59,8 @@ pub fn computed_in(op: &Op, inputs: &[(Option<ElementType>, bool)]) -> Option<El
     let activations = || inputs.iter().filter(|(_, parameter)| !parameter).filter_map(|(element, _)| *element);
     match op {
         Op::Binary(_) | Op::PRelu | Op::Cat { .. } => promoted(inputs.iter().filter_map(|(element, _)| *element)),
+        // The condition is of its own type.
+        Op::Select => promoted(inputs.iter().skip(1).filter_map(|(element, _)| *element)).or_else(|| inputs.first()?.0),
         Op::Conv(_) | Op::Linear { .. } | Op::MatMul => {
             promoted(activations()).or_else(|| inputs.get(1).and_then(|(element, _)| *element))
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ops::{Conv, Op, Pool};
+use crate::ops::{Conv, Interpolation, Op, Pool};
 
 /// One axis of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,6 +88,7 @@ pub fn infer(op: &Op, inputs: &[&Shape]) -> Result<Vec<Shape>, ShapeError> {
         Op::LayerNorm { axes, .. } => vec![layer_norm_shape(*axes, x, inputs)?],
         Op::Unary(_) => vec![x.clone()],
         Op::Binary(_) => vec![broadcast(x, inputs[1])?],
+        Op::Select => vec![broadcast(&broadcast(x, inputs[1])?, inputs[2])?],
         Op::MatMul => vec![matmul_shape(x, inputs[1])?],
         Op::Softmax { axis, .. } => {
             check_axis(*axis, x)?;
@@ -99,8 +100,12 @@ pub fn infer(op: &Op, inputs: &[&Shape]) -> Result<Vec<Shape>, ShapeError> {
             if output.contains(&0) {
                 return Err(ShapeError::Attribute { what: "output size", found: "0".into() });
             }
+            if matches!(op, Op::Resize { mode: Interpolation::Cubic { .. }, .. }) {
+                check_rank(x, 4)?;
+            }
             vec![x[..2].iter().copied().chain(output.iter().map(|&s| Dim::Fixed(s))).collect()]
         }
+        Op::GridSample { .. } => vec![sampled_shape(x, inputs[1])?],
         Op::Reduce { axes, keep_dims, .. } => vec![reduce_shape(axes, *keep_dims, x)?],
         Op::Reshape { shape } => {
             if elements(shape)? != elements(x)? {
@@ -175,7 +180,8 @@ fn check_count(op: &Op, found: usize) -> Result<(), ShapeError> {
             _ => return Err(ShapeError::InputCount { expected: "3 or 5", found }),
         },
         Op::LayerNorm { .. } | Op::GroupNorm { .. } => (1..=3, "1 to 3"),
-        Op::PRelu | Op::Binary(_) | Op::MatMul => (2..=2, "2"),
+        Op::PRelu | Op::Binary(_) | Op::MatMul | Op::GridSample { .. } => (2..=2, "2"),
+        Op::Select => (3..=3, "3"),
         Op::Cat { .. } => (1..=usize::MAX, "at least 1"),
         _ => (1..=1, "1"),
     };
@@ -348,6 +354,17 @@ fn matmul_shape(a: &Shape, b: &Shape) -> Result<Shape, ShapeError> {
     let mut shape = broadcast(&a[..i], &b[..j])?;
     shape.extend([a[i], b[j + 1]]);
     Ok(shape)
+}
+
+/// `x [N, C, H, W]` at the positions of `grid [N, h, w, 2]`.
+fn sampled_shape(x: &Shape, grid: &Shape) -> Result<Shape, ShapeError> {
+    check_rank(x, 4)?;
+    check_rank(grid, 4)?;
+    if x[0] != grid[0] || grid[3] != Dim::Fixed(2) {
+        let expected = format!("[{}, height, width, 2]", x[0].sample());
+        return Err(ShapeError::Parameter { what: "grid", expected, found: sample(grid) });
+    }
+    Ok(vec![x[0], x[1], grid[1], grid[2]])
 }
 
 fn reduce_shape(axes: &[usize], keep_dims: bool, x: &Shape) -> Result<Shape, ShapeError> {

@@ -6,6 +6,7 @@
 
 mod error;
 pub mod export;
+mod functions;
 mod import;
 mod proto;
 

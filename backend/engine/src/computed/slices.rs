@@ -148,7 +148,6 @@ impl Step<'_> {
             other => other.clone(),
         };
         let product = matches!(function, Binary::Mul);
-        let quotient = matches!(function, Binary::Div | Binary::Pow);
         match (operand(0), operand(1)) {
             (Track::Along { axis, labels, zero }, Track::Free) => {
                 Track::Along { axis, labels, zero: zero && (product || function == Binary::Div) }
@@ -157,12 +156,12 @@ impl Step<'_> {
             (Track::Along { axis, labels, zero: left }, Track::Along { axis: other, labels: same, zero: right })
                 if axis == other && labels == same =>
             {
-                let zero = if product {
-                    left || right
-                } else if quotient {
-                    left
-                } else {
-                    left && right
+                let zero = match function {
+                    Binary::Mul => left || right,
+                    Binary::Div | Binary::Pow => left,
+                    // Zeros are equal, which is 1.
+                    Binary::LessOrEqual | Binary::Equal => false,
+                    _ => left && right,
                 };
                 Track::Along { axis, labels, zero }
             }

@@ -3,32 +3,21 @@
 use eagleeye_graph::{Binary, Unary};
 use tch::{TchError, Tensor};
 
+use crate::functions;
+
 pub(super) fn unary(unary: Unary, x: &Tensor) -> Result<Tensor, TchError> {
     match unary {
-        Unary::Relu => x.f_relu(),
         Unary::Clamp(low, high) => clamp(x, low, high),
         // libtorch's binding has no slope for leaky ReLU and no alpha for ELU.
         Unary::LeakyRelu(slope) => x.f_relu()?.f_add(&x.f_clamp_max(0.0)?.f_mul_scalar(slope)?),
         Unary::Elu(alpha) => x.f_relu()?.f_add(&x.f_clamp_max(0.0)?.f_expm1()?.f_mul_scalar(alpha)?),
-        Unary::Selu => x.f_selu(),
-        Unary::Sigmoid => x.f_sigmoid(),
         Unary::HardSigmoid { alpha, beta } => x.f_mul_scalar(alpha)?.f_add_scalar(beta)?.f_clamp(0.0, 1.0),
-        Unary::HardSwish => x.f_hardswish(),
-        Unary::Silu => x.f_silu(),
-        Unary::Gelu { tanh } => x.f_gelu(if tanh { "tanh" } else { "none" }),
-        Unary::Mish => x.f_mish(),
         Unary::Softplus => x.f_softplus(),
-        Unary::Tanh => x.f_tanh(),
-        Unary::Erf => x.f_erf(),
-        Unary::Exp => x.f_exp(),
-        Unary::Log => x.f_log(),
-        Unary::Sqrt => x.f_sqrt(),
-        Unary::Neg => x.f_neg(),
-        Unary::Abs => x.f_abs(),
-        Unary::Reciprocal => x.f_reciprocal(),
+        Unary::Gelu { tanh } => x.f_gelu(if tanh { "tanh" } else { "none" }),
         Unary::AddScalar(c) => x.f_add_scalar(c),
         Unary::MulScalar(c) => x.f_mul_scalar(c),
         Unary::PowScalar(c) => x.f_pow_tensor_scalar(c),
+        plain => functions::compute(plain, x),
     }
 }
 
@@ -46,7 +35,15 @@ pub(super) fn binary(binary: Binary, a: &Tensor, b: &Tensor) -> Result<Tensor, T
         Binary::Max => a.f_maximum(b),
         Binary::Min => a.f_minimum(b),
         Binary::Pow => a.f_pow(b),
+        Binary::Less => a.f_lt_tensor(b)?.f_to_kind(a.f_kind()?),
+        Binary::LessOrEqual => a.f_le_tensor(b)?.f_to_kind(a.f_kind()?),
+        Binary::Equal => a.f_eq_tensor(b)?.f_to_kind(a.f_kind()?),
     }
+}
+
+/// `a` where the condition is not 0, else `b`.
+pub(super) fn select(condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
+    a.f_where_self(&condition.f_ne(0.0)?, b)
 }
 
 fn clamp(x: &Tensor, low: Option<f64>, high: Option<f64>) -> Result<Tensor, TchError> {

@@ -14,6 +14,7 @@ use crate::network::Network;
 use crate::tensors::{reason, sizes};
 
 pub use norm::BatchNormInputs;
+pub(crate) use pooling::sampling_codes;
 
 /// Why a network cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -19,6 +19,7 @@ pub(crate) fn compute(op: &Op, inputs: &[&Tensor], batch: usize) -> Result<Vec<T
         Op::Unary(unary) => elementwise::unary(*unary, x),
         Op::PRelu => x.f_prelu(inputs[1]),
         Op::Binary(binary) => elementwise::binary(*binary, x, inputs[1]),
+        Op::Select => elementwise::select(x, inputs[1], inputs[2]),
         Op::MatMul => x.f_matmul(inputs[1]),
         Op::Softmax { axis, log: false } => x.f_softmax(*axis as i64, None::<Kind>),
         Op::Softmax { axis, log: true } => x.f_log_softmax(*axis as i64, None::<Kind>),
@@ -26,6 +27,9 @@ pub(crate) fn compute(op: &Op, inputs: &[&Tensor], batch: usize) -> Result<Vec<T
         Op::AdaptivePool { max, output } => pooling::adaptive(*max, output, x),
         Op::Reduce { kind, axes, keep_dims } => reduce(*kind, axes, *keep_dims, x),
         Op::Resize { mode, output } => pooling::resize(*mode, output, x),
+        Op::GridSample { mode, padding, align_corners } => {
+            pooling::grid_sample(*mode, *padding, *align_corners, x, inputs[1])
+        }
         Op::Reshape { shape } => x.f_reshape(layout::at(shape, batch)),
         Op::Permute { order } => x.f_permute(signed(order)),
         Op::Expand { shape } => x.f_expand(layout::at(shape, batch), false),
@@ -56,5 +60,9 @@ fn reduce(kind: Reduction, axes: &[usize], keep_dims: bool, x: &Tensor) -> Resul
         Reduction::Sum => x.f_sum_dim_intlist(&axes[..], keep_dims, None::<Kind>),
         Reduction::Max => x.f_amax(&axes[..], keep_dims),
         Reduction::Min => x.f_amin(&axes[..], keep_dims),
+        // The last axis first, so that the others keep their numbers.
+        Reduction::Product => {
+            axes.iter().rev().try_fold(x.shallow_clone(), |y, &axis| y.f_prod_dim_int(axis, keep_dims, None::<Kind>))
+        }
     }
 }

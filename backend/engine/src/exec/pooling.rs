@@ -1,6 +1,6 @@
 //! Pooling and resizing over the axes behind batch and channels.
 
-use eagleeye_graph::{Interpolation, Op, Pool, PoolKind, shape};
+use eagleeye_graph::{Interpolation, Op, Pool, PoolKind, SampleMode, SamplePadding, shape};
 use tch::{TchError, Tensor};
 
 use super::convolution::symmetric;
@@ -101,8 +101,35 @@ pub(super) fn resize(mode: Interpolation, output: &[usize], x: &Tensor) -> Resul
         (Interpolation::Linear { align_corners }, 3) => {
             x.f_upsample_trilinear3d(output, align_corners, none, none, none)
         }
+        (Interpolation::Cubic { align_corners }, 2) => x.f_upsample_bicubic2d(output, align_corners, none, none),
         (_, axes) => Err(unsupported("resize", axes)),
     }
+}
+
+/// PyTorch's numbers for the modes of `grid_sampler`.
+pub(crate) fn sampling_codes(mode: SampleMode, padding: SamplePadding) -> (i64, i64) {
+    let mode = match mode {
+        SampleMode::Linear => 0,
+        SampleMode::Nearest => 1,
+        SampleMode::Cubic => 2,
+    };
+    let padding = match padding {
+        SamplePadding::Zeros => 0,
+        SamplePadding::Border => 1,
+        SamplePadding::Reflection => 2,
+    };
+    (mode, padding)
+}
+
+pub(super) fn grid_sample(
+    mode: SampleMode,
+    padding: SamplePadding,
+    align_corners: bool,
+    x: &Tensor,
+    grid: &Tensor,
+) -> Result<Tensor, TchError> {
+    let (mode, padding) = sampling_codes(mode, padding);
+    x.f_grid_sampler(grid, mode, padding, align_corners)
 }
 
 fn unsupported(operator: &str, axes: usize) -> TchError {

@@ -227,12 +227,9 @@ impl Lowering {
         matches!(self.builder.source(id), Source::Parameter(_))
     }
 
-    /// Axis, start, end and step of the slice that made a value, and what it was cut from.
-    pub fn sliced(&self, id: ValueId) -> Option<([usize; 4], ValueId)> {
-        match self.made_by.get(&id)? {
-            (Op::Slice { axis, start, end, step }, input) => Some(([*axis, *start, *end, *step], *input)),
-            _ => None,
-        }
+    /// The operation that made a value, and its first input; `None` for inputs, parameters and parts of a split.
+    pub fn made_by(&self, id: ValueId) -> Option<(&Op, ValueId)> {
+        self.made_by.get(&id).map(|(op, input)| (op, *input))
     }
 
     /// The input of the transposition that made a matrix, if one did.

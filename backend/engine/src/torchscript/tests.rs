@@ -1,6 +1,7 @@
 //! Code as people's models have it, compiled by libtorch, read here, and compared with what libtorch makes of it.
 
 mod constants;
+mod operators;
 
 use tch::{CModule, Device, Kind, Tensor};
 

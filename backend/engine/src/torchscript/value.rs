@@ -164,10 +164,21 @@ struct Slot {
     content: RefCell<Content>,
     storage: Rc<Storage>,
     version: Cell<u32>,
-    /// The tensor that this one was cut from.
-    base: Option<TensorRef>,
+    /// The tensor that this one was cut from, and how.
+    base: Option<(TensorRef, Cut)>,
     /// The element type that the code has cast it to. Casts are no nodes of the graph, whose values are all `f32`.
     element: Option<ElementType>,
+}
+
+/// A part of a tensor: entries `start, start + step, ...` below `end` along an axis.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub axis: usize,
+    pub start: usize,
+    pub end: usize,
+    pub step: usize,
+    /// Whether the part is without the axis, of which it has one entry.
+    pub dropped: bool,
 }
 
 /// A tensor of the running code. Clones are the same tensor.
@@ -199,15 +210,21 @@ impl TensorRef {
     }
 
     /// A slice of this tensor, which remembers where it was cut from.
-    pub fn slice(&self, content: Content) -> Self {
+    pub fn slice(&self, content: Content, cut: Cut) -> Self {
         let (storage, version) = (Rc::clone(&self.0.storage), Cell::new(self.0.storage.version()));
-        let (content, base) = (RefCell::new(content), Some(self.clone()));
+        let (content, base) = (RefCell::new(content), Some((self.clone(), cut)));
         Self(Rc::new(Slot { content, storage, version, base, element: None }))
     }
 
     /// The tensor that this slice was cut from.
-    pub fn base(&self) -> Option<&Self> {
-        self.0.base.as_ref()
+    pub fn base(&self) -> Option<(&Self, Cut)> {
+        self.0.base.as_ref().map(|(base, cut)| (base, *cut))
+    }
+
+    /// What the tensor is after a part of it was assigned to, which has counted as a change already.
+    pub fn refresh(&self, content: Content) {
+        self.0.version.set(self.0.storage.version());
+        *self.0.content.borrow_mut() = content;
     }
 
     /// A tensor that sees a part of this one's memory which no other part overlaps.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tensor::Labels;
 use super::{FIXED, Propagation, WILD, reason};
 use crate::groups::GroupError;
-use crate::ir::Node;
+use crate::ir::{Node, ValueId};
 use crate::ops::{Op, Reduction};
 use crate::shape;
 
@@ -23,6 +23,15 @@ impl Propagation<'_> {
                 self.binary_of_labelled(node)
             }
         }
+    }
+
+    /// A selection demands of its three inputs what two operations entry by entry would, those with channels first.
+    pub(super) fn select(&mut self, node: &Node) -> Result<(), GroupError> {
+        let mut inputs = node.inputs.clone();
+        inputs.sort_by_key(|input| self.values[input.index()].is_none());
+        let pair = |inputs: [ValueId; 2]| Node { inputs: inputs.to_vec(), ..node.clone() };
+        self.binary(&pair([inputs[0], inputs[1]]))?;
+        self.binary(&pair([node.outputs[0], inputs[2]]))
     }
 
     /// The parameter takes the labels of the other operand along the axes that both have.
@@ -94,6 +103,13 @@ impl Propagation<'_> {
         }
         let x = self.merge_onto(&x, &others, &why);
         self.set(node, Arc::new(x))
+    }
+
+    /// Positions to sample at are numbers and no channels; the image is treated as by resizing.
+    pub(super) fn grid_sample(&mut self, node: &Node) -> Result<(), GroupError> {
+        let grid = self.labels(node, 1);
+        self.lock_all(&grid, &reason(node, "samples at the positions that it gives"));
+        self.spatial(node)
     }
 
     /// Pooling and resizing work on positions: every channel must be whole.

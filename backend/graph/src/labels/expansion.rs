@@ -57,7 +57,7 @@ impl Propagation<'_> {
             for &reader in &self.consumers[value.index()] {
                 let node = self.graph.node(reader);
                 match node.op {
-                    Op::Binary(_) => {
+                    Op::Binary(_) | Op::Select => {
                         let others = node.inputs.iter().filter(|&&input| input != value);
                         let labels = others.filter_map(|input| self.values[input.index()].as_deref());
                         let mut fitting = labels.filter(|labels| labels.shape() == out && !labels.varying().is_empty());
@@ -80,10 +80,13 @@ impl Propagation<'_> {
         }
     }
 
-    /// Copies are taken together. All reductions but the sum are the same over any number of them.
+    /// Copies are taken together. All reductions but the sum and the product are the same over any number of them.
     pub(super) fn reduce_copies(&mut self, node: &Node, x: &Labels) {
-        if matches!(node.op, Op::Reduce { kind: Reduction::Sum, .. }) {
-            self.lock_all(x, &reason(node, "sums copies of one channel, as many as there are"));
-        }
+        let what = match node.op {
+            Op::Reduce { kind: Reduction::Sum, .. } => "sums copies of one channel, as many as there are",
+            Op::Reduce { kind: Reduction::Product, .. } => "multiplies copies of one channel, as many as there are",
+            _ => return,
+        };
+        self.lock_all(x, &reason(node, what));
     }
 }

@@ -132,9 +132,14 @@ impl<'g> Propagation<'g> {
                 self.pass_copies(node);
                 self.binary(node)
             }
+            Op::Select => {
+                self.pass_copies(node);
+                self.select(node)
+            }
             Op::MatMul => self.matmul(node),
             Op::Softmax { axis, .. } => self.softmax(*axis, node),
             Op::Pool(_) | Op::AdaptivePool { .. } | Op::Resize { .. } => self.spatial(node),
+            Op::GridSample { .. } => self.grid_sample(node),
             Op::Reduce { axes, keep_dims, .. } => self.reduce(axes, *keep_dims, node),
             Op::Expand { .. } => self.expand(node),
             Op::Reshape { .. }

@@ -38,6 +38,12 @@ impl Net {
         self.builder.parameter(name, sizes, ElementType::F32, ParameterKind::Buffer).unwrap().1
     }
 
+    /// A number that no other call has given.
+    pub fn constants(&mut self) -> usize {
+        self.count += 1;
+        self.count
+    }
+
     pub fn push(&mut self, op: Op, inputs: &[ValueId]) -> ValueId {
         self.count += 1;
         self.builder.push(&format!("node{}", self.count), op, inputs).unwrap()

@@ -66,6 +66,12 @@ fn output(op: &Op, x: &Tensor, inputs: &[&Tensor]) -> Tensor {
             x.mapv(|v| v.max(0.0)) + x.mapv(|v| v.min(0.0)) * slope
         }
         Op::Binary(f) => binary(*f, x, inputs[1]),
+        Op::Select => {
+            let shape = broadcast(inputs);
+            let at = |i: usize| inputs[i].broadcast(IxDyn(&shape)).unwrap().to_owned();
+            let (condition, a, b) = (at(0), at(1), at(2));
+            ArrayD::from_shape_fn(IxDyn(&shape), |i| if condition[&i] != 0.0 { a[&i] } else { b[&i] })
+        }
         Op::MatMul => matmul(x, inputs[1]),
         Op::Softmax { axis, .. } => {
             let largest = x.fold_axis(Axis(*axis), f64::NEG_INFINITY, |a, &b| a.max(b)).insert_axis(Axis(*axis));
@@ -155,7 +161,10 @@ fn unary(f: Unary, v: f64) -> f64 {
         Unary::MulScalar(c) => v * c,
         Unary::AddScalar(c) => v + c,
         Unary::PowScalar(c) => v.powf(c),
+        Unary::Neg => -v,
+        Unary::Abs => v.abs(),
         Unary::Sqrt => v.sqrt(),
+        Unary::Cos => v.cos(),
         Unary::Reciprocal => v.recip(),
         Unary::Clamp(low, high) => v.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY)),
         other => unreachable!("no test uses {other:?}"),
@@ -168,8 +177,20 @@ fn binary(f: Binary, a: &Tensor, b: &Tensor) -> Tensor {
         Binary::Sub => a - b,
         Binary::Mul => a * b,
         Binary::Div => a / b,
+        Binary::Less => {
+            let shape = broadcast(&[a, b]);
+            let (a, b) = (a.broadcast(IxDyn(&shape)).unwrap(), b.broadcast(IxDyn(&shape)).unwrap());
+            ArrayD::from_shape_fn(IxDyn(&shape), |i| f64::from(u8::from(a[&i] < b[&i])))
+        }
         other => unreachable!("no test uses {other:?}"),
     }
+}
+
+/// The sizes that tensors have together.
+fn broadcast(tensors: &[&Tensor]) -> Vec<usize> {
+    let rank = tensors.iter().map(|t| t.ndim()).max().unwrap();
+    let at = |t: &Tensor, axis: usize| (axis + t.ndim()).checked_sub(rank).map_or(1, |own| t.shape()[own]);
+    (0..rank).map(|axis| tensors.iter().map(|t| at(t, axis)).max().unwrap()).collect()
 }
 
 fn linear(transposed: bool, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
@@ -265,6 +286,7 @@ fn reduced(kind: Reduction, axes: &[usize], keep_dims: bool, x: &Tensor) -> Tens
             Reduction::Sum => y.sum_axis(Axis(axis)),
             Reduction::Max => y.fold_axis(Axis(axis), f64::NEG_INFINITY, |a, &b| a.max(b)),
             Reduction::Min => y.fold_axis(Axis(axis), f64::INFINITY, |a, &b| a.min(b)),
+            Reduction::Product => y.fold_axis(Axis(axis), 1.0, |a, &b| a * b),
         };
         if keep_dims {
             y = y.insert_axis(Axis(axis));

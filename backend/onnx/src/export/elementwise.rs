@@ -4,16 +4,17 @@ use std::f64::consts::{FRAC_2_PI, SQRT_2};
 
 use eagleeye_graph::{Binary, Node, Unary};
 
-use super::attribute::float;
+use super::attribute::{float, int};
 use super::norm::per_channel;
 use super::writer::{Tensor, Writer};
+use crate::functions;
+use crate::proto::tensor_proto::DataType;
 
 /// Coefficient of the cube in the approximation of GELU by a hyperbolic tangent.
 const GELU_CUBE: f64 = 0.044715;
 
 pub(super) fn unary(writer: &mut Writer, function: Unary, x: Tensor) -> Tensor {
     match function {
-        Unary::Relu => writer.call("Relu", &[x], vec![]),
         Unary::Clamp(None, None) => x,
         Unary::Clamp(low, high) => {
             let low = low.map_or(Tensor::NONE, |v| writer.scalar("min", v));
@@ -23,11 +24,9 @@ pub(super) fn unary(writer: &mut Writer, function: Unary, x: Tensor) -> Tensor {
         Unary::LeakyRelu(slope) => writer.call("LeakyRelu", &[x], vec![float("alpha", slope)]),
         Unary::Elu(alpha) => writer.call("Elu", &[x], vec![float("alpha", alpha)]),
         Unary::Selu => writer.call("Selu", &[x], vec![]),
-        Unary::Sigmoid => writer.call("Sigmoid", &[x], vec![]),
         Unary::HardSigmoid { alpha, beta } => {
             writer.call("HardSigmoid", &[x], vec![float("alpha", alpha), float("beta", beta)])
         }
-        Unary::HardSwish => writer.call("HardSwish", &[x], vec![]),
         Unary::Silu => {
             let gate = writer.call("Sigmoid", &[x], vec![]);
             writer.call("Mul", &[x, gate], vec![])
@@ -40,18 +39,10 @@ pub(super) fn unary(writer: &mut Writer, function: Unary, x: Tensor) -> Tensor {
             let gate = writer.call("Tanh", &[softplus], vec![]);
             writer.call("Mul", &[x, gate], vec![])
         }
-        Unary::Softplus => writer.call("Softplus", &[x], vec![]),
-        Unary::Tanh => writer.call("Tanh", &[x], vec![]),
-        Unary::Erf => writer.call("Erf", &[x], vec![]),
-        Unary::Exp => writer.call("Exp", &[x], vec![]),
-        Unary::Log => writer.call("Log", &[x], vec![]),
-        Unary::Sqrt => writer.call("Sqrt", &[x], vec![]),
-        Unary::Neg => writer.call("Neg", &[x], vec![]),
-        Unary::Abs => writer.call("Abs", &[x], vec![]),
-        Unary::Reciprocal => writer.call("Reciprocal", &[x], vec![]),
         Unary::AddScalar(value) => with_scalar(writer, "Add", x, value),
         Unary::MulScalar(value) => with_scalar(writer, "Mul", x, value),
         Unary::PowScalar(exponent) => with_scalar(writer, "Pow", x, exponent),
+        plain => writer.call(functions::name(plain).unwrap_or("Identity"), &[x], vec![]),
     }
 }
 
@@ -92,9 +83,9 @@ pub(super) fn prelu(writer: &mut Writer, node: &Node, inputs: &[Tensor]) -> Tens
     writer.call("PRelu", &[inputs[0], slope], vec![])
 }
 
-/// Both sides broadcast as in PyTorch.
-pub(super) fn binary(function: Binary) -> &'static str {
-    match function {
+/// Both sides broadcast as in PyTorch. Comparisons give truths, which are zeros and ones in the graph.
+pub(super) fn binary(writer: &mut Writer, function: Binary, inputs: &[Tensor]) -> Tensor {
+    let operator = match function {
         Binary::Add => "Add",
         Binary::Sub => "Sub",
         Binary::Mul => "Mul",
@@ -102,5 +93,19 @@ pub(super) fn binary(function: Binary) -> &'static str {
         Binary::Max => "Max",
         Binary::Min => "Min",
         Binary::Pow => "Pow",
+        Binary::Less => "Less",
+        Binary::LessOrEqual => "LessOrEqual",
+        Binary::Equal => "Equal",
+    };
+    let y = writer.call(operator, inputs, vec![]);
+    match function {
+        Binary::Less | Binary::LessOrEqual | Binary::Equal => writer.numbers(y),
+        _ => y,
     }
+}
+
+/// `condition`, and what is taken where it is not 0 and where it is.
+pub(super) fn select(writer: &mut Writer, inputs: &[Tensor]) -> Tensor {
+    let condition = writer.call("Cast", &[inputs[0]], vec![int("to", DataType::Bool as i64)]);
+    writer.call("Where", &[condition, inputs[1], inputs[2]], vec![])
 }

@@ -35,7 +35,8 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::GroupNorm { groups, epsilon } => norm::group_norm(writer, node, *groups, *epsilon, &inputs),
         Op::Unary(function) => elementwise::unary(writer, *function, x),
         Op::PRelu => elementwise::prelu(writer, node, &inputs),
-        Op::Binary(function) => writer.call(elementwise::binary(*function), &inputs, vec![]),
+        Op::Binary(function) => elementwise::binary(writer, *function, &inputs),
+        Op::Select => elementwise::select(writer, &inputs),
         Op::MatMul => writer.call("MatMul", &inputs, vec![]),
         Op::Softmax { axis, log: false } => writer.call("Softmax", &[x], vec![int("axis", *axis as i64)]),
         Op::Softmax { axis, log: true } => writer.call("LogSoftmax", &[x], vec![int("axis", *axis as i64)]),
@@ -43,6 +44,9 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::AdaptivePool { max, output } => adaptive::adaptive(writer, node, *max, output, x),
         Op::Reduce { kind, axes, keep_dims } => reduce(writer, *kind, axes, *keep_dims, x),
         Op::Resize { mode, output } => resize::resize(writer, node, *mode, output, x),
+        Op::GridSample { mode, padding, align_corners } => {
+            resize::grid_sample(writer, *mode, *padding, *align_corners, &inputs)
+        }
         Op::Reshape { shape } => layout::reshape(writer, shape, x)?,
         Op::Permute { order } => writer.call("Transpose", &[x], vec![ints("perm", order.iter().copied())]),
         Op::Expand { shape } => layout::expand(writer, node, shape, x)?,
@@ -64,6 +68,7 @@ pub(super) fn reduce(writer: &mut Writer, kind: Reduction, axes: &[usize], keep_
         Reduction::Sum => "ReduceSum",
         Reduction::Max => "ReduceMax",
         Reduction::Min => "ReduceMin",
+        Reduction::Product => "ReduceProd",
     };
     let keep_dims = int("keepdims", i64::from(keep_dims));
     if kind == Reduction::Sum {

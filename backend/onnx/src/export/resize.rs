@@ -1,13 +1,16 @@
 //! Interpolation to a given size.
 
-use eagleeye_graph::{Interpolation, Node};
+use eagleeye_graph::{Interpolation, Node, SampleMode, SamplePadding};
 
-use super::attribute::{int, text};
+use super::attribute::{float, int, text};
 use super::layout;
 use super::writer::{Tensor, Writer};
 
 /// Axes in front of the spatial ones: batch and channels.
 const LEADING: usize = 2;
+
+/// The parameter of PyTorch's cubic kernel.
+const PYTORCH_CUBIC: f64 = -0.75;
 
 pub(super) fn resize(writer: &mut Writer, node: &Node, mode: Interpolation, output: &[usize], x: Tensor) -> Tensor {
     let input: Vec<usize> = writer.graph.shape(node.inputs[0]).iter().skip(LEADING).map(|d| d.sample()).collect();
@@ -19,7 +22,31 @@ pub(super) fn resize(writer: &mut Writer, node: &Node, mode: Interpolation, outp
         Interpolation::Nearest => to_sizes(writer, ["nearest", "asymmetric"], output, x),
         Interpolation::Linear { align_corners: true } => to_sizes(writer, ["linear", "align_corners"], output, x),
         Interpolation::Linear { align_corners: false } => to_sizes(writer, ["linear", "half_pixel"], output, x),
+        Interpolation::Cubic { align_corners: true } => to_sizes(writer, ["cubic", "align_corners"], output, x),
+        Interpolation::Cubic { align_corners: false } => to_sizes(writer, ["cubic", "half_pixel"], output, x),
     }
+}
+
+/// By the names of opset 16. `inputs` are the image and the positions.
+pub(super) fn grid_sample(
+    writer: &mut Writer,
+    mode: SampleMode,
+    padding: SamplePadding,
+    align_corners: bool,
+    inputs: &[Tensor],
+) -> Tensor {
+    let mode = match mode {
+        SampleMode::Linear => "bilinear",
+        SampleMode::Nearest => "nearest",
+        SampleMode::Cubic => "bicubic",
+    };
+    let padding = match padding {
+        SamplePadding::Zeros => "zeros",
+        SamplePadding::Border => "border",
+        SamplePadding::Reflection => "reflection",
+    };
+    let align_corners = int("align_corners", i64::from(align_corners));
+    writer.call("GridSample", inputs, vec![text("mode", mode), text("padding_mode", padding), align_corners])
 }
 
 /// Whether positions fall between entries, so that a runtime's rounding decides which one is nearest.
@@ -46,6 +73,9 @@ fn to_sizes(writer: &mut Writer, [mode, coordinates]: [&'static str; 2], output:
     let spatial = writer.int64s("size", &spatial);
     let sizes = writer.call("Concat", &[leading, spatial], vec![int("axis", 0)]);
     let mut attributes = vec![text("coordinate_transformation_mode", coordinates), text("mode", mode)];
+    if mode == "cubic" {
+        attributes.push(float("cubic_coeff_a", PYTORCH_CUBIC));
+    }
     if mode == "nearest" {
         attributes.push(text("nearest_mode", "floor"));
     }

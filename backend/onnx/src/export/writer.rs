@@ -199,6 +199,11 @@ impl<'a> Writer<'a> {
         self.constant(what, shape, data_type(self.element), bytes)
     }
 
+    /// Truths as zeros and ones, in the type that the node computes in.
+    pub(super) fn numbers(&mut self, truths: Tensor) -> Tensor {
+        self.call("Cast", &[truths], vec![int("to", data_type(self.element) as i64)])
+    }
+
     /// A constant node and not an initializer, so that an importer does not take it for a parameter.
     fn constant(&mut self, what: &str, shape: &[usize], element: DataType, bytes: Vec<u8>) -> Tensor {
         let value = TensorProto {

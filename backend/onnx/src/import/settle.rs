@@ -148,6 +148,12 @@ fn function(function: Unary) -> Option<Box<dyn Fn(f64) -> f64>> {
         Unary::Neg => Box::new(|v| -v),
         Unary::Abs => Box::new(f64::abs),
         Unary::Reciprocal => Box::new(f64::recip),
+        Unary::Sign => Box::new(|v| if v == 0.0 { 0.0 } else { v.signum() }),
+        Unary::Floor => Box::new(f64::floor),
+        Unary::Ceil => Box::new(f64::ceil),
+        Unary::Round => Box::new(f64::round_ties_even),
+        Unary::Sin => Box::new(f64::sin),
+        Unary::Cos => Box::new(f64::cos),
         Unary::AddScalar(c) => Box::new(move |v| v + c),
         Unary::MulScalar(c) => Box::new(move |v| v * c),
         Unary::PowScalar(c) => Box::new(move |v| v.powf(c)),
@@ -164,6 +170,9 @@ fn pair(function: Binary) -> fn(f64, f64) -> f64 {
         Binary::Max => f64::max,
         Binary::Min => f64::min,
         Binary::Pow => f64::powf,
+        Binary::Less => |a, b| f64::from(u8::from(a < b)),
+        Binary::LessOrEqual => |a, b| f64::from(u8::from(a <= b)),
+        Binary::Equal => |a, b| f64::from(u8::from(a == b)),
     }
 }
 
@@ -178,6 +187,7 @@ fn reduced(x: &Known, kind: Reduction, axes: &[usize]) -> Lowered<Vec<f64>> {
         Reduction::Sum | Reduction::Mean => (0.0, |a, b| a + b),
         Reduction::Max => (f64::NEG_INFINITY, f64::max),
         Reduction::Min => (f64::INFINITY, f64::min),
+        Reduction::Product => (1.0, |a, b| a * b),
     };
     let mut results = vec![start; kept.iter().product()];
     for (&place, &entry) in places.iter().zip(entries) {

@@ -1,11 +1,10 @@
 //! Fused attention, written out as products, scale and softmax.
 
-use eagleeye_graph::{Binary, Dim, Op, ValueId};
-use tch::{Device, Kind, Tensor};
+use eagleeye_graph::compose::attention::{HIDDEN, attention, causal_mask};
+use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
+use tch::{Kind, Tensor};
 
 use super::Operator;
-use super::convolution::fixed;
-use super::indexing::{swapped, times};
 use crate::torchscript::batched;
 use crate::torchscript::call::{Call, Fault, Lowered, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh};
@@ -22,51 +21,27 @@ pub const OPERATORS: &[Operator] = &[
         becomes: "linear, reshape, split, attention as above, linear; self-attention without a mask",
         lower: native_multi_head,
     },
+    Operator {
+        name: "aten::_transformer_encoder_layer_fwd",
+        becomes: "as above, layer_norm, linear, relu or gelu, linear and add; without a mask",
+        lower: encoder_layer,
+    },
 ];
 
 fn scaled_dot_product(lo: &mut Lowering, call: &Call) -> Lowered {
     if call.float_or("dropout_p", 0.0)? > 0.0 {
         return training(call);
     }
-    if call.flag("enable_gqa") {
-        return unsupported("grouped queries");
-    }
-    let q = lo.value(call, &call.tensor(0)?)?;
-    let k = lo.value(call, &call.tensor(1)?)?;
-    let v = lo.value(call, &call.tensor(2)?)?;
+    let (q, k, v) = (lo.operand(call, 0)?, lo.operand(call, 1)?, lo.operand(call, 2)?);
     let mask = mask(lo, call, q, k)?;
     let scale = call.optional_float("scale")?;
-    Ok(fresh(attention(lo, call, [q, k, v], mask, scale)?))
-}
-
-/// `softmax(q k^T * scale + mask) v`
-fn attention(
-    lo: &mut Lowering,
-    call: &Call,
-    [q, k, v]: [ValueId; 3],
-    mask: Option<ValueId>,
-    scale: Option<f64>,
-) -> Lowered<ValueId> {
-    let rank = lo.shape(q).len();
-    let width = fixed(lo, q, rank.saturating_sub(1))?;
-    let q = times(lo, call, q, scale.unwrap_or(1.0 / (width as f64).sqrt()))?;
-    let k = swapped(lo, call, k)?;
-    let mut scores = lo.push(call, Op::MatMul, &[q, k])?;
-    if let Some(mask) = mask {
-        scores = lo.binary(call, Binary::Add, scores, mask)?;
-    }
-    let weights = lo.push(call, Op::Softmax { axis: rank - 1, log: false }, &[scores])?;
-    lo.push(call, Op::MatMul, &[weights, v])
+    Ok(fresh(attention(&mut lo.composer(call), [q, k, v], mask, scale)?))
 }
 
 /// The mask as a tensor to add to the scores. Infinities become a number that softmax turns into zero all the same.
 fn mask(lo: &mut Lowering, call: &Call, q: ValueId, k: ValueId) -> Lowered<Option<ValueId>> {
-    const HIDDEN: f64 = -1e9;
     if call.flag("is_causal") {
-        let rank = lo.shape(q).len();
-        let (rows, columns) = (fixed(lo, q, rank - 2)? as i64, fixed(lo, k, rank - 2)? as i64);
-        let hidden = Tensor::f_ones([rows, columns], (Kind::Float, Device::Cpu))?.f_triu(1)? * HIDDEN;
-        return lo.constant(call, &hidden).map(Some);
+        return causal_mask(&mut lo.composer(call), q, k).map(Some);
     }
     let Value::Tensor(mask) = call.get("attn_mask") else {
         return Ok(None);
@@ -85,17 +60,34 @@ fn mask(lo: &mut Lowering, call: &Call, q: ValueId, k: ValueId) -> Lowered<Optio
     }
 }
 
-/// Self-attention with one matrix for queries, keys and values: `[N, tokens, width]` in and out.
 fn native_multi_head(lo: &mut Lowering, call: &Call) -> Lowered {
     let (query, key, value) = (call.at(0), call.at(1), call.at(2));
     if !query.same(key) || !query.same(value) || call.has("mask") {
         return unsupported("attention to another tensor or with a mask");
     }
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let mut stored = |name: &str| call.tensor_named(name).and_then(|tensor| lo.value(call, &tensor));
-    let (weight, bias) = (stored("qkv_weight")?, stored("qkv_bias")?);
-    let (out_weight, out_bias) = (stored("proj_weight")?, stored("proj_bias")?);
-    let heads = usize::try_from(call.int("num_head")?).ok().filter(|&h| h > 0);
+    let x = lo.operand(call, 0)?;
+    let weights = stored(lo, call, ["qkv_weight", "qkv_bias", "proj_weight", "proj_bias"])?;
+    let y = self_attention(lo, call, x, weights, call.int("num_head")?)?;
+    Ok(Value::tuple(vec![fresh(y), Value::Unknown]))
+}
+
+fn stored<const N: usize>(lo: &mut Lowering, call: &Call, names: [&str; N]) -> Lowered<[ValueId; N]> {
+    let mut values = [ValueId(0); N];
+    for (value, name) in values.iter_mut().zip(names) {
+        *value = lo.value(call, &call.tensor_named(name)?)?;
+    }
+    Ok(values)
+}
+
+/// Self-attention with one matrix for queries, keys and values: `[N, tokens, width]` in and out.
+fn self_attention(
+    lo: &mut Lowering,
+    call: &Call,
+    x: ValueId,
+    [weight, bias, out_weight, out_bias]: [ValueId; 4],
+    heads: i64,
+) -> Lowered<ValueId> {
+    let heads = usize::try_from(heads).ok().filter(|&h| h > 0);
     let heads = heads.ok_or_else(|| Fault::Invalid("num_head must be positive".into()))?;
     let [batch, Dim::Fixed(tokens), Dim::Fixed(width)] = lo.shape(x)[..] else {
         return Err(Fault::Invalid("needs a tensor [batch, tokens, width]".into()));
@@ -109,9 +101,43 @@ fn native_multi_head(lo: &mut Lowering, call: &Call) -> Lowered {
         let split = lo.reshape(call, third, vec![batch, tokens, heads, head])?;
         by_head.push(lo.permute(call, split, vec![0, 2, 1, 3])?);
     }
-    let y = attention(lo, call, [by_head[0], by_head[1], by_head[2]], None, None)?;
+    let y = attention(&mut lo.composer(call), [by_head[0], by_head[1], by_head[2]], None, None)?;
     let y = lo.permute(call, y, vec![0, 2, 1, 3])?;
     let y = lo.reshape(call, y, vec![batch, tokens, Dim::Fixed(width)])?;
-    let y = lo.push(call, Op::Linear { transposed: false }, &[y, out_weight, out_bias])?;
-    Ok(Value::tuple(vec![fresh(y), Value::Unknown]))
+    lo.push(call, Op::Linear { transposed: false }, &[y, out_weight, out_bias])
+}
+
+/// A layer of `nn.TransformerEncoder` as its fused path records it.
+fn encoder_layer(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.has("mask") {
+        return unsupported("a mask");
+    }
+    let x = lo.operand(call, 0)?;
+    let weights = stored(lo, call, ["qkv_weight", "qkv_bias", "proj_weight", "proj_bias"])?;
+    let norms = stored(lo, call, ["norm_weight_1", "norm_bias_1", "norm_weight_2", "norm_bias_2"])?;
+    let layers = stored(lo, call, ["ffn_weight_1", "ffn_bias_1", "ffn_weight_2", "ffn_bias_2"])?;
+    let (heads, epsilon) = (call.int("num_heads")?, call.float_or("eps", 1e-5)?);
+    let function = if call.flag("use_gelu") { Unary::Gelu { tanh: false } } else { Unary::Relu };
+    let normed = |lo: &mut Lowering, x: ValueId, first: usize| {
+        lo.push(call, Op::LayerNorm { axes: 1, epsilon }, &[x, norms[first], norms[first + 1]])
+    };
+    let fed_forward = |lo: &mut Lowering, x: ValueId| {
+        let wide = lo.push(call, Op::Linear { transposed: false }, &[x, layers[0], layers[1]])?;
+        let wide = lo.unary(call, function, wide)?;
+        lo.push(call, Op::Linear { transposed: false }, &[wide, layers[2], layers[3]])
+    };
+    if call.flag("norm_first") {
+        let y = normed(lo, x, 0)?;
+        let y = self_attention(lo, call, y, weights, heads)?;
+        let x = lo.binary(call, Binary::Add, x, y)?;
+        let y = normed(lo, x, 2)?;
+        let y = fed_forward(lo, y)?;
+        return Ok(fresh(lo.binary(call, Binary::Add, x, y)?));
+    }
+    let y = self_attention(lo, call, x, weights, heads)?;
+    let x = lo.binary(call, Binary::Add, x, y)?;
+    let x = normed(lo, x, 0)?;
+    let y = fed_forward(lo, x)?;
+    let x = lo.binary(call, Binary::Add, x, y)?;
+    Ok(fresh(normed(lo, x, 2)?))
 }

@@ -1,8 +1,9 @@
 //! Convolutions and matrix products.
 
-use eagleeye_graph::{Binary, Conv, Dim, Op, Reduction, Unary, ValueId};
+use eagleeye_graph::{Binary, Conv, Dim, Op, Unary, ValueId};
 
 use super::Operator;
+use super::products::with_vector;
 use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
 use crate::torchscript::lowering::{Lowering, fresh};
 use crate::torchscript::value::Value;
@@ -26,11 +27,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::matmul", becomes: "linear with a stored matrix, else matmul", lower: matmul },
     Operator { name: "aten::mm", becomes: "linear with a stored matrix, else matmul", lower: matmul },
     Operator { name: "aten::bmm", becomes: "matmul", lower: matmul },
-    Operator { name: "aten::mv", becomes: "reshape and matmul", lower: times_vector },
-    Operator { name: "aten::dot", becomes: "mul and reduce_sum", lower: dot },
-    Operator { name: "aten::vdot", becomes: "mul and reduce_sum", lower: dot },
     Operator { name: "aten::baddbmm", becomes: "matmul, mul_scalar and add", lower: addmm },
-    Operator { name: "aten::einsum", becomes: "matmul and permute, for products over one axis", lower: einsum },
 ];
 
 fn convolution(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -85,29 +82,6 @@ fn matmul(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(fresh(product(lo, call, a, b, None)?))
 }
 
-/// `a [n, k]` times `b [k]`: spectral norm's estimate of a weight's largest singular value.
-fn times_vector(lo: &mut Lowering, call: &Call) -> Lowered {
-    let (a, b) = (call.tensor(0)?, call.tensor(1)?);
-    let (a, b) = (lo.value(call, &a)?, lo.value(call, &b)?);
-    let (&[rows, _], &[size]) = (&lo.shape(a)[..], &lo.shape(b)[..]) else {
-        return Err(Fault::Invalid("needs a matrix and a vector".into()));
-    };
-    let column = lo.reshape(call, b, vec![size, Dim::Fixed(1)])?;
-    let product = lo.push(call, Op::MatMul, &[a, column])?;
-    Ok(fresh(lo.reshape(call, product, vec![rows])?))
-}
-
-/// The sum of the products of two vectors' entries.
-fn dot(lo: &mut Lowering, call: &Call) -> Lowered {
-    let (a, b) = (call.tensor(0)?, call.tensor(1)?);
-    let (a, b) = (lo.value(call, &a)?, lo.value(call, &b)?);
-    if lo.shape(a).len() != 1 || lo.shape(a) != lo.shape(b) || fixed(lo, a, 0).is_err() {
-        return unsupported("of tensors that are no vectors of one size");
-    }
-    let products = lo.binary(call, Binary::Mul, a, b)?;
-    Ok(fresh(lo.reduce(call, Reduction::Sum, &[0], false, products)?))
-}
-
 /// A product with a stored matrix is a linear layer, any other a matrix product of two activations.
 pub(super) fn product(
     lo: &mut Lowering,
@@ -125,7 +99,7 @@ pub(super) fn product(
         return lo.push(call, Op::Linear { transposed }, &inputs);
     }
     if lo.shape(a).len() < 2 || lo.shape(b).len() < 2 {
-        return unsupported("a product with a vector");
+        return with_vector(lo, call, a, b);
     }
     let y = lo.push(call, Op::MatMul, &[a, b])?;
     match bias {
@@ -154,51 +128,6 @@ fn addmm(lo: &mut Lowering, call: &Call) -> Lowered {
 
 pub(super) fn scaled(lo: &mut Lowering, call: &Call, x: ValueId, factor: f64) -> Lowered<ValueId> {
     if factor == 1.0 { Ok(x) } else { lo.unary(call, Unary::MulScalar(factor), x) }
-}
-
-/// Products of two tensors over one axis, all other axes either shared in front or private: the forms of attention.
-fn einsum(lo: &mut Lowering, call: &Call) -> Lowered {
-    let Value::String(equation) = call.at(0) else {
-        return unsupported("an equation that is not a constant");
-    };
-    let tensors = call.tensors(1)?;
-    let compact: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
-    let parsed = compact.split_once("->").and_then(|(inputs, output)| {
-        let (a, b) = inputs.split_once(',')?;
-        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic());
-        (plain(a) && plain(b) && plain(output)).then(|| (letters(a), letters(b), letters(output)))
-    });
-    let (Some((a, b, output)), [left, right]) = (parsed, &tensors[..]) else {
-        return unsupported(format!("the equation `{equation}`"));
-    };
-    let shared: Vec<char> = output.iter().copied().filter(|c| a.contains(c) && b.contains(c)).collect();
-    let summed: Vec<char> = a.iter().copied().filter(|c| b.contains(c) && !output.contains(c)).collect();
-    let rows: Vec<char> = a.iter().copied().filter(|c| !b.contains(c)).collect();
-    let columns: Vec<char> = b.iter().copied().filter(|c| !a.contains(c)).collect();
-    let one_each = [&summed, &rows, &columns].iter().all(|v| v.len() == 1);
-    if !one_each || output.len() != shared.len() + 2 {
-        return unsupported(format!("the equation `{equation}`"));
-    }
-    let left = lo.value(call, left)?;
-    let right = lo.value(call, right)?;
-    let left = arranged(lo, call, left, &a, &[&shared[..], &rows, &summed].concat())?;
-    let right = arranged(lo, call, right, &b, &[&shared[..], &summed, &columns].concat())?;
-    let y = product(lo, call, left, right, None)?;
-    Ok(fresh(arranged(lo, call, y, &[&shared[..], &rows, &columns].concat(), &output)?))
-}
-
-fn letters(text: &str) -> Vec<char> {
-    text.chars().collect()
-}
-
-/// Permutes axes named `from` into the order `to`.
-fn arranged(lo: &mut Lowering, call: &Call, x: ValueId, from: &[char], to: &[char]) -> Lowered<ValueId> {
-    let order: Option<Vec<usize>> = to.iter().map(|c| from.iter().position(|f| f == c)).collect();
-    let rank = lo.shape(x).len();
-    match order {
-        Some(order) if rank == from.len() && order.len() == rank => lo.permute(call, x, order),
-        _ => unsupported("an equation that does not fit its tensors"),
-    }
 }
 
 /// Number of entries along an axis that must not depend on the batch.

@@ -132,8 +132,8 @@ fn kind(call: &Call) -> Lowered<Option<Kind>> {
         return Ok(None);
     }
     let number = call.int("dtype")?;
-    match KINDS.iter().find(|(found, _)| *found == number) {
-        Some((_, kind)) => Ok(Some(*kind)),
+    match kind_of(number) {
+        Some(kind) => Ok(Some(kind)),
         None => unsupported(format!("the element type {number}")),
     }
 }
@@ -151,6 +151,11 @@ const KINDS: [(i64, Kind); 10] = [
     (11, Kind::Bool),
     (15, Kind::BFloat16),
 ];
+
+/// The element type that PyTorch has a number for.
+pub(super) fn kind_of(number: i64) -> Option<Kind> {
+    KINDS.iter().find(|(found, _)| *found == number).map(|(_, kind)| *kind)
+}
 
 /// PyTorch's number for an element type.
 pub(super) fn number_of(kind: Kind) -> Option<i64> {

@@ -1,20 +1,22 @@
 //! Taking tensors apart and putting them together.
 
-use eagleeye_graph::{Binary, Count, Dim, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, Compose, Count, Dim, Op, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
 use super::convolution::fixed;
 use super::movement::repeated;
-use crate::torchscript::batched;
-use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
-use crate::torchscript::lowering::{Lowering, content, fresh, known_entries, view};
-use crate::torchscript::value::{Content, TensorRef, Value};
+use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, unsupported};
+use crate::torchscript::lowering::{Lowering, content, fresh, known_entries, known_scalar};
+use crate::torchscript::value::{Content, Cut, TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::cat", becomes: "cat", lower: cat },
     Operator { name: "aten::concat", becomes: "cat", lower: cat },
     Operator { name: "aten::concatenate", becomes: "cat", lower: cat },
+    Operator { name: "aten::hstack", becomes: "cat", lower: cat },
+    Operator { name: "aten::column_stack", becomes: "cat; of tensors with two axes or more", lower: cat },
+    Operator { name: "aten::dstack", becomes: "cat; of tensors with three axes or more", lower: cat },
     Operator { name: "aten::stack", becomes: "reshape and cat", lower: stack },
     Operator { name: "aten::chunk", becomes: "split", lower: chunk },
     Operator { name: "aten::unsafe_chunk", becomes: "split", lower: chunk },
@@ -31,7 +33,8 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::index_select", becomes: "gather with constant indices", lower: index_select },
     Operator { name: "aten::embedding", becomes: "gather with constant indices", lower: embedding },
     Operator { name: "aten::repeat_interleave", becomes: "gather", lower: repeat_interleave },
-    Operator { name: "aten::masked_fill", becomes: "mul and add with a constant mask", lower: masked_fill },
+    Operator { name: "aten::fill", becomes: "expand of a constant", lower: filled },
+    Operator { name: "aten::zero", becomes: "expand of a constant", lower: filled },
 ];
 
 /// Parts that one operator may take a tensor apart into.
@@ -47,7 +50,13 @@ fn cat(lo: &mut Lowering, call: &Call) -> Lowered {
         }
     }
     let &first = values.first().ok_or_else(|| Fault::Invalid("joins no tensors".into()))?;
-    let axis = lo.axis(call.int_or("dim", 0)?, lo.shape(first).len())?;
+    let given = match call.operator {
+        "aten::hstack" if lo.shape(first).len() == 1 => 0,
+        "aten::hstack" | "aten::column_stack" => 1,
+        "aten::dstack" => 2,
+        _ => call.int_or("dim", 0)?,
+    };
+    let axis = lo.axis(given, lo.shape(first).len())?;
     if values.len() == 1 {
         return Ok(fresh(first));
     }
@@ -218,7 +227,7 @@ fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
         return Ok(Value::Tensor(tensor));
     }
     let id = lo.push(call, Op::Slice { axis, start, end, step }, &[x])?;
-    Ok(Value::Tensor(tensor.slice(Content::Graph(id))))
+    Ok(Value::Tensor(tensor.slice(Content::Graph(id), Cut { axis, start, end, step, dropped: false })))
 }
 
 /// `x[start:end].zero_()`: the tensor that the slice was cut from is multiplied by a mask.
@@ -226,13 +235,11 @@ fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
 /// `None` where the tensor is no slice of an activation or a weight.
 pub(super) fn zero_slice(lo: &mut Lowering, call: &Call) -> Lowered<Option<Value>> {
     let target = call.tensor(0)?;
-    let (Content::Graph(part), Some(base)) = (content(&target)?, target.base()) else { return Ok(None) };
-    let (Some(([axis, start, end, step], whole)), Content::Graph(current)) = (lo.sliced(part), content(base)?) else {
+    let Some((base, Cut { axis, start, end, step, .. })) = target.base().filter(|(base, _)| base.base().is_none())
+    else {
         return Ok(None);
     };
-    if whole != current {
-        return Ok(None);
-    }
+    let Content::Graph(whole) = content(base)? else { return Ok(None) };
     let shape = lo.shape(whole);
     let (rank, size) = (shape.len(), shape[axis].sample());
     let mut mask = vec![1f32; size];
@@ -254,7 +261,7 @@ fn narrow(lo: &mut Lowering, call: &Call) -> Lowered {
     let start = usize::try_from(start).map_err(|_| Fault::Invalid("starts before the axis".into()))?;
     let end = start.saturating_add(usize::try_from(call.int("length")?).unwrap_or(0));
     let id = lo.push(call, Op::Slice { axis, start, end, step: 1 }, &[x])?;
-    Ok(view(&tensor, id))
+    Ok(Value::Tensor(tensor.slice(Content::Graph(id), Cut { axis, start, end, step: 1, dropped: false })))
 }
 
 fn select(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -265,7 +272,8 @@ fn select(lo: &mut Lowering, call: &Call) -> Lowered {
     let one = if size == 1 { x } else { lo.push(call, Op::Slice { axis, start, end: start + 1, step: 1 }, &[x])? };
     let mut shape = lo.shape(one).clone();
     shape.remove(axis);
-    Ok(view(&tensor, lo.reshape(call, one, shape)?))
+    let id = lo.reshape(call, one, shape)?;
+    Ok(Value::Tensor(tensor.slice(Content::Graph(id), Cut { axis, start, end: start + 1, step: 1, dropped: true })))
 }
 
 /// Whole numbers of a constant tensor; a mask stands for the positions where it is true.
@@ -327,42 +335,72 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
     lo.emit(call, Op::Gather { axis, indices }, &[x])
 }
 
-/// With a constant mask: `x * (1 - mask) + value * mask`.
-fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let value = match call.at(2) {
-        Value::Tensor(tensor) => crate::torchscript::lowering::known_scalar(tensor),
-        other => crate::torchscript::call::as_float(other).ok(),
+/// A tensor of one number in place of another tensor.
+fn filled(lo: &mut Lowering, call: &Call) -> Lowered {
+    let shape = lo.shape_of(&call.tensor(0)?)?;
+    let value = match call.at(1) {
+        Value::None => Some(0.0),
+        Value::Tensor(tensor) => known_scalar(tensor),
+        number => as_float(number).ok(),
     };
-    let Some(value) = value.filter(|v| v.is_finite()) else {
-        return unsupported("fills in a value that is not a finite constant");
+    let Some(value) = value else {
+        return unsupported("fills in a value that is not a constant");
     };
-    let kept = |mask: &Tensor| -> Lowered<Tensor> { Ok(mask.f_logical_not()?.f_to_kind(Kind::Float)?) };
-    let filled = |mask: &Tensor| -> Lowered<Tensor> { Ok(mask.f_to_kind(Kind::Bool)?.f_to_kind(Kind::Float)? * value) };
-    let (kept, filled) = match content(&call.tensor(1)?)? {
-        Content::Graph(_) => return unsupported("a mask that depends on the input"),
-        Content::Known(mask) => (lo.constant(call, &kept(&mask)?)?, lo.constant(call, &filled(&mask)?)?),
-        Content::Batched([few, many]) => (
-            batched::repeated(lo, call, &[kept(&few)?, kept(&many)?])?,
-            batched::repeated(lo, call, &[filled(&few)?, filled(&many)?])?,
-        ),
-    };
-    let product = lo.binary(call, Binary::Mul, x, kept)?;
-    lo.emit(call, Op::Binary(Binary::Add), &[product, filled])
+    let number = lo.composer(call).number(value)?;
+    lo.emit(call, Op::Expand { shape }, &[number])
 }
 
-/// `x` with its last two axes swapped.
-pub(super) fn swapped(lo: &mut Lowering, call: &Call, x: ValueId) -> Lowered<ValueId> {
-    let rank = lo.shape(x).len();
-    let mut order: Vec<usize> = (0..rank).collect();
-    if rank < 2 {
-        return Err(Fault::Invalid("needs a tensor of rank 2 or more".into()));
+/// The tensors that a part was cut from, as they are once the part is `new`. Those that are constants, or were changed through
+/// another view, are left out: they can no longer be read.
+pub(super) fn written_back(
+    lo: &mut Lowering,
+    call: &Call,
+    part: &TensorRef,
+    mut new: ValueId,
+) -> Vec<(TensorRef, ValueId)> {
+    let mut changed = Vec::new();
+    let mut part = part;
+    while let Some((base, cut)) = part.base() {
+        let Some(Content::Graph(whole)) = base.content() else { break };
+        if lo.is_parameter(whole) {
+            break;
+        }
+        let Ok(replaced) = replaced(lo, call, whole, cut, new) else { break };
+        changed.push((base.clone(), replaced));
+        (part, new) = (base, replaced);
     }
-    order.swap(rank - 2, rank - 1);
-    lo.permute(call, x, order)
+    changed
 }
 
-/// `x * factor`, unless the factor is 1.
-pub(super) fn times(lo: &mut Lowering, call: &Call, x: ValueId, factor: f64) -> Lowered<ValueId> {
-    if factor == 1.0 { Ok(x) } else { lo.unary(call, Unary::MulScalar(factor), x) }
+/// A tensor of which one part is replaced.
+fn replaced(lo: &mut Lowering, call: &Call, whole: ValueId, cut: Cut, part: ValueId) -> Lowered<ValueId> {
+    let Cut { axis, start, end, step, dropped } = cut;
+    let size = fixed(lo, whole, axis)?;
+    let taken: Vec<usize> = (start..end).step_by(step).collect();
+    let mut shape = lo.shape(part).clone();
+    if dropped {
+        shape.insert(axis, Dim::Fixed(1));
+    }
+    let part = lo.reshape(call, part, shape)?;
+    let mut wanted = lo.shape(whole).clone();
+    wanted[axis] = Dim::Fixed(taken.len());
+    if *lo.shape(part) != wanted {
+        return Err(Fault::Invalid("assigns a tensor of another shape".into()));
+    }
+    if taken.len() == size {
+        return Ok(part);
+    }
+    if step != 1 {
+        let both = lo.push(call, Op::Cat { axis }, &[whole, part])?;
+        let source = |i: usize| taken.binary_search(&i).map_or(i, |place| size + place);
+        return lo.push(call, Op::Gather { axis, indices: (0..size).map(source).collect() }, &[both]);
+    }
+    let mut parts = vec![part];
+    if start > 0 {
+        parts.insert(0, lo.push(call, Op::Slice { axis, start: 0, end: start, step: 1 }, &[whole])?);
+    }
+    if end < size {
+        parts.push(lo.push(call, Op::Slice { axis, start: end, end: size, step: 1 }, &[whole])?);
+    }
+    lo.push(call, Op::Cat { axis }, &parts)
 }

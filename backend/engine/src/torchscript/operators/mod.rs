@@ -3,18 +3,45 @@
 //! To add an operator: write a function from a [`Call`] to a [`Value`] in the family that fits and list it in that family's
 //! `OPERATORS`. The list is also the data of `docs/operators.md`.
 
+/// An operator that is one function of each entry.
+macro_rules! unary {
+    ($name:literal, $becomes:literal, $function:expr) => {
+        Operator { name: $name, becomes: $becomes, lower: |lo, call| lo.emit_unary(call, $function) }
+    };
+}
+
+/// An operator that is a composition of one tensor alone.
+macro_rules! composed {
+    ($name:literal, $becomes:literal, $make:expr) => {
+        Operator {
+            name: $name,
+            becomes: $becomes,
+            lower: |lo, call| {
+                let x = lo.operand(call, 0)?;
+                Ok($crate::torchscript::lowering::fresh($make(&mut lo.composer(call), x)?))
+            },
+        }
+    };
+}
+
+mod activations;
 mod attention;
+mod composer;
 mod containers;
 mod convolution;
 mod folded;
+mod functions;
 mod indexing;
 mod movement;
 mod normalization;
 mod pointwise;
 mod pooling;
+mod products;
 mod reduction;
 mod rule;
+mod sampling;
 mod scalars;
+mod selection;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -34,12 +61,17 @@ pub struct Operator {
 }
 
 /// The families with their titles, in the order of the documentation.
-pub fn families() -> [(&'static str, &'static [Operator]); 8] {
+pub fn families() -> [(&'static str, &'static [Operator]); 13] {
     [
         ("Convolution and linear", convolution::OPERATORS),
+        ("Products over axes", products::OPERATORS),
         ("Normalisation", normalization::OPERATORS),
-        ("Elementwise", pointwise::OPERATORS),
-        ("Pooling and resizing", pooling::OPERATORS),
+        ("Functions of each entry", functions::OPERATORS),
+        ("Activations", activations::OPERATORS),
+        ("Arithmetic", pointwise::OPERATORS),
+        ("Comparing and choosing", selection::OPERATORS),
+        ("Pooling", pooling::OPERATORS),
+        ("Resizing, sampling and windows", sampling::OPERATORS),
         ("Reduction", reduction::OPERATORS),
         ("Attention", attention::OPERATORS),
         ("Moving data", movement::OPERATORS),
@@ -160,6 +192,13 @@ fn assign(lowering: &mut Lowering, call: &Call, result: &Value) -> Lowered {
         }
         (Content::Graph(old), Content::Graph(new)) if lowering.is_parameter(old) && old != *new => {
             return unsupported("changes a stored tensor in place");
+        }
+        (_, Content::Graph(new)) => {
+            let wholes = indexing::written_back(lowering, call, &target, *new);
+            target.assign(changed);
+            for (whole, id) in wholes {
+                whole.refresh(Content::Graph(id));
+            }
         }
         _ => target.assign(changed),
     }

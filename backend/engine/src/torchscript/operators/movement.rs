@@ -16,6 +16,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::view_as", becomes: "reshape", lower: reshape_as },
     Operator { name: "aten::reshape_as", becomes: "reshape", lower: reshape_as },
     Operator { name: "aten::flatten", becomes: "reshape", lower: flatten },
+    Operator { name: "aten::ravel", becomes: "reshape", lower: flatten },
     Operator { name: "aten::unflatten", becomes: "reshape", lower: unflatten },
     Operator { name: "aten::squeeze", becomes: "reshape", lower: squeeze },
     Operator { name: "aten::unsqueeze", becomes: "reshape", lower: unsqueeze },
@@ -28,6 +29,8 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::t", becomes: "permute", lower: turn },
     Operator { name: "aten::numpy_T", becomes: "permute", lower: turn },
     Operator { name: "aten::mT", becomes: "permute", lower: turn_last },
+    Operator { name: "aten::mH", becomes: "permute", lower: turn_last },
+    Operator { name: "aten::adjoint", becomes: "permute", lower: turn_last },
     Operator { name: "aten::expand", becomes: "expand", lower: expand },
     Operator { name: "aten::expand_as", becomes: "expand", lower: expand_as },
     Operator { name: "aten::broadcast_to", becomes: "expand", lower: expand },
@@ -37,10 +40,13 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::constant_pad_nd", becomes: "pad", lower: pad },
     Operator { name: "aten::reflection_pad1d", becomes: "pad", lower: pad },
     Operator { name: "aten::reflection_pad2d", becomes: "pad", lower: pad },
+    Operator { name: "aten::reflection_pad3d", becomes: "pad", lower: pad },
     Operator { name: "aten::replication_pad1d", becomes: "pad", lower: pad },
     Operator { name: "aten::replication_pad2d", becomes: "pad", lower: pad },
+    Operator { name: "aten::replication_pad3d", becomes: "pad", lower: pad },
     Operator { name: "aten::roll", becomes: "roll", lower: roll },
     Operator { name: "aten::flip", becomes: "gather", lower: flip },
+    Operator { name: "aten::rot90", becomes: "gather and permute", lower: rotate },
     Operator { name: "aten::pixel_shuffle", becomes: "reshape and permute", lower: pixel_shuffle },
     Operator { name: "aten::pixel_unshuffle", becomes: "reshape and permute", lower: pixel_unshuffle },
     Operator { name: "aten::channel_shuffle", becomes: "reshape and permute", lower: channel_shuffle },
@@ -245,8 +251,11 @@ pub(super) fn repeated(size: usize, repeats: usize) -> Lowered<usize> {
 fn pad(lo: &mut Lowering, call: &Call) -> Lowered {
     let (_, x) = graph_input(lo, call)?;
     let mode = match (call.operator, call.text("mode").as_deref()) {
-        ("aten::reflection_pad1d" | "aten::reflection_pad2d", _) | (_, Some("reflect")) => PadMode::Reflect,
-        ("aten::replication_pad1d" | "aten::replication_pad2d", _) | (_, Some("replicate")) => PadMode::Replicate,
+        ("aten::reflection_pad1d" | "aten::reflection_pad2d" | "aten::reflection_pad3d", _) | (_, Some("reflect")) => {
+            PadMode::Reflect
+        }
+        ("aten::replication_pad1d" | "aten::replication_pad2d" | "aten::replication_pad3d", _)
+        | (_, Some("replicate")) => PadMode::Replicate,
         (_, Some("circular")) => PadMode::Circular,
         (_, None | Some("constant")) => PadMode::Constant(call.float_or("value", 0.0)?),
         (_, Some(other)) => return unsupported(format!("padding mode `{other}`")),
@@ -292,6 +301,32 @@ fn flip(lo: &mut Lowering, call: &Call) -> Lowered {
         x = lo.push(call, Op::Gather { axis, indices }, &[x])?;
     }
     Ok(fresh(x))
+}
+
+/// By quarter turns from the first of two axes to the second.
+fn rotate(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (_, x) = graph_input(lo, call)?;
+    let rank = lo.shape(x).len();
+    let axes = call.ints("dims")?.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<Vec<_>>>()?;
+    let [a, b] = axes[..] else {
+        return Err(Fault::Invalid("turns other than two axes".into()));
+    };
+    let (flipped, swapped): (&[usize], bool) = match call.int_or("k", 1)?.rem_euclid(4) {
+        0 => (&[], false),
+        1 => (&[b], true),
+        2 => (&[a, b], false),
+        _ => (&[a], true),
+    };
+    let mut y = x;
+    for &axis in flipped {
+        let indices = (0..fixed(lo, y, axis)?).rev().collect();
+        y = lo.push(call, Op::Gather { axis, indices }, &[y])?;
+    }
+    let mut order: Vec<usize> = (0..rank).collect();
+    if swapped {
+        order.swap(a, b);
+    }
+    Ok(fresh(lo.permute(call, y, order)?))
 }
 
 /// `[N, C, H, W]` with everything but the batch fixed.

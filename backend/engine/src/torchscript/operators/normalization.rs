@@ -1,5 +1,6 @@
 //! Batch, layer, group and instance norm, and norms of weights.
 
+use eagleeye_graph::compose::reductions;
 use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId};
 use tch::{Device, Kind, Tensor};
 
@@ -16,6 +17,17 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::layer_norm", becomes: "layer_norm", lower: layer_norm },
     Operator { name: "aten::native_layer_norm", becomes: "layer_norm", lower: layer_norm },
     Operator { name: "aten::group_norm", becomes: "group_norm", lower: group_norm },
+    Operator { name: "aten::native_group_norm", becomes: "group_norm", lower: group_norm },
+    Operator {
+        name: "aten::rms_norm",
+        becomes: "pow_scalar, reduce_mean, add_scalar, pow_scalar and mul",
+        lower: rms_norm,
+    },
+    Operator {
+        name: "aten::_native_batch_norm_legit_no_training",
+        becomes: "batch_norm; needs running statistics",
+        lower: batch_norm,
+    },
     Operator {
         name: "aten::instance_norm",
         becomes: "group_norm, or batch_norm with stored statistics",
@@ -72,8 +84,13 @@ fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     match (call.get("weight"), call.get("bias")) {
         (Value::Tensor(weight), Value::Tensor(bias)) => inputs.extend([lo.value(call, weight)?, lo.value(call, bias)?]),
         (Value::Tensor(weight), _) => inputs.push(lo.value(call, weight)?),
-        (Value::None, Value::None) => {}
-        _ => return unsupported("layer norm with a bias and no weight"),
+        (_, Value::Tensor(bias)) => {
+            let bias = lo.value(call, bias)?;
+            let sizes: Vec<i64> = lo.shape(bias).iter().map(|d| d.sample() as i64).collect();
+            let ones = lo.constant(call, &Tensor::f_ones(&sizes[..], (Kind::Float, Device::Cpu))?)?;
+            inputs.extend([ones, bias]);
+        }
+        _ => {}
     }
     lo.emit(call, Op::LayerNorm { axes, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
 }
@@ -81,9 +98,19 @@ fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
 fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = call.tensor(0)?;
     let x = lo.value(call, &x)?;
-    let groups = usize::try_from(call.int("num_groups")?).map_err(|_| Fault::Invalid("negative groups".into()))?;
+    let named = if call.has("num_groups") { "num_groups" } else { "group" };
+    let groups = usize::try_from(call.int(named)?).map_err(|_| Fault::Invalid("negative groups".into()))?;
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
     lo.emit(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
+}
+
+fn rms_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let axes = call.ints("normalized_shape")?.len();
+    let weight = lo.optional_operand(call, "weight")?;
+    // PyTorch's default is the smallest step of the element type.
+    let epsilon = call.float_or("eps", f64::from(f32::EPSILON))?;
+    Ok(fresh(reductions::rms_norm(&mut lo.composer(call), x, axes, weight, epsilon)?))
 }
 
 fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -1,20 +1,18 @@
-//! Functions of each entry: activations and arithmetic.
+//! Arithmetic of each entry.
 
-use eagleeye_graph::{Binary, ElementType, Op, Unary, ValueId};
+use eagleeye_graph::compose::arithmetic;
+use eagleeye_graph::{Binary, Compose, Dim, ElementType, Op, Unary, ValueId};
 use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
+use super::folded;
+use super::selection::{as_mask, is_mask};
+use crate::tensors::element;
 use crate::torchscript::batched::{self, OneImage};
 use crate::torchscript::call::{Call, Lowered, as_float, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
-
-macro_rules! unary {
-    ($name:literal, $becomes:literal, $function:expr) => {
-        Operator { name: $name, becomes: $becomes, lower: |lo, call| lo.emit_unary(call, $function) }
-    };
-}
 
 macro_rules! same {
     ($name:literal) => {
@@ -23,47 +21,50 @@ macro_rules! same {
 }
 
 pub const OPERATORS: &[Operator] = &[
-    unary!("aten::relu", "relu", Unary::Relu),
-    unary!("aten::relu6", "clamp", Unary::Clamp(Some(0.0), Some(6.0))),
-    unary!("aten::sigmoid", "sigmoid", Unary::Sigmoid),
-    unary!("aten::hardsigmoid", "hard_sigmoid", Unary::HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 }),
-    unary!("aten::hardswish", "hard_swish", Unary::HardSwish),
-    unary!("aten::silu", "silu", Unary::Silu),
-    unary!("aten::selu", "selu", Unary::Selu),
-    unary!("aten::mish", "mish", Unary::Mish),
-    unary!("aten::tanh", "tanh", Unary::Tanh),
-    unary!("aten::erf", "erf", Unary::Erf),
-    unary!("aten::exp", "exp", Unary::Exp),
-    unary!("aten::log", "log", Unary::Log),
-    unary!("aten::sqrt", "sqrt", Unary::Sqrt),
     unary!("aten::rsqrt", "pow_scalar", Unary::PowScalar(-0.5)),
     unary!("aten::square", "pow_scalar", Unary::PowScalar(2.0)),
-    unary!("aten::neg", "neg", Unary::Neg),
-    unary!("aten::abs", "abs", Unary::Abs),
-    unary!("aten::reciprocal", "reciprocal", Unary::Reciprocal),
-    Operator { name: "aten::gelu", becomes: "gelu, exact or tanh", lower: gelu },
-    Operator { name: "aten::leaky_relu", becomes: "leaky_relu", lower: leaky_relu },
-    Operator { name: "aten::elu", becomes: "elu with scale 1", lower: elu },
-    Operator { name: "aten::celu", becomes: "elu with alpha 1", lower: elu },
-    Operator { name: "aten::softplus", becomes: "softplus with beta 1", lower: softplus },
-    Operator { name: "aten::log_sigmoid", becomes: "neg and softplus", lower: log_sigmoid },
-    Operator { name: "aten::threshold", becomes: "relu, for threshold and value 0", lower: threshold },
-    Operator { name: "aten::hardtanh", becomes: "clamp", lower: hardtanh },
-    Operator { name: "aten::clamp", becomes: "clamp with constant bounds", lower: clamp },
-    Operator { name: "aten::clip", becomes: "clamp with constant bounds", lower: clamp },
+    composed!("aten::trunc", "sign, abs, floor and mul", arithmetic::truncated),
+    composed!("aten::fix", "sign, abs, floor and mul", arithmetic::truncated),
+    Operator { name: "aten::frac", becomes: "as trunc, then sub", lower: fraction },
+    unary!("aten::sgn", "sign", Unary::Sign),
+    unary!("aten::absolute", "abs", Unary::Abs),
+    unary!("aten::negative", "neg", Unary::Neg),
+    Operator { name: "aten::clamp", becomes: "clamp, or max and min with tensors", lower: clamp },
+    Operator { name: "aten::clip", becomes: "clamp, or max and min with tensors", lower: clamp },
     Operator { name: "aten::clamp_min", becomes: "clamp", lower: clamp },
     Operator { name: "aten::clamp_max", becomes: "clamp", lower: clamp },
-    Operator { name: "aten::prelu", becomes: "prelu", lower: prelu },
-    Operator { name: "aten::glu", becomes: "split, sigmoid and mul", lower: glu },
     Operator { name: "aten::pow", becomes: "pow_scalar or pow", lower: pow },
     Operator { name: "aten::add", becomes: "add or add_scalar", lower: add },
     Operator { name: "aten::sub", becomes: "sub or add_scalar", lower: sub },
     Operator { name: "aten::rsub", becomes: "sub or mul_scalar and add_scalar", lower: rsub },
     Operator { name: "aten::mul", becomes: "mul or mul_scalar", lower: mul },
-    Operator { name: "aten::div", becomes: "div or mul_scalar; without rounding", lower: div },
+    Operator { name: "aten::div", becomes: "div or mul_scalar, then floor or as trunc where it rounds", lower: div },
+    Operator { name: "aten::floor_divide", becomes: "div or mul_scalar, and floor", lower: div },
+    Operator { name: "aten::remainder", becomes: "div, floor, mul and sub", lower: remainder },
+    Operator { name: "aten::fmod", becomes: "div, as trunc, mul and sub", lower: remainder },
+    Operator { name: "aten::addcmul", becomes: "mul, mul_scalar and add", lower: add_combined },
+    Operator { name: "aten::addcdiv", becomes: "div, mul_scalar and add", lower: add_combined },
+    Operator { name: "aten::lerp", becomes: "sub, mul or mul_scalar, and add", lower: interpolate },
+    Operator { name: "aten::logaddexp", becomes: "sub, softplus and add", lower: log_add_exp },
+    Operator { name: "aten::multiply", becomes: "mul or mul_scalar", lower: mul },
+    Operator { name: "aten::divide", becomes: "div or mul_scalar, then floor or as trunc where it rounds", lower: div },
+    Operator { name: "aten::subtract", becomes: "sub or add_scalar", lower: sub },
     Operator { name: "aten::true_divide", becomes: "div or mul_scalar", lower: div },
     Operator { name: "aten::maximum", becomes: "max", lower: maximum },
     Operator { name: "aten::minimum", becomes: "min", lower: minimum },
+    Operator { name: "aten::fmax", becomes: "max", lower: maximum },
+    Operator { name: "aten::fmin", becomes: "min", lower: minimum },
+    Operator {
+        name: "aten::fake_quantize_per_tensor_affine",
+        becomes: "div, add, round, clamp, sub and mul",
+        lower: fake_quantise,
+    },
+    Operator {
+        name: "aten::fake_quantize_per_channel_affine",
+        becomes: "div, add, round, clamp, sub and mul",
+        lower: fake_quantise,
+    },
+    Operator { name: "aten::native_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
     Operator { name: "aten::dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
     Operator { name: "aten::feature_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
     Operator { name: "aten::alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
@@ -74,8 +75,12 @@ pub const OPERATORS: &[Operator] = &[
     },
     same!("aten::detach"),
     same!("aten::contiguous"),
-    Operator { name: "aten::to", becomes: "nothing between float types", lower: converted },
-    Operator { name: "aten::type_as", becomes: "nothing between float types", lower: converted },
+    Operator {
+        name: "aten::to",
+        becomes: "nothing between float types; a comparison with 0 for bool, as trunc for ints",
+        lower: converted,
+    },
+    Operator { name: "aten::type_as", becomes: "as to", lower: converted },
     Operator { name: "aten::float", becomes: "nothing between float types", lower: converted },
     same!("aten::cpu"),
     same!("aten::cuda"),
@@ -88,27 +93,35 @@ pub const OPERATORS: &[Operator] = &[
 
 /// Dropout does nothing in `eval()`.
 fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.flag("train") && call.float_or("p", 0.5)? > 0.0 { training(call) } else { same_tensor(lo, call) }
+    let by_default = call.operator == "aten::native_dropout" && !call.has("train");
+    let trains = by_default || call.flag("train");
+    if trains && call.float_or("p", 0.5)? > 0.0 { training(call) } else { same_tensor(lo, call) }
 }
 
-/// A cast: every activation is `f32` in this engine, and an export casts where the file did.
+/// A cast. Every activation is `f32` in this engine, and an export casts between float types where the file did; casts to
+/// other types are functions of the entries.
 fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
     let tensor = call.tensor(0)?;
+    let Content::Graph(id) = content(&tensor)? else {
+        return Ok(Value::Tensor(tensor));
+    };
     let wanted = match (call.operator, call.get("dtype"), call.get("other")) {
         ("aten::float", _, _) => Some(ElementType::F32),
-        (_, Value::Int(number), _) => match number.known() {
-            Some(5) => Some(ElementType::F16),
-            Some(6) => Some(ElementType::F32),
-            Some(7) => Some(ElementType::F64),
-            Some(15) => Some(ElementType::Bf16),
-            _ if !matches!(content(&tensor)?, Content::Graph(_)) => None,
-            _ => return unsupported("of an activation to whole numbers"),
+        (_, Value::Int(number), _) => match number.known().and_then(folded::kind_of).and_then(element) {
+            Some(wanted) => Some(wanted),
+            None => return unsupported("of an activation to another type of numbers"),
         },
-        (_, _, Value::Tensor(other)) => lo.element_of(other).filter(|element| element.is_float()),
+        (_, _, Value::Tensor(other)) => lo.element_of(other),
         _ => None,
     };
-    match (wanted, content(&tensor)?) {
-        (Some(wanted), Content::Graph(id)) if lo.element_of(&tensor) != Some(wanted) => {
+    match wanted {
+        Some(ElementType::Bool) => Ok(fresh(as_mask(lo, call, &tensor)?)),
+        Some(wanted) if !wanted.is_float() && is_mask(lo, id) => Ok(Value::Tensor(tensor)),
+        Some(wanted) if !wanted.is_float() => {
+            let id = lo.value(call, &tensor)?;
+            Ok(fresh(arithmetic::truncated(&mut lo.composer(call), id)?))
+        }
+        Some(wanted) if lo.element_of(&tensor) != Some(wanted) => {
             Ok(Value::Tensor(TensorRef::cast(Content::Graph(id), wanted)))
         }
         _ => Ok(Value::Tensor(tensor)),
@@ -123,95 +136,53 @@ fn copied(_: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::Tensor(TensorRef::new(content(&call.tensor(0)?)?)))
 }
 
-/// `a.copy_(b)`: all of `a` becomes `b`.
+/// `a.copy_(b)`: all of `a` becomes `b`, repeated where it is smaller.
 fn overwritten(lo: &mut Lowering, call: &Call) -> Lowered {
     let (target, source) = (call.tensor(0)?, call.tensor(1)?);
-    if lo.shape_of(&target)? != lo.shape_of(&source)? {
-        return unsupported("copies into a tensor of another shape");
+    let wanted = lo.shape_of(&target)?;
+    let same = lo.shape_of(&source)? == wanted;
+    if matches!(content(&target)?, Content::Known(_)) && same {
+        return Ok(Value::Tensor(TensorRef::new(content(&source)?)));
     }
-    Ok(Value::Tensor(TensorRef::new(content(&source)?)))
+    let source = lo.value(call, &source)?;
+    if same { Ok(fresh(source)) } else { lo.emit(call, Op::Expand { shape: wanted }, &[source]) }
 }
 
-fn gelu(lo: &mut Lowering, call: &Call) -> Lowered {
-    let tanh = call.text("approximate").as_deref() == Some("tanh");
-    lo.emit_unary(call, Unary::Gelu { tanh })
-}
-
-fn leaky_relu(lo: &mut Lowering, call: &Call) -> Lowered {
-    lo.emit_unary(call, Unary::LeakyRelu(call.float_or("negative_slope", 0.01)?))
-}
-
-fn elu(lo: &mut Lowering, call: &Call) -> Lowered {
-    let alpha = call.float_or("alpha", 1.0)?;
-    if call.float_or("scale", 1.0)? != 1.0 || call.float_or("input_scale", 1.0)? != 1.0 {
-        return unsupported("elu with a scale");
-    }
-    if call.operator == "aten::celu" && alpha != 1.0 {
-        return unsupported("celu with an alpha other than 1");
-    }
-    lo.emit_unary(call, Unary::Elu(alpha))
-}
-
-fn softplus(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.float_or("beta", 1.0)? != 1.0 {
-        return unsupported("softplus with a beta other than 1");
-    }
-    lo.emit_unary(call, Unary::Softplus)
-}
-
-fn log_sigmoid(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let negated = lo.unary(call, Unary::Neg, x)?;
-    let softplus = lo.unary(call, Unary::Softplus, negated)?;
-    lo.emit(call, Op::Unary(Unary::Neg), &[softplus])
-}
-
-fn threshold(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.float("threshold")? != 0.0 || call.float("value")? != 0.0 {
-        return unsupported("a threshold other than 0");
-    }
-    lo.emit_unary(call, Unary::Relu)
-}
-
-fn hardtanh(lo: &mut Lowering, call: &Call) -> Lowered {
-    let (low, high) = (call.float_or("min_val", -1.0)?, call.float_or("max_val", 1.0)?);
-    lo.emit_unary(call, Unary::Clamp(Some(low), Some(high)))
+fn fraction(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let whole = arithmetic::truncated(&mut lo.composer(call), x)?;
+    lo.emit(call, Op::Binary(Binary::Sub), &[x, whole])
 }
 
 fn clamp(lo: &mut Lowering, call: &Call) -> Lowered {
     let bound = |name: &str| match call.get(name) {
-        Value::Tensor(tensor) => match known_scalar(tensor) {
-            Some(number) => Ok(Some(number)),
-            None => unsupported("clamps by a tensor"),
-        },
+        Value::Tensor(tensor) => Ok(known_scalar(tensor)),
         _ => call.optional_float(name),
     };
     let (low, high) = (bound("min")?, bound("max")?);
-    lo.emit_unary(call, Unary::Clamp(low, high))
-}
-
-fn prelu(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let slope = lo.value(call, &call.tensor(1)?)?;
-    lo.emit(call, Op::PRelu, &[x, slope])
-}
-
-fn glu(lo: &mut Lowering, call: &Call) -> Lowered {
-    let x = lo.value(call, &call.tensor(0)?)?;
-    let axis = lo.axis(call.int_or("dim", -1)?, lo.shape(x).len())?;
-    let half = fixed(lo, x, axis)? / 2;
-    let halves = lo.builder.node(&call.name, Op::Split { axis, sizes: vec![half, half] }, &[x])?;
-    let gate = lo.unary(call, Unary::Sigmoid, halves[1])?;
-    lo.emit(call, Op::Binary(Binary::Mul), &[halves[0], gate])
+    let by_tensor = |name: &str, number: Option<f64>| call.has(name) && number.is_none();
+    if !by_tensor("min", low) && !by_tensor("max", high) {
+        return lo.emit_unary(call, Unary::Clamp(low, high));
+    }
+    let mut x = lo.operand(call, 0)?;
+    for (name, number, function) in [("min", low, Binary::Max), ("max", high, Binary::Min)] {
+        if let Some(number) = number {
+            let bounds = if function == Binary::Max { (Some(number), None) } else { (None, Some(number)) };
+            x = lo.unary(call, Unary::Clamp(bounds.0, bounds.1), x)?;
+        } else if let Some(bound) = lo.optional_operand(call, name)? {
+            x = lo.binary(call, function, x, bound)?;
+        }
+    }
+    Ok(fresh(x))
 }
 
 /// An operand: a number (also as a constant tensor of one entry), or a tensor of the graph.
-enum Operand {
+pub(super) enum Operand {
     Number(f64),
     Graph(ValueId),
 }
 
-fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Value) -> Lowered<Operand> {
+pub(super) fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Value) -> Lowered<Operand> {
     let Value::Tensor(tensor) = value else {
         return as_float(value).map(Operand::Number);
     };
@@ -237,7 +208,7 @@ fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Value) -> Lowe
     }
 }
 
-fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(Operand, Operand)> {
+pub(super) fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(Operand, Operand)> {
     Ok((operand(lo, call, call.at(0), call.at(1))?, operand(lo, call, call.at(1), call.at(0))?))
 }
 
@@ -295,18 +266,83 @@ fn mul(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 fn div(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.has("rounding_mode") {
-        return unsupported("division with rounding");
-    }
-    match operands(lo, call)? {
-        (Operand::Graph(a), Operand::Graph(b)) => lo.emit(call, Op::Binary(Binary::Div), &[a, b]),
-        (Operand::Graph(a), Operand::Number(b)) => lo.emit(call, Op::Unary(Unary::MulScalar(1.0 / b)), &[a]),
+    let rounding = call.text("rounding_mode");
+    let rounding = rounding.as_deref().or((call.operator == "aten::floor_divide").then_some("floor"));
+    let quotient = match operands(lo, call)? {
+        (Operand::Graph(a), Operand::Graph(b)) => lo.binary(call, Binary::Div, a, b)?,
+        (Operand::Graph(a), Operand::Number(b)) => lo.unary(call, Unary::MulScalar(1.0 / b), a)?,
         (Operand::Number(a), Operand::Graph(b)) => {
             let inverse = lo.unary(call, Unary::Reciprocal, b)?;
-            Ok(fresh(scaled(lo, call, inverse, a)?))
+            scaled(lo, call, inverse, a)?
         }
-        (Operand::Number(a), Operand::Number(b)) => Ok(Value::Float(a / b)),
+        (Operand::Number(a), Operand::Number(b)) if rounding.is_none() => return Ok(Value::Float(a / b)),
+        (Operand::Number(_), Operand::Number(_)) => return unsupported("division with rounding"),
+    };
+    Ok(fresh(match rounding {
+        None => quotient,
+        Some("floor") => lo.unary(call, Unary::Floor, quotient)?,
+        Some("trunc") => arithmetic::truncated(&mut lo.composer(call), quotient)?,
+        Some(other) => return unsupported(format!("division with rounding `{other}`")),
+    }))
+}
+
+fn remainder(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = operands(lo, call)?;
+    let c = &mut lo.composer(call);
+    let mut graph = |operand| match operand {
+        Operand::Graph(id) => Ok(id),
+        Operand::Number(number) => c.number(number),
+    };
+    let (a, b) = (graph(a)?, graph(b)?);
+    Ok(fresh(arithmetic::remainder(&mut lo.composer(call), a, b, call.operator == "aten::fmod")?))
+}
+
+/// `x + value * a * b` or `x + value * a / b`
+fn add_combined(lo: &mut Lowering, call: &Call) -> Lowered {
+    let function = if call.operator == "aten::addcdiv" { Binary::Div } else { Binary::Mul };
+    let (x, a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?, lo.operand(call, 2)?);
+    let both = lo.binary(call, function, a, b)?;
+    let both = scaled(lo, call, both, call.float_or("value", 1.0)?)?;
+    lo.emit(call, Op::Binary(Binary::Add), &[x, both])
+}
+
+fn interpolate(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
+    match operand(lo, call, call.at(2), call.at(0))? {
+        Operand::Number(weight) => Ok(fresh(arithmetic::interpolated(&mut lo.composer(call), a, b, weight)?)),
+        Operand::Graph(weight) => {
+            let difference = lo.binary(call, Binary::Sub, b, a)?;
+            let step = lo.binary(call, Binary::Mul, weight, difference)?;
+            lo.emit(call, Op::Binary(Binary::Add), &[a, step])
+        }
     }
+}
+
+/// `log(exp(a) + exp(b)) = a + softplus(b - a)`
+fn log_add_exp(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
+    let difference = lo.binary(call, Binary::Sub, b, a)?;
+    let rest = lo.unary(call, Unary::Softplus, difference)?;
+    lo.emit(call, Op::Binary(Binary::Add), &[a, rest])
+}
+
+fn fake_quantise(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let mut side = |index: usize| match operand(lo, call, call.at(index), &Value::None)? {
+        Operand::Graph(id) => Ok(id),
+        Operand::Number(number) => lo.composer(call).number(number),
+    };
+    let (mut scale, mut zero_point) = (side(1)?, side(2)?);
+    if call.has("axis") {
+        let rank = lo.shape(x).len();
+        let axis = lo.axis(call.int("axis")?, rank)?;
+        let column = |size: usize| (axis..rank).map(|a| Dim::Fixed(if a == axis { size } else { 1 })).collect();
+        let size = fixed(lo, x, axis)?;
+        scale = lo.reshape(call, scale, column(size))?;
+        zero_point = lo.reshape(call, zero_point, column(size))?;
+    }
+    let bounds = (call.float("quant_min")?, call.float("quant_max")?);
+    Ok(fresh(arithmetic::fake_quantised(&mut lo.composer(call), x, scale, zero_point, bounds)?))
 }
 
 fn pow(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -1,9 +1,9 @@
-//! Pooling and resizing.
+//! Pooling.
 
-use eagleeye_graph::{Dim, Interpolation, Op, Pool, PoolKind};
+use eagleeye_graph::{Dim, Op, Pool, PoolKind, Unary, ValueId};
 
 use super::Operator;
-use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, unsupported};
+use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
 use crate::torchscript::lowering::Lowering;
 use crate::torchscript::value::Value;
 
@@ -12,23 +12,27 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::max_pool2d", becomes: "max_pool", lower: max_pool },
     Operator { name: "aten::max_pool3d", becomes: "max_pool", lower: max_pool },
     Operator { name: "aten::max_pool2d_with_indices", becomes: "max_pool; without the indices", lower: max_pool },
+    Operator { name: "aten::max_pool3d_with_indices", becomes: "max_pool; without the indices", lower: max_pool },
     Operator { name: "aten::avg_pool1d", becomes: "avg_pool", lower: average_pool },
-    Operator { name: "aten::avg_pool2d", becomes: "avg_pool; no divisor_override", lower: average_pool },
-    Operator { name: "aten::avg_pool3d", becomes: "avg_pool; no divisor_override", lower: average_pool },
+    Operator {
+        name: "aten::avg_pool2d",
+        becomes: "avg_pool, and mul_scalar for a divisor of its own",
+        lower: average_pool,
+    },
+    Operator {
+        name: "aten::avg_pool3d",
+        becomes: "avg_pool, and mul_scalar for a divisor of its own",
+        lower: average_pool,
+    },
     Operator { name: "aten::adaptive_avg_pool1d", becomes: "adaptive_avg_pool", lower: adaptive },
     Operator { name: "aten::adaptive_avg_pool2d", becomes: "adaptive_avg_pool", lower: adaptive },
     Operator { name: "aten::adaptive_avg_pool3d", becomes: "adaptive_avg_pool", lower: adaptive },
     Operator { name: "aten::adaptive_max_pool1d", becomes: "adaptive_max_pool; without the indices", lower: adaptive },
     Operator { name: "aten::adaptive_max_pool2d", becomes: "adaptive_max_pool; without the indices", lower: adaptive },
     Operator { name: "aten::adaptive_max_pool3d", becomes: "adaptive_max_pool; without the indices", lower: adaptive },
-    Operator { name: "aten::upsample_nearest1d", becomes: "resize", lower: resize },
-    Operator { name: "aten::upsample_nearest2d", becomes: "resize", lower: resize },
-    Operator { name: "aten::upsample_nearest3d", becomes: "resize", lower: resize },
-    Operator { name: "aten::upsample_linear1d", becomes: "resize", lower: resize },
-    Operator { name: "aten::upsample_bilinear2d", becomes: "resize", lower: resize },
 ];
 
-fn spatial(lo: &Lowering, call: &Call) -> Lowered<(eagleeye_graph::ValueId, usize)> {
+pub(super) fn spatial(lo: &Lowering, call: &Call) -> Lowered<(ValueId, usize)> {
     let x = match call.tensor(0)?.content() {
         Some(crate::torchscript::value::Content::Graph(id)) => id,
         _ => return unsupported("of a constant tensor"),
@@ -59,14 +63,26 @@ fn max_pool(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 fn average_pool(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.has("divisor_override") {
-        return unsupported("a divisor of its own");
-    }
     let (x, axes) = spatial(lo, call)?;
+    if call.has("divisor_override") {
+        return divided_sum(lo, call, x, axes);
+    }
     // The schema's default is to count the padding.
     let count_include_pad = !matches!(call.get("count_include_pad"), Value::Bool(false));
     let pool = window(call, axes, PoolKind::Average { count_include_pad })?;
     lo.emit(call, Op::Pool(pool), &[x])
+}
+
+/// The sum of each window by a divisor that the call gives.
+fn divided_sum(lo: &mut Lowering, call: &Call, x: ValueId, axes: usize) -> Lowered {
+    let pool = window(call, axes, PoolKind::Average { count_include_pad: true })?;
+    if pool.ceil {
+        return unsupported("a divisor of its own with windows that hang over");
+    }
+    let area: usize = pool.kernel.iter().product();
+    let average = lo.push(call, Op::Pool(pool), &[x])?;
+    let factor = area as f64 / call.float("divisor_override")?;
+    lo.emit(call, Op::Unary(Unary::MulScalar(factor)), &[average])
 }
 
 fn adaptive(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -86,33 +102,4 @@ fn adaptive(lo: &mut Lowering, call: &Call) -> Lowered {
     }
     let y = lo.emit(call, Op::AdaptivePool { max, output }, &[x])?;
     Ok(if max { call.only(y, 2, "indices") } else { y })
-}
-
-fn resize(lo: &mut Lowering, call: &Call) -> Lowered {
-    let (x, axes) = spatial(lo, call)?;
-    let sizes: Vec<usize> = lo.shape(x)[2..].iter().map(|d| d.sample()).collect();
-    let output = if call.has("output_size") { call.sizes("output_size", axes, 1)? } else { scaled(call, &sizes)? };
-    let mode = if call.operator.contains("nearest") {
-        Interpolation::Nearest
-    } else {
-        Interpolation::Linear { align_corners: call.flag("align_corners") }
-    };
-    lo.emit(call, Op::Resize { mode, output }, &[x])
-}
-
-/// Sizes by scale factors. PyTorch then samples by the factor, which equals sampling by the sizes only where they divide.
-fn scaled(call: &Call, sizes: &[usize]) -> Lowered<Vec<usize>> {
-    let factors = call.get("scale_factors").items().unwrap_or_default();
-    let scale = |(size, factor): (&usize, &Value)| {
-        let exact = *size as f64 * as_float(factor)?;
-        if exact.fract() == 0.0 && exact >= 1.0 {
-            Ok(exact as usize)
-        } else {
-            unsupported("a scale factor that does not fit the size")
-        }
-    };
-    if factors.len() != sizes.len() {
-        return unsupported("a size that is neither given nor a scale factor");
-    }
-    sizes.iter().zip(&factors).map(scale).collect()
 }

@@ -1,5 +1,6 @@
 //! Sums, means, extremes and norms along axes, and softmax.
 
+use eagleeye_graph::compose::reductions;
 use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId};
 
 use super::Operator;
@@ -7,6 +8,8 @@ use super::pointwise::extreme;
 use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
 use crate::torchscript::lowering::{Lowering, fresh};
 use crate::torchscript::value::Value;
+
+const NORM: &str = "abs or pow_scalar, a reduction, and sqrt or pow_scalar";
 
 pub const OPERATORS: &[Operator] = &[
     Operator {
@@ -26,17 +29,20 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::var", becomes: "reduce_mean, sub, pow_scalar, mul_scalar", lower: variance },
     Operator { name: "aten::std", becomes: "as var, then sqrt", lower: deviation },
     Operator { name: "aten::var_mean", becomes: "as var, with the mean", lower: variance_and_mean },
-    Operator {
-        name: "aten::linalg_vector_norm",
-        becomes: "norms of order 1 and 2: abs or pow_scalar, reduce_sum, sqrt",
-        lower: norm,
-    },
-    Operator {
-        name: "aten::norm",
-        becomes: "norms of order 1 and 2: abs or pow_scalar, reduce_sum, sqrt",
-        lower: norm,
-    },
+    Operator { name: "aten::std_mean", becomes: "as std, with the mean", lower: deviation_and_mean },
+    Operator { name: "aten::aminmax", becomes: "reduce_min and reduce_max", lower: both_extremes },
+    Operator { name: "aten::linalg_vector_norm", becomes: NORM, lower: norm },
+    Operator { name: "aten::linalg_norm", becomes: NORM, lower: norm },
+    Operator { name: "aten::linalg_matrix_norm", becomes: "pow_scalar, reduce_sum, sqrt; `fro` alone", lower: norm },
+    Operator { name: "aten::norm", becomes: NORM, lower: norm },
     Operator { name: "aten::frobenius_norm", becomes: "pow_scalar, reduce_sum, sqrt", lower: norm },
+    Operator { name: "aten::logsumexp", becomes: "reduce_max, sub, exp, reduce_sum, log, add", lower: log_sum_exp },
+    Operator {
+        name: "aten::prod",
+        becomes: "reduce_product; not over the batch",
+        lower: |lo, c| plain(lo, c, Reduction::Product),
+    },
+    Operator { name: "aten::cumsum", becomes: "linear along the axis", lower: running_sum },
     Operator { name: "aten::softmax", becomes: "softmax", lower: |lo, c| softmax(lo, c, false) },
     Operator { name: "aten::_softmax", becomes: "softmax", lower: |lo, c| softmax(lo, c, false) },
     Operator { name: "aten::log_softmax", becomes: "log_softmax", lower: |lo, c| softmax(lo, c, true) },
@@ -124,23 +130,43 @@ fn variance_and_mean(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::tuple(vec![fresh(variance), fresh(mean)]))
 }
 
+fn deviation_and_mean(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (variance, mean) = moments(lo, call)?;
+    Ok(Value::tuple(vec![fresh(lo.unary(call, Unary::Sqrt, variance)?), fresh(mean)]))
+}
+
+fn both_extremes(lo: &mut Lowering, call: &Call) -> Lowered {
+    Ok(Value::tuple(vec![plain(lo, call, Reduction::Min)?, plain(lo, call, Reduction::Max)?]))
+}
+
 fn norm(lo: &mut Lowering, call: &Call) -> Lowered {
-    let order = match (call.has("ord"), call.has("p")) {
-        (true, _) => call.float("ord")?,
-        (_, true) => call.float("p")?,
-        _ => 2.0,
+    let name = ["ord", "p"].into_iter().find(|name| call.has(name));
+    let order = match name.map(|name| (name, call.text(name))) {
+        None => 2.0,
+        Some((_, Some(text))) if text == "fro" => 2.0,
+        Some((_, Some(text))) => return unsupported(format!("the norm `{text}`")),
+        Some((name, None)) => call.float(name)?,
     };
     let x = first(lo, call)?;
     let axes = axes(lo, call, x)?;
-    let keep = call.flag("keepdim");
-    let each = match order {
-        1.0 => Unary::Abs,
-        2.0 => Unary::PowScalar(2.0),
-        other => return unsupported(format!("a norm of order {other}")),
-    };
-    let each = lo.unary(call, each, x)?;
-    let sum = lo.reduce(call, Reduction::Sum, &axes, keep, each)?;
-    Ok(fresh(if order == 2.0 { lo.unary(call, Unary::Sqrt, sum)? } else { sum }))
+    let matrix =
+        call.operator == "aten::linalg_matrix_norm" || (call.operator == "aten::linalg_norm" && axes.len() == 2);
+    if matrix && !(order == 2.0 && call.text("ord").is_some() || !call.has("ord")) {
+        return unsupported(format!("the norm of order {order} of a matrix"));
+    }
+    Ok(fresh(reductions::norm(&mut lo.composer(call), x, order, &axes, call.flag("keepdim"))?))
+}
+
+fn log_sum_exp(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = first(lo, call)?;
+    let axes = axes(lo, call, x)?;
+    Ok(fresh(reductions::log_sum_exp(&mut lo.composer(call), x, &axes, call.flag("keepdim"))?))
+}
+
+fn running_sum(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = first(lo, call)?;
+    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
+    Ok(fresh(reductions::running_sum(&mut lo.composer(call), x, axis, false, false)?))
 }
 
 fn softmax(lo: &mut Lowering, call: &Call, log: bool) -> Lowered {

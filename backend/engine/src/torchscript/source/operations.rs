@@ -3,6 +3,8 @@
 use eagleeye_graph::{Binary, Conv, Interpolation, Node, Op, PadMode, Pool, PoolKind, Reduction, Unary};
 
 use super::{Writer, flag, list, number, spatial_axes};
+use crate::exec::sampling_codes;
+use crate::functions;
 use crate::torchscript::error::TorchScriptError;
 
 /// Lines that compute a node's outputs.
@@ -36,7 +38,11 @@ fn expression(writer: &Writer, node: &Node) -> Result<String, TorchScriptError> 
         }
         Op::Unary(function) => unary(*function, &x),
         Op::PRelu => format!("torch.prelu({x}, {})", input(1)),
+        Op::Binary(function @ (Binary::Less | Binary::LessOrEqual | Binary::Equal)) => {
+            format!("torch.type_as(torch.{}({x}, {}), {x})", binary(*function), input(1))
+        }
         Op::Binary(function) => format!("torch.{}({x}, {})", binary(*function), input(1)),
+        Op::Select => format!("torch.where(torch.ne({x}, 0.0), {}, {})", input(1), input(2)),
         Op::Softmax { axis, log } => format!("torch.{}({x}, {axis})", if *log { "log_softmax" } else { "softmax" }),
         Op::Pool(pool) => return pooling(writer, node, pool),
         Op::AdaptivePool { max, output } => {
@@ -47,10 +53,17 @@ fn expression(writer: &Writer, node: &Node) -> Result<String, TorchScriptError> 
                 format!("torch.adaptive_avg_pool{axes}d({x}, {})", list(output))
             }
         }
+        Op::Reduce { kind: Reduction::Product, axes, keep_dims } => {
+            axes.iter().rev().fold(x, |x, axis| format!("torch.prod({x}, {axis}, {})", flag(*keep_dims)))
+        }
         Op::Reduce { kind, axes, keep_dims } => {
             format!("torch.{}({x}, {}, {})", reduction(*kind), list(axes), flag(*keep_dims))
         }
         Op::Resize { mode, output } => resize(*mode, output, &x),
+        Op::GridSample { mode, padding, align_corners } => {
+            let (mode, padding) = sampling_codes(*mode, *padding);
+            format!("torch.grid_sampler({x}, {}, {mode}, {padding}, {})", input(1), flag(*align_corners))
+        }
         Op::Reshape { shape } => format!("torch.reshape({x}, {})", writer.open_shape(shape)),
         Op::Permute { order } => format!("torch.permute({x}, {})", list(order)),
         Op::Expand { shape } => format!("torch.expand({x}, {})", writer.full_shape(shape)),
@@ -76,35 +89,23 @@ fn unary(function: Unary, x: &str) -> String {
     let with = |name: &str, value: f64| format!("torch.{name}({x}, {})", number(value));
     let bound = |value: Option<f64>| value.map_or_else(|| "None".to_owned(), number);
     match function {
-        Unary::Relu => plain("relu"),
         Unary::Clamp(None, None) => x.to_owned(),
         Unary::Clamp(low, high) => format!("torch.clamp({x}, {}, {})", bound(low), bound(high)),
         Unary::LeakyRelu(slope) => with("leaky_relu", slope),
         Unary::Elu(alpha) => with("elu", alpha),
-        Unary::Selu => plain("selu"),
-        Unary::Sigmoid => plain("sigmoid"),
         Unary::HardSigmoid { alpha, beta } if (alpha - 1.0 / 6.0).abs() < 1e-9 && beta == 0.5 => plain("hardsigmoid"),
         Unary::HardSigmoid { alpha, beta } => {
             format!("torch.clamp(torch.add(torch.mul({x}, {}), {}), 0.0, 1.0)", number(alpha), number(beta))
         }
-        Unary::HardSwish => plain("hardswish"),
-        Unary::Silu => plain("silu"),
+        Unary::Softplus => plain("softplus"),
         Unary::Gelu { tanh: false } => plain("gelu"),
         Unary::Gelu { tanh: true } => format!("torch.gelu({x}, approximate=\"tanh\")"),
-        Unary::Mish => plain("mish"),
-        Unary::Softplus => plain("softplus"),
-        Unary::Tanh => plain("tanh"),
-        Unary::Erf => plain("erf"),
-        Unary::Exp => plain("exp"),
-        Unary::Log => plain("log"),
-        Unary::Sqrt => plain("sqrt"),
-        Unary::Neg => plain("neg"),
-        Unary::Abs => plain("abs"),
-        Unary::Reciprocal => plain("reciprocal"),
         Unary::AddScalar(value) => with("add", value),
         Unary::MulScalar(value) => with("mul", value),
         Unary::PowScalar(-0.5) => plain("rsqrt"),
         Unary::PowScalar(value) => with("pow", value),
+        // `aten::sin` is called `torch.sin`.
+        other => plain(functions::name(other).unwrap_or(other.name()).trim_start_matches("aten::")),
     }
 }
 
@@ -117,6 +118,9 @@ fn binary(function: Binary) -> &'static str {
         Binary::Max => "maximum",
         Binary::Min => "minimum",
         Binary::Pow => "pow",
+        Binary::Less => "lt",
+        Binary::LessOrEqual => "le",
+        Binary::Equal => "eq",
     }
 }
 
@@ -126,6 +130,7 @@ fn reduction(kind: Reduction) -> &'static str {
         Reduction::Sum => "sum",
         Reduction::Max => "amax",
         Reduction::Min => "amin",
+        Reduction::Product => "prod",
     }
 }
 
@@ -223,6 +228,9 @@ fn resize(mode: Interpolation, output: &[usize], x: &str) -> String {
         Interpolation::Linear { align_corners } => {
             let name = ["linear", "bilinear", "trilinear"].get(axes.saturating_sub(1)).copied().unwrap_or("bilinear");
             format!("torch.upsample_{name}{axes}d({x}, {size}, {})", flag(align_corners))
+        }
+        Interpolation::Cubic { align_corners } => {
+            format!("torch.upsample_bicubic{axes}d({x}, {size}, {})", flag(align_corners))
         }
     }
 }

@@ -68,6 +68,11 @@ fn functions_of_two_tensors_are_one_operator() {
             operators(&graph)[0].to_owned()
         });
     assert_eq!(functions, ["Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"]);
+    let comparisons = [Binary::Less, Binary::LessOrEqual, Binary::Equal].map(|function| {
+        let graph = with_parameters(&[3, 4], Op::Binary(function), &[&[3, 1]]);
+        operators(&graph).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(comparisons, [["Less", "Cast"], ["LessOrEqual", "Cast"], ["Equal", "Cast"]]);
 }
 
 #[test]
@@ -155,9 +160,12 @@ fn softmax_and_products_are_one_operator() {
 #[test]
 fn reductions_take_their_axes_and_without_axes_do_nothing() {
     let reduce = |kind, axes: &[usize]| single(&[3, 4, 5], Op::Reduce { kind, axes: axes.to_vec(), keep_dims: true });
-    for (kind, operator) in
-        [(Reduction::Mean, "ReduceMean"), (Reduction::Max, "ReduceMax"), (Reduction::Min, "ReduceMin")]
-    {
+    for (kind, operator) in [
+        (Reduction::Mean, "ReduceMean"),
+        (Reduction::Max, "ReduceMax"),
+        (Reduction::Min, "ReduceMin"),
+        (Reduction::Product, "ReduceProd"),
+    ] {
         assert_eq!(attribute(node(&reduce(kind, &[2, 3]), operator), "axes").ints, [2, 3]);
     }
     let graph = reduce(Reduction::Sum, &[2, 3]);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    Binary, Conv, Dim, Graph, Interpolation, Op, PadMode, ParameterKind, Pool, PoolKind, Reduction, TensorData, Unary,
-    ValueId, macs,
+    Binary, Conv, Dim, Graph, Interpolation, Op, PadMode, ParameterKind, Pool, PoolKind, Reduction, SampleMode,
+    SamplePadding, TensorData, Unary, ValueId, macs,
 };
 
 use super::{Net, batched};
@@ -173,6 +173,21 @@ fn operations_that_onnx_has_not_are_found_again_in_their_parts() {
         Unary::Erf,
         Unary::AddScalar(0.5),
         Unary::PowScalar(3.0),
+        Unary::Sign,
+        Unary::Floor,
+        Unary::Ceil,
+        Unary::Round,
+        Unary::Sin,
+        Unary::Cos,
+        Unary::Tan,
+        Unary::Asin,
+        Unary::Acos,
+        Unary::Atan,
+        Unary::Sinh,
+        Unary::Cosh,
+        Unary::Asinh,
+        Unary::Acosh,
+        Unary::Atanh,
     ];
     for function in functions {
         let mut net = Net::new();
@@ -196,6 +211,9 @@ fn layouts_survive() {
         Op::Expand { shape: batched(&[4, 6, 6]) },
         Op::Resize { mode: Interpolation::Nearest, output: vec![12, 18] },
         Op::Resize { mode: Interpolation::Linear { align_corners: true }, output: vec![11, 5] },
+        Op::Resize { mode: Interpolation::Cubic { align_corners: false }, output: vec![11, 5] },
+        Op::Resize { mode: Interpolation::Cubic { align_corners: true }, output: vec![11, 5] },
+        Op::Reduce { kind: Reduction::Product, axes: vec![2, 3], keep_dims: false },
         Op::Reduce { kind: Reduction::Sum, axes: vec![1], keep_dims: true },
         Op::Reduce { kind: Reduction::Max, axes: vec![2, 3], keep_dims: false },
         Op::AdaptivePool { max: true, output: vec![1, 1] },
@@ -205,6 +223,26 @@ fn layouts_survive() {
         let sizes = if matches!(op, Op::Expand { .. }) { [4, 1, 6] } else { [4, 6, 6] };
         let x = net.input("x", &sizes);
         let y = net.push("op", op, &[x]);
+        assert_survives(net, &[y]);
+    }
+}
+
+#[test]
+fn selections_and_samples_survive() {
+    let mut net = Net::new();
+    let (x, y) = (net.input("x", &[4, 6, 6]), net.input("y", &[4, 1, 1]));
+    let small = net.push("small", Op::Binary(Binary::Less), &[x, y]);
+    let chosen = net.push("chosen", Op::Select, &[small, x, y]);
+    let same = net.push("same", Op::Binary(Binary::Equal), &[chosen, x]);
+    assert_survives(net, &[same]);
+    for (mode, padding, align_corners) in [
+        (SampleMode::Linear, SamplePadding::Zeros, false),
+        (SampleMode::Nearest, SamplePadding::Border, true),
+        (SampleMode::Cubic, SamplePadding::Reflection, false),
+    ] {
+        let mut net = Net::new();
+        let (x, grid) = (net.input("x", &[4, 6, 6]), net.input("grid", &[3, 5, 2]));
+        let y = net.push("sampled", Op::GridSample { mode, padding, align_corners }, &[x, grid]);
         assert_survives(net, &[y]);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use eagleeye_graph::{Dim, ElementType, Op, ParameterKind, Shape, Source, TensorData, ValueId, shape};
+use eagleeye_graph::compose::arithmetic::{Comparison, compare};
+use eagleeye_graph::{Compose, Dim, ElementType, Op, ParameterKind, Shape, Source, TensorData, ValueId, shape};
 
 use super::Lowering;
 use crate::error::OnnxError;
@@ -99,7 +100,11 @@ impl<'a> Lowering<'a> {
                 self.push(call, Op::Expand { shape }, &[id])
             }
             Value::PerImage(_) | Value::Places(_) => unsupported("computes with the number of the image"),
-            Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
+            Value::Greater { x, than } => {
+                let than = self.composer(call).number(*than)?;
+                compare(&mut self.composer(call), Comparison::Greater, *x, than)
+            }
+            Value::NotANumber(x) => compare(&mut self.composer(call), Comparison::NotEqual, *x, *x),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
             Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),

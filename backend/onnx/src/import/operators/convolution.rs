@@ -1,6 +1,7 @@
 //! Convolutions and matrix products.
 
-use eagleeye_graph::{Binary, Conv, Dim, Op, ValueId};
+use eagleeye_graph::compose::einsum::einsum;
+use eagleeye_graph::{Binary, Conv, Op, ValueId};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, invalid, one, size, unsupported};
@@ -20,7 +21,11 @@ pub const OPERATORS: &[Operator] = &[
         becomes: "linear with a stored matrix, else matmul; with mul_scalar and add",
         lower: gemm,
     },
-    Operator { name: "Einsum", becomes: "permute and matmul, for products over one axis", lower: einsum },
+    Operator {
+        name: "Einsum",
+        becomes: "permute, reduce_sum, mul, and linear with a stored matrix, else matmul; no diagonals",
+        lower: by_equation,
+    },
 ];
 
 /// A window along one axis, and where its padding is.
@@ -157,7 +162,7 @@ fn matmul(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 /// A product with a matrix that the file alone decides is a linear layer, any other a matrix product.
-fn product(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<ValueId> {
+pub(super) fn product(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<ValueId> {
     let (matrix, transposed) = match lo.untransposed(b) {
         Some(weight) if settle::is_weight(lo, weight) => (weight, false),
         _ => (b, true),
@@ -166,7 +171,12 @@ fn product(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<Va
         return lo.push(call, Op::Linear { transposed }, &[a, matrix]);
     }
     if lo.rank(a) < 2 || lo.rank(b) < 2 {
-        return unsupported("a product with a vector");
+        let equation = match (lo.rank(a), lo.rank(b)) {
+            (_, 1) => "...i,i->...",
+            (1, _) => "i,...ij->...j",
+            _ => return invalid("multiplies a number"),
+        };
+        return einsum(&mut lo.composer(call), equation, &[a, b]);
     }
     lo.push(call, Op::MatMul, &[a, b])
 }
@@ -195,62 +205,8 @@ fn gemm(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(one(lo.binary(call, Binary::Add, y, c)?))
 }
 
-/// Products of two tensors over one axis, all other axes either shared in front or private: the forms of attention.
-fn einsum(lo: &mut Lowering, call: &Call) -> Lowered {
-    let equation: String = call.text("equation")?.chars().filter(|c| !c.is_whitespace()).collect();
-    let parsed = equation.split_once("->").and_then(|(inputs, output)| {
-        let (a, b) = inputs.split_once(',')?;
-        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic());
-        (plain(a) && plain(b) && plain(output)).then(|| (letters(a), letters(b), letters(output)))
-    });
-    let Some((a, b, output)) = parsed.filter(|_| call.inputs.len() == 2) else {
-        return unsupported(format!("the equation `{equation}`"));
-    };
-    let shared: Vec<char> = output.iter().copied().filter(|c| a.contains(c) && b.contains(c)).collect();
-    let summed: Vec<char> = a.iter().copied().filter(|c| b.contains(c) && !output.contains(c)).collect();
-    let rows: Vec<char> = a.iter().copied().filter(|c| !b.contains(c)).collect();
-    let columns: Vec<char> = b.iter().copied().filter(|c| !a.contains(c)).collect();
-    if summed.len() != 1 || output.len() != shared.len() + rows.len() + columns.len() {
-        return unsupported(format!("the equation `{equation}`"));
-    }
-    let (left, right) = (lo.value(call, 0)?, lo.value(call, 1)?);
-    let left = arranged(lo, call, left, &a, &[&shared[..], &rows, &summed].concat())?;
-    let right = arranged(lo, call, right, &b, &[&shared[..], &summed, &columns].concat())?;
-    let (left, right) =
-        (joined(lo, call, left, shared.len(), rows.len())?, joined(lo, call, right, shared.len() + 1, columns.len())?);
-    let y = product(lo, call, left.0, right.0)?;
-    let mut shape = lo.shape(y)[..shared.len()].to_vec();
-    shape.extend(left.1.into_iter().chain(right.1));
-    let y = lo.reshape(call, y, shape)?;
-    Ok(one(arranged(lo, call, y, &[&shared[..], &rows, &columns].concat(), &output)?))
-}
-
-/// Makes `count` axes from `first` on one, and says their sizes.
-fn joined(lo: &mut Lowering, call: &Call, x: ValueId, first: usize, count: usize) -> Lowered<(ValueId, Vec<Dim>)> {
-    let mut shape = lo.shape(x).clone();
-    let sizes: Vec<Dim> = shape[first..first + count].to_vec();
-    let mut one = Dim::Fixed(1);
-    for size in &sizes {
-        one = match (one, *size) {
-            (Dim::Fixed(a), Dim::Fixed(b)) => Dim::Fixed(a.saturating_mul(b)),
-            (Dim::Batch(a), Dim::Fixed(b)) | (Dim::Fixed(a), Dim::Batch(b)) => Dim::Batch(a.saturating_mul(b)),
-            (Dim::Batch(_), Dim::Batch(_)) => return unsupported("multiplies the batch with itself"),
-        };
-    }
-    shape.splice(first..first + count, [one]);
-    Ok((lo.reshape(call, x, shape)?, sizes))
-}
-
-fn letters(text: &str) -> Vec<char> {
-    text.chars().collect()
-}
-
-/// Permutes axes named `from` into the order `to`.
-fn arranged(lo: &mut Lowering, call: &Call, x: ValueId, from: &[char], to: &[char]) -> Lowered<ValueId> {
-    let order: Option<Vec<usize>> = to.iter().map(|c| from.iter().position(|f| f == c)).collect();
-    let rank = lo.rank(x);
-    match order {
-        Some(order) if rank == from.len() && order.len() == rank => lo.permute(call, x, order),
-        _ => unsupported("an equation that does not fit its tensors"),
-    }
+fn by_equation(lo: &mut Lowering, call: &Call) -> Lowered {
+    let operands = (0..call.inputs.len()).map(|index| lo.value(call, index)).collect::<Lowered<Vec<_>>>()?;
+    let equation = call.text("equation")?;
+    Ok(one(einsum(&mut lo.composer(call), equation, &operands)?))
 }

@@ -3,8 +3,11 @@
 //! To add an operator: write a function from a [`Call`] to its outputs in the family that fits and list it in that family's
 //! `OPERATORS`. The list is also the data of `docs/operators.md`.
 
+mod attention;
+mod composer;
 mod convolution;
 mod folded;
+mod functions;
 mod indexing;
 mod movement;
 mod normalization;
@@ -13,6 +16,7 @@ mod pointwise;
 mod pooling;
 mod reduction;
 mod resize;
+mod sampling;
 mod selection;
 mod writing;
 
@@ -35,14 +39,17 @@ pub struct Operator {
 }
 
 /// The families with their titles, in the order of the documentation.
-pub fn families() -> [(&'static str, &'static [Operator]); 10] {
+pub fn families() -> [(&'static str, &'static [Operator]); 13] {
     [
         ("Convolution and linear", convolution::OPERATORS),
         ("Normalisation", normalization::OPERATORS),
+        ("Functions of each entry", functions::OPERATORS),
         ("Elementwise", pointwise::OPERATORS),
         ("Pooling", pooling::OPERATORS),
         ("Resizing", resize::OPERATORS),
+        ("Sampling and windows", sampling::OPERATORS),
         ("Reduction", reduction::OPERATORS),
+        ("Attention", attention::OPERATORS),
         ("Moving data", movement::OPERATORS),
         ("Indexing, splitting and joining", indexing::OPERATORS),
         ("Selection", selection::OPERATORS),
@@ -77,16 +84,41 @@ pub(super) fn lower<'a>(lowering: &mut Lowering<'a>, call: &Call<'a>) -> Lowered
         Some(result) => return result,
         None => {}
     }
-    match BY_NAME.get(call.operator) {
-        Some(operator) => (operator.lower)(lowering, call),
-        None if folded::operators().contains(&call.operator) => {
-            let settled = settle::inputs(lowering, call)?;
-            let result = settled.and_then(|call| folded::evaluate(lowering, &call));
-            result.unwrap_or_else(|| unsupported("of a tensor that depends on the input"))
+    let operator = BY_NAME.get(call.operator);
+    if (operator.is_none() || FOR_MASKS.contains(&call.operator)) && folded::operators().contains(&call.operator) {
+        let settled = settle::inputs(lowering, call)?;
+        if let Some(result) = settled.and_then(|call| folded::evaluate(lowering, &call)) {
+            return result;
         }
+    }
+    match operator {
+        Some(operator) => (operator.lower)(lowering, call),
+        None if is_known(call.operator) => unsupported("of a tensor that depends on the input"),
         None => unsupported(""),
     }
 }
+
+/// Operators whose results are masks, places and whole numbers: of weights alone, they are computed while reading, since what
+/// takes them may have to know them.
+const FOR_MASKS: [&str; 17] = [
+    "Sign",
+    "Floor",
+    "Ceil",
+    "Round",
+    "Sin",
+    "Cos",
+    "Mod",
+    "Equal",
+    "Less",
+    "LessOrEqual",
+    "GreaterOrEqual",
+    "And",
+    "Or",
+    "Xor",
+    "Not",
+    "CumSum",
+    "Trilu",
+];
 
 fn depends_on_batch(call: &Call) -> bool {
     call.inputs.iter().any(|v| matches!(v, Value::PerImage(_)))

@@ -1,9 +1,11 @@
 //! Operators that only move or repeat data: views, permutations, padding, and those that do nothing in inference.
 
+use eagleeye_graph::compose::arithmetic::{is_not_zero, truncated};
 use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId};
 
 use super::Operator;
+use super::selection::is_mask;
 use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, training, unsupported};
 use crate::import::lowering::{Lowering, shape_from};
 use crate::import::view;
@@ -22,7 +24,11 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "SpaceToDepth", becomes: "reshape and permute", lower: space_to_depth },
     Operator { name: "Identity", becomes: "nothing: the same tensor", lower: same_tensor },
     Operator { name: "Dropout", becomes: "nothing: the same tensor; not in training mode", lower: dropout },
-    Operator { name: "Cast", becomes: "nothing between float types", lower: cast },
+    Operator {
+        name: "Cast",
+        becomes: "nothing between float types; a comparison with 0 to bool, sign, abs, floor and mul to int",
+        lower: cast,
+    },
     Operator { name: "CastLike", becomes: "nothing between float types", lower: cast_like },
 ];
 
@@ -219,15 +225,31 @@ fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
     }
 }
 
-/// Every activation is `f32` in this engine.
-fn cast(_: &mut Lowering, call: &Call) -> Lowered {
+/// Every activation is `f32` in this engine: truths are 0 and 1, whole numbers have no fraction.
+fn cast(lo: &mut Lowering, call: &Call) -> Lowered {
     let to = call.int_or("to", 0)?;
-    match i32::try_from(to).ok().and_then(|to| DataType::try_from(to).ok()) {
-        Some(DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double) => {
-            Ok(vec![call.input(0).clone()])
+    let wanted = i32::try_from(to).ok().and_then(|to| DataType::try_from(to).ok());
+    match (wanted, call.input(0)) {
+        (Some(DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double), other) => {
+            // What was computed while reading stays so.
+            if matches!(other, Value::Greater { .. } | Value::NotANumber(_)) {
+                Ok(one(lo.value(call, 0)?))
+            } else {
+                Ok(vec![other.clone()])
+            }
         }
-        Some(other) => unsupported(format!("of an activation to {}", other.as_str_name())),
-        None => invalid(format!("the type {to} does not exist")),
+        (Some(DataType::Bool), comparison @ (Value::Greater { .. } | Value::NotANumber(_))) => {
+            Ok(vec![comparison.clone()])
+        }
+        (Some(DataType::Int32 | DataType::Int64), Value::Greater { .. } | Value::NotANumber(_)) => {
+            Ok(one(lo.value(call, 0)?))
+        }
+        (Some(DataType::Bool), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),
+        (Some(DataType::Bool), Value::Graph(x)) => Ok(one(is_not_zero(&mut lo.composer(call), *x)?)),
+        (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),
+        (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) => Ok(one(truncated(&mut lo.composer(call), *x)?)),
+        (Some(other), _) => unsupported(format!("of an activation to {}", other.as_str_name())),
+        (None, _) => invalid(format!("the type {to} does not exist")),
     }
 }
 

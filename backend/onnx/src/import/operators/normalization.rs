@@ -1,5 +1,6 @@
 //! Normalisation layers that ONNX has as one operator. Those that exporters take apart are found by [`crate::import::fuse`].
 
+use eagleeye_graph::compose::reductions;
 use eagleeye_graph::{Binary, Dim, Op, Pool, PoolKind, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
@@ -15,6 +16,11 @@ pub const OPERATORS: &[Operator] = &[
     },
     Operator { name: "GroupNormalization", becomes: "group_norm", lower: group_norm },
     Operator { name: "LayerNormalization", becomes: "layer_norm; without mean and deviation", lower: layer_norm },
+    Operator {
+        name: "RMSNormalization",
+        becomes: "pow_scalar, reduce_mean, add_scalar, pow_scalar and mul",
+        lower: rms_norm,
+    },
     Operator {
         name: "LRN",
         becomes: "pow_scalar, reshape, avg_pool over channels, pow_scalar, div",
@@ -154,19 +160,20 @@ fn local_response(lo: &mut Lowering, call: &Call) -> Lowered {
 fn lp_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let axis = axis(call.int_or("axis", -1)?, lo.rank(x))?;
-    let norm = match call.int_or("p", 2)? {
-        1 => {
-            let each = lo.unary(call, Unary::Abs, x)?;
-            lo.reduce(call, Reduction::Sum, &[axis], true, each)?
-        }
-        2 => {
-            let each = lo.unary(call, Unary::PowScalar(2.0), x)?;
-            let sum = lo.reduce(call, Reduction::Sum, &[axis], true, each)?;
-            lo.unary(call, Unary::Sqrt, sum)?
-        }
+    let order = match call.int_or("p", 2)? {
+        order @ 1..=2 => order as f64,
         other => return invalid(format!("p is {other}, but can be 1 or 2")),
     };
+    let norm = reductions::norm(&mut lo.composer(call), x, order, &[axis], true)?;
     Ok(one(lo.binary(call, Binary::Div, x, norm)?))
+}
+
+fn rms_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let rank = lo.rank(x);
+    let axes = rank - axis(call.int_or("axis", -1)?, rank)?;
+    let (scale, epsilon) = (lo.value(call, 1)?, call.float_or("epsilon", 1e-5)?);
+    Ok(one(reductions::rms_norm(&mut lo.composer(call), x, axes, Some(scale), epsilon)?))
 }
 
 fn mean_variance_norm(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -1,5 +1,6 @@
 //! Functions of each entry: activations and arithmetic.
 
+use eagleeye_graph::compose::arithmetic;
 use eagleeye_graph::{Binary, Op, Shape, Unary, ValueId, shape};
 
 use super::Operator;
@@ -13,19 +14,7 @@ macro_rules! unary {
 }
 
 pub const OPERATORS: &[Operator] = &[
-    unary!("Relu", "relu", Unary::Relu),
-    unary!("Sigmoid", "sigmoid", Unary::Sigmoid),
-    unary!("HardSwish", "hard_swish", Unary::HardSwish),
     unary!("Mish", "mish", Unary::Mish),
-    unary!("Softplus", "softplus", Unary::Softplus),
-    unary!("Tanh", "tanh", Unary::Tanh),
-    unary!("Erf", "erf", Unary::Erf),
-    unary!("Exp", "exp", Unary::Exp),
-    unary!("Log", "log", Unary::Log),
-    unary!("Sqrt", "sqrt", Unary::Sqrt),
-    unary!("Neg", "neg", Unary::Neg),
-    unary!("Abs", "abs", Unary::Abs),
-    unary!("Reciprocal", "reciprocal", Unary::Reciprocal),
     Operator { name: "LeakyRelu", becomes: "leaky_relu", lower: leaky_relu },
     Operator { name: "Elu", becomes: "elu", lower: elu },
     Operator { name: "Celu", becomes: "elu, between mul_scalar where alpha is not 1", lower: celu },
@@ -34,9 +23,15 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Gelu", becomes: "gelu, exact or tanh", lower: gelu },
     Operator { name: "Swish", becomes: "silu, or sigmoid and mul", lower: swish },
     Operator { name: "Softsign", becomes: "abs, add_scalar and div", lower: softsign },
-    Operator { name: "ThresholdedRelu", becomes: "relu, for alpha 0", lower: thresholded_relu },
-    Operator { name: "PRelu", becomes: "prelu with a slope for each channel or one", lower: prelu },
-    Operator { name: "Clip", becomes: "clamp with constant bounds", lower: clip },
+    Operator { name: "Shrink", becomes: "clamp and sub, or abs, less_or_equal and select", lower: shrink },
+    Operator { name: "ThresholdedRelu", becomes: "relu, or less and select", lower: thresholded_relu },
+    Operator {
+        name: "PRelu",
+        becomes: "prelu with a slope for each channel or one, else relu, neg, mul and sub",
+        lower: prelu,
+    },
+    Operator { name: "Clip", becomes: "clamp, or max and min with activations", lower: clip },
+    Operator { name: "Mod", becomes: "div, floor or sign, abs and floor, mul and sub", lower: remainder },
     Operator { name: "Add", becomes: "add or add_scalar", lower: |lo, call| pairwise(lo, call, sum) },
     Operator {
         name: "Sub",
@@ -65,16 +60,10 @@ fn elu(lo: &mut Lowering, call: &Call) -> Lowered {
     unary(lo, call, Unary::Elu(call.float_or("alpha", 1.0)?))
 }
 
-/// `celu(x) = alpha * elu(x / alpha)`
 fn celu(lo: &mut Lowering, call: &Call) -> Lowered {
     let alpha = call.float_or("alpha", 1.0)?;
-    if alpha == 0.0 {
-        return invalid("alpha is 0");
-    }
     let x = lo.value(call, 0)?;
-    let x = lo.times(call, x, 1.0 / alpha)?;
-    let y = lo.unary(call, Unary::Elu(1.0), x)?;
-    Ok(one(lo.times(call, y, alpha)?))
+    Ok(one(arithmetic::celu(&mut lo.composer(call), x, alpha)?))
 }
 
 fn selu(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -111,16 +100,31 @@ fn swish(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn softsign(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
-    let size = lo.unary(call, Unary::Abs, x)?;
-    let divisor = lo.unary(call, Unary::AddScalar(1.0), size)?;
-    Ok(one(lo.binary(call, Binary::Div, x, divisor)?))
+    Ok(one(arithmetic::softsign(&mut lo.composer(call), x)?))
+}
+
+/// `x + bias` below `-lambd`, `x - bias` above `lambd`, else 0.
+fn shrink(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (bound, bias) = (call.float_or("lambd", 0.5)?, call.float_or("bias", 0.0)?);
+    let x = lo.value(call, 0)?;
+    let c = &mut lo.composer(call);
+    Ok(one(if bound == bias {
+        arithmetic::soft_shrink(c, x, bound)?
+    } else {
+        arithmetic::hard_shrink(c, x, bound, bias)?
+    }))
 }
 
 fn thresholded_relu(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.float_or("alpha", 1.0)? != 0.0 {
-        return unsupported("a threshold other than 0");
-    }
-    unary(lo, call, Unary::Relu)
+    let bound = call.float_or("alpha", 1.0)?;
+    let x = lo.value(call, 0)?;
+    Ok(one(arithmetic::threshold(&mut lo.composer(call), x, bound, 0.0)?))
+}
+
+fn remainder(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (lo.value(call, 0)?, lo.value(call, 1)?);
+    let towards_zero = call.flag("fmod")?;
+    Ok(one(arithmetic::remainder(&mut lo.composer(call), a, b, towards_zero)?))
 }
 
 /// The slope broadcasts to the input: `[C, 1, 1]` for channels at axis 1.
@@ -131,13 +135,21 @@ fn prelu(lo: &mut Lowering, call: &Call) -> Lowered {
     let channels = lo.rank(x).checked_sub(sizes.len()).and_then(|missing| 1usize.checked_sub(missing));
     let per_channel = channels.and_then(|axis| sizes.get(axis)) == Some(&count);
     if count != 1 && !per_channel {
-        return unsupported("a slope that varies along other axes than the channels");
+        // relu(x) - slope * relu(-x)
+        let (positive, negated) = (lo.unary(call, Unary::Relu, x)?, lo.unary(call, Unary::Neg, x)?);
+        let negative = lo.unary(call, Unary::Relu, negated)?;
+        let sloped = lo.binary(call, Binary::Mul, slope, negative)?;
+        return Ok(one(lo.binary(call, Binary::Sub, positive, sloped)?));
     }
     let slope = lo.reshape(call, slope, shape::fixed(&[count]))?;
     lo.emit(call, Op::PRelu, &[x, slope])
 }
 
 fn clip(lo: &mut Lowering, call: &Call) -> Lowered {
+    let by_activation = |index: usize| matches!(call.input(index), Value::Graph(_));
+    if by_activation(1) || by_activation(2) {
+        return clip_by_activations(lo, call);
+    }
     let mut bound = |index: usize, name: &str| {
         if !call.has(index) {
             return call.optional_float(name);
@@ -156,6 +168,17 @@ fn clip(lo: &mut Lowering, call: &Call) -> Lowered {
         (Some(0.0), None) => lo.emit(call, Op::Unary(Unary::Relu), &[x]),
         _ => lo.emit(call, Op::Unary(Unary::Clamp(low, high)), &[x]),
     }
+}
+
+fn clip_by_activations(lo: &mut Lowering, call: &Call) -> Lowered {
+    let mut x = lo.value(call, 0)?;
+    for (index, function) in [(1, Binary::Max), (2, Binary::Min)] {
+        if call.has(index) {
+            let bound = lo.value(call, index)?;
+            x = lo.binary(call, function, x, bound)?;
+        }
+    }
+    Ok(one(x))
 }
 
 /// An operand: a number of the code, or a tensor of the graph.

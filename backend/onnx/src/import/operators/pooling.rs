@@ -1,6 +1,7 @@
 //! Pooling.
 
-use eagleeye_graph::{Op, Pool, PoolKind, ValueId};
+use eagleeye_graph::compose::reductions::norm;
+use eagleeye_graph::{Op, Pool, PoolKind, Unary, ValueId};
 
 use super::Operator;
 use super::convolution::{Window, padding};
@@ -19,6 +20,12 @@ pub const OPERATORS: &[Operator] = &[
         name: "GlobalMaxPool",
         becomes: "adaptive_max_pool to size 1",
         lower: |lo, call| global(lo, call, true),
+    },
+    Operator { name: "LpPool", becomes: "abs, pow_scalar, avg_pool, mul_scalar and pow_scalar", lower: power_pool },
+    Operator {
+        name: "GlobalLpPool",
+        becomes: "abs or pow_scalar, reduce_sum, and sqrt or pow_scalar",
+        lower: global_norm,
     },
 ];
 
@@ -57,4 +64,28 @@ fn global(lo: &mut Lowering, call: &Call, max: bool) -> Lowered {
         Some(axes @ 1..) => lo.emit(call, Op::AdaptivePool { max, output: vec![1; axes] }, &[x]),
         _ => invalid("needs a tensor of rank 3 or more"),
     }
+}
+
+/// The root of the sum of powers in each window.
+fn power_pool(lo: &mut Lowering, call: &Call) -> Lowered {
+    let order = call.int_or("p", 2)? as f64;
+    if call.flag("ceil_mode")? || call.ints("dilations")?.is_some_and(|d| d.iter().any(|&d| d != 1)) {
+        return unsupported("with dilations or windows that hang over");
+    }
+    let mut raised = call.clone();
+    let x = lo.value(call, 0)?;
+    let size = lo.unary(call, Unary::Abs, x)?;
+    let powers = lo.unary(call, Unary::PowScalar(order), size)?;
+    raised.inputs = vec![Value::Graph(powers)];
+    let means = pool(lo, &raised, PoolKind::Average { count_include_pad: true })?;
+    let area: i64 = call.ints("kernel_shape")?.unwrap_or_default().iter().product();
+    let sums = lo.times(call, means, area as f64)?;
+    lo.emit(call, Op::Unary(Unary::PowScalar(1.0 / order)), &[sums])
+}
+
+fn global_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let order = call.int_or("p", 2)? as f64;
+    let x = lo.value(call, 0)?;
+    let axes: Vec<usize> = (2..lo.rank(x)).collect();
+    Ok(one(norm(&mut lo.composer(call), x, order, &axes, true)?))
 }

@@ -1,9 +1,10 @@
 //! Sums, means, extremes and norms along axes, and softmax.
 
-use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId, shape};
+use eagleeye_graph::compose::reductions;
+use eagleeye_graph::{Dim, Op, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, axes, axis, one, unsupported};
+use crate::import::call::{Call, Lowered, axes, axis, invalid, one, unsupported};
 use crate::import::lowering::Lowering;
 
 macro_rules! reduce {
@@ -17,6 +18,7 @@ pub const OPERATORS: &[Operator] = &[
     reduce!("ReduceSum", "reduce_sum; not over the batch", None, Reduction::Sum, None),
     reduce!("ReduceMax", "reduce_max; not over the batch", None, Reduction::Max, None),
     reduce!("ReduceMin", "reduce_min; not over the batch", None, Reduction::Min, None),
+    reduce!("ReduceProd", "reduce_product; not over the batch", None, Reduction::Product, None),
     reduce!("ReduceL1", "abs and reduce_sum", Some(Unary::Abs), Reduction::Sum, None),
     reduce!(
         "ReduceL2",
@@ -28,6 +30,7 @@ pub const OPERATORS: &[Operator] = &[
     reduce!("ReduceSumSquare", "pow_scalar and reduce_sum", Some(Unary::PowScalar(2.0)), Reduction::Sum, None),
     reduce!("ReduceLogSum", "reduce_sum and log", None, Reduction::Sum, Some(Unary::Log)),
     Operator { name: "ReduceLogSumExp", becomes: "reduce_max, sub, exp, reduce_sum, log, add", lower: log_sum_exp },
+    Operator { name: "CumSum", becomes: "linear along the axis", lower: running_sum },
     Operator { name: "Softmax", becomes: "softmax", lower: |lo, call| softmax(lo, call, false) },
     Operator { name: "LogSoftmax", becomes: "log_softmax", lower: |lo, call| softmax(lo, call, true) },
 ];
@@ -54,19 +57,22 @@ fn reduced(lo: &mut Lowering, call: &Call, before: Option<Unary>, kind: Reductio
     Ok(one(each(lo, call, after, y)?))
 }
 
-/// The largest entry is taken out first, so that no exponential overflows.
 fn log_sum_exp(lo: &mut Lowering, call: &Call) -> Lowered {
     let (x, axes, keep) = operands(lo, call)?;
     let Some(axes) = axes else {
         return Ok(one(x));
     };
-    let largest = lo.reduce(call, Reduction::Max, &axes, true, x)?;
-    let shifted = lo.binary(call, Binary::Sub, x, largest)?;
-    let exponentials = lo.unary(call, Unary::Exp, shifted)?;
-    let sum = lo.reduce(call, Reduction::Sum, &axes, keep, exponentials)?;
-    let log = lo.unary(call, Unary::Log, sum)?;
-    let largest = if keep { largest } else { lo.reduce(call, Reduction::Max, &axes, false, x)? };
-    Ok(one(lo.binary(call, Binary::Add, log, largest)?))
+    Ok(one(reductions::log_sum_exp(&mut lo.composer(call), x, &axes, keep)?))
+}
+
+fn running_sum(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let Some(along) = lo.known(call, 1)?.number() else {
+        return invalid("the axis is no single number");
+    };
+    let along = axis(along as i64, lo.rank(x))?;
+    let (exclusive, reverse) = (call.flag("exclusive")?, call.flag("reverse")?);
+    Ok(one(reductions::running_sum(&mut lo.composer(call), x, along, exclusive, reverse)?))
 }
 
 fn each(lo: &mut Lowering, call: &Call, function: Option<Unary>, x: ValueId) -> Lowered<ValueId> {

@@ -1,20 +1,14 @@
 //! Resizing images.
 
-use std::rc::Rc;
-
+use eagleeye_graph::compose::sampling::{self, cubic};
 use eagleeye_graph::{Count, Dim, Interpolation, Op, ValueId};
 
 use super::Operator;
 use crate::import::call::{Call, Lowered, axis, invalid, one, unsupported};
-use crate::import::known::Known;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator {
-        name: "Resize",
-        becomes: "resize, gather, or linear along each axis; all modes, without antialiasing",
-        lower: resize,
-    },
+    Operator { name: "Resize", becomes: "resize, gather, or linear along each axis", lower: resize },
     Operator { name: "Upsample", becomes: "resize, gather, or linear along each axis", lower: upsample },
 ];
 
@@ -29,9 +23,6 @@ struct Scaling {
 }
 
 fn resize(lo: &mut Lowering, call: &Call) -> Lowered {
-    if call.flag("antialias")? {
-        return unsupported("antialiasing");
-    }
     let x = lo.value(call, 0)?;
     let rank = lo.rank(x);
     let axes: Vec<usize> = match call.ints("axes")? {
@@ -107,6 +98,9 @@ fn resampled(lo: &mut Lowering, call: &Call, x: ValueId, scalings: Vec<Scaling>)
         "" => "half_pixel",
         other => other,
     };
+    if call.flag("antialias")? {
+        return antialiased(lo, call, x, &scalings, coordinates);
+    }
     match call.text("mode")? {
         "" | "nearest" => {
             let rounding = match call.text("nearest_mode")? {
@@ -119,7 +113,7 @@ fn resampled(lo: &mut Lowering, call: &Call, x: ValueId, scalings: Vec<Scaling>)
         "linear" | "bilinear" => linear(lo, call, x, &scalings, coordinates),
         "cubic" => {
             let a = call.float_or("cubic_coeff_a", -0.75)?;
-            separable(lo, call, x, &scalings, coordinates, &move |distance| cubic(distance, a), 2)
+            bicubic(lo, call, x, &scalings, coordinates, a)
         }
         other => unsupported(format!("the mode `{other}`")),
     }
@@ -132,6 +126,12 @@ fn coordinate(scaling: &Scaling, index: usize, coordinates: &str) -> Lowered<f64
         "half_pixel" => (index + 0.5) / factor - 0.5,
         "pytorch_half_pixel" if scaling.to > 1 => (index + 0.5) / factor - 0.5,
         "pytorch_half_pixel" => 0.0,
+        "half_pixel_symmetric" => {
+            // The image stays centred where the factor does not fit the size.
+            let adjusted = scaling.to as f64 / (factor * scaling.from as f64);
+            let offset = scaling.from as f64 / 2.0 * (1.0 - adjusted);
+            offset + (index + 0.5) / factor - 0.5
+        }
         "asymmetric" => index / factor,
         "align_corners" if scaling.to > 1 => index * (scaling.from - 1) as f64 / (scaling.to - 1) as f64,
         "align_corners" => 0.0,
@@ -188,26 +188,38 @@ fn linear(lo: &mut Lowering, call: &Call, x: ValueId, scalings: &[Scaling], coor
         "pytorch_half_pixel" => Some(false),
         _ => None,
     };
-    let exact = |s: &Scaling| (s.factor * s.from as f64 - s.to as f64).abs() < 1e-4 * s.to as f64;
     match (align_corners, spatial(lo, x, scalings)) {
         (Some(align_corners), Some(output)) if align_corners || scalings.iter().all(exact) => {
             lo.emit(call, Op::Resize { mode: Interpolation::Linear { align_corners }, output }, &[x])
         }
-        _ => separable(lo, call, x, scalings, coordinates, &|distance| (1.0 - distance).max(0.0), 1),
+        _ => separable(lo, call, x, scalings, coordinates, &sampling::linear, 1),
     }
 }
 
-/// Weight of an entry at this distance (Keys' cubic convolution, as ONNX's Resize defines it).
-fn cubic(distance: f64, a: f64) -> f64 {
-    match distance {
-        d if d <= 1.0 => ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0,
-        d if d < 2.0 => ((a * d - 5.0 * a) * d + 8.0 * a) * d - 4.0 * a,
-        _ => 0.0,
+/// Whether sampling by the factor is sampling by the sizes.
+fn exact(s: &Scaling) -> bool {
+    (s.factor * s.from as f64 - s.to as f64).abs() < 1e-4 * s.to as f64
+}
+
+/// PyTorch's bicubic where it is the same, else a product along each axis.
+fn bicubic(lo: &mut Lowering, call: &Call, x: ValueId, scalings: &[Scaling], coordinates: &str, a: f64) -> Lowered {
+    const PYTORCH: f64 = -0.75;
+    let align_corners = match coordinates {
+        "align_corners" => Some(true),
+        "half_pixel" => Some(false),
+        "pytorch_half_pixel" if scalings.iter().all(|s| s.to > 1) => Some(false),
+        _ => None,
+    };
+    let plain = a == PYTORCH && !call.flag("exclude_outside")? && lo.rank(x) == 4;
+    match (align_corners, spatial(lo, x, scalings)) {
+        (Some(align_corners), Some(output)) if plain && (align_corners || scalings.iter().all(exact)) => {
+            lo.emit(call, Op::Resize { mode: Interpolation::Cubic { align_corners }, output }, &[x])
+        }
+        _ => separable(lo, call, x, scalings, coordinates, &move |distance| cubic(distance, a), 2),
     }
 }
 
-/// Interpolation by a kernel that reaches `reach` entries to each side: along each axis, a product with the matrix of the
-/// kernel's weights. Outside of the tensor, its border is repeated.
+/// Interpolation by a kernel that reaches `reach` entries to each side, along one axis after the other.
 fn separable(
     lo: &mut Lowering,
     call: &Call,
@@ -222,25 +234,28 @@ fn separable(
     }
     let mut y = x;
     for scaling in scalings {
-        let size = scaling.to.saturating_mul(scaling.from);
-        lo.charge(size)?;
-        let mut weights = vec![0.0; size];
-        for index in 0..scaling.to {
-            let position = coordinate(scaling, index, coordinates)?;
-            let first = position.floor() as i64;
-            for source in first - reach + 1..=first + reach {
-                let inside = source.clamp(0, scaling.from as i64 - 1) as usize;
-                weights[index * scaling.from + inside] += kernel((position - source as f64).abs());
-            }
-        }
-        let matrix = Known::floats(vec![scaling.to, scaling.from], weights, false);
-        let matrix = lo.constant(&format!("{}.weights", call.name), &Rc::new(matrix))?;
-        let (rank, last) = (lo.rank(y), lo.rank(y) - 1);
-        let mut order: Vec<usize> = (0..rank).collect();
-        order.swap(scaling.axis, last);
-        y = lo.permute(call, y, order.clone())?;
-        y = lo.push(call, Op::Linear { transposed: false }, &[y, matrix])?;
-        y = lo.permute(call, y, order)?;
+        let positions = (0..scaling.to).map(|i| coordinate(scaling, i, coordinates)).collect::<Lowered<Vec<_>>>()?;
+        let position = |i: usize| positions[i];
+        y = sampling::interpolate(&mut lo.composer(call), y, scaling.axis, scaling.to, &position, (kernel, reach))?;
+    }
+    Ok(one(y))
+}
+
+/// Interpolation in which every entry counts, with a kernel as wide as the factor of reduction.
+fn antialiased(lo: &mut Lowering, call: &Call, x: ValueId, scalings: &[Scaling], coordinates: &str) -> Lowered {
+    if !matches!(coordinates, "half_pixel" | "pytorch_half_pixel") {
+        return unsupported(format!("antialiasing with the coordinates `{coordinates}`"));
+    }
+    let a = call.float_or("cubic_coeff_a", -0.75)?;
+    let (kernel, reach): (Box<dyn Fn(f64) -> f64>, f64) = match call.text("mode")? {
+        "linear" | "bilinear" => (Box::new(sampling::linear), 1.0),
+        "cubic" => (Box::new(move |distance| cubic(distance, a)), 2.0),
+        other => return unsupported(format!("antialiasing in the mode `{other}`")),
+    };
+    let mut y = x;
+    for s in scalings {
+        let composer = &mut lo.composer(call);
+        y = sampling::interpolate_widened(composer, y, s.axis, s.to, 1.0 / s.factor, (&*kernel, reach))?;
     }
     Ok(one(y))
 }

@@ -2,28 +2,47 @@
 
 use std::rc::Rc;
 
-use eagleeye_graph::{Binary, Op, Shape, Unary, ValueId, shape};
+use eagleeye_graph::compose::arithmetic::{self, Comparison, compare};
+use eagleeye_graph::{Binary, Compose, Op, Shape, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, Value, invalid, one};
 use crate::import::known::{Known, broadcast, broadcast_positions, size_of};
 use crate::import::lowering::{Lowering, Made};
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "Where", becomes: "mul and add with a constant condition; softplus, relu, clamp", lower: select },
-    Operator { name: "Greater", becomes: "the condition of a Where, for an activation and a number", lower: greater },
     Operator {
-        name: "IsNaN",
-        becomes: "the condition of a Where that replaces what is not a number",
-        lower: not_a_number,
+        name: "Where",
+        becomes: "mul and add with a constant condition, else select; softplus, relu, clamp",
+        lower: select,
     },
+    Operator { name: "Greater", becomes: "less", lower: greater },
+    Operator { name: "Less", becomes: "less", lower: |lo, call| compared(lo, call, Comparison::Less) },
+    Operator {
+        name: "LessOrEqual",
+        becomes: "less_or_equal",
+        lower: |lo, call| compared(lo, call, Comparison::LessOrEqual),
+    },
+    Operator {
+        name: "GreaterOrEqual",
+        becomes: "less_or_equal",
+        lower: |lo, call| compared(lo, call, Comparison::GreaterOrEqual),
+    },
+    Operator { name: "Equal", becomes: "equal", lower: |lo, call| compared(lo, call, Comparison::Equal) },
+    Operator { name: "IsNaN", becomes: "equal, neg and add_scalar", lower: not_a_number },
+    Operator { name: "Not", becomes: "neg and add_scalar", lower: negated },
+    Operator { name: "And", becomes: "mul", lower: |lo, call| combined(lo, call, Binary::Mul) },
+    Operator { name: "Or", becomes: "max", lower: |lo, call| combined(lo, call, Binary::Max) },
+    Operator { name: "Xor", becomes: "sub and abs", lower: different },
+    Operator { name: "Trilu", becomes: "mul with a mask", lower: triangle },
 ];
 
 /// With a constant condition: `x * condition + y * (1 - condition)`.
 fn select(lo: &mut Lowering, call: &Call) -> Lowered {
     match *call.input(0) {
         Value::Greater { x, than } => return above(lo, call, x, than),
-        Value::NotANumber(x) => return numbers_alone(call, x),
+        Value::NotANumber(x) => return numbers_alone(lo, call, x),
+        Value::Graph(condition) => return chosen(lo, call, condition),
         _ => {}
     }
     let condition = lo.known(call, 0)?;
@@ -40,8 +59,64 @@ fn select(lo: &mut Lowering, call: &Call) -> Lowered {
 fn greater(lo: &mut Lowering, call: &Call) -> Lowered {
     match (call.input(0), lo.number(call.input(1))) {
         (&Value::Graph(x), Some(than)) => Ok(vec![Value::Greater { x, than }]),
-        _ => unsupported("of a tensor that depends on the input"),
+        _ => compared(lo, call, Comparison::Greater),
     }
+}
+
+fn compared(lo: &mut Lowering, call: &Call, comparison: Comparison) -> Lowered {
+    let (a, b) = (lo.value(call, 0)?, lo.value(call, 1)?);
+    Ok(one(compare(&mut lo.composer(call), comparison, a, b)?))
+}
+
+/// ONNX's `And`, `Or`, `Xor` and `Not` take truths alone, which are zeros and ones in the graph.
+fn combined(lo: &mut Lowering, call: &Call, function: Binary) -> Lowered {
+    let (a, b) = (lo.value(call, 0)?, lo.value(call, 1)?);
+    lo.emit(call, Op::Binary(function), &[a, b])
+}
+
+fn different(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (lo.value(call, 0)?, lo.value(call, 1)?);
+    let difference = lo.binary(call, Binary::Sub, a, b)?;
+    lo.emit(call, Op::Unary(Unary::Abs), &[difference])
+}
+
+fn negated(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    Ok(one(arithmetic::not(&mut lo.composer(call), x)?))
+}
+
+/// Whether every entry is 0 or 1.
+pub(super) fn is_mask(lo: &Lowering, id: ValueId) -> bool {
+    match lo.made_by(id) {
+        Some(Made { op: Op::Binary(Binary::Less | Binary::LessOrEqual | Binary::Equal), .. }) => true,
+        Some(Made { op: Op::Binary(Binary::Mul | Binary::Max), inputs }) => inputs.iter().all(|&i| is_mask(lo, i)),
+        // The negation of a mask is 1 - mask.
+        Some(Made { op: Op::Unary(Unary::AddScalar(1.0)), inputs }) => match lo.made_by(inputs[0]) {
+            Some(Made { op: Op::Unary(Unary::Neg), inputs }) => is_mask(lo, inputs[0]),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn chosen(lo: &mut Lowering, call: &Call, condition: ValueId) -> Lowered {
+    let (a, b) = (lo.value(call, 1)?, lo.value(call, 2)?);
+    Ok(one(arithmetic::select(&mut lo.composer(call), condition, a, b)?))
+}
+
+/// The entries of a matrix on one side of a diagonal.
+fn triangle(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.value(call, 0)?;
+    let upper = call.int_or("upper", 1)? != 0;
+    let diagonal = lo.optional_known(call, 1)?.and_then(|known| known.number()).unwrap_or(0.0) as i64;
+    let Some(first) = lo.rank(x).checked_sub(2) else {
+        return invalid("needs a tensor of rank 2 or more");
+    };
+    let (rows, columns) = (lo.fixed(x, first)?, lo.fixed(x, first + 1)?);
+    let places = (0..rows).flat_map(|row| (0..columns).map(move |column| column as i64 - row as i64));
+    let kept = places.map(|off| if upper { off >= diagonal } else { off <= diagonal });
+    let mask = lo.composer(call).constant(&[rows, columns], kept.map(|k| f64::from(u8::from(k))).collect())?;
+    lo.emit(call, Op::Binary(Binary::Mul), &[x, mask])
 }
 
 fn not_a_number(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -49,10 +124,13 @@ fn not_a_number(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 /// `x is no number ? constant : x`, for attention in which everything is masked. Activations are numbers.
-fn numbers_alone(call: &Call, x: ValueId) -> Lowered {
+fn numbers_alone(lo: &mut Lowering, call: &Call, x: ValueId) -> Lowered {
     match (call.input(1), call.input(2)) {
         (Value::Known(_) | Value::Stored(_), Value::Graph(kept)) if *kept == x => Ok(one(x)),
-        _ => unsupported("a condition that depends on the input"),
+        _ => {
+            let condition = lo.value(call, 0)?;
+            chosen(lo, call, condition)
+        }
     }
 }
 
@@ -62,17 +140,20 @@ fn above(lo: &mut Lowering, call: &Call, x: ValueId, than: f64) -> Lowered {
     const LINEAR: f64 = 17.0;
     let same = matches!(call.input(1), Value::Graph(id) if *id == x);
     match *call.input(2) {
-        Value::Graph(other) if same && than >= LINEAR => {
-            let softplus =
-                matches!(lo.made_by(other), Some(Made { op: Op::Unary(Unary::Softplus), inputs }) if inputs[..] == [x]);
-            if softplus { Ok(one(other)) } else { unsupported("a condition that depends on the input") }
-        }
+        Value::Graph(other) if same && than >= LINEAR && is_softplus(lo, other, x) => Ok(one(other)),
         ref other if same && lo.number(other) == Some(than) => {
             let function = if than == 0.0 { Unary::Relu } else { Unary::Clamp(Some(than), None) };
             lo.emit(call, Op::Unary(function), &[x])
         }
-        _ => unsupported("a condition that depends on the input"),
+        _ => {
+            let condition = lo.value(call, 0)?;
+            chosen(lo, call, condition)
+        }
     }
+}
+
+fn is_softplus(lo: &Lowering, id: ValueId, x: ValueId) -> bool {
+    matches!(lo.made_by(id), Some(Made { op: Op::Unary(Unary::Softplus), inputs }) if inputs[..] == [x])
 }
 
 /// An input as it is, repeated to the shape that all three have together.

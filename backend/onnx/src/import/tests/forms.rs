@@ -175,19 +175,19 @@ fn a_resize_says_sizes_or_scales() {
 #[test]
 fn other_interpolation_is_a_product_along_each_axis() {
     let resize = |attributes: &[AttributeProto], scale: f32| {
-        let net = Net::new(&[1, 1, 4]).floats("scales", &[4], &[1.0, 1.0, 1.0, scale]);
+        let net = Net::new(&[1, 4]).floats("scales", &[3], &[1.0, 1.0, scale]);
         net.node_with("y", "Resize", &["x", "", "scales"], attributes).read().unwrap()
     };
     let cubic = resize(&[text("mode", "cubic")], 2.0);
     assert_eq!(only(&cubic.graph), Op::Linear { transposed: false });
-    let weights = entries(&cubic, "y.weights").to_f32().unwrap();
+    let weights = entries(&cubic, "y.constant").to_f32().unwrap();
     // The border is repeated to the left of the first entry; every row sums to one.
     let near = |found: &[f32], wanted: [f32; 4]| found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6);
     assert!(near(&weights[..4], [1.105_468_8, -0.105_468_75, 0.0, 0.0]), "{weights:?}");
     assert!(near(&weights[12..16], [-0.105_468_75, 0.878_906_25, 0.261_718_75, -0.035_156_25]), "{weights:?}");
     assert!(weights.chunks(4).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
     let linear = resize(&[text("mode", "linear"), text("coordinate_transformation_mode", "asymmetric")], 1.6);
-    let weights = entries(&linear, "y.weights").to_f32().unwrap();
+    let weights = entries(&linear, "y.constant").to_f32().unwrap();
     assert!(near(&weights[4..8], [0.375, 0.625, 0.0, 0.0]), "{weights:?}");
 }
 
@@ -233,7 +233,9 @@ fn prelu_slopes_are_for_channels_or_for_all() {
     let prelu = |dims: &[i64]| Net::new(&[4, 3, 3]).weight("s", dims).node("y", "PRelu", &["x", "s"]).read();
     assert_eq!(ops(&prelu(&[4, 1, 1]).unwrap().graph).last(), Some(&Op::PRelu));
     assert_eq!(only(&prelu(&[1]).unwrap().graph), Op::PRelu);
-    assert!(prelu(&[4, 3, 3]).is_err() && prelu(&[3]).is_err());
+    for dims in [&[4, 3, 3][..], &[3]] {
+        assert_eq!(ops(&prelu(dims).unwrap().graph).last(), Some(&Op::Binary(Binary::Sub)));
+    }
 }
 
 #[test]
@@ -273,10 +275,38 @@ fn a_selection_by_size_is_an_activation() {
     assert_eq!(only(&softplus), Op::Unary(Unary::Softplus));
     let relu = net(0.0).node("y", "Where", &["above", "x", "t"]).graph();
     assert_eq!(only(&relu), Op::Unary(Unary::Relu));
-    let other = net(1.0).node("s", "Softplus", &["x"]).node("y", "Where", &["above", "x", "s"]).error();
-    assert_eq!(other, "unsupported operators: Where at `y` (a condition that depends on the input)");
-    let comparison = net(1.0).node("y", "Relu", &["above"]).error();
-    assert_eq!(comparison, "unsupported operators: Relu at `y` (computes with a comparison of activations)");
+    let other = net(1.0).node("s", "Softplus", &["x"]).node("y", "Where", &["above", "x", "s"]).graph();
+    assert_eq!(ops(&other), [Op::Unary(Unary::Softplus), Op::Binary(Binary::Less), Op::Select]);
+    let comparison = net(1.0).node("y", "Relu", &["above"]).graph();
+    assert_eq!(ops(&comparison), [Op::Binary(Binary::Less), Op::Unary(Unary::Relu)]);
+}
+
+#[test]
+fn truths_are_zeros_and_ones_that_casts_leave_alone() {
+    let to = |kind: DataType| int("to", i64::from(kind as i32));
+    let net = Net::new(&[4]).node("a", "LessOrEqual", &["x", "x"]).node("b", "Not", &["a"]);
+    let graph = net.node_with("y", "Cast", &["b"], &[to(DataType::Float)]).graph();
+    assert_eq!(ops(&graph), [Op::Binary(Binary::LessOrEqual), Op::Unary(Unary::Neg), Op::Unary(Unary::AddScalar(1.0))]);
+    let graph = Net::new(&[4]).node_with("y", "Cast", &["x"], &[to(DataType::Bool)]).graph();
+    assert_eq!(ops(&graph)[0], Op::Binary(Binary::Equal));
+    let net = Net::new(&[4]).floats("t", &[], &[0.5]).node("a", "Greater", &["x", "t"]);
+    let net = net.node_with("b", "Cast", &["a"], &[to(DataType::Bool)]);
+    let graph = net.node_with("y", "Cast", &["b"], &[to(DataType::Int64)]).graph();
+    assert_eq!(ops(&graph), [Op::Binary(Binary::Less)]);
+}
+
+#[test]
+fn an_equation_with_a_stored_matrix_is_a_linear_layer() {
+    let equation = |equation: &str, dims: &[i64]| {
+        Net::new(&[4, 3, 3]).weight("w", dims).node_with("y", "Einsum", &["x", "w"], &[text("equation", equation)])
+    };
+    let linear = |graph: &Graph| ops(graph).into_iter().find(|op| matches!(op, Op::Linear { .. }));
+    let graph = equation("nchw,oc->nohw", &[5, 4]).graph();
+    assert_eq!((linear(&graph), sizes(&graph)), (Some(Op::Linear { transposed: false }), vec![3, 5, 3, 3]));
+    let graph = equation("nchw,co->nohw", &[4, 5]).graph();
+    assert_eq!((linear(&graph), sizes(&graph)), (Some(Op::Linear { transposed: true }), vec![3, 5, 3, 3]));
+    let error = equation("ncww,oc->now", &[5, 4]).error();
+    assert!(error.contains("takes a diagonal along `w`"), "{error}");
 }
 
 #[test]

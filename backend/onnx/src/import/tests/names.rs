@@ -91,10 +91,14 @@ fn equal_tensors_that_change_nothing_are_left_out() {
 fn all_unsupported_operators_are_named_with_their_nodes() {
     let unknown = NodeProto { domain: Some("com.microsoft".into()), ..node("fused", "FusedConv", &["a"], &["b"], &[]) };
     let net = Net::new(&[4, 4, 4]).node("a", "NonMaxSuppression", &["x"]).push(unknown);
-    let net = net.node_with("c", "Resize", &["x"], &[int("antialias", 1)]).node("d", "Det", &["b"]);
+    let net = net.node_with("c", "Resize", &["x"], &[text("keep_aspect_ratio_policy", "not_larger")]).node(
+        "d",
+        "Det",
+        &["b"],
+    );
     assert_eq!(
         net.node("y", "Relu", &["d"]).error(),
-        "unsupported operators: Det at `d`; NonMaxSuppression at `a`; Resize at `c` (antialiasing); \
+        "unsupported operators: Det at `d`; NonMaxSuppression at `a`; Resize at `c` (keeping the aspect ratio); \
          com.microsoft::FusedConv at `fused` (an operator that ONNX Runtime puts in when it optimises a network; upload the \
          file from before that)"
     );
