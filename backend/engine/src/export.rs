@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use eagleeye_graph::TensorData;
+use eagleeye_graph::{ElementType, TensorData};
 use eagleeye_onnx::export::ExportError as OnnxExportError;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
@@ -98,16 +98,16 @@ fn safetensors_file(network: &Network) -> Result<Vec<u8>, ExportError> {
     let mut views = Vec::new();
     for (parameter, weight) in network.graph.parameters.iter().zip(&weights) {
         for name in std::iter::once(&parameter.name).chain(&parameter.aliases) {
-            views.push((name.as_str(), TensorView::new(dtype(weight), weight.shape.clone(), &weight.bytes)?));
+            views.push((name.as_str(), TensorView::new(dtype(weight.element), weight.shape.clone(), &weight.bytes)?));
         }
     }
     let metadata = network.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
-fn dtype(weight: &TensorData) -> Dtype {
-    use eagleeye_graph::ElementType;
-    match weight.element {
+/// The safetensors name of an element type.
+pub(crate) fn dtype(element: ElementType) -> Dtype {
+    match element {
         ElementType::F16 => Dtype::F16,
         ElementType::Bf16 => Dtype::BF16,
         ElementType::F32 => Dtype::F32,

@@ -11,6 +11,7 @@ mod labels;
 pub mod ops;
 pub mod plan;
 pub mod shape;
+pub mod sound;
 pub mod strategy;
 pub mod tensor;
 pub mod unsupported;
@@ -23,6 +24,7 @@ pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source,
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use shape::{Dim, Shape, ShapeError};
+pub use sound::GraphFault;
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
 pub use tensor::{ElementType, TensorData};
 pub use unsupported::Unsupported;

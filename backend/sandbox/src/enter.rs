@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::getppid;
 
 use crate::confined::PARENT;
 use crate::limits;
@@ -40,7 +40,7 @@ pub enum SandboxError {
 /// Returns what is in force: a kernel may lack a part.
 pub fn enter(access: &Access) -> Result<Support, SandboxError> {
     die_with_parent()?;
-    limits::apply()?;
+    limits::limit()?;
     close_inherited()?;
     single_threaded()?;
     lock(access)
@@ -49,10 +49,9 @@ pub fn enter(access: &Access) -> Result<Support, SandboxError> {
 /// Linux kills this process when its parent ends. It may have ended before that was asked for.
 fn die_with_parent() -> Result<(), SandboxError> {
     let Some(expected) = limits::number(PARENT)? else { return Ok(()) };
-    let failed =
-        |source: rustix::io::Errno| SandboxError::Kept { what: "outliving its parent", reason: source.to_string() };
     #[cfg(target_os = "linux")]
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|source| SandboxError::Kept { what: "outliving its parent", reason: source.to_string() })?;
     let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
     if u64::try_from(parent).is_ok_and(|parent| parent == expected) { Ok(()) } else { Err(SandboxError::Orphaned) }
 }

@@ -16,5 +16,6 @@ mod system_calls;
 
 pub use confined::{Allowance, confined};
 pub use enter::{Access, SandboxError, enter};
+pub use limits::limit;
 pub use scratch::Scratch;
 pub use support::{Support, support};

@@ -10,13 +10,13 @@ use crate::enter::SandboxError;
 /// It is private writable memory that is limited (`RLIMIT_DATA`). Address space would be the wrong measure: libtorch reserves,
 /// and never uses, far more of it than a check needs, and the shared libraries alone have gigabytes with CUDA. Shared memory,
 /// which is not counted, cannot be had inside the sandbox.
-pub fn apply() -> Result<(), SandboxError> {
-    limit(Resource::Core, 0, "core dumps")?;
+pub fn limit() -> Result<(), SandboxError> {
+    set(Resource::Core, 0, "core dumps")?;
     if let Some(bytes) = number(MEMORY)? {
-        limit(Resource::Data, bytes, "memory")?;
+        set(Resource::Data, bytes, "memory")?;
     }
     if let Some(seconds) = number(CPU)? {
-        limit(Resource::Cpu, seconds, "processor time")?;
+        set(Resource::Cpu, seconds, "processor time")?;
     }
     Ok(())
 }
@@ -31,7 +31,7 @@ pub fn number(variable: &'static str) -> Result<Option<u64>, SandboxError> {
     }
 }
 
-fn limit(resource: Resource, most: u64, what: &'static str) -> Result<(), SandboxError> {
+fn set(resource: Resource, most: u64, what: &'static str) -> Result<(), SandboxError> {
     let allowed = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
     let both = Rlimit { current: Some(allowed), maximum: Some(allowed) };
     setrlimit(resource, both).map_err(|source| SandboxError::Limit { what, source })

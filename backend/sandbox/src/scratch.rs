@@ -44,9 +44,11 @@ impl Scratch {
         self.0.folder.path()
     }
 
-    /// A folder in it that goes when it is dropped. `purpose` is part of its name.
-    pub fn folder(&self, purpose: &str) -> io::Result<TempDir> {
-        tempfile::Builder::new().prefix(&format!("{purpose}-")).tempdir_in(self.path())
+    /// Has all temporary files of this process go there from now on.
+    pub fn take_over(&self) {
+        if let Err(earlier) = tempfile::env::override_temp_dir(self.path()) {
+            tracing::debug!(folder = %earlier.display(), "temporary files go to another folder already");
+        }
     }
 }
 
@@ -95,11 +97,9 @@ mod tests {
     fn a_folder_of_a_living_process_stays_and_goes_with_its_last_clone() {
         let parent = tempfile::tempdir().unwrap();
         let scratch = Scratch::within(&parent.path().join("tmp")).unwrap();
-        let check = scratch.folder("check").unwrap();
         let other = Scratch::within(&parent.path().join("tmp")).unwrap();
-        assert!(check.path().is_dir() && check.path().starts_with(scratch.path()));
         assert_ne!(scratch.path(), other.path());
-        drop((check, other, scratch.clone()));
+        drop((other, scratch.clone()));
         assert!(scratch.path().is_dir());
         drop(scratch);
         assert_eq!(names(&parent.path().join("tmp")), Vec::<PathBuf>::new());

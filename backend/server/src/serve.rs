@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use eagleeye_sandbox::{Scratch, support};
 use eagleeye_store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
-use crate::scratch::Scratch;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
 
@@ -29,7 +29,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
-    let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
+    // Unpacked datasets may be as large as the disk allows, and the system's own folder for such files often lies in memory.
+    let temporary = config.data.join("tmp");
+    let scratch = Scratch::within(&temporary).context("cannot make a folder for temporary files")?;
+    scratch.take_over();
     let (database, files) = (config.database_url()?, config.files_url());
     let store = Store::connect(database.clone(), files.clone()).await.context("cannot open the store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
@@ -41,13 +44,19 @@ pub async fn serve(config: Config) -> Result<()> {
         database,
         files,
         device: config.device.clone(),
-        scratch: scratch.clone(),
+        temporary: temporary.canonicalize().context("the folder for temporary files is gone")?,
+        file_memory_bytes: config.check_memory_bytes,
     };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
-    tokio::spawn(tidy(store.clone(), scratch.clone(), shutdown.clone()));
+    tokio::spawn(tidy(store.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
-    let checker = Arc::new(Checker::new(worker, config.check_limits(), scratch));
+    let sandbox = support();
+    if !sandbox.is_complete() {
+        tracing::warn!("the sandbox for uploaded files has gaps on this machine: {sandbox}");
+    }
+    let checker = Checker::new(worker, config.check_limits(), sandbox).context("cannot start a thread")?;
+    let checker = Arc::new(checker);
     let state = AppState { store, checker, config: Arc::new(config), workers, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the supervisor of the workers broke down")
@@ -75,7 +84,7 @@ async fn listen(listener: TcpListener, state: AppState, shutdown: &CancellationT
 }
 
 /// Ends jobs that no worker will end, and removes what crashes have left.
-async fn tidy(store: Store, scratch: Scratch, shutdown: CancellationToken) {
+async fn tidy(store: Store, shutdown: CancellationToken) {
     let mut reap = tokio::time::interval(REAP_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
@@ -86,15 +95,10 @@ async fn tidy(store: Store, scratch: Scratch, shutdown: CancellationToken) {
                 Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
                 Err(error) => tracing::warn!(%error, "cannot look after the queue"),
             },
-            _ = sweep.tick() => {
-                match store.sweep(ABANDONED_AFTER).await {
-                    Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
-                    Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
-                }
-                if let Err(error) = scratch.sweep(ABANDONED_AFTER) {
-                    tracing::warn!(%error, "cannot remove old temporary files");
-                }
-            }
+            _ = sweep.tick() => match store.sweep(ABANDONED_AFTER).await {
+                Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
+                Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
+            },
         }
     }
 }

@@ -13,8 +13,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::scratch::Scratch;
-
 /// First pause after a worker ended; doubled each time up to the longest one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -51,7 +49,10 @@ pub struct WorkerCommand {
     pub database: Address,
     pub files: Address,
     pub device: String,
-    pub scratch: Scratch,
+    /// Where the worker makes its folder for temporary files.
+    pub temporary: PathBuf,
+    /// Memory in bytes that reading a model or a dataset may take.
+    pub file_memory_bytes: u64,
 }
 
 /// Keeps the wanted number of workers up until `shutdown`, and returns when all of them have ended.
@@ -125,7 +126,6 @@ async fn give_back(store: &Store, name: &str) {
 impl WorkerCommand {
     fn spawn(&self, name: &str) -> std::io::Result<Child> {
         let mut command = Command::new(&self.program);
-        self.scratch.give_to(&mut command);
         command
             .arg("run")
             // Not as arguments, which everybody on this machine can read.
@@ -133,6 +133,8 @@ impl WorkerCommand {
             .env_remove("EAGLEEYE_DATABASE_FILE")
             .env("EAGLEEYE_FILES", self.files.expose())
             .args(["--name", name, "--device", &self.device])
+            .args(["--file-memory-bytes", &self.file_memory_bytes.to_string()])
+            .env("TMPDIR", &self.temporary)
             // Held open for as long as the server lives.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

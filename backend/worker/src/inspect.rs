@@ -6,8 +6,10 @@ use clap::Args;
 use eagleeye_engine::Inspection;
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::inspect::{BatchNormState, Port};
+use eagleeye_sandbox::Access;
 
 use crate::arguments::{ModelArgs, SpaceArgs};
+use crate::confinement::{SandboxArgs, model_access};
 use crate::failure::Failure;
 use crate::model_file::ModelFile;
 use crate::output::{self, grouped, table};
@@ -18,9 +20,17 @@ pub struct InspectArgs {
     model: ModelArgs,
     #[command(flatten)]
     space: SpaceArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+}
+
+impl InspectArgs {
+    pub fn access(&self) -> Option<Access> {
+        self.sandbox.access(|| model_access(&self.model.model))
+    }
 }
 
 pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {

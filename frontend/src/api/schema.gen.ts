@@ -551,6 +551,8 @@ export interface components {
         };
         /** @description The state of the server and what it stands on. */
         Health: {
+            /** @description What of the sandbox for uploaded files this machine has. */
+            sandbox: components["schemas"]["Sandbox"];
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
             version: string;
@@ -944,6 +946,16 @@ export interface components {
              * @example 0.011
              */
             min: number;
+        };
+        /**
+         * @description What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
+         *     environment of its own, and ends with the server.
+         */
+        Sandbox: {
+            /** @description Open other files than its own (Landlock). */
+            files: boolean;
+            /** @description Make connections, start programs, or use other system calls than reading needs (seccomp). */
+            system_calls: boolean;
         };
         /** @description How well a network does on the scoring images. */
         Score: {

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use eagleeye_sandbox::Support;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,6 +17,8 @@ pub struct Health {
     pub version: &'static str,
     /// Worker processes that this server keeps up.
     pub workers: WorkerCounts,
+    /// What of the sandbox for uploaded files this machine has.
+    pub sandbox: Sandbox,
 }
 
 /// Whether requests can be answered.
@@ -36,6 +39,16 @@ pub struct WorkerCounts {
     pub running: usize,
 }
 
+/// What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
+/// environment of its own, and ends with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Sandbox {
+    /// Open other files than its own (Landlock).
+    pub files: bool,
+    /// Make connections, start programs, or use other system calls than reading needs (seccomp).
+    pub system_calls: bool,
+}
+
 /// Whether the server can work.
 #[utoipa::path(
     get, path = "/health", operation_id = "getHealth", tag = "health",
@@ -53,5 +66,7 @@ pub async fn get(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
         }
     };
     let workers = WorkerCounts { wanted: state.workers.wanted(), running: state.workers.running() };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), workers }))
+    let Support { files, system_calls } = state.checker.sandbox();
+    let sandbox = Sandbox { files, system_calls };
+    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), workers, sandbox }))
 }

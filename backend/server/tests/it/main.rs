@@ -24,6 +24,7 @@ mod puppet;
 mod real;
 mod refusals;
 mod requests;
+mod sandbox;
 mod server;
 mod settings;
 mod uploads;

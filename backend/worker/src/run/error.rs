@@ -1,10 +1,11 @@
 //! Why a worker stops, and why a job of it fails.
 
 use eagleeye_data::DataError;
-use eagleeye_engine::{DeviceError, ExportError, ImagesError, LoadError, SearchError};
+use eagleeye_engine::{DeviceError, ExportError, ImagesError, SearchError};
 use eagleeye_store::StoreError;
 
 use crate::model_file::ModelFileError;
+use crate::run::reader::ReaderError;
 
 /// Why the worker stops; a job that fails does not stop it.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,8 @@ pub enum RunError {
     Device(#[from] DeviceError),
     #[error("no database is named: give EAGLEEYE_DATABASE, --database or --database-file")]
     NoDatabase,
+    #[error("cannot make a folder for temporary files: {0}")]
+    Temporary(std::io::Error),
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
     #[error("cannot watch for signals: {0}")]
@@ -45,7 +48,9 @@ pub enum JobError {
     #[error("model: {0}")]
     ModelFile(#[from] ModelFileError),
     #[error("model: {0}")]
-    Load(#[from] LoadError),
+    ModelReader(ReaderError),
+    #[error("dataset: {0}")]
+    DatasetReader(ReaderError),
     #[error("the network takes inputs of shape {0:?}; a search needs images, [batch, channels, height, width]")]
     NoImages(Vec<usize>),
     #[error("dataset: {0}")]

@@ -7,6 +7,7 @@ mod checkpoint_job;
 mod engine_thread;
 mod error;
 mod inputs;
+mod reader;
 mod reporter;
 mod retry;
 mod search_job;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 use eagleeye_engine::{Device, DeviceChoice};
+use eagleeye_sandbox::{Scratch, support};
 use eagleeye_store::{Address, Claim, Store, StoreConfig, Work};
 
 use crate::run::engine_thread::CancelFlag;
@@ -61,6 +63,9 @@ pub struct RunArgs {
     /// Threads to compute with; results are the same to the last digit only for the same number [default: all cores].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Memory in bytes that reading a model or a dataset may take.
+    #[arg(long, value_name = "BYTES", default_value_t = 16_000_000_000)]
+    file_memory_bytes: u64,
 }
 
 /// What the engine's jobs are done with.
@@ -68,6 +73,8 @@ pub struct RunArgs {
 pub struct Equipment {
     pub device: Device,
     pub threads: usize,
+    /// Memory in bytes that the child that reads a model or a dataset may take.
+    pub file_memory_bytes: u64,
 }
 
 struct Worker {
@@ -85,7 +92,17 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         (None, None) => return Err(RunError::NoDatabase),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
+    let equipment = Equipment {
+        device: args.device.resolve()?,
+        threads: args.threads.map_or(cores, usize::from),
+        file_memory_bytes: args.file_memory_bytes,
+    };
+    let scratch = Scratch::in_environment().map_err(RunError::Temporary)?;
+    scratch.take_over();
+    let sandbox = support();
+    if !sandbox.is_complete() {
+        tracing::warn!("the sandbox for models and datasets has gaps on this machine: {sandbox}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;

@@ -7,5 +7,6 @@ mod command_line;
 mod cuda_link;
 mod datasets;
 mod external_weights;
+mod sandbox;
 mod service;
 mod support;

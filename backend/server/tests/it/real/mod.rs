@@ -1,6 +1,7 @@
 //! What only holds when server and worker work together.
 
 mod main_job;
+mod sandbox;
 mod walkthrough;
 mod wrong_input;
 
