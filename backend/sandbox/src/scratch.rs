@@ -5,12 +5,15 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 const PREFIX: &str = "eagleeye-scratch-";
 /// A file in each folder that its process holds locked. The lock goes with the process, however that ends.
 const LOCK: &str = ".lock";
+/// How long to wait for others that make or remove such folders in the same place.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A process's own folder for temporary files. It goes when the last clone is dropped; where the process was killed, the next
 /// one that makes such a folder beside it removes it.
@@ -28,7 +31,11 @@ impl Scratch {
     pub fn within(parent: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         let parent = parent.canonicalize()?;
-        sweep(&parent)?;
+        // Held until the new folder is locked: while it is made, it looks as if its process were gone.
+        let turn = File::open(&parent)?;
+        if is_our_turn(&turn) {
+            sweep(&parent)?;
+        }
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent)?;
         let lock = File::create_new(folder.path().join(LOCK))?;
         lock.lock()?;
@@ -50,6 +57,18 @@ impl Scratch {
             tracing::debug!(folder = %earlier.display(), "temporary files go to another folder already");
         }
     }
+}
+
+/// Waits for the lock of a folder, but not for ever: in one that everybody may read, anybody may hold it.
+fn is_our_turn(turn: &File) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while turn.try_lock().is_err() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 /// Removes the folders in `parent` whose processes have ended. One that cannot be removed is left.
@@ -103,6 +122,17 @@ mod tests {
         assert!(scratch.path().is_dir());
         drop(scratch);
         assert_eq!(names(&parent.path().join("tmp")), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn many_that_begin_at_once_leave_each_others_folders_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let begin = || (0..20).map(|_| Scratch::within(parent.path()).unwrap()).collect::<Vec<_>>();
+        let all: Vec<Scratch> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(begin)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|scratch| scratch.path().join(LOCK).exists()));
     }
 
     #[test]

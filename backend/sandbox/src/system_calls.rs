@@ -185,7 +185,7 @@ fn conditional() -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
         // Names for threads and for memory.
         (libc::SYS_prctl, either(0, &[flag(libc::PR_SET_NAME), flag(libc::PR_GET_NAME), PR_SET_VMA])?),
         // Whether standard output is a terminal, and how wide; what a new descriptor does at an exec.
-        (libc::SYS_ioctl, either(1, &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIOCLEX].map(u64::from))?),
+        (libc::SYS_ioctl, either(1, &[libc::TCGETS, libc::TIOCGWINSZ, libc::FIOCLEX])?),
         // All but who is told of input, which sends signals.
         (
             libc::SYS_fcntl,
