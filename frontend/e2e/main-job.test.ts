@@ -82,10 +82,58 @@ describe.sequential("the main job", () => {
     expect(await fact("Parameters").innerText()).toContain("823,434");
     expect(await fact("Batch norms").innerText()).toContain("27");
     expect(await fact("Classes").innerText()).toBe("10");
+    expect(await page.getByText("is a guess").count()).toBe(0);
     const groups = page.getByRole("table", { name: "Channel groups" });
     expect(await groups.getByText("Prunable").count()).toBeGreaterThan(0);
     expect(await groups.getByText("Locked:").count()).toBeGreaterThan(0);
     await expectGoodPage(page);
+  });
+
+  it("says that an input shape is a guess, sets it and counts the MACs again", async () => {
+    await link("Models").click();
+    await page.getByLabel("Model file").setInputFiles(repository("examples/mobilenet_v1.pt"));
+    await button("Upload model").click();
+    await page.getByText("The input shape 1 × 1 × 28 × 28 is a guess").waitFor();
+    const before = await fact("MACs per image").innerText();
+    await expectGoodPage(page);
+    await page.getByLabel("Input shape", { exact: true }).fill("1,3,28,28");
+    await button("Set the input shape").click();
+    await alert().getByText("Unusable model").waitFor();
+    await page.getByLabel("Input shape", { exact: true }).fill("1,1,56,56");
+    await button("Set the input shape").click();
+    await page.getByText("is a guess").waitFor({ state: "detached" });
+    expect(await fact("Input").innerText()).toContain("1 × 1 × 56 × 56");
+    expect(await fact("MACs per image").innerText()).not.toBe(before);
+  });
+
+  it("renames what has a name, in its place", async () => {
+    await button("Rename").click();
+    await page.getByLabel("New name").fill("  ");
+    await button("Save").click();
+    await page.getByText("Type a name.").waitFor();
+    await page.getByLabel("New name").fill("MobileNetV1 at 56 × 56");
+    await expectGoodPage(page);
+    await page.keyboard.press("Enter");
+    await heading("MobileNetV1 at 56 × 56").waitFor();
+    await button("Rename").click();
+    await page.keyboard.press("Escape");
+    await heading("MobileNetV1 at 56 × 56").waitFor();
+  });
+
+  it("deletes nothing by two presses of Enter", async () => {
+    const here = page.url();
+    await button("Delete").focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("Keep it");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    expect(page.url()).toBe(here);
+    await heading("MobileNetV1 at 56 × 56").waitFor();
+    await button("Delete").click();
+    await button("Delete the model").click();
+    await heading("Models").waitFor();
+    expect(await link("MobileNetV1 at 56 × 56").count()).toBe(0);
   });
 
   it("uploads the images and shows the classes", async () => {
@@ -109,7 +157,7 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
   });
 
-  it("refuses a budget out of reach, at its field and in full", async () => {
+  it("refuses a budget out of reach, and says why once, at its field", async () => {
     await link("Start a search").click();
     await heading("New search").waitFor();
     await button("Fashion-MNIST").click();
@@ -117,7 +165,8 @@ describe.sequential("the main job", () => {
     await page.getByText("can be pruned to between").waitFor();
     await button("Start the search").click();
     await alert().getByText("Budget out of reach").waitFor();
-    expect(await alert().innerText()).toContain("Reachable:");
+    expect(await alert().innerText()).toContain("See the field Budget");
+    expect(await page.getByText("can be pruned to between").count()).toBe(1);
     await expectGoodPage(page);
   });
 
@@ -131,11 +180,17 @@ describe.sequential("the main job", () => {
     await button("Start the search").click();
     await heading("MobileNetV1 on Fashion-MNIST at 50% of the MACs").waitFor();
     finished = page.url();
+    const cards = page.locator(".results > *");
+    const columns = (): Promise<number[]> =>
+      cards.evaluateAll((elements) => elements.map((element) => Math.round(element.getBoundingClientRect().left)));
+    const before = await columns();
+    expect(before.length).toBe(3);
 
     // The first candidate shows up while others are still to come.
     await page.getByRole("option").first().waitFor({ timeout: PATIENCE });
     expect(await page.getByText("Running", { exact: true }).count()).toBe(1);
     expect(await page.getByRole("option").count()).toBeLessThan(SEARCH.candidates);
+    expect(await columns(), "no card changes its column").toEqual(before);
     await expectGoodPage(page);
   });
 
@@ -242,6 +297,33 @@ describe.sequential("the main job", () => {
     expect(await link("To be cancelled").count()).toBe(0);
   });
 
+  it("does not call a search with a wrong preprocessing a success", async () => {
+    await page.goto("/searches/new");
+    await button("0 to 1").click();
+    await page.getByLabel("Budget, percent of the MACs").fill("90");
+    await page.getByLabel("Name").fill("With the wrong preprocessing");
+    await page.getByLabel("Candidates").fill("3");
+    await page.getByLabel("Calibration images").fill("1000");
+    await page.getByLabel("Scoring images").fill("1000");
+    await button("Start the search").click();
+    await page.getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
+    expect(await alert().innerText()).toContain("preprocessing");
+    expect(await page.getByRole("option").count()).toBe(3);
+    expect(await page.getByText("Best of those scored").count()).toBe(1);
+    await expectGoodPage(page);
+  });
+
+  it("lines fields up and cuts no choice, from a phone to a wide screen", async () => {
+    await page.goto("/searches/new");
+    await page.getByText("Advanced").click();
+    for (const width of [360, 768, 1024, 1440, 2560]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate<string[]>(CUT_CHOICES), `at ${width} px`).toEqual([]);
+      expect(await page.evaluate<string[]>(UNEVEN_FIELDS), `at ${width} px`).toEqual([]);
+    }
+    await page.setViewportSize(DESKTOP);
+  });
+
   it("finds its pages again by their addresses", async () => {
     await page.goto("/searches/00000000-0000-7000-8000-000000000000");
     await alert().getByText("Not found").waitFor();
@@ -262,6 +344,29 @@ describe.sequential("the main job", () => {
 });
 
 const imageWidth = (image: Element): number => (image as HTMLImageElement).naturalWidth;
+
+/** Choices of selects that are wider than their select; the arrow takes some of its width. */
+const CUT_CHOICES = `
+  [...document.querySelectorAll("select:not([name$=_id])")].flatMap((select) => {
+    const context = document.createElement("canvas").getContext("2d");
+    const style = getComputedStyle(select);
+    context.font = style.font;
+    const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
+    return [...select.options].map((option) => option.text).filter((text) => context.measureText(text).width > room);
+  })`;
+
+/** Fields beside each other whose inputs stand at different heights. */
+const UNEVEN_FIELDS = `
+  [...document.querySelectorAll(".fields")].flatMap((fields) => {
+    const inputs = [...fields.querySelectorAll(".field")].map((field) => ({
+      label: field.querySelector("label").textContent,
+      row: field.getBoundingClientRect().top,
+      top: field.querySelector("input, select").getBoundingClientRect().top,
+    }));
+    return inputs
+      .filter((one) => inputs.some((other) => Math.abs(one.row - other.row) < 1 && Math.abs(one.top - other.top) > 1))
+      .map(({ label }) => label);
+  })`;
 
 async function takePicture(path: string): Promise<void> {
   // Tall enough for the head of the table, and no button under the pointer.

@@ -13,6 +13,7 @@ mod m20260101_000004_searches;
 mod m20260101_000005_candidates;
 mod m20260101_000006_checkpoints;
 mod m20260101_000007_jobs;
+mod m20260102_000001_workers;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000005_candidates::Migration),
             Box::new(m20260101_000006_checkpoints::Migration),
             Box::new(m20260101_000007_jobs::Migration),
+            Box::new(m20260102_000001_workers::Migration),
         ]
     }
 }

@@ -44,6 +44,9 @@ enum Task {
         /// With optimisations, into `target/release`.
         #[arg(long)]
         release: bool,
+        /// With S3 and compatible stores as a place for files.
+        #[arg(long)]
+        s3: bool,
     },
     /// Everything that must hold before a change lands, but for the browser.
     Test,
@@ -77,7 +80,7 @@ fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Setup { cuda } => setup::run(if cuda { libtorch::Variant::Cuda } else { libtorch::Variant::Cpu }),
         Task::Demo(options) => demo::run(&options),
-        Task::Build { release } => build(release),
+        Task::Build { release, s3 } => build(release, s3),
         Task::Test => test::run(),
         Task::Browser { screenshot } => browser::run(screenshot),
         Task::CudaLink => cuda_link::run(),
@@ -89,8 +92,9 @@ fn main() -> Result<()> {
     }
 }
 
-fn build(release: bool) -> Result<()> {
+fn build(release: bool, s3: bool) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
-    project::build(if release { Build::Release } else { Build::Programs })
+    let features: &[&str] = if s3 { &["s3"] } else { &[] };
+    project::build_with(if release { Build::Release } else { Build::Programs }, features)
 }

@@ -83,6 +83,11 @@ pub enum Build {
 
 /// Builds the server and the worker, and what belongs to them.
 pub fn build(what: Build) -> Result<()> {
+    build_with(what, &[])
+}
+
+/// [`build`] with further cargo features.
+pub fn build_with(what: Build, features: &[&str]) -> Result<()> {
     let programs = ["--package", "eagleeye-server", "--package", "eagleeye-worker"];
     let mut build = cargo();
     build.arg("build");
@@ -99,6 +104,9 @@ pub fn build(what: Build) -> Result<()> {
             say("build", "programs and tests");
             build.args(["--workspace", "--all-targets"]);
         }
+    }
+    if !features.is_empty() {
+        build.args(["--features", &features.join(",")]);
     }
     run(&mut build)
 }

@@ -166,7 +166,6 @@ class Describer {
       json_.string(file.second);
     }
     json_.close('}');
-    traced_inputs();
     const auto root = target_.module._ivalue();
     object_index(root);
     enqueue(root->type()->getMethod("forward"));
@@ -227,21 +226,6 @@ class Describer {
       block(*graph->block(), 0);
       json_.close('}');
     }
-  }
-
-  void traced_inputs() {
-    json_.key("traced_shapes");
-    json_.open('[');
-    for (const auto& method : target_.module.retrieve_traced_inputs()) {
-      if (method.key() != "forward") continue;
-      for (const IValue& value : static_cast<c10::List<IValue>>(method.value())) {
-        if (!value.isTensor()) continue;
-        json_.open('[');
-        for (int64_t size : value.toTensor().sizes()) json_.number(size);
-        json_.close(']');
-      }
-    }
-    json_.close(']');
   }
 
   void describe_object(c10::intrusive_ptr<c10::ivalue::Object> object) {
@@ -393,7 +377,7 @@ class Describer {
     } else if (kind == c10::prim::CallMethod) {
       call_method(node);
     } else if (kind.is_aten()) {
-      argument_names(node);
+      signature(node);
     }
     if (!node.blocks().empty()) {
       json_.key("blocks");
@@ -427,9 +411,11 @@ class Describer {
     return objects_;
   }
 
-  void argument_names(const Node& node) {
+  void signature(const Node& node) {
     const auto* schema = node.maybeSchema();
     if (schema == nullptr) return;
+    json_.key("overload");
+    json_.string(schema->overload_name());
     json_.key("arguments");
     json_.open('[');
     for (const auto& argument : schema->arguments()) json_.string(argument.name());

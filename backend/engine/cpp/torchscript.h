@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 extern "C" {
 
@@ -29,4 +30,47 @@ char* ee_builder_define(ee_builder* builder, const char* source);
 char* ee_builder_save(ee_builder* builder, const char* path, const char* const* names, const char* const* values,
                       const size_t* lengths, size_t count);
 void ee_builder_free(ee_builder* builder);
+
+// A value that crosses to an operator or back. A list is followed by its items, each with what follows it.
+enum { EE_NONE, EE_BOOL, EE_INT, EE_FLOAT, EE_TEXT, EE_TENSOR, EE_LIST };
+typedef struct ee_value {
+  int kind;
+  // A bool, a whole number, or the number of a list's items.
+  int64_t number;
+  double real;
+  // Zero-terminated.
+  const char* text;
+  // An `at::Tensor`.
+  void* tensor;
+} ee_value;
+
+// What an operator of `aten` is, as far as its schema and libtorch's tags tell.
+enum {
+  // It can be computed with `ee_compute`: no argument or result but tensors, numbers, texts and lists of them, nothing written.
+  EE_COMPUTES = 1,
+  // It draws random numbers.
+  EE_RANDOM = 2,
+  // Each entry of the result comes from one entry of each operand.
+  EE_POINTWISE = 4,
+  // The result shares the memory of an argument.
+  EE_VIEW = 8,
+  // The result is a list of tensors.
+  EE_LISTS = 16,
+  // It takes numbers alone, no tensor.
+  EE_NUMBERS = 32,
+};
+// Bits of the above; 0 where there is no such operator.
+char* ee_operator_traits(const char* name, const char* overload, int* traits);
+
+typedef struct ee_results ee_results;
+
+// Runs an operator on the CPU and one thread with `arguments` in the order of its schema. Memory that it takes is zeroed before;
+// where it would take more than `bytes`, `exceeded` is set and there is no result.
+char* ee_compute(const char* name, const char* overload, const ee_value* arguments, size_t length, size_t bytes, int* exceeded,
+                 ee_results** results);
+// The result, or a list of several. Its tensors are the caller's from here on; all else lives as long as `results`.
+const ee_value* ee_results_values(const ee_results* results, size_t* length);
+// Memory that was taken, in bytes.
+size_t ee_results_taken(const ee_results* results);
+void ee_results_free(ee_results* results);
 }

@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use eagleeye_graph::{ElementType, TensorData};
+use eagleeye_graph::{ElementType, Precision, TensorData};
 use eagleeye_onnx::export::ExportError as OnnxExportError;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use serde_json::Value;
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
 use crate::exec::{ExecError, forward};
@@ -18,9 +19,15 @@ use crate::torchscript::{self, TorchScriptError};
 
 /// Largest difference from the engine's own output, relative to its largest number, that a file may have.
 const TOLERANCE: f64 = 1e-4;
+/// The same where libtorch computes in half precision: some tens of roundings. What the file computes is proven before, by
+/// EagleEye's own reading of it in `f32`.
+const HALF_TOLERANCE: f64 = 2e-2;
+const BFLOAT_TOLERANCE: f64 = 1e-1;
 /// Batch sizes of the comparison: a batch that was written into the file as a constant shows with the second.
 const BATCHES: [usize; 2] = [1, 3];
 const SEED: i64 = 0;
+/// A safetensors file begins with the length of its header.
+const LENGTH_BYTES: usize = size_of::<u64>();
 
 /// Why a network was not exported.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +47,9 @@ pub enum ExportError {
     #[error("the written file answers with {found} outputs instead of {expected}")]
     Outputs { expected: usize, found: usize },
     #[error(
-        "the written file's output differs from the engine's by {difference:e} of the largest number; at most {TOLERANCE:e} is accepted"
+        "the written file's output differs from the engine's by {difference:e} of the largest number; at most {tolerance:e} is accepted"
     )]
-    Differs { difference: f64 },
+    Differs { difference: f64, tolerance: f64 },
     #[error("{0}")]
     Exec(#[from] ExecError),
     #[error("libtorch: {0}")]
@@ -74,11 +81,12 @@ pub fn export(network: &Network, format: Format, path: &Path) -> Result<f64, Exp
 
 fn write(network: &Network, format: Format, path: &Path) -> Result<(), ExportError> {
     let network = network.to_device(Device::Cpu)?;
+    let Network { graph, precision, metadata, .. } = &network;
     match format {
-        Format::TorchScript => Ok(torchscript::write(&network.graph, &network.weights, &network.metadata, path)?),
+        Format::TorchScript => Ok(torchscript::write_in(graph, &network.stored_weights()?, precision, metadata, path)?),
         Format::Onnx => {
             let weights = data(&network)?;
-            save(path, &eagleeye_onnx::export::write(&network.graph, &weights, &network.metadata)?)
+            save(path, &eagleeye_onnx::export::write_in(graph, &weights, precision, metadata)?)
         }
         Format::Safetensors => save(path, &safetensors_file(&network)?),
     }
@@ -89,7 +97,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
 }
 
 fn data(network: &Network) -> Result<Vec<TensorData>, TchError> {
-    network.weights.iter().map(to_data).collect()
+    network.stored_weights()?.iter().map(to_data).collect()
 }
 
 /// Every stored tensor under its names, with the metadata in the header.
@@ -101,8 +109,20 @@ fn safetensors_file(network: &Network) -> Result<Vec<u8>, ExportError> {
             views.push((name.as_str(), TensorView::new(dtype(weight.element), weight.shape.clone(), &weight.bytes)?));
         }
     }
-    let metadata = network.metadata.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    Ok(safetensors::serialize(views, Some(metadata))?)
+    with_metadata(&safetensors::serialize(views, None)?, &network.metadata)
+}
+
+/// Puts the metadata into the header of a safetensors file, in the order of its keys. The library takes it as a map whose
+/// order changes from run to run, and with it the bytes of the same network.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ExportError> {
+    let (header_bytes, _) = SafeTensors::read_metadata(file)?;
+    let (header, tensors) = file[LENGTH_BYTES..].split_at(header_bytes);
+    let mut header: BTreeMap<String, Value> = serde_json::from_slice(header).map_err(SafeTensorError::from)?;
+    header.insert("__metadata__".to_owned(), serde_json::json!(metadata));
+    let mut header = serde_json::to_vec(&header).map_err(SafeTensorError::from)?;
+    // The tensors' bytes begin at a multiple of eight; blanks end the header.
+    header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
+    Ok([&(header.len() as u64).to_le_bytes()[..], &header[..], tensors].concat())
 }
 
 /// The safetensors name of an element type.
@@ -123,7 +143,7 @@ pub(crate) fn dtype(element: ElementType) -> Dtype {
 
 fn compare(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {
     // Random numbers and the comparison itself are the CPU's, so that the check does not depend on the device.
-    let network = network.to_device(Device::Cpu)?;
+    let network = rounded(&network.to_device(Device::Cpu)?)?;
     let read = match format {
         Format::Safetensors => with_weights_of(&network, path)?,
         Format::TorchScript | Format::Onnx => load(path, Some(&network.graph.input_shape(1)))?.network,
@@ -132,12 +152,31 @@ fn compare(network: &Network, format: Format, path: &Path) -> Result<f64, Export
     for batch in BATCHES {
         let images = random_images(&network, batch)?;
         let expected = forward(&network, &images)?;
-        largest = largest.max(difference(&forward(&read, &images)?, &expected)?);
+        largest = largest.max(difference(&forward(&read, &images)?, &expected, TOLERANCE)?);
         if format == Format::TorchScript {
-            largest = largest.max(difference(&run_torchscript(path, &images)?, &expected)?);
+            let found = run_torchscript(path, &images)?.f_to_kind(Kind::Float)?;
+            largest = largest.max(difference(&found, &expected, tolerance(&network))?);
         }
     }
     Ok(largest)
+}
+
+/// The network with its weights rounded to the types that they are stored in.
+fn rounded(network: &Network) -> Result<Network, TchError> {
+    let stored = network.stored_weights()?;
+    let weights = stored.iter().zip(&network.weights).map(|(stored, own)| stored.f_to_kind(own.kind()));
+    Ok(network.with(network.graph.clone(), weights.collect::<Result<_, _>>()?))
+}
+
+/// What libtorch's own run of a file may differ by.
+fn tolerance(network: &Network) -> f64 {
+    let Precision { parameters, nodes, .. } = &network.precision;
+    let of = |element: &ElementType| match element {
+        ElementType::Bf16 => BFLOAT_TOLERANCE,
+        ElementType::F16 => HALF_TOLERANCE,
+        _ => TOLERANCE,
+    };
+    parameters.values().chain(nodes.values()).map(of).fold(TOLERANCE, f64::max)
 }
 
 fn random_images(network: &Network, batch: usize) -> Result<Tensor, TchError> {
@@ -151,11 +190,13 @@ fn with_weights_of(network: &Network, path: &Path) -> Result<Network, ExportErro
     let file = SafeTensors::deserialize(&bytes)?;
     let stored: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
     let mut weights = Vec::new();
-    for (parameter, own) in network.graph.parameters.iter().zip(&network.weights) {
+    let own = network.weights.iter().zip(network.stored_weights()?);
+    for (parameter, (own, written)) in network.graph.parameters.iter().zip(own) {
         let view = stored.get(&parameter.name).ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
-        let element = crate::tensors::element(own.f_kind()?);
+        let element = crate::tensors::element(written.f_kind()?).filter(|element| dtype(*element) == view.dtype());
         let element = element.ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
-        weights.push(from_data(&TensorData { element, shape: view.shape().to_vec(), bytes: view.data().to_vec() })?);
+        let data = TensorData { element, shape: view.shape().to_vec(), bytes: view.data().to_vec() };
+        weights.push(from_data(&data)?.f_to_kind(own.kind())?);
     }
     Ok(network.with(network.graph.clone(), weights))
 }
@@ -175,17 +216,17 @@ fn run_torchscript(path: &Path, images: &Tensor) -> Result<Tensor, ExportError> 
 }
 
 /// The largest absolute difference, once it is known to be small.
-fn difference(found: &Tensor, expected: &Tensor) -> Result<f64, ExportError> {
+fn difference(found: &Tensor, expected: &Tensor, tolerance: f64) -> Result<f64, ExportError> {
     if found.size() != expected.size() {
-        return Err(ExportError::Differs { difference: f64::INFINITY });
+        return Err(ExportError::Differs { difference: f64::INFINITY, tolerance });
     }
     let absolute = found.f_sub(expected)?.f_abs()?.f_max()?.f_double_value(&[])?;
     let scale = expected.f_abs()?.f_max()?.f_double_value(&[])?.max(1e-12);
     // Written so that not-a-number is a difference.
-    if absolute / scale <= TOLERANCE {
+    if absolute / scale <= tolerance {
         Ok(absolute)
     } else {
-        Err(ExportError::Differs { difference: absolute / scale })
+        Err(ExportError::Differs { difference: absolute / scale, tolerance })
     }
 }
 
@@ -214,6 +255,63 @@ mod tests {
         }
     }
 
+    /// As the network of a file with these weights in `element`.
+    fn stored_in(element: ElementType) -> Network {
+        let mut network = pruned(true);
+        let names = network.graph.parameters.iter().map(|p| p.name.clone());
+        network.precision = Precision {
+            parameters: names.map(|name| (name, element)).collect(),
+            nodes: network.graph.nodes.iter().map(|node| (node.name.clone(), element)).collect(),
+            inputs: vec![Some(element)],
+            outputs: vec![Some(element)],
+        };
+        network
+    }
+
+    #[test]
+    fn a_network_comes_out_in_the_element_types_that_it_came_in() {
+        let folder = tempfile::tempdir().unwrap();
+        for element in [ElementType::F16, ElementType::Bf16, ElementType::F64] {
+            let network = stored_in(element);
+            for format in [Format::TorchScript, Format::Onnx, Format::Safetensors] {
+                let path = folder.path().join("network").with_extension(format.extension());
+                let difference =
+                    export(&network, format, &path).unwrap_or_else(|e| panic!("{element:?} {format:?}: {e}"));
+                assert!(difference < 0.5, "{difference}");
+                if format == Format::Safetensors {
+                    let bytes = std::fs::read(&path).unwrap();
+                    let file = SafeTensors::deserialize(&bytes).unwrap();
+                    assert!(file.tensors().iter().all(|(_, view)| view.dtype() == dtype(element)));
+                    continue;
+                }
+                let read = load(&path, None).unwrap().network;
+                assert_eq!(read.precision.parameters, network.precision.parameters, "{format:?}");
+                assert_eq!(read.precision.outputs, [Some(element)], "{format:?}");
+                assert!(read.weights.iter().all(|w| w.kind() == Kind::Float));
+            }
+            // libtorch gets what the file says, and answers in it.
+            let path = folder.path().join("network.pt");
+            let images = random_images(&network, 2).unwrap().to_kind(crate::tensors::kind(element));
+            assert_eq!(run_torchscript(&path, &images).unwrap().kind(), crate::tensors::kind(element));
+        }
+    }
+
+    #[test]
+    fn a_tensor_with_numbers_that_half_precision_cannot_hold_stays_in_single() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut network = stored_in(ElementType::F16);
+        let index = network.graph.parameters.iter().position(|p| p.name.ends_with("running_var")).unwrap();
+        network.weights[index] = network.weights[index].full_like(1e6);
+        let name = network.graph.parameters[index].name.clone();
+        for format in [Format::TorchScript, Format::Onnx] {
+            let path = folder.path().join("network").with_extension(format.extension());
+            export(&network, format, &path).unwrap();
+            let read = load(&path, None).unwrap().network;
+            assert_eq!(read.precision.parameters[&name], ElementType::F32);
+            assert_eq!(read.precision.main(), ElementType::F16);
+        }
+    }
+
     #[test]
     fn names_and_metadata_travel_inside_the_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -234,6 +332,26 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         assert_eq!(header.metadata().as_ref().unwrap()["strategy"], "[4, 2]");
+    }
+
+    #[test]
+    fn the_same_network_gives_the_same_bytes_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut network = pruned(true);
+        network.metadata.extend((0..20).map(|number| (format!("key {number}"), format!("value \"{number}\""))));
+        for format in [Format::TorchScript, Format::Onnx, Format::Safetensors] {
+            let written = |name: &str| {
+                let path = folder.path().join(name).join("network").with_extension(format.extension());
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                export(&network, format, &path).unwrap();
+                std::fs::read(path).unwrap()
+            };
+            assert!(written("first") == written("second"), "{format:?}");
+        }
+        let bytes = std::fs::read(folder.path().join("first/network.safetensors")).unwrap();
+        let (header_bytes, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["key 7"], "value \"7\"");
+        assert_eq!(header_bytes % 8, 0, "readers that map the file want its tensors aligned");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use eagleeye_graph::{Graph, GraphFault};
+use eagleeye_graph::{Graph, GraphFault, Precision};
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use tch::{TchError, Tensor};
@@ -34,6 +34,8 @@ pub enum HandoverError {
     Decode(rmp_serde::decode::Error),
     #[error("the graph is not sound: {0}")]
     Graph(#[from] GraphFault),
+    #[error("the network computes in {0}, which is no floating-point type")]
+    Precision(&'static str),
     #[error("the weights: {0}")]
     Weights(#[from] SafeTensorError),
     #[error("there are {found} tensors for {parameters} parameters")]
@@ -54,6 +56,7 @@ impl From<TchError> for HandoverError {
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     graph: Graph,
+    precision: Precision,
     format: Format,
     metadata: BTreeMap<String, String>,
     guessed_shape: bool,
@@ -61,8 +64,8 @@ struct Head {
 
 /// Writes a network: the length of the head in 8 bytes, the head, and the weights under their positions as names.
 pub fn write(loaded: Loaded, out: &mut impl Write) -> Result<(), HandoverError> {
-    let Loaded { network: Network { graph, weights, format, metadata }, guessed_shape } = loaded;
-    let head = Head { graph, format, metadata, guessed_shape };
+    let Loaded { network: Network { graph, weights, precision, format, metadata }, guessed_shape } = loaded;
+    let head = Head { graph, precision, format, metadata, guessed_shape };
     let encoded = rmp_serde::to_vec_named(&head).map_err(HandoverError::Encode)?;
     if encoded.len() > MAX_HEAD_BYTES {
         return Err(HandoverError::Head(encoded.len()));
@@ -87,10 +90,13 @@ pub fn read(message: &[u8]) -> Result<Loaded, HandoverError> {
     }
     let (head, weights) = rest.split_at_checked(length).ok_or(HandoverError::Short)?;
     let head: Head = rmp_serde::from_slice(head).map_err(HandoverError::Decode)?;
-    let Head { graph, format, metadata, guessed_shape } = head;
+    let Head { graph, precision, format, metadata, guessed_shape } = head;
     graph.check()?;
+    if let Some(element) = precision.elements().find(|element| !element.is_float()) {
+        return Err(HandoverError::Precision(element.name()));
+    }
     let weights = tensors(&graph, weights)?;
-    Ok(Loaded { network: Network { graph, weights, format, metadata }, guessed_shape })
+    Ok(Loaded { network: Network { graph, weights, precision, format, metadata }, guessed_shape })
 }
 
 fn tensors(graph: &Graph, bytes: &[u8]) -> Result<Vec<Tensor>, HandoverError> {
@@ -135,8 +141,14 @@ mod tests {
             Tensor::from_slice(&[1.5f32, -2.0]).to_kind(tch::Kind::BFloat16),
             Tensor::zeros([0], (tch::Kind::Float, tch::Device::Cpu)),
         ];
+        let precision = Precision {
+            parameters: BTreeMap::from([("fc.weight".to_owned(), ElementType::F16)]),
+            nodes: BTreeMap::from([("fc".to_owned(), ElementType::F64)]),
+            inputs: vec![None],
+            outputs: vec![Some(ElementType::Bf16)],
+        };
         let metadata = BTreeMap::from([("source".to_owned(), "a \"file\"".to_owned())]);
-        Loaded { network: Network { graph, weights, format: Format::Onnx, metadata }, guessed_shape: true }
+        Loaded { network: Network { graph, weights, precision, format: Format::Onnx, metadata }, guessed_shape: true }
     }
 
     fn message() -> Vec<u8> {
@@ -160,6 +172,7 @@ mod tests {
         let (sent, received) = (network(), read(&message()).unwrap());
         assert_eq!(received.network.graph, sent.network.graph);
         assert_eq!((received.network.format, received.guessed_shape), (Format::Onnx, true));
+        assert_eq!(received.network.precision, sent.network.precision);
         assert_eq!(received.network.metadata, sent.network.metadata);
         for (received, sent) in received.network.weights.iter().zip(&sent.network.weights) {
             assert_eq!(to_data(received).unwrap(), to_data(sent).unwrap());
@@ -170,6 +183,12 @@ mod tests {
     fn a_graph_that_is_not_sound_is_refused() {
         let unsound = with_head(|head| head.graph.nodes[0].inputs[0].0 = 99);
         assert!(matches!(read(&unsound), Err(HandoverError::Graph(GraphFault::NoValue(99)))));
+    }
+
+    #[test]
+    fn a_network_that_computes_in_whole_numbers_is_refused() {
+        let whole = with_head(|head| head.precision.outputs[0] = Some(ElementType::I64));
+        assert!(matches!(read(&whole), Err(HandoverError::Precision("int64"))));
     }
 
     #[test]

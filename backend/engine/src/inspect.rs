@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, Space, ValueId, channel_groups,
-    macs_by_node, reachable,
+    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, Space, ValueId,
+    channel_groups, draw, macs_by_node, reachable,
 };
 use serde::Serialize;
 
 use crate::fold::norms_are_folded;
 use crate::load::Loaded;
+use crate::members;
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,6 +39,13 @@ pub struct Inspection {
     pub layers: Vec<Layer>,
     pub groups: Vec<GroupReport>,
     pub reachable: Reachable,
+    /// The type of most weights, as PyTorch calls it: `float32`.
+    pub element_type: &'static str,
+    /// What somebody should know of the file and its exports, a sentence each.
+    pub notices: Vec<String>,
+    /// Why the budget that was asked about cannot be met; absent where it can, or where none was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 /// An input or output.
@@ -81,7 +89,22 @@ pub struct GroupReport {
     pub prunable: bool,
     pub reason: Option<String>,
     pub normalised_by: Option<String>,
+    /// Tensors of the file.
     pub members: Vec<MemberReport>,
+    /// Weights that the file does not store but computes from its tensors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub computed: Vec<ComputedReport>,
+}
+
+/// An axis of a computed weight that loses slices with the group. Where slices of the tensors that it is computed from stand
+/// for its own, these tensors are members too.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComputedReport {
+    /// The weight's name in exported files.
+    pub weight: String,
+    pub axis: usize,
+    /// The tensors of the file that it is computed from.
+    pub from: Vec<String>,
 }
 
 /// An axis of a parameter that loses slices with the group.
@@ -118,7 +141,22 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectErro
         layers: layers(graph),
         groups: group_reports(graph, &groups),
         reachable: Reachable { min: *budgets.start(), max: *budgets.end() },
+        element_type: loaded.network.precision.main().name(),
+        notices: loaded.network.precision_notices(),
+        unmet: None,
     })
+}
+
+/// Draws of a search that are tried before it is queued. Rounding spoils most of them, or none.
+const TRIED_DRAWS: u64 = 4;
+
+/// Why strategies of `space` cannot meet a budget, in words, or `None` where the first draws of the seed do.
+pub fn unmet(loaded: &Loaded, space: &Space, budget: &Budget, seed: u64) -> Result<Option<String>, InspectError> {
+    let graph = &loaded.network.graph;
+    let groups = channel_groups(graph)?;
+    let cost = CostModel::new(graph, &groups);
+    let mut drawn = (0..TRIED_DRAWS).map(|index| draw(&cost, &groups, space, budget, seed, index));
+    Ok(drawn.find_map(Result::err).map(|error| error.to_string()))
 }
 
 fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
@@ -170,10 +208,8 @@ fn group_reports(graph: &Graph, groups: &ChannelGroups) -> Vec<GroupReport> {
 }
 
 fn group_report(graph: &Graph, group: &Group) -> GroupReport {
-    // What the network's own code makes is no tensor of the file.
-    let stored = group.members.iter().filter(|m| graph.parameter(m.parameter).kind != ParameterKind::Constant);
-    let members = stored
-        .map(|member| MemberReport { parameter: graph.parameter(member.parameter).name.clone(), axis: member.axis });
+    let members = members::stored(graph, group);
+    let members = members.into_iter().map(|m| MemberReport { parameter: m.parameter.to_owned(), axis: m.axis });
     GroupReport {
         name: group.name.clone(),
         size: group.size,
@@ -181,6 +217,7 @@ fn group_report(graph: &Graph, group: &Group) -> GroupReport {
         reason: group.reason.clone(),
         normalised_by: group.normalised_by.clone(),
         members: members.collect(),
+        computed: members::computed(graph, group),
     }
 }
 
@@ -200,6 +237,19 @@ mod tests {
         let low = smallest(Space::default());
         let high = smallest(Space { min_keep_ratio: 0.8, ..Space::default() });
         assert!(low < high && high < 1.0, "{low}, {high}");
+    }
+
+    #[test]
+    fn a_budget_between_two_multiples_is_unmet() {
+        let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
+        let said = |round_to| {
+            let space = Space { round_to, min_keep_ratio: 0.1 };
+            unmet(&loaded, &space, &Budget { macs: 0.83 }, 7).unwrap()
+        };
+        assert_eq!(said(Some(1)), None);
+        assert_eq!(said(None), None);
+        let coarse = said(Some(1024));
+        assert!(coarse.as_ref().is_some_and(|reason| reason.contains("a smaller round_to")), "{coarse:?}");
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 pub mod adapt;
 mod batches;
+mod computed;
 pub mod device;
+mod doubt;
 pub mod exec;
 pub mod export;
 pub mod fold;
@@ -13,12 +15,15 @@ pub mod handover;
 mod images;
 pub mod inspect;
 pub mod load;
+mod means;
+mod members;
 pub mod network;
 pub mod operators;
 pub mod prune;
 mod rewrite;
 pub mod score;
 pub mod search;
+mod sniff;
 pub mod tensors;
 #[cfg(test)]
 mod testing;
@@ -28,6 +33,7 @@ pub mod virtual_bn;
 
 pub use adapt::Adaptation;
 pub use device::{DeviceChoice, DeviceError};
+pub use doubt::Doubt;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};
 pub use images::{Images, ImagesError, Source};

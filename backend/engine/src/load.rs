@@ -1,14 +1,17 @@
 //! A model file of either format as a network. Formats are told apart by content, never by file name.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use eagleeye_graph::ParameterKind;
 use eagleeye_onnx::OnnxError;
 use tch::{TchError, Tensor};
 
+use crate::computed::store_computed_weights;
+use crate::means::means_as_sums;
 use crate::network::{Format, Network};
+use crate::rewrite::RewriteError;
+use crate::sniff::{self, Kind};
 use crate::tensors::{from_data, reason};
 use crate::torchscript::{self, TorchScriptError};
 
@@ -30,27 +33,35 @@ pub enum LoadError {
          path) or torch.onnx.export"
     )]
     UnknownFormat,
+    #[error("the file is {is}: {instead}")]
+    WrongKind { is: &'static str, instead: &'static str },
     #[error("TorchScript: {0}")]
     TorchScript(#[from] TorchScriptError),
     #[error("ONNX: {0}")]
     Onnx(#[from] OnnxError),
     #[error("tensor `{name}` cannot be stored: {reason}")]
     Tensor { name: String, reason: String },
+    #[error("a weight that the network computes from its stored tensors cannot be computed: {0}")]
+    Computed(RewriteError),
+    #[error("a mean over channels cannot be written as a sum: {0}")]
+    Means(RewriteError),
 }
 
-/// Reads a TorchScript or ONNX file. The weights are on the CPU.
+/// Reads a TorchScript or ONNX file. The weights are on the CPU; those that the file computes from others are computed
+/// already.
 ///
 /// `input_shape` is `[batch, channels, height, width]` (any batch) of the first input; where it is left out, the file says it
 /// or it is guessed from the weights.
 pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadError> {
-    match sniff(path)? {
-        Some(Format::TorchScript) => {
+    let failed = |source| LoadError::Open { path: path.to_owned(), source };
+    match sniff::kind(path).map_err(failed)? {
+        Kind::Model(Format::TorchScript) => {
             let read = torchscript::read(path, input_shape)?;
-            let (graph, weights, metadata) = (read.graph, read.weights, read.metadata);
-            let network = Network { graph, weights, format: Format::TorchScript, metadata };
+            let (graph, weights, precision, metadata) = (read.graph, read.weights, read.precision, read.metadata);
+            let network = prepared(Network { graph, weights, precision, format: Format::TorchScript, metadata })?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
-        Some(Format::Onnx) => {
+        Kind::Model(Format::Onnx) => {
             let read = eagleeye_onnx::read(path, input_shape)?;
             let tensors = read.graph.parameters.iter().zip(&read.weights).map(|(parameter, data)| {
                 let failed =
@@ -58,29 +69,19 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
                 from_data(data).map_err(failed)
             });
             let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
-            let network = Network { graph: read.graph, weights, format: Format::Onnx, metadata: read.metadata };
+            let (graph, precision, metadata) = (read.graph, read.precision, read.metadata);
+            let network = prepared(Network { graph, weights, precision, format: Format::Onnx, metadata })?;
             Ok(Loaded { network, guessed_shape: read.guessed_shape })
         }
-        Some(Format::Safetensors) | None => Err(LoadError::UnknownFormat),
+        Kind::Other { is, instead } => Err(LoadError::WrongKind { is, instead }),
+        Kind::Model(Format::Safetensors) | Kind::Unknown => Err(LoadError::UnknownFormat),
     }
 }
 
-/// The format that the first bytes promise, if any.
-fn sniff(path: &Path) -> Result<Option<Format>, LoadError> {
-    let failed = |source| LoadError::Open { path: path.to_owned(), source };
-    let mut first = Vec::new();
-    File::open(path).map_err(failed)?.take(4).read_to_end(&mut first).map_err(failed)?;
-    Ok(match &first[..] {
-        [b'P', b'K', 3, 4] => Some(Format::TorchScript),
-        // A protobuf message begins with the key of a field: of a model these are numbers 1 to 25 with their wire types.
-        [key, ..] if ONNX_KEYS.contains(key) => Some(Format::Onnx),
-        _ => None,
-    })
+/// The network in the form in which it can be pruned; it computes the same.
+fn prepared(network: Network) -> Result<Network, LoadError> {
+    means_as_sums(store_computed_weights(network).map_err(LoadError::Computed)?).map_err(LoadError::Means)
 }
-
-/// First bytes of the fields of ONNX's `ModelProto` (onnx.proto): varints 1 and 5, messages and strings 2, 3, 4, 6, 7, 8, 14;
-/// those with numbers above 15 begin with the low bits of a longer key.
-const ONNX_KEYS: [u8; 11] = [0x08, 0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72, 0xa2, 0xca];
 
 impl Loaded {
     /// Names of the stored tensors that are learned or buffers: what an export must keep.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use eagleeye_graph::{Graph, ParameterId};
+use eagleeye_graph::{ElementType, Graph, Parameter, ParameterId, Precision};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
+
+use crate::tensors::kind;
 
 /// A file format for networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub struct Network {
     pub graph: Graph,
     /// One tensor for each of the graph's parameters, all on one device.
     pub weights: Vec<Tensor>,
+    /// The element types of the file, in which exports are written. All weights are `f32` here.
+    pub precision: Precision,
     /// What the network was read from.
     pub format: Format,
     /// Travels inside the exported files.
@@ -66,7 +70,8 @@ impl Network {
 
     /// Another graph and other weights from the same source.
     pub fn with(&self, graph: Graph, weights: Vec<Tensor>) -> Self {
-        Self { graph, weights, format: self.format, metadata: self.metadata.clone() }
+        let precision = self.precision.clone();
+        Self { graph, weights, precision, format: self.format, metadata: self.metadata.clone() }
     }
 
     pub fn to_device(&self, device: Device) -> Result<Self, TchError> {
@@ -88,6 +93,53 @@ impl Network {
         let numbers = [Kind::Float, Kind::Half, Kind::BFloat16, Kind::Double];
         let mut kinds = self.weights.iter().map(Tensor::kind);
         kinds.find(|k| numbers.contains(k)).unwrap_or(Kind::Float)
+    }
+
+    /// The weights in the element types that they are stored in, as exports write them.
+    ///
+    /// A tensor of the network's own code, or statistics that adaptive BN has computed, may have numbers that are too large for
+    /// the type; such a tensor stays in `f32`.
+    pub fn stored_weights(&self) -> Result<Vec<Tensor>, TchError> {
+        let stored = |(parameter, weight): (&Parameter, &Tensor)| -> Result<Tensor, TchError> {
+            let element = self.precision.stored(&parameter.name);
+            if weight.kind() != Kind::Float || element == ElementType::F32 {
+                return Ok(weight.shallow_clone());
+            }
+            let rounded = weight.f_to_kind(kind(element))?;
+            let overflown = rounded.f_isinf()?.f_logical_and(&weight.f_isfinite()?)?;
+            Ok(if overflown.f_any()?.f_int64_value(&[])? != 0 { weight.shallow_clone() } else { rounded })
+        };
+        self.graph.parameters.iter().zip(&self.weights).map(stored).collect()
+    }
+
+    /// What an export of a network that is not `f32` throughout does, and what it cannot: a sentence each.
+    pub fn precision_notices(&self) -> Vec<String> {
+        if self.precision.is_single() {
+            return Vec::new();
+        }
+        let main = self.precision.main();
+        let mut notices = Vec::new();
+        let mixed = self.precision.parameters.values().chain(self.precision.nodes.values()).any(|e| *e != main);
+        let types = if mixed { "several floating-point types".to_owned() } else { main.name().to_owned() };
+        notices.push(format!(
+            "The file is in {types}. It is searched in float32; exports store, take and return what the file does."
+        ));
+        let all = self.precision.parameters.values().chain(self.precision.nodes.values());
+        let cannot: Vec<&str> = [ElementType::Bf16, ElementType::F64]
+            .into_iter()
+            .filter(|element| all.clone().any(|e| e == element))
+            .map(ElementType::name)
+            .collect();
+        if !cannot.is_empty() {
+            notices.push(format!(
+                "ONNX exports compute in float32 where the file computes in {}, for which ONNX Runtime has no convolution.",
+                cannot.join(" or ")
+            ));
+        }
+        if cannot.contains(&"float64") {
+            notices.push("Weights in float64 are rounded to float32 when they are read.".to_owned());
+        }
+        notices
     }
 
     /// Number of batch norms in the graph.

@@ -13,6 +13,16 @@ Every operator becomes operations of one graph (`backend/graph/src/ops.rs`), and
 Label propagation knows these operations only: what can be pruned follows from them.
 ";
 
+const COMPUTED: &str = "
+Tensors that do not depend on the input, also those whose size follows the batch (`zeros(x.shape[0], 1, h, w)`): libtorch
+computes every operator of `aten` that takes and gives tensors, numbers, texts and lists of them, within a limit of memory and
+time. Its in-place form is computed like its plain one. A result that depends on the batch must be the same for every image. Not
+computed are operators that draw random numbers, and these:
+
+| operator | why |
+|---|---|
+";
+
 const GUIDE: &str = "
 ## Adding an operator
 1. Say it with the graph's operations, if they can: most operators are a composition. Write a function from the call to its
@@ -38,6 +48,10 @@ pub fn page() -> String {
     text.push_str("\n### Computed while the network is read\n");
     for (title, names) in torchscript::folded_operators() {
         list(&mut text, title, names.iter().copied());
+    }
+    text.push_str(COMPUTED);
+    for (name, reason) in torchscript::refused_operators() {
+        let _ = writeln!(text, "| `{name}` | {reason} |");
     }
     text.push_str("\n## ONNX\nOpsets 9 to 24; functions of the file are read in place of their calls.\n");
     for (title, operators) in eagleeye_onnx::families() {

@@ -1,13 +1,15 @@
 //! Structural pruning by filter L1 norm: a strategy becomes a plan, and the plan's slices are cut out of the weights.
 
 use eagleeye_graph::{
-    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, ParameterKind, Plan, PlanError, Role, Space, Strategy,
-    StrategyError, channel_groups, draw, plan,
+    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Space, Strategy, StrategyError,
+    channel_groups, draw, plan,
 };
 use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
 use crate::fold::norms_are_folded;
+use crate::inspect::ComputedReport;
+use crate::members;
 use crate::network::Network;
 use crate::tensors::{reason, signed, values};
 
@@ -157,6 +159,9 @@ pub struct PrunedGroup {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalised_by: Option<String>,
     pub members: Vec<PrunedMember>,
+    /// Weights that the file computes from its tensors: they lose slices along these axes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub computed: Vec<ComputedReport>,
 }
 
 /// An axis of a parameter and the indices along it that are gone.
@@ -181,12 +186,10 @@ impl PruneReport {
 
 impl PrunedGroup {
     fn new(graph: &Graph, group: &Group, kept: &[usize]) -> Self {
-        // What the network's own code makes is no tensor of the file, where nobody would find it.
-        let stored = group.members.iter().filter(|m| graph.parameter(m.parameter).kind != ParameterKind::Constant);
-        let members = stored.map(|member| PrunedMember {
-            parameter: graph.parameter(member.parameter).name.clone(),
-            axis: member.axis,
+        let members = members::stored(graph, group).into_iter().map(|member| PrunedMember {
             removed: member.removed(kept),
+            parameter: member.parameter.to_owned(),
+            axis: member.axis,
         });
         Self {
             name: group.name.clone(),
@@ -194,6 +197,7 @@ impl PrunedGroup {
             kept: kept.len(),
             normalised_by: group.normalised_by.clone(),
             members: members.collect(),
+            computed: members::computed(graph, group),
         }
     }
 }
@@ -203,7 +207,7 @@ mod tests {
     use super::*;
     use crate::testing::classifier;
 
-    const SPACE: Space = Space { round_to: 1, min_keep_ratio: 0.1 };
+    const SPACE: Space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
 
     #[test]
     fn the_filters_with_the_largest_norms_stay() {

@@ -1,6 +1,8 @@
 //! Makes a changed copy of a network, node by node. Every shape is inferred again on the way.
 
-use eagleeye_graph::{BuildError, Graph, GraphBuilder, Node, Op, ParameterId, ParameterKind, ValueId};
+use std::collections::HashSet;
+
+use eagleeye_graph::{BuildError, Computed, Graph, GraphBuilder, Node, Op, ParameterId, ParameterKind, ValueId};
 use tch::{TchError, Tensor};
 
 use crate::network::Network;
@@ -57,6 +59,9 @@ impl<'a> Rewrite<'a> {
                 for alias in &parameter.aliases {
                     rewrite.builder.alias(copy, alias)?;
                 }
+                if let Some(from) = &parameter.computed {
+                    rewrite.computed(copy, from.clone());
+                }
                 copies[index] = Some(value);
             }
         }
@@ -110,8 +115,18 @@ impl<'a> Rewrite<'a> {
 
     /// The copies of a node's inputs.
     pub fn inputs(&self, node: &Node) -> Result<Vec<ValueId>, RewriteError> {
-        let copies = node.inputs.iter().map(|&i| self.value(i));
+        self.copies(&node.inputs, node)
+    }
+
+    /// The copies of values that a node is to read.
+    pub fn copies(&self, values: &[ValueId], node: &Node) -> Result<Vec<ValueId>, RewriteError> {
+        let copies = values.iter().map(|&i| self.value(i));
         copies.collect::<Option<_>>().ok_or_else(|| RewriteError::Order(node.name.clone()))
+    }
+
+    /// Says what an added parameter was computed from.
+    pub fn computed(&mut self, id: ParameterId, from: Computed) {
+        self.builder.computed(id, from);
     }
 
     /// Adds a node with one output that the original does not have.
@@ -123,7 +138,20 @@ impl<'a> Rewrite<'a> {
         let graph = &self.network.graph;
         let outputs: Option<Vec<ValueId>> = graph.outputs.iter().map(|&o| self.value(o)).collect();
         let outputs = outputs.ok_or_else(|| RewriteError::Order("the network's output".to_owned()))?;
-        Ok(self.network.with(self.builder.finish(&outputs)?, self.weights))
+        let mut copy = self.builder.finish(&outputs)?;
+        name_outputs(&mut copy, graph);
+        Ok(self.network.with(copy, self.weights))
+    }
+}
+
+/// Gives the outputs of a copy the names that they had, unless another value has them.
+fn name_outputs(copy: &mut Graph, original: &Graph) {
+    let mut taken: HashSet<String> = copy.values.iter().map(|value| value.name.clone()).collect();
+    for (output, &of) in copy.outputs.clone().into_iter().zip(&original.outputs) {
+        let name = &original.value(of).name;
+        if copy.producer(output).is_some() && taken.insert(name.clone()) {
+            copy.values[output.index()].name.clone_from(name);
+        }
     }
 }
 

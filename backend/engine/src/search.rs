@@ -1,7 +1,7 @@
 //! One pruning search, as in *EagleEye* (ECCV 2020): draw strategies under a budget, prune by L1 norm, adapt the batch
 //! norms' statistics, score. Results go to an [`Observer`]; who keeps them is not decided here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use eagleeye_graph::{
@@ -11,6 +11,7 @@ use eagleeye_graph::{
 use tch::TchError;
 
 use crate::adapt::{Adaptation, adapt};
+use crate::doubt::{self, Doubt};
 use crate::exec::ExecError;
 use crate::fold::fold;
 use crate::images::{Images, ImagesError};
@@ -119,12 +120,20 @@ pub enum SearchError {
     Strategy(#[from] StrategyError),
     #[error("a strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
+    #[error(
+        "the candidate has keep counts for {found} groups, but {expected} groups of the network can be pruned; another \
+         version has evaluated it, so the search has to be run again"
+    )]
+    KeepCounts { expected: usize, found: usize },
     #[error("{0}")]
     Exec(ExecError),
     #[error("the pruned network does not fit together: {0}")]
     Rewrite(#[from] RewriteError),
     #[error(transparent)]
     Images(#[from] ImagesError),
+    /// The scores are not to be believed; what was evaluated stays.
+    #[error(transparent)]
+    Doubt(#[from] Doubt),
     #[error("libtorch: {0}")]
     Torch(String),
 }
@@ -144,15 +153,20 @@ impl From<TchError> for SearchError {
     }
 }
 
-/// Evaluates every candidate whose index is not in `evaluated`, in order of index.
+/// Evaluates every candidate whose index is not in `evaluated`, in order of index. `evaluated` has the top-1 of those that an
+/// earlier call has scored.
 ///
 /// `network` and `images` are on one device. The same network, images and settings give the same candidates to the last
 /// digit (but for `seconds`) on the same device with the same number of threads, whatever was evaluated before.
+///
+/// # Errors
+/// [`SearchError::Doubt`] before the first candidate when the full network is no better than chance, and after the last when
+/// the best is above the full network by more than the noise.
 pub fn search(
     network: &Network,
     images: &Images,
     settings: &Settings,
-    evaluated: &BTreeSet<u32>,
+    evaluated: &BTreeMap<u32, f64>,
     observer: &mut dyn Observer,
 ) -> Result<(), SearchError> {
     let total = u64::from(settings.candidates);
@@ -161,16 +175,35 @@ pub fn search(
     observer.phase(Phase::Baseline, 1, 2);
     let baseline = pruner.baseline(&|| observer.cancelled())?;
     stop_or_go(observer.baseline(baseline))?;
+    let labels = Labels::of(images)?;
+    doubt::full_network(&baseline.score, labels.images, labels.classes)?;
 
     let mut done = evaluated.len() as u64;
+    let mut best = evaluated.values().copied().fold(0.0, f64::max);
     observer.phase(Phase::Candidates, done, total);
-    for index in (0..settings.candidates).filter(|index| !evaluated.contains(index)) {
+    for index in (0..settings.candidates).filter(|index| !evaluated.contains_key(index)) {
         let candidate = pruner.evaluate(index, &|| observer.cancelled())?;
+        best = best.max(candidate.score.top1);
         stop_or_go(observer.candidate(candidate))?;
         done += 1;
         observer.phase(Phase::Candidates, done, total);
     }
-    Ok(())
+    Ok(doubt::best_candidate(baseline.score.top1, best, labels.images)?)
+}
+
+/// What the scoring images can tell.
+struct Labels {
+    images: u64,
+    /// Classes among them.
+    classes: u64,
+}
+
+impl Labels {
+    fn of(images: &Images) -> Result<Self, TchError> {
+        let labels = Vec::<i64>::try_from(&images.labels)?;
+        let classes: BTreeSet<i64> = labels.iter().copied().collect();
+        Ok(Self { images: labels.len() as u64, classes: classes.len() as u64 })
+    }
 }
 
 /// Makes a candidate's network again from its keep counts: pruned, with adapted statistics, under the uploaded names.
@@ -184,9 +217,22 @@ pub fn make_candidate(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Network, SearchError> {
     let pruner = Pruner::new(network, images, settings, cancelled)?;
-    let strategy = Strategy { keep: keep.to_vec() };
-    let (_, adapted) = pruner.prune_and_adapt(&strategy, cancelled)?;
+    let (_, adapted) = pruner.prune_and_adapt(&stored_strategy(&pruner.groups, keep)?, cancelled)?;
     Ok(adapted)
+}
+
+/// The strategy of stored keep counts. Earlier versions counted groups of one unit among those that can be pruned.
+fn stored_strategy(groups: &ChannelGroups, keep: &[usize]) -> Result<Strategy, SearchError> {
+    let prunable = groups.prunable().count();
+    if keep.len() == prunable {
+        return Ok(Strategy { keep: keep.to_vec() });
+    }
+    let counted: Vec<_> = groups.groups.iter().filter(|group| group.prunable || group.is_one_unit()).collect();
+    if keep.len() != counted.len() {
+        return Err(SearchError::KeepCounts { expected: prunable, found: keep.len() });
+    }
+    let kept = counted.iter().zip(keep).filter(|(group, _)| group.prunable);
+    Ok(Strategy { keep: kept.map(|(_, &kept)| kept).collect() })
 }
 
 fn stop_or_go(flow: Flow) -> Result<(), SearchError> {
@@ -352,7 +398,7 @@ mod tests {
 
     fn run(network: &Network, candidates: u32, evaluated: &[u32]) -> Record {
         let mut record = Record::default();
-        let evaluated = evaluated.iter().copied().collect();
+        let evaluated = evaluated.iter().map(|&index| (index, 0.5)).collect();
         search(network, &images(network), &settings(candidates), &evaluated, &mut record).unwrap();
         record
     }
@@ -403,10 +449,26 @@ mod tests {
     }
 
     #[test]
+    fn keep_counts_that_list_groups_of_one_unit_are_read_without_them() {
+        let mut net = crate::testing::Layers::new(8);
+        let x = net.image(1, 12);
+        let x = net.conv(x, 6, 3, 1, 1, true);
+        let x = net.conv(x, 1, 3, 1, 1, true);
+        let x = net.conv(x, 4, 3, 1, 1, true);
+        let x = net.global_mean(x, false);
+        let y = net.linear(x, 3);
+        let groups = channel_groups(&net.finish(y).graph).unwrap();
+        assert_eq!(stored_strategy(&groups, &[3, 1, 2]).unwrap().keep, [3, 2]);
+        assert_eq!(stored_strategy(&groups, &[3, 2]).unwrap().keep, [3, 2]);
+        let error = stored_strategy(&groups, &[3]).unwrap_err();
+        assert!(matches!(error, SearchError::KeepCounts { expected: 2, found: 1 }), "{error}");
+    }
+
+    #[test]
     fn an_observer_that_says_stop_ends_the_search() {
         let network = classifier(5, true);
         let mut record = Record { stop_after: Some(2), ..Record::default() };
-        let outcome = search(&network, &images(&network), &settings(5), &BTreeSet::new(), &mut record);
+        let outcome = search(&network, &images(&network), &settings(5), &BTreeMap::new(), &mut record);
         assert!(matches!(outcome, Err(SearchError::Cancelled)));
         assert_eq!(record.candidates.len(), 2);
     }
@@ -415,16 +477,62 @@ mod tests {
     fn a_cancel_is_noticed_inside_a_forward_pass() {
         let network = classifier(6, true);
         let mut record = Record { cancel_at: Some(40), ..Record::default() };
-        let outcome = search(&network, &images(&network), &settings(5), &BTreeSet::new(), &mut record);
+        let outcome = search(&network, &images(&network), &settings(5), &BTreeMap::new(), &mut record);
         assert!(matches!(outcome, Err(SearchError::Cancelled)));
         assert_eq!((record.asked.get(), record.candidates.len()), (41, 0));
+    }
+
+    /// Images whose labels are drawn by lot: no network does better than chance on them.
+    fn mislabelled() -> Images {
+        let numbers = random_images(3, &[200]);
+        let labels = ((numbers + 1.0) * 2.5).floor().clamp(0, 4).to_kind(tch::Kind::Int64);
+        Images { calibration: random_images(2, &[64, 1, 12, 12]), scoring: random_images(1, &[200, 1, 12, 12]), labels }
+    }
+
+    #[test]
+    fn a_full_network_at_chance_ends_the_search_before_the_first_candidate() {
+        let mut record = Record::default();
+        let (network, images) = (classifier(8, true), mislabelled());
+        let outcome = search(&network, &images, &settings(5), &BTreeMap::new(), &mut record);
+        let Err(SearchError::Doubt(doubt)) = outcome else { panic!("{outcome:?}") };
+        let Doubt::Chance { top1, images: 200, classes: 5 } = doubt else { panic!("{doubt:?}") };
+        assert_eq!(record.baseline.unwrap().score.top1, top1, "the score is reported all the same");
+        assert!(record.candidates.is_empty());
+    }
+
+    #[test]
+    fn a_best_candidate_far_above_the_full_network_ends_the_search_without_success_and_keeps_the_candidates() {
+        let network = classifier(1, true);
+        let keep = run(&network, 1, &[]).candidates.remove(0).keep;
+        let made = make_candidate(&network, &images(&network), &settings(1), &keep, &|| false).unwrap();
+        // The labels are the candidate's answers, and on half of the images the full network has others.
+        let scoring = random_images(1, &[600, 1, 12, 12]);
+        let answers = |network: &Network| forward(network, &scoring).unwrap().argmax(1, false);
+        let labels = answers(&made);
+        let differ = labels.ne_tensor(&answers(&network));
+        let other = differ.nonzero().flatten(0, -1);
+        let same = differ.logical_not().nonzero().flatten(0, -1).narrow(0, 0, other.size()[0]);
+        let chosen = tch::Tensor::cat(&[other, same], 0);
+        let (scoring, labels) = (scoring.index_select(0, &chosen), labels.index_select(0, &chosen));
+        let images = Images { scoring, labels, ..images(&network) };
+
+        let mut record = Record::default();
+        let outcome = search(&network, &images, &settings(2), &BTreeMap::new(), &mut record);
+        let Err(SearchError::Doubt(Doubt::AboveFull { full, best, .. })) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((record.baseline.unwrap().score.top1, record.candidates.len()), (full, 2));
+        assert_eq!(record.candidates[0].score.top1, best);
+
+        // A search that goes on knows it of a candidate that it did not evaluate itself, too.
+        let before = BTreeMap::from([(0, best)]);
+        let outcome = search(&network, &images, &settings(2), &before, &mut Record::default());
+        assert!(matches!(outcome, Err(SearchError::Doubt(Doubt::AboveFull { .. }))), "{outcome:?}");
     }
 
     #[test]
     fn a_budget_out_of_reach_is_refused_with_the_range() {
         let network = classifier(7, true);
         let settings = Settings { macs: 0.0001, ..settings(1) };
-        let outcome = search(&network, &images(&network), &settings, &BTreeSet::new(), &mut Record::default());
+        let outcome = search(&network, &images(&network), &settings, &BTreeMap::new(), &mut Record::default());
         let Err(SearchError::Strategy(error)) = outcome else { panic!("{outcome:?}") };
         assert!(error.to_string().contains("between"), "{error}");
     }

@@ -128,6 +128,7 @@ impl Layers {
             graph: self.builder.finish(&[output]).unwrap(),
             weights: self.weights.into_iter().map(|w| w.to_kind(Kind::Float)).collect(),
             format: Format::TorchScript,
+            precision: Default::default(),
             metadata: Default::default(),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+use crate::ir::{Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
 use crate::ops::Op;
+use crate::precision::{self, Precision};
 use crate::shape::{self, Shape, ShapeError};
 use crate::tensor::ElementType;
 
@@ -35,6 +36,12 @@ pub struct GraphBuilder {
     value_names: HashSet<String>,
     node_names: HashMap<String, usize>,
     parameter_names: HashSet<String>,
+    /// The element type that each value has in the file.
+    elements: Vec<Option<ElementType>>,
+    /// The type that a value was last seen in, where the file casts it.
+    seen: HashMap<ValueId, ElementType>,
+    /// What each node computes in.
+    computed: Vec<Option<ElementType>>,
 }
 
 impl GraphBuilder {
@@ -70,10 +77,19 @@ impl GraphBuilder {
             shape: sizes.to_vec(),
             element,
             kind,
+            computed: None,
         });
         let value = self.value(name, shape, Source::Parameter(id));
         self.parameter_values.push(value);
+        if element.is_float() && kind != ParameterKind::Constant {
+            self.elements[value.index()] = Some(element);
+        }
         Ok((id, value))
+    }
+
+    /// Says what a parameter was computed from that the file does not store.
+    pub fn computed(&mut self, id: ParameterId, from: Computed) {
+        self.parameters[id.index()].computed = Some(from);
     }
 
     /// Gives a stored tensor a further name.
@@ -93,6 +109,9 @@ impl GraphBuilder {
         let inferred = shape::infer(&op, &shapes);
         let shapes =
             inferred.map_err(|error| BuildError::Shape { node: name.clone(), operator: op.name(rank), error })?;
+        let of = |id: &ValueId| (self.element(*id), matches!(self.source(*id), Source::Parameter(_)));
+        let computed = precision::computed_in(&op, &inputs.iter().map(of).collect::<Vec<_>>());
+        self.computed.push(computed);
         let id = NodeId(self.nodes.len() as u32);
         let several = shapes.len() > 1;
         let outputs: Vec<ValueId> = shapes
@@ -100,7 +119,9 @@ impl GraphBuilder {
             .enumerate()
             .map(|(i, shape)| {
                 let value = if several { format!("{name}.{i}") } else { name.clone() };
-                self.value(&value, shape, Source::Node(id, i))
+                let output = self.value(&value, shape, Source::Node(id, i));
+                self.elements[output.index()] = computed;
+                output
             })
             .collect();
         self.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: outputs.clone() });
@@ -127,6 +148,38 @@ impl GraphBuilder {
     /// The value of a stored tensor.
     pub fn parameter_value(&self, id: ParameterId) -> ValueId {
         self.parameter_values[id.index()]
+    }
+
+    /// Says what a value is stored in, where that is another type than the one that the engine computes in.
+    pub fn stored_as(&mut self, id: ValueId, element: ElementType) {
+        self.elements[id.index()] = Some(element);
+    }
+
+    /// Says as what a value is read next: cast to a type, or as it is.
+    pub fn seen_as(&mut self, id: ValueId, element: Option<ElementType>) {
+        match element {
+            Some(element) => self.seen.insert(id, element),
+            None => self.seen.remove(&id),
+        };
+    }
+
+    /// The element type that a value has in the file, as it was last seen.
+    pub fn element(&self, id: ValueId) -> Option<ElementType> {
+        self.seen.get(&id).copied().or(self.elements[id.index()])
+    }
+
+    /// The element types of the file, with these outputs as they were last seen.
+    pub fn precision(&self, outputs: &[ValueId]) -> Precision {
+        let stored = self.parameters.iter().zip(&self.parameter_values);
+        let precision = Precision {
+            parameters: stored
+                .filter_map(|(parameter, id)| Some((parameter.name.clone(), self.elements[id.index()]?)))
+                .collect(),
+            nodes: self.nodes.iter().zip(&self.computed).filter_map(|(n, e)| Some((n.name.clone(), (*e)?))).collect(),
+            inputs: self.inputs.iter().map(|id| self.elements[id.index()]).collect(),
+            outputs: outputs.iter().map(|id| self.element(*id)).collect(),
+        };
+        if precision.is_single() { Precision::default() } else { precision }
     }
 
     /// Ends the graph with its outputs.
@@ -159,6 +212,7 @@ impl GraphBuilder {
             unique = format!("{name}#{}", id.0);
         }
         self.values.push(Value { name: unique, shape, source });
+        self.elements.push(None);
         id
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ir::{Graph, ParameterId, ValueId};
-use crate::labels::{self, AxisLabels, FIXED, Propagated, WILD};
+use crate::labels::{self, AxisLabels, FIXED, Propagated, Unlabelled, WILD};
 use crate::strategy::Strategy;
 
 mod layout;
@@ -50,11 +50,16 @@ pub struct Member {
 impl Member {
     /// The indices along the axis that are removed when the given units (ascending) stay, ascending.
     pub fn removed(&self, kept_units: &[usize]) -> Vec<u32> {
-        let gone = self.units.iter().enumerate().filter(|(unit, _)| kept_units.binary_search(unit).is_err());
-        let mut indices: Vec<u32> = gone.flat_map(|(_, indices)| indices.iter().copied()).collect();
-        indices.sort_unstable();
-        indices
+        removed(&self.units, kept_units)
     }
+}
+
+/// The indices of all units but the kept ones (ascending), ascending.
+pub fn removed(units: &[Vec<u32>], kept_units: &[usize]) -> Vec<u32> {
+    let gone = units.iter().enumerate().filter(|(unit, _)| kept_units.binary_search(unit).is_err());
+    let mut indices: Vec<u32> = gone.flat_map(|(_, indices)| indices.iter().copied()).collect();
+    indices.sort_unstable();
+    indices
 }
 
 /// Units that belong to the same axes of the same parameters; a strategy says how many of them stay.
@@ -63,7 +68,7 @@ pub struct Group {
     /// Unique: the first layer that makes these channels, numbered where one layer makes those of several groups.
     pub name: String,
     /// Number of units. A unit is what can be removed: one channel, or several that must go together. One unit at least
-    /// always stays, so a group of one unit stays as it is.
+    /// always stays, so a group of one unit is locked.
     pub size: usize,
     pub prunable: bool,
     /// Why the group is locked; `None` where it is prunable.
@@ -71,14 +76,25 @@ pub struct Group {
     /// The operator that normalises these channels together (layer norm, a mean over channels), where there is one: without
     /// a channel it computes something else than with that channel at zero.
     pub normalised_by: Option<String>,
-    /// In order of execution.
+    /// In order of execution. Empty for a layer whose weight is computed from the network's input: no parameter has its
+    /// channels.
     pub members: Vec<Member>,
+}
+
+/// Why a group of one unit is locked that could be pruned if it had more.
+const ONE_STAYS: &str = "and one unit always stays";
+
+impl Group {
+    /// Whether nothing but its size locks the group: it has one unit.
+    pub fn is_one_unit(&self) -> bool {
+        self.size == 1 && self.reason.as_deref().is_some_and(|reason| reason.ends_with(ONE_STAYS))
+    }
 }
 
 /// Every channel group of a network, and for each value and parameter which unit each channel belongs to.
 #[derive(Clone, Debug)]
 pub struct ChannelGroups {
-    /// In order of execution of their first layers.
+    /// In order of execution of their first layers; layers whose weights are computed come last.
     pub groups: Vec<Group>,
     /// `(group, unit)` by global unit number, as the layouts use it.
     pub(crate) units: Vec<(usize, usize)>,
@@ -125,7 +141,9 @@ pub fn channel_groups(graph: &Graph) -> Result<ChannelGroups, GroupError> {
     let found = labels::propagate(graph)?;
     let units = units(&found);
     let groups = layout::never_empty(&found, &units, sort_into_groups(&units));
-    let described: Vec<Group> = names::unique(groups.iter().map(|g| describe(graph, &found, &units, g)).collect());
+    let described =
+        groups.iter().map(|g| describe(graph, &found, &units, g)).chain(found.unlabelled.iter().map(locked));
+    let described = names::unique(described.collect());
     Ok(layout::assemble(&found, &units, &groups, described))
 }
 
@@ -184,6 +202,7 @@ fn describe(graph: &Graph, found: &Propagated, units: &[Unit], group: &[usize]) 
     let reason = match (&first.locked, producer) {
         (Some(reason), _) => Some(reason.to_string()),
         (None, None) => Some("no convolution or linear layer makes these channels".to_owned()),
+        (None, Some(_)) if group.len() == 1 => Some(single(first, &axis)),
         (None, Some(_)) => None,
     };
     Group {
@@ -193,5 +212,25 @@ fn describe(graph: &Graph, found: &Propagated, units: &[Unit], group: &[usize]) 
         reason,
         normalised_by: found.normalised.get(&first.label).map(|by| by.to_string()),
         members: members.collect(),
+    }
+}
+
+/// Why the only unit of a group stays.
+fn single<'a>(unit: &Unit, axis: &impl Fn(usize) -> &'a AxisLabels) -> String {
+    let channels = unit.places.iter().filter(|(place, _)| axis(**place).role == Role::Produces).map(|(_, i)| i.len());
+    match channels.max() {
+        None | Some(1) => format!("it is a single channel, {ONE_STAYS}"),
+        Some(n) => format!("its {n} channels can only go together, {ONE_STAYS}"),
+    }
+}
+
+fn locked(layer: &Unlabelled) -> Group {
+    Group {
+        name: layer.layer.clone(),
+        size: layer.channels,
+        prunable: false,
+        reason: Some(layer.reason.to_string()),
+        normalised_by: None,
+        members: Vec::new(),
     }
 }

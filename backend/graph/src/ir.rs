@@ -78,6 +78,30 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     pub element: ElementType,
     pub kind: ParameterKind,
+    /// What it was computed from, where the file has no such tensor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed: Option<Computed>,
+}
+
+/// Where a weight comes from that the file does not store: `weight * gain`, a standardised weight, weight norm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Computed {
+    /// Names of the stored tensors, in the order in which the file has them.
+    pub from: Vec<String>,
+    pub slices: Vec<SourceSlices>,
+}
+
+/// Slices of a stored tensor that stand for slices of the weight that is computed from it: setting one to zero makes that
+/// slice of the weight zero, and changes nothing else of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSlices {
+    /// Axis of the computed weight.
+    pub axis: usize,
+    /// Name of the stored tensor, and its axis.
+    pub tensor: String,
+    pub tensor_axis: usize,
+    /// For each index along `axis`: its indices along `tensor_axis`, ascending.
+    pub indices: Vec<Vec<u32>>,
 }
 
 /// One operation. `inputs` follow the order that [`Op`]'s documentation gives.
@@ -138,6 +162,11 @@ impl Graph {
     /// Nodes with their ids, in execution order.
     pub fn nodes_with_ids(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         self.nodes.iter().enumerate().map(|(i, n)| (NodeId(i as u32), n))
+    }
+
+    /// The ids of all values.
+    pub fn value_ids(&self) -> impl Iterator<Item = ValueId> + use<> {
+        (0..self.values.len()).map(|index| ValueId(index as u32))
     }
 
     /// Every value's consumers, in execution order, indexed by value.

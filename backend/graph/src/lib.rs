@@ -10,6 +10,7 @@ pub mod ir;
 mod labels;
 pub mod ops;
 pub mod plan;
+pub mod precision;
 pub mod shape;
 pub mod sound;
 pub mod strategy;
@@ -20,9 +21,12 @@ pub use builder::{BuildError, GraphBuilder};
 pub use cost::{CostModel, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
-pub use ir::{Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
+pub use ir::{
+    Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,
+};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
+pub use precision::Precision;
 pub use shape::{Dim, Shape, ShapeError};
 pub use sound::GraphFault;
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};

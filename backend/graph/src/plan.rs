@@ -65,6 +65,10 @@ pub fn plan(graph: &Graph, groups: &ChannelGroups, kept_units: &[Vec<usize>]) ->
         for (&axis, indices) in slices {
             pruned.parameters[id].shape[axis] = indices.len();
         }
+        if !slices.is_empty() {
+            // Its slices are not those of the file's tensors any more.
+            pruned.parameters[id].computed = None;
+        }
     }
     for (index, value) in pruned.values.iter_mut().enumerate() {
         value.shape = match value.source {

@@ -22,6 +22,8 @@ pub enum GraphFault {
     Shape { node: String, error: ShapeError },
     #[error("node `{0}` makes other shapes than its outputs have")]
     Output(String),
+    #[error("parameter `{0}` is not computed from what it says")]
+    Computed(String),
     #[error("{what} `{name}` is there twice")]
     Twice { what: &'static str, name: String },
 }
@@ -38,6 +40,7 @@ impl Graph {
         }
         self.check_names()?;
         self.check_sources()?;
+        self.check_computed()?;
         self.check_nodes()
     }
 
@@ -74,6 +77,18 @@ impl Graph {
             self.comes_from(id, Source::Input(n))?;
         }
         self.outputs.iter().try_for_each(|&id| self.known(id))
+    }
+
+    /// Whatever a weight was computed from has indices for each of its slices.
+    fn check_computed(&self) -> Result<(), GraphFault> {
+        for parameter in &self.parameters {
+            let slices = parameter.computed.iter().flat_map(|computed| &computed.slices);
+            let mut sizes = slices.map(|slices| (parameter.shape.get(slices.axis), slices.indices.len()));
+            if sizes.any(|(size, indices)| size != Some(&indices)) {
+                return Err(GraphFault::Computed(parameter.name.clone()));
+            }
+        }
+        Ok(())
     }
 
     fn check_nodes(&self) -> Result<(), GraphFault> {
@@ -123,7 +138,7 @@ fn unique<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Re
 mod tests {
     use super::*;
     use crate::builder::GraphBuilder;
-    use crate::ir::ParameterKind;
+    use crate::ir::{Computed, ParameterKind, SourceSlices};
     use crate::ops::{Op, Unary};
     use crate::shape::Dim;
     use crate::tensor::ElementType;
@@ -146,6 +161,9 @@ mod tests {
     #[test]
     fn what_the_builder_made_is_sound() {
         graph().check().unwrap();
+        let mut graph = graph();
+        graph.parameters[0].computed = Some(computed(0, 3));
+        graph.check().unwrap();
     }
 
     #[test]
@@ -160,6 +178,12 @@ mod tests {
         assert!(matches!(fault(|g| g.parameters[0].shape[0] = 5), Source(name) if name == "fc.weight"));
         assert!(matches!(fault(|g| g.values[1].source = crate::ir::Source::Parameter(ParameterId(7))), Source(_)));
         assert!(matches!(fault(|g| g.parameters.push(parameter("spare"))), Without(_)));
+        for (axis, indices) in [(0, 2), (2, 3)] {
+            let computed = || computed(axis, indices);
+            assert!(
+                matches!(fault(|g| g.parameters[0].computed = Some(computed())), Computed(name) if name == "fc.weight")
+            );
+        }
         assert!(matches!(fault(|g| g.nodes[0].inputs[0] = ValueId(3)), Order { node, .. } if node == "fc"));
         assert!(matches!(fault(|g| g.values[0].shape[1] = Dim::Fixed(5)), Shape { node, .. } if node == "fc"));
         assert!(matches!(fault(|g| g.values[0].shape[1] = Dim::Fixed(usize::MAX)), Size { value, .. } if value == "x"));
@@ -172,8 +196,15 @@ mod tests {
         ));
     }
 
+    fn computed(axis: usize, indices: usize) -> Computed {
+        let indices = (0..indices as u32).map(|index| vec![index]).collect();
+        let slices = SourceSlices { axis, tensor: "fc.gain".to_owned(), tensor_axis: 0, indices };
+        Computed { from: vec!["fc.gain".to_owned()], slices: vec![slices] }
+    }
+
     fn parameter(name: &str) -> crate::ir::Parameter {
         let (shape, element) = (vec![1], ElementType::F32);
-        crate::ir::Parameter { name: name.to_owned(), aliases: Vec::new(), shape, element, kind: ParameterKind::Buffer }
+        let (name, aliases, kind) = (name.to_owned(), Vec::new(), ParameterKind::Buffer);
+        crate::ir::Parameter { name, aliases, shape, element, kind, computed: None }
     }
 }

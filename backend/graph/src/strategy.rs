@@ -12,7 +12,11 @@ use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::CostModel;
-use crate::groups::{ChannelGroups, Group, Role};
+use crate::groups::ChannelGroups;
+
+mod choices;
+
+use choices::{Choice, MULTIPLES, choices};
 
 /// Largest accepted distance of a strategy's multiply-adds from the budget, relative to the budget.
 pub const TOLERANCE: f64 = 0.01;
@@ -39,15 +43,20 @@ impl Strategy {
 /// Which strategies may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Space {
-    /// The channels that a layer keeps of a group are a multiple of this, or all of them. 1: any number.
-    pub round_to: usize,
+    /// The channels that a layer keeps of a group are a multiple of this, or all of them. 1: any number. `None`: multiples of
+    /// 8 where groups allow it, which is the default.
+    ///
+    /// Runtimes compute channels in blocks, and a count between two blocks can be slower than all channels. A group is held to
+    /// the largest of 8, 4, 2 and 1 of which it has four multiples or more. Where no such strategy lands on the budget, as in
+    /// networks of a few narrow layers, the largest multiple is 4, then 2, then 1.
+    pub round_to: Option<usize>,
     /// Smallest part of a group's units that stays, in `[0, 1]`; at least one unit (or one multiple) does in any case.
     pub min_keep_ratio: f64,
 }
 
 impl Default for Space {
     fn default() -> Self {
-        Self { round_to: 1, min_keep_ratio: 0.1 }
+        Self { round_to: None, min_keep_ratio: 0.1 }
     }
 }
 
@@ -67,20 +76,56 @@ pub enum StrategyError {
     RoundTo(usize),
     #[error("min_keep_ratio is {0}, but must lie in 0 to 1")]
     MinKeepRatio(f64),
-    #[error("a budget of {wanted} of the multiply-adds is out of reach: between {smallest:.4} and 1 can be kept")]
-    OutOfReach { wanted: f64, smallest: f64 },
     #[error(
-        "no strategy with these multiples of channels comes within 1% of a budget of {wanted}: the nearest keeps {nearest:.4}"
+        "a budget of {wanted} of the multiply-adds is out of reach: with {} between {smallest:.4} and 1 can be kept{}",
+        in_words(space), further(space, *smallest, *finest)
     )]
-    TooCoarse { wanted: f64, nearest: f64 },
+    OutOfReach {
+        wanted: f64,
+        smallest: f64,
+        space: Space,
+        /// What could be kept at least with `round_to` 1 and `min_keep_ratio` 0.
+        finest: f64,
+    },
+    #[error(
+        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest that was drawn keeps {nearest:.4}; ask for \
+         about that{}",
+        in_words(space), if space.round_to == Some(1) { "" } else { ", or choose a smaller round_to" }
+    )]
+    TooCoarse { wanted: f64, nearest: f64, space: Space },
+}
+
+fn in_words(space: &Space) -> String {
+    let ratio = format!("min_keep_ratio {}", space.min_keep_ratio);
+    match space.round_to {
+        Some(multiple) => format!("round_to {multiple} and {ratio}"),
+        None => ratio,
+    }
+}
+
+/// What to change about a space that does not reach far enough.
+fn further(space: &Space, smallest: f64, finest: f64) -> String {
+    if finest >= smallest {
+        return String::new();
+    }
+    let changes = match space.round_to {
+        None | Some(1) => "a smaller min_keep_ratio reaches",
+        Some(_) => "a smaller round_to or min_keep_ratio reaches",
+    };
+    format!("; {changes} further, down to {finest:.4}")
 }
 
 /// The fractions of the multiply-adds that strategies of a space can keep. Rounding leaves gaps between them.
 pub fn reachable(cost: &CostModel, groups: &ChannelGroups, space: &Space) -> RangeInclusive<f64> {
-    let floors: Vec<usize> = choices(groups, space).iter().map(|c| c.floor).collect();
+    let exact = Space { round_to: space.round_to.or(Some(1)), ..*space };
+    smallest(cost, &choices(groups, &exact, 1))..=1.0
+}
+
+/// The part of the multiply-adds that is left where every group is at its floor.
+fn smallest(cost: &CostModel, choices: &[Choice]) -> f64 {
+    let floors: Vec<usize> = choices.iter().map(|c| c.floor).collect();
     let full = cost.macs(&cost.full());
-    let smallest = if full == 0 { 1.0 } else { cost.macs_at(&floors) as f64 / full as f64 };
-    smallest..=1.0
+    if full == 0 { 1.0 } else { cost.macs_at(&floors) as f64 / full as f64 }
 }
 
 /// Draws strategy `index` of the sequence that `seed` names. It depends on nothing else, so any worker may draw it at any time.
@@ -96,29 +141,39 @@ pub fn draw(
     index: u64,
 ) -> Result<Strategy, StrategyError> {
     check(cost, groups, space, budget)?;
-    let choices = choices(groups, space);
     let full = cost.macs(&cost.full()) as f64;
     let target = budget.macs * full;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(index);
     let mut nearest = f64::INFINITY;
-    for _ in 0..DIRECTIONS {
-        let steepness: Vec<f64> = choices.iter().map(|_| rng.random::<f64>().max(1e-6)).collect();
-        let mut keep = bisect(cost, &choices, &steepness, target);
-        let macs = settle(cost, &choices, &mut keep, target);
-        if distance(macs, target) <= TOLERANCE {
-            return Ok(Strategy { keep });
+    let mut tried: Option<Vec<Choice>> = None;
+    // A multiple that was asked for is the only one.
+    let largest = if space.round_to.is_some() { &MULTIPLES[..1] } else { &MULTIPLES[..] };
+    for &multiple in largest {
+        let choices = choices(groups, space, multiple);
+        let in_reach = smallest(cost, &choices) * (1.0 - TOLERANCE) <= budget.macs;
+        if !in_reach || tried.as_ref() == Some(&choices) {
+            continue;
         }
-        if distance(macs, target) < distance(nearest * full, target) {
-            nearest = macs / full;
+        for _ in 0..DIRECTIONS {
+            let steepness: Vec<f64> = choices.iter().map(|_| rng.random::<f64>().max(1e-6)).collect();
+            let mut keep = bisect(cost, &choices, &steepness, target);
+            let macs = settle(cost, &choices, &mut keep, target);
+            if distance(macs, target) <= TOLERANCE {
+                return Ok(Strategy { keep });
+            }
+            if distance(macs, target) < distance(nearest * full, target) {
+                nearest = macs / full;
+            }
         }
+        tried = Some(choices);
     }
-    Err(StrategyError::TooCoarse { wanted: budget.macs, nearest })
+    Err(StrategyError::TooCoarse { wanted: budget.macs, nearest, space: *space })
 }
 
 fn check(cost: &CostModel, groups: &ChannelGroups, space: &Space, budget: &Budget) -> Result<(), StrategyError> {
-    if space.round_to == 0 {
-        return Err(StrategyError::RoundTo(space.round_to));
+    if let Some(0) = space.round_to {
+        return Err(StrategyError::RoundTo(0));
     }
     if !(0.0..=1.0).contains(&space.min_keep_ratio) {
         return Err(StrategyError::MinKeepRatio(space.min_keep_ratio));
@@ -126,71 +181,13 @@ fn check(cost: &CostModel, groups: &ChannelGroups, space: &Space, budget: &Budge
     if groups.prunable().next().is_none() {
         return Err(StrategyError::NothingToPrune);
     }
-    let range = reachable(cost, groups, space);
-    let smallest = *range.start();
+    let smallest = *reachable(cost, groups, space).start();
     // What is printed to four places must be accepted when it comes back.
     if budget.macs.is_nan() || budget.macs > 1.0 || budget.macs < smallest - 5e-5 {
-        return Err(StrategyError::OutOfReach { wanted: budget.macs, smallest });
+        let finest = *reachable(cost, groups, &Space { round_to: Some(1), min_keep_ratio: 0.0 }).start();
+        return Err(StrategyError::OutOfReach { wanted: budget.macs, smallest, space: *space, finest });
     }
     Ok(())
-}
-
-/// The keep counts that a group may have: multiples of `step` from `floor`, and `size`.
-struct Choice {
-    step: usize,
-    floor: usize,
-    size: usize,
-}
-
-fn choices(groups: &ChannelGroups, space: &Space) -> Vec<Choice> {
-    groups.prunable().map(|group| Choice::new(group, space)).collect()
-}
-
-impl Choice {
-    fn new(group: &Group, space: &Space) -> Self {
-        let size = group.size;
-        let step = space.round_to / gcd(space.round_to, channels_of_a_unit(group)).max(1);
-        let step = step.max(1);
-        let smallest = (space.min_keep_ratio * size as f64 - 1e-9).ceil().max(1.0) as usize;
-        Self { step, floor: smallest.next_multiple_of(step).min(size), size }
-    }
-
-    /// The nearest allowed count to a part of the units.
-    fn nearest(&self, ratio: f64) -> usize {
-        let wanted = ratio * self.size as f64;
-        let rounded = (wanted / self.step as f64).round() as usize * self.step;
-        let rounded = rounded.clamp(self.floor, self.size);
-        // Above the last multiple there is only the whole group.
-        let last = self.size - self.size % self.step;
-        if rounded > last || (rounded == last && wanted > (last + self.size) as f64 / 2.0) {
-            self.size
-        } else {
-            rounded
-        }
-    }
-
-    fn below(&self, count: usize) -> Option<usize> {
-        let next = if count == self.size && !count.is_multiple_of(self.step) {
-            count - count % self.step
-        } else {
-            count.checked_sub(self.step)?
-        };
-        (next >= self.floor && next < count).then_some(next)
-    }
-
-    fn above(&self, count: usize) -> Option<usize> {
-        (count < self.size).then(|| (count + self.step).min(self.size))
-    }
-}
-
-/// Output channels that one unit has in every layer that makes them, so that rounding units rounds channels.
-fn channels_of_a_unit(group: &Group) -> usize {
-    let producers = group.members.iter().filter(|m| m.role == Role::Produces);
-    producers.filter_map(|m| m.units.first()).fold(0, |all, unit| gcd(all, unit.len()))
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// The counts on the line from the full network along `steepness` whose cost is nearest to the target.

@@ -15,7 +15,10 @@ pub enum OnnxError {
     NotOnnx(String),
     #[error("the file describes more than can be read in reasonable memory: {0}")]
     TooComplex(String),
-    #[error("the file is written for operator set {found}; {oldest} to {newest} are supported")]
+    #[error(
+        "the file is written for operator set {found}; {oldest} to {newest} are supported: convert it in Python with \
+         onnx.version_converter.convert_version(onnx.load(path), 17)"
+    )]
     Opset { found: i64, oldest: i64, newest: i64 },
     #[error("tensor `{name}` {reason}")]
     Tensor { name: String, reason: String },
@@ -29,6 +32,22 @@ pub enum OnnxError {
     Unsupported(Vec<Unsupported>),
     #[error("the network's input `{name}` {reason}")]
     Input { name: String, reason: String },
+    #[error(
+        "the network takes {} inputs ({}), but images are the only input that a search can feed; export a network that takes \
+         the images alone, or store the others as initializers",
+        .0.len(), quoted(.0)
+    )]
+    Inputs(Vec<String>),
+    #[error(
+        "the file was exported in training mode: {operator} at `{node}` does what it does in training; call model.eval() and \
+         leave out training= of torch.onnx.export"
+    )]
+    Training { operator: String, node: String },
+    #[error(
+        "the network is quantised ({operator} at `{node}`), and channels are pruned in floating point; upload the network \
+         from before quantisation, and quantise what comes out"
+    )]
+    Quantised { operator: String, node: String },
     #[error("the input shape {0:?} is not [batch, channels, ...] with sizes of at least 1")]
     InputShape(Vec<usize>),
     #[error(
@@ -45,4 +64,9 @@ pub enum OnnxError {
     TooDeep(usize),
     #[error("the network's output `{name}` {reason}")]
     Output { name: String, reason: String },
+}
+
+/// Names in one line.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

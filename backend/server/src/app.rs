@@ -38,7 +38,10 @@ pub fn router(state: AppState) -> Router {
     routes
         // Here, where it is known which operation an address means.
         .route_layer(from_fn_with_state(known, request_head::takes_parameters))
-        .merge(SwaggerUi::new("/docs").url(format!("{BASE}/openapi.json"), document))
+        .merge(
+            Router::<AppState>::from(SwaggerUi::new("/docs").url(format!("{BASE}/openapi.json"), document))
+                .layer(CompressionLayer::new()),
+        )
         .fallback(web::page)
         .with_state(state.clone())
         // There is no authentication yet, so another site's page must not be able to use the visitor's browser.
@@ -76,12 +79,13 @@ fn routes() -> OpenApiRouter<AppState> {
 fn answers() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::models::list))
-        .routes(routes!(api::models::get, api::models::delete))
+        .routes(routes!(api::models::get, api::models::change, api::models::delete))
         .routes(routes!(api::datasets::list))
-        .routes(routes!(api::datasets::get, api::datasets::delete))
+        .routes(routes!(api::datasets::get, api::datasets::change, api::datasets::delete))
         .routes(routes!(api::searches::list, api::searches::create))
-        .routes(routes!(api::searches::get, api::searches::delete))
+        .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
+        .routes(routes!(api::searches::retry))
         .routes(routes!(api::candidates::list))
         .routes(routes!(api::candidates::get))
         .routes(routes!(api::checkpoints::list, api::checkpoints::create))

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
 use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
 use crate::spawner::Spawner;
+use crate::store_problem::storage;
 
 /// Checks that may run at once; more wait. All of them together have the memory of the limit.
 const CHECKS_AT_ONCE: u64 = 2;
@@ -34,6 +36,8 @@ const MAX_REPORT_BYTES: u64 = 256 << 20;
 const MAX_REASON_BYTES: u64 = 1 << 20;
 /// The worker's exit code for "this file cannot be used", with the reason as one line on standard error.
 const REFUSED: i32 = 2;
+/// The worker's exit code for a disk without room for temporary files.
+const DISK_FULL: i32 = 3;
 
 /// Runs `eagleeye-worker inspect` and `check-dataset`.
 #[derive(Debug)]
@@ -72,6 +76,28 @@ pub struct InspectReport {
     pub reachable: ReportedRange,
     #[serde(default)]
     pub classes: Option<u32>,
+    /// Absent in reports of older versions.
+    #[serde(default)]
+    pub element_type: Option<String>,
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// Why the budget that was asked about cannot be met.
+    #[serde(default)]
+    pub unmet: Option<String>,
+}
+
+/// The strategies that a search would draw.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    pub space: Space,
+    /// The budget and the seed, where it is asked whether they can be met.
+    pub budget: Option<(f64, u64)>,
+}
+
+impl From<Space> for Wanted {
+    fn from(space: Space) -> Self {
+        Wanted { space, budget: None }
+    }
 }
 
 /// An input of a model.
@@ -111,6 +137,8 @@ pub enum CheckError {
         "the check crashed on this file, or needed more than the {memory_bytes} bytes of memory it may take ({how})"
     )]
     Crashed { how: String, memory_bytes: u64 },
+    #[error("the disk has no room for the check's temporary files")]
+    DiskFull,
     #[error("the report is longer than {MAX_REPORT_BYTES} bytes")]
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
@@ -136,20 +164,26 @@ impl Checker {
         self.support
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for
-    /// strategies of `space`.
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for the
+    /// strategies that are `wanted`.
     pub async fn inspect(
         &self,
         file: &Path,
         input_shape: Option<&str>,
-        space: Space,
+        wanted: impl Into<Wanted>,
     ) -> Result<(InspectReport, Value), CheckError> {
+        let Wanted { space, budget } = wanted.into();
         let mut check = Check::new("inspect", file, self.share_for(file).await);
         check.arguments(["--sandbox", "--json"]);
         if let Some(shape) = input_shape {
             check.arguments(["--input-shape", shape]);
         }
-        check.arguments(["--round-to", &space.round_to.to_string()]);
+        if let Some((macs, seed)) = budget {
+            check.arguments(["--macs", &macs.to_string(), "--seed", &seed.to_string()]);
+        }
+        if let Some(multiple) = space.round_to {
+            check.arguments(["--round-to", &multiple.to_string()]);
+        }
         check.arguments(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
         self.run(check).await
     }
@@ -222,6 +256,7 @@ impl Checker {
         match status.code() {
             Some(0) => Ok(printed),
             Some(REFUSED) => Err(CheckError::Refused(reason(&said))),
+            Some(DISK_FULL) => Err(CheckError::DiskFull),
             _ => {
                 tracing::warn!(%status, stderr = %String::from_utf8_lossy(&said), "a check crashed");
                 Err(CheckError::Crashed { how: status.to_string(), memory_bytes })
@@ -266,7 +301,9 @@ impl CheckError {
             CheckError::TooSlow(_) => Problem::new(Kind::CheckTooSlow, detail),
             CheckError::Crashed { .. } | CheckError::LongReport => Problem::new(Kind::CheckCrashed, detail),
             CheckError::Stopping => Problem::new(Kind::Unavailable, detail),
-            CheckError::Report(_) | CheckError::Run { .. } | CheckError::Temporary(_) => Problem::internal(detail),
+            CheckError::DiskFull => storage(ErrorKind::StorageFull.into()),
+            CheckError::Temporary(error) => storage(error),
+            CheckError::Report(_) | CheckError::Run { .. } => Problem::internal(detail),
         }
     }
 }
@@ -323,6 +360,8 @@ mod tests {
         let long = Duration::from_secs(10);
         assert!(matches!(refusal("kill -9 $$", long).await, CheckError::Crashed { .. }));
         assert!(matches!(refusal("exit 1", long).await, CheckError::Crashed { .. }));
+        let full = refusal("exit 3", long).await;
+        assert_eq!(full.into_problem(Kind::UnusableModel).kind(), Kind::StorageFull);
         assert!(matches!(refusal("echo nonsense", long).await, CheckError::Report(_)));
         assert!(matches!(refusal("exec sleep 60", Duration::from_millis(100)).await, CheckError::TooSlow(_)));
     }

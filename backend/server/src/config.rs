@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_store::{Address, StoreConfig, StoreError};
+use eagleeye_store::{Address, CACHE, CacheConfig, DEFAULT_CACHE_BYTES, StoreConfig, StoreError};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -46,10 +46,15 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DATABASE_FILE", hide_env_values = true, conflicts_with = "database")]
     #[serde(skip_serializing_if = "Option::is_none")]
     database_file: Option<PathBuf>,
-    /// File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX
+    #[cfg_attr(feature = "s3", doc = "File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX")]
+    #[cfg_attr(not(feature = "s3"), doc = "File store, where it is not in the data folder: another folder")]
     #[arg(long, env = "EAGLEEYE_FILES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Address>,
+    /// Bytes that copies of a remote file store's files may take in the data folder [default: 32000000000].
+    #[arg(long, env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_bytes: Option<u64>,
     /// Worker processes to keep up; 0 where workers are started elsewhere [default: 1].
     #[arg(long, env = "EAGLEEYE_WORKERS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +116,7 @@ pub struct Config {
     pub database: Option<Address>,
     pub database_file: Option<PathBuf>,
     pub files: Option<Address>,
+    pub cache_bytes: u64,
     pub workers: u16,
     pub device: String,
     pub worker_binary: Option<PathBuf>,
@@ -133,6 +139,7 @@ impl Default for Config {
             database: None,
             database_file: None,
             files: None,
+            cache_bytes: DEFAULT_CACHE_BYTES,
             workers: 1,
             device: "auto".to_owned(),
             worker_binary: None,
@@ -213,6 +220,11 @@ impl Config {
     /// Address of the file store, for the store and for workers.
     pub fn files_url(&self) -> Address {
         self.files.clone().unwrap_or_else(|| StoreConfig::in_folder(&self.data).files_url)
+    }
+
+    /// Where copies of a remote file store's files go, for the store and for workers.
+    pub fn cache(&self) -> CacheConfig {
+        CacheConfig { folder: self.data.join(CACHE), bytes: self.cache_bytes }
     }
 
     /// The worker's program: the one that was named, else the one beside this program.

@@ -1,17 +1,41 @@
 //! axum's extractors, with problem details as their refusals.
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::ToSchema;
 
+use crate::fields::BodySchema;
 use crate::problem::{FieldError, Kind, Problem};
 
 /// Largest body as JSON in bytes: axum's own limit.
 const LARGEST_JSON: u64 = 2_097_152;
 
-/// The body as JSON.
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
+/// The body as JSON. Where it does not fit, every field at fault is named.
 pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let axum::Json(body) = axum::Json::<Value>::from_request(request, state).await?;
+        let schema = BodySchema::of::<T>();
+        let read = serde_path_to_error::deserialize::<_, T>(&body);
+        match read {
+            Ok(read) if !schema.is_misshapen(&body) => Ok(Json(read)),
+            read => {
+                let mut faults = schema.faults(&body);
+                // A schema cannot say everything, such as the size of a number in memory.
+                if let (true, Err(error)) = (faults.is_empty(), read) {
+                    let field = error.path().to_string();
+                    faults.push(FieldError { detail: format!("must be {}", schema.wanted(&field)), field });
+                }
+                Err(Problem::fields(faults))
+            }
+        }
+    }
+}
 
 /// The address's query.
 #[derive(FromRequestParts)]
@@ -30,12 +54,6 @@ impl From<JsonRejection> for Problem {
                 Problem::new(Kind::UnsupportedMediaType, "send the body with `Content-Type: application/json`")
             }
             JsonRejection::JsonSyntaxError(error) => Problem::new(Kind::MalformedJson, innermost(&error)),
-            JsonRejection::JsonDataError(error) => {
-                let reason = innermost(&error);
-                // serde_path_to_error puts the path before the reason; `.` stands for the body itself.
-                let (field, detail) = reason.split_once(": ").unwrap_or((".", &reason));
-                Problem::fields(vec![FieldError { field: field.to_owned(), detail: detail.to_owned() }])
-            }
             other if other.status() == Kind::TooLarge.status() => {
                 let detail = format!("the body is larger than the {LARGEST_JSON} bytes that are taken here");
                 Problem::new(Kind::TooLarge, detail).with_limit(LARGEST_JSON)

@@ -1,25 +1,58 @@
 //! Stored files under the names that they came with.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
-use eagleeye_store::{FileHash, Store};
+use eagleeye_store::LocalFile;
 use tempfile::TempDir;
 
 use crate::problem::{Kind, Problem};
+use crate::store_problem::storage;
 
-/// Links the files into a folder of their own, which goes when it is dropped: files refer to each other by name, and a
-/// message that names a file should name it as the client does.
-pub async fn linked(store: &Store, files: &[(&str, &FileHash)]) -> Result<TempDir, Problem> {
-    let folder = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(Problem::internal)?;
-    for (name, hash) in files {
-        let stored = store.files().materialize(hash).await?;
-        tokio::fs::symlink(stored, folder.path().join(name)).await.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => {
-                let detail = format!("two parts have the file name `{name}`; give each its own");
-                Problem::new(Kind::MalformedUpload, detail)
-            }
-            _ => Problem::internal(error),
-        })?;
+/// Verified files in a folder of their own, which goes when it is dropped.
+#[derive(Debug)]
+pub struct Folder {
+    folder: TempDir,
+    _files: Vec<LocalFile>,
+}
+
+impl Folder {
+    /// Puts the files into a folder: they refer to each other by name, and a message that names a file should name it as
+    /// the client does.
+    pub async fn of(files: Vec<(&str, LocalFile)>) -> Result<Self, Problem> {
+        let folder = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(storage)?;
+        let mut held = Vec::with_capacity(files.len());
+        for (name, file) in files {
+            let (from, to) = (file.path().to_owned(), folder.path().join(name));
+            let is_first = held.is_empty();
+            let placed = tokio::task::spawn_blocking(move || place(&from, &to, is_first)).await;
+            placed.map_err(Problem::internal)?.map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => {
+                    let detail = format!("two parts have the file name `{name}`; give each its own");
+                    Problem::new(Kind::MalformedUpload, detail)
+                }
+                _ => storage(error),
+            })?;
+            held.push(file);
+        }
+        Ok(Folder { folder, _files: held })
     }
-    Ok(folder)
+
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// Gives a file a second name. Where the store is on another disk, the first file is linked to, and the others are copied:
+/// an importer follows no link that leads out of the folder of its model.
+fn place(file: &Path, name: &Path, is_first: bool) -> io::Result<()> {
+    match std::fs::hard_link(file, name) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        Err(_) if is_first => std::os::unix::fs::symlink(file, name),
+        Err(_) => {
+            let mut copy = std::fs::File::create_new(name)?;
+            io::copy(&mut std::fs::File::open(file)?, &mut copy).map(drop)
+        }
+        Ok(()) => Ok(()),
+    }
 }

@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use eagleeye_server::config::{Config, Given, LogFormat};
 use eagleeye_server::{app, problem, serve};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tracing_subscriber::EnvFilter;
 
 /// Structural pruning of convolutional classifiers as a service.
@@ -41,6 +43,8 @@ fn main() -> Result<()> {
         Task::Serve { config, given } => {
             let config = Config::load(&given, config.as_deref())?;
             log_to_stderr(config.log_format);
+            // Whatever this process and its workers make is for their user alone.
+            umask(Mode::RWXG | Mode::RWXO);
             let runtime = tokio::runtime::Runtime::new().context("cannot start the asynchronous runtime")?;
             runtime.block_on(serve::serve(config))
         }

@@ -104,6 +104,13 @@ kinds! {
     AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long";
     /// The headers are larger than this server reads; `limit_bytes` says how much it reads.
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large";
+    /// A stored file is missing, or its content is not what was stored; `detail` names what it belongs to. Upload the same
+    /// file again, or ask for the export again; then everything that uses it works as before.
+    DamagedFile = "damaged-file", INTERNAL_SERVER_ERROR, "Damaged file";
+    /// The disk of the server is full. Nothing of the request was kept.
+    StorageFull = "storage-full", INSUFFICIENT_STORAGE, "Storage full";
+    /// The server may not write to its folders or its database. Nothing of the request was kept.
+    StorageNotWritable = "storage-not-writable", INTERNAL_SERVER_ERROR, "Storage not writable";
     /// The byte range lies outside the file; `Content-Range` has the file's size.
     RangeNotSatisfiable = "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
     /// A page of another site, or another host name, tried to reach this server through a browser.
@@ -189,8 +196,13 @@ impl Problem {
 
     /// One or more fields of the body are wrong; `detail` is made from them.
     pub fn fields(errors: Vec<FieldError>) -> Self {
+        Problem::of_fields(Kind::InvalidField, errors)
+    }
+
+    /// Fields of the body are wrong in a way that has a kind of its own.
+    pub fn of_fields(kind: Kind, errors: Vec<FieldError>) -> Self {
         let lines: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect();
-        Problem { errors: errors.into(), ..Problem::new(Kind::InvalidField, lines.join("; ")) }
+        Problem { errors: errors.into(), ..Problem::new(kind, lines.join("; ")) }
     }
 
     /// A fault of ours: the reason goes to the log, not to the client.
@@ -230,9 +242,9 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Marks an error answer whose body is a page for people.
+/// Marks an answer whose body is no problem although its status is one of an error.
 #[derive(Debug, Clone, Copy)]
-pub struct ForPeople;
+pub struct OwnBody;
 
 /// Gives an error answer that some layer made without a body of ours the body of a problem. Its headers stay, since
 /// `Allow` and the like belong to the answer.
@@ -240,7 +252,8 @@ pub async fn complete(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
-    if !is_error || is_problem || response.extensions().get::<ForPeople>().is_some() {
+    let has_own_body = response.extensions().get::<OwnBody>().is_some();
+    if !is_error || is_problem || has_own_body {
         return response;
     }
     let (mut head, _) = response.into_parts();

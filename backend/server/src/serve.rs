@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eagleeye_sandbox::{Scratch, support};
-use eagleeye_store::Store;
+use eagleeye_store::{CACHE, Store, StoreConfig, private};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
+use crate::outages::Outages;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
 
@@ -28,13 +29,18 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// Serves until the process is asked to stop by SIGTERM or Ctrl-C.
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
-    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    private::folder(&config.data)?;
     // Unpacked datasets may be as large as the disk allows, and the system's own folder for such files often lies in memory.
     let temporary = config.data.join("tmp");
+    for folder in [&temporary, &config.data.join(CACHE)] {
+        private::tighten(folder);
+    }
     let scratch = Scratch::within(&temporary).context("cannot make a folder for temporary files")?;
     scratch.take_over();
     let (database, files) = (config.database_url()?, config.files_url());
-    let store = Store::connect(database.clone(), files.clone()).await.context("cannot open the store")?;
+    let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
+    let store = Store::connect_with(store_config).await.context("cannot open the store")?;
+    store.own_files().await.context("cannot use the file store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
 
     let shutdown = CancellationToken::new();
@@ -43,11 +49,14 @@ pub async fn serve(config: Config) -> Result<()> {
         program: worker.clone(),
         database,
         files,
+        cache: config.cache(),
         device: config.device.clone(),
         temporary: temporary.canonicalize().context("the folder for temporary files is gone")?,
         file_memory_bytes: config.check_memory_bytes,
     };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
+    let outages = Outages::default();
+    tokio::spawn(outages.clone().watch(store.clone(), shutdown.clone()));
     tokio::spawn(tidy(store.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
@@ -57,7 +66,7 @@ pub async fn serve(config: Config) -> Result<()> {
     }
     let checker = Checker::new(worker, config.check_limits(), sandbox).context("cannot start a thread")?;
     let checker = Arc::new(checker);
-    let state = AppState { store, checker, config: Arc::new(config), workers, shutdown: shutdown.clone() };
+    let state = AppState { store, checker, config: Arc::new(config), workers, outages, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the supervisor of the workers broke down")
 }
@@ -95,10 +104,15 @@ async fn tidy(store: Store, shutdown: CancellationToken) {
                 Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
                 Err(error) => tracing::warn!(%error, "cannot look after the queue"),
             },
-            _ = sweep.tick() => match store.sweep(ABANDONED_AFTER).await {
-                Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
-                Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
-            },
+            _ = sweep.tick() => {
+                match store.sweep(ABANDONED_AFTER).await {
+                    Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
+                    Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
+                }
+                if let Err(error) = store.workers().sweep().await {
+                    tracing::warn!(%error, "cannot remove workers that are gone");
+                }
+            }
         }
     }
 }

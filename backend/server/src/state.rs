@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::checker::Checker;
 use crate::config::Config;
+use crate::outages::Outages;
 use crate::supervisor::Workers;
 
 /// Shared by all handlers; clones are cheap.
@@ -18,6 +19,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// How many worker processes are up.
     pub workers: Workers,
+    /// What the server has to wait for at the moment.
+    pub outages: Outages,
     /// Ends streams that would otherwise stay open for ever when the server stops.
     pub shutdown: CancellationToken,
 }

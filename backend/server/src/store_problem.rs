@@ -1,6 +1,8 @@
 //! The store's errors as answers.
 
-use eagleeye_store::StoreError;
+use std::io;
+
+use eagleeye_store::{StorageFault, StoreError};
 
 use crate::problem::{Kind, Problem};
 
@@ -14,11 +16,51 @@ impl From<StoreError> for Problem {
             StoreError::TooLarge { limit } => Problem::new(Kind::TooLarge, detail).with_limit(limit),
             StoreError::Interrupted { .. } => Problem::new(Kind::UploadInterrupted, detail),
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),
-            error if error.is_transient() => {
-                tracing::warn!(%error, "the store is out of reach");
-                Problem::new(Kind::Unavailable, "the database is busy or out of reach; try again in a moment")
-            }
-            error => Problem::internal(error),
+            StoreError::DamagedFile { .. } => Problem::new(Kind::DamagedFile, detail),
+            error if error.storage_fault().is_some() => storage_problem(error.storage_fault(), error),
+            error => match error.waits_for() {
+                Some(fault) => {
+                    tracing::warn!(%error, "the store cannot be used");
+                    Problem::new(Kind::Unavailable, format!("the server waits for {fault}; try again in a moment"))
+                }
+                None => Problem::internal(error),
+            },
         }
+    }
+}
+
+/// An error of the server's own temporary files.
+pub fn storage(error: io::Error) -> Problem {
+    storage_problem(StorageFault::of_io(&error), error)
+}
+
+fn storage_problem(fault: Option<StorageFault>, error: impl std::fmt::Display) -> Problem {
+    match fault {
+        Some(StorageFault::Full) => {
+            tracing::error!(%error, "the disk is full");
+            let detail = "the server's disk is full, and nothing of this request was kept; free some space, or delete \
+                          what is no longer needed, and send it again";
+            Problem::new(Kind::StorageFull, detail)
+        }
+        Some(fault @ (StorageFault::ReadOnly | StorageFault::Forbidden)) => {
+            tracing::error!(%error, "the server cannot write");
+            let detail = format!("the server cannot write to its folders: {fault}; its log names the place");
+            Problem::new(Kind::StorageNotWritable, detail)
+        }
+        None => Problem::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_one_that_cannot_be_written_to_are_told_apart() {
+        let kind = |kind: io::ErrorKind| storage(kind.into()).kind();
+        assert_eq!(kind(io::ErrorKind::StorageFull), Kind::StorageFull);
+        assert_eq!(kind(io::ErrorKind::ReadOnlyFilesystem), Kind::StorageNotWritable);
+        assert_eq!(kind(io::ErrorKind::PermissionDenied), Kind::StorageNotWritable);
+        assert_eq!(kind(io::ErrorKind::BrokenPipe), Kind::Internal);
     }
 }

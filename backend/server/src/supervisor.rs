@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eagleeye_store::{Address, Store};
+use eagleeye_store::{Address, CacheConfig, Store};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 /// First pause after a worker ended; doubled each time up to the longest one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A worker that was up for this long did not fail at its start: the next pause is the shortest again.
-const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 /// What a worker has to give its job back when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -48,6 +48,7 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     pub database: Address,
     pub files: Address,
+    pub cache: CacheConfig,
     pub device: String,
     /// Where the worker makes its folder for temporary files.
     pub temporary: PathBuf,
@@ -65,7 +66,7 @@ pub async fn supervise(command: WorkerCommand, workers: Workers, store: Store, s
 }
 
 async fn keep_up(slot: usize, command: WorkerCommand, workers: Workers, store: Store, shutdown: CancellationToken) {
-    let mut pause = SHORTEST_PAUSE;
+    let mut pause = Duration::ZERO;
     while !shutdown.is_cancelled() {
         // A fresh name for each start: the queue must not take the new process for the old one.
         let name = format!("worker-{slot}-{}", Uuid::now_v7().simple());
@@ -81,13 +82,19 @@ async fn keep_up(slot: usize, command: WorkerCommand, workers: Workers, store: S
                 tracing::error!(%error, program = %command.program.display(), "cannot start a worker");
             }
         }
-        if started.elapsed() > HEALTHY_AFTER {
-            pause = SHORTEST_PAUSE;
-        }
+        pause = pause_after(pause, started.elapsed());
         tokio::select! {
             () = shutdown.cancelled() => break,
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// The pause before the next start, after the one before the last start and what that one lasted.
+fn pause_after(last: Duration, lived: Duration) -> Duration {
+    match lived >= HEALTHY_AFTER {
+        true => SHORTEST_PAUSE,
+        false => (last * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
     }
 }
 
@@ -114,8 +121,12 @@ async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
     }
 }
 
-/// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale.
+/// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale, and nobody needs to see it
+/// any more.
 async fn give_back(store: &Store, name: &str) {
+    if let Err(error) = store.workers().forget(name).await {
+        tracing::debug!(name, %error, "the ended worker is listed a little longer");
+    }
     match store.queue().worker_died(name).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(name, jobs, "jobs of the ended worker may be claimed again"),
@@ -132,6 +143,9 @@ impl WorkerCommand {
             .env("EAGLEEYE_DATABASE", self.database.expose())
             .env_remove("EAGLEEYE_DATABASE_FILE")
             .env("EAGLEEYE_FILES", self.files.expose())
+            .arg("--cache")
+            .arg(&self.cache.folder)
+            .args(["--cache-bytes", &self.cache.bytes.to_string()])
             .args(["--name", name, "--device", &self.device])
             .args(["--file-memory-bytes", &self.file_memory_bytes.to_string()])
             .env("TMPDIR", &self.temporary)
@@ -140,5 +154,31 @@ impl WorkerCommand {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pauses after workers that each lived for so long.
+    fn pauses(lived: &[u64]) -> Vec<u128> {
+        let mut pause = Duration::ZERO;
+        let next = |seconds: &u64| {
+            pause = pause_after(pause, Duration::from_secs(*seconds));
+            pause.as_millis()
+        };
+        lived.iter().map(next).collect()
+    }
+
+    #[test]
+    fn a_worker_that_fails_at_its_start_is_started_again_after_at_most_five_seconds() {
+        assert_eq!(pauses(&[0; 9]), [200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000]);
+    }
+
+    #[test]
+    fn a_worker_that_was_killed_at_work_is_replaced_at_once_however_often() {
+        assert_eq!(pauses(&[8; 9]), [200; 9]);
+        assert_eq!(pauses(&[0, 0, 0, 0, 60, 0]), [200, 400, 800, 1600, 200, 400]);
     }
 }

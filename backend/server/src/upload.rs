@@ -8,15 +8,32 @@ use std::collections::BTreeMap;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
-use eagleeye_store::{NamedUpload, Store, StoreError, Upload};
-use tempfile::TempDir;
+use eagleeye_store::{Check, NamedUpload, Store, StoreError, Upload};
 
-use crate::api::search_request::is_name;
-use crate::folder;
+use crate::api::names::{MAX_NAME, checked_name};
+use crate::folder::Folder;
 use crate::problem::{FieldError, Kind, Problem};
 
 /// Longest text part in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
+/// Longest file name in bytes, as file systems have it. The files are checked under their own names.
+const MAX_FILE_NAME_BYTES: usize = 255;
+/// Endings that say a format and nothing of what is in the file. Longer ones go first.
+const ENDINGS: [&str; 13] = [
+    ".torchscript",
+    ".safetensors",
+    ".tar.gz",
+    ".onnx",
+    ".tgz",
+    ".tar",
+    ".zip",
+    ".npz",
+    ".pth",
+    ".jit",
+    ".gz",
+    ".pt",
+    ".ts",
+];
 
 /// The parts that a body may have, each at most once.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +91,7 @@ impl Body {
 
 impl Received {
     async fn stream(&self, field: Field<'_>, part: &str, limit: u64) -> Result<NamedUpload, Problem> {
-        let name = file_name(field.file_name().unwrap_or_default(), part);
+        let name = file_name(field.file_name().unwrap_or_default(), part)?;
         let so_far: u64 = self.files.values().map(|file| file.upload.bytes).sum();
         let upload = self.store.upload(field, limit.saturating_sub(so_far)).await.map_err(|error| match error {
             StoreError::TooLarge { .. } => {
@@ -103,26 +120,27 @@ impl Received {
         self.files.get(part)
     }
 
-    /// What to call the thing: the part `name`, else the file's name without its endings.
+    /// What to call the thing: the part `name`, else the file's name without its ending.
     pub fn display_name(&self, part: &str) -> Result<String, Problem> {
-        match self.text("name") {
-            Some(name) if is_name(name) => Ok(name.trim().to_owned()),
-            Some(_) => {
-                let detail = "must have 1 to 200 characters, none of them control".to_owned();
-                Err(Problem::fields(vec![FieldError { field: "name".to_owned(), detail }]))
-            }
-            None => {
-                let file = self.file(part).map_or(part, |file| file.name.as_str());
-                let stem = file.split('.').find(|piece| !piece.is_empty()).unwrap_or(part);
-                Ok(stem.chars().take(200).collect())
-            }
+        if let Some(name) = self.text("name") {
+            return checked_name(name);
         }
+        let file = self.file(part).map_or(part, |file| file.name.as_str());
+        checked_name(without_ending(file)).map_err(|_| {
+            let detail =
+                format!("the file's name is longer than {MAX_NAME} characters, so give a `name` of at most as many");
+            Problem::fields(vec![FieldError { field: "name".to_owned(), detail }])
+        })
     }
 
     /// The files under the names that they came with, in a folder of their own.
-    pub async fn as_folder(&self) -> Result<TempDir, Problem> {
-        let files: Vec<_> = self.files.values().map(|file| (file.name.as_str(), &file.upload.hash)).collect();
-        folder::linked(&self.store, &files).await
+    pub async fn as_folder(&self) -> Result<Folder, Problem> {
+        let mut files = Vec::with_capacity(self.files.len());
+        for file in self.files.values() {
+            let stored = self.store.files().materialize(&file.upload.hash, Check::Once).await;
+            files.push((file.name.as_str(), stored.map_err(|error| error.about(|| file.owner()))?));
+        }
+        Folder::of(files).await
     }
 
     /// Takes a file out: from here on the caller has to store or discard it.
@@ -191,13 +209,27 @@ fn broken(error: &MultipartError) -> Problem {
 }
 
 /// The last part of the name that the client gave, without characters that a file name should not have.
-fn file_name(given: &str, part: &str) -> String {
+fn file_name(given: &str, part: &str) -> Result<String, Problem> {
     let base = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain: String = base.chars().filter(|c| !c.is_control()).take(120).collect();
+    let plain: String = base.chars().filter(|c| !c.is_control()).collect();
     match plain.trim() {
-        "" | "." | ".." => part.to_owned(),
-        name => name.to_owned(),
+        "" | "." | ".." => Ok(part.to_owned()),
+        name if name.len() > MAX_FILE_NAME_BYTES => {
+            let detail = format!(
+                "the file's name has {} bytes; it may have {MAX_FILE_NAME_BYTES} at most, so rename the file",
+                name.len()
+            );
+            Err(Problem::fields(vec![FieldError { field: part.to_owned(), detail }]))
+        }
+        name => Ok(name.to_owned()),
     }
+}
+
+/// A file's name without the one ending that says its format: what else is in it tells files apart.
+fn without_ending(file: &str) -> &str {
+    let lower = file.to_ascii_lowercase();
+    let stem = ENDINGS.iter().find(|ending| lower.ends_with(*ending)).map_or(file, |e| &file[..file.len() - e.len()]);
+    if stem.trim().is_empty() { file } else { stem }
 }
 
 #[cfg(test)]
@@ -214,7 +246,33 @@ mod tests {
             ("a\nb.pt", "ab.pt"),
         ];
         for (given, expected) in cases {
-            assert_eq!(file_name(given, "file"), expected, "{given:?}");
+            assert_eq!(file_name(given, "file").unwrap(), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_is_kept_whole_or_refused() {
+        let long = format!("{}.onnx", "n".repeat(250));
+        assert_eq!(file_name(&long, "file").unwrap(), long);
+        let refused = file_name(&format!("{}.onnx", "ä".repeat(126)), "file").unwrap_err();
+        assert!(refused.detail().contains("257 bytes") && refused.detail().contains("255"), "{}", refused.detail());
+    }
+
+    #[test]
+    fn only_the_ending_that_says_the_format_is_left_out_of_a_name() {
+        let cases = [
+            ("x.traced.pt", "x.traced"),
+            ("x.bn_folded.onnx", "x.bn_folded"),
+            ("resnet-0.5.ONNX", "resnet-0.5"),
+            ("pets.tar.gz", "pets"),
+            ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"),
+            ("v1.2", "v1.2"),
+            ("model", "model"),
+            (".pt", ".pt"),
+            ("Größe.pt", "Größe"),
+        ];
+        for (file, name) in cases {
+            assert_eq!(without_ending(file), name);
         }
     }
 }

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::conditional::Version;
-use crate::problem::{ForPeople, Kind, Problem};
+use crate::encoding::Encoding;
+use crate::problem::{Kind, OwnBody, Problem};
 
 /// Lists of the page, and the details below each; a test holds them against the page's own router.
 const SECTIONS: [&str; 3] = ["models", "datasets", "searches"];
@@ -25,10 +26,11 @@ struct Page;
 /// that asks for anything else gets the page too, which says that there is nothing, with the status that says so.
 pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
     let path = uri.path();
-    let exact = Page::get(path.trim_start_matches('/'));
-    let status = if exact.is_some() || is_routed(path) { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let exact = path.trim_start_matches('/');
+    let name = if Page::get(exact).is_some() { exact } else { "index.html" };
+    let status = if name == exact || is_routed(path) { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let shown = status == StatusCode::OK || wants_page(path, &headers);
-    let Some(file) = exact.or_else(|| if shown { Page::get("index.html") } else { None }) else {
+    let Some(file) = shown.then(|| Page::get(name)).flatten() else {
         let detail = format!("there is nothing at {path}; /docs describes the addresses that exist");
         return Problem::new(Kind::NotFound, detail).into_response();
     };
@@ -36,7 +38,10 @@ pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: Header
         let problem = Problem::new(Kind::MethodNotAllowed, format!("{path} does not take {method}; it takes GET"));
         return ([(header::ALLOW, "GET, HEAD")], problem).into_response();
     }
-    answer(path, status, file, &headers).unwrap_or_else(IntoResponse::into_response)
+    let media_type = file.metadata.mimetype().to_owned();
+    let (encoding, file) = smallest(name, file, &headers);
+    let answered = answer(path, status, &media_type, encoding, file, &headers);
+    answered.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Whether the page has something to show at this address.
@@ -55,7 +60,23 @@ fn wants_page(path: &str, request: &HeaderMap) -> bool {
     accepted.contains("text/html") && !["/api/", "/assets/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
-fn answer(path: &str, status: StatusCode, file: EmbeddedFile, request: &HeaderMap) -> Result<Response, Problem> {
+/// The file in the smallest encoding that the client takes, as build.rs has made it.
+fn smallest(name: &str, file: EmbeddedFile, request: &HeaderMap) -> (Option<Encoding>, EmbeddedFile) {
+    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut encoded = Encoding::accepted(accepted)
+        .filter_map(|encoding| Some((Some(encoding), Page::get(&format!("{name}{}", encoding.suffix()))?)));
+    encoded.next().unwrap_or((None, file))
+}
+
+fn answer(
+    path: &str,
+    status: StatusCode,
+    media_type: &str,
+    encoding: Option<Encoding>,
+    file: EmbeddedFile,
+    request: &HeaderMap,
+) -> Result<Response, Problem> {
+    // The hash is that of the encoded bytes, so each encoding has its own tag.
     let hash: String = file.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
     let version = Version::of_hash(hash);
     // Vite puts a hash of the content into the names below assets/; the page itself has to be asked for each time.
@@ -63,6 +84,7 @@ fn answer(path: &str, status: StatusCode, file: EmbeddedFile, request: &HeaderMa
 
     let mut headers = HeaderMap::new();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -72,10 +94,13 @@ fn answer(path: &str, status: StatusCode, file: EmbeddedFile, request: &HeaderMa
             return Ok(answer);
         }
     }
-    if let Ok(media_type) = HeaderValue::from_str(file.metadata.mimetype()) {
+    if let Ok(media_type) = HeaderValue::from_str(media_type) {
         headers.insert(header::CONTENT_TYPE, media_type);
     }
-    Ok((status, headers, Extension(ForPeople), file.data).into_response())
+    if let Some(encoding) = encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    Ok((status, headers, Extension(OwnBody), file.data).into_response())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Evaluated strategies of a search.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -168,17 +169,17 @@ impl Candidates<'_> {
         rows.into_iter().map(Candidate::try_from).collect()
     }
 
-    /// Indices that are stored already, ascending: what a worker that takes a search over need not evaluate.
-    pub async fn evaluated(&self, search_id: Uuid) -> Result<Vec<u32>, StoreError> {
-        let indices: Vec<i32> = candidate::Entity::find()
+    /// Top-1 of the candidates that are stored already, by index: what a worker that takes a search over need not evaluate.
+    pub async fn evaluated(&self, search_id: Uuid) -> Result<BTreeMap<u32, f64>, StoreError> {
+        let rows: Vec<(i32, f64)> = candidate::Entity::find()
             .select_only()
             .column(candidate::Column::Index)
+            .column(candidate::Column::Top1)
             .filter(candidate::Column::SearchId.eq(search_id))
-            .order_by_asc(candidate::Column::Index)
             .into_tuple()
             .all(self.0.database())
             .await?;
-        indices.into_iter().map(|index| from_sql(Kind::Candidate, "index", index)).collect()
+        rows.into_iter().map(|(index, top1)| Ok((from_sql(Kind::Candidate, "index", index)?, top1))).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Candidates as files: one per format, exported by a worker.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
     EntityTrait, EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::entities::{candidate, checkpoint};
-use crate::error::{Kind, StoreError};
-use crate::files::FileHash;
+use crate::error::{Kind, Owner, StoreError};
+use crate::files::{Check, FileHash};
 use crate::number::from_sql;
 use crate::queue::enqueue_checkpoint;
 use crate::store::Store;
@@ -54,7 +54,16 @@ pub struct Checkpoint {
     pub bytes: Option<u64>,
     pub max_difference: Option<f64>,
     pub error: Option<String>,
+    /// What its export has to wait for, as a phrase that completes "waiting for".
+    pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
+}
+
+impl Checkpoint {
+    /// For messages about its file.
+    pub fn owner(&self) -> Owner {
+        Owner { kind: Kind::Checkpoint, id: self.id, name: String::new(), file: None }
+    }
 }
 
 /// The checkpoints of a store.
@@ -68,9 +77,10 @@ impl Store {
 }
 
 impl Checkpoints<'_> {
-    /// Asks for a candidate in a format. One that is there, or on its way, is returned as it is; one that failed is
-    /// queued again.
+    /// Asks for a candidate in a format. One that is there, or on its way, is returned as it is; one that failed, or
+    /// whose file is damaged, is queued again.
     pub async fn request(&self, candidate_id: Uuid, format: CheckpointFormat) -> Result<Checkpoint, StoreError> {
+        self.give_up_damaged(candidate_id, format).await?;
         let transaction = self.0.begin().await?;
         let found = candidate::Entity::find_by_id(candidate_id).one(&transaction).await?;
         found.ok_or_else(|| StoreError::not_found(Kind::Candidate, candidate_id))?;
@@ -82,6 +92,34 @@ impl Checkpoints<'_> {
     pub async fn get(&self, id: Uuid) -> Result<Checkpoint, StoreError> {
         let row = checkpoint::Entity::find_by_id(id).one(self.0.database()).await?;
         row.ok_or_else(|| StoreError::not_found(Kind::Checkpoint, id))?.try_into()
+    }
+
+    /// A checkpoint whose file is damaged becomes one that failed.
+    async fn give_up_damaged(&self, candidate_id: Uuid, format: CheckpointFormat) -> Result<(), StoreError> {
+        let rows = checkpoint::Entity::find()
+            .filter(checkpoint::Column::CandidateId.eq(candidate_id))
+            .filter(checkpoint::Column::Format.eq(format))
+            .filter(checkpoint::Column::State.eq(CheckpointState::Ready));
+        let Some(row) = rows.one(self.0.database()).await? else { return Ok(()) };
+        let checkpoint = Checkpoint::try_from(row)?;
+        let Some(hash) = &checkpoint.hash else { return Ok(()) };
+        let damage = match self.0.files().materialize(hash, Check::Once).await {
+            Err(error @ StoreError::Damaged { .. }) => error.about(|| checkpoint.owner()),
+            outcome => return outcome.map(drop),
+        };
+        // Another request may have had it made anew meanwhile.
+        checkpoint::Entity::update_many()
+            .col_expr(checkpoint::Column::State, Expr::value(CheckpointState::Failed))
+            .col_expr(checkpoint::Column::Error, Expr::value(damage.to_string()))
+            .col_expr(checkpoint::Column::FileHash, Expr::value(Option::<String>::None))
+            .col_expr(checkpoint::Column::Bytes, Expr::value(Option::<i64>::None))
+            .col_expr(checkpoint::Column::MaxDifference, Expr::value(Option::<f64>::None))
+            .filter(checkpoint::Column::Id.eq(checkpoint.id))
+            .filter(checkpoint::Column::State.eq(CheckpointState::Ready))
+            .filter(checkpoint::Column::FileHash.eq(hash.as_str()))
+            .exec(self.0.database())
+            .await?;
+        self.0.collect([hash.clone()]).await
     }
 
     /// The checkpoints of a candidate, by format.
@@ -130,6 +168,7 @@ pub(crate) async fn request_in(
     let mut again = row.into_active_model();
     again.state = Set(CheckpointState::Queued);
     again.error = Set(None);
+    again.waiting_for = Set(None);
     let row = again.update(transaction).await?;
     enqueue_checkpoint(store, transaction, row.id).await?;
     Ok(row)
@@ -162,6 +201,7 @@ impl TryFrom<checkpoint::Model> for Checkpoint {
             bytes: row.bytes.map(|bytes| from_sql(Kind::Checkpoint, "bytes", bytes)).transpose()?,
             max_difference: row.max_difference,
             error: row.error,
+            waiting_for: row.waiting_for,
             created_at: row.created_at,
         })
     }

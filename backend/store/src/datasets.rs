@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::entities::{dataset, search, thumbnail};
-use crate::error::{Kind, StoreError};
-use crate::files::FileHash;
+use crate::error::{Kind, Owner, StoreError};
+use crate::files::{Check, FileHash, LocalFile};
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::searches::searches_with;
@@ -53,6 +53,30 @@ pub struct Dataset {
     /// What `eagleeye-worker check-dataset --json` printed.
     pub summary: serde_json::Value,
     pub created_at: DateTime<Utc>,
+}
+
+impl Dataset {
+    /// The file of its images, for messages.
+    pub fn owner(&self) -> Owner {
+        self.owner_of(self.images_name.clone())
+    }
+
+    /// A picture of it, for messages.
+    pub fn owner_of_thumbnail(&self, position: u32) -> Owner {
+        self.owner_of(format!("thumbnail {position}"))
+    }
+
+    fn owner_of(&self, file: String) -> Owner {
+        Owner { kind: Kind::Dataset, id: self.id, name: self.name.clone(), file: Some(file) }
+    }
+}
+
+/// A dataset's files on this machine.
+#[derive(Debug, Clone)]
+pub struct LocalDataset {
+    pub images: LocalFile,
+    /// Labels, where they are a file of their own.
+    pub labels: Option<LocalFile>,
 }
 
 /// What is needed to create a [`Dataset`].
@@ -125,12 +149,41 @@ impl Datasets<'_> {
         Ok(Page::cut(datasets, page.limit(), |dataset| dataset.id.to_string()))
     }
 
+    /// A dataset's files on this machine, verified.
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedFile`] for one that is missing or no longer has its content.
+    pub async fn local(&self, dataset: &Dataset, check: Check) -> Result<LocalDataset, StoreError> {
+        let local = async |name: &str, hash: &FileHash| {
+            let file = self.0.files().materialize(hash, check).await;
+            file.map_err(|error| error.about(|| dataset.owner_of(name.to_owned())))
+        };
+        let images = local(&dataset.images_name, &dataset.images_hash).await?;
+        let labels = match dataset.labels_name.as_deref().zip(dataset.labels_hash.as_ref()) {
+            Some((name, hash)) => Some(local(name, hash).await?),
+            None => None,
+        };
+        Ok(LocalDataset { images, labels })
+    }
+
     /// The file of the thumbnail at `position`, counted from 0.
     pub async fn thumbnail(&self, id: Uuid, position: u32) -> Result<FileHash, StoreError> {
         let missing = || StoreError::not_found(Kind::Thumbnail, format!("{position} of dataset {id}"));
         let key = (id, i32::try_from(position).map_err(|_| missing())?);
         let row = thumbnail::Entity::find_by_id(key).one(self.0.database()).await?;
         row.ok_or_else(missing)?.file_hash.parse()
+    }
+
+    /// Gives a dataset another name.
+    pub async fn rename(&self, id: Uuid, name: String) -> Result<Dataset, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = dataset::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
+        let mut row = row.ok_or_else(|| StoreError::not_found(Kind::Dataset, id))?.into_active_model();
+        row.name = Set(name);
+        let row = row.update(&transaction).await?;
+        let thumbnails = count_thumbnails(&transaction, id).await?;
+        transaction.commit().await?;
+        into_dataset(row, thumbnails)
     }
 
     /// Deletes a dataset and its files. A dataset that a search names stays: [`StoreError::InUse`].

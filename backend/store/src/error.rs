@@ -1,12 +1,16 @@
 //! What can go wrong in the store, one variant per way.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use sea_orm::DbErr;
+use sea_orm::sqlx;
+use sea_orm::{DbErr, RuntimeErr};
 use uuid::Uuid;
 
 use crate::address::Address;
+use crate::files::FileHash;
 
 /// The kinds of things that can be looked up, for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,7 @@ pub enum Kind {
     Job,
     Upload,
     File,
+    Worker,
 }
 
 impl fmt::Display for Kind {
@@ -34,7 +39,64 @@ impl fmt::Display for Kind {
             Kind::Job => "job",
             Kind::Upload => "upload",
             Kind::File => "file",
+            Kind::Worker => "worker",
         })
+    }
+}
+
+/// What has happened to a stored file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    Missing,
+    /// Its content has another hash than its name.
+    Altered {
+        found: FileHash,
+    },
+    /// It was written to while it was read.
+    Changed,
+    /// The disk does not give its bytes back.
+    Unreadable,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Damage::Missing => "is missing from the file store",
+            Damage::Altered { .. } => "is damaged: its content is not what was stored",
+            Damage::Changed => "is damaged: it was written to while it was read",
+            Damage::Unreadable => "is damaged: the disk cannot read all of it",
+        })
+    }
+}
+
+/// What a stored file is part of, in words of the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub kind: Kind,
+    pub id: Uuid,
+    /// What it is called; empty for a checkpoint.
+    pub name: String,
+    /// The name that the file was uploaded under.
+    pub file: Option<String>,
+}
+
+impl Owner {
+    fn remedy(&self) -> &'static str {
+        match self.kind {
+            Kind::Checkpoint => "ask for the export again, and it is made anew",
+            _ => "upload it again, and whatever uses it works as before",
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Owner { kind, id, name, file } = self;
+        if let Some(file) = file {
+            write!(f, "`{file}` ")?;
+        }
+        write!(f, "of {kind} ")?;
+        if name.is_empty() { write!(f, "{id}") } else { write!(f, "`{name}` ({id})") }
     }
 }
 
@@ -73,8 +135,21 @@ pub enum StoreError {
     BadDatabaseUrl { url: Address },
     #[error("cannot prepare {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("file {hash} changed on its way: the bytes read have the hash {found}")]
-    Damaged { hash: String, found: String },
+    /// What the file belongs to is not known here: see [`StoreError::about`].
+    #[error("the stored file {hash} {damage}")]
+    Damaged { hash: FileHash, damage: Damage },
+    #[error("the stored file {owner} {damage}; {}", owner.remedy())]
+    DamagedFile { owner: Owner, damage: Damage },
+    #[error("{}: {source}", path.display())]
+    Disk { path: PathBuf, source: std::io::Error },
+    #[error(
+        "{place} is not the file store of this database: {} in it {}; give --files the address that the server \
+         uses, and where that is a folder of another machine, see that it is mounted",
+        crate::files::MARKER, found.as_ref().map_or("is missing".to_string(), |found| format!("says {found} and not {expected}"))
+    )]
+    ForeignFiles { place: String, expected: String, found: Option<String> },
+    #[error("the database has not answered within {} s", after.as_secs())]
+    NoAnswer { after: Duration },
     #[error("file store: {0}")]
     Files(#[from] object_store::Error),
     #[error("database: {0}")]
@@ -90,12 +165,132 @@ impl StoreError {
         StoreError::NotFound { kind, id: id.to_string() }
     }
 
-    /// True when the same call may well succeed a moment later: the database was locked or out of reach.
-    pub fn is_transient(&self) -> bool {
+    /// Says to whom it belongs that a file is damaged; other errors stay as they are.
+    pub fn about(self, owner: impl FnOnce() -> Owner) -> Self {
         match self {
-            StoreError::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => true,
-            StoreError::Database(error) => error.to_string().contains("database is locked"),
-            _ => false,
+            StoreError::Damaged { hash, damage } => {
+                let owner = owner();
+                tracing::error!(%hash, ?damage, %owner, "a stored file is damaged");
+                StoreError::DamagedFile { owner, damage }
+            }
+            other => other,
         }
+    }
+
+    /// True when the same call may well succeed later, because the database was locked, full or out of reach.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::NoAnswer { .. } | StoreError::Database(_)) && self.waits_for().is_some()
+    }
+
+    /// What must come back before the same call can succeed, as a phrase that completes "waiting for"; `None` where
+    /// nothing is gained by trying again.
+    pub fn waits_for(&self) -> Option<String> {
+        match self {
+            StoreError::NoAnswer { .. } => Some("the database, which does not answer".to_string()),
+            StoreError::Database(error) => database_waits_for(error),
+            StoreError::Files(error) => files_wait_for(error),
+            StoreError::Folder { path, source } | StoreError::Disk { path, source } => Some(match is_full(source) {
+                true => format!("space on the disk of {}", path.display()),
+                false => format!("the folder {}: {source}", path.display()),
+            }),
+            StoreError::ForeignFiles { .. } => Some(format!("a worker that reaches the files: {self}")),
+            _ => None,
+        }
+    }
+}
+
+fn database_waits_for(error: &DbErr) -> Option<String> {
+    let out_of_reach = Some("the database, which is out of reach".to_string());
+    let error = match error {
+        DbErr::ConnectionAcquire(_) => return out_of_reach,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+        _ => return None,
+    };
+    match &**error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => {
+            out_of_reach
+        }
+        // A connection that a proxy takes and drops looks like an answer that makes no sense.
+        sqlx::Error::Protocol(_) => out_of_reach,
+        sqlx::Error::Database(error) => state_of_database(error.code()?.as_ref()).map(str::to_string),
+        _ => None,
+    }
+}
+
+/// PostgreSQL's codes have five characters, SQLite's are numbers whose last byte is the kind of error.
+fn state_of_database(code: &str) -> Option<&'static str> {
+    const OUT_OF_REACH: &str = "the database, which is out of reach";
+    const FULL: &str = "space on the disk of the database";
+    const BUSY: &str = "the database, which is busy";
+    const BROKEN: &str = "the disk of the database, which reports errors";
+    if code.len() == 5 {
+        return match code {
+            "53100" => Some(FULL),
+            "58030" => Some(BROKEN),
+            "25006" => Some("the database, which takes no writes at the moment"),
+            "55P03" => Some(BUSY),
+            _ if code.starts_with("08") || code.starts_with("57P") => Some(OUT_OF_REACH),
+            _ if code.starts_with("53") || code.starts_with("40") => Some(BUSY),
+            _ => None,
+        };
+    }
+    match code.parse::<u32>().ok()? & 0xff {
+        5 | 6 => Some(BUSY),
+        10 => Some(BROKEN),
+        13 => Some(FULL),
+        14 => Some(OUT_OF_REACH),
+        _ => None,
+    }
+}
+
+fn files_wait_for(error: &object_store::Error) -> Option<String> {
+    use object_store::Error;
+    match error {
+        Error::Generic { .. } | Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {}
+        _ => return None,
+    }
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(is_full) {
+            return Some("space on the disk of the file store".to_string());
+        }
+        cause = error.source();
+    }
+    Some(format!("the file store: {error}"))
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_full_disks_and_locks_are_waited_for_and_mistakes_are_not() {
+        let waited_for =
+            ["53100", "53300", "57P01", "57P03", "08006", "40001", "58030", "5", "261", "6", "13", "778", "14"];
+        for code in waited_for {
+            assert!(state_of_database(code).is_some(), "{code}");
+        }
+        // A wrong password, a missing database, a missing table, broken constraints.
+        for code in ["28P01", "3D000", "42P01", "23503", "1555", "787", "1"] {
+            assert_eq!(state_of_database(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults_of_the_file_store() {
+        let failed = |kind| {
+            let source = Box::new(io::Error::from(kind));
+            StoreError::Files(object_store::Error::Generic { store: "LocalFileSystem", source }).waits_for().unwrap()
+        };
+        assert_eq!(failed(io::ErrorKind::StorageFull), "space on the disk of the file store");
+        assert!(failed(io::ErrorKind::ConnectionRefused).starts_with("the file store: "));
+        let missing = StoreError::not_found(Kind::File, "abc");
+        assert_eq!(missing.waits_for(), None);
     }
 }

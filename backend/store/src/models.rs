@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::entities::{model, search};
-use crate::error::{Kind, StoreError};
-use crate::files::FileHash;
+use crate::error::{Kind, Owner, StoreError};
+use crate::files::{Check, FileHash, LocalFile};
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::searches::searches_with;
@@ -61,6 +61,23 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
 }
 
+impl Model {
+    /// The file of the network itself, for messages.
+    pub fn owner(&self) -> Owner {
+        self.owner_of(&self.file_name)
+    }
+
+    fn owner_of(&self, file: &str) -> Owner {
+        Owner { kind: Kind::Model, id: self.id, name: self.name.clone(), file: Some(file.to_owned()) }
+    }
+
+    /// Its files with the names that they were uploaded under; the first is the network itself.
+    pub fn files(&self) -> Vec<(&str, &FileHash)> {
+        let data = self.data_name.as_deref().zip(self.data_hash.as_ref());
+        std::iter::once((self.file_name.as_str(), &self.hash)).chain(data).collect()
+    }
+}
+
 /// What is needed to create a [`Model`].
 #[derive(Debug, Clone)]
 pub struct NewModel {
@@ -81,6 +98,18 @@ impl NewModel {
     fn uploads(&self) -> Vec<Upload> {
         [Some(&self.file), self.data.as_ref()].into_iter().flatten().map(|named| named.upload.clone()).collect()
     }
+}
+
+/// What another inspection of a stored network found, with another input shape.
+#[derive(Debug, Clone)]
+pub struct Reinspection {
+    pub input_shape: Vec<u64>,
+    pub macs: u64,
+    pub parameters: u64,
+    pub batch_norms: u32,
+    pub classes: Option<u32>,
+    pub reachable: Reachable,
+    pub report: serde_json::Value,
 }
 
 /// The models of a store.
@@ -111,6 +140,19 @@ impl Models<'_> {
         row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()
     }
 
+    /// A model's files on this machine, verified, in the order of [`Model::files`].
+    ///
+    /// # Errors
+    /// [`StoreError::DamagedFile`] for one that is missing or no longer has its content.
+    pub async fn local(&self, model: &Model, check: Check) -> Result<Vec<LocalFile>, StoreError> {
+        let mut local = Vec::new();
+        for (name, hash) in model.files() {
+            let file = self.0.files().materialize(hash, check).await;
+            local.push(file.map_err(|error| error.about(|| model.owner_of(name)))?);
+        }
+        Ok(local)
+    }
+
     /// Newest first.
     pub async fn list(&self, page: &PageRequest) -> Result<Page<Model>, StoreError> {
         let mut query = model::Entity::find().order_by_desc(model::Column::Id).limit(page.limit() + 1);
@@ -122,11 +164,47 @@ impl Models<'_> {
         Ok(Page::cut(models, page.limit(), |model: &Model| model.id.to_string()))
     }
 
+    /// Gives a model another name.
+    pub async fn rename(&self, id: Uuid, name: String) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let mut row = locked(&transaction, id).await?.into_active_model();
+        row.name = Set(name);
+        let row = row.update(&transaction).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    /// Replaces what is known of a model's network. Searches keep the shape that they were begun with, so a model that a
+    /// search names stays as it is: [`StoreError::InUse`].
+    pub async fn reinspected(&self, id: Uuid, found: Reinspection) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let mut row = locked(&transaction, id).await?.into_active_model();
+        let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
+        if !searches.is_empty() {
+            return Err(StoreError::InUse { kind: Kind::Model, id, searches });
+        }
+        row.input_shape = Set(to_json(Kind::Model, "input_shape", &found.input_shape)?);
+        row.macs = Set(to_i64("macs", found.macs)?);
+        row.parameters = Set(to_i64("parameters", found.parameters)?);
+        row.batch_norms = Set(to_i32("batch_norms", found.batch_norms.into())?);
+        row.classes = Set(found.classes.map(|classes| to_i32("classes", classes.into())).transpose()?);
+        row.reachable_min = Set(found.reachable.min);
+        row.reachable_max = Set(found.reachable.max);
+        row.report = Set(found.report);
+        let row = row.update(&transaction).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    /// The searches that name a model, oldest first.
+    pub async fn searches(&self, id: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        searches_with(self.0.database(), search::Column::ModelId, id).await
+    }
+
     /// Deletes a model and its files. A model that a search names stays: [`StoreError::InUse`].
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        let row = model::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
-        let model: Model = row.ok_or_else(|| StoreError::not_found(Kind::Model, id))?.try_into()?;
+        let model: Model = locked(&transaction, id).await?.try_into()?;
         let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
         if !searches.is_empty() {
             return Err(StoreError::InUse { kind: Kind::Model, id, searches });
@@ -163,6 +241,11 @@ impl Models<'_> {
         transaction.commit().await?;
         row.try_into()
     }
+}
+
+async fn locked(transaction: &DatabaseTransaction, id: Uuid) -> Result<model::Model, StoreError> {
+    let row = model::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+    row.ok_or_else(|| StoreError::not_found(Kind::Model, id))
 }
 
 impl TryFrom<model::Model> for Model {

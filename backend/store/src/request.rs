@@ -19,9 +19,9 @@ pub struct SearchRequest {
     pub scoring_images: u32,
     #[serde(default = "default_batch_size")]
     pub batch_size: u32,
-    /// Channel counts are kept to multiples of this.
-    #[serde(default = "default_round_to")]
-    pub round_to: u32,
+    /// Channel counts are kept to multiples of this; absent: of 8 where groups allow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_to: Option<u32>,
     /// No channel group keeps less than this share.
     #[serde(default = "default_min_keep_ratio")]
     pub min_keep_ratio: f64,
@@ -70,10 +70,6 @@ fn default_batch_size() -> u32 {
     128
 }
 
-fn default_round_to() -> u32 {
-    1
-}
-
 fn default_min_keep_ratio() -> f64 {
     0.1
 }
@@ -93,7 +89,7 @@ mod tests {
             "preprocessing": { "mean": [0.1307], "deviation": [0.3081] },
         }))
         .unwrap();
-        assert_eq!((request.candidates, request.seed, request.batch_size, request.round_to), (48, 0, 128, 1));
+        assert_eq!((request.candidates, request.seed, request.batch_size, request.round_to), (48, 0, 128, None));
         assert_eq!(request.adaptation.mode, AdaptationMode::Cumulative);
         assert_eq!(request.preprocessing.scale, 1.0 / 255.0);
     }

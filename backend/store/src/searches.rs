@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DeriveActiveEnum, EntityTrait,
-    EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
+    EntityTrait, EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -86,6 +86,8 @@ pub struct Search {
     pub split: Option<SplitCounts>,
     /// Why it failed.
     pub error: Option<String>,
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for".
+    pub waiting_for: Option<String>,
     /// Grows with every change of the search or its candidates.
     pub revision: i64,
     pub created_at: DateTime<Utc>,
@@ -153,6 +155,14 @@ impl Searches<'_> {
         }))
     }
 
+    /// Gives a search another name, or none.
+    pub async fn rename(&self, id: Uuid, name: Option<String>) -> Result<Search, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = edit(&transaction, id, |search| search.name = Set(name)).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
     /// Deletes a search with its candidates, checkpoints and their files, whatever its state.
     ///
     /// A worker that is at it notices at its next heartbeat.
@@ -209,13 +219,13 @@ async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result
 }
 
 /// Ids of the searches whose `column` is `id`, oldest first.
-pub(crate) async fn searches_with(
-    transaction: &DatabaseTransaction,
+pub(crate) async fn searches_with<C: ConnectionTrait>(
+    connection: &C,
     column: search::Column,
     id: Uuid,
 ) -> Result<Vec<Uuid>, StoreError> {
     let query = search::Entity::find().select_only().column(search::Column::Id).filter(column.eq(id));
-    Ok(query.order_by_asc(search::Column::Id).into_tuple().all(transaction).await?)
+    Ok(query.order_by_asc(search::Column::Id).into_tuple().all(connection).await?)
 }
 
 fn candidates_of(search_id: Uuid) -> SelectStatement {
@@ -262,6 +272,7 @@ impl TryFrom<search::Model> for Search {
             },
             best_candidate_id: row.best_candidate_id,
             error: row.error,
+            waiting_for: row.waiting_for,
             revision: row.revision,
             created_at: row.created_at,
             started_at: row.started_at,

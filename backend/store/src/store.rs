@@ -1,6 +1,6 @@
 //! Opening the store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +13,21 @@ use sea_orm::{
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::error::StoreError;
-use crate::files::Files;
+use crate::files::{CacheConfig, Files};
+use crate::private;
+use crate::reach::Reach;
 
 /// How long a SQLite writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call waits for a connection to a database that does not answer. Writers of SQLite wait for each other longer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Any number will do, as long as every EagleEye process uses the same.
 const MIGRATION_LOCK: i64 = 0x6561_676c_6565;
+
+/// Name of the folder of copies in a data folder.
+pub const CACHE: &str = "cache";
+/// Bytes that the copies of a remote store's files may take: a few of the largest datasets.
+pub const DEFAULT_CACHE_BYTES: u64 = 32_000_000_000;
 
 /// Where things are kept and how the queue behaves.
 #[derive(Debug, Clone)]
@@ -27,8 +36,8 @@ pub struct StoreConfig {
     pub database_url: Address,
     /// A folder, `file://` and a path, or `s3://bucket/prefix` with the cargo feature `s3`.
     pub files_url: Address,
-    /// Where files of a remote store are downloaded to when a worker needs a path.
-    pub cache: PathBuf,
+    /// Where copies of a remote store's files are kept, and how many bytes of them may stay.
+    pub cache: CacheConfig,
     /// A running job whose worker was silent for longer may be claimed by another.
     pub stale_after: Duration,
     /// How often a job may be claimed without making progress.
@@ -41,7 +50,7 @@ impl StoreConfig {
         StoreConfig {
             database_url: database_url.into(),
             files_url: files_url.into(),
-            cache: std::env::temp_dir().join("eagleeye-cache"),
+            cache: CacheConfig { folder: Path::new("data").join(CACHE), bytes: DEFAULT_CACHE_BYTES },
             stale_after: Duration::from_secs(10),
             max_attempts: 3,
             clock: Clock::system(),
@@ -53,7 +62,7 @@ impl StoreConfig {
         // The address is percent-decoded, and a question mark begins its options.
         let database = folder.join("eagleeye.db").display().to_string().replace('%', "%25").replace('?', "%3F");
         let mut config = StoreConfig::new(format!("sqlite://{database}"), folder.join("files").display().to_string());
-        config.cache = folder.join("cache");
+        config.cache.folder = folder.join(CACHE);
         config
     }
 }
@@ -67,6 +76,7 @@ struct Inner {
     database: DatabaseConnection,
     files: Files,
     clock: Clock,
+    reach: Reach,
     stale_after: Duration,
     max_attempts: u32,
 }
@@ -87,7 +97,7 @@ impl Store {
             None => config.clock,
         };
         let (stale_after, max_attempts) = (config.stale_after, config.max_attempts);
-        Ok(Store(Arc::new(Inner { database, files, clock, stale_after, max_attempts })))
+        Ok(Store(Arc::new(Inner { database, files, clock, reach: Reach::new(), stale_after, max_attempts })))
     }
 
     /// The file store, for reading. Files are written by [`Store::upload`].
@@ -100,8 +110,17 @@ impl Store {
         Ok(self.0.database.ping().await?)
     }
 
+    /// Answers when the database takes writes, which a full disk keeps it from.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        crate::identity::touch(self).await
+    }
+
     pub(crate) fn database(&self) -> &DatabaseConnection {
         &self.0.database
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.0.reach
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -131,11 +150,12 @@ async fn connect_database(address: &Address) -> Result<DatabaseConnection, Store
     options.sqlx_logging(false);
     if url.starts_with("sqlite:") {
         // Each connection to `:memory:` is a database of its own.
-        options.max_connections(if url.contains(":memory:") { 1 } else { 8 });
-        options.map_sqlx_sqlite_opts(|sqlite| {
-            if let Some(folder) = sqlite.get_filename().parent() {
+        let is_memory = url.contains(":memory:");
+        options.max_connections(if is_memory { 1 } else { 8 });
+        options.map_sqlx_sqlite_opts(move |sqlite| {
+            if !is_memory {
                 // Where this fails, so does opening the database, and that error is the one reported.
-                let _ = std::fs::create_dir_all(folder);
+                let _ = private::database(sqlite.get_filename());
             }
             sqlite
                 .create_if_missing(true)
@@ -145,7 +165,7 @@ async fn connect_database(address: &Address) -> Result<DatabaseConnection, Store
                 .pragma("synchronous", "NORMAL")
         });
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        options.max_connections(16);
+        options.max_connections(16).acquire_timeout(ACQUIRE_TIMEOUT);
     } else {
         return Err(StoreError::BadDatabaseUrl { url: address.clone() });
     }

@@ -14,7 +14,7 @@ use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use crate::entities::{file, upload};
-use crate::error::{Kind, StoreError};
+use crate::error::{Kind, Owner, StoreError};
 use crate::files::{FileHash, Staged};
 use crate::number::to_i64;
 use crate::store::Store;
@@ -34,6 +34,13 @@ pub struct Upload {
 pub struct NamedUpload {
     pub name: String,
     pub upload: Upload,
+}
+
+impl NamedUpload {
+    /// For messages about its file.
+    pub fn owner(&self) -> Owner {
+        Owner { kind: Kind::Upload, id: self.upload.id, name: self.name.clone(), file: None }
+    }
 }
 
 impl Store {
@@ -65,9 +72,13 @@ impl Store {
 
     /// Stores a copy of a local file.
     pub async fn upload_file(&self, path: &Path) -> Result<Upload, StoreError> {
-        let file =
-            tokio::fs::File::open(path).await.map_err(|source| StoreError::Interrupted { received: 0, source })?;
-        self.upload(ReaderStream::with_capacity(file, READ_BYTES), u64::MAX).await
+        let failed = |source| StoreError::Disk { path: path.to_owned(), source };
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let upload = self.upload(ReaderStream::with_capacity(file, READ_BYTES), u64::MAX).await;
+        upload.map_err(|error| match error {
+            StoreError::Interrupted { source, .. } => failed(source),
+            other => other,
+        })
     }
 
     /// Gives an upload up: its file goes, unless something else names the same content.

@@ -25,9 +25,10 @@ impl ModelArgs {
 /// Which strategies may be drawn; what budgets are reachable depends on it.
 #[derive(Debug, Args)]
 pub struct SpaceArgs {
-    /// Keep a multiple of this many channels of a layer, or all.
-    #[arg(long, value_name = "CHANNELS", default_value_t = Space::default().round_to, value_parser = multiple)]
-    round_to: usize,
+    /// Keep a multiple of this many channels of a layer, or all; 1 for any number. Left out: multiples of 8 where a group has
+    /// four of them or more, because runtimes are slower with odd counts.
+    #[arg(long, value_name = "CHANNELS", value_parser = multiple)]
+    round_to: Option<usize>,
     /// Smallest part of a channel group's units that stays.
     #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio, value_parser = fraction)]
     min_keep_ratio: f64,

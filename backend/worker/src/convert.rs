@@ -14,7 +14,10 @@ pub fn settings(request: &SearchRequest) -> Settings {
         macs: request.macs,
         candidates: request.candidates,
         seed: request.seed,
-        space: Space { round_to: request.round_to as usize, min_keep_ratio: request.min_keep_ratio },
+        space: Space {
+            round_to: request.round_to.map(|multiple| multiple as usize),
+            min_keep_ratio: request.min_keep_ratio,
+        },
         batch_size: request.batch_size as usize,
         adaptation: adaptation(request),
     }

@@ -7,6 +7,7 @@ use eagleeye_data::DataError;
 use eagleeye_engine::handover::HandoverError;
 use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PruneError};
 use eagleeye_sandbox::SandboxError;
+use eagleeye_store::StorageFault;
 
 use crate::model_file::ModelFileError;
 use crate::run::RunError;
@@ -16,6 +17,8 @@ use crate::wire::WireError;
 pub const UNUSABLE: u8 = 2;
 /// Exit code for faults of this program or its machine.
 pub const INTERNAL: u8 = 1;
+/// Exit code for a disk that has no room for temporary files.
+pub const DISK_FULL: u8 = 3;
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +75,10 @@ impl From<ImagesError> for Failure {
 }
 
 impl Failure {
-    /// [`UNUSABLE`] where what was given is at fault, else [`INTERNAL`].
+    /// [`UNUSABLE`] where what was given is at fault, [`DISK_FULL`] for that, else [`INTERNAL`].
     pub fn exit_code(&self) -> u8 {
         match self {
+            failure if failure.is_full_disk() => DISK_FULL,
             Failure::ModelFile(error) if error.is_internal() => INTERNAL,
             Failure::Prune(PruneError::Torch(_)) => INTERNAL,
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
@@ -101,6 +105,16 @@ impl Failure {
             | Failure::Run(_) => INTERNAL,
         }
     }
+
+    fn is_full_disk(&self) -> bool {
+        let source = match self {
+            Failure::ModelFile(ModelFileError::Temporary(source))
+            | Failure::Dataset(DataError::Temporary { source, .. })
+            | Failure::Thumbnail { source, .. } => source,
+            _ => return false,
+        };
+        StorageFault::of_io(source) == Some(StorageFault::Full)
+    }
 }
 
 /// A message as one line: readers take the last line of standard error, and a job's reason is shown in a table.
@@ -121,7 +135,10 @@ mod tests {
     fn a_full_disk_is_not_the_datasets_fault() {
         let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
         let temporary = Failure::Dataset(DataError::Temporary { part: "images", source: full() });
-        assert_eq!(temporary.exit_code(), INTERNAL);
+        assert_eq!(temporary.exit_code(), DISK_FULL);
+        assert_eq!(Failure::ModelFile(ModelFileError::Temporary(full())).exit_code(), DISK_FULL);
+        let other = ModelFileError::Temporary(std::io::ErrorKind::NotFound.into());
+        assert_eq!(Failure::ModelFile(other).exit_code(), INTERNAL);
         let damaged = Failure::Dataset(DataError::Gzip { part: "images", source: full() });
         assert_eq!(damaged.exit_code(), UNUSABLE);
     }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use clap::Args;
 use eagleeye_engine::Inspection;
 use eagleeye_engine::device::set_threads;
-use eagleeye_engine::inspect::{BatchNormState, Port};
+use eagleeye_engine::inspect::{BatchNormState, Port, unmet};
+use eagleeye_graph::Budget;
 use eagleeye_sandbox::Access;
 
 use crate::arguments::{ModelArgs, SpaceArgs};
@@ -22,6 +23,12 @@ pub struct InspectArgs {
     space: SpaceArgs,
     #[command(flatten)]
     sandbox: SandboxArgs,
+    /// Also say why this fraction of the MACs cannot be kept, where the multiples of channels stand in the way.
+    #[arg(long, value_name = "FRACTION")]
+    macs: Option<f64>,
+    /// Names the sequence of random strategies that is tried for --macs.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -39,7 +46,11 @@ pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {
     set_threads(1);
     let file = ModelFile::open(&args.model.model)?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
-    let report = eagleeye_engine::inspect(&loaded, &args.space.space())?;
+    let space = args.space.space();
+    let mut report = eagleeye_engine::inspect(&loaded, &space)?;
+    if let Some(macs) = args.macs {
+        report.unmet = unmet(&loaded, &space, &Budget { macs }, args.seed)?;
+    }
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
 }
 
@@ -48,6 +59,7 @@ fn describe(report: &Inspection) -> String {
     // Writing to a string cannot fail.
     let mut line = |name: &str, says: &str| _ = writeln!(text, "{name:<12}{says}");
     line("format", report.format);
+    line("weights", report.element_type);
     line("input", &ports(&report.inputs));
     line("output", &ports(&report.outputs));
     line("MACs", &grouped(report.macs));
@@ -57,6 +69,12 @@ fn describe(report: &Inspection) -> String {
     line("operators", &operators.join(", "));
     let (min, max) = (100.0 * report.reachable.min, 100.0 * report.reachable.max);
     line("reachable", &format!("{min:.2}% to {max:.2}% of the MACs"));
+    for notice in &report.notices {
+        line("notice", notice);
+    }
+    if let Some(reason) = &report.unmet {
+        line("budget", reason);
+    }
     text.push('\n');
     text + &groups(report)
 }

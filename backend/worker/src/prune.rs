@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{Format, Network, PruneReport, Pruned, export, prune_to};
+use eagleeye_graph::Space;
 use serde::Serialize;
 
 use crate::arguments::{ModelArgs, SpaceArgs};
@@ -48,6 +49,8 @@ struct Report {
     /// output.
     #[serde(skip_serializing_if = "Option::is_none")]
     zero_oracle: Option<f64>,
+    /// What somebody should know of the written file, a sentence each.
+    notices: Vec<String>,
     #[serde(flatten)]
     pruned: PruneReport,
 }
@@ -70,8 +73,18 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     .write_into(&mut pruned.network.metadata);
     let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };
     let max_difference = write(&pruned.network, format, &args.out)?;
-    let report = Report { format: format.name(), max_difference, zero_oracle, pruned: pruned.report };
+    let mut notices = pruned.network.precision_notices();
+    notices.extend(rounding_notice(&args.space.space()));
+    let report = Report { format: format.name(), max_difference, zero_oracle, notices, pruned: pruned.report };
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
+}
+
+/// What was decided for somebody who asked for no multiple.
+fn rounding_notice(space: &Space) -> Option<String> {
+    let says = "Groups keep multiples of 8 channels, or of 4, 2 or 1 where they are narrower than four multiples or the budget \
+                asks for it: runtimes compute channels in blocks, and odd counts can be slower than all channels. --round-to 1 \
+                keeps any count.";
+    space.round_to.is_none().then(|| says.to_owned())
 }
 
 /// Largest relative difference from the zeroed network that is rounding.
@@ -107,7 +120,8 @@ fn describe(report: &Report) -> String {
     let head = ["", "before", "after", "kept"].map(str::to_owned).to_vec();
     let totals = [row("MACs", macs.before, macs.after), row("parameters", parameters.before, parameters.after)];
     let groups = groups.iter().map(|group| row(&group.name, group.size as u64, group.kept as u64));
-    table(&std::iter::once(head).chain(totals).chain(groups).collect::<Vec<_>>())
+    let table = table(&std::iter::once(head).chain(totals).chain(groups).collect::<Vec<_>>());
+    report.notices.iter().fold(table, |text, notice| format!("{text}\n{notice}\n"))
 }
 
 #[cfg(test)]

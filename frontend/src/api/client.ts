@@ -11,6 +11,7 @@ import type {
   Dataset,
   Health,
   Model,
+  ModelChange,
   ModelSummary,
   Page,
   Search,
@@ -50,6 +51,9 @@ export const listModels = (cursor?: string, limit = PAGE): Promise<Page<ModelSum
 export const getModel = (id: string): Promise<Model> =>
   answer(client.GET("/api/v1/models/{id}", { params: { path: { id } } }));
 
+export const changeModel = (id: string, body: ModelChange): Promise<Model> =>
+  answer(client.PATCH("/api/v1/models/{id}", { params: { path: { id } }, body }));
+
 export const deleteModel = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/models/{id}", { params: { path: { id } } }));
 
@@ -60,6 +64,9 @@ export const listDatasets = (cursor?: string, limit = PAGE): Promise<Page<Datase
 
 export const getDataset = (id: string): Promise<Dataset> =>
   answer(client.GET("/api/v1/datasets/{id}", { params: { path: { id } } }));
+
+export const renameDataset = (id: string, name: string): Promise<Dataset> =>
+  answer(client.PATCH("/api/v1/datasets/{id}", { params: { path: { id } }, body: { name } }));
 
 export const deleteDataset = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/datasets/{id}", { params: { path: { id } } }));
@@ -76,6 +83,14 @@ export const createSearch = (body: SearchRequest): Promise<Search> => answer(cli
 
 export const cancelSearch = (id: string): Promise<Search> =>
   answer(client.POST("/api/v1/searches/{id}/cancel", { params: { path: { id } } }));
+
+/** Gives a search another name; null leaves it without one. */
+export const renameSearch = (id: string, name: string | null): Promise<Search> =>
+  answer(client.PATCH("/api/v1/searches/{id}", { params: { path: { id } }, body: { name } }));
+
+/** Takes up a search again that failed or was cancelled; its candidates stay. */
+export const retrySearch = (id: string): Promise<Search> =>
+  answer(client.POST("/api/v1/searches/{id}/retry", { params: { path: { id } } }));
 
 export const deleteSearch = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));

@@ -33,14 +33,16 @@ describe("fieldErrors", () => {
       { field: "macs", detail: "not finite" },
     ];
     expect(fieldErrors(problem({ errors }))).toEqual({
-      macs: "too large; not finite",
-      "adaptation.momentum": "not used",
+      macs: "Too large; not finite",
+      "adaptation.momentum": "Not used",
     });
   });
 
-  it("puts problems about one field where that field is", () => {
-    const found = fieldErrors(problem({ type: "/problems/budget-out-of-reach", detail: "between 0.1 and 1" }));
-    expect(found).toEqual({ macs: "between 0.1 and 1" });
+  it("says what is reachable in percent, as the form has it, unless nothing is", () => {
+    const errors = [{ field: "macs", detail: "with round_to 8 nothing can be pruned" }];
+    const found = (reachable: { min: number; max: number }) => fieldErrors(problem({ errors, reachable }))["macs"];
+    expect(found({ min: 0.1, max: 1 })).toContain("between 10.0% and 100.0%");
+    expect(found({ min: 1, max: 1 })).toBe("With “Keep multiples of” 8 nothing can be pruned");
   });
 
   it("is empty without a problem", () => {

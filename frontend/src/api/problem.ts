@@ -1,6 +1,8 @@
 // Errors of the REST API: RFC 9457 problem details, and the cases in which no such answer arrives.
 
-import type { Problem } from "./types";
+import { inWords } from "../lib/fieldLabels";
+import { percent } from "../lib/format";
+import type { Problem, Reachable } from "./types";
 
 /** A request that did not succeed, with what the server said about it. */
 export class ApiError extends Error {
@@ -50,23 +52,21 @@ function isProblem(body: unknown): body is Problem {
   return typeof title === "string" && typeof detail === "string" && typeof status === "number";
 }
 
-/** Problems whose type says which field of a search request is at fault. */
-const FIELD_OF_TYPE: Record<string, string> = {
-  "/problems/budget-out-of-reach": "macs",
-  "/problems/not-enough-images": "scoring_images",
-  "/problems/unknown-model": "model_id",
-  "/problems/unknown-dataset": "dataset_id",
-  "/problems/dataset-does-not-fit": "dataset_id",
-};
-
-/** What a problem says about each field, by the field's path. */
+/** What a problem says about each field, by the field's path, in the page's words. */
 export function fieldErrors(problem: Problem | undefined): Record<string, string> {
-  const found: Record<string, string> = {};
-  if (!problem) return found;
-  const field = FIELD_OF_TYPE[problem.type];
-  if (field) found[field] = problem.detail;
-  for (const { field, detail } of problem.errors ?? []) {
-    found[field] = found[field] ? `${found[field]}; ${detail}` : detail;
+  const said: Record<string, string> = {};
+  for (const { field, detail } of problem?.errors ?? []) {
+    said[field] = said[field] ? `${said[field]}; ${detail}` : detail;
   }
-  return found;
+  const inPage = ([field, detail]: [string, string]): [string, string] => [
+    field,
+    field === "macs" && problem?.reachable ? outOfReach(problem.reachable, detail) : inWords(detail),
+  ];
+  return Object.fromEntries(Object.entries(said).map(inPage));
+}
+
+/** The budget's range in percent, as the form has it. */
+function outOfReach({ min, max }: Reachable, detail: string): string {
+  if (min >= max) return inWords(detail);
+  return `With these settings the model can be pruned to between ${percent(min)} and ${percent(max)} of its MACs.`;
 }

@@ -282,6 +282,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take up a search again.
+         * @description One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
+         *     search that was never interrupted.
+         */
+        post: operations["retrySearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -289,7 +310,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the server can work. */
+        /**
+         * Whether the server can work.
+         * @description The answer comes within two seconds, whatever is out of reach.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -411,6 +435,8 @@ export interface components {
              */
             max_difference: number | null;
             state: components["schemas"]["CheckpointState"];
+            /** @description What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way. */
+            waiting_for: string | null;
         };
         /**
          * @description File formats of exports.
@@ -444,6 +470,35 @@ export interface components {
             index: number;
             /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
+        };
+        /** @description A worker, wherever it runs. */
+        ConnectedWorker: {
+            /**
+             * Format: uuid
+             * @description The checkpoint that it exports. Null where it exports none.
+             */
+            checkpoint_id: string | null;
+            /**
+             * @description What it computes on.
+             * @example cuda:0
+             */
+            device: string;
+            host: string;
+            /** Format: date-time */
+            last_seen: string;
+            /** @description The name that it claims jobs under. */
+            name: string;
+            /** @description Why it takes no jobs at the moment. Null where it does. */
+            note: string | null;
+            /** Format: int32 */
+            pid: number;
+            /**
+             * Format: uuid
+             * @description The search that it is at. Null where it is at none.
+             */
+            search_id: string | null;
+            /** Format: date-time */
+            since: string;
         };
         /** @description Labelled images. */
         Dataset: {
@@ -551,13 +606,19 @@ export interface components {
         };
         /** @description The state of the server and what it stands on. */
         Health: {
-            /** @description What of the sandbox for uploaded files this machine has. */
-            sandbox: components["schemas"]["Sandbox"];
+            database: components["schemas"]["HealthPart"];
+            files: components["schemas"]["HealthPart"];
+            /** @description Of the whole: `ok` where all parts are. */
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
             version: string;
-            /** @description Worker processes that this server keeps up. */
             workers: components["schemas"]["WorkerCounts"];
+        };
+        /** @description Something that the server stands on. */
+        HealthPart: {
+            /** @description What is wrong with it. Null where it is `ok`. */
+            detail: string | null;
+            status: components["schemas"]["HealthStatus"];
         };
         /**
          * @description Whether requests can be answered.
@@ -855,6 +916,12 @@ export interface components {
                 /** Format: date-time */
                 started_at: string | null;
                 state: components["schemas"]["SearchState"];
+                /**
+                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+                 *     worker is missing.
+                 * @example space on the disk of the database
+                 */
+                waiting_for: string | null;
             }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
@@ -1002,6 +1069,12 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: components["schemas"]["SearchState"];
+            /**
+             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+             *     worker is missing.
+             * @example space on the disk of the database
+             */
+            waiting_for: string | null;
         };
         /** @description A pruning search to be queued. */
         SearchRequest: {
@@ -1129,9 +1202,14 @@ export interface components {
         };
         /** @description Worker processes. */
         WorkerCounts: {
-            /** @description As many as are up at this moment. */
+            /**
+             * @description All workers that have reported to the database lately, those on other machines included. Empty while the database
+             *     is out of reach.
+             */
+            connected: components["schemas"]["ConnectedWorker"][];
+            /** @description As many of those as are up at this moment. */
             running: number;
-            /** @description As many as were asked for. */
+            /** @description As many as this server was asked to keep up. */
             wanted: number;
         };
     };
@@ -1164,15 +1242,6 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such candidate */
             404: {
                 headers: {
@@ -1203,15 +1272,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointList"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such candidate */
@@ -1279,15 +1339,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1327,15 +1378,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checkpoint"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such checkpoint */
@@ -1386,15 +1428,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such checkpoint */
             404: {
                 headers: {
@@ -1406,15 +1439,6 @@ export interface operations {
             };
             /** @description The file is not there yet, or its export failed */
             409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `If-Match` names another version */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1550,15 +1574,6 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such dataset */
             404: {
                 headers: {
@@ -1588,15 +1603,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
             };
             /** @description No such dataset */
             404: {
@@ -1657,26 +1663,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such dataset or thumbnail */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `If-Match` names another version */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1812,15 +1800,6 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such model */
             404: {
                 headers: {
@@ -1850,15 +1829,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
             };
             /** @description No such model */
             404: {
@@ -1917,26 +1887,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such model */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `If-Match` names another version */
-            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2022,15 +1974,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -2072,15 +2015,6 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description No such search */
             404: {
                 headers: {
@@ -2110,15 +2044,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
             };
             /** @description No such search */
             404: {
@@ -2159,15 +2084,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
-                };
-            };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2245,8 +2161,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Id of the last event received */
-                "Last-Event-ID"?: number | null;
+                /** @description Id of the last event received; any other text begins anew */
+                "Last-Event-ID"?: string | null;
             };
             path: {
                 /** @description Id of the search */
@@ -2265,8 +2181,8 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `Last-Event-ID` is no event id */
-            400: {
+            /** @description No such search */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2274,8 +2190,40 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+        };
+    };
+    retrySearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The search is queued again */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
             /** @description No such search */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is gone */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2294,7 +2242,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The server and its database are up */
+            /** @description The server, its database and its file store are up */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2303,16 +2251,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A parameter that this address does not take */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database is out of reach */
+            /** @description The database or the file store cannot be used */
             503: {
                 headers: {
                     [name: string]: unknown;

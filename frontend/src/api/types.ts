@@ -15,6 +15,7 @@ export type GroupKeep = Schemas["GroupKeep"];
 export type Health = Schemas["Health"];
 export type Layer = Schemas["Layer"];
 export type Model = Schemas["Model"];
+export type ModelChange = Schemas["ModelChange"];
 export type ModelFormat = Schemas["ModelFormat"];
 export type ModelSummary = Schemas["ModelSummary"];
 export type Problem = Schemas["Problem"];

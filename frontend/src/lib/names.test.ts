@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { kindName, namesOf } from "./names";
+import { distinctNames, kindName, namesOf, sharedNames } from "./names";
 
 it("reads a list only until all names are known", async () => {
   const pages = [
@@ -30,4 +30,23 @@ it("reads a list only until all names are known", async () => {
 
 it("calls archives by what they are", () => {
   expect(["idx", "npz", "tar_gz"].map(kindName)).toEqual(["IDX", "NPZ", "tar.gz archive"]);
+});
+
+const thing = (id: string, name: string, kind = "ONNX", created_at = "2026-11-25T12:00:00Z") => ({
+  id: `00000000-0000-7000-8000-0000${id}`,
+  name,
+  kind,
+  created_at,
+});
+
+it("tells things of one name apart by kind and time, and where that does not do, by id", () => {
+  const things = [thing("00000001", "x", "TorchScript"), thing("00000002", "x"), thing("00000003", "y")];
+  const names = [...distinctNames(things, ({ kind }) => kind).values()];
+  expect(names[0]).toMatch(/^x \(TorchScript, .+\)$/);
+  expect(names[1]).toMatch(/^x \(ONNX, .+\)$/);
+  expect(names[2]).toBe("y");
+  const twins = [thing("00000001", "x"), thing("00000002", "x")];
+  const apart = [...distinctNames(twins, ({ kind }) => kind).values()];
+  expect(apart.map((name) => name.slice(-8))).toEqual(["00000001", "00000002"]);
+  expect(sharedNames(things).size).toBe(2);
 });

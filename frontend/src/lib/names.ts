@@ -1,6 +1,7 @@
 // Words for what the API names by a key.
 
 import type { CheckpointFormat, Dataset, Page } from "../api/types";
+import { dateTime } from "./format";
 
 /** File formats by the names that they go by. */
 export const FORMAT_NAMES: Record<CheckpointFormat, string> = {
@@ -17,6 +18,35 @@ export const kindName = (kind: string): string =>
 export function imageShape({ width, height, channels }: Dataset): string {
   const colours: Record<number, string> = { 1: "grey", 3: "colour" };
   return `${width} × ${height}, ${colours[channels] ?? `${channels} channels`}`;
+}
+
+/** The end of an id, which tells things of one name apart. */
+export const shortId = (id: string): string => id.slice(-8);
+
+interface Named {
+  id: string;
+  name: string;
+  created_at: string;
+}
+
+/** Ids of the things whose name another one has, too. */
+export function sharedNames(things: readonly Named[]): Set<string> {
+  const known = new Map<string, string[]>();
+  for (const { id, name } of things) known.set(name, [...(known.get(name) ?? []), id]);
+  return new Set([...known.values()].filter((ids) => ids.length > 1).flat());
+}
+
+/**
+ * What to call each thing in a list to choose from, by id: its name, with its kind and time where another has the same
+ * name, and its short id where that does not suffice.
+ */
+export function distinctNames<T extends Named>(things: readonly T[], kind: (thing: T) => string): Map<string, string> {
+  const shared = sharedNames(things);
+  const label = (thing: T): string =>
+    shared.has(thing.id) ? `${thing.name} (${kind(thing)}, ${dateTime(thing.created_at)})` : thing.name;
+  const labelled = things.map((thing) => ({ id: thing.id, name: label(thing), created_at: thing.created_at }));
+  const alike = sharedNames(labelled);
+  return new Map(labelled.map(({ id, name }) => [id, alike.has(id) ? `${name} ${shortId(id)}` : name]));
 }
 
 /** Names of things by id, from a paged list that is read only until all of them are known. */

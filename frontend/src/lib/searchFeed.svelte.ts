@@ -46,6 +46,18 @@ export class SearchFeed {
     if (!this.search || !isFinal(this.search.state)) this.search = search;
   }
 
+  /** Takes over the name that a search was given. The rest may have gone on since the answer was made. */
+  rename({ name }: Search): void {
+    if (this.search) this.search = { ...this.search, name };
+  }
+
+  /** Follows a search that has been taken up again after its end. */
+  restart(search: Search): void {
+    this.search = search;
+    this.#stopFollowing();
+    void this.#open();
+  }
+
   /** An event stream cannot say why it is refused, so the search itself is asked for first. */
   async #open(): Promise<void> {
     try {

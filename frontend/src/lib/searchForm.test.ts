@@ -7,6 +7,7 @@ import {
   hints,
   missing,
   nearestBudget,
+  notices,
   parseNumbers,
   toRequest,
   type SearchForm,
@@ -19,6 +20,7 @@ const model: ModelSummary = {
   bytes: 3_480_325,
   hash: "0".repeat(64),
   input_shape: [1, 1, 28, 28],
+  guessed_shape: false,
   macs: 16_000_000,
   parameters: 823_434,
   batch_norms: 27,
@@ -131,6 +133,11 @@ describe("hints", () => {
 });
 
 describe("toRequest", () => {
+  it("sends the multiple that is typed, and none where the field is empty", () => {
+    expect(toRequest(form({ roundTo: 16 })).round_to).toBe(16);
+    expect("round_to" in toRequest(form({ roundTo: null }))).toBe(false);
+  });
+
   it("turns percentages into fractions and leaves out what has a meaning of its own", () => {
     expect(toRequest(form({ budget: 1.1, name: "  " }))).toEqual({
       model_id: "m",
@@ -142,7 +149,6 @@ describe("toRequest", () => {
       calibration_images: 1000,
       scoring_images: 1500,
       batch_size: 128,
-      round_to: 1,
       min_keep_ratio: 0.1,
       adaptation: { mode: "cumulative" },
       preprocessing: { mean: [0.286], deviation: [0.353], scale: 1 / 255 },
@@ -158,5 +164,28 @@ describe("toRequest", () => {
     });
     expect(adaptation({ mode: "cumulative", momentum: 0.2 })).toEqual({ mode: "cumulative" });
     expect(adaptation({ mode: "momentum", momentum: null })).toEqual({ mode: "momentum" });
+  });
+});
+
+describe("ranges", () => {
+  it("are said in the form's own units while typing", () => {
+    const found = hints(form({ candidates: 1.5, minKeep: 130, batchSize: 0, batches: 0, seed: -1 }));
+    expect(found).toEqual({
+      candidates: "Type a whole number.",
+      min_keep_ratio: "From 0 to 100.",
+      batch_size: "From 1 to 4,096.",
+      "adaptation.batches": "At least 1.",
+      seed: "From 0 to 9,007,199,254,740,991.",
+    });
+    expect(hints(form(), model, dataset)).toEqual({});
+  });
+});
+
+describe("notices", () => {
+  it("say that images are resized, and that an input shape is a guess", () => {
+    expect(notices(model, dataset)).toEqual([]);
+    expect(notices(model, { ...dataset, width: 8, height: 8 })[0]).toContain("8 × 8 and the model takes 28 × 28");
+    expect(notices({ ...model, guessed_shape: true }, dataset)[0]).toContain("guess");
+    expect(notices(undefined, dataset)).toEqual([]);
   });
 });

@@ -19,6 +19,7 @@ export interface SearchForm {
   deviation: string;
   /** Empty stands for 1/255. */
   scale: number | null;
+  /** Empty stands for multiples of 8 where groups allow it. */
   roundTo: number | null;
   /** Percent of a group's units. */
   minKeep: number | null;
@@ -44,7 +45,7 @@ export const emptyForm = (): SearchForm => ({
   mean: "",
   deviation: "",
   scale: null,
-  roundTo: 1,
+  roundTo: null,
   minKeep: 10,
   batchSize: 128,
   mode: "cumulative",
@@ -99,7 +100,6 @@ export function missing(form: SearchForm): FieldErrors {
     [form.seed, "seed"],
     [form.calibrationImages, "calibration_images"],
     [form.scoringImages, "scoring_images"],
-    [form.roundTo, "round_to"],
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
   ];
@@ -111,7 +111,7 @@ export function missing(form: SearchForm): FieldErrors {
 
 /** What the server would refuse, said while typing. The server has the last word. */
 export function hints(form: SearchForm, model?: ModelSummary, dataset?: Dataset): FieldErrors {
-  return { ...modelHints(form, model), ...datasetHints(form, model, dataset) };
+  return { ...rangeHints(form), ...modelHints(form, model), ...datasetHints(form, model, dataset) };
 }
 
 function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErrors {
@@ -120,7 +120,9 @@ function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErr
   const range = reachable(form, model);
   const budget = fraction(form.budget);
   if (range && form.budget !== null && (budget < range.min || budget > range.max)) {
-    found["macs"] = `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs.`;
+    found["macs"] =
+      `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs; ` +
+      "a smaller share of each group, under Advanced, leaves more within reach.";
   }
   const channels = inputChannels(model);
   for (const field of ["mean", "deviation"] as const) {
@@ -153,6 +155,49 @@ function datasetHints(form: SearchForm, model: ModelSummary | undefined, dataset
   return found;
 }
 
+/** What a number may be, in the form's own units. */
+const RANGES: { field: string; value: (form: SearchForm) => number | null; min: number; max?: number; step?: 1 }[] = [
+  { field: "candidates", value: (form) => form.candidates, min: 1, max: 10_000, step: 1 },
+  { field: "seed", value: (form) => form.seed, min: 0, max: Number.MAX_SAFE_INTEGER, step: 1 },
+  { field: "calibration_images", value: (form) => form.calibrationImages, min: 1, step: 1 },
+  { field: "scoring_images", value: (form) => form.scoringImages, min: 1, step: 1 },
+  { field: "round_to", value: (form) => form.roundTo, min: 1, max: 1024, step: 1 },
+  { field: "min_keep_ratio", value: (form) => form.minKeep, min: 0, max: 100 },
+  { field: "batch_size", value: (form) => form.batchSize, min: 1, max: 4096, step: 1 },
+  { field: "adaptation.momentum", value: (form) => form.momentum, min: 0, max: 1 },
+  { field: "adaptation.batches", value: (form) => form.batches, min: 1, step: 1 },
+];
+
+function rangeHints(form: SearchForm): FieldErrors {
+  const found: FieldErrors = {};
+  for (const { field, value, min, max, step } of RANGES) {
+    const number = value(form);
+    if (number === null) continue;
+    if (step === 1 && !Number.isInteger(number)) found[field] = "Type a whole number.";
+    else if (number < min || (max !== undefined && number > max)) {
+      found[field] = max === undefined ? `At least ${count(min)}.` : `From ${count(min)} to ${count(max)}.`;
+    }
+  }
+  return found;
+}
+
+/** What works and may yet be a mistake, each in a sentence. */
+export function notices(model?: ModelSummary, dataset?: Dataset): string[] {
+  if (!model || !dataset) return [];
+  const found: string[] = [];
+  const [, , height, width] = model.input_shape;
+  if (width !== undefined && (width !== dataset.width || height !== dataset.height)) {
+    found.push(
+      `The images are ${dataset.width} × ${dataset.height} and the model takes ${width} × ${height}: they are resized, and ` +
+        "a network that was trained on another size may classify them badly.",
+    );
+  }
+  if (model.guessed_shape) {
+    found.push("The model’s input shape is a guess from its weights; the model’s page has a field to set it.");
+  }
+  return found;
+}
+
 /** The request that a complete form stands for. Call it when nothing is `missing`. */
 export function toRequest(form: SearchForm): SearchRequest {
   const momentum = form.mode === "momentum" && form.momentum !== null ? { momentum: form.momentum } : {};
@@ -166,7 +211,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     calibration_images: form.calibrationImages ?? 0,
     scoring_images: form.scoringImages ?? 0,
     batch_size: form.batchSize ?? 0,
-    round_to: form.roundTo ?? 0,
+    ...(form.roundTo === null ? {} : { round_to: form.roundTo }),
     min_keep_ratio: fraction(form.minKeep),
     adaptation: { mode: form.mode, ...momentum, ...(form.batches === null ? {} : { batches: form.batches }) },
     preprocessing: {

@@ -26,6 +26,7 @@ const search = (change: Partial<Search>): Search => ({
   best_candidate_id: null,
   split: null,
   error: null,
+  waiting_for: null,
   created_at: "2026-11-25T12:00:00Z",
   started_at: "2026-11-25T12:00:10Z",
   finished_at: null,
@@ -46,6 +47,14 @@ describe("progress", () => {
   it("says that a queued search waits, whatever its phase", () => {
     const queued = search({ state: "queued" });
     expect([progressText(queued), progressFraction(queued)]).toEqual(["Waiting for a worker", undefined]);
+  });
+
+  it("says what has to come back before a search goes on", () => {
+    const waiting_for = "space on the disk of the database";
+    for (const state of ["queued", "running"] as const) {
+      expect(progressText(search({ state, waiting_for }))).toBe("Waiting for space on the disk of the database");
+    }
+    expect(progressText(search({ state: "cancelled", waiting_for }))).toBe("Candidates: 12 of 48");
   });
 });
 

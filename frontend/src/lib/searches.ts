@@ -13,10 +13,12 @@ export const titleOf = (search: Search, model: string | undefined): string =>
 /** The phase in which candidates are evaluated, as the server names it. */
 const CANDIDATES = "candidates";
 
-/** What is being done and how far it is: `Candidates: 12 of 48`. */
-export function progressText({ state, progress }: Search): string {
+/** What is being done and how far it is: `Candidates: 12 of 48`; or what has to come back before it goes on. */
+export function progressText({ state, progress, waiting_for }: Search): string {
+  if (!isFinal(state) && waiting_for !== null) return `Waiting for ${waiting_for}`;
   if (state === "queued") return "Waiting for a worker";
   const { phase, done, total } = progress;
+  if (phase === "queued") return "Ended before it began";
   return total > 0 ? `${capitalised(phase)}: ${count(done)} of ${count(total)}` : capitalised(phase);
 }
 

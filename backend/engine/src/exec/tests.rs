@@ -32,6 +32,7 @@ fn answer(op: Op, input: Vec<Dim>, parameters: &[Tensor]) -> Result<Tensor, Exec
         graph: builder.finish(&[y]).unwrap(),
         weights: parameters.iter().map(Tensor::shallow_clone).collect(),
         format: Format::Onnx,
+        precision: Default::default(),
         metadata: Default::default(),
     };
     let sizes: Vec<i64> = input.iter().map(|d| d.at(2) as i64).collect();
@@ -152,6 +153,7 @@ fn an_expanded_token_repeats_for_every_image() {
         graph: builder.finish(&[y]).unwrap(),
         weights: vec![token.shallow_clone()],
         format: Format::Onnx,
+        precision: Default::default(),
         metadata: Default::default(),
     };
     let y = forward(&network, &numbers(&[3, 3, 4])).unwrap();
@@ -167,7 +169,13 @@ fn a_residual_is_not_overwritten_by_the_relu_beside_it() {
     let relu = builder.push("relu", Op::Unary(Unary::Relu), &[double]).unwrap();
     let sum = builder.push("sum", Op::Binary(Binary::Add), &[double, relu]).unwrap();
     let graph = builder.finish(&[sum]).unwrap();
-    let network = Network { graph, weights: Vec::new(), format: Format::Onnx, metadata: Default::default() };
+    let network = Network {
+        graph,
+        weights: Vec::new(),
+        format: Format::Onnx,
+        precision: Default::default(),
+        metadata: Default::default(),
+    };
     let x = numbers(&[4, 3]);
     assert_close(&forward(&network, &x).unwrap(), &(&x * 2.0 + (&x * 2.0).relu()));
 }
@@ -178,7 +186,13 @@ fn an_input_of_another_shape_is_refused_by_name() {
     let x = builder.input("image", image(3, 4, 4)).unwrap();
     let y = builder.push("relu", Op::Unary(Unary::Relu), &[x]).unwrap();
     let graph = builder.finish(&[y]).unwrap();
-    let network = Network { graph, weights: Vec::new(), format: Format::Onnx, metadata: Default::default() };
+    let network = Network {
+        graph,
+        weights: Vec::new(),
+        format: Format::Onnx,
+        precision: Default::default(),
+        metadata: Default::default(),
+    };
     let error = forward(&network, &numbers(&[2, 1, 4, 4])).unwrap_err();
     assert_eq!(error.to_string(), "input `image` has shape [2, 1, 4, 4], expected [N, 3, 4, 4]");
 }
@@ -191,8 +205,13 @@ fn an_error_of_libtorch_names_the_node() {
     let y = builder.push("fc", Op::Linear { transposed: false }, &[x, w]).unwrap();
     assert_eq!(*builder.shape(w), fixed(&[2, 3]));
     let graph = builder.finish(&[y]).unwrap();
-    let network =
-        Network { graph, weights: vec![numbers(&[2, 4])], format: Format::Onnx, metadata: Default::default() };
+    let network = Network {
+        graph,
+        weights: vec![numbers(&[2, 4])],
+        format: Format::Onnx,
+        precision: Default::default(),
+        metadata: Default::default(),
+    };
     let error = forward(&network, &numbers(&[1, 3])).unwrap_err();
     assert!(error.to_string().starts_with("linear at `fc`: "), "{error}");
 }
@@ -209,6 +228,12 @@ fn a_pass_stops_at_the_next_node_when_it_is_cancelled() {
     let x = builder.input("x", vec![Dim::Batch(1), Dim::Fixed(3)]).unwrap();
     let y = builder.push("relu", Op::Unary(Unary::Relu), &[x]).unwrap();
     let graph = builder.finish(&[y]).unwrap();
-    let network = Network { graph, weights: Vec::new(), format: Format::Onnx, metadata: Default::default() };
+    let network = Network {
+        graph,
+        weights: Vec::new(),
+        format: Format::Onnx,
+        precision: Default::default(),
+        metadata: Default::default(),
+    };
     assert_eq!(run(&network, &[numbers(&[1, 3])], &mut Cancel).unwrap_err(), ExecError::Cancelled);
 }

@@ -24,8 +24,17 @@ const MAX_METADATA: u64 = 1 << 20;
 /// Classes and functions; a network has a few for each module.
 const MAX_DEFINITIONS: usize = 20_000;
 
-/// Checks sizes and code of a TorchScript file and returns the names of its extra files.
-pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
+/// What a TorchScript file says before libtorch loads it.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Names of the extra files.
+    pub extra: Vec<String>,
+    /// Shapes of the inputs that the network was traced with; empty where it does not say.
+    pub traced_shapes: Vec<Vec<i64>>,
+}
+
+/// Checks sizes and code of a TorchScript file and returns what is in it.
+pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
     let open = |source| TorchScriptError::Open { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(open)?;
     let file_bytes = file.metadata().map_err(open)?.len();
@@ -38,7 +47,7 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
     if stored.len() != archive.len() || archive.has_duplicate_names() {
         return Err(TorchScriptError::NotTorchScript("it has two entries of the same name".into()));
     }
-    let mut extra = Vec::new();
+    let mut contents = Contents::default();
     let (mut sizes, mut storages) = (HashMap::new(), Vec::new());
     let mut definitions = code::Definitions::default();
     let (mut code_bytes, mut has_code, mut unpacked) = (0u64, false, 0u64);
@@ -63,6 +72,9 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
             }
             let mut bytes = Vec::new();
             entry.by_ref().take(MAX_CODE).read_to_end(&mut bytes).map_err(|e| bad(format!("cannot be read: {e}")))?;
+            if let Some(found) = quantised(&bytes) {
+                return Err(TorchScriptError::Quantised { found: found.to_owned() });
+            }
             if is_code {
                 code::check(&bytes, &mut definitions).map_err(bad)?;
             } else {
@@ -70,7 +82,9 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
                 let folder = lower.strip_suffix(".pkl").unwrap_or(&lower);
                 let record = |key: &[u8]| format!("{folder}/{}", String::from_utf8_lossy(key).to_ascii_lowercase());
                 // Of the inputs that a network was traced with PyTorch stores the sizes alone, and nothing else is read.
-                if inner != "traced_inputs.pkl" {
+                if inner == "traced_inputs.pkl" {
+                    contents.traced_shapes = pickle::shapes(&bytes).map_err(bad)?;
+                } else {
                     storages.extend(found.iter().map(|storage| (record(storage.key), storage.bytes)));
                 }
             }
@@ -80,7 +94,7 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
         } else if let Some(key) = extra_file(&name)
             && entry.size() <= MAX_METADATA
         {
-            extra.push(key.to_owned());
+            contents.extra.push(key.to_owned());
         }
         if sizes.insert(lower, i128::from(entry.size())).is_some() {
             return Err(bad("is there twice, but for upper and lower case".into()));
@@ -93,7 +107,25 @@ pub(super) fn check(path: &Path) -> Result<Vec<String>, TorchScriptError> {
                 .into(),
         ));
     }
-    Ok(extra)
+    Ok(contents)
+}
+
+/// What code and pickles of quantised networks have in them. Looked for before anything else is checked: such files also run
+/// code while they are loaded, which would be refused for a reason that helps nobody.
+const QUANTISED: [&str; 6] = [
+    "ops.quantized.",
+    "torch.classes.quantized",
+    "_rebuild_qtensor",
+    "torch.quantize_per_",
+    "torch.fake_quantize_per_",
+    "torch.fused_moving_avg_obs_fake_quant",
+];
+
+fn quantised(bytes: &[u8]) -> Option<&'static str> {
+    // Few bytes are the marker's first, so that a large file is not compared with each marker at each place.
+    let starts = (0..bytes.len()).filter(|&at| matches!(bytes[at], b'o' | b't' | b'_'));
+    let mut found = starts.filter_map(|at| QUANTISED.iter().find(|marker| bytes[at..].starts_with(marker.as_bytes())));
+    found.next().map(|marker| marker.trim_matches(['.', '_']))
 }
 
 /// libtorch does not compare the bytes that a pickle says with those that are there.
@@ -114,4 +146,20 @@ fn check_storages(storages: &[(String, i128)], sizes: &HashMap<String, i128>) ->
 fn extra_file(name: &str) -> Option<&str> {
     let (_, inner) = name.split_once('/')?;
     inner.strip_prefix("extra/").filter(|key| !key.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantised_networks_are_known_by_their_code() {
+        for code in ["_0 = ops.quantized.linear_dynamic(x, p)", "y = torch.quantize_per_tensor(x, 0.1, 0, 12)"] {
+            assert!(quantised(code.as_bytes()).is_some(), "{code}");
+        }
+        assert_eq!(quantised(b"ctorch._utils\n_rebuild_qtensor\n"), Some("rebuild_qtensor"));
+        for code in ["y = torch.conv2d(x, w)", "ops.prim.NumToTensor(n)", "torch", "ops.quant"] {
+            assert_eq!(quantised(code.as_bytes()), None, "{code}");
+        }
+    }
 }

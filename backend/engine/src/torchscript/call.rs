@@ -1,8 +1,11 @@
 //! One operator call of the network's code, with its arguments by position and by the schema's names.
 
+use std::rc::Rc;
+
 use eagleeye_graph::{BuildError, Count, Unsupported};
 
 use super::error::TorchScriptError;
+use super::lowering::{known_scalar, known_whole};
 use super::value::{TensorRef, Value};
 
 /// Why a call cannot be turned into graph nodes.
@@ -15,6 +18,8 @@ pub(super) enum Fault {
     Invalid(String),
     /// A result of something that was already noted.
     Unknown,
+    /// A result that another operator does not give.
+    Missing(Rc<Unsupported>),
     Fatal(TorchScriptError),
 }
 
@@ -42,11 +47,19 @@ pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
     Err(Fault::Unsupported(reason.into()))
 }
 
+/// The call does what it does in training only.
+pub(super) fn training<T>(call: &Call) -> Lowered<T> {
+    let (operator, node) = (call.operator.to_owned(), call.name.clone());
+    Err(Fault::Fatal(TorchScriptError::Training { operator, node }))
+}
+
 /// A call of an `aten` or `prim` operator.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     /// Without the trailing underscore of in-place operators.
     pub operator: &'a str,
+    /// Which of the operator's schemas it is.
+    pub overload: &'a str,
     /// Name for the graph's node.
     pub name: String,
     pub arguments: Vec<Value>,
@@ -69,6 +82,13 @@ impl Call<'_> {
         !matches!(self.get(name), Value::None)
     }
 
+    /// The first of several outputs, where the engine has no other. `others` says what they are: `indices`.
+    pub fn only(&self, first: Value, count: usize, others: &str) -> Value {
+        let cause = note(self.operator, &self.name, format!("its {others} are used, which are not computed"));
+        let missing = Value::Missing(Rc::new(cause));
+        Value::tuple([first].into_iter().chain(std::iter::repeat_n(missing, count - 1)).collect())
+    }
+
     pub fn tensor(&self, index: usize) -> Lowered<TensorRef> {
         self.as_tensor(self.at(index), &format!("argument {index}"))
     }
@@ -81,6 +101,7 @@ impl Call<'_> {
         match value {
             Value::Tensor(tensor) => Ok(tensor.clone()),
             Value::Unknown => Err(Fault::Unknown),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             other => Err(Fault::Invalid(format!("{what} is {}, expected a tensor", other.describe()))),
         }
     }
@@ -161,6 +182,9 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
         },
         Value::Bool(flag) => Ok(i64::from(*flag)),
         Value::Unknown => Err(Fault::Unknown),
+        Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
+        // Traced code keeps sizes in tensors without axes.
+        Value::Tensor(tensor) if known_whole(tensor).is_some() => known_whole(tensor).ok_or(Fault::Unknown),
         other => Err(Fault::Invalid(format!("is {}, expected an int", other.describe()))),
     }
 }
@@ -168,6 +192,7 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
 pub(super) fn as_float(value: &Value) -> Lowered<f64> {
     match value {
         Value::Float(number) => Ok(*number),
+        Value::Tensor(tensor) if known_scalar(tensor).is_some() => known_scalar(tensor).ok_or(Fault::Unknown),
         other => as_int(other).map(|n| n as f64),
     }
 }

@@ -8,8 +8,6 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(super) struct Description {
     pub metadata: BTreeMap<String, String>,
-    /// Shapes of the inputs that the module was traced with; empty for scripted modules.
-    pub traced_shapes: Vec<Vec<usize>>,
     /// Code by qualified name, `class.method` or the name of a function.
     pub functions: BTreeMap<String, Function>,
     /// The first is the network.
@@ -48,6 +46,9 @@ pub(super) struct Node {
     /// Names of the inputs by the operator's schema.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// Which of the operator's schemas it is.
+    #[serde(default)]
+    pub overload: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -21,8 +21,31 @@ pub enum TorchScriptError {
     Missing { what: String },
     #[error("unsupported operators: {}", Unsupported::list(.0))]
     Unsupported(Vec<Unsupported>),
-    #[error("the network takes `{0}`, which is not a tensor")]
-    Input(String),
+    #[error("the network takes `{name}`, which is {kind} and no tensor; wanted is one tensor, a batch of images")]
+    Input { name: String, kind: String },
+    #[error(
+        "the network takes {} inputs ({}), but images are the only input that a search can feed; export a module whose \
+         forward takes the images alone, with everything else as constants",
+        .0.len(), quoted(.0)
+    )]
+    Inputs(Vec<String>),
+    #[error("the network takes no input; wanted is a forward that takes a batch of images")]
+    NoInput,
+    #[error(
+        "the file is in training mode: {operator} at `{node}` does what it does in training; call model.eval() before \
+         torch.jit.trace, and give functional dropout training=self.training"
+    )]
+    Training { operator: String, node: String },
+    #[error(
+        "the network is quantised ({found}), and channels are pruned in floating point; upload the network from before \
+         quantisation, and quantise what comes out"
+    )]
+    Quantised { found: String },
+    #[error(
+        "the network calls the custom operator {0}, which is no part of PyTorch; save it without that operator, for example \
+         without what comes behind the class scores"
+    )]
+    CustomOperator(String),
     #[error("the input shape {0:?} is not [batch, channels, ...] with sizes of at least 1")]
     InputShape(Vec<usize>),
     #[error(
@@ -49,4 +72,9 @@ pub enum TorchScriptError {
     Save(String),
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+/// Names in one line.
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use eagleeye_graph::{Dim, Graph, ParameterKind};
-use tch::{Kind, Tensor};
+use eagleeye_graph::{Dim, Graph, ParameterKind, Precision};
+use tch::Tensor;
 
 use super::error::TorchScriptError;
 use super::ffi::{ModuleBuilder, Slot};
+use super::lowering::is_float;
 use super::{INPUT_SHAPE, names, source};
 
 /// Key of the metadata that says which attribute holds which parameter, where a name could not be kept.
@@ -28,6 +29,18 @@ pub fn write(
     metadata: &BTreeMap<String, String>,
     path: &Path,
 ) -> Result<(), TorchScriptError> {
+    write_in(graph, weights, &Precision::default(), metadata, path)
+}
+
+/// As [`write()`], with nodes, inputs and outputs in the element types of `precision`. Tensors are stored as they are, and cast
+/// where a node that reads them computes in another type; inputs may have any type.
+pub fn write_in(
+    graph: &Graph,
+    weights: &[Tensor],
+    precision: &Precision,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<(), TorchScriptError> {
     let paths = names::attribute_paths(graph);
     let mut builder = ModuleBuilder::new().map_err(TorchScriptError::Save)?;
     for (index, parameter) in graph.parameters.iter().enumerate() {
@@ -43,7 +56,7 @@ pub fn write(
             builder.tensor(path, slot, &tensor).map_err(TorchScriptError::Save)?;
         }
     }
-    builder.define(&source::forward(graph, &paths)?).map_err(TorchScriptError::Save)?;
+    builder.define(&source::forward(graph, &paths, weights, precision)?).map_err(TorchScriptError::Save)?;
     builder.save(path, &extra_files(graph, metadata, &paths)).map_err(TorchScriptError::Save)
 }
 
@@ -54,7 +67,7 @@ fn same_shape(expected: &[usize], tensor: &Tensor) -> bool {
 fn slot(kind: ParameterKind, tensor: &Tensor) -> Slot {
     match kind {
         // Only floats can be learned; PyTorch refuses others as parameters.
-        ParameterKind::Parameter if matches!(tensor.kind(), Kind::Float | Kind::Double | Kind::Half) => Slot::Parameter,
+        ParameterKind::Parameter if is_float(tensor.kind()) => Slot::Parameter,
         ParameterKind::Parameter | ParameterKind::Buffer => Slot::Buffer,
         ParameterKind::Constant => Slot::Attribute,
     }

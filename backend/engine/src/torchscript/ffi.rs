@@ -4,6 +4,8 @@
 
 #![allow(unsafe_code)]
 
+pub(super) mod compute;
+
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr;

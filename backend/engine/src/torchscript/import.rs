@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use eagleeye_graph::{BuildError, Dim, Graph, Shape, ValueId};
+use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, ValueId};
 use tch::Tensor;
 
+use super::archive::Contents;
 use super::call::Fault;
-use super::description::{Description, Function};
+use super::description::{Description, Function, Object};
 use super::error::TorchScriptError;
 use super::ffi::LoadedModule;
+use super::file_constants::FileConstants;
 use super::interpreter::{Interpreter, stored_value};
 use super::lowering::Lowering;
 use super::state::{self, Entry};
@@ -26,6 +28,8 @@ const GREY_SIDES: [usize; 4] = [28, 32, 64, 224];
 #[derive(Debug)]
 pub struct Imported {
     pub graph: Graph,
+    /// The element types that the file stores and computes in.
+    pub precision: Precision,
     /// Tensors by parameter, in `f32` where the file had another float type.
     pub weights: Vec<Tensor>,
     /// The file's extra files that are text.
@@ -44,17 +48,16 @@ pub struct Imported {
 /// Every way in which a file can be broken or not be understood; see [`TorchScriptError`]. Unsupported operators are
 /// collected and reported together.
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, TorchScriptError> {
-    let extra_names = archive::check(path)?;
-    let (description, tensors) = load(path, &extra_names)?;
+    let contents = archive::check(path)?;
+    let (description, tensors) = load(path, &contents.extra)?;
+    takes_images_alone(&description)?;
     let entries = state::entries(&description, &tensors)?;
     let importer = Importer { description: &description, tensors: &tensors, entries: &entries };
     let known = match input_shape {
         Some(shape) => Some(vec![shape.to_vec()]),
-        None => {
-            description.metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text)).or_else(|| traced(&description))
-        }
+        None => description.metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text)).or_else(|| traced(&contents)),
     };
-    let (graph, weights) = match &known {
+    let (graph, weights, precision) = match &known {
         Some(shapes) => importer.import(shapes)?,
         None => importer.guess()?,
     };
@@ -62,13 +65,53 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
     if guessed_shape {
         tracing::warn!(shape = ?graph.input_shape(1), "the input shape is a guess; give it if it is wrong");
     }
-    Ok(Imported { graph, weights, metadata: description.metadata, guessed_shape })
+    Ok(Imported { graph, precision, weights, metadata: description.metadata, guessed_shape })
+}
+
+/// Refuses a `forward` that takes anything else than one tensor and what has a default.
+fn takes_images_alone(description: &Description) -> Result<(), TorchScriptError> {
+    let forward = forward(description)?;
+    let mut tensors = Vec::new();
+    for (index, name) in forward.names.iter().enumerate().skip(1) {
+        match forward.types.get(index).map_or("", String::as_str) {
+            "TensorType" => tensors.push(name.clone()),
+            kind @ ("ListType" | "TupleType" | "DictType") => {
+                let kind = format!("a {}", kind.trim_end_matches("Type").to_lowercase());
+                return Err(TorchScriptError::Input { name: name.clone(), kind });
+            }
+            _ => {}
+        }
+    }
+    match tensors.len() {
+        0 => Err(TorchScriptError::NoInput),
+        1 => Ok(()),
+        _ => Err(TorchScriptError::Inputs(tensors)),
+    }
+}
+
+fn forward(description: &Description) -> Result<&Function, TorchScriptError> {
+    let class = &network(description)?.class;
+    let forward = description.functions.get(&format!("{class}.forward"));
+    forward.ok_or_else(|| TorchScriptError::Missing { what: "`forward`".into() })
+}
+
+fn network(description: &Description) -> Result<&Object, TorchScriptError> {
+    description.objects.first().ok_or_else(|| TorchScriptError::Missing { what: "the network".into() })
+}
+
+/// What libtorch says about a file that it does not load.
+pub(super) fn not_loaded(text: String) -> TorchScriptError {
+    let name = text.split_once("Unknown builtin op: ").map(|(_, rest)| rest);
+    match name.and_then(|rest| rest.split([' ', '\n']).next()) {
+        Some(operator) => TorchScriptError::CustomOperator(operator.trim_end_matches('.').to_owned()),
+        None => TorchScriptError::Load(text),
+    }
 }
 
 /// Loads on a thread with a large stack, where everything of libtorch's own that can recurse also ends.
 fn load(path: &Path, extra_names: &[String]) -> Result<(Description, Vec<Tensor>), TorchScriptError> {
     let work = || -> Result<_, TorchScriptError> {
-        let module = LoadedModule::load(path, extra_names).map_err(TorchScriptError::Load)?;
+        let module = LoadedModule::load(path, extra_names).map_err(not_loaded)?;
         let description = serde_json::from_slice::<Description>(module.description());
         let description = description.map_err(|error| TorchScriptError::Description(error.to_string()))?;
         Ok((description, module.tensors().map_err(TorchScriptError::Load)?))
@@ -87,11 +130,16 @@ fn parse_shapes(text: &str) -> Option<Vec<Vec<usize>>> {
     text.split(';').map(shape).collect()
 }
 
-fn traced(description: &Description) -> Option<Vec<Vec<usize>>> {
-    let usable = |shape: &Vec<usize>| shape.len() > 1 && !shape.contains(&0);
-    let shapes = &description.traced_shapes;
-    (!shapes.is_empty() && shapes.iter().all(usable)).then(|| shapes.clone())
+/// The shapes that the network was traced with, where they are such as images have.
+fn traced(contents: &Contents) -> Option<Vec<Vec<usize>>> {
+    let size = |size: &i64| usize::try_from(*size).ok().filter(|size| *size > 0);
+    let shape = |sizes: &Vec<i64>| sizes.iter().map(size).collect::<Option<Vec<_>>>().filter(|shape| shape.len() > 1);
+    let shapes = contents.traced_shapes.iter().map(shape).collect::<Option<Vec<_>>>();
+    shapes.filter(|shapes| !shapes.is_empty())
 }
+
+/// A graph, its tensors by parameter, and the element types of the file.
+type Network = (Graph, Vec<Tensor>, Precision);
 
 struct Importer<'a> {
     description: &'a Description,
@@ -101,7 +149,7 @@ struct Importer<'a> {
 
 impl Importer<'_> {
     /// Imports with the given input shapes; a single one stands for all inputs.
-    fn import(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
+    fn import(&self, shapes: &[Vec<usize>]) -> Result<Network, TorchScriptError> {
         let first = shapes.first().cloned().unwrap_or_default();
         self.build(shapes).map_err(|error| match error {
             TorchScriptError::Shape { error, .. } => TorchScriptError::Shape { shape: first, error },
@@ -109,7 +157,7 @@ impl Importer<'_> {
         })
     }
 
-    fn guess(&self) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
+    fn guess(&self) -> Result<Network, TorchScriptError> {
         let candidates = self.candidates();
         let mut first_error = None;
         for shape in &candidates {
@@ -140,12 +188,11 @@ impl Importer<'_> {
         sides.iter().map(|&side| vec![1, channels, side, side]).collect()
     }
 
-    fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<Tensor>), TorchScriptError> {
-        let root = self.description.objects.first();
-        let class = &root.ok_or_else(|| TorchScriptError::Missing { what: "the network".into() })?.class;
-        let forward = self.description.functions.get(&format!("{class}.forward"));
-        let forward = forward.ok_or_else(|| TorchScriptError::Missing { what: "`forward`".into() })?;
+    fn build(&self, shapes: &[Vec<usize>]) -> Result<Network, TorchScriptError> {
+        let class = &network(self.description)?.class;
+        let forward = forward(self.description)?;
         let mut lowering = Lowering::new(class.rsplit('.').next().unwrap_or(class));
+        lowering.file_constants = FileConstants::of(self.description);
         let mut stored = HashMap::new();
         for entry in self.entries {
             self.store(entry, &mut lowering, &mut stored)?;
@@ -160,11 +207,21 @@ impl Importer<'_> {
             return Err(TorchScriptError::Unsupported(all));
         }
         weight::of_values(std::slice::from_ref(&result))?;
+        if let Some(cause) = result.missing() {
+            return Err(TorchScriptError::Unsupported(vec![(*cause).clone()]));
+        }
         let mut outputs = Vec::new();
         collect_outputs(&result, &mut outputs)?;
-        let Lowering { builder, weights, .. } = interpreter.lowering;
-        let graph = builder.finish(&outputs).map_err(misfit)?;
-        cleanup::drop_unused(&graph, &weights).map_err(misfit)
+        let Lowering { mut builder, weights, file_constants, .. } = interpreter.lowering;
+        for (id, element) in &outputs {
+            builder.seen_as(*id, *element);
+        }
+        let outputs: Vec<ValueId> = outputs.into_iter().map(|(id, _)| id).collect();
+        let precision = builder.precision(&outputs);
+        let mut graph = builder.finish(&outputs).map_err(misfit)?;
+        file_constants.make_parameters(&mut graph);
+        let (graph, weights) = cleanup::drop_unused(&graph, &weights).map_err(misfit)?;
+        Ok((graph, weights, precision))
     }
 
     fn store(
@@ -200,7 +257,8 @@ impl Importer<'_> {
                 values.push(Value::Tensor(TensorRef::new(Content::Graph(id))));
             } else {
                 let default = forward.defaults.get(index).and_then(super::interpreter::plain);
-                values.push(default.ok_or_else(|| TorchScriptError::Input(name.clone()))?);
+                let kind = || "a value of another kind".to_owned();
+                values.push(default.ok_or_else(|| TorchScriptError::Input { name: name.clone(), kind: kind() })?);
             }
         }
         Ok(values)
@@ -228,15 +286,16 @@ fn failed(fault: Fault, name: &str) -> TorchScriptError {
         Fault::Invalid(reason) | Fault::Unsupported(reason) => {
             TorchScriptError::Invalid { operator: "a stored tensor".into(), node: name.to_owned(), reason }
         }
+        Fault::Missing(cause) => TorchScriptError::Unsupported(vec![(*cause).clone()]),
         Fault::Unknown => TorchScriptError::Missing { what: format!("tensor `{name}`") },
     }
 }
 
 /// Tensors of the result in order; `None` in the places of outputs that `eval()` leaves out.
-fn collect_outputs(value: &Value, outputs: &mut Vec<ValueId>) -> Result<(), TorchScriptError> {
+fn collect_outputs(value: &Value, outputs: &mut Vec<(ValueId, Option<ElementType>)>) -> Result<(), TorchScriptError> {
     match value {
         Value::Tensor(tensor) => match tensor.content() {
-            Some(Content::Graph(id)) => outputs.push(id),
+            Some(Content::Graph(id)) => outputs.push((id, tensor.element())),
             _ => return Err(TorchScriptError::Output),
         },
         Value::None => {}

@@ -111,6 +111,7 @@ impl<'a> Interpreter<'a> {
                 "prim::Loop" => self.repeat(node, environment, depth)?,
                 _ => {
                     let result = self.node(node, environment)?;
+                    let result = if node.outputs.len() > 1 { self.spread(node, result) } else { result };
                     bind(node, result, environment);
                 }
             }
@@ -124,7 +125,9 @@ impl<'a> Interpreter<'a> {
             return Err(TorchScriptError::Description("an if without two blocks".into()));
         };
         let Some(holds) = operators::truth(&condition) else {
-            if !condition.is_unknown() {
+            if let Some(cause) = condition.missing() {
+                self.unsupported.push((*cause).clone());
+            } else if !condition.is_unknown() {
                 self.note(node, "branches on the values of an activation".into());
             }
             bind(node, Value::Unknown, environment);
@@ -197,7 +200,14 @@ impl<'a> Interpreter<'a> {
             "prim::Constant" => {
                 let literal = node.value.as_ref().unwrap_or(&Literal::None);
                 self.charge(weight::of_literal(literal))?;
-                self.literal(literal)
+                let value = self.literal(literal)?;
+                if let (Literal::Tensor(tensor), Value::Tensor(copy)) = (literal, &value)
+                    && let (Some(original), Some(Content::Known(copy))) =
+                        (self.tensors.get(tensor.index), copy.content())
+                {
+                    self.lowering.file_constants.remember(tensor, original, &copy);
+                }
+                Ok(value)
             }
             "prim::GetAttr" => self.attribute(arguments.first().unwrap_or(&Value::None), name),
             "prim::SetAttr" => {
@@ -233,6 +243,7 @@ impl<'a> Interpreter<'a> {
         let short = node.kind.rsplit("::").next().unwrap_or(&node.kind);
         let call = Call {
             operator: operators::base_name(&node.kind),
+            overload: &node.overload,
             name: self.node_name(short.trim_end_matches('_')),
             arguments,
             names: &node.arguments,
@@ -243,6 +254,10 @@ impl<'a> Interpreter<'a> {
         match result {
             Ok(value) => Ok(value),
             Err(Fault::Unknown) => Ok(Value::Unknown),
+            Err(Fault::Missing(cause)) => {
+                self.unsupported.push((*cause).clone());
+                Ok(Value::Unknown)
+            }
             Err(Fault::Unsupported(reason)) => {
                 self.unsupported.push(note(&node.kind, &call.name, reason));
                 Ok(Value::Unknown)
@@ -253,6 +268,32 @@ impl<'a> Interpreter<'a> {
             }
             Err(Fault::Fatal(error)) => Err(error),
         }
+    }
+
+    /// The outputs of a node that has several. Those that the engine does not have are not there to be used; the others are.
+    fn spread(&mut self, node: &Node, result: Value) -> Value {
+        let unpacked =
+            result.items().filter(|items| node.kind.ends_with("Unpack") && items.len() != node.outputs.len());
+        if let Some(items) = unpacked {
+            self.note(node, format!("takes {} items apart into {}", items.len(), node.outputs.len()));
+            return Value::Unknown;
+        }
+        let mut items = match &result {
+            Value::Tensor(_) => vec![result.clone()],
+            Value::Tuple(items) if !matches!(items[..], [Value::Unknown, ..]) => items.to_vec(),
+            _ => return result,
+        };
+        if !node.kind.starts_with("aten::") {
+            return result;
+        }
+        let short = node.kind.rsplit("::").next().unwrap_or(&node.kind);
+        let reason = "more than its first output is used, which is not computed".to_owned();
+        let missing = Value::Missing(Rc::new(note(&node.kind, &self.node_name(short), reason)));
+        items.resize(node.outputs.len(), missing.clone());
+        for item in items.iter_mut().filter(|item| matches!(item, Value::Unknown)) {
+            *item = missing.clone();
+        }
+        Value::tuple(items)
     }
 
     fn attribute(&mut self, object: &Value, name: &str) -> Result<Value, TorchScriptError> {

@@ -8,12 +8,15 @@ use eagleeye_graph::{
 };
 use tch::{Kind, Tensor};
 
+use super::batched;
 use super::call::{Call, Fault, Lowered, unsupported};
 use super::error::TorchScriptError;
+use super::file_constants::FileConstants;
 use super::value::{Content, TensorRef, Value};
+use crate::tensors::element;
 
 /// Elements that all constants of one network may compute. The attention masks of the largest Swin need less than half.
-const MAX_COMPUTED: usize = 1 << 29;
+pub(super) const MAX_COMPUTED: usize = 1 << 29;
 
 /// Builds the graph while the interpreter runs the network's code.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Lowering {
     names: HashSet<String>,
     /// Constants of the code, by the name that they begin with.
     constants: HashMap<String, usize>,
+    /// Tensors that the file stores with its code.
+    pub file_constants: FileConstants,
     computed: usize,
     /// Nodes that were added.
     pub pushed: usize,
@@ -39,6 +44,7 @@ impl Lowering {
             made_by: HashMap::new(),
             names: HashSet::new(),
             constants: HashMap::new(),
+            file_constants: FileConstants::default(),
             computed: 0,
             pushed: 0,
         }
@@ -54,13 +60,22 @@ impl Lowering {
         Ok(())
     }
 
+    /// Elements that may still be computed.
+    pub fn remaining(&self) -> usize {
+        MAX_COMPUTED.saturating_sub(self.computed)
+    }
+
     /// Adds a stored tensor. Reduced and double precision become `f32`, which the engine computes in.
     pub fn parameter(&mut self, name: &str, tensor: &Tensor, kind: ParameterKind) -> Lowered<ValueId> {
+        let stored = element(tensor.kind()).filter(|e| e.is_float() && kind != ParameterKind::Constant);
         let tensor = to_engine_precision(tensor)?;
         let sizes: Vec<usize> = tensor.size().iter().map(|&s| s as usize).collect();
-        let element = element_type(tensor.kind())
+        let computed = element_type(tensor.kind())
             .ok_or_else(|| Fault::Invalid(format!("tensor `{name}` has the element type {:?}", tensor.kind())))?;
-        let (_, value) = self.builder.parameter(name, &sizes, element, kind)?;
+        let (_, value) = self.builder.parameter(name, &sizes, computed, kind)?;
+        if let Some(stored) = stored {
+            self.builder.stored_as(value, stored);
+        }
         self.names.insert(name.to_owned());
         self.weights.push(tensor);
         Ok(value)
@@ -78,9 +93,31 @@ impl Lowering {
     /// The graph value of a tensor. Known tensors become constants.
     pub fn value(&mut self, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
         match content(tensor)? {
-            Content::Graph(id) => Ok(id),
-            Content::Known(known) => self.constant(call, &known.f_to_kind(Kind::Float)?),
+            Content::Graph(id) => {
+                self.builder.seen_as(id, tensor.element());
+                Ok(id)
+            }
+            Content::Known(known) => match self.file_constants.find(&known)? {
+                Some(constant) => self.file_constant(&constant, &known),
+                // Constants take the type of what they are combined with: a file whose types fit has them so.
+                None => self.constant(call, &known.f_to_kind(Kind::Float)?),
+            },
+            Content::Batched(samples) => batched::repeated(self, call, &samples),
         }
+    }
+
+    /// A tensor that the file stores with its code, once for all of its uses.
+    fn file_constant(&mut self, name: &str, tensor: &Tensor) -> Lowered<ValueId> {
+        if let Some(id) = self.file_constants.lowered(name) {
+            return Ok(id);
+        }
+        self.charge(tensor.numel())?;
+        let id = self.parameter(name, &tensor.copy(), ParameterKind::Constant)?;
+        if let Some(stored) = element(tensor.kind()) {
+            self.builder.stored_as(id, stored);
+        }
+        self.file_constants.lower(name, id);
+        Ok(id)
     }
 
     /// A tensor that the code itself makes.
@@ -96,6 +133,14 @@ impl Lowering {
         self.parameter(&name, &tensor.copy(), ParameterKind::Constant)
     }
 
+    /// The element type that a tensor has in the file, where that is known.
+    pub fn element_of(&self, tensor: &TensorRef) -> Option<ElementType> {
+        tensor.element().or_else(|| match tensor.content()? {
+            Content::Graph(id) => self.builder.element(id),
+            Content::Known(known) | Content::Batched([known, _]) => element(known.kind()),
+        })
+    }
+
     pub fn shape(&self, id: ValueId) -> &Shape {
         self.builder.shape(id)
     }
@@ -105,6 +150,16 @@ impl Lowering {
         match content(tensor)? {
             Content::Graph(id) => Ok(self.builder.shape(id).clone()),
             Content::Known(known) => Ok(known.size().iter().map(|&s| Dim::Fixed(s as usize)).collect()),
+            Content::Batched(samples) => batched::shape(&samples),
+        }
+    }
+
+    /// Whether a value is an activation whose shape depends on the batch.
+    pub fn follows_batch(&self, value: &Value) -> bool {
+        let Value::Tensor(tensor) = value else { return false };
+        match tensor.content() {
+            Some(Content::Graph(id)) => self.shape(id).iter().any(|dim| matches!(dim, Dim::Batch(_))),
+            _ => false,
         }
     }
 
@@ -213,12 +268,29 @@ pub(super) fn content(tensor: &TensorRef) -> Lowered<Content> {
     }
 }
 
+/// The entries of a tensor that depends on neither the input nor the batch.
+pub(super) fn known_entries(tensor: &TensorRef) -> Option<Tensor> {
+    match tensor.content()? {
+        Content::Graph(_) => None,
+        Content::Known(known) => Some(known),
+        Content::Batched(samples) => batched::same(&samples),
+    }
+}
+
 /// The number in a known tensor of one element.
 pub(super) fn known_scalar(tensor: &TensorRef) -> Option<f64> {
-    match tensor.content()? {
-        Content::Known(known) if known.numel() == 1 => known.f_double_value(&vec![0; known.dim()]).ok(),
-        _ => None,
-    }
+    let known = known_entries(tensor).filter(|known| known.numel() == 1)?;
+    known.f_double_value(&vec![0; known.dim()]).ok()
+}
+
+/// The whole number in a known tensor of one element.
+pub(super) fn known_whole(tensor: &TensorRef) -> Option<i64> {
+    let known = known_entries(tensor).filter(|known| known.numel() == 1 && is_whole(known.kind()))?;
+    known.f_int64_value(&vec![0; known.dim()]).ok()
+}
+
+fn is_whole(kind: Kind) -> bool {
+    matches!(kind, Kind::Uint8 | Kind::Int8 | Kind::Int16 | Kind::Int | Kind::Int64)
 }
 
 /// Sizes as a shape.

@@ -4,12 +4,16 @@
 //! Writing: [`write`] builds a module tree under the original names and a `forward` in source text.
 
 mod archive;
+mod batched;
 mod call;
 mod cleanup;
 mod description;
 mod error;
 mod export;
 mod ffi;
+mod file_constants;
+#[cfg(test)]
+mod forms;
 mod import;
 mod interpreter;
 mod lowering;
@@ -23,7 +27,7 @@ mod value;
 mod weight;
 
 pub use error::TorchScriptError;
-pub use export::write;
+pub use export::{write, write_in};
 pub use import::{Imported, read};
 
 /// Key of the metadata that says the input's shape, for example `1,3,224,224`.

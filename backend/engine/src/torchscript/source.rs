@@ -3,15 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use eagleeye_graph::{Dim, Graph, Node, Op, Source, ValueId};
+use eagleeye_graph::precision::Written;
+use eagleeye_graph::{Dim, ElementType, Graph, Node, Op, ParameterId, Precision, Source, ValueId};
+use tch::Tensor;
 
 use super::error::TorchScriptError;
+use crate::tensors::element;
 
 mod operations;
 
 /// Source of `forward` for a module that holds every parameter at its path in `paths`.
-pub(super) fn forward(graph: &Graph, paths: &BTreeMap<String, String>) -> Result<String, TorchScriptError> {
-    let writer = Writer { graph, paths, batch: batch_axis(graph) };
+pub(super) fn forward(
+    graph: &Graph,
+    paths: &BTreeMap<String, String>,
+    weights: &[Tensor],
+    precision: &Precision,
+) -> Result<String, TorchScriptError> {
+    let stored = |id: ParameterId| weights.get(id.index()).and_then(|w| element(w.kind())).unwrap_or(ElementType::F32);
+    let written = (!precision.is_single()).then(|| Written::new(graph, precision, stored, |element| element));
+    let writer = Writer { graph, paths, batch: batch_axis(graph), written, precision };
     writer.forward()
 }
 
@@ -20,6 +30,9 @@ pub(super) struct Writer<'a> {
     paths: &'a BTreeMap<String, String>,
     /// Input, axis and entries for each image, to compute the batch size from.
     batch: Option<(usize, usize, usize)>,
+    /// The types of a network that is not `f32` throughout.
+    written: Option<Written>,
+    precision: &'a Precision,
 }
 
 fn batch_axis(graph: &Graph) -> Option<(usize, usize, usize)> {
@@ -48,7 +61,9 @@ impl Writer<'_> {
                 let _ = writeln!(text, "    {line}");
             }
         }
-        let outputs: Vec<String> = self.graph.outputs.iter().map(|&id| self.value(id)).collect();
+        let elements = self.precision.outputs.iter().copied().chain(std::iter::repeat(None));
+        let outputs: Vec<String> =
+            self.graph.outputs.iter().zip(elements).map(|(&id, element)| self.typed(id, element)).collect();
         let _ = writeln!(text, "    return {}", outputs.join(", "));
         Ok(text)
     }
@@ -68,7 +83,28 @@ impl Writer<'_> {
     }
 
     fn input(&self, node: &Node, index: usize) -> String {
-        node.inputs.get(index).map_or_else(|| "None".to_owned(), |&id| self.value(id))
+        let element = self.written.as_ref().and_then(|written| written.node(&node.name));
+        node.inputs.get(index).map_or_else(|| "None".to_owned(), |&id| self.typed(id, element))
+    }
+
+    /// A value in an element type: cast where it is written in another one.
+    fn typed(&self, id: ValueId, wanted: Option<ElementType>) -> String {
+        let text = self.value(id);
+        let (Some(written), Some(wanted)) = (&self.written, wanted) else { return text };
+        let is_input = matches!(self.graph.value(id).source, Source::Input(_));
+        match written.values[id.index()] {
+            // Whatever the input comes in is cast; that does nothing where it is right already.
+            _ if is_input => {}
+            Some(found) if found != wanted => {}
+            _ => return text,
+        }
+        let number = match wanted {
+            ElementType::F16 => 5,
+            ElementType::Bf16 => 15,
+            ElementType::F64 => 7,
+            _ => 6,
+        };
+        format!("torch.to({text}, {number})")
     }
 
     /// Sizes of a target shape with the batch as -1, for `reshape`.

@@ -116,7 +116,6 @@ mod tests {
         let last = Object { class: "M".into(), module: true, attributes: Vec::new() };
         let description = Description {
             metadata: Default::default(),
-            traced_shapes: Vec::new(),
             functions: Default::default(),
             objects: (0..MAX_DEPTH - 1).map(holder).chain([last]).collect(),
         };

@@ -1,5 +1,7 @@
 //! Code as people's models have it, compiled by libtorch, read here, and compared with what libtorch makes of it.
 
+mod constants;
+
 use tch::{CModule, Device, Kind, Tensor};
 
 use super::ffi::{ModuleBuilder, Slot};
@@ -27,8 +29,9 @@ fn module(body: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 fn import(body: &str) -> Result<(Network, std::path::PathBuf, tempfile::TempDir), TorchScriptError> {
     let (folder, path) = module(body);
     let imported = read(&path, Some(&[1, 4, 6, 6]))?;
-    let (graph, weights, metadata) = (imported.graph, imported.weights, imported.metadata);
-    Ok((Network { graph, weights, format: Format::TorchScript, metadata }, path, folder))
+    let (graph, precision) = (imported.graph, imported.precision);
+    let (weights, metadata) = (imported.weights, imported.metadata);
+    Ok((Network { graph, precision, weights, format: Format::TorchScript, metadata }, path, folder))
 }
 
 /// Reads the module, runs both on batches of two sizes, and the file that is written from the graph too.
@@ -45,6 +48,16 @@ fn assert_same(name: &str, body: &str) {
         assert!(difference(&found, &expected) < 1e-5, "{name}");
         assert!(difference(&run(&written), &expected) < 1e-5, "{name}, written again");
     }
+}
+
+#[test]
+fn the_input_shape_is_the_one_that_the_network_was_traced_with() {
+    let seed = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/torchscript").join(name);
+    let traced = read(&seed("plain_traced.pt"), None).unwrap();
+    assert_eq!((traced.graph.input_shape(1), traced.guessed_shape), (vec![1, 3, 8, 8], false));
+    let given = read(&seed("plain_traced.pt"), Some(&[1, 3, 16, 16])).unwrap();
+    assert_eq!((given.graph.input_shape(1), given.guessed_shape), (vec![1, 3, 16, 16], false));
+    assert!(read(&seed("plain_scripted.pt"), None).unwrap().guessed_shape, "a script has no inputs to tell");
 }
 
 #[test]
@@ -141,6 +154,33 @@ fn code_of_real_models_means_what_libtorch_makes_of_it() {
             return y + ramp",
         ),
         (
+            "weight norm",
+            "
+            g = self.b.view([8, 1, 1, 1])
+            return torch.conv2d(x, torch._weight_norm(self.w, g, 0), self.b)",
+        ),
+        (
+            "spectral norm",
+            "
+            y = torch.conv2d(x, self.w)
+            sigma = torch.dot(self.b, torch.mv(self.fc.t(), torch.mv(self.fc, self.b)))
+            return y / sigma",
+        ),
+        (
+            "a weight that is standardised",
+            "
+            mean = self.w.mean([1, 2, 3], keepdim=True)
+            deviation = self.w.std([1, 2, 3], keepdim=True)
+            return torch.conv2d(x, (self.w - mean) / (deviation + 0.00001), self.b)",
+        ),
+        (
+            "maps that are expanded and repeated over channels",
+            "
+            y = torch.conv2d(x, self.w)
+            y = y * torch.sigmoid(y.mean([1], keepdim=True)).expand_as(y)
+            return y + y.amax([1], keepdim=True).repeat([1, y.size(1), 1, 1])",
+        ),
+        (
             "windows",
             "
             n, c, h, w = x.size()
@@ -153,6 +193,32 @@ fn code_of_real_models_means_what_libtorch_makes_of_it() {
         let lines: Vec<&str> = body.lines().map(|line| line.strip_prefix("            ").unwrap_or(line)).collect();
         assert_same(name, &lines.join("\n"));
     }
+}
+
+#[test]
+fn weights_of_a_frozen_module_are_learned_and_called_what_its_code_calls_them() {
+    tch::manual_seed(5);
+    let randn = |size: &[i64]| Tensor::randn(size, (Kind::Float, Device::Cpu));
+    let (w, b, fc) = (randn(&[8, 4, 3, 3]), randn(&[8]), randn(&[5, 8]));
+    // What a traced function takes from around it is a constant of its code, as frozen weights are.
+    let mut network = |inputs: &[Tensor]| {
+        let y = inputs[0].conv2d(&w, Some(&b), 1, 1, 1, 1).relu();
+        vec![y.mean_dim([2i64, 3].as_slice(), false, None::<Kind>).linear(&fc, None::<&Tensor>)]
+    };
+    let x = images(1, &[2, 4, 6, 6]);
+    let module = CModule::create_by_tracing("frozen", "forward", std::slice::from_ref(&x), &mut network).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frozen.pt");
+    module.save(&path).unwrap();
+    let imported = read(&path, Some(&[1, 4, 6, 6])).unwrap();
+    let stored: Vec<_> = imported.graph.parameters.iter().map(|p| (p.name.as_str(), &p.shape[..])).collect();
+    assert_eq!(stored, [("CONSTANTS.c0", &[8, 4, 3, 3][..]), ("CONSTANTS.c1", &[8]), ("CONSTANTS.c2", &[5, 8])]);
+    assert!(imported.graph.parameters.iter().all(|p| p.kind == eagleeye_graph::ParameterKind::Parameter));
+    let (graph, precision) = (imported.graph, imported.precision);
+    let (weights, metadata) = (imported.weights, imported.metadata);
+    let imported = Network { graph, precision, weights, format: Format::TorchScript, metadata };
+    let wanted = module.forward_ts(std::slice::from_ref(&x)).unwrap();
+    assert!(difference(&forward(&imported, &x).unwrap(), &wanted) < 1e-5);
 }
 
 #[test]

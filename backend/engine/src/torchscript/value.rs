@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use eagleeye_graph::{Count, ValueId};
+use eagleeye_graph::{Count, ElementType, Unsupported, ValueId};
 use tch::Tensor;
 
 /// A value of the running code. Lists, dicts and tensors have identity, as in Python.
@@ -23,6 +23,8 @@ pub(super) enum Value {
     Function(Rc<str>),
     /// Something that no supported operator looks at.
     Other(Rc<str>),
+    /// An output that the engine does not have, for example the indices of a max pooling, and what is said where it is used.
+    Missing(Rc<Unsupported>),
     /// The result of something unsupported that was already noted.
     Unknown,
 }
@@ -59,6 +61,17 @@ impl Value {
         }
     }
 
+    /// An output that the engine does not have, if this is one or holds one.
+    pub fn missing(&self) -> Option<Rc<Unsupported>> {
+        match self {
+            Self::Missing(cause) => Some(Rc::clone(cause)),
+            Self::Tuple(items) => items.iter().find_map(Self::missing),
+            Self::List(items) => items.borrow().iter().find_map(Self::missing),
+            Self::Dict(entries) => entries.borrow().iter().find_map(|(_, value)| value.missing()),
+            _ => None,
+        }
+    }
+
     /// Python's `is`.
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -88,6 +101,7 @@ impl Value {
             Self::Object(..) => "an object",
             Self::Function(_) => "a function",
             Self::Other(kind) => kind,
+            Self::Missing(_) => "a result that is not computed",
             Self::Unknown => "a value of another kind",
         }
     }
@@ -100,6 +114,8 @@ pub(super) enum Content {
     Graph(ValueId),
     /// Entries that do not depend on the input.
     Known(Tensor),
+    /// The same for a constant that depends on the batch: what it is for each of [`super::batched::SAMPLES`] images.
+    Batched([Tensor; 2]),
 }
 
 impl Clone for Content {
@@ -107,6 +123,7 @@ impl Clone for Content {
         match self {
             Self::Graph(id) => Self::Graph(*id),
             Self::Known(tensor) => Self::Known(tensor.shallow_clone()),
+            Self::Batched(samples) => Self::Batched(samples.each_ref().map(Tensor::shallow_clone)),
         }
     }
 }
@@ -149,6 +166,8 @@ struct Slot {
     version: Cell<u32>,
     /// The tensor that this one was cut from.
     base: Option<TensorRef>,
+    /// The element type that the code has cast it to. Casts are no nodes of the graph, whose values are all `f32`.
+    element: Option<ElementType>,
 }
 
 /// A tensor of the running code. Clones are the same tensor.
@@ -161,6 +180,19 @@ impl TensorRef {
         Self::on(content, Rc::default())
     }
 
+    /// The same entries in another element type, with memory of their own.
+    pub fn cast(content: Content, element: ElementType) -> Self {
+        let storage = Rc::<Storage>::default();
+        let version = Cell::new(storage.version());
+        let content = RefCell::new(content);
+        Self(Rc::new(Slot { content, storage, version, base: None, element: Some(element) }))
+    }
+
+    /// The element type that the code has cast this tensor to.
+    pub fn element(&self) -> Option<ElementType> {
+        self.0.element
+    }
+
     /// A tensor that sees all of this one's memory in another shape.
     pub fn view(&self, content: Content) -> Self {
         Self::on(content, Rc::clone(&self.0.storage))
@@ -169,7 +201,8 @@ impl TensorRef {
     /// A slice of this tensor, which remembers where it was cut from.
     pub fn slice(&self, content: Content) -> Self {
         let (storage, version) = (Rc::clone(&self.0.storage), Cell::new(self.0.storage.version()));
-        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: Some(self.clone()) }))
+        let (content, base) = (RefCell::new(content), Some(self.clone()));
+        Self(Rc::new(Slot { content, storage, version, base, element: None }))
     }
 
     /// The tensor that this slice was cut from.
@@ -185,14 +218,14 @@ impl TensorRef {
 
     fn on(content: Content, storage: Rc<Storage>) -> Self {
         let version = Cell::new(storage.version());
-        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: None }))
+        Self(Rc::new(Slot { content: RefCell::new(content), storage, version, base: None, element: None }))
     }
 
     /// What the tensor is, or `None` where an in-place operation on another view of its memory has changed it.
     pub fn content(&self) -> Option<Content> {
         let content = self.0.content.borrow().clone();
         // Known tensors share real memory, so theirs is always up to date.
-        let fresh = matches!(content, Content::Known(_)) || self.0.version.get() == self.0.storage.version();
+        let fresh = !matches!(content, Content::Graph(_)) || self.0.version.get() == self.0.storage.version();
         fresh.then_some(content)
     }
 

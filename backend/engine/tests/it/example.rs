@@ -87,7 +87,7 @@ fn pruned_files_of_every_format_hold_the_uploaded_names() {
         names
     };
     for round_to in [1, 8] {
-        let space = Space { round_to, min_keep_ratio: 0.1 };
+        let space = Space { round_to: Some(round_to), min_keep_ratio: 0.1 };
         let pruned = prune_to(&network, 0.5, 7, 0, &space).unwrap();
         let share = pruned.report.macs.after as f64 / pruned.report.macs.before as f64;
         assert!((share / 0.5 - 1.0).abs() < 0.01, "{share}");

@@ -131,11 +131,54 @@ fn constants_that_multiply_are_refused_before_they_fill_the_memory() {
         "z = torch.mul(torch.zeros([60000, 1]), torch.zeros([1, 60000]))",
         "x = torch.mul(x, torch.size(z, 0))",
     ]);
-    assert!(broadcast.contains("together"), "{broadcast}");
+    assert!(broadcast.contains("too large"), "{broadcast}");
     let again = said(&["for i in range(2000000):", "  x = torch.mul(x, torch.size(torch.zeros([8000, 8000]), 0))"]);
     assert!(again.contains("together"), "{again}");
     let apart = said(&["x = torch.mul(x, torch.len(torch.unbind(torch.zeros([60000000]))))"]);
     assert!(apart.contains("parts"), "{apart}");
+}
+
+/// Constants are computed by libtorch, which is given arguments here that it was not made for.
+#[test]
+fn constants_that_end_a_process_or_never_end_are_refused() {
+    let least = "torch.sub(torch.full([2], -9223372036854775807), 1)";
+    for value in [
+        format!("torch.floor_divide({least}, -1)").as_str(),
+        format!("torch.remainder({least}, torch.full([2], -1))").as_str(),
+        format!("torch.div({least}, -1, rounding_mode=\"trunc\")").as_str(),
+        format!("torch.gcd({least}, torch.full([2], -1))").as_str(),
+        "torch.remainder(torch.full([2], 7), 0)",
+        "torch.fmod(torch.full([2], 7), 0)",
+        "torch.floor_divide(torch.full([2], 7), torch.full([2], 0))",
+        "torch.combinations(torch.arange(4), 9000000000000000000)",
+        "torch.special_hermite_polynomial_h(torch.ones([4]), torch.full([4], 9000000000000000000))",
+        "torch.from_file(\"/etc/hostname\", False, 4)",
+        "torch.embedding(torch.ones([3, 4]), torch.full([2], 70000))",
+        "torch.gather(torch.ones([3]), 0, torch.full([2], -70000))",
+        "torch.take(torch.ones([3]), torch.full([2], 70000))",
+        "torch.index_select(torch.ones([3]), 0, torch.full([2], 70000))",
+        "torch.as_strided(torch.ones([3]), [1000, 1000], [1000, 1])",
+        "torch.as_strided(torch.ones([3]), [4], [-1])",
+        "torch.as_strided(torch.ones([3]), [60000, 60000], [0, 0])",
+        "torch.conv1d(torch.ones([1, 1, 30000000]), torch.ones([1, 1, 20000000]))",
+        "torch.matmul(torch.ones([6000, 6000]), torch.ones([6000, 6000]))",
+        "torch.max_pool2d(torch.ones([1, 1, 4000, 4000]), [2000, 2000], [1, 1])",
+        "torch.cdist(torch.ones([4000, 4000]), torch.ones([4000, 4000]))",
+        "torch.matrix_power(torch.ones([2000, 2000]), 1000000007)",
+        "torch.bincount(torch.full([2], 9000000000000))",
+        "torch.one_hot(torch.full([2], 9000000000000))",
+        "torch.linspace(0, 1, 9000000000000)",
+        "torch.tril_indices(3000000000, 3000000000)",
+        "torch.repeat_interleave(torch.ones([2]), torch.full([2], 9000000000000))",
+        "torch.kron(torch.ones([60000]), torch.ones([60000]))",
+        "torch.hann_window(9000000000000)",
+        "torch.nonzero(torch.ones([8000, 8000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]))",
+        "torch.stack(torch.tensor_split(torch.ones([4]), 9000000000000))",
+        "torch.stack(torch.split(torch.ones([70000000]), 1))",
+    ] {
+        let error = said(&[&format!("z = {value}"), "x = torch.mul(x, torch.numel(z))"]);
+        assert!(!error.is_empty(), "{value} is computed");
+    }
 }
 
 #[test]

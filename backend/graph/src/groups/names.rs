@@ -6,13 +6,13 @@ use super::Group;
 use crate::ir::{Graph, ParameterId};
 
 /// The layer that a weight belongs to: `layer1.0.conv1` of `layer1.0.conv1.weight`. Where the file renamed its tensors (ONNX
-/// exporters do when they fold batch norms), the node that reads it.
+/// exporters do when they fold batch norms) or gave them none (frozen TorchScript), the node that reads it.
 pub(super) fn of_parameter(graph: &Graph, id: ParameterId) -> String {
     let name = &graph.parameter(id).name;
     if let Some(layer) = name.strip_suffix(".weight") {
         return layer.to_owned();
     }
-    if name.contains('.') && !name.contains("::") {
+    if name.contains('.') && !name.contains("::") && !name.starts_with("CONSTANTS.") {
         return name.clone();
     }
     let reader = graph.nodes.iter().find(|n| n.inputs.iter().any(|&i| graph.parameter_of(i) == Some(id)));

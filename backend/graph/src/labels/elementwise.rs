@@ -112,7 +112,9 @@ impl Propagation<'_> {
         let others: Vec<usize> = x.varying().into_iter().filter(|axis| !axes.contains(axis)).collect();
         if others.is_empty() && !x.varying().is_empty() {
             // A sum over channels ignores those that are zero; every other reduction sees that they are gone.
-            if !matches!(node.op, Op::Reduce { kind: Reduction::Sum, .. }) {
+            if self.copies.contains(&node.inputs[0]) {
+                self.reduce_copies(node, &x);
+            } else if !matches!(node.op, Op::Reduce { kind: Reduction::Sum, .. }) {
                 let by = reason(node, "takes it together with other channels");
                 x.iter().for_each(|label| self.atoms.normalise(label, &by));
             }

@@ -10,11 +10,10 @@ use crate::ops::Conv;
 
 impl Propagation<'_> {
     pub(super) fn convolution(&mut self, conv: &Conv, node: &Node) -> Result<(), GroupError> {
-        let x = self.labels(node, 0);
         let Some(weight) = self.graph.parameter_of(node.inputs[1]) else {
-            let computed = self.labels(node, 1);
-            return self.give_up(node, &[&x, &computed], "is a convolution with a computed weight");
+            return self.give_up_layer(node, 1, "is a convolution with a computed weight");
         };
+        let x = self.labels(node, 0);
         let shape = self.output_shape(node);
         let varying = x.varying();
         let out = if varying.is_empty() || varying.contains(&1) {
@@ -141,13 +140,13 @@ impl Propagation<'_> {
     /// `x [..., in]`: channels are usually the last axis. A linear along another axis (the token mixing of an MLP-Mixer)
     /// lets the channels pass.
     pub(super) fn linear(&mut self, transposed: bool, node: &Node) -> Result<(), GroupError> {
-        let x = self.labels(node, 0);
-        let Some(weight) = self.graph.parameter_of(node.inputs[1]) else {
-            let computed = self.labels(node, 1);
-            return self.give_up(node, &[&x, &computed], "is a linear layer with a computed weight");
-        };
         let shape = self.output_shape(node);
-        let (last, varying) = (shape.len() - 1, x.varying());
+        let last = shape.len() - 1;
+        let Some(weight) = self.graph.parameter_of(node.inputs[1]) else {
+            return self.give_up_layer(node, last, "is a linear layer with a computed weight");
+        };
+        let x = self.labels(node, 0);
+        let varying = x.varying();
         let (rows, columns) = if transposed { (1, 0) } else { (0, 1) };
         let makes = shape[last];
         let passes = !varying.is_empty() && !varying.contains(&last);

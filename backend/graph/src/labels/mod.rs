@@ -7,18 +7,19 @@
 //! - [`tensor`]: label tensors, which take no room along axes where labels do not vary.
 //! - [`movement`]: the operators that only move data.
 //! - [`atoms`]: which labels are one, and which are locked.
-//! - [`layers`], [`elementwise`], [`contraction`]: what each other operator demands.
+//! - [`layers`], [`elementwise`], [`contraction`], [`expansion`]: what each other operator demands.
 //! - [`boxes`]: values that would not stay rectangular.
 
 mod atoms;
 mod boxes;
 mod contraction;
 mod elementwise;
+mod expansion;
 mod layers;
 pub(crate) mod movement;
 pub(crate) mod tensor;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) use atoms::{FIXED, WILD};
@@ -28,7 +29,7 @@ use movement::Fill;
 use tensor::Labels;
 
 use crate::groups::{GroupError, Role};
-use crate::ir::{Graph, Node, ParameterId, Source, ValueId};
+use crate::ir::{Graph, Node, NodeId, ParameterId, Source, ValueId};
 use crate::ops::{Op, PadMode};
 use crate::shape;
 
@@ -55,6 +56,17 @@ pub(crate) struct Propagated {
     pub locked: BTreeMap<u32, Arc<str>>,
     /// The operator over which a class is normalised together with others.
     pub normalised: BTreeMap<u32, Arc<str>>,
+    /// Layers without a parameter that could hold labels, in order of execution.
+    pub unlabelled: Vec<Unlabelled>,
+}
+
+/// A layer whose weight is no parameter: all its channels stay.
+#[derive(Clone, Debug)]
+pub(crate) struct Unlabelled {
+    pub layer: String,
+    /// How many channels it makes.
+    pub channels: usize,
+    pub reason: Arc<str>,
 }
 
 /// Runs the graph on labels.
@@ -74,10 +86,15 @@ pub(crate) fn propagate(graph: &Graph) -> Result<Propagated, GroupError> {
 
 struct Propagation<'g> {
     graph: &'g Graph,
+    /// By value.
+    consumers: Vec<Vec<NodeId>>,
     atoms: Atoms,
     values: Vec<Option<Arc<Labels>>>,
     /// Weights of convolutions and linears, whose axes have labels of their own.
     weights: BTreeMap<(ParameterId, usize), (Role, Vec<u32>)>,
+    /// Values that hold one entry many times: see [`expansion`].
+    copies: BTreeSet<ValueId>,
+    unlabelled: Vec<Unlabelled>,
     stored: usize,
 }
 
@@ -87,7 +104,16 @@ impl<'g> Propagation<'g> {
         for &input in &graph.inputs {
             values[input.index()] = Some(Arc::new(Labels::uniform(shape::sample(graph.shape(input)), FIXED)));
         }
-        Self { graph, atoms: Atoms::new(), values, weights: BTreeMap::new(), stored: 0 }
+        Self {
+            graph,
+            consumers: graph.consumers(),
+            atoms: Atoms::new(),
+            values,
+            weights: BTreeMap::new(),
+            copies: BTreeSet::new(),
+            unlabelled: Vec::new(),
+            stored: 0,
+        }
     }
 
     fn node(&mut self, node: &Node) -> Result<(), GroupError> {
@@ -99,16 +125,20 @@ impl<'g> Propagation<'g> {
             Op::LayerNorm { axes, .. } => self.layer_norm(*axes, node),
             Op::Unary(_) => {
                 let labels = self.movable(node, 0)?;
+                self.pass_copies(node);
                 self.set(node, labels)
             }
-            Op::Binary(_) => self.binary(node),
+            Op::Binary(_) => {
+                self.pass_copies(node);
+                self.binary(node)
+            }
             Op::MatMul => self.matmul(node),
             Op::Softmax { axis, .. } => self.softmax(*axis, node),
             Op::Pool(_) | Op::AdaptivePool { .. } | Op::Resize { .. } => self.spatial(node),
             Op::Reduce { axes, keep_dims, .. } => self.reduce(axes, *keep_dims, node),
+            Op::Expand { .. } => self.expand(node),
             Op::Reshape { .. }
             | Op::Permute { .. }
-            | Op::Expand { .. }
             | Op::Cat { .. }
             | Op::Split { .. }
             | Op::Slice { .. }
@@ -265,6 +295,14 @@ impl<'g> Propagation<'g> {
         }
     }
 
+    /// Locks what a layer reads whose weight is no parameter, and notes the layer, which no parameter can stand for.
+    fn give_up_layer(&mut self, node: &Node, axis: usize, what: &str) -> Result<(), GroupError> {
+        let (x, weight) = (self.labels(node, 0), self.labels(node, 1));
+        let channels = self.output_shape(node)[axis];
+        self.unlabelled.push(Unlabelled { layer: node.name.clone(), channels, reason: reason(node, what) });
+        self.give_up(node, &[&x, &weight], what)
+    }
+
     /// Locks a node's input and leaves its output fixed: the way out where labels cannot say what the node does.
     fn give_up(&mut self, node: &Node, inputs: &[&Labels], what: &str) -> Result<(), GroupError> {
         let why = reason(node, what);
@@ -313,7 +351,13 @@ impl<'g> Propagation<'g> {
             .map(|labels| labels.map(|l| l.map(|label| self.atoms.find(label))))
             .collect();
         let axes = self.parameter_axes(&values);
-        Propagated { values, axes, locked: self.atoms.locked(), normalised: self.atoms.normalised() }
+        Propagated {
+            values,
+            axes,
+            locked: self.atoms.locked(),
+            normalised: self.atoms.normalised(),
+            unlabelled: self.unlabelled,
+        }
     }
 
     /// Every labelled axis of every parameter, in order of first use.

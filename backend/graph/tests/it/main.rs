@@ -3,6 +3,7 @@
 // The lint knows test functions only, not what they call.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod expansion;
 mod figures;
 mod net;
 mod networks;

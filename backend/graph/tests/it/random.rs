@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use eagleeye_graph::{
-    Budget, CostModel, Graph, Op, PadMode, Space, StrategyError, ValueId, channel_groups, draw, macs, plan, reachable,
+    Budget, CostModel, Graph, Op, PadMode, Reduction, Space, StrategyError, Unary, ValueId, channel_groups, draw, macs,
+    plan, reachable,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -32,6 +33,7 @@ enum Block {
     Padded(usize),
     Sliced(usize),
     Rolled(i64),
+    Attention(bool),
 }
 
 fn block() -> impl Strategy<Value = Block> {
@@ -52,6 +54,7 @@ fn block() -> impl Strategy<Value = Block> {
         (1..3usize).prop_map(Block::Padded),
         (1..4usize).prop_map(Block::Sliced),
         (-3..4i64).prop_map(Block::Rolled),
+        any::<bool>().prop_map(Block::Attention),
     ]
 }
 
@@ -181,6 +184,16 @@ fn append(net: &mut Net, name: &str, x: ValueId, block: &Block) -> ValueId {
             let picked = net.conv(&of("picked"), picked, 2, 1, 1);
             net.cat(&[rest, picked])
         }
+        Block::Attention(of_positions) => {
+            // The sum of squares and not the mean: zeroed channels are as good as none.
+            let squares = net.push(Op::Unary(Unary::PowScalar(2.0)), &[x]);
+            let axes = if of_positions { vec![1] } else { vec![1, 2, 3] };
+            let sum = net.push(Op::Reduce { kind: Reduction::Sum, axes, keep_dims: true }, &[squares]);
+            let gate = net.sigmoid(sum);
+            let shape = net.builder.shape(x).clone();
+            let gate = net.push(Op::Expand { shape }, &[gate]);
+            net.mul(x, gate)
+        }
         Block::Rolled(shift) => {
             let y = net.push(Op::Roll { shifts: vec![(1, shift)] }, &[x]);
             net.conv(&of("conv"), y, 4, 1, 1)
@@ -234,7 +247,7 @@ proptest! {
     ) {
         let groups = channel_groups(&graph).unwrap();
         let cost = CostModel::new(&graph, &groups);
-        let space = Space { round_to: 1, min_keep_ratio: 0.0 };
+        let space = Space { round_to: Some(1), min_keep_ratio: 0.0 };
         let smallest = *reachable(&cost, &groups, &space).start();
         let budget = Budget { macs: smallest + (1.0 - smallest) * part };
         match draw(&cost, &groups, &space, &budget, seed, 0) {

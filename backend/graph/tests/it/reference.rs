@@ -153,6 +153,11 @@ fn unary(f: Unary, v: f64) -> f64 {
         Unary::Sigmoid => 1.0 / (1.0 + (-v).exp()),
         Unary::Tanh | Unary::Gelu { .. } => v.tanh(),
         Unary::MulScalar(c) => v * c,
+        Unary::AddScalar(c) => v + c,
+        Unary::PowScalar(c) => v.powf(c),
+        Unary::Sqrt => v.sqrt(),
+        Unary::Reciprocal => v.recip(),
+        Unary::Clamp(low, high) => v.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY)),
         other => unreachable!("no test uses {other:?}"),
     }
 }
@@ -162,6 +167,7 @@ fn binary(f: Binary, a: &Tensor, b: &Tensor) -> Tensor {
         Binary::Add => a + b,
         Binary::Sub => a - b,
         Binary::Mul => a * b,
+        Binary::Div => a / b,
         other => unreachable!("no test uses {other:?}"),
     }
 }

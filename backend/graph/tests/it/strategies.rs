@@ -39,6 +39,7 @@ fn macs_of_plan(graph: &Graph, strategy: &Strategy) -> (u64, u64) {
 #[test]
 fn every_draw_lands_within_a_percent_of_the_budget() {
     let space = |round_to| Space { round_to, min_keep_ratio: 0.1 };
+    let (any, eight, sixteen) = (Some(1), Some(8), Some(16));
     let networks = [
         ("resnet20", resnet20()),
         ("mobilenet_v1", networks::mobilenet_v1(32)),
@@ -50,13 +51,14 @@ fn every_draw_lands_within_a_percent_of_the_budget() {
         let groups = channel_groups(graph).unwrap();
         let cost = CostModel::new(graph, &groups);
         let full = macs(graph) as f64;
-        for (round_to, fraction) in [(1, 0.25), (1, 0.5), (1, 0.9), (8, 0.5), (8, 0.75), (16, 0.5)] {
+        let asked = [(any, 0.25), (any, 0.5), (any, 0.9), (eight, 0.5), (eight, 0.75), (sixteen, 0.5)];
+        for (round_to, fraction) in asked.into_iter().chain([(None, 0.25), (None, 0.5), (None, 0.75), (None, 0.95)]) {
             for index in 0..6 {
                 let drawn = draw(&cost, &groups, &space(round_to), &Budget { macs: fraction }, 7, index);
                 let strategy = match drawn {
                     Ok(strategy) => strategy,
                     Err(StrategyError::OutOfReach { smallest, .. }) if smallest > fraction => continue,
-                    Err(error) => panic!("{name} at {fraction}, multiples of {round_to}: {error}"),
+                    Err(error) => panic!("{name} at {fraction}, multiples of {round_to:?}: {error}"),
                 };
                 let macs = cost.macs(&strategy) as f64;
                 assert!((macs / full / fraction - 1.0).abs() <= 0.01, "{name}: {macs} of {full} at {fraction}");
@@ -73,7 +75,7 @@ fn rounding_leaves_multiples_of_channels_or_whole_groups() {
     let graph = networks::resnext50(64);
     let groups = channel_groups(&graph).unwrap();
     let cost = CostModel::new(&graph, &groups);
-    let space = Space { round_to: 64, min_keep_ratio: 0.1 };
+    let space = Space { round_to: Some(64), min_keep_ratio: 0.1 };
     let strategy = draw(&cost, &groups, &space, &Budget { macs: 0.5 }, 1, 0).unwrap();
     for (group, &kept) in groups.prunable().zip(&strategy.keep) {
         let channels = kept * group.members[0].units[0].len();
@@ -81,12 +83,83 @@ fn rounding_leaves_multiples_of_channels_or_whole_groups() {
     }
 }
 
+/// For each prunable group: channels that a layer has of it, and channels that it keeps.
+fn channels(graph: &Graph, space: &Space, macs: f64, index: u64) -> Vec<(usize, usize)> {
+    let groups = channel_groups(graph).unwrap();
+    let cost = CostModel::new(graph, &groups);
+    let strategy = draw(&cost, &groups, space, &Budget { macs }, 7, index).unwrap();
+    let each = groups.prunable().zip(strategy.keep).map(|(group, kept)| {
+        let channels = group.members[0].units[0].len();
+        (group.size * channels, kept * channels)
+    });
+    each.collect()
+}
+
+#[test]
+fn without_a_wish_groups_keep_multiples_of_eight_channels_and_narrow_groups_smaller_ones() {
+    let mut narrow = 0;
+    for graph in [resnet20(), networks::resnet50(64), networks::mobilenet_v1(32)] {
+        for index in 0..4 {
+            for (size, kept) in channels(&graph, &Space::default(), 0.5, index) {
+                let multiple = [8, 4, 2, 1].into_iter().find(|m| size / m >= 4).unwrap();
+                narrow += usize::from(multiple < 8);
+                assert!(kept.is_multiple_of(multiple) || kept == size, "{kept} of {size} channels");
+            }
+        }
+    }
+    assert!(narrow > 0, "no group had fewer than four multiples of 8");
+}
+
+#[test]
+fn one_asked_for_means_any_count() {
+    let any = Space { round_to: Some(1), ..Space::default() };
+    assert!(channels(&resnet20(), &any, 0.5, 0).iter().any(|(_, kept)| kept % 2 == 1));
+}
+
+#[test]
+fn where_multiples_of_eight_miss_the_budget_smaller_ones_are_taken() {
+    let (mut net, x) = Net::image(1, 28);
+    let x = net.block(["conv1", "bn1"], x, 32, 3, 1, 1);
+    let graph = net.classifier(x, 10);
+    let of_eight = channels(&graph, &Space::default(), 0.5, 0);
+    assert_eq!(of_eight, [(32, 16)]);
+    // A single group has one count that is within a percent of such a budget.
+    assert_eq!(channels(&graph, &Space::default(), 20.0 / 32.0, 0), [(32, 20)]);
+    assert_eq!(channels(&graph, &Space::default(), 7.0 / 32.0, 0), [(32, 7)]);
+}
+
+#[test]
+fn a_budget_that_cannot_be_met_says_what_to_change() {
+    let graph = resnet20();
+    let groups = channel_groups(&graph).unwrap();
+    let cost = CostModel::new(&graph, &groups);
+    let error = |round_to, min_keep_ratio, macs| {
+        draw(&cost, &groups, &Space { round_to, min_keep_ratio }, &Budget { macs }, 0, 0).unwrap_err().to_string()
+    };
+    let low = error(None, 0.5, 0.1);
+    assert!(
+        low.contains("with min_keep_ratio 0.5 between 0.2") && low.contains("a smaller min_keep_ratio reaches"),
+        "{low}"
+    );
+    let rounded = error(Some(16), 0.0, 0.01);
+    assert!(rounded.contains("round_to 16") && rounded.contains("a smaller round_to or min_keep_ratio"), "{rounded}");
+    let (mut net, x) = Net::image(1, 28);
+    let x = net.block(["conv1", "bn1"], x, 32, 3, 1, 1);
+    let graph = net.classifier(x, 10);
+    let groups = channel_groups(&graph).unwrap();
+    let cost = CostModel::new(&graph, &groups);
+    let sixteen = Space { round_to: Some(16), min_keep_ratio: 0.0 };
+    let coarse = draw(&cost, &groups, &sixteen, &Budget { macs: 0.83 }, 0, 0).unwrap_err().to_string();
+    assert!(coarse.contains("the nearest that was drawn keeps") && coarse.contains("a smaller round_to"), "{coarse}");
+}
+
 #[test]
 fn a_draw_depends_on_seed_and_index_alone() {
     let graph = resnet20();
     let groups = channel_groups(&graph).unwrap();
     let cost = CostModel::new(&graph, &groups);
-    let one = |seed, index| draw(&cost, &groups, &Space::default(), &Budget { macs: 0.5 }, seed, index).unwrap();
+    let space = Space { round_to: Some(1), ..Space::default() };
+    let one = |seed, index| draw(&cost, &groups, &space, &Budget { macs: 0.5 }, seed, index).unwrap();
     assert_eq!(one(3, 5), one(3, 5));
     assert_ne!(one(3, 5), one(3, 6));
     assert_ne!(one(3, 5), one(4, 5));
@@ -99,7 +172,7 @@ fn keep_ratios_spread_widely_around_the_budget() {
     let graph = networks::resnet50(64);
     let groups = channel_groups(&graph).unwrap();
     let cost = CostModel::new(&graph, &groups);
-    let space = Space { round_to: 1, min_keep_ratio: 0.1 };
+    let space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
     let strategy = draw(&cost, &groups, &space, &Budget { macs: 0.5 }, 1, 1).unwrap();
     let ratios = strategy.keep_ratios(&groups);
     let smallest = ratios.iter().copied().fold(1.0, f64::min);
@@ -113,13 +186,14 @@ fn budgets_out_of_reach_name_the_range() {
     let graph = resnet20();
     let groups = channel_groups(&graph).unwrap();
     let cost = CostModel::new(&graph, &groups);
-    let space = Space { round_to: 1, min_keep_ratio: 0.5 };
+    let space = Space { round_to: Some(1), min_keep_ratio: 0.5 };
     let range = reachable(&cost, &groups, &space);
     let at = |macs| draw(&cost, &groups, &space, &Budget { macs }, 0, 0);
     assert_eq!(*range.end(), 1.0);
     assert!((0.24..0.3).contains(range.start()), "{range:?}");
-    assert_eq!(at(0.1).unwrap_err(), StrategyError::OutOfReach { wanted: 0.1, smallest: *range.start() });
-    assert!(at(0.1).unwrap_err().to_string().contains("between 0.2"));
+    let error = at(0.1).unwrap_err();
+    assert!(matches!(error, StrategyError::OutOfReach { smallest, .. } if smallest == *range.start()));
+    assert!(error.to_string().contains("between 0.2"), "{error}");
     assert!(matches!(at(1.5), Err(StrategyError::OutOfReach { .. })));
     assert!(matches!(at(f64::NAN), Err(StrategyError::OutOfReach { .. })));
     assert_eq!(cost.macs(&at(*range.start()).unwrap()) as f64 / macs(&graph) as f64, *range.start());
@@ -132,7 +206,8 @@ fn a_space_that_makes_no_sense_is_refused() {
     let groups = channel_groups(&graph).unwrap();
     let cost = CostModel::new(&graph, &groups);
     let at = |round_to, min_keep_ratio| {
-        draw(&cost, &groups, &Space { round_to, min_keep_ratio }, &Budget { macs: 0.5 }, 0, 0).unwrap_err()
+        draw(&cost, &groups, &Space { round_to: Some(round_to), min_keep_ratio }, &Budget { macs: 0.5 }, 0, 0)
+            .unwrap_err()
     };
     assert_eq!(at(0, 0.1), StrategyError::RoundTo(0));
     assert_eq!(at(1, 1.5), StrategyError::MinKeepRatio(1.5));

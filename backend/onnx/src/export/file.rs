@@ -76,9 +76,9 @@ pub(super) fn encode(
 fn graph_message(network: &Lowered, weights: &[TensorData]) -> GraphProto {
     let graph = network.graph;
     let names = names(network);
-    let info = |ids: &[eagleeye_graph::ValueId], tensors: &[Tensor]| {
-        let both = ids.iter().zip(tensors);
-        both.map(|(&id, tensor)| value_info(&names[tensor.index()], graph.shape(id))).collect()
+    let info = |ids: &[eagleeye_graph::ValueId], tensors: &[Tensor], elements: &[ElementType]| {
+        let all = ids.iter().zip(tensors).zip(elements);
+        all.map(|((&id, tensor), &element)| value_info(&names[tensor.index()], element, graph.shape(id))).collect()
     };
     GraphProto {
         name: Some(if graph.name.is_empty() { NETWORK.to_owned() } else { graph.name.clone() }),
@@ -88,8 +88,8 @@ fn graph_message(network: &Lowered, weights: &[TensorData]) -> GraphProto {
             .iter()
             .map(|&(id, tensor)| initializer(&names[tensor.index()], &weights[id.index()]))
             .collect(),
-        input: info(&graph.inputs, &network.inputs),
-        output: info(&graph.outputs, &network.outputs),
+        input: info(&graph.inputs, &network.inputs, &network.input_elements),
+        output: info(&graph.outputs, &network.outputs, &network.output_elements),
         ..GraphProto::default()
     }
 }
@@ -134,14 +134,14 @@ fn initializer(name: &str, data: &TensorData) -> TensorProto {
     }
 }
 
-fn value_info(name: &str, shape: &[Dim]) -> ValueInfoProto {
+fn value_info(name: &str, element: ElementType, shape: &[Dim]) -> ValueInfoProto {
     let sizes = shape.iter().map(|dim| match dim {
         Dim::Fixed(size) => Size::DimValue(*size as i64),
         Dim::Batch(1) => Size::DimParam(BATCH.to_owned()),
         Dim::Batch(each) => Size::DimParam(format!("{each}*{BATCH}")),
     });
     let dim = sizes.map(|size| Dimension { value: Some(size), ..Dimension::default() }).collect();
-    let tensor = TensorType { elem_type: Some(DataType::Float as i32), shape: Some(TensorShapeProto { dim }) };
+    let tensor = TensorType { elem_type: Some(data_type(element) as i32), shape: Some(TensorShapeProto { dim }) };
     ValueInfoProto {
         name: Some(name.to_owned()),
         r#type: Some(TypeProto { value: Some(Kind::TensorType(tensor)), ..TypeProto::default() }),
@@ -149,7 +149,7 @@ fn value_info(name: &str, shape: &[Dim]) -> ValueInfoProto {
     }
 }
 
-fn data_type(element: ElementType) -> DataType {
+pub(super) fn data_type(element: ElementType) -> DataType {
     match element {
         ElementType::F16 => DataType::Float16,
         ElementType::Bf16 => DataType::Bfloat16,

@@ -21,7 +21,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 
-use eagleeye_graph::{Graph, TensorData};
+use eagleeye_graph::{Graph, Precision, TensorData};
 
 pub use error::ExportError;
 
@@ -30,7 +30,7 @@ pub use error::ExportError;
 /// `weights` are the tensors of `graph.parameters`, in that order. Initializers have the parameters' names (a tied tensor
 /// its first name) and element types; parameters that no node reads are left out. Inputs and outputs are `f32`, with the
 /// dimension parameter `batch` where their size is the batch's. `metadata` becomes the file's `metadata_props`. The same
-/// arguments give the same bytes.
+/// arguments give the same bytes. [`write_in`] writes networks in other element types.
 ///
 /// Errors: weights that are not those of the graph, an operation that ONNX cannot express (names node and operator), or
 /// more than the 2 GiB that fit into one file.
@@ -39,8 +39,22 @@ pub fn write(
     weights: &[TensorData],
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ExportError> {
+    write_in(graph, weights, &Precision::default(), metadata)
+}
+
+/// As [`write()`], with nodes, inputs and outputs in the element types of `precision`.
+///
+/// Nodes compute in `f16` or `f32`. ONNX's operators of opset 17 are not all there in `bf16`, and ONNX Runtime has no
+/// convolution in either `bf16` or `f64`, so that these are cast to `f32` where a node reads them; initializers, inputs and
+/// outputs keep their type.
+pub fn write_in(
+    graph: &Graph,
+    weights: &[TensorData],
+    precision: &Precision,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, ExportError> {
     file::check_weights(graph, weights)?;
-    let network = operators::lower(graph, weights)?;
+    let network = operators::lower(graph, weights, precision)?;
     file::encode(&network, weights, metadata)
 }
 

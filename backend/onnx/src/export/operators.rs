@@ -1,6 +1,6 @@
 //! One arm per operation of the graph.
 
-use eagleeye_graph::{Graph, Node, Op, Reduction, TensorData};
+use eagleeye_graph::{Graph, Node, Op, Precision, Reduction, TensorData};
 
 use super::attribute::{int, ints};
 use super::error::ExportError;
@@ -8,8 +8,12 @@ use super::writer::{Lowered, Tensor, Writer};
 use super::{adaptive, convolution, elementwise, layout, linear, norm, pooling, resize};
 
 /// Lowers every node, in execution order. `weights` are the tensors of the graph's parameters.
-pub(super) fn lower<'a>(graph: &'a Graph, weights: &'a [TensorData]) -> Result<Lowered<'a>, ExportError> {
-    let mut writer = Writer::new(graph, weights);
+pub(super) fn lower<'a>(
+    graph: &'a Graph,
+    weights: &'a [TensorData],
+    precision: &Precision,
+) -> Result<Lowered<'a>, ExportError> {
+    let mut writer = Writer::new(graph, weights, precision);
     for node in &graph.nodes {
         writer.begin(node);
         let since = writer.mark();

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use eagleeye_graph::{Dim, ElementType, Graph, Node, ParameterId, Source, TensorData, ValueId};
+use eagleeye_graph::precision::Written;
+use eagleeye_graph::{Dim, ElementType, Graph, Node, ParameterId, Precision, Source, TensorData, ValueId};
 
 use super::attribute::{int, tensor};
 use super::error::ExportError;
+use super::file::data_type;
 use crate::proto::tensor_proto::DataType;
 use crate::proto::{AttributeProto, TensorProto};
 
@@ -38,6 +40,9 @@ pub(super) struct Lowered<'a> {
     /// One per input and output of the network. Outputs are distinct and made by a node.
     pub(super) inputs: Vec<Tensor>,
     pub(super) outputs: Vec<Tensor>,
+    /// Their element types.
+    pub(super) input_elements: Vec<ElementType>,
+    pub(super) output_elements: Vec<ElementType>,
     /// The parameters that a node reads, in the graph's order.
     pub(super) parameters: Vec<(ParameterId, Tensor)>,
     /// Per tensor the name that it should have, which need not be unique. Number 0 is [`Tensor::NONE`].
@@ -53,15 +58,24 @@ pub(super) struct Writer<'a> {
     calls: Vec<Call>,
     /// Per value of the graph; [`Tensor::NONE`] until it is made.
     values: Vec<Tensor>,
-    /// Per parameter that was read and is no `f32`, the `f32` copy.
-    casts: HashMap<ValueId, Tensor>,
+    /// Copies in other element types.
+    casts: HashMap<(ValueId, ElementType), Tensor>,
+    written: Written,
+    output_elements: Vec<Option<ElementType>>,
+    /// What the node that is being lowered computes in.
+    element: ElementType,
     batch: Option<Tensor>,
     wanted_names: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
     /// `weights` are the tensors of `graph.parameters`, whose element types the nodes have to respect.
-    pub(super) fn new(graph: &'a Graph, weights: &'a [TensorData]) -> Self {
+    pub(super) fn new(graph: &'a Graph, weights: &'a [TensorData], precision: &Precision) -> Self {
+        let element = if precision.is_single() { ElementType::F32 } else { precision.main() };
+        // A file has to say what its inputs are.
+        let inputs = (0..graph.inputs.len()).map(|i| precision.inputs.get(i).copied().flatten().or(Some(element)));
+        let precision = Precision { inputs: inputs.collect(), ..precision.clone() };
+        let written = Written::new(graph, &precision, |id| weights[id.index()].element, native);
         let mut writer = Self {
             graph,
             weights,
@@ -69,6 +83,9 @@ impl<'a> Writer<'a> {
             calls: Vec::new(),
             values: vec![Tensor::NONE; graph.values.len()],
             casts: HashMap::new(),
+            written,
+            output_elements: precision.outputs,
+            element: ElementType::F32,
             batch: None,
             wanted_names: vec![String::new()],
         };
@@ -82,6 +99,7 @@ impl<'a> Writer<'a> {
     pub(super) fn begin(&mut self, node: &'a Node) {
         let rank = node.inputs.first().map_or(0, |&x| self.graph.shape(x).len());
         self.node = (&node.name, node.op.name(rank));
+        self.element = self.written.node(&node.name).unwrap_or(ElementType::F32);
     }
 
     /// Says which tensors are the outputs of a node. Those that were made since `begin` get the outputs' names.
@@ -99,24 +117,31 @@ impl<'a> Writer<'a> {
         self.wanted_names.len()
     }
 
-    /// All inputs of a node as `f32`.
+    /// All inputs of a node in the type that it computes in.
     pub(super) fn inputs(&mut self, node: &Node) -> Vec<Tensor> {
-        node.inputs.iter().map(|&id| self.float(id)).collect()
+        node.inputs.iter().map(|&id| self.typed(id, self.element)).collect()
     }
 
-    /// A value as `f32`: ONNX does not mix element types, where PyTorch promotes.
-    fn float(&mut self, id: ValueId) -> Tensor {
+    /// A value in an element type: ONNX does not mix them, where PyTorch promotes.
+    fn typed(&mut self, id: ValueId, wanted: ElementType) -> Tensor {
         let tensor = self.value(id);
-        let element = self.graph.parameter_of(id).map(|p| self.weights[p.index()].element);
-        if element.is_none_or(|e| e == ElementType::F32) {
+        if self.found(id) == wanted {
             return tensor;
         }
-        if let Some(&cast) = self.casts.get(&id) {
+        if let Some(&cast) = self.casts.get(&(id, wanted)) {
             return cast;
         }
-        let cast = self.call("Cast", &[tensor], vec![int("to", DataType::Float as i64)]);
-        self.casts.insert(id, cast);
+        let cast = self.call("Cast", &[tensor], vec![int("to", data_type(wanted) as i64)]);
+        self.casts.insert((id, wanted), cast);
         cast
+    }
+
+    /// The element type in which a value is in the file.
+    fn found(&self, id: ValueId) -> ElementType {
+        match self.graph.parameter_of(id) {
+            Some(parameter) => self.weights[parameter.index()].element,
+            None => self.written.values[id.index()].unwrap_or(ElementType::F32),
+        }
     }
 
     fn value(&mut self, id: ValueId) -> Tensor {
@@ -160,15 +185,18 @@ impl<'a> Writer<'a> {
         self.constant(what, &[values.len()], DataType::Int64, bytes)
     }
 
-    /// A constant `f32` of rank 0.
+    /// A constant of rank 0, in the type that the node computes in.
     pub(super) fn scalar(&mut self, what: &str, value: f64) -> Tensor {
-        self.constant(what, &[], DataType::Float, (value as f32).to_le_bytes().to_vec())
+        self.floats(what, &[], &[value as f32])
     }
 
-    /// An `f32` constant; as many values as `shape` has elements.
+    /// A constant in the type that the node computes in; as many values as `shape` has elements.
     pub(super) fn floats(&mut self, what: &str, shape: &[usize], values: &[f32]) -> Tensor {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(what, shape, DataType::Float, bytes)
+        let bytes = match self.element {
+            ElementType::F16 => values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect(),
+            _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        };
+        self.constant(what, shape, data_type(self.element), bytes)
     }
 
     /// A constant node and not an initializer, so that an importer does not take it for a parameter.
@@ -223,9 +251,14 @@ impl<'a> Writer<'a> {
     pub(super) fn finish(mut self) -> Lowered<'a> {
         let graph = self.graph;
         let mut outputs = Vec::new();
-        for &id in &graph.outputs {
-            let output = self.output(id, &outputs);
+        let mut output_elements = Vec::new();
+        for (index, &id) in graph.outputs.iter().enumerate() {
+            let found = self.found(id);
+            let found = if found.is_float() { found } else { ElementType::F32 };
+            let element = self.output_elements.get(index).copied().flatten().unwrap_or(found);
+            let output = self.output(id, element, &outputs);
             outputs.push(output);
+            output_elements.push(element);
         }
         let parameters = graph.values.iter().zip(&self.values).filter_map(|(value, &tensor)| match value.source {
             Source::Parameter(parameter) if tensor != Tensor::NONE => Some((parameter, tensor)),
@@ -234,7 +267,9 @@ impl<'a> Writer<'a> {
         Lowered {
             graph,
             inputs: graph.inputs.iter().map(|id| self.values[id.index()]).collect(),
+            input_elements: graph.inputs.iter().map(|&id| self.found(id)).collect(),
             outputs,
+            output_elements,
             parameters: parameters.collect(),
             calls: self.calls,
             wanted_names: self.wanted_names,
@@ -242,8 +277,8 @@ impl<'a> Writer<'a> {
     }
 
     /// The tensor of an output of the network: an own one where the value is no activation or an output already.
-    fn output(&mut self, id: ValueId, taken: &[Tensor]) -> Tensor {
-        let tensor = self.float(id);
+    fn output(&mut self, id: ValueId, element: ElementType, taken: &[Tensor]) -> Tensor {
+        let tensor = self.typed(id, element);
         let made_here = self.calls.iter().any(|call| call.outputs.contains(&tensor));
         if made_here && !taken.contains(&tensor) {
             return tensor;
@@ -257,6 +292,11 @@ impl<'a> Writer<'a> {
         self.wanted_names.push(wanted_name);
         Tensor(self.wanted_names.len() - 1)
     }
+}
+
+/// What ONNX Runtime computes in for an element type.
+fn native(element: ElementType) -> ElementType {
+    if element == ElementType::F16 { element } else { ElementType::F32 }
 }
 
 /// An input of the network that has the batch, the axis where, and its entries for each image.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use eagleeye_graph::{BuildError, ValueId};
+use eagleeye_graph::{BuildError, Unsupported, ValueId};
 
 use super::known::{Known, MAX_RANK};
 use crate::error::OnnxError;
@@ -36,6 +36,8 @@ pub(super) enum Value {
     NotANumber(ValueId),
     /// A result that the engine does not have, for example the indices of a max pooling. Reading it is not supported.
     Unavailable,
+    /// The same, bound to its name, with what is said where it is read.
+    Missing(Rc<Unsupported>),
     /// The result of something unsupported that was already noted.
     Unknown,
 }
@@ -59,6 +61,8 @@ pub(super) enum Fault {
     Invalid(String),
     /// A result of something that was already noted.
     Unknown,
+    /// A result that another operator does not give.
+    Missing(Rc<Unsupported>),
     Fatal(Box<OnnxError>),
 }
 
@@ -83,6 +87,12 @@ pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
 
 pub(super) fn invalid<T>(reason: impl Into<String>) -> Lowered<T> {
     Err(Fault::Invalid(reason.into()))
+}
+
+/// The node does what it does in training only.
+pub(super) fn training<T>(call: &Call) -> Lowered<T> {
+    let (operator, node) = (call.operator.to_owned(), call.name.clone());
+    Err(OnnxError::Training { operator, node }.into())
 }
 
 /// The only output of a node.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use prost::Message;
 
+use super::external::Folder;
 use super::wire;
 use crate::error::OnnxError;
 use crate::proto::{GraphProto, ModelProto};
@@ -22,14 +23,13 @@ pub(super) struct Model {
     pub model: ModelProto,
     pub graph: GraphProto,
     /// Where external data lies.
-    pub folder: PathBuf,
+    pub folder: Folder,
 }
 
 /// Reads and decodes a file.
 pub(super) fn open(path: &Path) -> Result<Model, OnnxError> {
     let bytes = read_whole(path)?;
-    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    decode(bytes, folder)
+    Ok(Model { folder: Folder::of(path), ..decode(bytes, PathBuf::new())? })
 }
 
 /// Decodes the bytes of a file.
@@ -44,7 +44,7 @@ pub(super) fn decode(bytes: Bytes, folder: PathBuf) -> Result<Model, OnnxError> 
     if model.opset_import.is_empty() {
         return Err(OnnxError::NotOnnx("it says no operator set".into()));
     }
-    Ok(Model { model, graph, folder })
+    Ok(Model { model, graph, folder: folder.into() })
 }
 
 fn read_whole(path: &Path) -> Result<Bytes, OnnxError> {

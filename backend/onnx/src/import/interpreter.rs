@@ -1,19 +1,24 @@
 //! Runs the nodes of a file symbolically: functions are entered, branches with a known condition are taken.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use eagleeye_graph::Unsupported;
+use eagleeye_graph::{ElementType, Unsupported};
 
 use super::call::{Call, Fault, Lowered, Value, cut};
 use super::lowering::Lowering;
 use super::operators;
+use super::tensor;
 use super::uses::Uses;
 use crate::error::OnnxError;
-use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use crate::proto::tensor_proto::DataType;
+use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Nodes, inputs and attributes that are looked at at most, those of functions at every call. The largest networks in use have
 /// some ten thousand nodes.
 const MAX_STEPS: usize = 1 << 20;
+/// Entries of the largest tensor that is looked through for different ones.
+const MAX_UNIFORM: i64 = 1 << 16;
 /// Functions that call functions, and branches within branches.
 const MAX_DEPTH: usize = 32;
 /// The operator sets whose operators are known to be read right.
@@ -35,6 +40,8 @@ pub(super) struct Frame<'a> {
     /// Innermost branch last.
     scopes: Vec<HashMap<&'a str, Value>>,
     attributes: BTreeMap<&'a str, &'a AttributeProto>,
+    /// Element types of tensors that were cast: casts are no nodes of the graph.
+    elements: HashMap<&'a str, ElementType>,
     opset: i64,
     /// In front of the names of nodes: the function's call.
     prefix: String,
@@ -45,6 +52,11 @@ impl<'a> Frame<'a> {
     /// What a name stands for.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.scopes.iter().rev().find_map(|scope| scope.get(name))
+    }
+
+    /// The element type that a tensor was cast to.
+    pub fn element(&self, name: &str) -> Option<ElementType> {
+        self.elements.get(name).copied()
     }
 
     /// Gives a name to a tensor. No name has two meanings at one place.
@@ -77,6 +89,7 @@ impl<'a> Interpreter<'a> {
         Frame {
             scopes: vec![HashMap::new()],
             attributes: BTreeMap::new(),
+            elements: HashMap::new(),
             opset: self.opset,
             prefix: String::new(),
             depth: 0,
@@ -110,27 +123,76 @@ impl<'a> Interpreter<'a> {
 
     fn step(&mut self, node: &'a NodeProto, frame: &mut Frame<'a>) -> Result<(), OnnxError> {
         let call = call(node, frame)?;
+        for (name, value) in node.input.iter().zip(&call.inputs) {
+            if let Value::Graph(id) = value {
+                self.lowering.builder.seen_as(*id, frame.element(name));
+            }
+        }
         let outputs = match self.outputs(node, &call, frame) {
             Ok(outputs) => outputs,
             Err(fault) => self.failed(fault, node, &call)?,
         };
         for (index, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            frame.bind(name, outputs.get(index).cloned().unwrap_or(Value::Unavailable))?;
+            let value = match outputs.get(index) {
+                None | Some(Value::Unavailable) => missing(node, &call, index),
+                Some(value) => value.clone(),
+            };
+            if let Some(element) = self.cast(node, &value, frame) {
+                frame.elements.insert(name, element);
+            }
+            frame.bind(name, value)?;
         }
         Ok(())
+    }
+
+    /// The element type of a result that is the same graph value as the first input: what it was cast to, here or before.
+    fn cast(&self, node: &NodeProto, value: &Value, frame: &Frame) -> Option<ElementType> {
+        let Value::Graph(id) = value else { return None };
+        match node.op_type() {
+            "Cast" => {
+                let to = node.attribute.iter().find(|attribute| attribute.name() == "to")?.i();
+                tensor::element(DataType::try_from(i32::try_from(to).ok()?).ok()?)
+            }
+            "CastLike" => match frame.get(node.input.get(1)?)? {
+                Value::Graph(like) => frame.element(&node.input[1]).or(self.lowering.builder.element(*like)),
+                _ => None,
+            },
+            _ => {
+                let first = node.input.first()?;
+                matches!(frame.get(first), Some(Value::Graph(input)) if input == id).then(|| frame.element(first))?
+            }
+        }
     }
 
     fn outputs(&mut self, node: &'a NodeProto, call: &Call<'a>, frame: &mut Frame<'a>) -> Lowered {
         if let Some(function) = self.functions.get(&(node.domain(), node.op_type(), node.overload())) {
             return self.function(function, call, frame);
         }
+        if is_quantised(node.op_type()) {
+            let (operator, node) = (cut(node.op_type()), call.name.clone());
+            return Err(OnnxError::Quantised { operator, node }.into());
+        }
         if !is_onnx(node.domain()) {
-            return Err(Fault::Unsupported(String::new()));
+            return Err(Fault::Unsupported(foreign(node.domain()).to_owned()));
         }
         if call.operator == "If" {
             return self.branch(call, frame);
         }
+        if call.operator == "Constant"
+            && let (Some(name), Some(tensor)) = (node.output.first(), call.tensor("value"))
+            && self.uses.weights.contains(name.as_str())
+            && !self.is_uniform(tensor)?
+        {
+            return Ok(vec![self.lowering.store_as(name, tensor, self.uses)?]);
+        }
         operators::lower(&mut self.lowering, call)
+    }
+
+    /// Whether all entries of a small tensor are the same: then somebody wrote out a norm without an affine.
+    fn is_uniform(&self, tensor: &TensorProto) -> Lowered<bool> {
+        let size = tensor.dims.iter().try_fold(1i64, |all, &size| all.checked_mul(size));
+        let small = size.is_some_and(|size| (2..=MAX_UNIFORM).contains(&size));
+        Ok(small && tensor::known(tensor, self.lowering.folder())?.is_uniform())
     }
 
     /// Enters a function of the file.
@@ -144,7 +206,14 @@ impl<'a> Interpreter<'a> {
             frame.opset
         };
         let prefix = cut(&format!("{}/", call.name));
-        let mut inner = Frame { scopes: vec![HashMap::new()], attributes, opset, prefix, depth: deeper(frame)? };
+        let mut inner = Frame {
+            scopes: vec![HashMap::new()],
+            attributes,
+            elements: HashMap::new(),
+            opset,
+            prefix,
+            depth: deeper(frame)?,
+        };
         for (index, name) in function.input.iter().enumerate() {
             inner.bind(name, call.input(index).clone())?;
         }
@@ -193,12 +262,19 @@ impl<'a> Interpreter<'a> {
                 self.unsupported.push(Unsupported { operator, node: call.name.clone(), reason });
             }
             Fault::Unknown => {}
+            Fault::Missing(cause) => self.unsupported.push((*cause).clone()),
             Fault::Build(error) => return Err(OnnxError::Shape { shape: Vec::new(), error }),
             Fault::Invalid(reason) => return Err(OnnxError::Invalid { operator, node: call.name.clone(), reason }),
             Fault::Fatal(error) => return Err(*error),
         }
         Ok(vec![Value::Unknown; node.output.len()])
     }
+}
+
+/// An output that the engine does not have.
+fn missing(node: &NodeProto, call: &Call, index: usize) -> Value {
+    let reason = format!("output {index} is used, which is not computed");
+    Value::Missing(Rc::new(Unsupported { operator: cut(node.op_type()), node: call.name.clone(), reason }))
 }
 
 /// What it costs to look at a node.
@@ -214,6 +290,37 @@ fn opset(imports: &[crate::proto::OperatorSetIdProto]) -> Result<i64, OnnxError>
         return Ok(found);
     }
     Err(OnnxError::Opset { found, oldest: *OPSETS.start(), newest: *OPSETS.end() })
+}
+
+/// Operators of quantised networks, in ONNX's own domain and that of ONNX Runtime.
+fn is_quantised(operator: &str) -> bool {
+    const PLAIN: [&str; 11] = [
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "DynamicQuantizeMatMul",
+        "ConvInteger",
+        "QGemm",
+        "QAttention",
+        "MatMulNBits",
+        "DequantizeBFP",
+    ];
+    PLAIN.contains(&operator) || operator.starts_with("QLinear")
+}
+
+/// What is known of an operator that is no part of the ONNX standard.
+fn foreign(domain: &str) -> &'static str {
+    match domain {
+        _ if domain.starts_with("com.microsoft") => {
+            "an operator that ONNX Runtime puts in when it optimises a network; upload the file from before that"
+        }
+        "ai.onnx.ml" => {
+            "an operator of ONNX-ML, which is for trees, tables and texts and not for convolutional networks"
+        }
+        _ => "a custom operator, which is no part of the ONNX standard",
+    }
 }
 
 fn is_onnx(domain: &str) -> bool {
@@ -266,6 +373,7 @@ fn fatal(fault: Fault, name: &str) -> OnnxError {
         Fault::Fatal(error) => *error,
         Fault::Build(error) => OnnxError::Shape { shape: Vec::new(), error },
         Fault::Invalid(reason) | Fault::Unsupported(reason) => OnnxError::Tensor { name: name.to_owned(), reason },
+        Fault::Missing(cause) => OnnxError::Unsupported(vec![(*cause).clone()]),
         Fault::Unknown => OnnxError::Tensor { name: name.to_owned(), reason: "is not known".into() },
     }
 }

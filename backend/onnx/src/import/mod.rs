@@ -23,7 +23,7 @@ mod wire;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use eagleeye_graph::{BuildError, Dim, Graph, Shape, TensorData, ValueId};
+use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, TensorData, ValueId};
 
 use self::call::Value;
 use self::file::Model;
@@ -31,6 +31,7 @@ use self::interpreter::Interpreter;
 use self::lowering::Lowering;
 use self::uses::Uses;
 use crate::error::OnnxError;
+use crate::proto::tensor_proto::DataType;
 use crate::proto::tensor_shape_proto::dimension::Value as Size;
 use crate::proto::type_proto::Value as Type;
 use crate::proto::{NodeProto, TensorProto, ValueInfoProto};
@@ -51,6 +52,8 @@ const MAX_BATCH: i64 = 1 << 16;
 #[derive(Debug)]
 pub struct Imported {
     pub graph: Graph,
+    /// The element types that the file stores and computes in.
+    pub precision: Precision,
     /// Entries by parameter, in `f32` where the file had another float type.
     pub weights: Vec<TensorData>,
     /// The file's metadata.
@@ -69,7 +72,28 @@ pub struct Imported {
 /// Every way in which a file can be broken or not be understood; see [`OnnxError`]. Unsupported operators are collected and
 /// reported together.
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {
-    import(&file::open(path)?, input_shape)
+    let file = file::open(path)?;
+    takes_images_alone(&file)?;
+    import(&file, input_shape)
+}
+
+/// Refuses a network with several inputs, and one whose input holds no numbers of pixels.
+fn takes_images_alone(file: &Model) -> Result<(), OnnxError> {
+    let inputs = Importer::new(file)?.inputs;
+    let [input] = inputs[..] else {
+        return Err(OnnxError::Inputs(inputs.iter().map(|input| call::cut(input.name())).collect()));
+    };
+    let element = match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(Type::TensorType(tensor)) => DataType::try_from(tensor.elem_type()).unwrap_or(DataType::Undefined),
+        _ => DataType::Undefined,
+    };
+    match element {
+        DataType::Int64 | DataType::Bool | DataType::String | DataType::Complex64 | DataType::Complex128 => {
+            let reason = format!("holds {}; images are floating-point numbers", element.as_str_name());
+            Err(OnnxError::Input { name: call::cut(input.name()), reason })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn import(model: &Model, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {
@@ -80,17 +104,20 @@ fn import(model: &Model, input_shape: Option<&[usize]>) -> Result<Imported, Onnx
         Some(shape) => Some(vec![shape.to_vec()]),
         None => importer.described().or_else(|| metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text))),
     };
-    let (graph, weights) = match &known {
+    let (graph, weights, precision) = match &known {
         Some(shapes) => importer.import(shapes)?,
         None => importer.guess()?,
     };
-    Ok(Imported { graph, weights, metadata, guessed_shape: known.is_none() })
+    Ok(Imported { graph, precision, weights, metadata, guessed_shape: known.is_none() })
 }
 
 fn parse_shapes(text: &str) -> Option<Vec<Vec<usize>>> {
     let shape = |part: &str| part.split(',').map(|size| size.trim().parse().ok()).collect::<Option<Vec<_>>>();
     text.split(';').map(shape).collect()
 }
+
+/// A graph, its entries by parameter, and the element types of the file.
+type Network = (Graph, Vec<TensorData>, Precision);
 
 struct Importer<'a> {
     file: &'a Model,
@@ -128,7 +155,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Imports with the given input shapes; a single one stands for all inputs.
-    fn import(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+    fn import(&self, shapes: &[Vec<usize>]) -> Result<Network, OnnxError> {
         let first = shapes.first().cloned().unwrap_or_default();
         self.build(shapes).map_err(|error| match error {
             OnnxError::Shape { error, .. } => OnnxError::Shape { shape: first, error },
@@ -136,7 +163,7 @@ impl<'a> Importer<'a> {
         })
     }
 
-    fn guess(&self) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+    fn guess(&self) -> Result<Network, OnnxError> {
         let candidates = self.candidates();
         let mut first_error = None;
         for shape in &candidates {
@@ -172,7 +199,7 @@ impl<'a> Importer<'a> {
         matrix.map(|found| vec![1, takes(found)]).into_iter().collect()
     }
 
-    fn build(&self, shapes: &[Vec<usize>]) -> Result<(Graph, Vec<TensorData>), OnnxError> {
+    fn build(&self, shapes: &[Vec<usize>]) -> Result<Network, OnnxError> {
         let mut lowering = Lowering::new(self.file.graph.name(), &self.file.folder);
         lowering.written_batch = self.written_batch();
         let mut interpreter = Interpreter::new(&self.file.model, lowering, &self.uses)?;
@@ -182,6 +209,9 @@ impl<'a> Importer<'a> {
             check_type(input)?;
             let shape = shapes.get(index).or(shapes.last()).map_or(&[][..], Vec::as_slice);
             let id = interpreter.lowering.builder.input(input.name(), batched(shape)?).map_err(misfit)?;
+            if let Some(element) = element_of(input) {
+                interpreter.lowering.builder.stored_as(id, element);
+            }
             frame.bind(input.name(), Value::Graph(id))?;
         }
         interpreter.run(&self.file.graph.node, &mut frame)?;
@@ -204,19 +234,19 @@ impl<'a> Importer<'a> {
             }
         };
         let outputs = names.iter().map(output).collect::<Result<Vec<_>, _>>()?;
+        for (output, &id) in self.file.graph.output.iter().zip(&outputs) {
+            interpreter.lowering.builder.seen_as(id, element_of(output).or_else(|| frame.element(output.name())));
+        }
         self.finish(interpreter.lowering, &outputs, &names)
     }
 
-    fn finish(
-        &self,
-        mut lowering: Lowering,
-        outputs: &[ValueId],
-        names: &[String],
-    ) -> Result<(Graph, Vec<TensorData>), OnnxError> {
-        let graph = std::mem::take(&mut lowering.builder).finish(outputs).map_err(misfit)?;
+    fn finish(&self, mut lowering: Lowering, outputs: &[ValueId], names: &[String]) -> Result<Network, OnnxError> {
+        let builder = std::mem::take(&mut lowering.builder);
+        let precision = builder.precision(outputs);
+        let graph = builder.finish(outputs).map_err(misfit)?;
         let (graph, kept) = cleanup::drop_unused(&graph, names).map_err(misfit)?;
         let weights = lowering.weights(|index| kept.get(index).copied().unwrap_or(false))?;
-        Ok((graph, weights))
+        Ok((graph, weights, precision))
     }
 }
 
@@ -234,6 +264,14 @@ fn sizes_of(info: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
         _ => None,
     };
     Some(tensor.shape.as_ref()?.dim.iter().map(|d| size(&d.value)).collect())
+}
+
+/// The element type that the file states for a tensor, where the engine has it.
+fn element_of(info: &ValueInfoProto) -> Option<ElementType> {
+    match info.r#type.as_ref()?.value.as_ref()? {
+        Type::TensorType(tensor) => tensor::element(DataType::try_from(tensor.elem_type()).ok()?),
+        _ => None,
+    }
 }
 
 fn check_type(input: &ValueInfoProto) -> Result<(), OnnxError> {

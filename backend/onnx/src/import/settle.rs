@@ -1,7 +1,6 @@
 //! What the network computes from its parameters alone: standardised weights, weight norm, tables of positions.
 //!
-//! Label propagation knows weights as parameters, and some functions exist only while reading. What does not depend on the
-//! input is computed once, where one of the two needs it.
+//! Some functions exist only while reading. What they need and does not depend on the input is computed here.
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -14,24 +13,15 @@ use super::lowering::{Lowering, Made};
 
 /// Values between parameters and the weight that is made of them.
 const MAX_VALUES: usize = 256;
-/// Entries that all weights of one network may take to compute. Beyond, they stay computed, which locks their channels.
+/// Entries that all weights of one network may take to compute. Beyond, they stay computed.
 const MAX_COMPUTED: usize = 1 << 30;
 /// Those that one weight may take: all are in memory at once.
 const MAX_AT_ONCE: usize = 1 << 28;
 
-/// The parameter that holds a weight: itself, where it is one, or what is computed from parameters, as a constant. Anything
-/// that depends on the input stays as it is.
-pub(super) fn weight(lo: &mut Lowering, call: &Call, id: ValueId) -> Lowered<ValueId> {
-    if lo.is_parameter(id) {
-        return Ok(id);
-    }
-    let Some(values) = made_of_parameters(lo, id) else {
-        return Ok(id);
-    };
-    match evaluated(lo, &values)? {
-        Some(known) => lo.constant(&format!("{}.weight", call.name), &Rc::new(known)),
-        None => Ok(id),
-    }
+/// Whether the file alone decides a value: it is a parameter, or computed from parameters. Whoever has read the file computes
+/// such weights.
+pub(super) fn is_weight(lo: &Lowering, id: ValueId) -> bool {
+    lo.is_parameter(id) || made_of_parameters(lo, id).is_some()
 }
 
 /// A node with its inputs known, where all of them are made of parameters.

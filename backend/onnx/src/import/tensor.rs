@@ -1,11 +1,9 @@
 //! Stored tensors: their shape, and their entries from whichever of the format's fields has them.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use eagleeye_graph::{Count, ElementType, TensorData, shape};
 
-use super::external;
+use super::external::{self, Folder};
 use super::known::{Known, MAX_RANK};
 use crate::error::OnnxError;
 use crate::proto::TensorProto;
@@ -34,13 +32,35 @@ fn kind(tensor: &TensorProto) -> DataType {
     DataType::try_from(tensor.data_type.unwrap_or_default()).unwrap_or(DataType::Undefined)
 }
 
+/// The element type of a stored tensor, where the engine has it.
+pub(super) fn element_of(tensor: &TensorProto) -> Option<ElementType> {
+    element(kind(tensor))
+}
+
+/// The engine's name of an element type.
+pub(super) fn element(kind: DataType) -> Option<ElementType> {
+    Some(match kind {
+        DataType::Float16 => ElementType::F16,
+        DataType::Bfloat16 => ElementType::Bf16,
+        DataType::Float => ElementType::F32,
+        DataType::Double => ElementType::F64,
+        DataType::Uint8 => ElementType::U8,
+        DataType::Int8 => ElementType::I8,
+        DataType::Int16 => ElementType::I16,
+        DataType::Int32 => ElementType::I32,
+        DataType::Int64 => ElementType::I64,
+        DataType::Bool => ElementType::Bool,
+        _ => return None,
+    })
+}
+
 /// Whether the entries are floats, which the engine keeps as weights.
 pub(super) fn is_float(tensor: &TensorProto) -> bool {
     matches!(kind(tensor), DataType::Float | DataType::Float16 | DataType::Double | DataType::Bfloat16)
 }
 
 /// A tensor of floats as weights in `f32`. `folder` is where external data lies.
-pub(super) fn weights(tensor: &TensorProto, folder: &Path) -> Result<TensorData, OnnxError> {
+pub(super) fn weights(tensor: &TensorProto, folder: &Folder) -> Result<TensorData, OnnxError> {
     let shape = shape_of(tensor)?;
     let bytes = if kind(tensor) == DataType::Float {
         match raw(tensor, folder, 4)? {
@@ -54,7 +74,7 @@ pub(super) fn weights(tensor: &TensorProto, folder: &Path) -> Result<TensorData,
 }
 
 /// A tensor of any supported type with its entries at hand.
-pub(super) fn known(tensor: &TensorProto, folder: &Path) -> Result<Known, OnnxError> {
+pub(super) fn known(tensor: &TensorProto, folder: &Folder) -> Result<Known, OnnxError> {
     let shape = shape_of(tensor)?;
     if is_float(tensor) {
         let double = kind(tensor) == DataType::Double;
@@ -71,7 +91,7 @@ fn f32_bytes(values: Vec<f64>) -> Vec<u8> {
     values.into_iter().flat_map(|v| (v as f32).to_le_bytes()).collect()
 }
 
-fn floats(tensor: &TensorProto, folder: &Path) -> Result<Vec<f64>, OnnxError> {
+fn floats(tensor: &TensorProto, folder: &Folder) -> Result<Vec<f64>, OnnxError> {
     let half = |bits: u16| match kind(tensor) {
         DataType::Bfloat16 => f64::from(f32::from_bits(u32::from(bits) << 16)),
         _ => f64::from(from_half(bits)),
@@ -93,7 +113,7 @@ fn floats(tensor: &TensorProto, folder: &Path) -> Result<Vec<f64>, OnnxError> {
     }
 }
 
-fn ints(tensor: &TensorProto, folder: &Path) -> Result<Vec<i64>, OnnxError> {
+fn ints(tensor: &TensorProto, folder: &Folder) -> Result<Vec<i64>, OnnxError> {
     macro_rules! entries {
         ($type:ty, $field:ident) => {{
             const SIZE: usize = size_of::<$type>();
@@ -123,7 +143,7 @@ fn ints(tensor: &TensorProto, folder: &Path) -> Result<Vec<i64>, OnnxError> {
 }
 
 /// The raw bytes of a tensor, wherever they are, or `None` where its entries stand in a list.
-fn raw(tensor: &TensorProto, folder: &Path, size: usize) -> Result<Option<Bytes>, OnnxError> {
+fn raw(tensor: &TensorProto, folder: &Folder, size: usize) -> Result<Option<Bytes>, OnnxError> {
     let count = shape_of(tensor)?.iter().product::<usize>();
     let expected = count * size;
     if tensor.data_location() == DataLocation::External {
@@ -184,7 +204,7 @@ mod tests {
     }
 
     fn f32s(tensor: &TensorProto) -> Vec<f32> {
-        weights(tensor, Path::new("")).unwrap().to_f32().unwrap()
+        weights(tensor, &Folder::default()).unwrap().to_f32().unwrap()
     }
 
     #[test]
@@ -204,7 +224,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_and_bools_are_read_from_bytes_and_lists() {
-        let entries = |tensor: &TensorProto| known(tensor, Path::new("")).unwrap().entries;
+        let entries = |tensor: &TensorProto| known(tensor, &Folder::default()).unwrap().entries;
         let counts = |values: [i64; 2]| Entries::Int(values.map(Count::fixed).to_vec());
         let raw = TensorProto { raw_data: Some(vec![0xff, 2].into()), ..tensor(DataType::Int8, &[2]) };
         assert_eq!(entries(&raw), counts([-1, 2]));
@@ -216,7 +236,7 @@ mod tests {
 
     #[test]
     fn sizes_that_lie_are_refused() {
-        let reason = |tensor: TensorProto| weights(&tensor, Path::new("")).unwrap_err().to_string();
+        let reason = |tensor: TensorProto| weights(&tensor, &Folder::default()).unwrap_err().to_string();
         let short = TensorProto { raw_data: Some(vec![0; 7].into()), ..tensor(DataType::Float, &[2]) };
         assert!(reason(short).contains("has 7 bytes, but its shape [2] needs 8"));
         assert!(reason(tensor(DataType::Float, &[1 << 31, 1 << 31, 4])).contains("more than"));

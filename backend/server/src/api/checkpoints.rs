@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_store::Store;
+use eagleeye_store::{self as store, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::BASE;
-use super::files::{Disposition, download};
+use super::files::{Disposition, StoredFile, download};
 use crate::extract::{Json, Path};
 use crate::problem::{Kind, Problem};
 
@@ -55,6 +55,9 @@ pub struct Checkpoint {
     /// Why the export failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
+    /// What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way.
+    #[schema(required)]
+    pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -83,7 +86,8 @@ impl CheckpointFormat {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed.
+/// A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
+/// file is damaged.
 #[utoipa::path(
     post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
@@ -97,6 +101,7 @@ impl CheckpointFormat {
         (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "No such format", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -152,16 +157,20 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
         (status = 409, description = "The file is not there yet, or its export failed", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     let checkpoint = store.checkpoints().get(id).await?;
-    let Some(hash) = &checkpoint.hash else { return Err(not_ready(checkpoint.into())) };
+    let Some(hash) = checkpoint.hash.as_ref().filter(|_| checkpoint.state == store::CheckpointState::Ready) else {
+        return Err(not_ready(checkpoint.into()));
+    };
     let format = CheckpointFormat::from(checkpoint.format);
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
     let name = format!("{}-candidate-{}.{}", model.name, candidate.index, format.ending());
-    download(&store, hash, "application/octet-stream", Disposition::Attachment(&name), &headers).await
+    let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
+    download(&store, file, Disposition::Attachment(&name), &headers).await
 }
 
 fn not_ready(checkpoint: Checkpoint) -> Problem {

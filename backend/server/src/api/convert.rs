@@ -1,10 +1,12 @@
 //! From the store's structs to the API's types.
 
 use eagleeye_store as store;
+use serde::Deserialize;
 
 use super::candidates::{Candidate, GroupKeep, Score};
 use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
 use super::datasets::{Class, Dataset};
+use super::health::ConnectedWorker;
 use super::models::{Model, ModelFormat, ModelSummary};
 use super::paging::Page;
 use super::search_request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest, SearchSettings};
@@ -54,6 +56,7 @@ impl From<ModelFormat> for store::ModelFormat {
 
 impl From<store::Model> for ModelSummary {
     fn from(model: store::Model) -> Self {
+        let guessed_shape = model.report["guessed_shape"].as_bool().unwrap_or(false);
         ModelSummary {
             id: model.id,
             name: model.name,
@@ -61,6 +64,7 @@ impl From<store::Model> for ModelSummary {
             bytes: model.bytes,
             hash: model.hash.into(),
             input_shape: model.input_shape,
+            guessed_shape,
             macs: model.macs,
             parameters: model.parameters,
             batch_norms: model.batch_norms,
@@ -74,12 +78,13 @@ impl From<store::Model> for ModelSummary {
 impl TryFrom<store::Model> for Model {
     type Error = Problem;
 
-    fn try_from(mut model: store::Model) -> Result<Self, Problem> {
-        let report: InspectReport = serde_json::from_value(model.report.take())
+    fn try_from(model: store::Model) -> Result<Self, Problem> {
+        let report = InspectReport::deserialize(&model.report)
             .map_err(|error| Problem::internal(format!("the report of model {}: {error}", model.id)))?;
         Ok(Model {
             summary: model.into(),
-            guessed_shape: report.guessed_shape,
+            element_type: report.element_type.unwrap_or_else(|| "float32".to_owned()),
+            notices: report.notices,
             batch_norm_state: report.batch_norm_state,
             operators: report.operators,
             layers: report.layers,
@@ -201,9 +206,31 @@ impl From<store::Search> for Search {
             best_candidate_id: search.best_candidate_id,
             split,
             error: search.error,
+            waiting_for: search.waiting_for,
             created_at: search.created_at,
             started_at: search.started_at,
             finished_at: search.finished_at,
+        }
+    }
+}
+
+impl From<store::Worker> for ConnectedWorker {
+    fn from(worker: store::Worker) -> Self {
+        let (search_id, checkpoint_id) = match worker.work {
+            Some(store::Work::Search(id)) => (Some(id), None),
+            Some(store::Work::Checkpoint(id)) => (None, Some(id)),
+            None => (None, None),
+        };
+        ConnectedWorker {
+            name: worker.name,
+            host: worker.host,
+            pid: worker.pid,
+            device: worker.device,
+            since: worker.since,
+            last_seen: worker.last_seen,
+            search_id,
+            checkpoint_id,
+            note: worker.note,
         }
     }
 }
@@ -270,6 +297,7 @@ impl From<store::Checkpoint> for Checkpoint {
             hash: checkpoint.hash.map(String::from),
             max_difference: checkpoint.max_difference,
             error: checkpoint.error,
+            waiting_for: checkpoint.waiting_for,
             created_at: checkpoint.created_at,
         }
     }

@@ -13,13 +13,15 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::files::{Disposition, download};
+use super::files::{Disposition, StoredFile, download};
+use super::names::{Renaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
 use crate::checker::DatasetReport;
-use crate::extract::{Path, Query};
+use crate::extract::{self, Path, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::store_problem::storage;
 use crate::upload::{Body, Expected, Received, discard};
 
 /// Thumbnails beyond this are not kept.
@@ -32,7 +34,7 @@ const PARTS: Expected = Expected { files: &["file", "images", "labels"], texts: 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Dataset {
     pub id: Uuid,
-    /// Given at upload; else the file's name without its ending.
+    /// Given at upload or later; else the file's name without its ending.
     pub name: String,
     /// How the images came: `idx`, `npz`, or the kind of archive.
     #[schema(example = "idx")]
@@ -96,6 +98,7 @@ pub struct DatasetUpload {
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The files are no dataset that can be used", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
@@ -103,7 +106,7 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
     let (images, labels) = roles(&received)?;
     let name = received.display_name(images)?;
 
-    let pictures = tempfile::Builder::new().prefix("eagleeye-thumbnails-").tempdir().map_err(Problem::internal)?;
+    let pictures = tempfile::Builder::new().prefix("eagleeye-thumbnails-").tempdir().map_err(storage)?;
     let (report, summary) = inspect(&state, &received, images, labels, pictures.path()).await?;
     let thumbnails = keep_thumbnails(&state.store, pictures.path()).await?;
 
@@ -146,7 +149,7 @@ async fn inspect(
     thumbnails: &FilePath,
 ) -> Result<(DatasetReport, Value), Problem> {
     let folder = received.as_folder().await?;
-    let path = |part: &str| received.file(part).map(|file| folder.path().join(&file.name));
+    let path = |part: &str| received.file(part).map(|file| folder.path_of(&file.name));
     let Some(images) = path(images) else { return Err(Problem::internal("the images are gone")) };
     let labels = labels.and_then(path);
     let checked = state.checker.check_dataset(&images, labels.as_deref(), thumbnails).await;
@@ -205,6 +208,28 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
     Ok(Json(store.datasets().get(id).await?.into()))
 }
 
+/// Give a dataset another name.
+#[utoipa::path(
+    patch, path = "/datasets/{id}", operation_id = "changeDataset", tag = "datasets",
+    params(("id" = Uuid, Path, description = "Id of the dataset")),
+    request_body = Renaming,
+    responses(
+        (status = 200, description = "The dataset as it is now", body = Dataset),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The name is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn change(
+    State(store): State<Store>,
+    Path(id): Path<Uuid>,
+    extract::Json(change): extract::Json<Renaming>,
+) -> Result<Json<Dataset>, Problem> {
+    let name = checked_name(&change.name)?;
+    Ok(Json(store.datasets().rename(id, name).await?.into()))
+}
+
 /// Get a thumbnail.
 #[utoipa::path(
     get, path = "/datasets/{id}/thumbnails/{position}", operation_id = "getThumbnail", tag = "datasets",
@@ -219,6 +244,7 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
         (status = 404, description = "No such dataset or thumbnail", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn thumbnail(
@@ -227,7 +253,8 @@ pub async fn thumbnail(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let hash = store.datasets().thumbnail(id, position).await?;
-    download(&store, &hash, "image/png", Disposition::Inline, &headers).await
+    let owner = store.datasets().get(id).await?.owner_of_thumbnail(position);
+    download(&store, StoredFile { hash: &hash, media_type: "image/png", owner }, Disposition::Inline, &headers).await
 }
 
 /// Delete a dataset with its files.

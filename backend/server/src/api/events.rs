@@ -9,16 +9,15 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use eagleeye_store::{Changes, Store, StoreError};
+use eagleeye_store::{self as store, Changes, Store, StoreError};
 use futures::Stream;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::candidates::Candidate;
 use super::searches::Search;
 use crate::extract::Path;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::state::AppState;
 
 /// How often the search's revision is looked at: one row by its key.
@@ -32,11 +31,10 @@ const POLL: Duration = Duration::from_millis(200);
     get, path = "/searches/{id}/events", operation_id = "followSearch", tag = "searches",
     params(
         ("id" = Uuid, Path, description = "Id of the search"),
-        ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event received"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event received; any other text begins anew"),
     ),
     responses(
         (status = 200, description = "Events until the search ends", body = String, content_type = "text/event-stream"),
-        (status = 400, description = "`Last-Event-ID` is no event id", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -45,39 +43,45 @@ pub async fn follow(
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let seen = last_event_id(&headers)?;
     // An unknown search is an answer with a status, not a stream that breaks.
     let search = state.store.searches().get(id).await?;
-    // A client that has seen the end and asks again is told once more, instead of waiting for ever.
-    let seen = if search.state.is_final() { seen.min(search.revision - 1) } else { seen };
-    let events = events(state.store, id, seen, state.shutdown);
+    let events = events(state, id, seen(&headers, &search));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<i64, Problem> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(0) };
-    let number = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| *number >= 0);
-    number.ok_or_else(|| {
-        Problem::new(Kind::InvalidParameter, "Last-Event-ID must be the id of an event of this stream, a whole number")
-    })
+/// The revision up to which the client knows the search. An id that this stream has not given, as after the database was
+/// restored from a copy, says nothing: the stream begins anew, and everything is told.
+fn seen(headers: &HeaderMap, search: &store::Search) -> i64 {
+    let id = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+    match id {
+        Some(id) if (0..=search.revision).contains(&id) => {
+            // A client that has seen the end and asks again is told once more, instead of waiting for ever.
+            if search.state.is_final() { id.min(search.revision - 1) } else { id }
+        }
+        _ => 0,
+    }
 }
 
-fn events(
-    store: Store,
-    id: Uuid,
-    seen: i64,
-    shutdown: CancellationToken,
-) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Event, Infallible>> {
     async_stream::stream! {
+        let AppState { store, outages, shutdown, .. } = state;
         let mut seen = seen;
+        let mut told = None;
         loop {
+            let fault = outages.waiting_for();
             match look(&store, id, seen).await {
+                // What the database cannot be told is told from here.
+                Ok(News::None) if fault != told => match store.searches().get(id).await {
+                    Ok(search) => yield Ok(event("search", seen, &Search::from(outages.shown(search)))),
+                    Err(error) => tracing::warn!(%error, search = %id, "cannot look at a search"),
+                },
                 Ok(News::None) => {}
                 Ok(News::Gone) => return,
                 Ok(News::Some(changes)) => {
-                    seen = changes.search.revision;
-                    let ended = changes.search.state.is_final();
-                    for event in changed(*changes) {
+                    let Changes { search, candidates } = *changes;
+                    seen = search.revision;
+                    let ended = search.state.is_final();
+                    for event in changed(Changes { search: outages.shown(search), candidates }) {
                         yield Ok(event);
                     }
                     if ended {
@@ -86,6 +90,7 @@ fn events(
                 }
                 Err(error) => tracing::warn!(%error, search = %id, "cannot look at a search"),
             }
+            told = fault;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(POLL) => {}

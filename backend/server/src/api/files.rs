@@ -5,7 +5,7 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use eagleeye_store::{FileBody, FileHash, Store};
+use eagleeye_store::{Check, FileBody, FileHash, Owner, Store};
 
 use crate::conditional::Version;
 use crate::problem::{Kind, Problem};
@@ -19,14 +19,24 @@ pub enum Disposition<'a> {
     Inline,
 }
 
-/// Answers with a file. A hash names its content for ever, so it is the ETag and the answer never grows stale.
+/// A file that can be downloaded.
+#[derive(Debug)]
+pub struct StoredFile<'a> {
+    pub hash: &'a FileHash,
+    pub media_type: &'static str,
+    /// What it is part of, where it is found to be damaged.
+    pub owner: Owner,
+}
+
+/// Answers with a file, once all of it was found to be what was stored; nothing of a damaged file is sent. A hash names its
+/// content for ever, so it is the ETag and the answer never grows stale.
 pub async fn download(
     store: &Store,
-    hash: &FileHash,
-    media_type: &'static str,
+    file: StoredFile<'_>,
     disposition: Disposition<'_>,
     request: &HeaderMap,
 ) -> Result<Response, Problem> {
+    let StoredFile { hash, media_type, owner } = file;
     let version = Version::of_hash(hash);
     let mut headers = HeaderMap::new();
     headers.insert(header::ETAG, version.header()?);
@@ -44,18 +54,18 @@ pub async fn download(
         headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
     }
 
+    let file = store.files().materialize(hash, Check::Once).await.map_err(|error| error.about(|| owner))?;
+    let size = file.size();
     let Some(range) = wanted.and_then(single_range) else {
-        let file = store.files().read(hash).await?;
-        return Ok(answer(StatusCode::OK, headers, file));
+        return Ok(answer(StatusCode::OK, headers, file.stream(0..size).await?));
     };
-    let size = store.files().size(hash).await?.ok_or_else(|| Problem::no_such("file", hash))?;
     match range.within(size) {
         Some(range) => {
-            let file = store.files().read_range(hash, range.clone()).await?;
+            let body = file.stream(range.clone()).await?;
             let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
             let content_range = HeaderValue::from_str(&content_range).map_err(Problem::internal)?;
             headers.insert(header::CONTENT_RANGE, content_range);
-            Ok(answer(StatusCode::PARTIAL_CONTENT, headers, file))
+            Ok(answer(StatusCode::PARTIAL_CONTENT, headers, body))
         }
         None => {
             let problem = Problem::new(Kind::RangeNotSatisfiable, format!("the file has {size} bytes"));

@@ -1,21 +1,33 @@
 //! Whether the server can work.
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
 use eagleeye_sandbox::Support;
+use eagleeye_store::{Store, StoreError};
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use crate::problem::OwnBody;
 use crate::state::AppState;
+
+/// What the parts may take to answer; the whole answer comes within two seconds.
+const ANSWER: Duration = Duration::from_millis(1500);
 
 /// The state of the server and what it stands on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
+    /// Of the whole: `ok` where all parts are.
     pub status: HealthStatus,
     /// Version of the program.
     pub version: &'static str,
-    /// Worker processes that this server keeps up.
+    pub database: HealthPart,
+    pub files: HealthPart,
     pub workers: WorkerCounts,
     /// What of the sandbox for uploaded files this machine has.
     pub sandbox: Sandbox,
@@ -26,17 +38,52 @@ pub struct Health {
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     Ok,
-    /// The database is out of reach.
+    /// The database or the file store cannot be used; which one it is, its own status says.
     Unavailable,
 }
 
+/// Something that the server stands on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HealthPart {
+    pub status: HealthStatus,
+    /// What is wrong with it. Null where it is `ok`.
+    #[schema(required)]
+    pub detail: Option<String>,
+}
+
 /// Worker processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WorkerCounts {
-    /// As many as were asked for.
+    /// As many as this server was asked to keep up.
     pub wanted: usize,
-    /// As many as are up at this moment.
+    /// As many of those as are up at this moment.
     pub running: usize,
+    /// All workers that have reported to the database lately, those on other machines included. Empty while the database
+    /// is out of reach.
+    pub connected: Vec<ConnectedWorker>,
+}
+
+/// A worker, wherever it runs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConnectedWorker {
+    /// The name that it claims jobs under.
+    pub name: String,
+    pub host: String,
+    pub pid: u32,
+    /// What it computes on.
+    #[schema(example = "cuda:0")]
+    pub device: String,
+    pub since: DateTime<Utc>,
+    pub last_seen: DateTime<Utc>,
+    /// The search that it is at. Null where it is at none.
+    #[schema(required)]
+    pub search_id: Option<Uuid>,
+    /// The checkpoint that it exports. Null where it exports none.
+    #[schema(required)]
+    pub checkpoint_id: Option<Uuid>,
+    /// Why it takes no jobs at the moment. Null where it does.
+    #[schema(required)]
+    pub note: Option<String>,
 }
 
 /// What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
@@ -50,23 +97,78 @@ pub struct Sandbox {
 }
 
 /// Whether the server can work.
+///
+/// The answer comes within two seconds, whatever is out of reach.
 #[utoipa::path(
     get, path = "/health", operation_id = "getHealth", tag = "health",
     responses(
-        (status = 200, description = "The server and its database are up", body = Health),
-        (status = 503, description = "The database is out of reach", body = Health),
+        (status = 200, description = "The server, its database and its file store are up", body = Health),
+        (status = 503, description = "The database or the file store cannot be used", body = Health),
     )
 )]
-pub async fn get(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
-    let (code, status) = match state.store.ping().await {
-        Ok(()) => (StatusCode::OK, HealthStatus::Ok),
-        Err(error) => {
-            tracing::error!(%error, "the database is out of reach");
-            (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::Unavailable)
-        }
+pub async fn get(State(state): State<AppState>) -> (StatusCode, Extension<OwnBody>, Json<Health>) {
+    let (database, files, connected) = tokio::join!(database(&state), files(&state.store), connected(&state.store));
+    let is_up = [&database, &files].iter().all(|part| part.status == HealthStatus::Ok);
+    let (code, status) = match is_up {
+        true => (StatusCode::OK, HealthStatus::Ok),
+        false => (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::Unavailable),
     };
-    let workers = WorkerCounts { wanted: state.workers.wanted(), running: state.workers.running() };
-    let Support { files, system_calls } = state.checker.sandbox();
-    let sandbox = Sandbox { files, system_calls };
-    (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), workers, sandbox }))
+    let workers = WorkerCounts { wanted: state.workers.wanted(), running: state.workers.running(), connected };
+    let sandbox = Sandbox::from(state.checker.sandbox());
+    let version = env!("CARGO_PKG_VERSION");
+    (code, Extension(OwnBody), Json(Health { status, version, database, files, workers, sandbox }))
+}
+
+async fn database(state: &AppState) -> HealthPart {
+    match timeout(ANSWER, state.store.ping()).await {
+        Ok(Ok(())) => match state.outages.waiting_for() {
+            None => HealthPart::up(),
+            Some(fault) => HealthPart::down(format!("it takes no writes; waiting for {fault}")),
+        },
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the database is out of reach");
+            HealthPart::down("it is out of reach")
+        }
+        Err(_) => HealthPart::down("it does not answer"),
+    }
+}
+
+async fn files(store: &Store) -> HealthPart {
+    match timeout(ANSWER, store.check_files()).await {
+        Ok(Err(error @ StoreError::ForeignFiles { .. })) => HealthPart::down(error.to_string()),
+        Ok(Err(StoreError::Files(error))) => {
+            tracing::error!(%error, "the file store is out of reach");
+            HealthPart::down("it is out of reach")
+        }
+        // An answer that the database owes says nothing about the files.
+        _ => HealthPart::up(),
+    }
+}
+
+async fn connected(store: &Store) -> Vec<ConnectedWorker> {
+    match timeout(ANSWER, store.workers().list()).await {
+        Ok(Ok(workers)) => workers.into_iter().map(ConnectedWorker::from).collect(),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the workers cannot be listed");
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+impl HealthPart {
+    fn up() -> Self {
+        HealthPart { status: HealthStatus::Ok, detail: None }
+    }
+
+    fn down(detail: impl Into<String>) -> Self {
+        HealthPart { status: HealthStatus::Unavailable, detail: Some(detail.into()) }
+    }
+}
+
+impl From<Support> for Sandbox {
+    fn from(support: Support) -> Self {
+        let Support { files, system_calls } = support;
+        Sandbox { files, system_calls }
+    }
 }

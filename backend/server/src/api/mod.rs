@@ -9,6 +9,7 @@ pub mod events;
 pub mod files;
 pub mod health;
 pub mod models;
+pub mod names;
 pub mod paging;
 pub mod search_request;
 pub mod searches;

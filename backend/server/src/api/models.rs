@@ -7,23 +7,28 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_store::{NewModel, Store};
+use eagleeye_store::{NewModel, Reinspection, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::files::{Disposition, download};
+use super::files::{Disposition, StoredFile, download};
+use super::names::checked_name;
 use super::paging::{Page, PageQuery};
 use super::search_request::Space;
 use super::{BASE, convert};
 use crate::checker::InspectReport;
-use crate::extract::{Path, Query};
+use crate::extract::{self, Path, Query};
+use crate::inspection::inspect_stored;
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
 use crate::state::AppState;
 use crate::upload::{Body, Expected, Received};
 
 const PARTS: Expected = Expected { files: &["file", "data"], texts: &["name", "input_shape"] };
+
+/// Axes that the shape of an input may have.
+const MAX_AXES: usize = 8;
 
 /// File format of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,7 +42,7 @@ pub enum ModelFormat {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ModelSummary {
     pub id: Uuid,
-    /// Given at upload; else the file's name without its ending.
+    /// Given at upload or later; else the file's name without its ending.
     #[schema(example = "MobileNetV1 on Fashion-MNIST")]
     pub name: String,
     pub format: ModelFormat,
@@ -48,6 +53,9 @@ pub struct ModelSummary {
     /// Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
     #[schema(example = json!([1, 3, 224, 224]))]
     pub input_shape: Vec<u64>,
+    /// Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+    /// and the reachable budgets depend on it; set it where it is wrong.
+    pub guessed_shape: bool,
     /// MACs (multiply-accumulates) of one image: convolutions and linear layers.
     pub macs: u64,
     /// Trainable parameters.
@@ -67,8 +75,11 @@ pub struct ModelSummary {
 pub struct Model {
     #[serde(flatten)]
     pub summary: ModelSummary,
-    /// Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it.
-    pub guessed_shape: bool,
+    /// The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+    #[schema(example = "float32")]
+    pub element_type: String,
+    /// What to know of the file and of what is made from it, a sentence each.
+    pub notices: Vec<String>,
     /// What adaptive batch norm has to work with.
     pub batch_norm_state: BatchNormState,
     /// How often each operator occurs.
@@ -124,8 +135,23 @@ pub struct ChannelGroup {
     #[serde(default)]
     #[schema(required)]
     pub normalised_by: Option<String>,
-    /// The parameters that have these channels on one of their axes.
+    /// The stored tensors that have these channels on one of their axes.
     pub members: Vec<GroupMember>,
+    /// Weights with these channels that the file does not store but computes from its tensors.
+    #[serde(default)]
+    #[schema(required)]
+    pub computed: Vec<ComputedWeight>,
+}
+
+/// An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ComputedWeight {
+    /// Name of the weight in exported files.
+    #[schema(example = "layer1.0.conv1.weight")]
+    pub weight: String,
+    pub axis: u64,
+    /// Names of the stored tensors that it is computed from.
+    pub from: Vec<String>,
 }
 
 /// An axis of a parameter.
@@ -157,6 +183,19 @@ pub struct ModelUpload {
     input_shape: Option<String>,
 }
 
+/// What of a model may be changed. What is left out stays.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelChange {
+    /// What to call it from now on.
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a
+    /// model that no search uses.
+    #[schema(nullable = false, min_items = 1, max_items = 8, example = json!([1, 3, 224, 224]))]
+    input_shape: Option<Vec<u32>>,
+}
+
 /// Upload a model.
 ///
 /// It is checked before it is kept: imported, its channels grouped, and its MACs and parameters counted.
@@ -170,6 +209,7 @@ pub struct ModelUpload {
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The file is no model that can be used", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
@@ -206,7 +246,7 @@ async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport
     let input_shape = received.text("input_shape").map(shape).transpose()?;
     let folder = received.as_folder().await?;
     let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is gone")) };
-    let path = folder.path().join(&file.name);
+    let path = folder.path_of(&file.name);
     let checked = state.checker.inspect(&path, input_shape.as_deref(), Space::default()).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableModel))
 }
@@ -215,11 +255,15 @@ async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport
 fn shape(text: &str) -> Result<String, Problem> {
     let sizes: Vec<&str> = text.split(',').map(str::trim).collect();
     let is_size = |size: &&str| size.parse::<u32>().is_ok_and(|number| number > 0);
-    if (1..=8).contains(&sizes.len()) && sizes.iter().all(is_size) {
+    if (1..=MAX_AXES).contains(&sizes.len()) && sizes.iter().all(is_size) {
         return Ok(sizes.join(","));
     }
+    Err(shape_problem())
+}
+
+fn shape_problem() -> Problem {
     let detail = "must be positive whole numbers with commas between them, batch first, as 1,3,224,224".to_owned();
-    Err(Problem::fields(vec![FieldError { field: "input_shape".to_owned(), detail }]))
+    Problem::fields(vec![FieldError { field: "input_shape".to_owned(), detail }])
 }
 
 /// List models, newest first.
@@ -252,6 +296,63 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
     Ok(Json(store.models().get(id).await?.try_into()?))
 }
 
+/// Change a model's name or the shape of its input.
+#[utoipa::path(
+    patch, path = "/models/{id}", operation_id = "changeModel", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the model")),
+    request_body = ModelChange,
+    responses(
+        (status = 200, description = "The model as it is now", body = Model),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Searches use it, so the shape of its input stays; `searches` lists them", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong, or the network does not take inputs of this shape", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn change(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+    extract::Json(change): extract::Json<ModelChange>,
+) -> Result<Json<Model>, Problem> {
+    let name = change.name.as_deref().map(checked_name).transpose()?;
+    let mut model = state.store.models().get(id).await?;
+    if let Some(shape) = change.input_shape {
+        model = reinspect(&state, &model, &shape).await?;
+    }
+    if let Some(name) = name {
+        model = state.store.models().rename(id, name).await?;
+    }
+    Ok(Json(model.try_into()?))
+}
+
+/// Looks at the network with another input shape and keeps what is found.
+async fn reinspect(
+    state: &AppState,
+    model: &eagleeye_store::Model,
+    shape: &[u32],
+) -> Result<eagleeye_store::Model, Problem> {
+    if !(1..=MAX_AXES).contains(&shape.len()) || shape.contains(&0) {
+        return Err(shape_problem());
+    }
+    let searches = state.store.models().searches(model.id).await?;
+    if !searches.is_empty() {
+        return Err(StoreError::InUse { kind: eagleeye_store::Kind::Model, id: model.id, searches }.into());
+    }
+    let shape: Vec<u64> = shape.iter().map(|&size| size.into()).collect();
+    let (report, whole_report) = inspect_stored(state, model, &shape, Space::default()).await?;
+    let found = Reinspection {
+        input_shape: report.inputs.first().map_or(shape, |input| input.shape.clone()),
+        macs: report.macs,
+        parameters: report.parameters,
+        batch_norms: report.batch_norms,
+        classes: report.classes,
+        reachable: report.reachable.into(),
+        report: whole_report,
+    };
+    Ok(state.store.models().reinspected(model.id, found).await?)
+}
+
 /// Download a model's file, as it was uploaded.
 #[utoipa::path(
     get, path = "/models/{id}/file", operation_id = "downloadModel", tag = "models",
@@ -263,12 +364,14 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
         (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     let model = store.models().get(id).await?;
     let disposition = Disposition::Attachment(&model.file_name);
-    download(&store, &model.hash, "application/octet-stream", disposition, &headers).await
+    let file = StoredFile { hash: &model.hash, media_type: "application/octet-stream", owner: model.owner() };
+    download(&store, file, disposition, &headers).await
 }
 
 /// Delete a model with its files.

@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::candidates::Score;
+use super::names::{SearchRenaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::search_request::{SearchRequest, SearchSettings};
 use super::{BASE, convert};
 use crate::extract::{Json, Path, Query};
+use crate::faults::Faults;
 use crate::fit;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -27,9 +29,10 @@ pub enum SearchState {
     Queued,
     /// A worker is on it.
     Running,
-    /// All candidates are scored.
+    /// All candidates are scored, and nothing says that the scores are wrong.
     Succeeded,
-    /// Ended with an error.
+    /// Ended with an error; or the full network is no better than chance on the scoring images; or the best candidate is
+    /// above the full network by more than the noise, which a wrong preprocessing brings about. Candidates stay.
     Failed,
     /// Ended because somebody asked for it.
     Cancelled,
@@ -49,7 +52,7 @@ pub struct Search {
     /// The unpruned network on the same images. Null until it is scored.
     #[schema(required)]
     pub baseline: Option<Baseline>,
-    /// The candidate with the best score. Null until all are scored.
+    /// The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
     #[schema(required)]
     pub best_candidate_id: Option<Uuid>,
     /// How many images are used for what. Null until the search has begun.
@@ -58,6 +61,10 @@ pub struct Search {
     /// Why it failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+    /// worker is missing.
+    #[schema(required, example = "space on the disk of the database")]
+    pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
     #[schema(required)]
     pub started_at: Option<DateTime<Utc>>,
@@ -110,25 +117,32 @@ pub struct SplitCounts {
         (status = 422, description = "A field is wrong, the model or dataset does not exist, the two do not fit each \
             other, there are not enough images, or the budget is out of reach", body = Problem,
             content_type = "application/problem+json"),
+        (status = 500, description = "A stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(State(state): State<AppState>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {
-    request.check()?;
-    let store = &state.store;
-    let model = store.models().get(request.model_id).await.map_err(|error| unknown(Kind::UnknownModel, error))?;
-    let dataset =
-        store.datasets().get(request.dataset_id).await.map_err(|error| unknown(Kind::UnknownDataset, error))?;
-    fit::check(&state, &request, &model, &dataset).await?;
-    let search = Search::from(store.searches().create(NewSearch::from(request)).await?);
+    let mut faults = request.check();
+    let model = named(Kind::UnknownModel, "model_id", state.store.models().get(request.model_id).await, &mut faults)?;
+    let found = state.store.datasets().get(request.dataset_id).await;
+    let dataset = named(Kind::UnknownDataset, "dataset_id", found, &mut faults)?;
+    fit::check(&state, &request, model.as_ref(), dataset.as_ref(), &mut faults).await?;
+    faults.into_result()?;
+
+    let search = Search::from(state.store.searches().create(NewSearch::from(request)).await?);
     let location = format!("{BASE}/searches/{}", search.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(search)).into_response())
 }
 
-/// What is missing is named by the body, not by the address: a 404 would be about the address.
-fn unknown(kind: Kind, error: StoreError) -> Problem {
-    match error {
-        StoreError::NotFound { .. } => Problem::new(kind, error.to_string()),
-        other => other.into(),
+/// What a field of the body names. A 404 would be about the address, so what is missing is a fault of the field.
+fn named<T>(kind: Kind, field: &str, found: Result<T, StoreError>, faults: &mut Faults) -> Result<Option<T>, Problem> {
+    match found {
+        Ok(thing) => Ok(Some(thing)),
+        Err(error @ StoreError::NotFound { .. }) => {
+            faults.add(kind, field, error.to_string());
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -141,9 +155,12 @@ fn unknown(kind: Kind, error: StoreError) -> Problem {
         (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> Result<Answer<Page<Search>>, Problem> {
-    let found = store.searches().list(&page.request()?).await?;
-    Ok(Answer(convert::page(found, Search::from)))
+pub async fn list(
+    State(state): State<AppState>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Page<Search>>, Problem> {
+    let found = state.store.searches().list(&page.request()?).await?;
+    Ok(Answer(convert::page(found, |search| state.outages.shown(search).into())))
 }
 
 /// Get a search.
@@ -155,8 +172,31 @@ pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> 
         (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Search>, Problem> {
-    Ok(Answer(store.searches().get(id).await?.into()))
+pub async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<Search>, Problem> {
+    let search = state.store.searches().get(id).await?;
+    Ok(Answer(state.outages.shown(search).into()))
+}
+
+/// Give a search another name, or none.
+#[utoipa::path(
+    patch, path = "/searches/{id}", operation_id = "changeSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    request_body = SearchRenaming,
+    responses(
+        (status = 200, description = "The search as it is now", body = Search),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The name is wrong", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn change(
+    State(store): State<Store>,
+    Path(id): Path<Uuid>,
+    Json(change): Json<SearchRenaming>,
+) -> Result<Answer<Search>, Problem> {
+    let name = change.name.as_deref().map(checked_name).transpose()?;
+    Ok(Answer(store.searches().rename(id, name).await?.into()))
 }
 
 /// Cancel a search.
@@ -176,6 +216,24 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     let search = Search::from(store.searches().cancel(id).await?);
     let status = if search.state == SearchState::Cancelled { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Answer(search)))
+}
+
+/// Take up a search again.
+///
+/// One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
+/// search that was never interrupted.
+#[utoipa::path(
+    post, path = "/searches/{id}/retry", operation_id = "retrySearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    responses(
+        (status = 202, description = "The search is queued again", body = Search),
+        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search is queued, running or has succeeded, or a file of its model or dataset \
+            is gone", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn retry(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Search>), Problem> {
+    Ok((StatusCode::ACCEPTED, Answer(store.searches().retry(id).await?.into())))
 }
 
 /// Delete a search, with its candidates and checkpoints. One that runs is stopped.

@@ -5,22 +5,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
 use crate::contract;
 use crate::puppet::Puppet;
 use crate::server::{Server, fake};
 
-struct Event {
-    name: String,
+pub struct Event {
+    pub name: String,
     id: i64,
-    data: Value,
+    pub data: Value,
 }
 
 /// The events of a stream, as they come.
-struct Stream(BufReader<Box<dyn Read + Send>>);
+pub struct Stream(BufReader<Box<dyn Read + Send>>);
 
 impl Stream {
-    fn open(server: &Server, search: &str, last_event_id: Option<i64>) -> Self {
+    pub fn open(server: &Server, search: &str, last_event_id: Option<i64>) -> Self {
+        Self::open_with(server, search, last_event_id.map(|id| id.to_string()).as_deref())
+    }
+
+    fn open_with(server: &Server, search: &str, last_event_id: Option<&str>) -> Self {
         let mut request = server.client.get(server.url(&format!("/searches/{search}/events")));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
@@ -51,7 +54,7 @@ impl Stream {
     }
 
     /// Names of the events up to and with the next one called `last`.
-    fn until(&mut self, last: &str) -> Vec<Event> {
+    pub fn until(&mut self, last: &str) -> Vec<Event> {
         let mut events: Vec<Event> = Vec::new();
         while events.last().is_none_or(|event| event.name != last) {
             events.push(self.next().expect("the stream goes on"));
@@ -59,7 +62,7 @@ impl Stream {
         events
     }
 
-    fn rest(mut self) -> Vec<Event> {
+    pub fn rest(mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.next()).collect()
     }
 }
@@ -158,12 +161,26 @@ fn a_stream_does_not_keep_the_server_from_stopping() {
 }
 
 #[test]
-fn a_last_event_id_that_is_none_is_refused() {
-    let (_data, server) = fake();
+fn a_last_event_id_that_this_stream_has_not_given_begins_it_anew_and_the_stream_ends_with_the_search() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
     let search = server.search();
-    for wrong in ["-1", "seven", ""] {
-        let answer: Answer =
-            server.call("GET", &format!("/searches/{search}/events"), |request| request.header("last-event-id", wrong));
-        answer.problem(400, "invalid-parameter", &["Last-Event-ID"]);
+    let claim = puppet.claim();
+    puppet.begin(&claim.lease);
+    puppet.candidate(&claim.lease, 0, 0.5).unwrap();
+    let strange = ["1000000", "9223372036854775807", "99999999999999999999", "-1", "seven", ""];
+    let mut streams = strange.map(|id| Stream::open_with(&server, &search, Some(id)));
+    for (id, stream) in strange.iter().zip(&mut streams) {
+        let events = stream.until("search");
+        assert_eq!(candidates(&events), [0], "after `{id}` everything is told");
+        assert_eq!(events.last().unwrap().data["state"], "running");
+    }
+    puppet.finish(&claim.lease);
+    for stream in streams {
+        assert_eq!(stream.rest().last().unwrap().name, "end");
+    }
+    for id in strange {
+        let ended = Stream::open_with(&server, &search, Some(id)).rest();
+        assert_eq!((candidates(&ended), ended.last().unwrap().name.as_str()), (vec![0], "end"), "after `{id}`");
     }
 }

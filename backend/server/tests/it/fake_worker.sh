@@ -15,16 +15,36 @@ case "$task $first" in
     # The smallest keep ratio is the last argument, and decides what is reachable.
     for last; do :; done
     [ "$last" = 0.1 ] && last=0.05
+    unmet=null
+    case "$*" in *"--macs 0.5 "*"--round-to 512 "*) unmet='"no strategy comes within 1%; choose a smaller round_to"' ;; esac
     cat << REPORT
 {"format": "torchscript", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "macs": 1000000, "parameters": 50000,
  "batch_norms": 2, "batch_norm_state": "present", "guessed_shape": false, "operators": {"conv2d": 2, "linear": 1},
- "reachable": {"min": $last, "max": 1.0}, "classes": 10,
+ "reachable": {"min": $last, "max": 1.0}, "classes": 10, "unmet": $unmet,
  "layers": [{"name": "features.0", "operator": "conv2d", "shape": [1, 32, 28, 28], "macs": 900000, "parameters": 40000}],
  "groups": [{"name": "features.0", "size": 32, "prunable": true, "reason": null,
              "members": [{"parameter": "features.0.weight", "axis": 0}]},
             {"name": "classifier", "size": 10, "prunable": false, "reason": "the output",
              "members": [{"parameter": "classifier.weight", "axis": 0}]}],
  "only_in_the_report": 1}
+REPORT
+    ;;
+"inspect shaped"*)
+    # A network whose cost follows its input, and which takes one channel.
+    shape=1,1,28,28 guessed=true macs=784000
+    while [ $# -gt 0 ]; do
+        [ "$1" = --input-shape ] && { shape=$2; guessed=false; macs=64000; }
+        shift
+    done
+    case "$shape" in
+    1,3,*)
+        echo "error: \`stem\` takes 1 channel" >&2
+        exit 2
+        ;;
+    esac
+    cat << REPORT
+{"format": "torchscript", "inputs": [{"name": "x", "shape": [$shape]}], "macs": $macs, "parameters": 50000,
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": $guessed, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
 REPORT
     ;;
 "inspect colour"*)

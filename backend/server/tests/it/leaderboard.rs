@@ -100,7 +100,7 @@ fn the_winner_is_exported_in_every_format_and_others_on_demand() {
     assert_eq!(id(&twice), id(&queued));
     puppet.export("fourth");
     assert_eq!(server.get(&format!("/checkpoints/{}", id(&queued))).expect(200)["state"], "ready");
-    server.post(&other, &json!({ "format": "caffe" })).problem(422, "invalid-field", &["caffe", "onnx"]);
+    server.post(&other, &json!({ "format": "caffe" })).problem(422, "invalid-field", &["torchscript", "onnx"]);
 }
 
 #[test]

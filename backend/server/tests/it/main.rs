@@ -9,12 +9,16 @@
 
 mod answer;
 mod cancelling;
+mod changes;
 mod contract;
+mod damage;
+mod disk;
 mod documents;
 mod downloads;
 mod events;
 mod files;
 mod guard;
+mod health;
 mod leaderboard;
 mod lists;
 mod memory;
@@ -24,7 +28,9 @@ mod puppet;
 mod real;
 mod refusals;
 mod requests;
+mod retrying;
 mod sandbox;
 mod server;
 mod settings;
 mod uploads;
+mod waiting;

@@ -1,6 +1,9 @@
 //! The page that the server carries.
 
-use crate::answer::Answer;
+use std::io::Read;
+
+use crate::answer::{Answer, id};
+use crate::puppet::Puppet;
 use crate::server::{Server, fake};
 
 fn call(server: &Server, method: &str, path: &str, header: Option<(&'static str, &str)>) -> Answer {
@@ -66,4 +69,70 @@ fn what_is_not_there_is_a_problem_and_not_the_page() {
     let posted = call(&server, "POST", "/models", None);
     posted.problem(405, "method-not-allowed", &["POST"]);
     assert_eq!(posted.header("allow"), "GET, HEAD");
+}
+
+/// The page in one encoding, unpacked.
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match answer.header("content-encoding") {
+        "br" => drop(brotli::BrotliDecompress(&mut &answer.body[..], &mut plain).unwrap()),
+        "gzip" => drop(flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut plain).unwrap()),
+        "" => plain.clone_from(&answer.body),
+        other => panic!("{other}"),
+    }
+    plain
+}
+
+#[test]
+fn the_page_leaves_in_the_smallest_encoding_that_the_client_takes() {
+    let (_data, server) = fake();
+    let encoded = |accepted| call(&server, "GET", "/", Some(("accept-encoding", accepted)));
+    let plain = get(&server, "/");
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    for (accepted, encoding) in
+        [("gzip, deflate, br, zstd", "br"), ("gzip", "gzip"), ("br;q=0, *", "gzip"), ("zstd", "")]
+    {
+        let answer = encoded(accepted);
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, encoding), "{accepted}");
+        assert_eq!(answer.header("vary"), "accept-encoding");
+        assert_eq!(answer.header("content-type"), "text/html");
+        assert_eq!(unpacked(&answer), plain.body, "{accepted}");
+        if !encoding.is_empty() {
+            assert!(answer.body.len() < plain.body.len(), "{accepted}");
+        }
+    }
+}
+
+#[test]
+fn each_encoding_of_the_page_has_its_own_tag() {
+    let (_data, server) = fake();
+    let mut tags = Vec::new();
+    for accepted in ["br", "gzip", "identity"] {
+        let tag = call(&server, "GET", "/", Some(("accept-encoding", accepted))).header("etag").to_owned();
+        let request = server.client.get(&server.address).header("accept-encoding", accepted);
+        let again = Answer::of(request.header("if-none-match", &tag).send().unwrap());
+        assert_eq!((again.status, again.header("etag")), (304, tag.as_str()), "{accepted}");
+        tags.push(tag);
+    }
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), 3, "{tags:?}");
+}
+
+#[test]
+fn documents_and_answers_leave_compressed_and_streams_and_files_do_not() {
+    let (data, server) = fake();
+    let model = id(&server.model("good"));
+    let search = server.search();
+    let encoding = |path: &str| {
+        let answer = call(&server, "GET", path, Some(("accept-encoding", "br, gzip")));
+        assert_eq!(answer.status, 200, "{path}");
+        answer.header("content-encoding").to_owned()
+    };
+    for path in ["/api/v1/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/api/v1/models"] {
+        assert!(["br", "gzip"].contains(&encoding(path).as_str()), "{path}");
+    }
+    assert_eq!(encoding(&format!("/api/v1/models/{model}/file")), "");
+    Puppet::new(data.path()).search(&[0.9]);
+    assert_eq!(encoding(&format!("/api/v1/searches/{search}/events")), "");
 }

@@ -38,8 +38,10 @@ fn workers_are_started_with_where_things_are_and_named_in_health() {
     let notes = wait_for_notes(data.path(), 2);
     let database = format!(", database sqlite://{}/eagleeye.db", data.path().display());
     let files = format!(", files {}/files", data.path().display());
+    let cache = format!("--cache {}/cache --cache-bytes 32000000000", data.path().display());
     for note in &notes {
         assert!(note.contains(&database) && note.contains(&files) && note.contains("--device cpu"), "{note}");
+        assert!(note.contains(&cache), "{note}");
         // Everybody on the machine can read a command line.
         let arguments = note.split(',').next().unwrap();
         assert!(!arguments.contains("sqlite") && !arguments.contains("/files"), "{note}");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use eagleeye_store::{
     Baseline, Claim, Exported, GroupKeep, Lease, NewCandidate, Score, Split, Store, StoreConfig, StoreError, Work,
+    WorkerReport,
 };
 use tokio::runtime::Runtime;
 
@@ -21,7 +22,20 @@ impl Puppet {
 
     /// Claims a job that must be there.
     pub fn claim(&self) -> Claim {
-        self.runtime.block_on(self.store.queue().claim("puppet")).unwrap().expect("there is a job")
+        self.claim_as("puppet")
+    }
+
+    pub fn claim_as(&self, worker: &str) -> Claim {
+        self.runtime.block_on(self.store.queue().claim(worker)).unwrap().expect("there is a job")
+    }
+
+    /// Says that a worker is there.
+    pub fn report(&self, report: &WorkerReport) {
+        self.runtime.block_on(self.store.workers().report(report)).unwrap();
+    }
+
+    pub fn set_aside(&self, lease: &Lease, waiting_for: &str) {
+        self.runtime.block_on(self.store.queue().set_aside(lease, waiting_for)).unwrap();
     }
 
     /// Stores split and baseline, as a search begins.

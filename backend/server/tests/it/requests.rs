@@ -30,7 +30,7 @@ fn a_search_is_queued_with_its_defaults_filled_in() {
     assert_eq!((&search["model_id"], &search["dataset_id"]), (&json!(model), &json!(dataset)));
     let settings = json!({
         "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
-        "batch_size": 128, "round_to": 1, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
+        "batch_size": 128, "round_to": null, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
         "preprocessing": { "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0 },
     });
     assert_eq!(search["request"], settings);
@@ -52,14 +52,60 @@ fn fields_that_are_wrong_are_named_all_at_once() {
 
     let mut unknown = good.clone();
     unknown["budget"] = json!(0.5);
-    server.post("/searches", &unknown).problem(422, "invalid-field", &["budget"]);
+    server.post("/searches", &unknown).problem(422, "invalid-field", &["budget: is not known", "`macs`"]);
     let mistyped = change(good.clone(), "/preprocessing/mean", json!("0.5"));
-    let refusal = server.post("/searches", &mistyped).problem(422, "invalid-field", &["string", "sequence"]);
+    let refusal = server.post("/searches", &mistyped).problem(422, "invalid-field", &["must be a list of numbers"]);
     assert_eq!(refusal["errors"][0]["field"], "preprocessing.mean");
     let mut missing = good;
     missing.as_object_mut().unwrap().remove("macs");
-    server.post("/searches", &missing).problem(422, "invalid-field", &["macs"]);
+    let refusal = server.post("/searches", &missing).problem(422, "invalid-field", &["macs: is missing"]);
+    assert_eq!(refusal["errors"][0]["field"], "macs");
     assert_eq!(searches(&server), json!([]));
+}
+
+fn fields(refusal: &Value) -> Vec<&str> {
+    refusal["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn values_of_the_wrong_type_are_answered_with_what_each_field_wants() {
+    let (_data, server) = fake();
+    let mut wrong = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    wrong["macs"] = Value::Null;
+    wrong["candidates"] = json!(1.5);
+    wrong["preprocessing"]["deviation"] = json!(["a"]);
+    wrong.as_object_mut().unwrap().remove("scoring_images");
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &[]);
+    let mut named = fields(&refusal);
+    named.sort_unstable();
+    assert_eq!(named, ["candidates", "macs", "preprocessing.deviation", "scoring_images"]);
+    for word in ["expected", "line", "column", "u32", "f64"] {
+        assert!(!refusal["detail"].as_str().unwrap().contains(word), "{refusal}");
+    }
+
+    let mut large = request(wrong["model_id"].as_str().unwrap(), wrong["dataset_id"].as_str().unwrap());
+    large["calibration_images"] = json!(10_000_000_000u64);
+    let words = "calibration_images: must be a whole number from 1 to 4294967295";
+    server.post("/searches", &large).problem(422, "invalid-field", &[words]);
+}
+
+#[test]
+fn fields_that_are_wrong_and_things_that_do_not_fit_are_named_in_one_answer() {
+    let (_data, server) = fake();
+    let mut wrong = request(&id(&server.model("good")), &id(&server.dataset("many")));
+    wrong["seed"] = json!(1u64 << 53);
+    wrong["macs"] = json!(0.01);
+    wrong["scoring_images"] = json!(1000);
+    wrong["preprocessing"]["mean"] = json!([0.5, 0.5]);
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["seed:", "macs:", "100 images"]);
+    let mut named = fields(&refusal);
+    named.sort_unstable();
+    assert_eq!(named, ["dataset_id", "macs", "preprocessing.mean", "scoring_images", "seed"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+
+    wrong["model_id"] = json!(Uuid::now_v7());
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["there is no model"]);
+    assert!(fields(&refusal).contains(&"model_id") && fields(&refusal).contains(&"scoring_images"));
 }
 
 #[test]
@@ -144,6 +190,18 @@ fn what_is_reachable_depends_on_what_may_be_drawn() {
     narrow["min_keep_ratio"] = json!(1);
     let refused = server.post("/searches", &change(narrow, "/macs", json!(1)));
     refused.problem(422, "budget-out-of-reach", &["nothing of this model can be pruned"]);
+}
+
+#[test]
+fn a_budget_that_rounding_cannot_hit_is_refused_before_it_is_queued() {
+    let (_data, server) = fake();
+    let mut coarse = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    coarse["round_to"] = json!(512);
+    let refusal = server.post("/searches", &coarse).problem(422, "budget-out-of-reach", &["smaller round_to"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
+    coarse["round_to"] = json!(16);
+    server.post("/searches", &coarse).expect(202);
 }
 
 #[test]

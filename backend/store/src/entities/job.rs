@@ -22,6 +22,10 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub created_at: DateTimeUtc,
+    pub set_aside: i32,
+    pub not_before_ms: Option<i64>,
+    pub avoid: Option<String>,
+    pub avoid_until_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

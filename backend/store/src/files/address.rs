@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::Files;
+use super::{CacheConfig, Files};
 use crate::address::Address;
 use crate::error::StoreError;
 
-pub(super) fn open(address: &Address, cache: PathBuf) -> Result<Files, StoreError> {
+pub(super) fn open(address: &Address, cache: CacheConfig) -> Result<Files, StoreError> {
     let url = address.expose();
     match url.split_once("://") {
         None => Files::local(PathBuf::from(url)),
@@ -23,11 +23,16 @@ pub(super) fn open(address: &Address, cache: PathBuf) -> Result<Files, StoreErro
 ///
 /// The builder takes them one by one: left to itself it would ask the cloud's metadata address for credentials.
 #[cfg(feature = "s3")]
-fn s3(address: &Address, rest: &str, cache: PathBuf) -> Result<Files, StoreError> {
+fn s3(address: &Address, rest: &str, cache: CacheConfig) -> Result<Files, StoreError> {
     use std::sync::Arc;
+    use std::time::Duration;
 
+    use object_store::RetryConfig;
     use object_store::aws::AmazonS3Builder;
     use object_store::path::Path as ObjectPath;
+
+    /// Longer outages are waited out by whoever asked, who can say what it waits for.
+    const PATIENCE: Duration = Duration::from_secs(15);
 
     let bad = |reason: String| StoreError::BadFilesUrl { url: address.clone(), reason };
     let required = |name: &str| std::env::var(name).map_err(|_| bad(format!("the variable {name} must be set")));
@@ -47,12 +52,13 @@ fn s3(address: &Address, rest: &str, cache: PathBuf) -> Result<Files, StoreError
     if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
         builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
     }
+    let builder = builder.with_retry(RetryConfig { max_retries: 4, retry_timeout: PATIENCE, ..RetryConfig::default() });
     let prefix = ObjectPath::parse(prefix).map_err(|error| bad(error.to_string()))?;
     Files::remote(Arc::new(builder.build()?), prefix, cache)
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(address: &Address, _rest: &str, _cache: PathBuf) -> Result<Files, StoreError> {
-    let reason = "this program was built without the cargo feature s3".to_string();
+fn s3(address: &Address, _rest: &str, _cache: CacheConfig) -> Result<Files, StoreError> {
+    let reason = "this program was built without S3; `cargo xtask build --release --s3` builds it with".to_string();
     Err(StoreError::BadFilesUrl { url: address.clone(), reason })
 }

@@ -1,34 +1,38 @@
 //! A file as a path, for libraries that open paths; and what is left in folders of temporary files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use futures::TryStreamExt;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetResult, ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
-use uuid::Uuid;
 
-use super::{FileHash, Files, Place, TEMPORARY};
-use crate::error::{Kind, StoreError};
+use super::cache::{Cache, Download};
+use super::verify::damaged;
+use super::{Check, FileHash, Files, LocalFile, Place, TEMPORARY};
+use crate::error::{Damage, StoreError};
 
 impl Files {
-    /// A local path with the file's content, which must not be written to.
+    /// The file on this machine, verified.
     ///
-    /// In a local store this is the file itself; a remote file is downloaded once, checked against its hash, and kept
-    /// in the cache folder.
-    pub async fn materialize(&self, hash: &FileHash) -> Result<PathBuf, StoreError> {
+    /// In a local store this is the file itself. A remote file is copied into the cache, and fetched again where the copy
+    /// was damaged.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is missing or no longer has its content.
+    pub async fn materialize(&self, hash: &FileHash, check: Check) -> Result<LocalFile, StoreError> {
         let (folder, name) = hash.split();
         match &self.place {
-            Place::Local(root) => {
-                let path = root.join(folder).join(name);
-                if is_file(&path).await { Ok(path) } else { Err(StoreError::not_found(Kind::File, hash)) }
-            }
-            Place::Remote { cache } => {
-                let path = cache.join(folder).join(name);
-                if !is_file(&path).await {
-                    self.download(hash, cache, &path).await?;
-                }
-                Ok(path)
+            Place::Local(root) => self.known.open(hash, root.join(folder).join(name), check).await,
+            Place::Remote(cache) => {
+                let mut slot = self.known.slot(hash).await;
+                let known = slot.take().filter(|_| check == Check::Once);
+                let file = match cache.find(hash, known).await? {
+                    Some(file) => file,
+                    None => self.fetch(hash, cache).await?,
+                };
+                *slot = file.memory();
+                Ok(file)
             }
         }
     }
@@ -39,7 +43,7 @@ impl Files {
         match &self.place {
             // Uploads in progress are hidden from the object store's own listing.
             Place::Local(root) => sweep_folder(&root.join(TEMPORARY), oldest).await,
-            Place::Remote { cache } => {
+            Place::Remote(cache) => {
                 let oldest_listed = chrono::DateTime::<chrono::Utc>::from(oldest);
                 let mut swept = 0;
                 let mut listing = self.objects.list(Some(&self.prefix.clone().join(TEMPORARY)));
@@ -49,52 +53,35 @@ impl Files {
                         swept += 1;
                     }
                 }
-                Ok(swept + sweep_folder(&cache.join(TEMPORARY), oldest).await?)
+                Ok(swept + sweep_folder(&cache.temporary_folder(), oldest).await?)
             }
         }
     }
 
-    async fn download(&self, hash: &FileHash, cache: &Path, path: &Path) -> Result<(), StoreError> {
-        let folder_error = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| StoreError::Folder { path, source }
-        };
-        let parent = path.parent().unwrap_or(cache);
-        let temporary_folder = cache.join(TEMPORARY);
-        for folder in [parent, &temporary_folder] {
-            tokio::fs::create_dir_all(folder).await.map_err(folder_error(folder))?;
-        }
-
-        let temporary = temporary_folder.join(Uuid::now_v7().to_string());
-        let outcome = self.download_to(hash, &temporary).await;
-        if outcome.is_err() {
-            // The error of the download matters more than that of tidying up after it.
-            let _ = tokio::fs::remove_file(&temporary).await;
-        }
-        outcome?;
-        tokio::fs::rename(&temporary, path).await.map_err(folder_error(path))
-    }
-
-    async fn download_to(&self, hash: &FileHash, path: &Path) -> Result<(), StoreError> {
-        let failed = |source| StoreError::Folder { path: path.to_path_buf(), source };
-        let mut body = self.read(hash).await?.stream;
-        let mut file = tokio::fs::File::create_new(path).await.map_err(failed)?;
-        let mut hasher = blake3::Hasher::new();
-        while let Some(chunk) = body.try_next().await? {
-            hasher.update(&chunk);
-            file.write_all(&chunk).await.map_err(failed)?;
-        }
-        file.sync_all().await.map_err(failed)?;
-        let found = FileHash::from(hasher.finalize());
-        if &found != hash {
-            return Err(StoreError::Damaged { hash: hash.to_string(), found: found.to_string() });
-        }
-        Ok(())
+    /// Copies a remote file into the cache.
+    async fn fetch(&self, hash: &FileHash, cache: &Cache) -> Result<LocalFile, StoreError> {
+        let found = self.objects.get(&self.key(hash)).await.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => damaged(hash, Damage::Missing),
+            other => other.into(),
+        })?;
+        let download = cache.place(found.meta.size).await?;
+        write(found, hash, &download).await?;
+        cache.add(hash, download).await
     }
 }
 
-async fn is_file(path: &Path) -> bool {
-    tokio::fs::metadata(path).await.is_ok_and(|meta| meta.is_file())
+async fn write(found: GetResult, hash: &FileHash, download: &Download) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Disk { path: download.path().to_owned(), source };
+    let mut body = found.into_stream();
+    let mut file = tokio::fs::File::from_std(download.file.try_clone().map_err(failed)?);
+    let mut hasher = blake3::Hasher::new();
+    while let Some(chunk) = body.try_next().await? {
+        hasher.update(&chunk);
+        file.write_all(&chunk).await.map_err(failed)?;
+    }
+    file.sync_all().await.map_err(failed)?;
+    let found = FileHash::from(hasher.finalize());
+    if &found == hash { Ok(()) } else { Err(damaged(hash, Damage::Altered { found })) }
 }
 
 async fn sweep_folder(folder: &Path, oldest: SystemTime) -> Result<u64, StoreError> {

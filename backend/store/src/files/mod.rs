@@ -3,12 +3,17 @@
 //! A local folder by default, S3 behind the cargo feature `s3`. Layout: `ab/cdef…` for a file whose hash starts with
 //! `abcdef`, and `tmp/` for uploads in progress. Nothing here knows the database; which rows name a file is
 //! [`crate::garbage`]'s subject.
+//!
+//! Nothing is handed out that was not found to have the content of its hash: what is on a disk may have changed.
 
 mod address;
+mod cache;
 mod hash;
 mod materialize;
 mod staged;
+mod verify;
 
+use std::io::SeekFrom;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,16 +22,27 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
 
 use crate::address::Address;
-use crate::error::{Kind, StoreError};
+use crate::error::StoreError;
+use crate::private;
+use cache::Cache;
+use verify::Known;
 
+pub use cache::CacheConfig;
 pub use hash::FileHash;
 pub(crate) use staged::Staged;
+pub use verify::{Check, LocalFile};
 
+/// The file that says which database a file store belongs to.
+pub(crate) const MARKER: &str = "store-id";
 /// The folder of uploads in progress.
 const TEMPORARY: &str = "tmp";
+/// Bytes of a download that are read at once.
+const READ_BYTES: usize = 1 << 18;
 
 /// A handle on the file store; clones are cheap and share it.
 #[derive(Debug, Clone)]
@@ -35,14 +51,16 @@ pub struct Files {
     /// Prefix of every key; empty in a local folder.
     prefix: ObjectPath,
     place: Place,
+    /// What this process has verified.
+    known: Known,
 }
 
 #[derive(Debug, Clone)]
 enum Place {
     /// Files lie in this folder and can be opened where they are.
     Local(PathBuf),
-    /// Files are elsewhere; those that need a path are downloaded into this folder.
-    Remote { cache: PathBuf },
+    /// Files are elsewhere, and copied to be read.
+    Remote(Cache),
 }
 
 /// The content of a file on its way to a reader.
@@ -57,43 +75,49 @@ pub struct FileBody {
 impl Files {
     /// Opens a file store: a folder's path, `file://` and a path, or `s3://bucket/prefix`. Folders are made.
     ///
-    /// `cache` is where files of a remote store are downloaded to when a path is needed.
-    pub fn open(address: &Address, cache: PathBuf) -> Result<Self, StoreError> {
+    /// `cache` is for the copies of a remote store's files.
+    pub fn open(address: &Address, cache: CacheConfig) -> Result<Self, StoreError> {
         address::open(address, cache)
     }
 
-    /// A file store on any object store, below `prefix`; `cache` is the folder for downloads.
-    pub fn remote(objects: Arc<dyn ObjectStore>, prefix: ObjectPath, cache: PathBuf) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(&cache).map_err(|source| StoreError::Folder { path: cache.clone(), source })?;
-        Ok(Files { objects, prefix, place: Place::Remote { cache } })
+    /// A file store on any object store, below `prefix`, with a cache for copies.
+    pub fn remote(objects: Arc<dyn ObjectStore>, prefix: ObjectPath, cache: CacheConfig) -> Result<Self, StoreError> {
+        Ok(Files { objects, prefix, place: Place::Remote(Cache::open(cache)?), known: Known::default() })
     }
 
     fn local(folder: PathBuf) -> Result<Self, StoreError> {
         for path in [folder.clone(), folder.join(TEMPORARY)] {
-            std::fs::create_dir_all(&path).map_err(|source| StoreError::Folder { path, source })?;
+            private::folder(&path)?;
         }
+        private::tighten(&folder);
         let folder = folder.canonicalize().map_err(|source| StoreError::Folder { path: folder, source })?;
         let objects = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true);
-        Ok(Files { objects: Arc::new(objects), prefix: ObjectPath::default(), place: Place::Local(folder) })
+        let (prefix, place) = (ObjectPath::default(), Place::Local(folder));
+        Ok(Files { objects: Arc::new(objects), prefix, place, known: Known::default() })
     }
 
-    /// The whole file as a stream.
+    /// The whole file as a stream, verified before its first byte.
     pub async fn read(&self, hash: &FileHash) -> Result<FileBody, StoreError> {
-        self.read_with(hash, None).await
+        let file = self.materialize(hash, Check::Once).await?;
+        let all = 0..file.size();
+        file.stream(all).await
     }
 
-    /// Part of the file as a stream; `range` is cut at the file's end.
+    /// Part of the file as a stream; `range` is cut at the file's end. The whole file is verified before its first byte.
     pub async fn read_range(&self, hash: &FileHash, range: Range<u64>) -> Result<FileBody, StoreError> {
-        self.read_with(hash, Some(GetRange::Bounded(range))).await
+        let file = self.materialize(hash, Check::Once).await?;
+        let end = range.end.min(file.size());
+        file.stream(range.start.min(end)..end).await
     }
 
     /// The whole file in memory; for small ones, such as thumbnails.
     pub async fn bytes(&self, hash: &FileHash) -> Result<Bytes, StoreError> {
-        let found = self.objects.get(&self.key(hash)).await.map_err(|error| missing(hash, error))?;
-        Ok(found.bytes().await?)
+        let body = self.read(hash).await?;
+        let parts: Vec<Bytes> = body.stream.try_collect().await?;
+        Ok(parts.concat().into())
     }
 
-    /// The size in bytes, or `None` when there is no such file.
+    /// The size in bytes, or `None` when there is no such file. The content is not looked at.
     pub async fn size(&self, hash: &FileHash) -> Result<Option<u64>, StoreError> {
         match self.objects.head(&self.key(hash)).await {
             Ok(meta) => Ok(Some(meta.size)),
@@ -110,11 +134,27 @@ impl Files {
         }
     }
 
-    async fn read_with(&self, hash: &FileHash, range: Option<GetRange>) -> Result<FileBody, StoreError> {
-        let options = GetOptions { range, ..GetOptions::default() };
-        let found = self.objects.get_opts(&self.key(hash), options).await.map_err(|error| missing(hash, error))?;
-        let (size, range) = (found.meta.size, found.range.clone());
-        Ok(FileBody { size, range, stream: found.into_stream().map_err(StoreError::from).boxed() })
+    /// Where the files lie, for messages.
+    pub(crate) fn address(&self) -> String {
+        match &self.place {
+            Place::Local(folder) => folder.display().to_string(),
+            Place::Remote(_) => format!("{} below `{}`", self.objects, self.prefix),
+        }
+    }
+
+    /// What this file store says it is, where it says so.
+    pub(crate) async fn marker(&self) -> Result<Option<String>, StoreError> {
+        match self.objects.get(&self.prefix.clone().join(MARKER)).await {
+            Ok(found) => Ok(Some(String::from_utf8_lossy(&found.bytes().await?).trim().to_string())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Marks a file store that has no mark yet.
+    pub(crate) async fn mark(&self, id: &str) -> Result<(), StoreError> {
+        self.objects.put(&self.prefix.clone().join(MARKER), format!("{id}\n").into()).await?;
+        Ok(())
     }
 
     fn key(&self, hash: &FileHash) -> ObjectPath {
@@ -127,9 +167,21 @@ impl Files {
     }
 }
 
-fn missing(hash: &FileHash, error: object_store::Error) -> StoreError {
-    match error {
-        object_store::Error::NotFound { .. } => StoreError::not_found(Kind::File, hash),
-        other => other.into(),
+impl LocalFile {
+    /// Streams part of the file, which must lie within it; ends with an error where the file is written to meanwhile.
+    pub async fn stream(self, range: Range<u64>) -> Result<FileBody, StoreError> {
+        let path = self.path().to_owned();
+        let failed = move |source| StoreError::Disk { path: path.clone(), source };
+        // The position belongs to this stream alone: the file was opened for it.
+        let mut file = tokio::fs::File::from_std(self.handle().try_clone().map_err(&failed)?);
+        file.seek(SeekFrom::Start(range.start)).await.map_err(&failed)?;
+        let size = self.size();
+        let chunks = ReaderStream::with_capacity(file.take(range.end - range.start), READ_BYTES);
+        let stream = chunks.map(move |chunk| {
+            let chunk = chunk.map_err(&failed)?;
+            self.still_intact()?;
+            Ok(chunk)
+        });
+        Ok(FileBody { size, range, stream: stream.boxed() })
     }
 }

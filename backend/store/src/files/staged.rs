@@ -55,15 +55,12 @@ impl Files {
 }
 
 impl Staged {
-    /// Moves the content to its address. Content that is there already is left as it is.
+    /// Moves the content to its address. What is there already is replaced: it may have been damaged meanwhile.
     pub async fn publish(mut self) -> Result<(), StoreError> {
-        let Some(name) = self.name.take() else { return Ok(()) };
-        let from = self.files.temporary_key(&name);
-        if self.files.size(&self.hash).await? == Some(self.bytes) {
-            self.files.objects.delete(&from).await?;
-        } else {
-            self.files.objects.rename(&from, &self.files.key(&self.hash)).await?;
-        }
+        let Some(name) = &self.name else { return Ok(()) };
+        let (from, to) = (self.files.temporary_key(name), self.files.key(&self.hash));
+        self.files.objects.rename(&from, &to).await?;
+        self.name = None;
         Ok(())
     }
 }
@@ -120,10 +117,12 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::files::CacheConfig;
 
     fn remote() -> (Arc<InMemory>, Files, tempfile::TempDir) {
         let (objects, cache) = (Arc::new(InMemory::new()), tempfile::tempdir().unwrap());
-        let files = Files::remote(objects.clone(), "eagleeye".into(), cache.path().join("cache")).unwrap();
+        let config = CacheConfig { folder: cache.path().join("cache"), bytes: 1 << 20 };
+        let files = Files::remote(objects.clone(), "eagleeye".into(), config).unwrap();
         (objects, files, cache)
     }
 

@@ -2,14 +2,15 @@
 
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
 use super::end::{Ending, end};
 use super::fence::work;
-use super::{Claim, JobState, Lease, Queue, Work};
+use super::set_aside::tell;
+use super::{Claim, JobKind, JobState, Lease, Queue, Work};
 use crate::checkpoints::CheckpointState;
 use crate::clock::millis;
 use crate::entities::{checkpoint, job};
@@ -18,19 +19,32 @@ use crate::number::{from_sql, to_i32};
 use crate::searches::{SearchState, edit};
 use crate::store::Store;
 
+/// Heartbeat of a job whose worker is known to be dead.
+const KNOWN_DEAD: i64 = 0;
+
 impl Queue<'_> {
     /// Gives the next job to `worker`: one that is queued, or whose worker has been silent for too long.
     ///
     /// Of workers that ask at the same time, each gets another job. `None` when there is nothing to do.
     pub async fn claim(&self, worker: &str) -> Result<Option<Claim>, StoreError> {
+        self.0.reach().note(self.0, self.next(claimable(self.0, worker), worker).await)
+    }
+
+    /// [`Queue::claim`], of exports alone.
+    pub async fn claim_export(&self, worker: &str) -> Result<Option<Claim>, StoreError> {
+        let exports = claimable(self.0, worker).add(job::Column::Kind.eq(JobKind::Checkpoint));
+        self.0.reach().note(self.0, self.next(exports, worker).await)
+    }
+
+    async fn next(&self, wanted: Condition, worker: &str) -> Result<Option<Claim>, StoreError> {
         // Most calls find nothing, and should not take the write lock to find it.
-        if job::Entity::find().filter(claimable(self.0)).one(self.0.database()).await?.is_none() {
+        if job::Entity::find().filter(wanted.clone()).one(self.0.database()).await?.is_none() {
             return Ok(None);
         }
         let transaction = self.0.begin().await?;
         reap(self.0, &transaction).await?;
         let next = job::Entity::find()
-            .filter(claimable(self.0))
+            .filter(wanted)
             .order_by_asc(job::Column::Priority)
             .order_by_asc(job::Column::Id)
             .limit(1)
@@ -47,13 +61,19 @@ impl Queue<'_> {
 
     /// Ends jobs that no worker should be given again: those whose worker died after their cancel was asked for, and
     /// those that were claimed too often without making progress. [`Queue::claim`] does so too; the server calls this
-    /// now and then in case no worker is left. Returns how many jobs it ended.
+    /// now and then in case no worker is left, and so tells of searches whose worker has fallen silent. Returns how many
+    /// jobs it ended.
     pub async fn reap(&self) -> Result<u64, StoreError> {
+        self.0.reach().note(self.0, self.look_after().await)
+    }
+
+    async fn look_after(&self) -> Result<u64, StoreError> {
         if job::Entity::find().filter(stale(self.0)).one(self.0.database()).await?.is_none() {
             return Ok(0);
         }
         let transaction = self.0.begin().await?;
         let ended = reap(self.0, &transaction).await?;
+        tell_of_silence(self.0, &transaction).await?;
         transaction.commit().await?;
         Ok(ended)
     }
@@ -62,7 +82,7 @@ impl Queue<'_> {
     /// heartbeats to grow stale. Returns how many there were.
     pub async fn worker_died(&self, worker: &str) -> Result<u64, StoreError> {
         let outcome = job::Entity::update_many()
-            .set(job::ActiveModel { heartbeat_at_ms: Set(Some(0)), ..Default::default() })
+            .set(job::ActiveModel { heartbeat_at_ms: Set(Some(KNOWN_DEAD)), ..Default::default() })
             .filter(job::Column::Worker.eq(worker))
             .filter(job::Column::State.eq(JobState::Running))
             .exec(self.0.database())
@@ -71,13 +91,39 @@ impl Queue<'_> {
     }
 }
 
-fn claimable(store: &Store) -> Condition {
-    Condition::any().add(job::Column::State.eq(JobState::Queued)).add(stale(store))
+fn claimable(store: &Store, worker: &str) -> Condition {
+    Condition::all().add(Condition::any().add(due(store, worker)).add(stale(store)))
+}
+
+/// Queued, and not set aside for a while.
+fn due(store: &Store, worker: &str) -> Condition {
+    let now = store.clock().now_ms();
+    let is_due = job::Column::NotBeforeMs.is_null().or(job::Column::NotBeforeMs.lte(now));
+    let may_try = job::Column::Avoid.is_null().or(job::Column::Avoid.ne(worker));
+    let may_try_again = job::Column::AvoidUntilMs.is_null().or(job::Column::AvoidUntilMs.lte(now));
+    Condition::all().add(job::Column::State.eq(JobState::Queued)).add(is_due).add(may_try.or(may_try_again))
 }
 
 fn stale(store: &Store) -> Condition {
     let oldest = store.clock().now_ms() - millis(store.stale_after());
+    // Who could not reach the database itself cannot tell who else is dead: each gets the time to come back.
+    let oldest = if store.reach().is_fresh(store) { KNOWN_DEAD + 1 } else { oldest };
     Condition::all().add(job::Column::State.eq(JobState::Running)).add(job::Column::HeartbeatAtMs.lt(oldest))
+}
+
+/// Shows why a search does not move that runs by its state alone.
+async fn tell_of_silence(store: &Store, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+    let silent = job::Entity::find()
+        .filter(stale(store).add(job::Column::SearchId.is_not_null()))
+        .order_by_asc(job::Column::Id)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction)
+        .await?;
+    for job in silent {
+        let name = job.worker.as_deref().unwrap_or("the one that had it");
+        tell(transaction, &work(&job)?, Some(&format!("a worker: {name} no longer reports"))).await?;
+    }
+    Ok(())
 }
 
 async fn reap(store: &Store, transaction: &DatabaseTransaction) -> Result<u64, StoreError> {
@@ -136,6 +182,7 @@ async fn start_search(store: &Store, transaction: &DatabaseTransaction, id: Uuid
     let now = store.clock().now();
     edit(transaction, id, |search| {
         search.state = Set(SearchState::Running);
+        search.waiting_for = Set(None);
         if search.started_at.as_ref().is_none() {
             search.started_at = Set(Some(now));
             search.phase = Set("starting".to_string());
@@ -146,7 +193,8 @@ async fn start_search(store: &Store, transaction: &DatabaseTransaction, id: Uuid
 }
 
 async fn start_checkpoint(transaction: &DatabaseTransaction, id: Uuid) -> Result<(), StoreError> {
-    let running = checkpoint::ActiveModel { state: Set(CheckpointState::Running), ..Default::default() };
+    let running =
+        checkpoint::ActiveModel { state: Set(CheckpointState::Running), waiting_for: Set(None), ..Default::default() };
     checkpoint::Entity::update_many().set(running).filter(checkpoint::Column::Id.eq(id)).exec(transaction).await?;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! How jobs end, and what ends with them.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, IntoActiveModel, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,6 +48,7 @@ impl Queue<'_> {
         let search = edit(&transaction, search_id, |search| {
             search.state = Set(SearchState::Succeeded);
             search.best_candidate_id = Set(winner.as_ref().map(|winner| winner.id));
+            search.waiting_for = Set(None);
             search.finished_at = Set(Some(now));
         })
         .await?;
@@ -84,24 +88,28 @@ impl Queue<'_> {
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let job = hold(&transaction, lease).await?;
-        if job.cancel_requested {
-            end(self.0, &transaction, job, Ending::Cancelled).await?;
-            return Ok(transaction.commit().await?);
-        }
-        match work(&job)? {
-            Work::Search(id) => {
-                edit(&transaction, id, |search| search.state = Set(SearchState::Queued)).await?;
-            }
-            Work::Checkpoint(id) => set_checkpoint(&transaction, id, CheckpointState::Queued, None).await?,
-        }
-        let attempts = (job.attempts - 1).max(0);
-        let mut job = job.into_active_model();
-        job.state = Set(JobState::Queued);
-        job.worker = Set(None);
-        job.heartbeat_at_ms = Set(None);
-        job.attempts = Set(attempts);
-        job.update(&transaction).await?;
+        give_back(self.0, &transaction, job).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// [`Queue::release`] of all jobs of `worker`, which calls this when it does not know whether its last claim has gone
+    /// through. Returns how many there were.
+    pub async fn release_all(&self, worker: &str) -> Result<u64, StoreError> {
+        let transaction = self.0.begin().await?;
+        let jobs = job::Entity::find()
+            .filter(job::Column::Worker.eq(worker))
+            .filter(job::Column::State.eq(JobState::Running))
+            .order_by_asc(job::Column::Id)
+            .lock_exclusive()
+            .all(&transaction)
+            .await?;
+        let mut released = 0;
+        for job in jobs {
+            give_back(self.0, &transaction, job).await?;
+            released += 1;
+        }
+        transaction.commit().await?;
+        Ok(released)
     }
 
     async fn end(&self, lease: &Lease, ending: Ending) -> Result<(), StoreError> {
@@ -124,12 +132,41 @@ impl Queue<'_> {
         row.bytes = Set(Some(to_i64("bytes", exported.upload.bytes)?));
         row.max_difference = Set(Some(exported.max_difference));
         row.error = Set(None);
+        row.waiting_for = Set(None);
         let row = row.update(&transaction).await?;
         consume(&transaction, std::slice::from_ref(&exported.upload)).await?;
         close(&transaction, job, JobState::Succeeded, None).await?;
         transaction.commit().await?;
         row.try_into()
     }
+}
+
+async fn give_back(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
+    if job.cancel_requested {
+        return end(store, transaction, job, Ending::Cancelled).await;
+    }
+    requeue(transaction, job).await?.update(transaction).await?;
+    Ok(())
+}
+
+/// Puts a job and what it works on back into the queue; the job's row is left for the caller to write.
+pub(super) async fn requeue(
+    transaction: &DatabaseTransaction,
+    job: job::Model,
+) -> Result<job::ActiveModel, StoreError> {
+    match work(&job)? {
+        Work::Search(id) => {
+            edit(transaction, id, |search| search.state = Set(SearchState::Queued)).await?;
+        }
+        Work::Checkpoint(id) => set_checkpoint(transaction, id, CheckpointState::Queued, None).await?,
+    }
+    let attempts = (job.attempts - 1).max(0);
+    let mut job = job.into_active_model();
+    job.state = Set(JobState::Queued);
+    job.worker = Set(None);
+    job.heartbeat_at_ms = Set(None);
+    job.attempts = Set(attempts);
+    Ok(job)
 }
 
 /// Ends a job, and the search or checkpoint with it. The caller holds the job's row.
@@ -149,6 +186,7 @@ pub(super) async fn end(
             edit(transaction, id, |search| {
                 search.state = Set(search_state);
                 search.error = Set(error.clone());
+                search.waiting_for = Set(None);
                 search.finished_at = Set(Some(now));
             })
             .await?;
@@ -192,6 +230,7 @@ async fn set_checkpoint(
     let mut row = find_checkpoint(transaction, id).await?.into_active_model();
     row.state = Set(state);
     row.error = Set(error);
+    row.waiting_for = Set(None);
     row.update(transaction).await?;
     Ok(())
 }

@@ -44,7 +44,7 @@ pub(super) fn lost(lease: &Lease) -> StoreError {
     StoreError::LeaseLost { job: lease.job_id, lease: lease.number }
 }
 
-pub(super) fn work(job: &job::Model) -> Result<Work, StoreError> {
+pub(crate) fn work(job: &job::Model) -> Result<Work, StoreError> {
     let subject = match job.kind {
         JobKind::Search => job.search_id.map(Work::Search),
         JobKind::Checkpoint => job.checkpoint_id.map(Work::Checkpoint),

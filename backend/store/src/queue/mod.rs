@@ -8,6 +8,8 @@
 //! queued --claim--> running --finish--> succeeded
 //!   ^                | | |---fail-----> failed       (also: claimed too often without progress)
 //!   |----release-----| |----cancelled-> cancelled    (a queued job is cancelled at once)
+//!   |---set aside----|
+//!   |----retry----- failed or cancelled
 //!        running, heartbeat stale --claim--> running, next lease
 //! ```
 
@@ -17,6 +19,8 @@ mod end;
 mod fence;
 mod list;
 mod report;
+mod resume;
+mod set_aside;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter};
@@ -28,6 +32,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 pub use end::Exported;
+pub(crate) use fence::work as work_of;
 pub use list::Job;
 pub use report::CANDIDATES_PHASE;
 
@@ -126,6 +131,10 @@ pub(crate) async fn enqueue_checkpoint(
             job::Column::HeartbeatAtMs,
             job::Column::CancelRequested,
             job::Column::Error,
+            job::Column::SetAside,
+            job::Column::NotBeforeMs,
+            job::Column::Avoid,
+            job::Column::AvoidUntilMs,
         ])
         .to_owned();
     job::Entity::insert(job).on_conflict(restart).exec_without_returning(transaction).await?;
@@ -147,5 +156,9 @@ fn new_job(store: &Store, kind: JobKind, priority: i32) -> job::ActiveModel {
         cancel_requested: Set(false),
         error: Set(None),
         created_at: Set(store.clock().now()),
+        set_aside: Set(0),
+        not_before_ms: Set(None),
+        avoid: Set(None),
+        avoid_until_ms: Set(None),
     }
 }

@@ -27,7 +27,9 @@ impl Queue<'_> {
             .filter(job::Column::Lease.eq(lease.number))
             .filter(job::Column::State.eq(JobState::Running))
             .exec(self.0.database())
-            .await?;
+            .await
+            .map_err(StoreError::from);
+        let updated = self.0.reach().note(self.0, updated)?;
         if updated.rows_affected == 0 {
             return Ok(HeartbeatAnswer { cancel_requested: false, lost: true });
         }
@@ -43,6 +45,7 @@ impl Queue<'_> {
         let (_, search_id) = hold_search(&transaction, lease).await?;
         edit(&transaction, search_id, |search| {
             search.phase = Set(progress.phase.clone());
+            search.waiting_for = Set(None);
             search.done = Set(done);
             search.total = Set(total);
         })
@@ -109,6 +112,7 @@ impl Queue<'_> {
         let done = to_i64("done", stored.count(transaction).await? + 1)?;
         let search = edit(transaction, search_id, |search| {
             search.phase = Set(CANDIDATES_PHASE.to_string());
+            search.waiting_for = Set(None);
             search.done = Set(done);
         })
         .await?;
@@ -160,6 +164,7 @@ async fn insert_split(transaction: &DatabaseTransaction, search_id: Uuid, split:
 async fn note_progress(transaction: &DatabaseTransaction, job: job::Model, now_ms: i64) -> Result<(), StoreError> {
     let mut job = job.into_active_model();
     job.attempts = Set(1);
+    job.set_aside = Set(0);
     job.heartbeat_at_ms = Set(Some(now_ms));
     job.update(transaction).await?;
     Ok(())

@@ -38,7 +38,7 @@ async fn two_workers_that_record_at_once_store_each_candidate_once() {
     for writer in writers {
         writer.await.unwrap();
     }
-    let stored = world.store.candidates().evaluated(search.id).await.unwrap();
+    let stored = world.evaluated(search.id).await;
     assert_eq!(stored, [0, 1, 2, 3, 4, 5]);
     assert_eq!(world.store.searches().get(search.id).await.unwrap().progress.done, 6);
 }
@@ -57,7 +57,7 @@ async fn a_write_that_is_cut_off_anywhere_is_whole_or_absent() {
         assert_eq!(search.progress.done, stored, "after {polls} polls");
         world.record(&lease, index, 0.9).await;
     }
-    let stored = world.store.candidates().evaluated(search.id).await.unwrap();
+    let stored = world.evaluated(search.id).await;
     assert_eq!(stored, (0..30).collect::<Vec<_>>());
 }
 

@@ -48,7 +48,7 @@ async fn a_job_whose_worker_fell_silent_goes_on_from_its_candidates() {
 
     let alive = world.claim("b").await;
     assert_eq!((alive.lease.number, alive.attempt), (2, 2));
-    assert_eq!(world.store.candidates().evaluated(search.id).await.unwrap(), [0]);
+    assert_eq!(world.evaluated(search.id).await, [0]);
     insta::assert_snapshot!("taken_over", world.picture().await);
 }
 
@@ -154,7 +154,7 @@ async fn a_search_that_gets_on_survives_any_number_of_dead_workers() {
         world.record(&claim.lease, index, 0.9).await;
         world.wait(11);
     }
-    assert_eq!(world.store.candidates().evaluated(search.id).await.unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(world.evaluated(search.id).await, [0, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(world.claim("a").await.attempt, 2);
 }
 

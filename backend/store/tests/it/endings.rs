@@ -175,6 +175,18 @@ async fn a_released_job_is_free_at_once_and_the_attempt_does_not_count() {
 }
 
 #[tokio::test]
+async fn a_worker_that_lost_the_answer_to_its_claim_gives_the_job_back_and_the_attempt_does_not_count() {
+    let world = World::new().await;
+    world.search().await;
+    for _ in 0..5 {
+        assert_eq!(world.claim("a").await.attempt, 1);
+        assert_eq!(world.store.queue().release_all("b").await.unwrap(), 0);
+        assert_eq!(world.store.queue().release_all("a").await.unwrap(), 1);
+    }
+    assert_eq!(world.claim("b").await.attempt, 1);
+}
+
+#[tokio::test]
 async fn a_job_released_after_its_cancel_is_cancelled() {
     let world = World::new().await;
     let search = world.search().await;

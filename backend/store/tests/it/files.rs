@@ -1,14 +1,12 @@
 //! Bytes: streamed in, stored once under their hash, streamed out.
 
 use std::io;
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eagleeye_store::{FileHash, Files, Kind, StoreError};
+use eagleeye_store::{CacheConfig, Check, Damage, FileHash, Files, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::ObjectStoreExt;
-use object_store::memory::InMemory;
 
 use crate::support::{World, eventually};
 
@@ -88,13 +86,14 @@ async fn a_range_is_read_without_the_rest() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_named() {
+async fn a_file_that_is_not_there_is_missing() {
     let world = World::new().await;
     let hash = FileHash::from(blake3::hash(b"nothing"));
+    let missing = |error: &StoreError| matches!(error, StoreError::Damaged { damage: Damage::Missing, .. });
     let error = world.store.files().read(&hash).await.err().unwrap();
-    assert!(matches!(error, StoreError::NotFound { kind: Kind::File, .. }), "{error}");
-    let error = world.store.files().materialize(&hash).await.unwrap_err();
-    assert!(matches!(error, StoreError::NotFound { kind: Kind::File, .. }), "{error}");
+    assert!(missing(&error), "{error}");
+    let error = world.store.files().materialize(&hash, Check::Once).await.unwrap_err();
+    assert!(missing(&error), "{error}");
     assert_eq!(world.store.files().size(&hash).await.unwrap(), None);
 }
 
@@ -104,36 +103,39 @@ async fn a_local_file_is_opened_where_it_lies() {
     let source = world.folder.path().join("source");
     std::fs::write(&source, "weights").unwrap();
     let upload = world.store.upload_file(&source).await.unwrap();
-    let path = world.store.files().materialize(&upload.hash).await.unwrap();
-    assert!(path.starts_with(world.folder.path().join("files").canonicalize().unwrap()));
-    assert_eq!(std::fs::read(path).unwrap(), b"weights");
+    let file = world.store.files().materialize(&upload.hash, Check::Anew).await.unwrap();
+    assert!(file.path().starts_with(world.folder.path().join("files").canonicalize().unwrap()));
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"weights");
 }
 
 #[tokio::test]
-async fn a_remote_file_is_downloaded_once_and_checked() {
-    let folder = tempfile::tempdir().unwrap();
-    let objects = Arc::new(InMemory::new());
-    let files = Files::remote(objects.clone(), "eagleeye".into(), folder.path().join("cache")).unwrap();
-    let hash = FileHash::from(blake3::hash(b"weights"));
-    let (first, rest) = hash.as_str().split_at(2);
-    let key = format!("eagleeye/{first}/{rest}").into();
-
-    objects.put(&key, "tampered".into()).await.unwrap();
-    let error = files.materialize(&hash).await.unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-
-    objects.put(&key, "weights".into()).await.unwrap();
-    let path = files.materialize(&hash).await.unwrap();
-    objects.delete(&key).await.unwrap();
-    assert_eq!(files.materialize(&hash).await.unwrap(), path);
-    assert_eq!(std::fs::read(path).unwrap(), b"weights");
+async fn another_upload_of_the_same_content_heals_a_damaged_file() {
+    let world = World::new().await;
+    let model = world.model("weights").await;
+    let path = world.store.files().materialize(&model.hash, Check::Once).await.unwrap().path().to_owned();
+    let damages: [fn(&Path); 3] = [
+        |path| std::fs::write(path, "wEights").unwrap(),
+        |path| std::fs::write(path, "weigh").unwrap(),
+        |path| std::fs::remove_file(path).unwrap(),
+    ];
+    for damage in damages {
+        damage(&path);
+        let error = world.store.models().local(&model, Check::Once).await.unwrap_err();
+        let (said, named) = (error.to_string(), matches!(error, StoreError::DamagedFile { .. }));
+        assert!(named && said.contains("`mobilenet.pt` of model `MobileNetV1`"), "{said}");
+        assert!(said.contains("upload it again") && !said.contains(model.hash.as_str()), "{said}");
+        world.store.upload_bytes("weights").await.unwrap();
+        let files = world.store.models().local(&model, Check::Once).await.unwrap();
+        assert_eq!(std::fs::read(files[0].path()).unwrap(), b"weights");
+    }
 }
 
 #[tokio::test]
 async fn an_unknown_address_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for url in ["ftp://somewhere", "s3://"] {
-        let error = Files::open(&url.into(), folder.path().to_path_buf()).unwrap_err();
+        let cache = CacheConfig { folder: folder.path().join("cache"), bytes: 1 };
+        let error = Files::open(&url.into(), cache).unwrap_err();
         assert!(matches!(error, StoreError::BadFilesUrl { .. }), "{url}: {error}");
     }
 }

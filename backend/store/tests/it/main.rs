@@ -6,12 +6,17 @@
 // The lint knows test functions only, not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cache;
 mod candidates;
 mod claims;
 mod endings;
 mod files;
 mod garbage;
+mod identity;
 mod repositories;
+mod resuming;
 mod revisions;
 mod schema;
+mod setting_aside;
 mod support;
+mod workers;

@@ -1,6 +1,8 @@
 //! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
 
-use eagleeye_store::{CheckpointFormat, Kind, NewSearch, Page, PageRequest, SearchState, Store, StoreError, Uuid};
+use eagleeye_store::{
+    CheckpointFormat, Kind, NewSearch, Page, PageRequest, Reachable, Reinspection, SearchState, Store, StoreError, Uuid,
+};
 
 use crate::support::{World, request};
 
@@ -38,6 +40,53 @@ async fn a_new_search_is_queued_and_keeps_its_request() {
 }
 
 #[tokio::test]
+async fn names_can_be_changed_and_nothing_else_changes_with_them() {
+    let world = World::new().await;
+    let store = &world.store;
+    let search = world.search().await;
+    let (model, dataset) = (search.model_id, search.dataset_id);
+
+    let before = store.models().get(model).await.unwrap();
+    let renamed = store.models().rename(model, "wide".to_owned()).await.unwrap();
+    assert_eq!(renamed, eagleeye_store::Model { name: "wide".to_owned(), ..before });
+    let before = store.datasets().get(dataset).await.unwrap();
+    let renamed = store.datasets().rename(dataset, "shoes".to_owned()).await.unwrap();
+    assert_eq!(renamed, eagleeye_store::Dataset { name: "shoes".to_owned(), ..before });
+    for name in [Some("first".to_owned()), None] {
+        let before = store.searches().get(search.id).await.unwrap();
+        let renamed = store.searches().rename(search.id, name.clone()).await.unwrap();
+        let revision = before.revision + 1;
+        assert_eq!(renamed, eagleeye_store::Search { name, revision, ..before }, "whoever follows it sees the change");
+    }
+}
+
+#[tokio::test]
+async fn a_model_is_inspected_anew_only_while_no_search_uses_it() {
+    let world = World::new().await;
+    let model = world.model("weights").await;
+    let found = Reinspection {
+        input_shape: vec![1, 1, 8, 8],
+        macs: 1_000,
+        parameters: model.parameters,
+        batch_norms: model.batch_norms,
+        classes: Some(3),
+        reachable: Reachable { min: 0.2, max: 0.9 },
+        report: serde_json::json!({ "guessed_shape": false }),
+    };
+    let changed = world.store.models().reinspected(model.id, found.clone()).await.unwrap();
+    assert_eq!((changed.input_shape.as_slice(), changed.macs, changed.classes), (&[1, 1, 8, 8][..], 1_000, Some(3)));
+    assert_eq!((changed.reachable, &changed.report), (found.reachable, &found.report));
+    assert_eq!((changed.name, changed.hash), (model.name.clone(), model.hash.clone()));
+
+    let dataset = world.dataset("clothes").await;
+    let search = world.search_on(&model, &dataset).await;
+    let error = world.store.models().reinspected(model.id, found).await.unwrap_err();
+    let StoreError::InUse { searches, .. } = error else { panic!("{error}") };
+    assert_eq!(searches, [search.id]);
+    assert_eq!(world.store.models().searches(model.id).await.unwrap(), [search.id]);
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_named() {
     let world = World::new().await;
     let id = Uuid::nil();
@@ -47,6 +96,9 @@ async fn what_is_not_there_is_named() {
         (Kind::Model, store.models().get(id).await.unwrap_err()),
         (Kind::Model, store.models().delete(id).await.unwrap_err()),
         (Kind::Model, store.searches().create(new).await.unwrap_err()),
+        (Kind::Model, store.models().rename(id, String::new()).await.unwrap_err()),
+        (Kind::Dataset, store.datasets().rename(id, String::new()).await.unwrap_err()),
+        (Kind::Search, store.searches().rename(id, None).await.unwrap_err()),
         (Kind::Dataset, store.datasets().get(id).await.unwrap_err()),
         (Kind::Dataset, store.datasets().delete(id).await.unwrap_err()),
         (Kind::Search, store.searches().get(id).await.unwrap_err()),

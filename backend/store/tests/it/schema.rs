@@ -28,11 +28,13 @@ async fn migrations_go_down_and_up_again() {
         "files",
         "jobs",
         "models",
+        "properties",
         "seaql_migrations",
         "searches",
         "splits",
         "thumbnails",
         "uploads",
+        "workers",
     ];
     assert_eq!(tables(&database).await, all);
     Migrator::down(&database, None).await.unwrap();

@@ -24,7 +24,7 @@ impl World {
         let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
         let files = folder.path().join("files");
         let mut config = StoreConfig::new(database_url(&folder).await, files.to_str().unwrap());
-        config.cache = folder.path().join("cache");
+        config.cache.folder = folder.path().join("cache");
         config.clock = clock.clone();
         let store = Store::connect_with(config.clone()).await.unwrap();
         World { store, clock, config, folder }
@@ -105,6 +105,11 @@ impl World {
 
     pub async fn record(&self, lease: &Lease, index: u32, top1: f64) {
         self.store.queue().record_candidate(lease, candidate(index, top1)).await.unwrap();
+    }
+
+    /// Indices of the candidates that are stored.
+    pub async fn evaluated(&self, search: Uuid) -> Vec<u32> {
+        self.store.candidates().evaluated(search).await.unwrap().into_keys().collect()
     }
 
     /// Queue, searches and what belongs to them, as text without identifiers.
@@ -188,7 +193,7 @@ pub fn request() -> SearchRequest {
         calibration_images: 20,
         scoring_images: 20,
         batch_size: 10,
-        round_to: 8,
+        round_to: Some(8),
         min_keep_ratio: 0.1,
         adaptation: Adaptation::default(),
         preprocessing: Preprocessing { mean: vec![0.286], deviation: vec![0.353], scale: 1.0 / 255.0 },

@@ -14,7 +14,7 @@ use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Unwatched;
-use crate::run::retry::retry;
+use crate::run::retry::{retry, retry_slow};
 
 /// Writes the checkpoint's file, puts it into the store, and ends the job.
 pub async fn perform(
@@ -24,19 +24,20 @@ pub async fn perform(
     equipment: Equipment,
     cancel: CancelFlag,
 ) -> Result<(), JobError> {
-    let checkpoint = retry(async || store.checkpoints().get(checkpoint_id).await).await?;
-    let candidate = retry(async || store.candidates().get(checkpoint.candidate_id).await).await?;
-    let search = retry(async || store.searches().get(candidate.search_id).await).await?;
-    let split = retry(async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
-    let inputs = Inputs::fetch(store, &search).await?;
+    let give_up = || cancel.is_set();
+    let checkpoint = retry(give_up, async || store.checkpoints().get(checkpoint_id).await).await?;
+    let candidate = retry(give_up, async || store.candidates().get(checkpoint.candidate_id).await).await?;
+    let search = retry(give_up, async || store.searches().get(candidate.search_id).await).await?;
+    let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
+    let inputs = Inputs::fetch(store, &search, &cancel).await?;
     // Adapting needs the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
-    let making =
-        Making { format: convert::format(checkpoint.format), inputs, candidate, calibration, equipment, cancel };
+    let format = convert::format(checkpoint.format);
+    let making = Making { format, inputs, candidate, calibration, equipment, cancel: cancel.clone() };
     let made = compute(equipment.threads, move || making.export()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
-    retry(async || {
+    retry_slow(give_up, async || {
         let upload = store.upload_file(&made.path).await?;
         let exported = Exported { upload, max_difference: made.max_difference };
         store.queue().finish_checkpoint(&lease, &exported).await
@@ -67,7 +68,9 @@ impl Making {
         let network = inputs.network(equipment)?;
         let mut unwatched = Unwatched(cancel.clone());
         let (mut dataset, device) = (inputs.dataset(equipment)?, equipment.device);
-        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &calibration, device, &mut unwatched)?;
+        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &calibration, device, &mut unwatched);
+        inputs.check_dataset()?;
+        let images = images?;
         drop(dataset);
         let settings = convert::settings(&inputs.request);
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();

@@ -1,7 +1,7 @@
 //! Why a worker stops, and why a job of it fails.
 
 use eagleeye_data::DataError;
-use eagleeye_engine::{DeviceError, ExportError, ImagesError, SearchError};
+use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, SearchError};
 use eagleeye_store::StoreError;
 
 use crate::model_file::ModelFileError;
@@ -32,13 +32,16 @@ impl RunError {
             RunError::Device(_)
                 | RunError::NoDatabase
                 | RunError::Store(
-                    StoreError::BadDatabaseUrl { .. } | StoreError::BadFilesUrl { .. } | StoreError::AddressFile { .. }
+                    StoreError::BadDatabaseUrl { .. }
+                        | StoreError::BadFilesUrl { .. }
+                        | StoreError::AddressFile { .. }
+                        | StoreError::ForeignFiles { .. }
                 )
         )
     }
 }
 
-/// Why a job ended without its result. All but the first two are the reasons of a failed job.
+/// Why a job ended without its result. All but the first two are the reasons of a failed job, or of one that waits.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     #[error("cancelled")]
@@ -59,6 +62,9 @@ pub enum JobError {
     Images(ImagesError),
     #[error("the search: {0}")]
     Search(SearchError),
+    /// The search is done, or was not worth doing, and its scores are not to be believed.
+    #[error(transparent)]
+    Doubt(Doubt),
     #[error("the search of this candidate has no stored split")]
     NoSplit,
     #[error("the export: {0}")]
@@ -73,10 +79,46 @@ pub enum JobError {
     Panicked(String),
 }
 
+impl JobError {
+    /// What the job waits for, as a phrase that completes "waiting for", where the fault is of the moment or of this
+    /// machine; `None` where the job itself cannot be done.
+    pub fn waits_for(&self) -> Option<String> {
+        match self {
+            JobError::Store(error) => error.waits_for(),
+            JobError::ModelReader(error) | JobError::DatasetReader(error) => error.waits_for(),
+            JobError::ModelFile(ModelFileError::Temporary(error))
+            | JobError::Dataset(DataError::Temporary { source: error, .. })
+            | JobError::Export(ExportError::Write { source: error, .. })
+            | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
+            JobError::Thread(error) => Some(format!("another thread on the worker's machine ({error})")),
+            JobError::ModelFile(ModelFileError::Open { source: error, .. })
+            | JobError::Dataset(DataError::Open { source: error, .. }) => {
+                Some(format!("the file store, which cannot be read on the worker's machine ({error})"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether files are missing where this worker looks for them.
+    pub fn is_about_files(&self) -> bool {
+        use StoreError::{Files, Folder, ForeignFiles};
+        matches!(
+            self,
+            JobError::Store(Files(_) | Folder { .. } | ForeignFiles { .. })
+                | JobError::ModelFile(ModelFileError::Open { .. })
+                | JobError::Dataset(DataError::Open { .. })
+        )
+    }
+}
+
 impl From<ImagesError> for JobError {
     fn from(error: ImagesError) -> Self {
         match error {
             ImagesError::Cancelled => JobError::Cancelled,
+            ImagesError::Reader(error) => match error.downcast() {
+                Ok(error) => JobError::DatasetReader(*error),
+                Err(error) => JobError::Images(ImagesError::Reader(error)),
+            },
             error => JobError::Images(error),
         }
     }
@@ -86,6 +128,7 @@ impl From<SearchError> for JobError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Cancelled => JobError::Cancelled,
+            SearchError::Doubt(doubt) => JobError::Doubt(doubt),
             error => JobError::Search(error),
         }
     }

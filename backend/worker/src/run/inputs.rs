@@ -3,11 +3,12 @@
 use eagleeye_data::{Files, Preprocess};
 use eagleeye_engine::Network;
 use eagleeye_engine::tensors::reason;
-use eagleeye_store::{FileHash, Search, SearchRequest, Store};
+use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, SearchRequest, Store};
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
 use crate::run::Equipment;
+use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::reader::{ForeignDataset, read_model};
 use crate::run::retry::retry;
@@ -21,29 +22,35 @@ pub struct Inputs {
     model: Vec<NamedFile>,
     input_shape: Vec<usize>,
     dataset: Files,
+    model_owner: Owner,
+    model_files: Vec<LocalFile>,
+    dataset_owner: Owner,
+    dataset_files: Vec<LocalFile>,
 }
 
 impl Inputs {
-    /// Looks everything up, and downloads the files where the store is remote.
-    pub async fn fetch(store: &Store, search: &Search) -> Result<Self, JobError> {
-        let model = retry(async || store.models().get(search.model_id).await).await?;
-        let dataset = retry(async || store.datasets().get(search.dataset_id).await).await?;
-        let local = async |hash: &FileHash| store.files().materialize(hash).await;
+    /// Looks everything up, copies the files here where the store is remote, and reads them whole to see whether they are
+    /// what was uploaded.
+    pub async fn fetch(store: &Store, search: &Search, cancel: &CancelFlag) -> Result<Self, JobError> {
+        let give_up = || cancel.is_set();
+        let model = retry(give_up, async || store.models().get(search.model_id).await).await?;
+        let dataset = retry(give_up, async || store.datasets().get(search.dataset_id).await).await?;
+        let model_files = store.models().local(&model, Check::Anew).await?;
+        let LocalDataset { images, labels } = store.datasets().local(&dataset, Check::Anew).await?;
 
-        let mut files = vec![NamedFile { name: model.file_name, path: local(&model.hash).await? }];
-        if let (Some(name), Some(hash)) = (model.data_name, &model.data_hash) {
-            files.push(NamedFile { name, path: local(hash).await? });
-        }
-        let labels = match &dataset.labels_hash {
-            Some(hash) => Some(local(hash).await?),
-            None => None,
-        };
+        let named = model.files().into_iter().zip(&model_files);
+        let named = named.map(|((name, _), file)| NamedFile { name: name.to_owned(), path: file.path().to_owned() });
+        let path = |file: &LocalFile| file.path().to_owned();
         Ok(Self {
             request: search.request.clone(),
+            model: named.collect(),
+            input_shape: model.input_shape.iter().map(|&size| size as usize).collect(),
+            dataset: Files { images: path(&images), labels: labels.as_ref().map(path) },
+            model_owner: model.owner(),
+            model_files,
+            dataset_owner: dataset.owner(),
+            dataset_files: std::iter::once(images).chain(labels).collect(),
             model_hash: model.hash,
-            model: files,
-            input_shape: model.input_shape.into_iter().map(|size| size as usize).collect(),
-            dataset: Files { images: local(&dataset.images_hash).await?, labels },
         })
     }
 
@@ -51,8 +58,11 @@ impl Inputs {
     pub fn network(&self, equipment: Equipment) -> Result<Network, JobError> {
         let Equipment { device, file_memory_bytes, .. } = equipment;
         let file = ModelFile::gather(&self.model)?;
-        let loaded = read_model(file.path(), &self.input_shape, file_memory_bytes).map_err(JobError::ModelReader)?;
+        let loaded = read_model(file.path(), &self.input_shape, file_memory_bytes);
+        // What a file that was written to meanwhile makes of itself is beside the point.
+        unchanged(&self.model_files, &self.model_owner)?;
         loaded
+            .map_err(JobError::ModelReader)?
             .network
             .to_device(device)
             .map_err(|error| JobError::Device { device: format!("{device:?}"), reason: reason(&error) })
@@ -60,7 +70,14 @@ impl Inputs {
 
     /// The dataset that was checked at upload. The files are read by a child.
     pub fn dataset(&self, equipment: Equipment) -> Result<ForeignDataset, JobError> {
-        ForeignDataset::open(&self.dataset, equipment.file_memory_bytes).map_err(JobError::DatasetReader)
+        let opened = ForeignDataset::open(&self.dataset, equipment.file_memory_bytes);
+        self.check_dataset()?;
+        opened.map_err(JobError::DatasetReader)
+    }
+
+    /// To be asked when the images have been read: whether nobody has written to their files meanwhile.
+    pub fn check_dataset(&self) -> Result<(), JobError> {
+        unchanged(&self.dataset_files, &self.dataset_owner)
     }
 
     pub fn preprocess(&self) -> Result<Preprocess, JobError> {
@@ -71,4 +88,9 @@ impl Inputs {
             _ => Err(JobError::NoImages(self.input_shape.clone())),
         }
     }
+}
+
+fn unchanged(files: &[LocalFile], owner: &Owner) -> Result<(), JobError> {
+    let outcome = files.iter().try_for_each(LocalFile::still_intact);
+    Ok(outcome.map_err(|error| error.about(|| owner.clone()))?)
 }

@@ -13,7 +13,7 @@ use eagleeye_engine::{ImagesError, Loaded, Source};
 use eagleeye_sandbox::{Allowance, confined};
 use tempfile::TempDir;
 
-use crate::failure::UNUSABLE;
+use crate::failure::{DISK_FULL, INTERNAL, UNUSABLE};
 use crate::foreign::Wanted;
 use crate::wire::{self, WireError};
 
@@ -35,6 +35,8 @@ pub enum ReaderError {
     /// The machine is, or this program.
     #[error("the process that reads the file failed: {0}")]
     Failed(String),
+    #[error("the disk has no room for what is unpacked of the file: {0}")]
+    DiskFull(String),
     #[error(
         "the process that reads the file crashed on it, or needed more than the {memory_bytes} bytes of memory that it may take ({how})"
     )]
@@ -53,6 +55,25 @@ pub enum ReaderError {
     NoLabels,
     #[error("the process that reads the file does not end")]
     Stuck,
+}
+
+impl ReaderError {
+    /// What a job waits for, as a phrase that completes "waiting for", where the machine is at fault; `None` where the file is.
+    pub fn waits_for(&self) -> Option<String> {
+        match self {
+            ReaderError::DiskFull(reason) => {
+                Some(format!("room for temporary files on the worker's machine ({reason})"))
+            }
+            ReaderError::Temporary(error) => {
+                Some(format!("room for temporary files on the worker's machine ({error})"))
+            }
+            ReaderError::Start(error) => Some(format!("another process on the worker's machine ({error})")),
+            ReaderError::Failed(reason) => {
+                Some(format!("a process that can read files on the worker's machine ({reason})"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A child at work. It is killed when this is dropped, and when the thread that started it ends.
@@ -199,7 +220,8 @@ impl Reader {
         match status.code() {
             Some(0) => Ok(()),
             Some(code) if code == i32::from(UNUSABLE) => Err(ReaderError::Refused(reason())),
-            Some(1) => Err(ReaderError::Failed(reason())),
+            Some(code) if code == i32::from(INTERNAL) => Err(ReaderError::Failed(reason())),
+            Some(code) if code == i32::from(DISK_FULL) => Err(ReaderError::DiskFull(reason())),
             _ => Err(ReaderError::Crashed { how: status.to_string(), memory_bytes: self.memory_bytes }),
         }
     }

@@ -1,6 +1,6 @@
 //! The job of a search: evaluate the candidates that are not stored yet.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use eagleeye_data::{SplitCounts, split};
 use eagleeye_engine::{Images, Source, search};
@@ -13,27 +13,26 @@ use crate::run::error::JobError;
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Reporter;
 use crate::run::retry::retry;
+use crate::run::turns::Offers;
 
-/// Does the search, or what is left of it, and ends it.
+/// Does the search, or what is left of it, and ends it. Between candidates it offers turns to exports.
 pub async fn perform(
     store: &Store,
     lease: Lease,
     search_id: Uuid,
     equipment: Equipment,
     cancel: CancelFlag,
+    offers: Offers,
 ) -> Result<(), JobError> {
-    let search = retry(async || store.searches().get(search_id).await).await?;
-    let stored_split = retry(async || store.searches().split(search_id).await).await?;
-    let evaluated = retry(async || store.candidates().evaluated(search_id).await).await?;
-    let rest = Rest {
-        inputs: Inputs::fetch(store, &search).await?,
-        split: stored_split,
-        evaluated: evaluated.into_iter().collect(),
-        equipment,
-    };
-    let reporter = Reporter::new(store.clone(), lease, cancel);
+    let give_up = || cancel.is_set();
+    let search = retry(give_up, async || store.searches().get(search_id).await).await?;
+    let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
+    let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
+    let inputs = Inputs::fetch(store, &search, &cancel).await?;
+    let rest = Rest { inputs, split: stored_split, evaluated, equipment };
+    let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(equipment.threads, move || rest.evaluate(reporter)).await?;
-    retry(async || store.queue().finish_search(&lease).await).await?;
+    retry(give_up, async || store.queue().finish_search(&lease).await).await?;
     Ok(())
 }
 
@@ -42,7 +41,8 @@ struct Rest {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
-    evaluated: BTreeSet<u32>,
+    /// Top-1 of the candidates that are stored already, by index.
+    evaluated: BTreeMap<u32, f64>,
     equipment: Equipment,
 }
 
@@ -55,13 +55,16 @@ impl Rest {
             None => reporter.save_split(&draw_split(dataset.labels(), &inputs.request)?)?,
         };
         let used = convert::used_images(split, &inputs.request);
-        let images = match Images::decode(&mut dataset, &inputs.preprocess()?, &used, equipment.device, &mut reporter) {
+        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &used, equipment.device, &mut reporter);
+        inputs.check_dataset()?;
+        let images = match images {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };
         drop(dataset);
         let settings = convert::settings(&inputs.request);
         let outcome = search(&network, &images, &settings, &evaluated, &mut reporter);
+        reporter.flush();
         reporter.outcome(outcome)
     }
 }

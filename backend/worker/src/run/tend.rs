@@ -3,27 +3,34 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use eagleeye_store::{HeartbeatAnswer, Lease, Store, StoreError};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use eagleeye_store::{Damage, HeartbeatAnswer, Lease, Store, StoreError};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::failure::one_line;
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
-use crate::run::retry::retry;
+use crate::run::retry::{retry, within};
 use crate::run::stop::Stop;
 
 /// Time between heartbeats. Together with [`GRACE`] it stays below the second within which a cancel takes effect.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 /// What the engine has to return in when it was told to stop.
 const GRACE: Duration = Duration::from_millis(700);
-/// For how long heartbeats may fail before the worker gives up: the queue may soon give its job to another.
-const SILENCE: Duration = Duration::from_secs(6);
+/// Longest time between heartbeats that are not heard, short enough for the first one after an outage to come before the queue
+/// gives the job to another.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// After so long without an answer a heartbeat is lost.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What a worker that is to stop waits for the database; its server kills it soon.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How the work on a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tended {
     /// Nothing of it is left to do, and the engine is idle.
     Ended,
+    /// Given back, since files are missing where this worker looks for them.
+    FilesAway,
     /// Nothing more is to be done for it here, but the engine still computes: the process has to end.
     EngineBusy,
 }
@@ -37,15 +44,16 @@ enum Interruption {
     Stopping,
     /// The job is another worker's now, or is no more.
     LeaseLost,
-    /// The queue does not hear this worker, and may soon take it for dead.
+    /// The database answers heartbeats with an error that no waiting mends.
     Unheard(StoreError),
 }
 
-/// Heartbeats while `job` is under way. A job that fails is ended as failed, with the reason; an interrupted one is told so by
-/// `cancel`, given a moment to return, and ended or given back.
+/// Heartbeats while `job` is under way, through any outage of the database: the job computes on, and loses its lease only where
+/// another worker was given it. A job that fails is ended as failed, with the reason; one that cannot be done for the moment
+/// is set aside; an interrupted one is told so by `cancel`, given a moment to return, and ended or given back.
 ///
 /// # Errors
-/// When the database is out of reach for long.
+/// When the database refuses what waiting does not mend, or is out of reach when the worker is to stop.
 pub async fn tend(
     store: &Store,
     lease: &Lease,
@@ -54,10 +62,10 @@ pub async fn tend(
     job: impl Future<Output = Result<(), JobError>>,
 ) -> Result<Tended, StoreError> {
     let mut job = pin!(job);
-    let mut heartbeats = Heartbeats::new(store, lease);
+    let heartbeats = Heartbeats::new(store, lease);
     let interruption = tokio::select! {
         biased;
-        outcome = &mut job => return conclude(store, lease, outcome).await,
+        outcome = &mut job => return conclude(store, lease, stop, outcome).await,
         () = stop.requested() => Interruption::Stopping,
         interruption = heartbeats.until_interrupted() => interruption,
     };
@@ -69,8 +77,12 @@ pub async fn tend(
     let ending = match interruption {
         // It was done before it noticed.
         _ if matches!(returned, Ok(Ok(()))) => Ok(()),
-        Interruption::Cancelled => tolerate_loss(retry(async || store.queue().cancelled(lease).await).await),
-        Interruption::Stopping => tolerate_loss(retry(async || store.queue().release(lease).await).await),
+        Interruption::Cancelled => {
+            tolerate_loss(retry(|| stop.is_requested(), async || store.queue().cancelled(lease).await).await)
+        }
+        Interruption::Stopping => {
+            tolerate_loss(retry(within(PATIENCE), async || store.queue().release(lease).await).await)
+        }
         Interruption::LeaseLost => Ok(()),
         Interruption::Unheard(error) => Err(error),
     };
@@ -86,20 +98,50 @@ pub async fn tend(
 }
 
 /// Ends a job that returned by itself.
-async fn conclude(store: &Store, lease: &Lease, outcome: Result<(), JobError>) -> Result<Tended, StoreError> {
-    match outcome {
-        Ok(()) => tracing::info!(job = %lease.job_id, "job done"),
+async fn conclude(
+    store: &Store,
+    lease: &Lease,
+    stop: &Stop,
+    outcome: Result<(), JobError>,
+) -> Result<Tended, StoreError> {
+    let error = match outcome {
+        Ok(()) => {
+            tracing::info!(job = %lease.job_id, "job done");
+            return Ok(Tended::Ended);
+        }
         Err(JobError::Store(error @ StoreError::LeaseLost { .. })) => {
             tracing::warn!(job = %lease.job_id, %error, "job dropped");
+            return Ok(Tended::Ended);
         }
-        Err(JobError::Store(error @ StoreError::Database(_))) => return Err(error),
-        Err(error) => {
+        Err(error) => explained(store, error).await,
+    };
+    let give_up = || stop.is_requested();
+    match error.waits_for().map(one_line) {
+        Some(reason) => {
+            tracing::warn!(job = %lease.job_id, reason, "job set aside");
+            tolerate_loss(retry(give_up, async || store.queue().set_aside(lease, &reason).await).await)?;
+        }
+        None => {
             let reason = one_line(&error);
             tracing::warn!(job = %lease.job_id, reason, "job failed");
-            tolerate_loss(retry(async || store.queue().fail(lease, &reason).await).await)?;
+            tolerate_loss(retry(give_up, async || store.queue().fail(lease, &reason).await).await)?;
         }
     }
-    Ok(Tended::Ended)
+    Ok(if error.is_about_files() { Tended::FilesAway } else { Tended::Ended })
+}
+
+/// A missing file is gone for good only where this worker looks into the server's own file store.
+async fn explained(store: &Store, error: JobError) -> JobError {
+    match error {
+        JobError::Store(
+            StoreError::Damaged { damage: Damage::Missing, .. }
+            | StoreError::DamagedFile { damage: Damage::Missing, .. },
+        ) => match store.check_files().await {
+            Ok(()) => error,
+            Err(elsewhere) => JobError::Store(elsewhere),
+        },
+        error => error,
+    }
 }
 
 /// A job that is another's by now needs no ending from here.
@@ -113,29 +155,39 @@ fn tolerate_loss(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
 struct Heartbeats<'a> {
     store: &'a Store,
     lease: &'a Lease,
-    last: Instant,
 }
 
 impl<'a> Heartbeats<'a> {
     fn new(store: &'a Store, lease: &'a Lease) -> Self {
-        Self { store, lease, last: Instant::now() }
+        Self { store, lease }
     }
 
-    async fn until_interrupted(&mut self) -> Interruption {
-        let mut beat = interval(HEARTBEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn until_interrupted(&self) -> Interruption {
+        let mut pause = HEARTBEAT;
+        let mut heard = Instant::now();
         loop {
-            beat.tick().await;
-            match self.store.queue().heartbeat(self.lease).await {
+            match self.beat().await {
                 Ok(HeartbeatAnswer { lost: true, .. }) => return Interruption::LeaseLost,
                 Ok(HeartbeatAnswer { cancel_requested: true, .. }) => return Interruption::Cancelled,
-                Ok(_) => self.last = Instant::now(),
-                Err(error) if error.is_transient() && self.last.elapsed() < SILENCE => {
-                    tracing::warn!(%error, "a heartbeat was not heard");
+                Ok(_) => {
+                    if pause > HEARTBEAT {
+                        tracing::info!(silent = ?heard.elapsed(), "heard again");
+                    }
+                    (pause, heard) = (HEARTBEAT, Instant::now());
+                }
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, silent = ?heard.elapsed(), "a heartbeat was not heard");
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(error) => return Interruption::Unheard(error),
             }
+            sleep(pause).await;
         }
+    }
+
+    async fn beat(&self) -> Result<HeartbeatAnswer, StoreError> {
+        let answer = timeout(ANSWER, self.store.queue().heartbeat(self.lease)).await;
+        answer.unwrap_or(Err(StoreError::NoAnswer { after: ANSWER }))
     }
 }
 

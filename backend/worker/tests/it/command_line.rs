@@ -93,6 +93,33 @@ fn the_seed_and_the_index_name_the_strategy() {
 }
 
 #[test]
+fn without_a_wish_channels_come_in_blocks_and_the_report_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.safetensors");
+    let report = prune(&example("mobilenet_v1.pt"), &out, &[]);
+    // The narrowest layer has 16 channels, four multiples of 4.
+    let blocks = |(group, kept): (String, u64)| kept % 4 == 0 || group == "fc";
+    assert!(kept(&report).into_iter().all(blocks), "{report}");
+    assert!(report["notices"][0].as_str().unwrap().contains("multiples of 8 channels"), "{}", report["notices"]);
+    let asked = prune(&example("mobilenet_v1.pt"), &out, &["--round-to", "1"]);
+    assert!(kept(&asked).into_iter().any(|(_, kept)| kept % 2 == 1), "{asked}");
+    assert_eq!(asked["notices"], serde_json::json!([]));
+}
+
+#[test]
+fn a_budget_that_multiples_cannot_meet_is_said_by_inspect_and_refused_by_prune() {
+    let coarse = ["--macs", "0.77", "--round-to", "512"];
+    let model = example("mobilenet_v1.pt");
+    let report = report(&[&["inspect", text(&model), "--input-shape", SHAPE], &coarse[..]].concat());
+    let unmet = report["unmet"].as_str().unwrap_or_default();
+    assert!(unmet.contains("round_to 512") && unmet.contains("a smaller round_to"), "{unmet}");
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.pt");
+    let pruned = [&["prune", text(&model), "--input-shape", SHAPE, "--out", text(&out)], &coarse[..]].concat();
+    assert!(refusal(&pruned).contains("a smaller round_to"), "{}", refusal(&pruned));
+}
+
+#[test]
 fn where_the_file_comes_from_travels_inside_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("pruned.safetensors");
@@ -180,4 +207,20 @@ fn the_memory_of_a_check_is_limited_by_the_environment() {
     assert!(!with_limit("20000000").status.success());
     let reason = refused(with_limit("plenty"));
     assert!(reason.contains("EAGLEEYE_MEMORY_LIMIT") && reason.contains("plenty"), "{reason}");
+}
+
+#[test]
+fn two_processes_write_the_same_bytes_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for ending in ["pt", "onnx", "safetensors"] {
+        let written = ["first", "second"].map(|process| {
+            let out = folder.path().join(process).join("pruned").with_extension(ending);
+            std::fs::create_dir_all(out.parent().unwrap()).unwrap();
+            prune(&example("mobilenet_v1.pt"), &out, &[]);
+            std::fs::read(out).unwrap()
+        });
+        let differing = written[0].iter().zip(&written[1]).filter(|(a, b)| a != b).count();
+        let sizes = written.each_ref().map(Vec::len);
+        assert!(written[0] == written[1], "{ending}: {differing} bytes differ in {sizes:?}");
+    }
 }

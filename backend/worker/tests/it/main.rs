@@ -7,6 +7,8 @@ mod command_line;
 mod cuda_link;
 mod datasets;
 mod external_weights;
+mod outage;
 mod sandbox;
 mod service;
 mod support;
+mod waiting;

@@ -6,27 +6,33 @@ use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eagleeye_store::{
-    Checkpoint, CheckpointState, Class, Dataset, JobState, Model, ModelFormat, NamedUpload, NewDataset, NewModel,
-    NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
+    Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset,
+    NewModel, NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{example, until, worker};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A store as the server makes it, with the example in it.
-struct World {
-    store: Store,
-    folder: TempDir,
+pub struct World {
+    pub store: Store,
+    pub folder: TempDir,
     dataset: Dataset,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::connect_with(StoreConfig::in_folder(folder.path())).await.unwrap();
+        let config = StoreConfig::in_folder(folder.path());
+        Self::with(folder, config).await
+    }
+
+    pub async fn with(folder: TempDir, config: StoreConfig) -> Self {
+        let store = Store::connect_with(config).await.unwrap();
+        store.own_files().await.unwrap();
         let dataset = NewDataset {
             name: "Fashion-MNIST".to_owned(),
             kind: "idx".to_owned(),
@@ -44,7 +50,7 @@ impl World {
         Self { store, folder, dataset }
     }
 
-    async fn model(&self, file: &Path) -> Model {
+    pub async fn model(&self, file: &Path) -> Model {
         let new = NewModel {
             name: "MobileNetV1".to_owned(),
             format: ModelFormat::TorchScript,
@@ -61,7 +67,7 @@ impl World {
         self.store.models().create(new).await.unwrap()
     }
 
-    async fn search(&self, model: &Model, further: Value) -> Uuid {
+    pub async fn search(&self, model: &Model, further: Value) -> Uuid {
         let mut request = json!({
             "macs": 0.5, "candidates": 3, "seed": 7, "calibration_images": 256, "scoring_images": 256,
             "preprocessing": { "mean": [0.2860], "deviation": [0.3530] },
@@ -72,18 +78,18 @@ impl World {
         self.store.searches().create(new).await.unwrap().id
     }
 
-    async fn example_search(&self, further: Value) -> Uuid {
+    pub async fn example_search(&self, further: Value) -> Uuid {
         let model = self.model(&example("mobilenet_v1.pt")).await;
         self.search(&model, further).await
     }
 
-    fn start(&self, name: &str) -> Service {
+    pub fn start(&self, name: &str) -> Service {
         let mut child = self.command(name).env("RUST_LOG", "warn").spawn().unwrap();
         Service { server: child.stdin.take(), log: None, child }
     }
 
     /// Starts a worker and waits until it says that it is ready.
-    fn start_and_wait(&self, name: &str) -> Service {
+    pub fn start_and_wait(&self, name: &str) -> Service {
         let mut child = self.command(name).env("RUST_LOG", "info").stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -95,18 +101,23 @@ impl World {
     }
 
     fn command(&self, name: &str) -> Command {
-        let config = StoreConfig::in_folder(self.folder.path());
         let mut command = worker();
-        command.env("EAGLEEYE_DATABASE", config.database_url.expose()).env("EAGLEEYE_FILES", config.files_url.expose());
-        command.args(["run", "--name", name, "--device", "cpu"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.args(self.arguments(name)).stdin(Stdio::piped()).stdout(Stdio::null());
         command
     }
 
-    async fn get(&self, search: Uuid) -> Search {
+    pub fn arguments(&self, name: &str) -> Vec<String> {
+        let config = StoreConfig::in_folder(self.folder.path());
+        let (database, files) = (config.database_url.expose(), config.files_url.expose());
+        let arguments = ["run", "--database", database, "--files", files, "--name", name, "--device", "cpu"];
+        arguments.map(str::to_owned).to_vec()
+    }
+
+    pub async fn get(&self, search: Uuid) -> Search {
         self.store.searches().get(search).await.unwrap()
     }
 
-    async fn ended(&self, search: Uuid) -> Search {
+    pub async fn ended(&self, search: Uuid) -> Search {
         until("the search ends", PATIENCE, async || Some(self.get(search).await).filter(|s| s.state.is_final())).await
     }
 
@@ -121,7 +132,7 @@ impl World {
         .await
     }
 
-    async fn wait_for_candidates(&self, search: Uuid, count: usize) {
+    pub async fn wait_for_candidates(&self, search: Uuid, count: usize) {
         until("candidates are stored", PATIENCE, async || {
             let stored = self.store.candidates().evaluated(search).await.unwrap().len();
             (stored >= count).then_some(())
@@ -143,21 +154,21 @@ async fn upload(store: &Store, path: &Path) -> NamedUpload {
 }
 
 /// A worker process, killed when the test is over.
-struct Service {
-    child: Child,
+pub struct Service {
+    pub child: Child,
     /// What a server holds on to for as long as it lives.
-    server: Option<ChildStdin>,
+    pub server: Option<ChildStdin>,
     /// Held open where it is read, so that the worker can go on writing.
-    log: Option<BufReader<ChildStderr>>,
+    pub log: Option<BufReader<ChildStderr>>,
 }
 
 impl Service {
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Exit code, once it has ended.
-    async fn exit(&mut self, patience: Duration) -> Option<i32> {
+    pub async fn exit(&mut self, patience: Duration) -> Option<i32> {
         let status = until("the worker ends", patience, async || self.child.try_wait().unwrap()).await;
         status.code()
     }
@@ -218,6 +229,47 @@ async fn a_job_that_cannot_be_done_fails_with_its_reason_and_the_next_is_done() 
     assert_eq!(failed.state, SearchState::Failed);
     assert!(reason.contains("neither TorchScript nor ONNX") && !reason.contains('\n'), "{reason}");
     assert_eq!(world.ended(next).await.state, SearchState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_search_on_a_damaged_or_missing_file_fails_with_its_name_and_works_after_another_upload() {
+    let world = World::new().await;
+    let network = example("mobilenet_v1.pt");
+    let model = world.model(&network).await;
+    let stored = |hash: &FileHash| {
+        let (folder, name) = hash.as_str().split_at(2);
+        world.folder.path().join("files").join(folder).join(name)
+    };
+    let _worker = world.start("w");
+    let reason = async || {
+        let failed = world.ended(world.search(&model, json!({ "candidates": 1 })).await).await;
+        assert_eq!(failed.state, SearchState::Failed, "a search over a damaged file must not succeed");
+        failed.error.unwrap()
+    };
+    let first = world.search(&model, json!({ "candidates": 1 })).await;
+    assert_eq!(world.ended(first).await.state, SearchState::Succeeded);
+
+    let mut bytes = std::fs::read(&network).unwrap();
+    let whole = bytes.len();
+    bytes[1_500_000..1_500_200].fill(0x55);
+    std::fs::write(stored(&model.hash), &bytes).unwrap();
+    let altered = reason().await;
+    for words in ["`mobilenet_v1.pt` of model `MobileNetV1`", "damaged", "upload it again"] {
+        assert!(altered.contains(words), "no `{words}` in: {altered}");
+    }
+    upload(&world.store, &network).await;
+    std::fs::File::options().write(true).open(stored(&model.hash)).unwrap().set_len(whole as u64 / 2).unwrap();
+    assert!(reason().await.contains("damaged"));
+    upload(&world.store, &network).await;
+    std::fs::remove_file(stored(&world.dataset.images_hash)).unwrap();
+    let missing = reason().await;
+    assert!(missing.contains("of dataset `Fashion-MNIST`") && missing.contains("missing"), "{missing}");
+    assert!(!missing.contains(world.dataset.images_hash.as_str()), "no bare hash: {missing}");
+
+    upload(&world.store, &example("fashion-mnist-images-idx3-ubyte.gz")).await;
+    let healed = world.search(&model, json!({ "candidates": 1 })).await;
+    assert_eq!(world.ended(healed).await.state, SearchState::Succeeded);
+    assert_eq!(leaderboard(&world.store, healed).await, leaderboard(&world.store, first).await);
 }
 
 #[tokio::test]
@@ -284,7 +336,7 @@ async fn a_search_taken_over_from_a_killed_worker_gives_the_same_leaderboard() {
 }
 
 /// All that must be the same to the last digit.
-async fn leaderboard(store: &Store, search: Uuid) -> Vec<Value> {
+pub async fn leaderboard(store: &Store, search: Uuid) -> Vec<Value> {
     let candidates = store.candidates().all(search).await.unwrap();
     let lines = candidates.iter().map(|candidate| {
         json!([

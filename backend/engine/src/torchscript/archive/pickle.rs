@@ -24,17 +24,14 @@ pub(super) struct Storage<'a> {
 /// Values are known by their depth. A list, dict or object gets its values before another value holds it, as TorchScript
 /// writes them; what is changed later is refused, so that no depth that was counted changes.
 pub(super) fn check(bytes: &[u8]) -> Result<Vec<Storage<'_>>, String> {
-    let mut walk = Walk {
-        bytes,
-        at: 0,
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: HashMap::new(),
-        containers: Vec::new(),
-        storages: Vec::new(),
-    };
-    while walk.step()? {}
-    Ok(walk.storages)
+    Ok(Walk::over(bytes)?.storages)
+}
+
+/// The shapes of the tensors in the one list of a pickle, in order: of the inputs that a network was traced with. Empty where
+/// there are several lists, which are those of several methods.
+pub(super) fn shapes(bytes: &[u8]) -> Result<Vec<Vec<i64>>, String> {
+    let walk = Walk::over(bytes)?;
+    Ok(if walk.lists == 1 { walk.shapes } else { Vec::new() })
 }
 
 /// A value on the stack or in the memo.
@@ -67,6 +64,10 @@ enum Content<'a> {
     Text(&'a [u8]),
     Number(i64),
     Storage(Storage<'a>),
+    /// A storage that a tensor is made of.
+    Loaded,
+    /// A tuple of whole numbers, by its index.
+    Numbers(usize),
     Other,
 }
 
@@ -78,9 +79,31 @@ struct Walk<'a> {
     memo: HashMap<u32, Item<'a>>,
     containers: Vec<Container>,
     storages: Vec<Storage<'a>>,
+    /// Tuples of whole numbers.
+    numbers: Vec<Vec<i64>>,
+    /// Shapes of tensors.
+    shapes: Vec<Vec<i64>>,
+    lists: usize,
 }
 
 impl<'a> Walk<'a> {
+    fn over(bytes: &'a [u8]) -> Result<Self, String> {
+        let mut walk = Walk {
+            bytes,
+            at: 0,
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            containers: Vec::new(),
+            storages: Vec::new(),
+            numbers: Vec::new(),
+            shapes: Vec::new(),
+            lists: 0,
+        };
+        while walk.step()? {}
+        Ok(walk)
+    }
+
     /// Takes an instruction; `false` behind the last one.
     fn step(&mut self) -> Result<bool, String> {
         let operation = self.take(1)?[0];
@@ -114,7 +137,10 @@ impl<'a> Walk<'a> {
                 let name = self.line()?;
                 self.push(Content::Text(name))?;
             }
-            b']' | b'}' => self.push_container(0)?,
+            b']' | b'}' => {
+                self.lists += usize::from(operation == b']');
+                self.push_container(0)?;
+            }
             b'q' => {
                 let id = self.take(1)?[0];
                 self.put(id.into());
@@ -133,11 +159,11 @@ impl<'a> Walk<'a> {
             }
             // A tuple, list or dict of everything behind the mark.
             b't' => {
-                let storage = self.storage();
+                let content = self.tuple();
                 let depth = self.above_mark()?;
                 self.push_tuple(depth)?;
-                if let (Some(storage), Some(item)) = (storage, self.stack.last_mut()) {
-                    item.content = Content::Storage(storage);
+                if let Some(item) = self.stack.last_mut() {
+                    item.content = content;
                 }
             }
             b'l' | b'd' => {
@@ -170,7 +196,7 @@ impl<'a> Walk<'a> {
             b'Q' => match self.stack.pop().map(|item| item.content) {
                 Some(Content::Storage(storage)) => {
                     self.storages.push(storage);
-                    self.push(Content::Other)?;
+                    self.push(Content::Loaded)?;
                 }
                 _ => return Err("refers to something that is no storage".into()),
             },
@@ -215,6 +241,29 @@ impl<'a> Walk<'a> {
         let text = self.take(bytes)?;
         code::check_expression(text)?;
         self.push(Content::Text(text))
+    }
+
+    /// What the tuple above the mark is: a storage, whole numbers, or the arguments of a tensor, whose shape is noted.
+    fn tuple(&mut self) -> Content<'a> {
+        if let Some(storage) = self.storage() {
+            return Content::Storage(storage);
+        }
+        let items = self.marks.last().and_then(|mark| self.stack.get(*mark..)).unwrap_or_default();
+        if let [Item { content: Content::Loaded, .. }, _, Item { content: Content::Numbers(index), .. }, ..] = items {
+            self.shapes.extend(self.numbers.get(*index).cloned());
+            return Content::Other;
+        }
+        let number = |item: &Item<'_>| match item.content {
+            Content::Number(number) => Some(number),
+            _ => None,
+        };
+        match items.iter().map(number).collect::<Option<Vec<i64>>>() {
+            Some(numbers) if !numbers.is_empty() => {
+                self.numbers.push(numbers);
+                Content::Numbers(self.numbers.len() - 1)
+            }
+            _ => Content::Other,
+        }
     }
 
     /// The tuple above the mark as a storage: `("storage", type, key, device, entries)`.

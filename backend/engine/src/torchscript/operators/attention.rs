@@ -6,10 +6,10 @@ use tch::{Device, Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::indexing::{swapped, times};
-use super::pointwise::known_entries;
-use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
-use crate::torchscript::lowering::{Lowering, fresh};
-use crate::torchscript::value::Value;
+use crate::torchscript::batched;
+use crate::torchscript::call::{Call, Fault, Lowered, training, unsupported};
+use crate::torchscript::lowering::{Lowering, content, fresh};
+use crate::torchscript::value::{Content, Value};
 
 pub const OPERATORS: &[Operator] = &[
     Operator {
@@ -25,6 +25,9 @@ pub const OPERATORS: &[Operator] = &[
 ];
 
 fn scaled_dot_product(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.float_or("dropout_p", 0.0)? > 0.0 {
+        return training(call);
+    }
     if call.flag("enable_gqa") {
         return unsupported("grouped queries");
     }
@@ -68,15 +71,18 @@ fn mask(lo: &mut Lowering, call: &Call, q: ValueId, k: ValueId) -> Lowered<Optio
     let Value::Tensor(mask) = call.get("attn_mask") else {
         return Ok(None);
     };
-    let Some(known) = known_entries(mask) else {
-        return lo.value(call, mask).map(Some);
+    let added = |mask: &Tensor| -> Lowered<Tensor> {
+        Ok(if mask.kind() == Kind::Bool {
+            mask.f_logical_not()?.f_to_kind(Kind::Float)? * HIDDEN
+        } else {
+            mask.f_to_kind(Kind::Float)?.f_clamp_min(HIDDEN)?
+        })
     };
-    let added = if known.kind() == Kind::Bool {
-        known.f_logical_not()?.f_to_kind(Kind::Float)? * HIDDEN
-    } else {
-        known.f_to_kind(Kind::Float)?.f_clamp_min(HIDDEN)?
-    };
-    lo.constant(call, &added).map(Some)
+    match content(mask)? {
+        Content::Graph(id) => Ok(Some(id)),
+        Content::Known(mask) => lo.constant(call, &added(&mask)?).map(Some),
+        Content::Batched([few, many]) => batched::repeated(lo, call, &[added(&few)?, added(&many)?]).map(Some),
+    }
 }
 
 /// Self-attention with one matrix for queries, keys and values: `[N, tokens, width]` in and out.

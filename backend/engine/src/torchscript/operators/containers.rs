@@ -53,6 +53,32 @@ pub const OPERATORS: &[&str] = &[
 /// A list made by code is not longer than this; a hostile one could double itself for ever.
 const MAX_LENGTH: usize = 1 << 16;
 
+/// Whether the call only moves items from one container to another, whatever they are.
+pub fn moves_items(call: &Call) -> bool {
+    const MOVERS: [&str; 18] = [
+        "prim::ListUnpack",
+        "prim::TupleUnpack",
+        "prim::TupleIndex",
+        "prim::TupleSlice",
+        "aten::__getitem__",
+        "aten::extend",
+        "aten::pop",
+        "aten::clear",
+        "aten::reverse",
+        "aten::list",
+        "aten::copy",
+        "aten::len",
+        "aten::slice",
+        "aten::add",
+        "aten::mul",
+        "aten::keys",
+        "aten::values",
+        "aten::items",
+    ];
+    let container = matches!(call.at(0), Value::List(_) | Value::Tuple(_) | Value::Dict(_));
+    container && MOVERS.contains(&call.operator)
+}
+
 /// Computes the call, or `None` where it is not about containers.
 pub fn evaluate(call: &Call) -> Option<Lowered> {
     if let Some(result) = constructed(call) {

@@ -1,6 +1,6 @@
 //! Convolutions and matrix products.
 
-use eagleeye_graph::{Binary, Conv, Dim, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, Conv, Dim, Op, Reduction, Unary, ValueId};
 
 use super::Operator;
 use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
@@ -26,6 +26,9 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::matmul", becomes: "linear with a stored matrix, else matmul", lower: matmul },
     Operator { name: "aten::mm", becomes: "linear with a stored matrix, else matmul", lower: matmul },
     Operator { name: "aten::bmm", becomes: "matmul", lower: matmul },
+    Operator { name: "aten::mv", becomes: "reshape and matmul", lower: times_vector },
+    Operator { name: "aten::dot", becomes: "mul and reduce_sum", lower: dot },
+    Operator { name: "aten::vdot", becomes: "mul and reduce_sum", lower: dot },
     Operator { name: "aten::baddbmm", becomes: "matmul, mul_scalar and add", lower: addmm },
     Operator { name: "aten::einsum", becomes: "matmul and permute, for products over one axis", lower: einsum },
 ];
@@ -80,6 +83,29 @@ fn matmul(lo: &mut Lowering, call: &Call) -> Lowered {
     let (a, b) = (call.tensor(0)?, call.tensor(1)?);
     let (a, b) = (lo.value(call, &a)?, lo.value(call, &b)?);
     Ok(fresh(product(lo, call, a, b, None)?))
+}
+
+/// `a [n, k]` times `b [k]`: spectral norm's estimate of a weight's largest singular value.
+fn times_vector(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (call.tensor(0)?, call.tensor(1)?);
+    let (a, b) = (lo.value(call, &a)?, lo.value(call, &b)?);
+    let (&[rows, _], &[size]) = (&lo.shape(a)[..], &lo.shape(b)[..]) else {
+        return Err(Fault::Invalid("needs a matrix and a vector".into()));
+    };
+    let column = lo.reshape(call, b, vec![size, Dim::Fixed(1)])?;
+    let product = lo.push(call, Op::MatMul, &[a, column])?;
+    Ok(fresh(lo.reshape(call, product, vec![rows])?))
+}
+
+/// The sum of the products of two vectors' entries.
+fn dot(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (a, b) = (call.tensor(0)?, call.tensor(1)?);
+    let (a, b) = (lo.value(call, &a)?, lo.value(call, &b)?);
+    if lo.shape(a).len() != 1 || lo.shape(a) != lo.shape(b) || fixed(lo, a, 0).is_err() {
+        return unsupported("of tensors that are no vectors of one size");
+    }
+    let products = lo.binary(call, Binary::Mul, a, b)?;
+    Ok(fresh(lo.reduce(call, Reduction::Sum, &[0], false, products)?))
 }
 
 /// A product with a stored matrix is a linear layer, any other a matrix product of two activations.

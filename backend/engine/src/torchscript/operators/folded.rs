@@ -1,387 +1,339 @@
-//! Tensors that do not depend on the input: masks, index tables, position grids. They are computed while the network is read.
+//! What does not depend on the input is computed by libtorch while the network is read: masks, index tables, position grids,
+//! arithmetic on sizes.
+//!
+//! Any operator of `aten` is computed whose schema says that it takes and gives tensors, numbers, texts and lists of them and
+//! writes into none; [`rule`](super::rule) says which are not, and why. In-place forms are computed like their plain ones and
+//! written back. Nothing here knows a single operator's meaning, with three exceptions: TorchScript's own `aten::tensor`, the
+//! constructors that look at the shape of an activation alone, and what it costs.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::elements::result_elements;
-use super::indexing::few;
-use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, counts, unsupported};
-use crate::torchscript::lowering::{Lowering, content, known};
+use super::rule::{self, Cost};
+use crate::torchscript::batched::SAMPLES;
+use crate::torchscript::call::{Call, Fault, Lowered, as_float, unsupported};
+use crate::torchscript::error::TorchScriptError;
+use crate::torchscript::ffi::compute::{self, ComputeError, Datum, Traits};
+use crate::torchscript::lowering::{Lowering, MAX_COMPUTED, content, known, known_whole};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
-pub const OPERATORS: &[&str] = &[
-    "aten::zeros",
-    "aten::ones",
-    "aten::full",
-    "aten::empty",
-    "aten::new_zeros",
-    "aten::new_ones",
-    "aten::new_full",
-    "aten::zeros_like",
-    "aten::ones_like",
-    "aten::full_like",
-    "aten::arange",
-    "aten::linspace",
-    "aten::tensor",
-    "aten::lift_fresh",
-    "aten::view",
-    "aten::reshape",
-    "aten::flatten",
-    "aten::permute",
-    "aten::transpose",
-    "aten::t",
-    "aten::unsqueeze",
-    "aten::squeeze",
-    "aten::slice",
-    "aten::select",
-    "aten::expand",
-    "aten::contiguous",
-    "aten::clone",
-    "aten::detach",
-    "aten::to",
-    "aten::cat",
-    "aten::stack",
-    "aten::meshgrid",
-    "aten::index",
-    "aten::unbind",
-    "aten::add",
-    "aten::sub",
-    "aten::rsub",
-    "aten::mul",
-    "aten::div",
-    "aten::floor_divide",
-    "aten::pow",
-    "aten::neg",
-    "aten::abs",
-    "aten::sum",
-    "aten::eq",
-    "aten::ne",
-    "aten::lt",
-    "aten::le",
-    "aten::gt",
-    "aten::ge",
-    "aten::logical_not",
-    "aten::bitwise_not",
-    "aten::masked_fill",
-    "aten::fill",
-    "aten::zero",
-    "aten::copy",
-    "aten::roll",
-    "aten::triu",
-    "aten::tril",
+/// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.
+const MAX_ELEMENTS: usize = 1 << 26;
+/// Bytes that one operator may take: a tensor of the most elements, and as much on the way to it.
+const MAX_BYTES: usize = 2 * 8 * MAX_ELEMENTS;
+/// Parts that one operator may take a tensor apart into.
+const MAX_PARTS: i64 = 1 << 16;
+
+/// Arguments of which an operator looks at nothing but the shape and the element type.
+const SHAPE_ALONE: &[(&str, usize)] = &[
+    ("aten::zeros_like", 0),
+    ("aten::ones_like", 0),
+    ("aten::full_like", 0),
+    ("aten::empty_like", 0),
+    ("aten::new_zeros", 0),
+    ("aten::new_ones", 0),
+    ("aten::new_full", 0),
+    ("aten::new_empty", 0),
+    ("aten::new_tensor", 0),
+    ("aten::expand_as", 1),
+    ("aten::view_as", 1),
+    ("aten::reshape_as", 1),
+    ("aten::type_as", 1),
 ];
 
-/// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.
-const MAX_ELEMENTS: i64 = 1 << 26;
+/// Whether the operator looks at nothing but the shape and the element type of the argument.
+pub(super) fn takes_shape_alone(operator: &str, argument: usize) -> bool {
+    SHAPE_ALONE.contains(&(operator, argument))
+}
 
-/// Computes the call, or `None` where it makes nodes all the same.
+/// Computes the call, or `None` where libtorch cannot.
 pub fn evaluate(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
-    // Before anything is computed: it is the result that fills the memory.
-    if let Err(fault) = result_elements(call).and_then(|elements| lowering.charge(elements)) {
-        return Some(Err(fault));
+    match call.operator {
+        "aten::tensor" | "aten::as_tensor" | "aten::new_tensor" => return Some(literal(lowering, call)),
+        "aten::cpu" | "aten::cuda" => return Some(Ok(call.at(0).clone())),
+        _ => {}
     }
-    made(call).map(|result| charged(lowering, result)).or_else(|| changed(call)).map(|result| result.and_then(bounded))
-}
-
-/// Counts what a constructor has made, whose sizes are bounded by themselves.
-fn charged(lowering: &mut Lowering, result: Lowered) -> Lowered {
-    let value = result?;
-    if let Value::Tensor(tensor) = &value
-        && let Content::Known(known) = content(tensor)?
-    {
-        lowering.charge(known.numel())?;
-    }
-    Ok(value)
-}
-
-fn bounded(value: Value) -> Lowered {
-    if let Value::Tensor(tensor) = &value
-        && let Ok(Content::Known(known)) = content(tensor)
-        && known.numel() as i64 > MAX_ELEMENTS
-    {
-        return Err(Fault::Invalid("makes a constant tensor that is too large".into()));
-    }
-    Ok(value)
-}
-
-/// Ends an in-place operation on a known tensor: writes into its memory, which views of it share.
-pub fn assign(call: &Call, result: Value) -> Lowered {
-    let (Value::Tensor(result), target) = (&result, call.tensor(0)?) else {
-        return Err(Fault::Invalid("an in-place operation without a tensor".into()));
+    let traits = match compute::traits(call.operator, call.overload) {
+        Ok(traits) if traits.computes() => traits,
+        _ => return None,
     };
-    let (Content::Known(mut old), Content::Known(new)) = (content(&target)?, content(result)?) else {
-        return unsupported("writes an activation into a constant tensor");
-    };
-    old.f_copy_(&new)?;
-    Ok(Value::Tensor(target))
+    if let Some(reason) = rule::refusal(call.operator, traits) {
+        return reason.map(unsupported);
+    }
+    Some(computed(lowering, call, traits))
 }
 
-fn sizes(value: &Value) -> Lowered<Vec<i64>> {
-    let sizes = sizes_with_open(value)?;
-    match sizes.iter().find(|size| **size < 0) {
-        Some(negative) => Err(Fault::Invalid(format!("makes a constant tensor of size {negative}"))),
-        None => Ok(sizes),
+/// What is known against an operator that the graph does not have either; empty for most.
+pub fn known_against(call: &Call) -> &'static str {
+    match compute::traits(call.operator, call.overload) {
+        Ok(traits) => rule::refusal(call.operator, traits).flatten().unwrap_or_default(),
+        Err(_) => "",
     }
 }
 
-/// Sizes of which some may be -1.
-fn sizes_with_open(value: &Value) -> Lowered<Vec<i64>> {
-    let known = counts(value)?.iter().map(|c| c.known()).collect::<Option<Vec<_>>>();
-    let Some(sizes) = known else {
-        return unsupported("makes a constant tensor whose size depends on the batch");
-    };
-    // An empty tensor may not have huge axes either: sizes are multiplied in any order.
-    let elements = sizes.iter().try_fold(1i64, |n, &s| n.checked_mul(s.max(1)));
-    if elements.is_none_or(|n| n > MAX_ELEMENTS) {
-        return Err(Fault::Invalid("makes a constant tensor that is too large".into()));
+/// `torch.tensor` of a number or of lists of numbers, which is TorchScript's own.
+fn literal(lowering: &mut Lowering, call: &Call) -> Lowered {
+    let data = if call.operator == "aten::new_tensor" { call.at(1) } else { call.at(0) };
+    if let Value::Tensor(_) = data {
+        return Ok(data.clone());
     }
-    Ok(sizes)
+    let mut entries = Vec::new();
+    let mut shape = Vec::new();
+    flatten(data, 0, &mut shape, &mut entries)?;
+    lowering.charge(entries.len())?;
+    let batched = entries.iter().any(depends_on_batch);
+    let sample = |batch: i64| -> Lowered<Tensor> {
+        let whole = |value: &Value| match value {
+            Value::Int(count) => count.at(batch),
+            Value::Bool(flag) => Some(i64::from(*flag)),
+            Value::Tensor(tensor) => known_whole(tensor),
+            _ => None,
+        };
+        let flat = match entries.iter().map(whole).collect::<Option<Vec<_>>>() {
+            Some(numbers) if !numbers.is_empty() => Tensor::f_from_slice(&numbers)?,
+            _ => {
+                let numbers = entries.iter().map(as_float).collect::<Lowered<Vec<f64>>>()?;
+                Tensor::f_from_slice(&numbers)?.f_to_kind(Kind::Float)?
+            }
+        };
+        let bools = !entries.is_empty() && entries.iter().all(|entry| matches!(entry, Value::Bool(_)));
+        let flat = if bools { flat.f_to_kind(Kind::Bool)? } else { flat };
+        let shaped = flat.f_reshape(&shape[..])?;
+        match kind(call)? {
+            Some(kind) => Ok(shaped.f_to_kind(kind)?),
+            None => Ok(shaped),
+        }
+    };
+    let content = match batched {
+        false => Content::Known(sample(SAMPLES[0])?),
+        true => Content::Batched([sample(SAMPLES[0])?, sample(SAMPLES[1])?]),
+    };
+    Ok(Value::Tensor(TensorRef::new(content)))
+}
+
+fn flatten(value: &Value, depth: usize, shape: &mut Vec<i64>, entries: &mut Vec<Value>) -> Lowered<()> {
+    let Some(items) = value.items() else {
+        entries.push(value.clone());
+        return Ok(());
+    };
+    let length = items.len() as i64;
+    match shape.get(depth) {
+        None => shape.push(length),
+        Some(&before) if before != length => {
+            return Err(Fault::Invalid("makes a tensor of lists that differ in length".into()));
+        }
+        Some(_) => {}
+    }
+    items.iter().try_for_each(|item| flatten(item, depth + 1, shape, entries))
 }
 
 /// The element type that the code asks for.
-fn kind(call: &Call, default: Kind) -> Kind {
-    match as_int(call.get("dtype")) {
-        Ok(0) => Kind::Uint8,
-        Ok(1..=4) => Kind::Int64,
-        Ok(11) => Kind::Bool,
-        Ok(_) => Kind::Float,
-        Err(_) => default,
+fn kind(call: &Call) -> Lowered<Option<Kind>> {
+    if !call.has("dtype") {
+        return Ok(None);
+    }
+    let number = call.int("dtype")?;
+    match KINDS.iter().find(|(found, _)| *found == number) {
+        Some((_, kind)) => Ok(Some(*kind)),
+        None => unsupported(format!("the element type {number}")),
     }
 }
 
-fn natural(value: &Value) -> Kind {
+/// Element types by PyTorch's numbers.
+const KINDS: [(i64, Kind); 10] = [
+    (0, Kind::Uint8),
+    (1, Kind::Int8),
+    (2, Kind::Int16),
+    (3, Kind::Int),
+    (4, Kind::Int64),
+    (5, Kind::Half),
+    (6, Kind::Float),
+    (7, Kind::Double),
+    (11, Kind::Bool),
+    (15, Kind::BFloat16),
+];
+
+/// PyTorch's number for an element type.
+pub(super) fn number_of(kind: Kind) -> Option<i64> {
+    KINDS.iter().find(|(_, found)| *found == kind).map(|(number, _)| *number)
+}
+
+/// Runs the operator, or runs it for batches of two sizes where an argument depends on the batch.
+fn computed(lowering: &mut Lowering, call: &Call, traits: Traits) -> Lowered {
+    let depends = |(index, argument): (usize, &Value)| {
+        let of_activation = takes_shape_alone(call.operator, index) && lowering.follows_batch(argument);
+        of_activation || depends_on_batch(argument)
+    };
+    if !call.arguments.iter().enumerate().any(depends) {
+        let result = run(lowering, call, traits, SAMPLES[0])?;
+        return Ok(single(result));
+    }
+    let [few, many] = SAMPLES.map(|batch| run(lowering, call, traits, batch));
+    both(few?, many?)
+}
+
+fn depends_on_batch(value: &Value) -> bool {
     match value {
-        Value::Int(_) => Kind::Int64,
-        Value::Bool(_) => Kind::Bool,
-        _ => Kind::Float,
+        Value::Int(count) => count.known().is_none(),
+        Value::Tensor(tensor) => matches!(tensor.content(), Some(Content::Batched(_))),
+        other => other.items().is_some_and(|items| items.iter().any(depends_on_batch)),
     }
 }
 
-/// A tensor of one number. tch panics where an operator that takes a `Scalar` fails, so none that can fail is used here.
-fn full(sizes: &[i64], value: f64, kind: Kind) -> Lowered {
-    let number = Tensor::f_from_slice(&[value])?.f_reshape([0i64; 0])?;
-    Ok(known(Tensor::f_empty(sizes, (kind, Device::Cpu))?.f_fill_tensor_(&number)?))
-}
-
-/// Constructors.
-fn made(call: &Call) -> Option<Lowered> {
-    let filled = |size: &Value, value: f64, kind: Kind| -> Lowered { full(&sizes(size)?, value, kind) };
-    let like = |value: f64, kind: Kind| -> Lowered {
-        let shape = tensor(call, 0)?.size();
-        full(&shape, value, kind)
-    };
-    Some(match call.operator {
-        "aten::zeros" | "aten::empty" => filled(call.at(0), 0.0, kind(call, Kind::Float)),
-        "aten::ones" => filled(call.at(0), 1.0, kind(call, Kind::Float)),
-        "aten::full" => as_float(call.at(1)).and_then(|v| filled(call.at(0), v, kind(call, natural(call.at(1))))),
-        "aten::zeros_like" => like(0.0, kind(call, Kind::Float)),
-        "aten::ones_like" => like(1.0, kind(call, Kind::Float)),
-        "aten::full_like" => as_float(call.at(1)).and_then(|v| like(v, kind(call, Kind::Float))),
-        "aten::arange" => arange(call),
-        "aten::linspace" => linspace(call),
-        "aten::tensor" | "aten::as_tensor" => literal(call),
-        _ => return None,
-    })
-}
-
-/// Constructors that take only the type of their first argument, which may be an activation.
-pub fn made_like(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
-    let value = match call.operator {
-        "aten::new_zeros" | "aten::new_empty" => Ok(0.0),
-        "aten::new_ones" => Ok(1.0),
-        "aten::new_full" => as_float(call.get("fill_value")),
-        _ => return None,
-    };
-    let make = |value: f64| full(&sizes(call.at(1))?, value, kind(call, Kind::Float));
-    Some(charged(lowering, value.and_then(make)))
-}
-
-fn arange(call: &Call) -> Lowered {
-    let (start, step) = (call.float_or("start", 0.0)?, call.float_or("step", 1.0)?);
-    let length = (call.float("end")? - start) / step;
-    if !(0.0..=MAX_ELEMENTS as f64).contains(&length) || !step.is_finite() {
-        return Err(Fault::Invalid("a range that is too long, or leads away from its end".into()));
+fn run(lowering: &mut Lowering, call: &Call, traits: Traits, batch: i64) -> Lowered<Datum> {
+    let mut arguments = Vec::with_capacity(call.arguments.len());
+    for (index, argument) in call.arguments.iter().enumerate() {
+        arguments.push(match argument {
+            Value::Tensor(tensor) if takes_shape_alone(call.operator, index) => stand_in(lowering, tensor, batch)?,
+            _ => datum(argument, batch)?,
+        });
     }
-    let whole = ["start", "end", "step"].iter().all(|n| !matches!(call.get(n), Value::Float(_)));
-    let default = if whole { Kind::Int64 } else { Kind::Float };
-    let entries: Vec<f64> = (0..length.ceil() as usize).map(|i| start + i as f64 * step).collect();
-    Ok(known(Tensor::f_from_slice(&entries)?.f_to_kind(kind(call, default))?))
-}
-
-fn linspace(call: &Call) -> Lowered {
-    let steps = call.int("steps")?;
-    if !(0..=MAX_ELEMENTS).contains(&steps) {
-        return Err(Fault::Invalid("a range that is too long".into()));
+    if traits.gives_list() && arguments.iter().any(has_many_parts) {
+        return Err(Fault::Invalid(format!("takes a constant tensor apart into more than {MAX_PARTS} parts")));
     }
-    let (start, end) = (call.float("start")?, call.float("end")?);
-    let most = f64::from(f32::MAX);
-    if !(-most..=most).contains(&start) || !(-most..=most).contains(&end) {
-        return Err(Fault::Invalid("a range without end".into()));
-    }
-    Ok(known(Tensor::f_linspace(start, end, steps, (Kind::Float, Device::Cpu))?))
-}
-
-/// `torch.tensor` of a number or a list of numbers.
-fn literal(call: &Call) -> Lowered {
-    let items = call.at(0).items();
-    let values = items.clone().unwrap_or_else(|| vec![call.at(0).clone()]);
-    if values.iter().any(|v| matches!(v, Value::List(_) | Value::Tuple(_))) {
-        return unsupported("a constant of several axes made from lists");
-    }
-    let default = values.first().map_or(Kind::Float, natural);
-    let numbers = values.iter().map(as_float).collect::<Lowered<Vec<_>>>()?;
-    let flat = Tensor::f_from_slice(&numbers)?.f_to_kind(kind(call, default))?;
-    Ok(known(if items.is_some() { flat } else { flat.f_reshape([0i64; 0])? }))
-}
-
-fn tensor(call: &Call, index: usize) -> Lowered<Tensor> {
-    match content(&call.tensor(index)?)? {
-        Content::Known(known) => Ok(known),
-        Content::Graph(_) => Err(Fault::Invalid("expected a constant tensor".into())),
-    }
-}
-
-/// A tensor operand; numbers become tensors without axes.
-fn operand(call: &Call, index: usize) -> Lowered<Tensor> {
-    match call.at(index) {
-        Value::Tensor(_) => tensor(call, index),
-        number => {
-            let whole = matches!(number, Value::Int(_) | Value::Bool(_));
-            let scalar = Tensor::f_from_slice(&[as_float(number)?])?.f_reshape([0i64; 0])?;
-            Ok(scalar.f_to_kind(if whole { Kind::Int64 } else { Kind::Float })?)
+    let given = arguments.iter().map(elements).fold(0, usize::saturating_add).max(1);
+    let cost = rule::cost(call.operator, traits);
+    let share = if cost == Cost::Product { given } else { 1 };
+    let left = (lowering.remaining() / share).saturating_mul(8);
+    let name = call.operator;
+    let done = compute::compute(name, call.overload, &arguments, left.min(MAX_BYTES)).map_err(|error| match error {
+        ComputeError::Exceeded if left < MAX_BYTES => {
+            let reason = format!("constants of more than {MAX_COMPUTED} elements together");
+            Fault::Fatal(TorchScriptError::TooComplex(reason))
         }
+        ComputeError::Exceeded => too_large(),
+        ComputeError::Failed(message) if message.contains("overflow") => too_large(),
+        ComputeError::Failed(message) => Fault::Invalid(message),
+    })?;
+    let made = done.taken.div_ceil(8);
+    lowering.charge(match cost {
+        Cost::View => made,
+        Cost::Linear => made.saturating_add(given),
+        Cost::Product => made.saturating_mul(given).saturating_add(given),
+    })?;
+    bounded(&done.result)?;
+    Ok(done.result)
+}
+
+fn too_large() -> Fault {
+    Fault::Invalid("makes a constant tensor that is too large".into())
+}
+
+fn bounded(result: &Datum) -> Lowered<()> {
+    match result {
+        Datum::Tensor(tensor) if tensor.numel() > MAX_ELEMENTS => Err(too_large()),
+        Datum::List(items) => items.iter().try_for_each(bounded),
+        _ => Ok(()),
     }
 }
 
-/// Operators on known tensors.
-fn changed(call: &Call) -> Option<Lowered> {
-    views(call).or_else(|| copies(call)).or_else(|| elementwise(call))
+/// A tensor of the activation's shape that takes no memory.
+fn stand_in(lowering: &Lowering, tensor: &TensorRef, batch: i64) -> Lowered<Datum> {
+    let Content::Graph(id) = content(tensor)? else { return datum(&Value::Tensor(tensor.clone()), batch) };
+    let size = |dim: &eagleeye_graph::Dim| dim.at(usize::try_from(batch).unwrap_or(1)) as i64;
+    let sizes: Vec<i64> = lowering.shape(id).iter().map(size).collect();
+    let elements = sizes.iter().try_fold(1i64, |all, &size| all.checked_mul(size.max(1)));
+    if elements.is_none_or(|all| all > MAX_ELEMENTS as i64) {
+        return Err(too_large());
+    }
+    Ok(Datum::Tensor(Tensor::f_from_slice(&[0f32])?.f_expand(&sizes[..], false)?))
 }
 
-/// Results that share memory with the first argument.
-fn views(call: &Call) -> Option<Lowered> {
-    let shared = |make: &dyn Fn(&Tensor) -> Lowered<Tensor>| -> Lowered {
-        let base = call.tensor(0)?;
-        Ok(Value::Tensor(base.view(Content::Known(make(&tensor(call, 0)?)?))))
-    };
-    let axis = |name: &str| call.int_or(name, 0);
-    Some(match call.operator {
-        "aten::view" => shared(&|x| Ok(x.f_view(&sizes_after(call)?[..])?)),
-        "aten::reshape" => shared(&|x| Ok(x.f_reshape(sizes_after(call)?)?)),
-        "aten::flatten" => shared(&|x| Ok(x.f_flatten(call.int_or("start_dim", 0)?, call.int_or("end_dim", -1)?)?)),
-        "aten::permute" => shared(&|x| Ok(x.f_permute(call.ints("dims")?)?)),
-        "aten::transpose" => shared(&|x| Ok(x.f_transpose(call.int("dim0")?, call.int("dim1")?)?)),
-        "aten::t" => shared(&|x| Ok(x.f_tr()?)),
-        "aten::unsqueeze" => shared(&|x| Ok(x.f_unsqueeze(axis("dim")?)?)),
-        "aten::squeeze" if call.has("dim") => shared(&|x| Ok(x.f_squeeze_dims(call.ints("dim")?)?)),
-        "aten::squeeze" => shared(&|x| Ok(x.f_squeeze()?)),
-        "aten::slice" => shared(&|x| {
-            let bound = |name: &str| if call.has(name) { call.int(name).map(Some) } else { Ok(None) };
-            Ok(x.f_slice(axis("dim")?, bound("start")?, bound("end")?, call.int_or("step", 1)?)?)
-        }),
-        "aten::select" => shared(&|x| Ok(x.f_select(axis("dim")?, call.int("index")?)?)),
-        "aten::expand" => shared(&|x| Ok(x.f_expand(sizes_after(call)?, false)?)),
-        "aten::unbind" => tensor(call, 0).and_then(|x| {
-            let axis = axis("dim")?;
-            let size = usize::try_from(if axis < 0 { axis + x.dim() as i64 } else { axis }).ok();
-            let parts = size.and_then(|axis| usize::try_from(*x.size().get(axis)?).ok());
-            few(parts.ok_or_else(|| Fault::Invalid("takes a constant tensor apart along no axis of it".into()))?)?;
-            let parts = x.f_unbind(axis)?;
-            Ok(Value::list(parts.into_iter().map(known).collect()))
-        }),
-        "aten::contiguous" | "aten::detach" | "aten::lift_fresh" | "aten::cpu" | "aten::alias" => {
-            Ok(call.at(0).clone())
+/// An argument as libtorch takes it, for a batch of so many images.
+fn datum(value: &Value, batch: i64) -> Lowered<Datum> {
+    Ok(match value {
+        Value::None => Datum::None,
+        Value::Bool(flag) => Datum::Bool(*flag),
+        Value::Int(count) => {
+            let number = count.at(batch);
+            Datum::Int(number.ok_or_else(|| Fault::Invalid("computes with a number beyond 64 bits".into()))?)
         }
-        _ => return None,
-    })
-}
-
-fn sizes_after(call: &Call) -> Lowered<Vec<i64>> {
-    sizes_with_open(call.at(1))
-}
-
-fn copies(call: &Call) -> Option<Lowered> {
-    let all = || -> Lowered<Vec<Tensor>> {
-        let known = |t: &TensorRef| match content(t)? {
-            Content::Known(known) => Ok(known),
-            Content::Graph(_) => Err(Fault::Invalid("expected a constant tensor".into())),
-        };
-        call.tensors(0)?.iter().map(known).collect()
-    };
-    let of = |make: &dyn Fn(Tensor) -> Lowered<Tensor>| tensor(call, 0).and_then(make).map(known);
-    Some(match call.operator {
-        "aten::clone" => of(&|x| Ok(x.f_detach_copy()?)),
-        "aten::to" | "aten::type_as" => of(&|x| {
-            let kind = kind(call, x.kind());
-            Ok(x.f_to_kind(kind)?.f_detach_copy()?)
-        }),
-        "aten::float" => of(&|x| Ok(x.f_to_kind(Kind::Float)?)),
-        "aten::cat" => all().and_then(|t| Ok(known(Tensor::f_cat(&t, call.int_or("dim", 0)?)?))),
-        "aten::stack" => all().and_then(|t| Ok(known(Tensor::f_stack(&t, call.int_or("dim", 0)?)?))),
-        "aten::meshgrid" => all().and_then(|t| {
-            let grids = Tensor::f_meshgrid_indexing(&t, &call.text("indexing").unwrap_or_else(|| "ij".into()))?;
-            Ok(Value::list(grids.into_iter().map(known).collect()))
-        }),
-        "aten::roll" => of(&|x| Ok(x.f_roll(call.ints("shifts")?, call.ints("dims")?)?)),
-        "aten::triu" => of(&|x| Ok(x.f_triu(call.int_or("diagonal", 0)?)?)),
-        "aten::tril" => of(&|x| Ok(x.f_tril(call.int_or("diagonal", 0)?)?)),
-        "aten::index" => of(&|x| {
-            let items = call.at(1).items().unwrap_or_default();
-            let index = |item: &Value| match item {
-                Value::Tensor(t) => match content(t)? {
-                    Content::Known(known) => Ok(Some(known)),
-                    Content::Graph(_) => unsupported("indices that depend on the input"),
-                },
-                _ => Ok(None),
-            };
-            let indices = items.iter().map(index).collect::<Lowered<Vec<_>>>()?;
-            Ok(x.f_index(&indices)?)
-        }),
-        "aten::sum" if call.has("dim") => {
-            of(&|x| Ok(x.f_sum_dim_intlist(call.ints("dim")?, call.flag("keepdim"), None::<Kind>)?))
-        }
-        "aten::sum" => of(&|x| Ok(x.f_sum(None::<Kind>)?)),
-        "aten::copy" => tensor(call, 0).and_then(|x| Ok(known(operand(call, 1)?.f_expand_as(&x)?))),
-        "aten::fill" => tensor(call, 0).and_then(|x| Ok(known(operand(call, 1)?.f_expand_as(&x)?))),
-        "aten::zero" => of(&|x| Ok(x.f_zeros_like()?)),
-        "aten::masked_fill" => tensor(call, 0).and_then(|x| {
-            Ok(known(x.f_masked_fill_tensor(&tensor(call, 1)?, &operand(call, 2)?.f_to_kind(x.kind())?)?))
-        }),
-        _ => return None,
-    })
-}
-
-fn elementwise(call: &Call) -> Option<Lowered> {
-    let two = |make: &dyn Fn(Tensor, Tensor) -> Lowered<Tensor>| -> Lowered {
-        Ok(known(make(operand(call, 0)?, operand(call, 1)?)?))
-    };
-    let one = |make: &dyn Fn(Tensor) -> Lowered<Tensor>| tensor(call, 0).and_then(make).map(known);
-    let alpha = || call.float_or("alpha", 1.0);
-    let scaled = |y: Tensor| -> Lowered<Tensor> {
-        let alpha = alpha()?;
-        Ok(if alpha == 1.0 { y } else { y.f_mul_scalar(alpha)? })
-    };
-    Some(match call.operator {
-        "aten::add" => two(&|x, y| Ok(x.f_add(&scaled(y)?)?)),
-        "aten::sub" => two(&|x, y| Ok(x.f_sub(&scaled(y)?)?)),
-        "aten::rsub" => two(&|x, y| Ok(y.f_sub(&scaled(x)?)?)),
-        "aten::mul" => two(&|x, y| Ok(x.f_mul(&y)?)),
-        "aten::div" => match call.text("rounding_mode") {
-            Some(mode) => two(&|x, y| Ok(x.f_div_tensor_mode(&y, mode.as_str())?)),
-            None => two(&|x, y| Ok(x.f_div(&y)?)),
+        Value::Float(number) => Datum::Float(*number),
+        Value::String(text) => Datum::Text(text.to_string()),
+        Value::Tensor(tensor) => match content(tensor)? {
+            Content::Known(known) => Datum::Tensor(known),
+            Content::Batched([few, many]) => Datum::Tensor(if batch == SAMPLES[0] { few } else { many }),
+            Content::Graph(_) => return unsupported("takes a tensor that depends on the input"),
         },
-        "aten::floor_divide" => two(&|x, y| Ok(x.f_floor_divide(&y)?)),
-        "aten::remainder" => two(&|x, y| Ok(x.f_remainder_tensor(&y)?)),
-        "aten::pow" => two(&|x, y| Ok(x.f_pow(&y)?)),
-        "aten::eq" => two(&|x, y| Ok(x.f_eq_tensor(&y)?)),
-        "aten::ne" => two(&|x, y| Ok(x.f_ne_tensor(&y)?)),
-        "aten::lt" => two(&|x, y| Ok(x.f_lt_tensor(&y)?)),
-        "aten::le" => two(&|x, y| Ok(x.f_le_tensor(&y)?)),
-        "aten::gt" => two(&|x, y| Ok(x.f_gt_tensor(&y)?)),
-        "aten::ge" => two(&|x, y| Ok(x.f_ge_tensor(&y)?)),
-        "aten::logical_not" => one(&|x| Ok(x.f_logical_not()?)),
-        "aten::bitwise_not" => one(&|x| Ok(x.f_bitwise_not()?)),
-        "aten::neg" => one(&|x| Ok(x.f_neg()?)),
-        "aten::abs" => one(&|x| Ok(x.f_abs()?)),
-        _ => return None,
+        other => match other.items() {
+            Some(items) => Datum::List(items.iter().map(|item| datum(item, batch)).collect::<Lowered<_>>()?),
+            None => return Err(Fault::Invalid(format!("computes with {}", other.describe()))),
+        },
     })
+}
+
+/// Elements of the tensors in an argument.
+fn elements(argument: &Datum) -> usize {
+    match argument {
+        Datum::Tensor(tensor) => tensor.numel(),
+        Datum::List(items) => items.iter().map(elements).fold(0, usize::saturating_add),
+        _ => 0,
+    }
+}
+
+/// Whether an axis or a number is larger than the most parts that a tensor is taken apart into.
+fn has_many_parts(argument: &Datum) -> bool {
+    match argument {
+        Datum::Tensor(tensor) => tensor.size().iter().any(|&size| size > MAX_PARTS),
+        Datum::Int(number) => *number > MAX_PARTS,
+        Datum::List(items) => items.iter().any(has_many_parts),
+        _ => false,
+    }
+}
+
+/// A result that does not depend on the batch.
+fn single(result: Datum) -> Value {
+    match result {
+        Datum::None => Value::None,
+        Datum::Bool(flag) => Value::Bool(flag),
+        Datum::Int(number) => Value::int(number),
+        Datum::Float(number) => Value::Float(number),
+        Datum::Text(text) => Value::String(text.into()),
+        Datum::Tensor(tensor) => known(tensor),
+        Datum::List(items) => Value::list(items.into_iter().map(single).collect()),
+    }
+}
+
+/// Results for batches of two sizes as one.
+fn both(few: Datum, many: Datum) -> Lowered {
+    Ok(match (few, many) {
+        (Datum::Tensor(few), Datum::Tensor(many)) => Value::Tensor(TensorRef::new(Content::Batched([few, many]))),
+        (Datum::List(few), Datum::List(many)) if few.len() == many.len() => {
+            let items = few.into_iter().zip(many).map(|(few, many)| both(few, many));
+            Value::list(items.collect::<Lowered<_>>()?)
+        }
+        (Datum::None, Datum::None) => Value::None,
+        // Two batches do not tell that a number is linear in the batch.
+        _ => return unsupported("computes a number from the batch size that is not a multiple of it"),
+    })
+}
+
+/// Ends an in-place operation on a constant: writes into its memory, which views of it share.
+pub fn assign(call: &Call, result: &Value) -> Lowered {
+    let (Value::Tensor(result), target) = (result, call.tensor(0)?) else {
+        return Err(Fault::Invalid("an in-place operation without a tensor".into()));
+    };
+    match (content(&target)?, content(result)?) {
+        // Operators that only change the shape leave the memory as it is.
+        (Content::Known(old), new @ Content::Known(_)) if old.size() != sizes(&new) => target.assign(new),
+        (Content::Known(mut old), Content::Known(new)) => old.f_copy_(&new)?,
+        (Content::Batched([mut few, mut many]), Content::Batched([new_few, new_many]))
+            if few.size() == new_few.size() && many.size() == new_many.size() =>
+        {
+            few.f_copy_(&new_few)?;
+            many.f_copy_(&new_many)?;
+        }
+        (Content::Batched(_), new @ Content::Batched(_)) => target.assign(new),
+        (Content::Known(_), Content::Batched(_)) => {
+            return unsupported("writes what depends on the batch into a constant tensor");
+        }
+        _ => return unsupported("writes an activation into a constant tensor"),
+    }
+    Ok(Value::Tensor(target))
+}
+
+fn sizes(content: &Content) -> Vec<i64> {
+    match content {
+        Content::Known(tensor) => tensor.size(),
+        _ => Vec::new(),
+    }
 }

@@ -6,9 +6,9 @@ use tch::{Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::movement::repeated;
-use super::pointwise::known_entries;
+use crate::torchscript::batched;
 use crate::torchscript::call::{Call, Fault, Lowered, as_int, unsupported};
-use crate::torchscript::lowering::{Lowering, content, fresh, view};
+use crate::torchscript::lowering::{Lowering, content, fresh, known_entries, view};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[
@@ -132,7 +132,7 @@ fn pieces(size: usize, length: usize) -> Lowered<Vec<usize>> {
 }
 
 /// A number of parts, unless there are more than a network has.
-pub(super) fn few(parts: usize) -> Lowered<usize> {
+fn few(parts: usize) -> Lowered<usize> {
     if parts > MAX_PARTS { Err(Fault::Invalid(format!("takes a tensor apart into {parts} parts"))) } else { Ok(parts) }
 }
 
@@ -330,9 +330,6 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
 /// With a constant mask: `x * (1 - mask) + value * mask`.
 fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, &call.tensor(0)?)?;
-    let Some(mask) = known_entries(&call.tensor(1)?) else {
-        return unsupported("a mask that depends on the input");
-    };
     let value = match call.at(2) {
         Value::Tensor(tensor) => crate::torchscript::lowering::known_scalar(tensor),
         other => crate::torchscript::call::as_float(other).ok(),
@@ -340,9 +337,16 @@ fn masked_fill(lo: &mut Lowering, call: &Call) -> Lowered {
     let Some(value) = value.filter(|v| v.is_finite()) else {
         return unsupported("fills in a value that is not a finite constant");
     };
-    let mask: Tensor = mask.f_to_kind(Kind::Float)?;
-    let kept = lo.constant(call, &(mask.f_ones_like()? - &mask))?;
-    let filled = lo.constant(call, &(mask * value))?;
+    let kept = |mask: &Tensor| -> Lowered<Tensor> { Ok(mask.f_logical_not()?.f_to_kind(Kind::Float)?) };
+    let filled = |mask: &Tensor| -> Lowered<Tensor> { Ok(mask.f_to_kind(Kind::Bool)?.f_to_kind(Kind::Float)? * value) };
+    let (kept, filled) = match content(&call.tensor(1)?)? {
+        Content::Graph(_) => return unsupported("a mask that depends on the input"),
+        Content::Known(mask) => (lo.constant(call, &kept(&mask)?)?, lo.constant(call, &filled(&mask)?)?),
+        Content::Batched([few, many]) => (
+            batched::repeated(lo, call, &[kept(&few)?, kept(&many)?])?,
+            batched::repeated(lo, call, &[filled(&few)?, filled(&many)?])?,
+        ),
+    };
     let product = lo.binary(call, Binary::Mul, x, kept)?;
     lo.emit(call, Op::Binary(Binary::Add), &[product, filled])
 }

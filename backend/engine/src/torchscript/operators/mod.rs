@@ -6,7 +6,6 @@
 mod attention;
 mod containers;
 mod convolution;
-mod elements;
 mod folded;
 mod indexing;
 mod movement;
@@ -14,6 +13,7 @@ mod normalization;
 mod pointwise;
 mod pooling;
 mod reduction;
+mod rule;
 mod scalars;
 
 use std::collections::BTreeMap;
@@ -49,12 +49,13 @@ pub fn families() -> [(&'static str, &'static [Operator]); 8] {
 
 /// Operators that are computed while the network is read, because they work on sizes, numbers, containers or tensors that do
 /// not depend on the input.
-pub fn folded_operators() -> [(&'static str, &'static [&'static str]); 3] {
-    [
-        ("Numbers and sizes", scalars::OPERATORS),
-        ("Lists, tuples, dicts and strings", containers::OPERATORS),
-        ("Tensors that do not depend on the input", folded::OPERATORS),
-    ]
+pub fn folded_operators() -> [(&'static str, &'static [&'static str]); 2] {
+    [("Numbers and sizes", scalars::OPERATORS), ("Lists, tuples, dicts and strings", containers::OPERATORS)]
+}
+
+/// Operators of `aten` that are not computed while the network is read, and why.
+pub fn refused_operators() -> Vec<(String, &'static str)> {
+    rule::refused()
 }
 
 static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Operator>> =
@@ -92,8 +93,16 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
     // Something unknown in a list makes the list unknown, and no shorter one.
     let fills_container = matches!(kind, "aten::append" | "aten::insert" | "aten::_set_item")
         && matches!(call.at(0), Value::List(_) | Value::Dict(_));
-    if !builds_container && !fills_container && call.arguments.iter().any(Value::is_unknown) {
-        return Err(Fault::Unknown);
+    // What is not known may be carried along; it matters where it is used.
+    let carries =
+        builds_container || fills_container || containers::moves_items(call) || scalars::looks_at_nothing(call);
+    if !carries {
+        if call.arguments.iter().any(Value::is_unknown) {
+            return Err(Fault::Unknown);
+        }
+        if let Some(cause) = call.arguments.iter().find_map(Value::missing) {
+            return Err(Fault::Missing(cause));
+        }
     }
     if let Some(result) = containers::evaluate(call) {
         return result;
@@ -101,14 +110,11 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
     if let Some(result) = scalars::evaluate(lowering, call) {
         return result;
     }
-    if let Some(result) = folded::made_like(lowering, call) {
-        return result;
-    }
     let in_place = base_name(kind) != kind;
     if !depends_on_input(call)?
         && let Some(result) = folded::evaluate(lowering, call)
     {
-        return if in_place { folded::assign(call, result?) } else { result };
+        return if in_place { folded::assign(call, &result?) } else { result };
     }
     if kind == "aten::zero_"
         && let Some(result) = indexing::zero_slice(lowering, call)?
@@ -116,17 +122,18 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
         return Ok(result);
     }
     let Some(operator) = BY_NAME.get(call.operator) else {
-        return unsupported("");
+        return unsupported(folded::known_against(call));
     };
     let result = (operator.lower)(lowering, call)?;
     if in_place { assign(lowering, call, &result) } else { Ok(result) }
 }
 
-/// Whether any tensor of the call is an activation or a weight.
+/// Whether the call looks at the entries of an activation or a weight.
 fn depends_on_input(call: &Call) -> Lowered<bool> {
     let is_graph = |tensor: &TensorRef| Ok(matches!(content(tensor)?, Content::Graph(_)));
-    for argument in &call.arguments {
+    for (index, argument) in call.arguments.iter().enumerate() {
         let depends = match argument {
+            Value::Tensor(_) if folded::takes_shape_alone(call.operator, index) => false,
             Value::Tensor(tensor) => is_graph(tensor)?,
             other => {
                 let items = other.items().unwrap_or_default();
@@ -148,7 +155,7 @@ fn assign(lowering: &mut Lowering, call: &Call, result: &Value) -> Lowered {
     };
     let changed = content(result)?;
     match (content(&target)?, &changed) {
-        (Content::Known(_), Content::Graph(_)) => {
+        (Content::Known(_) | Content::Batched(_), Content::Graph(_)) => {
             return unsupported("writes an activation into a constant tensor");
         }
         (Content::Graph(old), Content::Graph(new)) if lowering.is_parameter(old) && old != *new => {

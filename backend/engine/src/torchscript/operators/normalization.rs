@@ -1,11 +1,11 @@
-//! Batch, layer, group and instance norm.
+//! Batch, layer, group and instance norm, and norms of weights.
 
-use eagleeye_graph::{Op, ValueId};
+use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId};
 use tch::{Device, Kind, Tensor};
 
 use super::Operator;
 use super::convolution::fixed;
-use crate::torchscript::call::{Call, Fault, Lowered, unsupported};
+use crate::torchscript::call::{Call, Fault, Lowered, training, unsupported};
 use crate::torchscript::lowering::{Lowering, fresh};
 use crate::torchscript::value::Value;
 
@@ -21,12 +21,20 @@ pub const OPERATORS: &[Operator] = &[
         becomes: "group_norm, or batch_norm with stored statistics",
         lower: instance_norm,
     },
+    Operator {
+        name: "aten::_weight_norm",
+        becomes: "pow_scalar, reduce_sum, sqrt, div and mul, computed where the file alone decides them",
+        lower: weight_norm,
+    },
 ];
 
 fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
-    // `training` is not looked at: the network is read as `eval()` leaves it.
     if !call.has("running_mean") || !call.has("running_var") {
         return unsupported("batch norm without running statistics");
+    }
+    // A scripted module is read as `eval()` leaves it; what was traced in training has the flag in its code.
+    if call.flag("training") {
+        return training(call);
     }
     let x = call.tensor(0)?;
     let x = lo.value(call, &x)?;
@@ -35,8 +43,7 @@ fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let variance = lo.value(call, &call.tensor_named("running_var")?)?;
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine).chain([mean, variance]).collect();
     let epsilon = call.float_or("eps", call.float_or("epsilon", 1e-5)?)?;
-    let y = lo.emit(call, Op::BatchNorm { epsilon }, &inputs)?;
-    Ok(if call.operator == "aten::batch_norm" { y } else { Value::tuple(vec![y, Value::Unknown, Value::Unknown]) })
+    lo.emit(call, Op::BatchNorm { epsilon }, &inputs)
 }
 
 /// Gamma and beta over axis 1, or nothing; one without the other is completed with ones or zeros.
@@ -68,8 +75,7 @@ fn layer_norm(lo: &mut Lowering, call: &Call) -> Lowered {
         (Value::None, Value::None) => {}
         _ => return unsupported("layer norm with a bias and no weight"),
     }
-    let y = lo.emit(call, Op::LayerNorm { axes, epsilon: call.float_or("eps", 1e-5)? }, &inputs)?;
-    Ok(if call.operator == "aten::layer_norm" { y } else { Value::tuple(vec![y, Value::Unknown, Value::Unknown]) })
+    lo.emit(call, Op::LayerNorm { axes, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
 }
 
 fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -84,15 +90,38 @@ fn instance_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     if !call.flag("use_input_stats") {
         let renamed = Call {
             operator: "aten::batch_norm",
+            overload: call.overload,
             name: call.name.clone(),
             arguments: call.arguments.clone(),
             names: call.names,
         };
         return batch_norm(lo, &renamed);
     }
+    if call.has("running_mean") {
+        return training(call);
+    }
     let x = call.tensor(0)?;
     let x = lo.value(call, &x)?;
     let groups = fixed(lo, x, 1)?;
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
     Ok(fresh(lo.push(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)?))
+}
+
+/// `v * (g / |v|)`, with the norm over all axes but one; over all of them where `dim` is -1.
+fn weight_norm(lo: &mut Lowering, call: &Call) -> Lowered {
+    let (v, g) = (call.tensor(0)?, call.tensor(1)?);
+    let (v, g) = (lo.value(call, &v)?, lo.value(call, &g)?);
+    let rank = lo.shape(v).len();
+    let axes: Vec<usize> = match call.int_or("dim", 0)? {
+        -1 => (0..rank).collect(),
+        kept => {
+            let kept = lo.axis(kept, rank)?;
+            (0..rank).filter(|&axis| axis != kept).collect()
+        }
+    };
+    let squares = lo.unary(call, Unary::PowScalar(2.0), v)?;
+    let sum = lo.reduce(call, Reduction::Sum, &axes, true, squares)?;
+    let norm = lo.unary(call, Unary::Sqrt, sum)?;
+    let scale = lo.binary(call, Binary::Div, g, norm)?;
+    lo.emit(call, Op::Binary(Binary::Mul), &[v, scale])
 }

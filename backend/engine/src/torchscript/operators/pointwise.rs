@@ -1,10 +1,12 @@
 //! Functions of each entry: activations and arithmetic.
 
-use eagleeye_graph::{Binary, Op, Unary, ValueId};
+use eagleeye_graph::{Binary, ElementType, Op, Unary, ValueId};
+use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
-use crate::torchscript::call::{Call, Lowered, as_float, unsupported};
+use crate::torchscript::batched::{self, OneImage};
+use crate::torchscript::call::{Call, Lowered, as_float, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_scalar};
 use crate::torchscript::value::{Content, TensorRef, Value};
 
@@ -62,15 +64,19 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::true_divide", becomes: "div or mul_scalar", lower: div },
     Operator { name: "aten::maximum", becomes: "max", lower: maximum },
     Operator { name: "aten::minimum", becomes: "min", lower: minimum },
-    same!("aten::dropout"),
-    same!("aten::feature_dropout"),
-    same!("aten::alpha_dropout"),
-    same!("aten::feature_alpha_dropout"),
+    Operator { name: "aten::dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::feature_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator { name: "aten::alpha_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
+    Operator {
+        name: "aten::feature_alpha_dropout",
+        becomes: "nothing: the same tensor; not in training",
+        lower: dropout,
+    },
     same!("aten::detach"),
     same!("aten::contiguous"),
-    same!("aten::to"),
-    same!("aten::type_as"),
-    same!("aten::float"),
+    Operator { name: "aten::to", becomes: "nothing between float types", lower: converted },
+    Operator { name: "aten::type_as", becomes: "nothing between float types", lower: converted },
+    Operator { name: "aten::float", becomes: "nothing between float types", lower: converted },
     same!("aten::cpu"),
     same!("aten::cuda"),
     same!("aten::alias"),
@@ -80,7 +86,35 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::copy", becomes: "nothing: the copied tensor", lower: overwritten },
 ];
 
-/// Dropout does nothing in `eval()`, and every activation is `f32` in this engine.
+/// Dropout does nothing in `eval()`.
+fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
+    if call.flag("train") && call.float_or("p", 0.5)? > 0.0 { training(call) } else { same_tensor(lo, call) }
+}
+
+/// A cast: every activation is `f32` in this engine, and an export casts where the file did.
+fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
+    let tensor = call.tensor(0)?;
+    let wanted = match (call.operator, call.get("dtype"), call.get("other")) {
+        ("aten::float", _, _) => Some(ElementType::F32),
+        (_, Value::Int(number), _) => match number.known() {
+            Some(5) => Some(ElementType::F16),
+            Some(6) => Some(ElementType::F32),
+            Some(7) => Some(ElementType::F64),
+            Some(15) => Some(ElementType::Bf16),
+            _ if !matches!(content(&tensor)?, Content::Graph(_)) => None,
+            _ => return unsupported("of an activation to whole numbers"),
+        },
+        (_, _, Value::Tensor(other)) => lo.element_of(other).filter(|element| element.is_float()),
+        _ => None,
+    };
+    match (wanted, content(&tensor)?) {
+        (Some(wanted), Content::Graph(id)) if lo.element_of(&tensor) != Some(wanted) => {
+            Ok(Value::Tensor(TensorRef::cast(Content::Graph(id), wanted)))
+        }
+        _ => Ok(Value::Tensor(tensor)),
+    }
+}
+
 fn same_tensor(_: &mut Lowering, call: &Call) -> Lowered {
     Ok(Value::Tensor(call.tensor(0)?))
 }
@@ -177,19 +211,34 @@ enum Operand {
     Graph(ValueId),
 }
 
-fn operand(lo: &mut Lowering, call: &Call, value: &Value) -> Lowered<Operand> {
+fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Value) -> Lowered<Operand> {
     let Value::Tensor(tensor) = value else {
         return as_float(value).map(Operand::Number);
     };
-    match known_scalar(tensor) {
-        // More axes than its partner would change the result's rank; constants that small do not have them.
-        Some(number) if lo.shape_of(tensor)?.len() <= 1 => Ok(Operand::Number(number)),
-        _ => lo.value(call, tensor).map(Operand::Graph),
+    let OneImage { entries, batch } = match content(tensor)? {
+        Content::Graph(id) => return Ok(Operand::Graph(id)),
+        Content::Known(entries) => OneImage { entries, batch: None },
+        Content::Batched(samples) => batched::one_image(&samples)?,
+    };
+    let partner = match other {
+        Value::Tensor(other) => lo.shape_of(other)?,
+        _ => Vec::new(),
+    };
+    // What broadcasting gives anyhow is left to it: then a constant for every channel takes no part in what is pruned.
+    let own = lo.shape_of(tensor)?;
+    let Some(missing) = partner.len().checked_sub(own.len()) else { return lo.value(call, tensor).map(Operand::Graph) };
+    let alike: Vec<usize> = (0..own.len()).filter(|&axis| own[axis] == partner[missing + axis]).collect();
+    let small = batched::collapsed(lo, &entries, &alike)?;
+    let stays = batch.filter(|&(axis, _)| small.size()[axis] != 1 || partner[missing + axis] != own[axis]);
+    match small.numel() {
+        _ if stays.is_some() => lo.value(call, tensor).map(Operand::Graph),
+        1 => Ok(Operand::Number(small.f_double_value(&vec![0; small.dim()])?)),
+        _ => lo.constant(call, &small.f_to_kind(Kind::Float)?).map(Operand::Graph),
     }
 }
 
 fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(Operand, Operand)> {
-    Ok((operand(lo, call, call.at(0))?, operand(lo, call, call.at(1))?))
+    Ok((operand(lo, call, call.at(0), call.at(1))?, operand(lo, call, call.at(1), call.at(0))?))
 }
 
 fn add(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -291,13 +340,5 @@ pub(super) fn extreme(lo: &mut Lowering, call: &Call, function: Binary) -> Lower
         (Operand::Number(a), Operand::Number(b)) => {
             Ok(Value::Float(if function == Binary::Max { a.max(b) } else { a.min(b) }))
         }
-    }
-}
-
-/// A mask that is added to attention scores or filled in: constant entries of a tensor.
-pub(super) fn known_entries(tensor: &TensorRef) -> Option<tch::Tensor> {
-    match tensor.content()? {
-        Content::Known(known) => Some(known),
-        Content::Graph(_) => None,
     }
 }

@@ -55,7 +55,7 @@ fn max_pool(lo: &mut Lowering, call: &Call) -> Lowered {
     let (x, axes) = spatial(lo, call)?;
     let pool = window(call, axes, PoolKind::Max)?;
     let y = lo.emit(call, Op::Pool(pool), &[x])?;
-    Ok(if call.operator.ends_with("indices") { Value::tuple(vec![y, Value::Unknown]) } else { y })
+    Ok(if call.operator.ends_with("indices") { call.only(y, 2, "indices") } else { y })
 }
 
 fn average_pool(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -85,7 +85,7 @@ fn adaptive(lo: &mut Lowering, call: &Call) -> Lowered {
         output.push(size);
     }
     let y = lo.emit(call, Op::AdaptivePool { max, output }, &[x])?;
-    Ok(if max { Value::tuple(vec![y, Value::Unknown]) } else { y })
+    Ok(if max { call.only(y, 2, "indices") } else { y })
 }
 
 fn resize(lo: &mut Lowering, call: &Call) -> Lowered {

@@ -84,7 +84,7 @@ fn along_or_between(lo: &mut Lowering, call: &Call, along: Reduction, between: B
         return extreme(lo, call, between);
     }
     let reduced = plain(lo, call, along)?;
-    Ok(if call.has("dim") { Value::tuple(vec![reduced, Value::Unknown]) } else { reduced })
+    Ok(if call.has("dim") { call.only(reduced, 2, "indices") } else { reduced })
 }
 
 /// Variance and, with its axes kept or not, the mean.

@@ -4,12 +4,13 @@
 
 use std::cmp::Ordering;
 
-use eagleeye_graph::Count;
+use eagleeye_graph::{Count, ElementType};
+use tch::{Kind, Tensor};
 
-use super::truth;
+use super::{folded, truth};
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, unsupported};
-use crate::torchscript::lowering::{Lowering, known_scalar};
-use crate::torchscript::value::{Content, Value};
+use crate::torchscript::lowering::{Lowering, is_float, known, known_entries, known_scalar, known_whole};
+use crate::torchscript::value::{Content, TensorRef, Value};
 
 pub const OPERATORS: &[&str] = &[
     "aten::size",
@@ -90,6 +91,15 @@ pub fn evaluate(lowering: &Lowering, call: &Call) -> Option<Lowered> {
     about_anything(call).or_else(|| about_tensors(lowering, call)).or_else(|| arithmetic(call))
 }
 
+/// Whether the call asks whether a value is there, or hands it on.
+pub fn looks_at_nothing(call: &Call) -> bool {
+    let hands_on = matches!(
+        call.operator,
+        "aten::__is__" | "aten::__isnot__" | "prim::unchecked_cast" | "prim::unchecked_unwrap_optional"
+    );
+    hands_on && !call.arguments.iter().any(|argument| matches!(argument, Value::Unknown))
+}
+
 /// Operators that do not look into their arguments.
 fn about_anything(call: &Call) -> Option<Lowered> {
     Some(Ok(match call.operator {
@@ -106,6 +116,17 @@ fn about_anything(call: &Call) -> Option<Lowered> {
         "aten::_get_tracing_state" | "aten::has_torch_function" => Value::Bool(false),
         _ => return None,
     }))
+}
+
+/// PyTorch's number of a floating-point type.
+fn type_number(element: ElementType) -> Option<i64> {
+    match element {
+        ElementType::F16 => Some(5),
+        ElementType::F32 => Some(FLOAT32),
+        ElementType::F64 => Some(7),
+        ElementType::Bf16 => Some(15),
+        _ => None,
+    }
 }
 
 fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
@@ -127,9 +148,12 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
             let product = shape.iter().try_fold(Count::fixed(1), |n, &d| n.multiply(Count::of(d)));
             product.map(Value::Int).ok_or_else(|| Fault::Invalid("has too many elements".into()))
         }),
-        "aten::is_floating_point" => Ok(Value::Bool(true)),
+        "aten::is_floating_point" => Ok(Value::Bool(kind(tensor).is_none_or(is_float))),
         "prim::device" => Ok(Value::String("cpu".into())),
-        "prim::dtype" => Ok(Value::int(FLOAT32)),
+        "prim::dtype" => {
+            let number = kind(tensor).and_then(folded::number_of);
+            Ok(Value::int(number.or_else(|| lowering.element_of(tensor).and_then(type_number)).unwrap_or(FLOAT32)))
+        }
         "prim::layout" => Ok(Value::int(0)),
         "aten::Int"
         | "aten::IntImplicit"
@@ -138,18 +162,31 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         | "aten::Bool"
         | "aten::ScalarImplicit"
         | "aten::item" => match known_scalar(tensor) {
-            Some(number) => Ok(converted(call.operator, number)),
+            Some(number) => Ok(converted(call.operator, tensor, number)),
+            None if kind(tensor).is_some() => unsupported(
+                "takes a number that depends on the size of the batch in another way than as a multiple of it",
+            ),
             None => unsupported("takes a number out of an activation"),
         },
         _ => return None,
     })
 }
 
-fn converted(operator: &str, number: f64) -> Value {
-    match operator {
-        "aten::Int" | "aten::IntImplicit" => Value::int(number as i64),
-        "aten::Bool" => Value::Bool(number != 0.0),
-        "aten::ScalarImplicit" | "aten::item" if number.fract() == 0.0 => Value::int(number as i64),
+/// The element type of a constant.
+fn kind(tensor: &TensorRef) -> Option<Kind> {
+    match tensor.content()? {
+        Content::Known(known) | Content::Batched([known, _]) => Some(known.kind()),
+        Content::Graph(_) => None,
+    }
+}
+
+fn converted(operator: &str, tensor: &TensorRef, number: f64) -> Value {
+    let whole = known_whole(tensor);
+    match (operator, whole) {
+        ("aten::Int" | "aten::IntImplicit", _) => Value::int(whole.unwrap_or(number as i64)),
+        ("aten::Bool", _) => Value::Bool(number != 0.0),
+        ("aten::ScalarImplicit" | "aten::item", Some(whole)) => Value::int(whole),
+        ("aten::ScalarImplicit" | "aten::item", None) if kind(tensor) == Some(Kind::Bool) => Value::Bool(number != 0.0),
         _ => Value::Float(number),
     }
 }
@@ -161,9 +198,8 @@ fn depends_on_batch(value: &Value) -> bool {
 /// The whole number in a known tensor without axes.
 fn whole_number(value: &Value) -> Option<Value> {
     let Value::Tensor(tensor) = value else { return None };
-    let Content::Known(known) = tensor.content()? else { return None };
-    let number = known_scalar(tensor)?;
-    (known.dim() == 0 && number.fract() == 0.0).then(|| Value::int(number as i64))
+    let number = known_scalar(tensor).filter(|number| number.fract() == 0.0)?;
+    (known_entries(tensor)?.dim() == 0).then(|| Value::int(number as i64))
 }
 
 fn is_number(value: &Value) -> bool {
@@ -184,8 +220,12 @@ fn arithmetic(call: &Call) -> Option<Lowered> {
     }
     let two = is_number(b);
     Some(match call.operator {
-        "prim::NumToTensor" | "aten::scalar_tensor" | "aten::ScalarImplicit" | "aten::item" => Ok(a.clone()),
-        "aten::tensor" if !call.has("dtype") => Ok(a.clone()),
+        // A number that depends on the batch stays one, whatever wraps it: it is calculated with exactly.
+        "prim::NumToTensor" | "aten::scalar_tensor" | "aten::tensor" | "aten::as_tensor" if depends_on_batch(a) => {
+            Ok(a.clone())
+        }
+        "prim::NumToTensor" => wrapped(a).map(known),
+        "aten::ScalarImplicit" | "aten::item" => Ok(a.clone()),
         "aten::detach" | "aten::to" | "aten::clone" | "aten::contiguous" | "aten::cpu" => Ok(a.clone()),
         "aten::Int" | "aten::IntImplicit" => match a {
             Value::Float(number) => Ok(Value::int(number.trunc() as i64)),
@@ -333,4 +373,14 @@ fn derive_index(call: &Call) -> Lowered {
 
 fn integer(value: &Value) -> Lowered<i64> {
     crate::torchscript::call::as_int(value)
+}
+
+/// A number as tracing keeps it: a tensor without axes.
+fn wrapped(number: &Value) -> Lowered<Tensor> {
+    Ok(match number {
+        Value::Float(number) => Tensor::f_from_slice(&[*number])?,
+        Value::Bool(flag) => Tensor::f_from_slice(&[*flag])?,
+        other => Tensor::f_from_slice(&[integer(other)?])?,
+    }
+    .f_reshape([0i64; 0])?)
 }

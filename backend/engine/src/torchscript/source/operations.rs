@@ -55,7 +55,7 @@ fn expression(writer: &Writer, node: &Node) -> Result<String, TorchScriptError> 
         Op::Permute { order } => format!("torch.permute({x}, {})", list(order)),
         Op::Expand { shape } => format!("torch.expand({x}, {})", writer.full_shape(shape)),
         Op::Cat { axis } => {
-            format!("torch.cat({}, {axis})", list(node.inputs.iter().map(|&id| writer.value(id))))
+            format!("torch.cat({}, {axis})", list((0..node.inputs.len()).map(input)))
         }
         Op::Split { axis, sizes } if sizes.len() == 1 => format!("torch.slice({x}, {axis}, 0, {}, 1)", sizes[0]),
         Op::Split { axis, sizes } => format!("torch.split_with_sizes({x}, {}, {axis})", list(sizes)),

@@ -3,6 +3,7 @@
 mod file;
 mod nodes;
 mod pooling;
+mod precision;
 mod refusals;
 mod round_trip;
 

@@ -3,13 +3,13 @@
 mod tensors;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::rc::Rc;
 
 use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Binary, Count, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
 
 use super::call::{Call, Lowered, invalid, one, unsupported};
+use super::external::Folder;
 use super::known::{Known, MAX_RANK};
 use super::{fuse, view};
 use crate::error::OnnxError;
@@ -32,7 +32,7 @@ pub(super) struct Lowering<'a> {
     stored: Vec<Stored<'a>>,
     /// The batch that the exporter wrote into the file, where it wrote a number.
     pub written_batch: Option<usize>,
-    folder: &'a Path,
+    folder: &'a Folder,
     weights: Vec<Weight>,
     parameters: HashMap<usize, ValueId>,
     /// Constants in the graph, by the address of their entries, which `weights` keeps alive.
@@ -48,7 +48,7 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    pub fn new(name: &str, folder: &'a Path) -> Self {
+    pub fn new(name: &str, folder: &'a Folder) -> Self {
         Self {
             builder: GraphBuilder::new(name),
             stored: Vec::new(),

@@ -1,6 +1,5 @@
 //! The tensors of the file: which of them become parameters of the graph, and which are read.
 
-use std::path::Path;
 use std::rc::Rc;
 
 use eagleeye_graph::{Dim, ElementType, Op, ParameterKind, Shape, Source, TensorData, ValueId, shape};
@@ -8,6 +7,7 @@ use eagleeye_graph::{Dim, ElementType, Op, ParameterKind, Shape, Source, TensorD
 use super::Lowering;
 use crate::error::OnnxError;
 use crate::import::call::{Call, Fault, Lowered, PerImage, Value, cut, invalid, unsupported};
+use crate::import::external::Folder;
 use crate::import::known::{Known, MAX_KNOWN};
 use crate::import::uses::Uses;
 use crate::import::{external, tensor};
@@ -16,7 +16,7 @@ use crate::proto::TensorProto;
 /// Entries of the largest tensor that exporters merge with others without anybody having meant it: biases and gammas.
 const MAX_MERGED: usize = 1 << 16;
 
-/// An initializer of the file.
+/// An initializer of the file, or a `Constant` node that holds a weight.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
     name: &'a str,
@@ -39,7 +39,12 @@ pub(super) enum Weight {
 impl<'a> Lowering<'a> {
     /// Adds an initializer. It becomes a parameter where a node needs it as one.
     pub fn store(&mut self, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
-        let (name, shape) = (tensor.name(), tensor::shape_of(tensor)?);
+        self.store_as(tensor.name(), tensor, uses)
+    }
+
+    /// Adds a stored tensor that the nodes know by this name.
+    pub fn store_as(&mut self, name: &'a str, tensor: &'a TensorProto, uses: &Uses) -> Lowered<Value> {
+        let shape = tensor::shape_of(tensor)?;
         let buffer = uses.buffers.contains(name);
         let kind = if buffer { ParameterKind::Buffer } else { ParameterKind::Parameter };
         self.stored.push(Stored { name, tensor, kind, shape, shared: uses.shared.contains(name), aliases: Vec::new() });
@@ -68,7 +73,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Where external data lies.
-    pub fn folder(&self) -> &'a Path {
+    pub fn folder(&self) -> &'a Folder {
         self.folder
     }
 
@@ -97,6 +102,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -114,6 +120,7 @@ impl<'a> Lowering<'a> {
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }
@@ -213,6 +220,9 @@ impl<'a> Lowering<'a> {
         let Stored { name, kind, .. } = self.stored[stored];
         let name = self.unique(name);
         let (_, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        if let Some(element) = tensor::element_of(self.stored[stored].tensor) {
+            self.builder.stored_as(id, element);
+        }
         self.weights.push(Weight::Stored(stored));
         self.parameters.insert(stored, id);
         self.name_parameter(stored)?;
@@ -272,6 +282,7 @@ impl<'a> Lowering<'a> {
             }
             Value::Absent => invalid("an input is missing"),
             Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
     }

@@ -10,7 +10,11 @@ use crate::import::settle;
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "Conv", becomes: "conv, 1 to 3 axes", lower: convolution },
     Operator { name: "ConvTranspose", becomes: "conv_transpose, 1 to 3 axes", lower: transposed_convolution },
-    Operator { name: "MatMul", becomes: "linear with a stored matrix, else matmul", lower: matmul },
+    Operator {
+        name: "MatMul",
+        becomes: "linear with a matrix that is stored or computed from stored tensors, else matmul",
+        lower: matmul,
+    },
     Operator {
         name: "Gemm",
         becomes: "linear with a stored matrix, else matmul; with mul_scalar and add",
@@ -67,7 +71,6 @@ fn halves(total: usize, upper: bool) -> (usize, usize) {
 /// Input, weight, kernel and windows of a convolution.
 fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(ValueId, ValueId, Vec<Window>)> {
     let (x, weight) = (lo.value(call, 0)?, lo.value(call, 1)?);
-    let weight = settle::weight(lo, call, weight)?;
     let kernel: Vec<usize> = lo.shape(weight).iter().skip(2).map(|d| d.sample()).collect();
     let axes = kernel.len();
     if lo.rank(x) != axes + 2 || axes == 0 {
@@ -153,14 +156,13 @@ fn matmul(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(one(product(lo, call, a, b)?))
 }
 
-/// A product with a stored matrix is a linear layer, any other a matrix product.
+/// A product with a matrix that the file alone decides is a linear layer, any other a matrix product.
 fn product(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<ValueId> {
     let (matrix, transposed) = match lo.untransposed(b) {
-        Some(weight) if lo.is_parameter(weight) => (weight, false),
+        Some(weight) if settle::is_weight(lo, weight) => (weight, false),
         _ => (b, true),
     };
-    let matrix = if lo.rank(matrix) == 2 { settle::weight(lo, call, matrix)? } else { matrix };
-    if lo.is_parameter(matrix) && lo.rank(matrix) == 2 && !lo.is_parameter(a) {
+    if lo.rank(matrix) == 2 && settle::is_weight(lo, matrix) && !settle::is_weight(lo, a) {
         return lo.push(call, Op::Linear { transposed }, &[a, matrix]);
     }
     if lo.rank(a) < 2 || lo.rank(b) < 2 {
@@ -177,8 +179,7 @@ fn gemm(lo: &mut Lowering, call: &Call) -> Lowered {
     }
     let a = if call.flag("transA")? { lo.swapped(call, a)? } else { a };
     let transposed = call.flag("transB")?;
-    let b = settle::weight(lo, call, b)?;
-    let y = if transposed && lo.is_parameter(b) && !lo.is_parameter(a) {
+    let y = if transposed && settle::is_weight(lo, b) && !settle::is_weight(lo, a) {
         lo.push(call, Op::Linear { transposed: false }, &[a, b])?
     } else {
         let b = if transposed { lo.swapped(call, b)? } else { b };

@@ -17,6 +17,7 @@ mod selection;
 mod writing;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use super::call::{Call, Fault, Lowered, Value, unsupported};
@@ -62,6 +63,10 @@ static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Operator>> =
 pub(super) fn lower<'a>(lowering: &mut Lowering<'a>, call: &Call<'a>) -> Lowered {
     if call.inputs.iter().any(|v| matches!(v, Value::Unknown)) {
         return if is_known(call.operator) { Err(Fault::Unknown) } else { unsupported("") };
+    }
+    let missing = |value: &Value| if let Value::Missing(cause) = value { Some(Rc::clone(cause)) } else { None };
+    if let Some(cause) = call.inputs.iter().find_map(missing) {
+        return if is_known(call.operator) { Err(Fault::Missing(cause)) } else { unsupported("") };
     }
     if let Some(result) = per_image::evaluate(lowering, call) {
         return result;

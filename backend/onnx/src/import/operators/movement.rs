@@ -4,7 +4,7 @@ use eagleeye_graph::count::in_words;
 use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
+use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, training, unsupported};
 use crate::import::lowering::{Lowering, shape_from};
 use crate::import::view;
 use crate::proto::tensor_proto::DataType;
@@ -212,7 +212,10 @@ fn same_tensor<'a>(lo: &mut Lowering<'a>, call: &Call<'a>) -> Lowered {
 fn dropout(lo: &mut Lowering, call: &Call) -> Lowered {
     match lo.optional_known(call, 2)?.map(|known| known.number()) {
         None | Some(Some(0.0)) => Ok(vec![call.input(0).clone(), Value::Unavailable]),
-        Some(_) => unsupported("training mode; export the network with `eval()`"),
+        Some(_) if lo.optional_known(call, 1)?.is_some_and(|ratio| ratio.number() == Some(0.0)) => {
+            Ok(vec![call.input(0).clone(), Value::Unavailable])
+        }
+        Some(_) => training(call),
     }
 }
 

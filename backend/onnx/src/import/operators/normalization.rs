@@ -3,7 +3,7 @@
 use eagleeye_graph::{Binary, Dim, Op, Pool, PoolKind, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, unsupported};
+use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, training};
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
@@ -48,7 +48,7 @@ fn standardized(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let shape = lo.shape(x).clone();
     if shape.len() < 2 || shape.iter().any(|d| matches!(d, Dim::Batch(_))) {
-        return unsupported("training mode; export the network with `eval()`");
+        return training(call);
     }
     let channels = lo.fixed(x, 1)?;
     let over: Vec<usize> = (0..shape.len()).filter(|&axis| axis != 1).collect();

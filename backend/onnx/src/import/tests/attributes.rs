@@ -136,6 +136,7 @@ fn a_batch_norm_in_training_mode_is_refused() {
         net.node_with("y", "BatchNormalization", &["x", "a", "b", "c", "d"], &[int("training_mode", 1)]).error();
     assert_eq!(
         error,
-        "unsupported operators: BatchNormalization at `y` (training mode; export the network with `eval()`)"
+        "the file was exported in training mode: BatchNormalization at `y` does what it does in training; call model.eval() \
+         and leave out training= of torch.onnx.export"
     );
 }

@@ -146,3 +146,100 @@ fn constants_of_all_kinds_are_read() {
     let error = Net::new(&[2]).push(node("c", "Constant", &[], &["c"], &[text])).node("y", "Relu", &["x"]).error();
     assert!(error.contains("Constant at `c`"), "{error}");
 }
+
+#[test]
+fn functions_of_each_entry_are_folded_from_one_table() {
+    let values = [0.5f32, -0.25, 0.75];
+    let net = || Net::new(&[3]).push(constant("a", &[3], &values));
+    type Case = (&'static str, fn(f64) -> f64);
+    let cases: [Case; 11] = [
+        ("Sin", f64::sin),
+        ("Cos", f64::cos),
+        ("Tan", f64::tan),
+        ("Asin", f64::asin),
+        ("Acos", f64::acos),
+        ("Atan", f64::atan),
+        ("Sinh", f64::sinh),
+        ("Cosh", f64::cosh),
+        ("Asinh", f64::asinh),
+        ("Atanh", f64::atanh),
+        ("Softsign", |v| v / (1.0 + v.abs())),
+    ];
+    for (operator, function) in cases {
+        let expected = values.map(|v| function(f64::from(v)) as f32);
+        assert_eq!(folded(net().node("y", operator, &["a"]), "y").1, expected, "{operator}");
+    }
+    let sums = net().push(constant("b", &[1], &[1.0]));
+    assert_eq!(folded(sums.clone().node("y", "Sum", &["a", "b", "b"]), "y").1, [2.5, 1.75, 2.75]);
+    assert_eq!(folded(sums.node("y", "Mean", &["a", "b"]), "y").1, [0.75, 0.375, 0.875]);
+}
+
+#[test]
+fn running_sums_go_either_way_with_or_without_the_entry_itself() {
+    let sums = |exclusive, reverse| {
+        let net = net().int("axis", 1);
+        let flags = [int("exclusive", exclusive), int("reverse", reverse)];
+        folded(net.node_with("y", "CumSum", &["a", "axis"], &flags), "y").1
+    };
+    assert_eq!(sums(1, 0), [0.0, 1.0, 3.0, 0.0, 4.0, 9.0]);
+    assert_eq!(sums(0, 1), [6.0, 5.0, 3.0, 15.0, 11.0, 6.0]);
+    assert_eq!(sums(1, 1), [5.0, 3.0, 0.0, 11.0, 6.0, 0.0]);
+}
+
+#[test]
+fn norms_and_places_of_constants_are_folded() {
+    let reduced = |operator: &str| folded(net().node_with("y", operator, &["a"], &[list("axes", &[1])]), "y").1;
+    assert_eq!(reduced("ReduceL1"), [6.0, 15.0]);
+    assert_eq!(reduced("ReduceSumSquare"), [14.0, 77.0]);
+    assert_eq!(reduced("ReduceL2"), [14f32.sqrt(), 77f32.sqrt()]);
+    let place = |operator: &str, axis| {
+        let net = net().node_with("p", operator, &["a"], &[int("axis", axis)]);
+        folded(net.node_with("y", "Cast", &["p"], &[int("to", 1)]), "y")
+    };
+    assert_eq!(place("ArgMax", 0), (vec![1, 3], vec![1.0, 1.0, 1.0]));
+    assert_eq!(place("ArgMin", 1), (vec![2, 1], vec![0.0, 0.0]));
+}
+
+#[test]
+fn the_largest_entries_of_a_constant_and_their_places_are_folded() {
+    let top = |axis, output: &str| {
+        let net = Net::new(&[3]).push(constant("a", &[2, 3], &[4.0, 1.0, 3.0, 2.0, 6.0, 5.0])).ints("k", &[2]);
+        let net = net.push(node("t", "TopK", &["a", "k"], &["values", "places"], &[int("axis", axis)]));
+        let net = net.node_with("y", "Cast", &[output], &[int("to", 1)]);
+        // Of the shape of the input, whatever the axis.
+        folded(net.node_with("z", "ReduceSum", &["y"], &[list("axes", &[1]), int("keepdims", 1)]), "z").1
+    };
+    assert_eq!(top(1, "values"), [7.0, 11.0]);
+    assert_eq!(top(1, "places"), [2.0, 3.0]);
+    assert_eq!(top(0, "values"), [15.0, 6.0]);
+    assert_eq!(top(0, "places"), [2.0, 1.0]);
+}
+
+#[test]
+fn whole_numbers_are_calculated_with_bit_by_bit() {
+    let bits = |operator: &str, attributes: &[AttributeProto]| {
+        let net = Net::new(&[2]).ints("a", &[12, 5]).ints("b", &[2, 1]);
+        let net = net.node_with("r", operator, &["a", "b"], attributes);
+        folded(net.node_with("y", "Cast", &["r"], &[int("to", 1)]), "y").1
+    };
+    assert_eq!(bits("BitwiseAnd", &[]), [0.0, 1.0]);
+    assert_eq!(bits("BitwiseOr", &[]), [14.0, 5.0]);
+    assert_eq!(bits("BitwiseXor", &[]), [14.0, 4.0]);
+    assert_eq!(bits("BitShift", &[text("direction", "RIGHT")]), [3.0, 2.0]);
+    assert_eq!(bits("BitShift", &[text("direction", "LEFT")]), [48.0, 10.0]);
+    let error = net().node("y", "BitwiseAnd", &["a", "a"]).node("sum", "Add", &["x", "y"]).error();
+    assert!(error.contains("BitwiseAnd at `y`: needs whole numbers"), "{error}");
+}
+
+#[test]
+fn an_output_that_is_not_computed_is_no_matter_unless_it_is_used() {
+    let pool = |used: &str| {
+        let net = Net::new(&[1, 4, 4]);
+        let attributes = [list("kernel_shape", &[2, 2]), list("strides", &[2, 2])];
+        let net = net.push(node("pool", "MaxPool", &["x"], &["values", "places"], &attributes));
+        net.node("y", "Relu", &[used]).read()
+    };
+    assert!(pool("values").is_ok());
+    let error = pool("places").unwrap_err().to_string();
+    assert!(error.contains("MaxPool at `pool` (output 1 is used, which is not computed)"), "{error}");
+}

@@ -8,6 +8,7 @@ mod forms;
 mod fusion;
 mod hostile;
 mod inputs;
+mod kinds;
 mod names;
 
 use std::path::PathBuf;

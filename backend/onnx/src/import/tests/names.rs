@@ -29,6 +29,29 @@ fn a_tensor_in_the_code_is_a_constant() {
 }
 
 #[test]
+fn weights_in_constant_nodes_are_learned_and_have_their_nodes_names() {
+    let value = |dims: &[i64]| {
+        let size = dims.iter().product::<i64>();
+        [tensor("value", floats("", dims, &(0..size).map(|i| i as f32).collect::<Vec<_>>()))]
+    };
+    let constant = |net: Net, name: &str, dims: &[i64]| net.push(node(name, "Constant", &[], &[name], &value(dims)));
+    let net = [("w", &[3, 3, 4, 2][..]), ("b", &[4]), ("mean", &[4]), ("fc", &[5, 4])]
+        .into_iter()
+        .fold(Net::new(&[2, 6, 6]), |net, (name, dims)| constant(net, name, dims));
+    let turned = [list("perm", &[2, 3, 0, 1])];
+    let net = net.node_with("kernel", "Transpose", &["w"], &turned).node("c", "Conv", &["x", "kernel", "b"]);
+    let net = net.node("n", "BatchNormalization", &["c", "b", "b", "mean", "b"]).node("p", "GlobalAveragePool", &["n"]);
+    let net = net.node("f", "Flatten", &["p"]).node_with("matrix", "Transpose", &["fc"], &[list("perm", &[1, 0])]);
+    let graph = net.node("y", "MatMul", &["f", "matrix"]).graph();
+    let (learned, buffer) = (ParameterKind::Parameter, ParameterKind::Buffer);
+    let found = parameters(&graph);
+    for (name, kind) in [("w", learned), ("mean", buffer), ("fc", learned)] {
+        assert!(found.contains(&(name, kind)), "{name}: {found:?}");
+    }
+    assert!(found.iter().all(|(_, kind)| *kind != ParameterKind::Constant), "{found:?}");
+}
+
+#[test]
 fn a_shared_weight_has_all_of_its_names() {
     let net = Net::new(&[4]).weight("first.weight", &[4, 4]).node("second.weight", "Identity", &["first.weight"]);
     let net = net.node("a", "MatMul", &["x", "first.weight"]).node("b", "MatMul", &["a", "second.weight"]);
@@ -72,7 +95,8 @@ fn all_unsupported_operators_are_named_with_their_nodes() {
     assert_eq!(
         net.node("y", "Relu", &["d"]).error(),
         "unsupported operators: Det at `d`; NonMaxSuppression at `a`; Resize at `c` (antialiasing); \
-         com.microsoft::FusedConv at `fused`"
+         com.microsoft::FusedConv at `fused` (an operator that ONNX Runtime puts in when it optimises a network; upload the \
+         file from before that)"
     );
 }
 

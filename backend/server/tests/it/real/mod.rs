@@ -1,7 +1,9 @@
 //! What only holds when server and worker work together.
 
+mod doubt;
 mod main_job;
 mod sandbox;
+mod two_files;
 mod walkthrough;
 mod wrong_input;
 
@@ -22,13 +24,16 @@ fn example(name: &str) -> PathBuf {
 fn upload_example(server: &Server) -> (String, String) {
     let form = Form::new().text("input_shape", "1,1,28,28").file("file", example("mobilenet_v1.pt")).unwrap();
     let model = server.upload("/models", form).expect(201);
+    (id(&model), upload_dataset(server))
+}
+
+fn upload_dataset(server: &Server) -> String {
     let form = Form::new()
         .file("images", example("fashion-mnist-images-idx3-ubyte.gz"))
         .unwrap()
         .file("labels", example("fashion-mnist-labels-idx1-ubyte.gz"))
         .unwrap();
-    let dataset = server.upload("/datasets", form).expect(201);
-    (id(&model), id(&dataset))
+    id(&server.upload("/datasets", form).expect(201))
 }
 
 /// A small search on the example.

@@ -16,6 +16,8 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Div", |lo, _, inputs| numeric(lo, inputs, Count::truncated_divide, |a, b| a / b)),
     ("Pow", |lo, _, inputs| numeric(lo, inputs, power, f64::powf)),
     ("Mod", modulo),
+    ("Sum", |lo, _, inputs| numeric(lo, inputs, Count::add, |a, b| a + b)),
+    ("Mean", mean),
     ("Max", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Greater), f64::max)),
     ("Min", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Less), f64::min)),
     ("Equal", |lo, _, inputs| compared(lo, inputs, Ordering::is_eq)),
@@ -27,6 +29,13 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Or", |lo, _, inputs| logical(lo, inputs, |a, b| a || b)),
     ("Xor", |lo, _, inputs| logical(lo, inputs, |a, b| a != b)),
     ("Not", not),
+    ("BitwiseAnd", |lo, _, inputs| bitwise(lo, inputs, |a, b| Some(a & b))),
+    ("BitwiseOr", |lo, _, inputs| bitwise(lo, inputs, |a, b| Some(a | b))),
+    ("BitwiseXor", |lo, _, inputs| bitwise(lo, inputs, |a, b| Some(a ^ b))),
+    ("BitwiseNot", |lo, _, inputs| {
+        bitwise(lo, &inputs.with(1, Known::ints(Vec::new(), vec![Count::fixed(-1)])), |a, b| Some(a ^ b))
+    }),
+    ("BitShift", shifted),
     ("Where", select),
     ("Neg", |lo, _, inputs| each(lo, inputs, Some(Count::negate), |v| -v)),
     ("Abs", |lo, _, inputs| each(lo, inputs, Some(absolute), f64::abs)),
@@ -40,11 +49,27 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Reciprocal", |lo, _, inputs| each(lo, inputs, None, f64::recip)),
     ("Sin", |lo, _, inputs| each(lo, inputs, None, f64::sin)),
     ("Cos", |lo, _, inputs| each(lo, inputs, None, f64::cos)),
+    ("Tan", |lo, _, inputs| each(lo, inputs, None, f64::tan)),
+    ("Asin", |lo, _, inputs| each(lo, inputs, None, f64::asin)),
+    ("Acos", |lo, _, inputs| each(lo, inputs, None, f64::acos)),
+    ("Atan", |lo, _, inputs| each(lo, inputs, None, f64::atan)),
+    ("Sinh", |lo, _, inputs| each(lo, inputs, None, f64::sinh)),
+    ("Cosh", |lo, _, inputs| each(lo, inputs, None, f64::cosh)),
+    ("Asinh", |lo, _, inputs| each(lo, inputs, None, f64::asinh)),
+    ("Acosh", |lo, _, inputs| each(lo, inputs, None, f64::acosh)),
+    ("Atanh", |lo, _, inputs| each(lo, inputs, None, f64::atanh)),
+    ("Softplus", |lo, _, inputs| each(lo, inputs, None, |v| v.max(0.0) + (-v.abs()).exp().ln_1p())),
+    ("Softsign", |lo, _, inputs| each(lo, inputs, None, |v| v / (1.0 + v.abs()))),
+    ("LeakyRelu", |lo, call, inputs| {
+        let slope = call.float_or("alpha", 0.01)?;
+        each(lo, inputs, None, |v| if v < 0.0 { slope * v } else { v })
+    }),
     ("Tanh", |lo, _, inputs| each(lo, inputs, None, f64::tanh)),
     ("Relu", |lo, _, inputs| each(lo, inputs, None, |v| v.max(0.0))),
     ("Sigmoid", |lo, _, inputs| each(lo, inputs, None, |v| 1.0 / (1.0 + (-v).exp()))),
     ("Clip", clip),
-    ("IsNaN", is_nan),
+    ("IsNaN", |lo, _, inputs| asked(lo, inputs, f64::is_nan)),
+    ("IsInf", infinite),
 ];
 
 fn power(base: Count, exponent: Count) -> Option<Count> {
@@ -56,7 +81,7 @@ fn extreme(a: Count, b: Count, wanted: Ordering) -> Option<Count> {
     a.order(b).map(|order| if order == wanted { a } else { b })
 }
 
-fn absolute(count: Count) -> Option<Count> {
+pub(super) fn absolute(count: Count) -> Option<Count> {
     if count.order(Count::fixed(0))?.is_lt() { count.negate() } else { Some(count) }
 }
 
@@ -217,8 +242,38 @@ fn clip(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     Ok(constant(result))
 }
 
-fn is_nan(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
+fn asked(lo: &mut Lowering, inputs: &Inputs, question: impl Fn(f64) -> bool) -> Lowered {
     let x = inputs.get(0)?;
     lo.charge(x.len())?;
-    Ok(constant(Known::bools(x.shape.clone(), x.numbers()?.into_iter().map(f64::is_nan).collect())))
+    Ok(constant(Known::bools(x.shape.clone(), x.numbers()?.into_iter().map(question).collect())))
+}
+
+fn infinite(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let (negative, positive) = (call.int_or("detect_negative", 1)? != 0, call.int_or("detect_positive", 1)? != 0);
+    asked(lo, inputs, |v| v.is_infinite() && if v < 0.0 { negative } else { positive })
+}
+
+fn mean(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
+    let mut sum = inputs.get(0)?.clone();
+    for index in 1..inputs.len() {
+        sum = pair(lo, &sum, inputs.get(index)?, |_, _| None, |a, b| a + b)?;
+    }
+    let count = inputs.len() as f64;
+    Ok(constant(Known::floats(sum.shape.clone(), sum.numbers()?.into_iter().map(|v| v / count).collect(), sum.double)))
+}
+
+fn bitwise(lo: &mut Lowering, inputs: &Inputs, f: impl Fn(i64, i64) -> Option<i64>) -> Lowered {
+    if inputs.all().any(Known::is_float) {
+        return invalid("needs whole numbers");
+    }
+    numeric(lo, inputs, |a, b| f(a.known()?, b.known()?).map(Count::fixed), |_, _| f64::NAN)
+}
+
+fn shifted(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let left = call.text("direction")? == "LEFT";
+    bitwise(lo, inputs, |a, by| {
+        let by = u32::try_from(by).ok()?;
+        // What leaves the number is lost.
+        Some(if left { a.checked_shl(by).unwrap_or(0) } else { a.checked_shr(by).unwrap_or(0) })
+    })
 }

@@ -34,6 +34,14 @@ impl Inputs {
         self.0.iter().filter_map(|k| k.as_deref())
     }
 
+    /// The same with another input, or one more behind the last.
+    fn with(&self, index: usize, input: Known) -> Self {
+        let mut inputs = self.0.clone();
+        inputs.resize(inputs.len().max(index + 1), None);
+        inputs[index] = Some(Rc::new(input));
+        Self(inputs)
+    }
+
     fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,18 +1,34 @@
 //! Reductions, running sums and small matrix products of known tensors.
 
+use std::cmp::Ordering;
+use std::rc::Rc;
+
 use eagleeye_graph::Count;
 
+use super::arithmetic::absolute;
 use super::{Fold, Inputs};
-use crate::import::call::{Call, Lowered, axes, axis, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, Value, axes, axis, constant, invalid, unsupported};
 use crate::import::known::{Entries, Known, MAX_KNOWN, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 
 pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("ReduceProd", |lo, call, inputs| reduced(lo, call, inputs, Count::multiply, |a, b| a * b, false)),
     ("ReduceSum", |lo, call, inputs| reduced(lo, call, inputs, Count::add, |a, b| a + b, false)),
+    ("ReduceL1", |lo, call, inputs| {
+        let x = mapped(inputs, absolute, f64::abs)?;
+        reduced(lo, call, &x, Count::add, |a, b| a + b, false)
+    }),
+    ("ReduceSumSquare", sum_of_squares),
+    ("ReduceL2", |lo, call, inputs| {
+        let sums = sum_of_squares(lo, call, inputs)?;
+        after(&sums, f64::sqrt)
+    }),
     ("ReduceMean", |lo, call, inputs| reduced(lo, call, inputs, |_, _| None, |a, b| a + b, true)),
     ("ReduceMax", |lo, call, inputs| reduced(lo, call, inputs, larger, f64::max, false)),
     ("ReduceMin", |lo, call, inputs| reduced(lo, call, inputs, smaller, f64::min, false)),
+    ("ArgMax", |lo, call, inputs| place_of(lo, call, inputs, Ordering::Greater)),
+    ("ArgMin", |lo, call, inputs| place_of(lo, call, inputs, Ordering::Less)),
+    ("TopK", largest),
     ("CumSum", running_sum),
     ("MatMul", product),
     ("NonZero", non_zero),
@@ -89,29 +105,153 @@ fn running_sum(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
         return invalid("has no axis");
     };
     let axis = axis(along, x.shape.len())?;
-    if call.flag("exclusive")? || call.flag("reverse")? {
-        return unsupported("exclusive or in reverse");
-    }
-    let stride = strides(&x.shape)[axis];
-    let size = x.shape[axis];
-    let first = |p: usize| (p / stride).is_multiple_of(size);
+    let (exclusive, reverse) = (call.flag("exclusive")?, call.flag("reverse")?);
+    let (stride, size) = (strides(&x.shape)[axis], x.shape[axis]);
+    // Each entry with the one before it along the axis, in the order in which they are added up.
+    let chain: Vec<(usize, Option<usize>)> = (0..x.len())
+        .map(|p| if reverse { x.len() - 1 - p } else { p })
+        .map(|p| match (p / stride % size, reverse) {
+            (0, false) => (p, None),
+            (_, false) => (p, Some(p - stride)),
+            (index, true) => (p, (index + 1 < size).then_some(p + stride)),
+        })
+        .collect();
     Ok(constant(match &x.entries {
         Entries::Float(entries) => {
-            let mut sums = entries.clone();
-            (0..sums.len()).filter(|&p| !first(p)).for_each(|p| sums[p] += sums[p - stride]);
-            Known::floats(x.shape.clone(), sums, x.double)
+            let sums = added_up(&chain, entries, 0.0, exclusive, |a, b| Some(a + b));
+            Known::floats(x.shape.clone(), sums.unwrap_or_default(), x.double)
         }
-        _ => {
-            let mut sums = x.counts()?;
-            for p in (0..sums.len()).filter(|&p| !first(p)) {
-                let Some(sum) = sums[p].add(sums[p - stride]) else {
-                    return invalid("a sum that is too large");
-                };
-                sums[p] = sum;
-            }
-            Known::ints(x.shape.clone(), sums)
-        }
+        _ => match added_up(&chain, &x.counts()?, Count::fixed(0), exclusive, Count::add) {
+            Some(sums) => Known::ints(x.shape.clone(), sums),
+            None => return invalid("a sum that is too large"),
+        },
     }))
+}
+
+fn added_up<T: Copy>(
+    chain: &[(usize, Option<usize>)],
+    entries: &[T],
+    zero: T,
+    exclusive: bool,
+    add: impl Fn(T, T) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut sums = entries.to_vec();
+    for &(place, before) in chain {
+        sums[place] = match before {
+            // What stands before, with or without the entry itself.
+            Some(before) => add(sums[before], if exclusive { entries[before] } else { entries[place] })?,
+            None if exclusive => zero,
+            None => entries[place],
+        };
+    }
+    Some(sums)
+}
+
+/// The first input with a function of each entry.
+fn mapped(inputs: &Inputs, whole: fn(Count) -> Option<Count>, float: fn(f64) -> f64) -> Lowered<Inputs> {
+    let x = inputs.get(0)?;
+    let changed = match &x.entries {
+        Entries::Float(entries) => {
+            Known::floats(x.shape.clone(), entries.iter().map(|&v| float(v)).collect(), x.double)
+        }
+        _ => match x.counts()?.into_iter().map(whole).collect::<Option<Vec<_>>>() {
+            Some(entries) => Known::ints(x.shape.clone(), entries),
+            None => return unsupported("a number that is too large or not linear in the batch"),
+        },
+    };
+    Ok(inputs.with(0, changed))
+}
+
+fn sum_of_squares(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let squares = mapped(inputs, |count| count.multiply(count), |v| v * v)?;
+    reduced(lo, call, &squares, Count::add, |a, b| a + b, false)
+}
+
+/// A function of each entry of the floats that a node has made.
+fn after(made: &[Value], float: impl Fn(f64) -> f64) -> Lowered {
+    match made.first() {
+        Some(Value::Known(known)) if known.is_float() => {
+            let entries = known.numbers()?.into_iter().map(float).collect();
+            Ok(constant(Known::floats(known.shape.clone(), entries, known.double)))
+        }
+        _ => invalid("needs floats"),
+    }
+}
+
+/// The lines of entries along an axis: each as the positions of its entries.
+fn lines(shape: &[usize], axis: usize) -> Vec<Vec<usize>> {
+    let stride = strides(shape)[axis];
+    let ones: Vec<usize> = shape.iter().enumerate().map(|(a, &s)| if a == axis { 1 } else { s }).collect();
+    let own = strides(shape);
+    let starts = positions(&ones, |a, index| index * own[a]);
+    starts.into_iter().map(|start| (0..shape[axis]).map(|index| start + index * stride).collect()).collect()
+}
+
+/// Where along an axis the largest or the smallest entry stands.
+fn place_of(lo: &mut Lowering, call: &Call, inputs: &Inputs, wanted: Ordering) -> Lowered {
+    let x = inputs.get(0)?;
+    lo.charge(x.len())?;
+    let axis = axis(call.int_or("axis", 0)?, x.shape.len())?;
+    if x.shape[axis] == 0 {
+        return unsupported("of an empty tensor");
+    }
+    let last = call.flag("select_last_index")?;
+    let numbers = x.numbers()?;
+    let found = |line: Vec<usize>| {
+        let mut best = 0;
+        for index in 1..line.len() {
+            let order = numbers[line[index]].total_cmp(&numbers[line[best]]);
+            if order == wanted || (last && order.is_eq()) {
+                best = index;
+            }
+        }
+        Count::fixed(best as i64)
+    };
+    let places: Vec<Count> = lines(&x.shape, axis).into_iter().map(found).collect();
+    let mut shape = x.shape.clone();
+    shape[axis] = 1;
+    if call.int_or("keepdims", 1)? == 0 {
+        shape.remove(axis);
+    }
+    Ok(constant(Known::ints(shape, places)))
+}
+
+/// The largest or the smallest entries along an axis, in order, and where they stand.
+fn largest(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
+    let x = inputs.get(0)?;
+    lo.charge(x.len())?;
+    let axis = axis(call.int_or("axis", -1)?, x.shape.len())?;
+    let count = match inputs.optional(1) {
+        Some(count) => count.whole()?.first().copied().unwrap_or(0),
+        None => call.int_or("k", 0)?,
+    };
+    let count = usize::try_from(count).ok().filter(|&count| count <= x.shape[axis]);
+    let Some(count) = count else {
+        return invalid(format!("takes more entries than an axis of {} has", x.shape[axis]));
+    };
+    let numbers = x.numbers()?;
+    let descending = call.int_or("largest", 1)? != 0;
+    let mut order: Vec<(usize, usize)> = Vec::new();
+    for mut line in lines(&x.shape, axis) {
+        let first = line.first().copied().unwrap_or(0);
+        line.sort_by(|&a, &b| {
+            let order = numbers[a].total_cmp(&numbers[b]);
+            if descending { order.reverse() } else { order }
+        });
+        order.extend(line.into_iter().take(count).map(|place| (first, place)));
+    }
+    // From lines back to rows: entry `rank` of every line stands at the same offset from its line's start.
+    let mut shape = x.shape.clone();
+    shape[axis] = count;
+    let (old, new) = (strides(&x.shape), strides(&shape));
+    let mut taken = vec![0; order.len()];
+    for (index, (first, place)) in order.into_iter().enumerate() {
+        let start: usize = (0..shape.len()).filter(|&a| a != axis).map(|a| first / old[a] % x.shape[a] * new[a]).sum();
+        taken[start + index % count * new[axis]] = place;
+    }
+    let indices = taken.iter().map(|place| Count::fixed((place / old[axis] % x.shape[axis]) as i64)).collect();
+    let values = x.take(shape.clone(), &taken);
+    Ok(vec![Value::Known(Rc::new(values)), Value::Known(Rc::new(Known::ints(shape, indices)))])
 }
 
 fn product(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {

@@ -1,0 +1,55 @@
+//! All that is wrong with a request, collected so that one answer can name every field.
+
+use crate::problem::{FieldError, Kind, Problem, ReachableRange};
+
+/// The faults of a request, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct Faults {
+    found: Vec<(Kind, FieldError)>,
+    /// The budgets that are within reach, where one is out of it.
+    pub reachable: Option<ReachableRange>,
+}
+
+impl Faults {
+    /// Adds what is wrong with a field, by its path.
+    pub fn add(&mut self, kind: Kind, field: &str, detail: String) {
+        self.found.push((kind, FieldError { field: field.to_owned(), detail }));
+    }
+
+    /// Whether one of these fields is at fault.
+    pub fn has(&self, fields: &[&str]) -> bool {
+        self.found.iter().any(|(_, error)| fields.contains(&error.field.as_str()))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// A problem where there is a fault. Its type is that of the first one; `errors` has all.
+    pub fn into_result(self) -> Result<(), Problem> {
+        let Some((kind, _)) = self.found.first() else { return Ok(()) };
+        let kind = *kind;
+        let problem = Problem::of_fields(kind, self.found.into_iter().map(|(_, error)| error).collect());
+        Err(match self.reachable {
+            Some(reachable) => problem.with_reachable(reachable),
+            None => problem,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_faults_are_one_problem_of_the_first_ones_type() {
+        assert!(Faults::default().into_result().is_ok());
+        let mut faults = Faults::default();
+        faults.add(Kind::NotEnoughImages, "scoring_images", "too many".to_owned());
+        faults.add(Kind::InvalidField, "macs", "must be above 0".to_owned());
+        assert!(faults.has(&["macs"]) && !faults.has(&["seed"]));
+        let problem = faults.into_result().unwrap_err();
+        assert_eq!(problem.kind(), Kind::NotEnoughImages);
+        assert_eq!(problem.detail(), "scoring_images: too many; macs: must be above 0");
+    }
+}

@@ -1,0 +1,62 @@
+//! What keeps everything waiting: a database that takes no writes cannot be told what its searches wait for, so the server
+//! tries now and then, and says so itself.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use eagleeye_store::{Search, Store};
+use tokio_util::sync::CancellationToken;
+
+const PERIOD: Duration = Duration::from_secs(5);
+/// A write that takes longer is not waited for; writers of SQLite may keep each other waiting for seconds.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// What the server knows to be out of order; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Outages(Arc<RwLock<Option<String>>>);
+
+impl Outages {
+    /// What has to come back, as a phrase that completes "waiting for".
+    pub fn waiting_for(&self) -> Option<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A search as it is shown: while the database takes no writes, that is what it waits for.
+    pub fn shown(&self, mut search: Search) -> Search {
+        if !search.state.is_final()
+            && let Some(fault) = self.waiting_for()
+        {
+            search.waiting_for = Some(fault);
+        }
+        search
+    }
+
+    /// Keeps looking until `shutdown`.
+    pub async fn watch(self, store: Store, shutdown: CancellationToken) {
+        loop {
+            self.note(look(&store).await);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(PERIOD) => {}
+            }
+        }
+    }
+
+    fn note(&self, found: Option<String>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, &found) {
+            (None, Some(fault)) => tracing::error!("waiting for {fault}"),
+            (Some(fault), None) => tracing::info!("no longer waiting for {fault}"),
+            _ => {}
+        }
+        *known = found;
+    }
+}
+
+async fn look(store: &Store) -> Option<String> {
+    match tokio::time::timeout(ANSWER, store.try_write()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.waits_for().unwrap_or_else(|| "the database, which refuses writes".to_owned())),
+        Err(_) => Some("the database, which does not answer".to_owned()),
+    }
+}

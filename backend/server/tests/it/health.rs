@@ -1,0 +1,106 @@
+//! `/health`: who is up, and what is away.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use eagleeye_store::WorkerReport;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::contract;
+use crate::puppet::Puppet;
+use crate::server::{Server, fake, fake_worker, program, until};
+
+/// The answer, which must come in time and be the same document whatever is away.
+fn health(server: &Server) -> (u16, Value) {
+    let asked = Instant::now();
+    let answer = Answer::of(server.client.get(format!("{}/health", server.address)).send().unwrap());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let health = answer.json();
+    contract::check_named("Health", &health);
+    (answer.status, health)
+}
+
+#[test]
+fn workers_of_other_machines_are_seen_idle_or_not() {
+    let (data, server) = fake();
+    assert_eq!(health(&server).1["workers"]["connected"], json!([]));
+    let puppet = Puppet::new(data.path());
+    let search = server.search();
+    let claim = puppet.claim();
+    let report = |name: &str, job| WorkerReport {
+        name: name.to_owned(),
+        host: "another-machine".to_owned(),
+        pid: 7,
+        device: "cuda:0".to_owned(),
+        job,
+        note: None,
+    };
+    puppet.report(&report("idle", None));
+    puppet.report(&report("busy", Some(claim.lease.job_id)));
+    let (status, health) = health(&server);
+    assert_eq!(status, 200);
+    let connected = &health["workers"]["connected"];
+    assert_eq!((&connected[0]["name"], &connected[1]["name"]), (&json!("idle"), &json!("busy")));
+    assert_eq!((&connected[0]["search_id"], &connected[1]["search_id"]), (&Value::Null, &json!(search)));
+    assert_eq!((&connected[0]["host"], &connected[0]["device"]), (&json!("another-machine"), &json!("cuda:0")));
+}
+
+#[test]
+fn a_file_store_that_is_away_is_named() {
+    let (data, server) = fake();
+    assert_eq!(health(&server).0, 200);
+    let (files, away) = (data.path().join("files"), data.path().join("away"));
+    std::fs::rename(&files, &away).unwrap();
+    let (status, ill) = health(&server);
+    assert_eq!((status, &ill["status"]), (503, &json!("unavailable")));
+    assert_eq!((&ill["database"]["status"], &ill["files"]["status"]), (&json!("ok"), &json!("unavailable")));
+    assert!(ill["files"]["detail"].as_str().unwrap().contains("store-id in it is missing"), "{ill}");
+    std::fs::rename(&away, &files).unwrap();
+    assert_eq!(health(&server).0, 200);
+}
+
+/// A server whose writes fail, instead of ending it, when its limit of file sizes is reached.
+fn on_small_disk(data: &Path) -> Server {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program());
+    command.args(["serve", "--workers", "0", "--data"]).arg(data).arg("--worker-binary").arg(fake_worker());
+    Server::start(&mut command)
+}
+
+/// In bytes; `None` for any.
+fn limit_files(server: &Server, bytes: Option<u64>) {
+    let soft = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+    let process = server.process_id().to_string();
+    let done = Command::new("prlimit").args(["--pid", &process, &format!("--fsize={soft}:unlimited")]).status();
+    assert!(done.unwrap().success());
+}
+
+#[test]
+fn a_database_that_takes_no_writes_is_shown_in_health_in_the_search_and_in_its_events() {
+    let data = tempfile::tempdir().unwrap();
+    let server = on_small_disk(data.path());
+    let search = server.search();
+    let shown = || server.get(&format!("/searches/{search}")).expect(200)["waiting_for"].clone();
+    assert_eq!(shown(), Value::Null);
+    let mut stream = crate::events::Stream::open(&server, &search, None);
+    assert_eq!(stream.until("search")[0].data["waiting_for"], Value::Null);
+
+    limit_files(&server, Some(0));
+    until("the search says what it waits for", Duration::from_secs(15), || shown().is_string().then_some(()));
+    let (status, ill) = health(&server);
+    assert_eq!((status, &ill["database"]["status"]), (503, &json!("unavailable")));
+    assert!(ill["database"]["detail"].as_str().unwrap().contains("takes no writes"), "{ill}");
+    let told = stream.until("search").remove(0).data["waiting_for"].clone();
+    assert!(told.as_str().unwrap().contains("the disk of the database"), "{told}");
+    let refused = server.post(&format!("/searches/{search}/cancel"), &json!({}));
+    refused.problem(503, "unavailable", &["waits for the disk of the database"]);
+
+    limit_files(&server, None);
+    until("it is over", Duration::from_secs(15), || shown().is_null().then_some(()));
+    assert_eq!(stream.until("search").remove(0).data["waiting_for"], Value::Null);
+    assert_eq!(health(&server).0, 200);
+    server.post(&format!("/searches/{search}/cancel"), &json!({})).expect(200);
+    assert_eq!(stream.rest().last().unwrap().data["state"], "cancelled");
+}

@@ -1,0 +1,40 @@
+// What the page calls the fields that the API has by a path.
+
+/** Labels of fields, by the path that the server names. */
+export const FIELD_LABELS: Record<string, string> = {
+  model_id: "Model",
+  dataset_id: "Dataset",
+  name: "Name",
+  macs: "Budget",
+  candidates: "Candidates",
+  seed: "Seed",
+  calibration_images: "Calibration images",
+  scoring_images: "Scoring images",
+  batch_size: "Batch size",
+  round_to: "Keep multiples of",
+  min_keep_ratio: "Smallest share kept",
+  "adaptation.mode": "Adaptive batch norm",
+  "adaptation.momentum": "Momentum",
+  "adaptation.batches": "Calibration batches",
+  "preprocessing.mean": "Mean",
+  "preprocessing.deviation": "Deviation",
+  "preprocessing.scale": "Scale",
+  input_shape: "Input shape",
+  file: "File",
+  data: "External weights",
+  images: "Images",
+  labels: "Labels",
+};
+
+/** What the page calls a field; one that it does not have goes by its path. */
+export const labelOf = (field: string): string => FIELD_LABELS[field] ?? field;
+
+/** Paths that can be nothing but the name of a field: everyday words are left alone. */
+const PATHS = Object.keys(FIELD_LABELS).filter((path) => path === "macs" || /[_.]/.test(path));
+const PATH = new RegExp(`\\b(?:${PATHS.map((path) => path.replace(".", "\\.")).join("|")})\\b`, "g");
+
+/** A sentence of the server's with the page's labels in place of its paths, and a capital letter in front. */
+export function inWords(detail: string): string {
+  const words = detail.replace(PATH, (path) => `“${labelOf(path)}”`);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
