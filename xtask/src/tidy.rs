@@ -8,20 +8,21 @@ use serde_json::Value;
 use crate::project::{cargo, command, output, root, say};
 
 /// Which of the workspace's crates each crate may depend on (tests included).
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("eagleeye-graph", &[]),
     ("eagleeye-onnx", &["eagleeye-graph"]),
     ("eagleeye-data", &[]),
     ("eagleeye-engine", &["eagleeye-graph", "eagleeye-onnx", "eagleeye-data"]),
+    ("eagleeye-sandbox", &[]),
     ("eagleeye-migrations", &[]),
     ("eagleeye-store", &["eagleeye-migrations"]),
-    ("eagleeye-server", &["eagleeye-store"]),
-    ("eagleeye-worker", &["eagleeye-graph", "eagleeye-data", "eagleeye-engine", "eagleeye-store"]),
+    ("eagleeye-server", &["eagleeye-store", "eagleeye-sandbox"]),
+    ("eagleeye-worker", &["eagleeye-graph", "eagleeye-data", "eagleeye-engine", "eagleeye-store", "eagleeye-sandbox"]),
     ("xtask", &[]),
 ];
 
 /// Libraries that only the named crates may use.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("tch", &["eagleeye-engine"]),
     ("torch-sys", &["eagleeye-engine"]),
     ("prost", &["eagleeye-onnx"]),
@@ -32,10 +33,13 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("sea-orm-migration", &["eagleeye-migrations", "eagleeye-store"]),
     ("object_store", &["eagleeye-store"]),
     ("image", &["eagleeye-data"]),
+    ("landlock", &["eagleeye-sandbox"]),
+    ("seccompiler", &["eagleeye-sandbox"]),
 ];
 
 /// The crates that stay free of an asynchronous runtime: they take values and return values.
-const SYNCHRONOUS: [&str; 4] = ["eagleeye-graph", "eagleeye-onnx", "eagleeye-data", "eagleeye-engine"];
+const SYNCHRONOUS: [&str; 5] =
+    ["eagleeye-graph", "eagleeye-onnx", "eagleeye-data", "eagleeye-engine", "eagleeye-sandbox"];
 
 const LONGEST_FILE: usize = 600;
 

@@ -125,7 +125,8 @@ fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec
     Ok([&(header.len() as u64).to_le_bytes()[..], &header[..], tensors].concat())
 }
 
-fn dtype(element: ElementType) -> Dtype {
+/// The safetensors name of an element type.
+pub(crate) fn dtype(element: ElementType) -> Dtype {
     match element {
         ElementType::F16 => Dtype::F16,
         ElementType::Bf16 => Dtype::BF16,

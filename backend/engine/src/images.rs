@@ -24,6 +24,26 @@ pub struct Images {
     pub labels: Tensor,
 }
 
+/// Where decoded images come from.
+pub trait Source {
+    /// Class indices of all images.
+    fn labels(&self) -> &[usize];
+
+    /// Some images as network input, each `[channels, height, width]`, one behind the other in the order of `indices`.
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError>;
+}
+
+/// Reads in this process, on all cores; of several errors the first image's is returned.
+impl Source for Dataset {
+    fn labels(&self) -> &[usize] {
+        Dataset::labels(self)
+    }
+
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
+        Ok(decode_chunk(self, preprocess, indices)?)
+    }
+}
+
 /// Why a dataset's images cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ImagesError {
@@ -31,6 +51,11 @@ pub enum ImagesError {
     Data(#[from] DataError),
     #[error("cancelled")]
     Cancelled,
+    /// The process that reads the dataset says so.
+    #[error(transparent)]
+    Reader(Box<dyn std::error::Error + Send + Sync>),
+    #[error("there are {found} values for {images} images of {each} values each")]
+    Values { images: usize, each: usize, found: usize },
     #[error("libtorch: {0}")]
     Torch(String),
 }
@@ -42,9 +67,9 @@ impl From<TchError> for ImagesError {
 }
 
 impl Images {
-    /// Decodes the split's calibration and scoring images on all cores, in the split's order.
+    /// Decodes the split's calibration and scoring images, in the split's order.
     pub fn decode(
-        dataset: &Dataset,
+        source: &mut dyn Source,
         preprocess: &Preprocess,
         split: &Split,
         device: Device,
@@ -60,7 +85,12 @@ impl Images {
                     return Err(ImagesError::Cancelled);
                 }
                 observer.phase(Phase::Images, done, total);
-                pixels.extend(decode_chunk(dataset, preprocess, chunk)?);
+                let decoded = source.decode(chunk, preprocess)?;
+                let (images, each, found) = (chunk.len(), image_size(preprocess), decoded.len());
+                if found != images * each {
+                    return Err(ImagesError::Values { images, each, found });
+                }
+                pixels.extend(decoded);
                 done += chunk.len() as u64;
             }
             let Preprocess { channels, height, width, .. } = *preprocess;
@@ -69,9 +99,15 @@ impl Images {
         };
         let (calibration, scoring) = (part(&split.calibration)?, part(&split.scoring)?);
         observer.phase(Phase::Images, total, total);
-        let labels: Vec<i64> = split.scoring.iter().map(|&index| dataset.label(index) as i64).collect();
+        let labels = split.scoring.iter().map(|&index| label(source.labels(), index));
+        let labels = labels.collect::<Result<Vec<i64>, _>>()?;
         Ok(Self { calibration, scoring, labels: Tensor::f_from_slice(&labels)?.f_to_device(device)? })
     }
+}
+
+fn label(labels: &[usize], index: usize) -> Result<i64, DataError> {
+    let label = labels.get(index).ok_or(DataError::NoSuchImage { index, images: labels.len() })?;
+    Ok(*label as i64)
 }
 
 /// Values of one decoded image.

@@ -13,6 +13,7 @@ pub mod ops;
 pub mod plan;
 pub mod precision;
 pub mod shape;
+pub mod sound;
 pub mod strategy;
 pub mod tensor;
 pub mod unsupported;
@@ -29,6 +30,7 @@ pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reductio
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use precision::Precision;
 pub use shape::{Dim, Shape, ShapeError};
+pub use sound::GraphFault;
 pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
 pub use tensor::{ElementType, TensorData};
 pub use unsupported::Unsupported;

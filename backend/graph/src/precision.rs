@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ir::{Graph, ParameterId, Source, ValueId};
 use crate::ops::Op;
 use crate::tensor::ElementType;
 
 /// The element types of a network's file. Everything is by name, so that it holds for every network that is made from it.
 /// Nothing is listed for a network that is `f32` throughout.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Precision {
     /// Every parameter of floating point, by its name.
     pub parameters: BTreeMap<String, ElementType>,
@@ -23,9 +25,13 @@ pub struct Precision {
 impl Precision {
     /// Whether the file is `f32` throughout.
     pub fn is_single(&self) -> bool {
+        self.elements().all(|element| element == ElementType::F32)
+    }
+
+    /// All element types that are listed.
+    pub fn elements(&self) -> impl Iterator<Item = ElementType> {
         let named = self.parameters.values().chain(self.nodes.values()).copied();
-        let ports = self.inputs.iter().chain(&self.outputs).flatten().copied();
-        named.chain(ports).all(|element| element == ElementType::F32)
+        named.chain(self.inputs.iter().chain(&self.outputs).flatten().copied())
     }
 
     /// The element type of most parameters.

@@ -1,15 +1,18 @@
-//! Looks at untrusted files in a child process: a file that makes a parser crash, hang or fill the memory costs an
-//! upload, and not the server.
+//! Looks at untrusted files in a child process that is locked up: a file that makes a parser crash, hang, fill the memory or
+//! do what a stranger wants costs an upload, and not the server.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use eagleeye_sandbox::{Allowance, Support, confined};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -18,11 +21,15 @@ use crate::api::datasets::Class;
 use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
 use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
-use crate::scratch::Scratch;
+use crate::spawner::Spawner;
 use crate::store_problem::storage;
 
-/// Checks that may run at once; more wait. With the memory limit this bounds what uploads can cost.
-const CHECKS_AT_ONCE: usize = 2;
+/// Checks that may run at once; more wait. All of them together have the memory of the limit.
+const CHECKS_AT_ONCE: u64 = 2;
+/// Memory that reading a model may need, in sizes of its files: as they are, as tensors, and as the graph's weights.
+const MEMORY_PER_BYTE: u64 = 4;
+/// Memory is handed out in pieces of this size.
+const PIECE: u64 = 1 << 20;
 /// A report of a network with thousands of groups stays well below this.
 const MAX_REPORT_BYTES: u64 = 256 << 20;
 /// Standard error beyond this is cut: the reason is in its last line.
@@ -37,15 +44,17 @@ const DISK_FULL: i32 = 3;
 pub struct Checker {
     program: PathBuf,
     limits: CheckLimits,
-    scratch: Scratch,
-    slots: Semaphore,
+    spawner: Spawner,
+    /// Memory that no check has at the moment, in pieces.
+    memory: Semaphore,
+    support: Support,
 }
 
 /// What a check may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckLimits {
     pub time: Duration,
-    /// Memory of the process that checks.
+    /// Memory of all checks together. Each gets a share, and a large model as much as it may need.
     pub memory_bytes: u64,
     /// Bytes that a dataset may unpack to.
     pub unpacked_bytes: u64,
@@ -134,6 +143,8 @@ pub enum CheckError {
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
     Report(serde_json::Error),
+    #[error("cannot make a folder for temporary files: {0}")]
+    Temporary(std::io::Error),
     #[error("cannot run {}: {source}", program.display())]
     Run { program: PathBuf, source: std::io::Error },
     #[error("the server is stopping")]
@@ -141,8 +152,16 @@ pub enum CheckError {
 }
 
 impl Checker {
-    pub fn new(program: PathBuf, limits: CheckLimits, scratch: Scratch) -> Self {
-        Checker { program, limits, scratch, slots: Semaphore::new(CHECKS_AT_ONCE) }
+    pub fn new(program: PathBuf, limits: CheckLimits, support: Support) -> std::io::Result<Self> {
+        let pieces =
+            usize::try_from(limits.memory_bytes / PIECE).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        let (spawner, memory) = (Spawner::start()?, Semaphore::new(pieces.min(u32::MAX as usize)));
+        Ok(Checker { program, limits, spawner, memory, support })
+    }
+
+    /// Which parts of the sandbox that checks run in this machine has.
+    pub fn sandbox(&self) -> Support {
+        self.support
     }
 
     /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for the
@@ -154,19 +173,19 @@ impl Checker {
         wanted: impl Into<Wanted>,
     ) -> Result<(InspectReport, Value), CheckError> {
         let Wanted { space, budget } = wanted.into();
-        let mut command = self.command("inspect");
-        command.arg(file).arg("--json");
+        let mut check = Check::new("inspect", file, self.share_for(file).await);
+        check.arguments(["--sandbox", "--json"]);
         if let Some(shape) = input_shape {
-            command.args(["--input-shape", shape]);
+            check.arguments(["--input-shape", shape]);
         }
         if let Some((macs, seed)) = budget {
-            command.args(["--macs", &macs.to_string(), "--seed", &seed.to_string()]);
+            check.arguments(["--macs", &macs.to_string(), "--seed", &seed.to_string()]);
         }
         if let Some(multiple) = space.round_to {
-            command.args(["--round-to", &multiple.to_string()]);
+            check.arguments(["--round-to", &multiple.to_string()]);
         }
-        command.args(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
-        self.run(command).await
+        check.arguments(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
+        self.run(check).await
     }
 
     /// Reads every image of a dataset and reports on it; thumbnails go into the folder `thumbnails`.
@@ -176,28 +195,35 @@ impl Checker {
         labels: Option<&Path>,
         thumbnails: &Path,
     ) -> Result<(DatasetReport, Value), CheckError> {
-        let mut command = self.command("check-dataset");
-        command.arg(images).arg("--json").arg("--thumbnails").arg(thumbnails);
-        command.args(["--max-unpacked-bytes", &self.limits.unpacked_bytes.to_string()]);
+        let mut check = Check::new("check-dataset", images, self.share());
+        check.arguments(["--json", "--thumbnails"]);
+        check.arguments([thumbnails.as_os_str(), "--sandbox".as_ref()]);
+        check.arguments(["--max-unpacked-bytes", &self.limits.unpacked_bytes.to_string()]);
         if let Some(labels) = labels {
-            command.arg("--labels").arg(labels);
+            check.arguments(["--labels".as_ref(), labels.as_os_str()]);
         }
-        self.run(command).await
+        self.run(check).await
     }
 
-    fn command(&self, task: &str) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg(task);
-        // Standard error is for the one line that says why; the worker limits its own memory.
-        command.env("RUST_LOG", "off").env("EAGLEEYE_MEMORY_LIMIT", self.limits.memory_bytes.to_string());
-        self.scratch.give_to(&mut command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        command
+    /// Memory of a check that needs no more than others, in pieces.
+    fn share(&self) -> u32 {
+        u32::try_from(self.limits.memory_bytes / CHECKS_AT_ONCE / PIECE).unwrap_or(u32::MAX).max(1)
     }
 
-    async fn run<T: DeserializeOwned>(&self, command: Command) -> Result<(T, Value), CheckError> {
-        let _slot = self.slots.acquire().await.map_err(|_| CheckError::Stopping)?;
-        let printed = tokio::time::timeout(self.limits.time, self.output(command))
+    /// Memory of the check of a model, in pieces. The files of its weights are in its folder, which holds nothing else.
+    async fn share_for(&self, file: &Path) -> u32 {
+        let all = u32::try_from(self.limits.memory_bytes / PIECE).unwrap_or(u32::MAX).max(1);
+        let bytes = folder_bytes(file.parent().unwrap_or(file)).await;
+        let needed = u32::try_from(bytes.saturating_mul(MEMORY_PER_BYTE) / PIECE).unwrap_or(u32::MAX);
+        needed.clamp(self.share(), all)
+    }
+
+    async fn run<T: DeserializeOwned>(&self, check: Check) -> Result<(T, Value), CheckError> {
+        let _memory = self.memory.acquire_many(check.pieces).await.map_err(|_| CheckError::Stopping)?;
+        let scratch = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(CheckError::Temporary)?;
+        let memory_bytes = u64::from(check.pieces) * PIECE;
+        let command = self.command(check, memory_bytes, &scratch);
+        let printed = tokio::time::timeout(self.limits.time, self.output(command, memory_bytes))
             .await
             .map_err(|_| CheckError::TooSlow(self.limits.time))??;
         let report: Value = serde_json::from_slice(&printed).map_err(CheckError::Report)?;
@@ -205,10 +231,20 @@ impl Checker {
         Ok((needed, report))
     }
 
+    fn command(&self, check: Check, memory_bytes: u64, scratch: &TempDir) -> Command {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let allowance = Allowance { memory_bytes, cpu: self.limits.time.saturating_mul(cores) };
+        let mut command = Command::from(confined(&self.program, allowance, scratch.path()));
+        // Standard error is for the one line that says why.
+        command.args(check.arguments).env("RUST_LOG", "off");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
     /// What the program printed on standard output. Dropping the future kills the program.
-    async fn output(&self, mut command: Command) -> Result<Vec<u8>, CheckError> {
+    async fn output(&self, command: Command, memory_bytes: u64) -> Result<Vec<u8>, CheckError> {
         let failed = |source| CheckError::Run { program: self.program.clone(), source };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = self.spawner.spawn(command).await.map_err(failed)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (printed, said) =
             tokio::try_join!(read_at_most(stdout, MAX_REPORT_BYTES + 1), read_at_most(stderr, MAX_REASON_BYTES))
@@ -223,10 +259,37 @@ impl Checker {
             Some(DISK_FULL) => Err(CheckError::DiskFull),
             _ => {
                 tracing::warn!(%status, stderr = %String::from_utf8_lossy(&said), "a check crashed");
-                Err(CheckError::Crashed { how: status.to_string(), memory_bytes: self.limits.memory_bytes })
+                Err(CheckError::Crashed { how: status.to_string(), memory_bytes })
             }
         }
     }
+}
+
+/// What a child is asked to do, and the memory that it gets for it, in pieces.
+struct Check {
+    arguments: Vec<OsString>,
+    pieces: u32,
+}
+
+impl Check {
+    fn new(task: &str, file: &Path, pieces: u32) -> Self {
+        Check { arguments: vec![task.into(), file.into()], pieces }
+    }
+
+    fn arguments<A: AsRef<OsStr> + ?Sized, const N: usize>(&mut self, more: [&A; N]) {
+        self.arguments.extend(more.map(|argument| argument.as_ref().to_owned()));
+    }
+}
+
+/// Bytes of the files in a folder; of one that cannot be read none, since the check then says why.
+async fn folder_bytes(folder: &Path) -> u64 {
+    let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return 0 };
+    let mut bytes: u64 = 0;
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        // Followed: stored files may stand in the folder as links.
+        bytes += tokio::fs::metadata(entry.path()).await.map_or(0, |file| file.len());
+    }
+    bytes
 }
 
 impl CheckError {
@@ -239,6 +302,7 @@ impl CheckError {
             CheckError::Crashed { .. } | CheckError::LongReport => Problem::new(Kind::CheckCrashed, detail),
             CheckError::Stopping => Problem::new(Kind::Unavailable, detail),
             CheckError::DiskFull => storage(ErrorKind::StorageFull.into()),
+            CheckError::Temporary(error) => storage(error),
             CheckError::Report(_) | CheckError::Run { .. } => Problem::internal(detail),
         }
     }
@@ -275,7 +339,7 @@ mod tests {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let checker = Checker::new(path.to_path_buf(), limits(time), Scratch::default());
+        let checker = Checker::new(path.to_path_buf(), limits(time), Support::default()).unwrap();
         (path, checker)
     }
 
@@ -304,9 +368,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_a_fault_of_the_server() {
-        let checker =
-            Checker::new(PathBuf::from("/no/such/program"), limits(Duration::from_secs(1)), Scratch::default());
+        let program = PathBuf::from("/no/such/program");
+        let checker = Checker::new(program, limits(Duration::from_secs(1)), Support::default()).unwrap();
         let error = checker.inspect(Path::new("model"), None, Space::default()).await.unwrap_err();
         assert_eq!(error.into_problem(Kind::UnusableModel).kind(), Kind::Internal);
+    }
+
+    #[tokio::test]
+    async fn all_checks_together_have_the_memory_of_the_limit() {
+        let script = "echo \"error: $EAGLEEYE_MEMORY_LIMIT\" >&2; exit 2";
+        let (_program, checker) = checker(script, Duration::from_secs(10));
+        let given = async |file: &Path| match checker.inspect(file, None, Space::default()).await {
+            Err(CheckError::Refused(line)) => line.parse::<u64>().unwrap(),
+            other => panic!("{other:?}"),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model");
+        let sized = |bytes: u64| std::fs::File::create(&file).unwrap().set_len(bytes).unwrap();
+        // The limit is a gigabyte: a small file gets half of it, a large one what it may need, the largest all.
+        for (bytes, memory) in [(1 << 10, 512 << 20), (200 << 20, 800 << 20), (4 << 30, 1 << 30)] {
+            sized(bytes);
+            assert_eq!(given(&file).await, memory, "{bytes}");
+        }
+        // Whoever needs all waits until the others are done.
+        let held = checker.memory.acquire_many(1).await.unwrap();
+        let waiting = tokio::time::timeout(Duration::from_millis(300), given(&file)).await;
+        assert!(waiting.is_err(), "{waiting:?}");
+        drop(held);
+        assert_eq!(given(&file).await, 1 << 30);
     }
 }

@@ -83,7 +83,8 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_CHECK_SECONDS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     check_seconds: Option<u64>,
-    /// Memory in bytes that the check of an upload may take [default: 16000000000].
+    /// Memory in bytes that the checks of uploads may take together; a job that reads a model or a dataset may take as
+    /// much once more [default: 16000000000].
     #[arg(long, env = "EAGLEEYE_CHECK_MEMORY_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     check_memory_bytes: Option<u64>,

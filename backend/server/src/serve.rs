@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use eagleeye_sandbox::{Scratch, support};
 use eagleeye_store::{CACHE, Store, StoreConfig, private};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,6 @@ use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
 use crate::outages::Outages;
-use crate::scratch::Scratch;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
 
@@ -30,10 +30,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
     private::folder(&config.data)?;
-    for folder in ["tmp", CACHE] {
-        private::tighten(&config.data.join(folder));
+    // Unpacked datasets may be as large as the disk allows, and the system's own folder for such files often lies in memory.
+    let temporary = config.data.join("tmp");
+    for folder in [&temporary, &config.data.join(CACHE)] {
+        private::tighten(folder);
     }
-    let scratch = Scratch::below(&config.data).context("cannot make a folder for temporary files")?;
+    let scratch = Scratch::within(&temporary).context("cannot make a folder for temporary files")?;
+    scratch.take_over();
     let (database, files) = (config.database_url()?, config.files_url());
     let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
     let store = Store::connect_with(store_config).await.context("cannot open the store")?;
@@ -48,15 +51,21 @@ pub async fn serve(config: Config) -> Result<()> {
         files,
         cache: config.cache(),
         device: config.device.clone(),
-        scratch: scratch.clone(),
+        temporary: temporary.canonicalize().context("the folder for temporary files is gone")?,
+        file_memory_bytes: config.check_memory_bytes,
     };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
     let outages = Outages::default();
     tokio::spawn(outages.clone().watch(store.clone(), shutdown.clone()));
-    tokio::spawn(tidy(store.clone(), scratch.clone(), shutdown.clone()));
+    tokio::spawn(tidy(store.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
-    let checker = Arc::new(Checker::new(worker, config.check_limits(), scratch));
+    let sandbox = support();
+    if !sandbox.is_complete() {
+        tracing::warn!("the sandbox for uploaded files has gaps on this machine: {sandbox}");
+    }
+    let checker = Checker::new(worker, config.check_limits(), sandbox).context("cannot start a thread")?;
+    let checker = Arc::new(checker);
     let state = AppState { store, checker, config: Arc::new(config), workers, outages, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the supervisor of the workers broke down")
@@ -84,7 +93,7 @@ async fn listen(listener: TcpListener, state: AppState, shutdown: &CancellationT
 }
 
 /// Ends jobs that no worker will end, and removes what crashes have left.
-async fn tidy(store: Store, scratch: Scratch, shutdown: CancellationToken) {
+async fn tidy(store: Store, shutdown: CancellationToken) {
     let mut reap = tokio::time::interval(REAP_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
@@ -102,9 +111,6 @@ async fn tidy(store: Store, scratch: Scratch, shutdown: CancellationToken) {
                 }
                 if let Err(error) = store.workers().sweep().await {
                     tracing::warn!(%error, "cannot remove workers that are gone");
-                }
-                if let Err(error) = scratch.sweep(ABANDONED_AFTER) {
-                    tracing::warn!(%error, "cannot remove old temporary files");
                 }
             }
         }

@@ -13,8 +13,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::scratch::Scratch;
-
 /// First pause after a worker ended; doubled each time up to the longest one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -52,7 +50,10 @@ pub struct WorkerCommand {
     pub files: Address,
     pub cache: CacheConfig,
     pub device: String,
-    pub scratch: Scratch,
+    /// Where the worker makes its folder for temporary files.
+    pub temporary: PathBuf,
+    /// Memory in bytes that reading a model or a dataset may take.
+    pub file_memory_bytes: u64,
 }
 
 /// Keeps the wanted number of workers up until `shutdown`, and returns when all of them have ended.
@@ -136,7 +137,6 @@ async fn give_back(store: &Store, name: &str) {
 impl WorkerCommand {
     fn spawn(&self, name: &str) -> std::io::Result<Child> {
         let mut command = Command::new(&self.program);
-        self.scratch.give_to(&mut command);
         command
             .arg("run")
             // Not as arguments, which everybody on this machine can read.
@@ -147,6 +147,8 @@ impl WorkerCommand {
             .arg(&self.cache.folder)
             .args(["--cache-bytes", &self.cache.bytes.to_string()])
             .args(["--name", name, "--device", &self.device])
+            .args(["--file-memory-bytes", &self.file_memory_bytes.to_string()])
+            .env("TMPDIR", &self.temporary)
             // Held open for as long as the server lives.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_data::{Dataset, Files, Limits, Summary, check, thumbnails};
+use eagleeye_sandbox::Access;
 
+use crate::confinement::{SandboxArgs, dataset_access};
 use crate::failure::Failure;
 use crate::output::{self, grouped, table};
 
@@ -25,9 +27,18 @@ pub struct CheckDatasetArgs {
     /// Bytes that the files together may unpack to.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().unpacked_bytes)]
     max_unpacked_bytes: u64,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+}
+
+impl CheckDatasetArgs {
+    pub fn access(&self) -> Option<Access> {
+        let write = self.thumbnails.iter().cloned().collect();
+        self.sandbox.access(|| Access { write, ..dataset_access(&self.images, self.labels.as_ref()) })
+    }
 }
 
 pub fn check_dataset(args: &CheckDatasetArgs) -> Result<(), Failure> {

@@ -4,12 +4,14 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use eagleeye_data::DataError;
-use eagleeye_engine::{ExportError, InspectError, LoadError, PruneError};
+use eagleeye_engine::handover::HandoverError;
+use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PruneError};
+use eagleeye_sandbox::SandboxError;
 use eagleeye_store::StorageFault;
 
-use crate::limits::LimitError;
 use crate::model_file::ModelFileError;
 use crate::run::RunError;
+use crate::wire::WireError;
 
 /// Exit code for files and arguments that cannot be used.
 pub const UNUSABLE: u8 = 2;
@@ -41,10 +43,16 @@ pub enum Failure {
     Export(#[from] ExportError),
     #[error(transparent)]
     Dataset(#[from] DataError),
+    #[error("the images cannot be prepared: {0}")]
+    Images(ImagesError),
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    #[error(transparent)]
+    Wire(#[from] WireError),
     #[error("thumbnail {}: {source}", path.display())]
     Thumbnail { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
-    Limit(#[from] LimitError),
+    Sandbox(#[from] SandboxError),
     #[error("cannot write to standard output: {0}")]
     Stdout(std::io::Error),
     #[error("the report cannot be written as JSON: {0}")]
@@ -55,6 +63,15 @@ pub enum Failure {
     Panicked,
     #[error(transparent)]
     Run(#[from] RunError),
+}
+
+impl From<ImagesError> for Failure {
+    fn from(error: ImagesError) -> Self {
+        match error {
+            ImagesError::Data(error) => Failure::Dataset(error),
+            error => Failure::Images(error),
+        }
+    }
 }
 
 impl Failure {
@@ -73,11 +90,14 @@ impl Failure {
             | Failure::OutputFormat(_)
             | Failure::OutputFile { .. }
             | Failure::Dataset(_)
-            | Failure::Limit(LimitError::NotANumber { .. }) => UNUSABLE,
+            | Failure::Sandbox(SandboxError::NotANumber { .. }) => UNUSABLE,
             Failure::Export(_)
             | Failure::ZeroOracle { .. }
+            | Failure::Images(_)
+            | Failure::Handover(_)
+            | Failure::Wire(_)
             | Failure::Thumbnail { .. }
-            | Failure::Limit(_)
+            | Failure::Sandbox(_)
             | Failure::Stdout(_)
             | Failure::Json(_)
             | Failure::Thread(_)

@@ -7,8 +7,10 @@ use eagleeye_engine::Inspection;
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::inspect::{BatchNormState, Port, unmet};
 use eagleeye_graph::Budget;
+use eagleeye_sandbox::Access;
 
 use crate::arguments::{ModelArgs, SpaceArgs};
+use crate::confinement::{SandboxArgs, model_access};
 use crate::failure::Failure;
 use crate::model_file::ModelFile;
 use crate::output::{self, grouped, table};
@@ -19,6 +21,8 @@ pub struct InspectArgs {
     model: ModelArgs,
     #[command(flatten)]
     space: SpaceArgs,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
     /// Also say why this fraction of the MACs cannot be kept, where the multiples of channels stand in the way.
     #[arg(long, value_name = "FRACTION")]
     macs: Option<f64>,
@@ -28,6 +32,12 @@ pub struct InspectArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+}
+
+impl InspectArgs {
+    pub fn access(&self) -> Option<Access> {
+        self.sandbox.access(|| model_access(&self.model.model))
+    }
 }
 
 pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {

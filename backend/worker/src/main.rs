@@ -6,10 +6,11 @@
 
 mod arguments;
 mod check_dataset;
+mod confinement;
 mod convert;
 mod failure;
+mod foreign;
 mod inspect;
-mod limits;
 mod model_file;
 mod openmp;
 mod output;
@@ -18,6 +19,7 @@ mod prune;
 mod run;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::confinement::limited;
 use crate::failure::{Failure, one_line};
 
 /// Label propagation and importers recurse at most a little, libtorch's passes may go deep.
@@ -48,6 +51,12 @@ enum Command {
     CheckDataset(check_dataset::CheckDatasetArgs),
     /// Print the page of all supported operators.
     Operators,
+    /// Read a model for a job.
+    #[command(hide = true)]
+    ReadModel(foreign::ReadModelArgs),
+    /// Read a dataset for a job.
+    #[command(hide = true)]
+    ReadDataset(foreign::ReadDatasetArgs),
     /// Do the jobs of a queue until the server that started this worker is gone.
     Run(run::RunArgs),
 }
@@ -83,17 +92,12 @@ fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => Ok(run::run(args)?),
         Command::Operators => output::text(&eagleeye_engine::operators::page()),
-        Command::Inspect(args) => limited(move || inspect::inspect(&args)),
-        Command::Prune(args) => limited(move || prune::prune(&args)),
-        Command::CheckDataset(args) => limited(move || check_dataset::check_dataset(&args)),
+        Command::Inspect(args) => limited(args.access(), move || inspect::inspect(&args)),
+        Command::Prune(args) => limited(None, move || prune::prune(&args)),
+        Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),
+        Command::ReadDataset(args) => limited(Some(args.access()), move || foreign::read_dataset(&args)),
+        Command::CheckDataset(args) => limited(args.access(), move || check_dataset::check_dataset(&args)),
     }
-}
-
-/// Works on a file that may have been made to do harm: within limits, and on a large stack.
-fn limited(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
-    limits::apply()?;
-    let thread = std::thread::Builder::new().name("work".to_owned()).stack_size(STACK_BYTES).spawn(work);
-    thread.map_err(Failure::Thread)?.join().unwrap_or(Err(Failure::Panicked))
 }
 
 /// Help and version are what was asked for; anything else is a wrong argument, told in one line.

@@ -19,7 +19,7 @@ const COPY_BYTES: usize = 1 << 18;
 #[derive(Debug)]
 pub struct ModelFile {
     path: PathBuf,
-    _folders: Vec<TempDir>,
+    _folder: Option<TempDir>,
 }
 
 /// A stored file and the name that it was uploaded under.
@@ -69,7 +69,7 @@ impl ModelFile {
         Self::open_within(path, MAX_UNPACKED_BYTES)
     }
 
-    /// Files from the store, which keeps them under other names. The first is the model itself.
+    /// Files from the store, which keeps them under other names. The first is the model itself; it is not looked into.
     pub fn gather(files: &[NamedFile]) -> Result<Self, ModelFileError> {
         let folder = temporary_folder()?;
         let place = if files.len() == 1 { link } else { duplicate };
@@ -84,9 +84,7 @@ impl ModelFile {
             })?;
         }
         let name = files.first().map_or("", |file| &file.name);
-        let mut model = Self::open(&folder.path().join(name))?;
-        model._folders.push(folder);
-        Ok(model)
+        Ok(Self { path: folder.path().join(name), _folder: Some(folder) })
     }
 
     pub fn path(&self) -> &Path {
@@ -97,18 +95,18 @@ impl ModelFile {
         let failed = |source| ModelFileError::Open { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
         if !is_zip(&mut file).map_err(failed)? {
-            return Ok(Self { path: path.to_owned(), _folders: Vec::new() });
+            return Ok(Self { path: path.to_owned(), _folder: None });
         }
         // TorchScript is a zip, too; whether it is a whole one is the importer's business.
         let Ok(mut archive) = ZipArchive::new(file) else {
-            return Ok(Self { path: path.to_owned(), _folders: Vec::new() });
+            return Ok(Self { path: path.to_owned(), _folder: None });
         };
         let Some(model) = model_entry(&archive)? else {
-            return Ok(Self { path: path.to_owned(), _folders: Vec::new() });
+            return Ok(Self { path: path.to_owned(), _folder: None });
         };
         let folder = temporary_folder()?;
         unpack(&mut archive, folder.path(), limit)?;
-        Ok(Self { path: folder.path().join(model), _folders: vec![folder] })
+        Ok(Self { path: folder.path().join(model), _folder: Some(folder) })
     }
 }
 

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
+use eagleeye_sandbox::Support;
 use eagleeye_store::{Store, StoreError};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -28,6 +29,8 @@ pub struct Health {
     pub database: HealthPart,
     pub files: HealthPart,
     pub workers: WorkerCounts,
+    /// What of the sandbox for uploaded files this machine has.
+    pub sandbox: Sandbox,
 }
 
 /// Whether requests can be answered.
@@ -83,6 +86,16 @@ pub struct ConnectedWorker {
     pub note: Option<String>,
 }
 
+/// What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
+/// environment of its own, and ends with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Sandbox {
+    /// Open other files than its own (Landlock).
+    pub files: bool,
+    /// Make connections, start programs, or use other system calls than reading needs (seccomp).
+    pub system_calls: bool,
+}
+
 /// Whether the server can work.
 ///
 /// The answer comes within two seconds, whatever is out of reach.
@@ -101,7 +114,9 @@ pub async fn get(State(state): State<AppState>) -> (StatusCode, Extension<OwnBod
         false => (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::Unavailable),
     };
     let workers = WorkerCounts { wanted: state.workers.wanted(), running: state.workers.running(), connected };
-    (code, Extension(OwnBody), Json(Health { status, version: env!("CARGO_PKG_VERSION"), database, files, workers }))
+    let sandbox = Sandbox::from(state.checker.sandbox());
+    let version = env!("CARGO_PKG_VERSION");
+    (code, Extension(OwnBody), Json(Health { status, version, database, files, workers, sandbox }))
 }
 
 async fn database(state: &AppState) -> HealthPart {
@@ -148,5 +163,12 @@ impl HealthPart {
 
     fn down(detail: impl Into<String>) -> Self {
         HealthPart { status: HealthStatus::Unavailable, detail: Some(detail.into()) }
+    }
+}
+
+impl From<Support> for Sandbox {
+    fn from(support: Support) -> Self {
+        let Support { files, system_calls } = support;
+        Sandbox { files, system_calls }
     }
 }

@@ -83,11 +83,16 @@ REPORT
     echo "error: $* with $EAGLEEYE_MEMORY_LIMIT bytes and $TMPDIR, in $(ls "$(dirname "$1")" | tr '\n' ' ')" >&2
     exit 2
     ;;
+*" environment"*)
+    echo "error: $(env | tr '\n' ' ')" >&2
+    exit 2
+    ;;
 *" crash"*)
     kill -9 $$
     ;;
 *" hang"*)
-    exec sleep 600
+    # As the real one: not beyond its server.
+    while kill -0 "$PPID" 2> /dev/null; do sleep 0.2; done
     ;;
 *)
     echo "error: this is no file that the fake worker knows" >&2

@@ -29,6 +29,7 @@ mod real;
 mod refusals;
 mod requests;
 mod retrying;
+mod sandbox;
 mod server;
 mod settings;
 mod uploads;

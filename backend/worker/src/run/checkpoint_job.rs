@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use eagleeye_data::Split;
-use eagleeye_engine::{Device, Format, Images, export, make_candidate};
+use eagleeye_engine::{Format, Images, export, make_candidate};
 use eagleeye_store::{Candidate, Exported, Lease, Store, Uuid};
 use tempfile::TempDir;
 
@@ -33,14 +33,8 @@ pub async fn perform(
     // Adapting needs the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
-    let making = Making {
-        format: convert::format(checkpoint.format),
-        inputs,
-        candidate,
-        calibration,
-        device: equipment.device,
-        cancel: cancel.clone(),
-    };
+    let format = convert::format(checkpoint.format);
+    let making = Making { format, inputs, candidate, calibration, equipment, cancel: cancel.clone() };
     let made = compute(equipment.threads, move || making.export()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
@@ -57,7 +51,7 @@ struct Making {
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
-    device: Device,
+    equipment: Equipment,
     cancel: CancelFlag,
 }
 
@@ -70,12 +64,14 @@ struct Made {
 
 impl Making {
     fn export(self) -> Result<Made, JobError> {
-        let Self { format, inputs, candidate, calibration, device, cancel } = self;
-        let network = inputs.network(device)?;
+        let Self { format, inputs, candidate, calibration, equipment, cancel } = self;
+        let network = inputs.network(equipment)?;
         let mut unwatched = Unwatched(cancel.clone());
-        let images = Images::decode(&inputs.dataset()?, &inputs.preprocess()?, &calibration, device, &mut unwatched);
+        let (mut dataset, device) = (inputs.dataset(equipment)?, equipment.device);
+        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &calibration, device, &mut unwatched);
         inputs.check_dataset()?;
         let images = images?;
+        drop(dataset);
         let settings = convert::settings(&inputs.request);
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
         let mut made = make_candidate(&network, &images, &settings, &keep, &|| cancel.is_set())?;

@@ -1,10 +1,11 @@
 //! Why a worker stops, and why a job of it fails.
 
 use eagleeye_data::DataError;
-use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, LoadError, SearchError};
+use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, SearchError};
 use eagleeye_store::StoreError;
 
 use crate::model_file::ModelFileError;
+use crate::run::reader::ReaderError;
 
 /// Why the worker stops; a job that fails does not stop it.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,8 @@ pub enum RunError {
     Device(#[from] DeviceError),
     #[error("no database is named: give EAGLEEYE_DATABASE, --database or --database-file")]
     NoDatabase,
+    #[error("cannot make a folder for temporary files: {0}")]
+    Temporary(std::io::Error),
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
     #[error("cannot watch for signals: {0}")]
@@ -48,7 +51,9 @@ pub enum JobError {
     #[error("model: {0}")]
     ModelFile(#[from] ModelFileError),
     #[error("model: {0}")]
-    Load(#[from] LoadError),
+    ModelReader(ReaderError),
+    #[error("dataset: {0}")]
+    DatasetReader(ReaderError),
     #[error("the network takes inputs of shape {0:?}; a search needs images, [batch, channels, height, width]")]
     NoImages(Vec<usize>),
     #[error("dataset: {0}")]
@@ -80,13 +85,13 @@ impl JobError {
     pub fn waits_for(&self) -> Option<String> {
         match self {
             JobError::Store(error) => error.waits_for(),
+            JobError::ModelReader(error) | JobError::DatasetReader(error) => error.waits_for(),
             JobError::ModelFile(ModelFileError::Temporary(error))
             | JobError::Dataset(DataError::Temporary { source: error, .. })
             | JobError::Export(ExportError::Write { source: error, .. })
             | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
             JobError::Thread(error) => Some(format!("another thread on the worker's machine ({error})")),
             JobError::ModelFile(ModelFileError::Open { source: error, .. })
-            | JobError::Load(LoadError::Open { source: error, .. })
             | JobError::Dataset(DataError::Open { source: error, .. }) => {
                 Some(format!("the file store, which cannot be read on the worker's machine ({error})"))
             }
@@ -101,7 +106,6 @@ impl JobError {
             self,
             JobError::Store(Files(_) | Folder { .. } | ForeignFiles { .. })
                 | JobError::ModelFile(ModelFileError::Open { .. })
-                | JobError::Load(LoadError::Open { .. })
                 | JobError::Dataset(DataError::Open { .. })
         )
     }
@@ -111,6 +115,10 @@ impl From<ImagesError> for JobError {
     fn from(error: ImagesError) -> Self {
         match error {
             ImagesError::Cancelled => JobError::Cancelled,
+            ImagesError::Reader(error) => match error.downcast() {
+                Ok(error) => JobError::DatasetReader(*error),
+                Err(error) => JobError::Images(ImagesError::Reader(error)),
+            },
             error => JobError::Images(error),
         }
     }

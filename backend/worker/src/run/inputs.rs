@@ -1,14 +1,16 @@
 //! What a job needs of its search's model and dataset.
 
-use eagleeye_data::{Dataset, Files, Limits, Preprocess};
+use eagleeye_data::{Files, Preprocess};
+use eagleeye_engine::Network;
 use eagleeye_engine::tensors::reason;
-use eagleeye_engine::{Device, Network, load};
 use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, SearchRequest, Store};
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
+use crate::run::Equipment;
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
+use crate::run::reader::{ForeignDataset, read_model};
 use crate::run::retry::retry;
 
 /// A search's inputs as local files, ready for the engine's thread.
@@ -52,21 +54,25 @@ impl Inputs {
         })
     }
 
-    /// The network as it was uploaded, with the input shape that its inspection reported.
-    pub fn network(&self, device: Device) -> Result<Network, JobError> {
+    /// The network as it was uploaded, with the input shape that its inspection reported. The file is read by a child.
+    pub fn network(&self, equipment: Equipment) -> Result<Network, JobError> {
+        let Equipment { device, file_memory_bytes, .. } = equipment;
         let file = ModelFile::gather(&self.model)?;
-        let loaded = load(file.path(), Some(&self.input_shape));
+        let loaded = read_model(file.path(), &self.input_shape, file_memory_bytes);
         // What a file that was written to meanwhile makes of itself is beside the point.
         unchanged(&self.model_files, &self.model_owner)?;
-        loaded?
+        loaded
+            .map_err(JobError::ModelReader)?
             .network
             .to_device(device)
             .map_err(|error| JobError::Device { device: format!("{device:?}"), reason: reason(&error) })
     }
 
-    /// The dataset that was checked at upload, under the server's limit; so there is none on what it unpacks to here.
-    pub fn dataset(&self) -> Result<Dataset, JobError> {
-        Ok(Dataset::open(&self.dataset, &Limits { unpacked_bytes: u64::MAX, ..Limits::default() })?)
+    /// The dataset that was checked at upload. The files are read by a child.
+    pub fn dataset(&self, equipment: Equipment) -> Result<ForeignDataset, JobError> {
+        let opened = ForeignDataset::open(&self.dataset, equipment.file_memory_bytes);
+        self.check_dataset()?;
+        opened.map_err(JobError::DatasetReader)
     }
 
     /// To be asked when the images have been read: whether nobody has written to their files meanwhile.

@@ -8,6 +8,7 @@ mod engine_thread;
 mod error;
 mod inputs;
 mod presence;
+mod reader;
 mod reporter;
 mod retry;
 mod search_job;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use clap::Args;
 use eagleeye_engine::{Device, DeviceChoice};
+use eagleeye_sandbox::{Scratch, support};
 use eagleeye_store::{
     Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Lease, Store, StoreConfig, StoreError, Uuid, Work,
 };
@@ -78,6 +80,9 @@ pub struct RunArgs {
     /// Threads to compute with; results are the same to the last digit only for the same number [default: all cores].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Memory in bytes that reading a model or a dataset may take.
+    #[arg(long, value_name = "BYTES", default_value_t = 16_000_000_000)]
+    file_memory_bytes: u64,
 }
 
 /// What the engine's jobs are done with.
@@ -85,6 +90,8 @@ pub struct RunArgs {
 pub struct Equipment {
     pub device: Device,
     pub threads: usize,
+    /// Memory in bytes that the child that reads a model or a dataset may take.
+    pub file_memory_bytes: u64,
 }
 
 struct Worker {
@@ -105,7 +112,17 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
     // Whatever this process makes is for its user alone.
     umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let equipment = Equipment { device: args.device.resolve()?, threads: args.threads.map_or(cores, usize::from) };
+    let equipment = Equipment {
+        device: args.device.resolve()?,
+        threads: args.threads.map_or(cores, usize::from),
+        file_memory_bytes: args.file_memory_bytes,
+    };
+    let scratch = Scratch::in_environment().map_err(RunError::Temporary)?;
+    scratch.take_over();
+    let sandbox = support();
+    if !sandbox.is_complete() {
+        tracing::warn!("the sandbox for models and datasets has gaps on this machine: {sandbox}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use eagleeye_data::{Dataset, SplitCounts, split};
-use eagleeye_engine::{Device, Images, search};
+use eagleeye_data::{SplitCounts, split};
+use eagleeye_engine::{Images, Source, search};
 use eagleeye_store::{Lease, SearchRequest, Split, Store, Uuid};
 
 use crate::convert;
@@ -29,7 +29,7 @@ pub async fn perform(
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
     let inputs = Inputs::fetch(store, &search, &cancel).await?;
-    let rest = Rest { inputs, split: stored_split, evaluated, device: equipment.device };
+    let rest = Rest { inputs, split: stored_split, evaluated, equipment };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(equipment.threads, move || rest.evaluate(reporter)).await?;
     retry(give_up, async || store.queue().finish_search(&lease).await).await?;
@@ -43,24 +43,25 @@ struct Rest {
     split: Option<Split>,
     /// Top-1 of the candidates that are stored already, by index.
     evaluated: BTreeMap<u32, f64>,
-    device: Device,
+    equipment: Equipment,
 }
 
 impl Rest {
     fn evaluate(self, mut reporter: Reporter) -> Result<(), JobError> {
-        let Self { inputs, split, evaluated, device } = self;
-        let (network, dataset) = (inputs.network(device)?, inputs.dataset()?);
+        let Self { inputs, split, evaluated, equipment } = self;
+        let (network, mut dataset) = (inputs.network(equipment)?, inputs.dataset(equipment)?);
         let split = match split {
             Some(split) => split,
-            None => reporter.save_split(&draw_split(&dataset, &inputs.request)?)?,
+            None => reporter.save_split(&draw_split(dataset.labels(), &inputs.request)?)?,
         };
         let used = convert::used_images(split, &inputs.request);
-        let images = Images::decode(&dataset, &inputs.preprocess()?, &used, device, &mut reporter);
+        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &used, equipment.device, &mut reporter);
         inputs.check_dataset()?;
         let images = match images {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };
+        drop(dataset);
         let settings = convert::settings(&inputs.request);
         let outcome = search(&network, &images, &settings, &evaluated, &mut reporter);
         reporter.flush();
@@ -68,11 +69,11 @@ impl Rest {
     }
 }
 
-fn draw_split(dataset: &Dataset, request: &SearchRequest) -> Result<Split, JobError> {
+fn draw_split(labels: &[usize], request: &SearchRequest) -> Result<Split, JobError> {
     let counts = SplitCounts {
         calibration: request.calibration_images as usize,
         scoring: request.scoring_images as usize,
         test: None,
     };
-    Ok(convert::stored_split(&split(dataset.labels(), &counts, request.seed)?))
+    Ok(convert::stored_split(&split(labels, &counts, request.seed)?))
 }

@@ -8,6 +8,7 @@ mod cuda_link;
 mod datasets;
 mod external_weights;
 mod outage;
+mod sandbox;
 mod service;
 mod support;
 mod waiting;

@@ -362,3 +362,18 @@ async fn a_database_that_cannot_be_opened_ends_the_worker() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[tokio::test]
+async fn a_model_is_read_by_a_child_that_may_fail_without_the_worker() {
+    let world = World::new().await;
+    let id = world.example_search(json!({})).await;
+    // Less than libtorch itself needs: the child cannot even begin.
+    let mut worker = world.command("w");
+    let child = worker.args(["--file-memory-bytes", "30000000"]).env("RUST_LOG", "warn").spawn().unwrap();
+    let mut worker = Service { child, server: None, log: None };
+    let search = world.ended(id).await;
+    assert_eq!(search.state, SearchState::Failed);
+    let reason = search.error.unwrap();
+    assert!(reason.starts_with("model: the process that reads the file"), "{reason}");
+    assert!(worker.child.try_wait().unwrap().is_none(), "the worker goes on");
+}

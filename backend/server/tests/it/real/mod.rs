@@ -2,6 +2,7 @@
 
 mod doubt;
 mod main_job;
+mod sandbox;
 mod two_files;
 mod walkthrough;
 mod wrong_input;

@@ -1,0 +1,21 @@
+//! What a process that opens a stranger's file may do.
+//!
+//! The process that wants a file opened starts a child with [`confined`]; the child calls [`enter`] before it reads the
+//! first byte of the file, and from then on has nothing but its memory, that file and its own folder for temporary files.
+//! [`Scratch`] is the folder for temporary files of the process that asks.
+
+mod confined;
+mod enter;
+mod limits;
+#[cfg(target_os = "linux")]
+mod paths;
+mod scratch;
+mod support;
+#[cfg(target_os = "linux")]
+mod system_calls;
+
+pub use confined::{Allowance, confined};
+pub use enter::{Access, SandboxError, enter};
+pub use limits::limit;
+pub use scratch::Scratch;
+pub use support::{Support, support};

@@ -1,0 +1,73 @@
+//! `read-model` and `read-dataset`: children of a job, in which its model and its dataset are read. They are locked up before
+//! they read a byte, and hand over what they found: the graph and its weights, or labels and decoded images.
+
+use std::io::{stdin, stdout};
+use std::path::PathBuf;
+
+use clap::Args;
+use eagleeye_data::{Dataset, Files, Limits, Preprocess};
+use eagleeye_engine::device::set_threads;
+use eagleeye_engine::{Source, handover};
+use eagleeye_sandbox::Access;
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::ModelArgs;
+use crate::confinement::{dataset_access, model_access};
+use crate::failure::Failure;
+use crate::model_file::ModelFile;
+use crate::wire;
+
+#[derive(Debug, Args)]
+pub struct ReadModelArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl ReadModelArgs {
+    pub fn access(&self) -> Access {
+        model_access(&self.model.model)
+    }
+}
+
+/// Writes the network to standard output.
+pub fn read_model(args: &ReadModelArgs) -> Result<(), Failure> {
+    set_threads(1);
+    let file = ModelFile::open(&args.model.model)?;
+    let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
+    Ok(handover::write(loaded, &mut stdout().lock())?)
+}
+
+#[derive(Debug, Args)]
+pub struct ReadDatasetArgs {
+    images: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+}
+
+impl ReadDatasetArgs {
+    pub fn access(&self) -> Access {
+        dataset_access(&self.images, self.labels.as_ref())
+    }
+}
+
+/// Images that are wanted next. The answer is their values, as many as the preprocessing makes of each.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    pub indices: Vec<usize>,
+    pub preprocess: Preprocess,
+}
+
+/// Writes the labels to standard output, and then the images that standard input asks for until it ends.
+pub fn read_dataset(args: &ReadDatasetArgs) -> Result<(), Failure> {
+    let files = Files { images: args.images.clone(), labels: args.labels.clone() };
+    // The dataset was checked at upload, under the server's limit; so there is none on what it unpacks to here.
+    let mut dataset = Dataset::open(&files, &Limits { unpacked_bytes: u64::MAX, ..Limits::default() })?;
+    let (mut input, mut output) = (stdin().lock(), stdout().lock());
+    let labels: Vec<u32> = dataset.labels().iter().map(|&label| label as u32).collect();
+    wire::send(&labels, &mut output)?;
+    while let Some(Wanted { indices, preprocess }) = wire::receive(&mut input)? {
+        let values = Source::decode(&mut dataset, &indices, &preprocess)?;
+        wire::send_values(&values, &mut output)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! Children that read a stranger's files for a job. What they hand over is checked before it is used.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use eagleeye_data::{Files, Preprocess};
+use eagleeye_engine::handover::{self, HandoverError};
+use eagleeye_engine::{ImagesError, Loaded, Source};
+use eagleeye_sandbox::{Allowance, confined};
+use tempfile::TempDir;
+
+use crate::failure::{DISK_FULL, INTERNAL, UNUSABLE};
+use crate::foreign::Wanted;
+use crate::wire::{self, WireError};
+
+/// This program, also when a newer one lies at its place meanwhile.
+const SELF: &str = "/proc/self/exe";
+/// What a child may compute, for each core. Reading takes seconds; this ends what does not end.
+const CPU: Duration = Duration::from_secs(3600);
+/// How long a child may live that has nothing left to say.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Standard error beyond this is cut: the reason is in its last line.
+const MAX_REASON_BYTES: u64 = 1 << 20;
+
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The file is at fault.
+    #[error("{0}")]
+    Refused(String),
+    /// The machine is, or this program.
+    #[error("the process that reads the file failed: {0}")]
+    Failed(String),
+    #[error("the disk has no room for what is unpacked of the file: {0}")]
+    DiskFull(String),
+    #[error(
+        "the process that reads the file crashed on it, or needed more than the {memory_bytes} bytes of memory that it may take ({how})"
+    )]
+    Crashed { how: String, memory_bytes: u64 },
+    #[error("cannot make a folder for temporary files: {0}")]
+    Temporary(io::Error),
+    #[error("cannot start the process that reads the file: {0}")]
+    Start(io::Error),
+    #[error("what the process that reads the file hands over cannot be used: {0}")]
+    Handover(#[from] HandoverError),
+    #[error("what the process that reads the file hands over cannot be used: {0}")]
+    Wire(#[from] WireError),
+    #[error("the process that reads the file hands over more than {0} bytes")]
+    Endless(u64),
+    #[error("the process that reads the file found no labels")]
+    NoLabels,
+    #[error("the process that reads the file does not end")]
+    Stuck,
+}
+
+impl ReaderError {
+    /// What a job waits for, as a phrase that completes "waiting for", where the machine is at fault; `None` where the file is.
+    pub fn waits_for(&self) -> Option<String> {
+        match self {
+            ReaderError::DiskFull(reason) => {
+                Some(format!("room for temporary files on the worker's machine ({reason})"))
+            }
+            ReaderError::Temporary(error) => {
+                Some(format!("room for temporary files on the worker's machine ({error})"))
+            }
+            ReaderError::Start(error) => Some(format!("another process on the worker's machine ({error})")),
+            ReaderError::Failed(reason) => {
+                Some(format!("a process that can read files on the worker's machine ({reason})"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A child at work. It is killed when this is dropped, and when the thread that started it ends.
+#[derive(Debug)]
+struct Reader {
+    child: Child,
+    said: Option<JoinHandle<String>>,
+    memory_bytes: u64,
+    _scratch: TempDir,
+}
+
+/// Has a model read. The thread that calls this must live until it returns, as the caller's does by nature.
+pub fn read_model(path: &Path, input_shape: &[usize], memory_bytes: u64) -> Result<Loaded, ReaderError> {
+    let shape: Vec<String> = input_shape.iter().map(ToString::to_string).collect();
+    let arguments = ["read-model".into(), path.into(), "--input-shape".into(), shape.join(",").into()];
+    let (reader, _, output) = Reader::start(&arguments, memory_bytes)?;
+    let mut message = Vec::new();
+    output.take(memory_bytes + 1).read_to_end(&mut message).map_err(WireError::Pipe)?;
+    if message.len() as u64 > memory_bytes {
+        return Err(ReaderError::Endless(memory_bytes));
+    }
+    reader.finish()?;
+    Ok(handover::read(&message)?)
+}
+
+/// A dataset that a child reads, for as long as this is kept by the thread that opened it.
+#[derive(Debug)]
+pub struct ForeignDataset {
+    labels: Vec<usize>,
+    /// Taken when the child has failed.
+    reader: Option<Reader>,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl ForeignDataset {
+    pub fn open(files: &Files, memory_bytes: u64) -> Result<Self, ReaderError> {
+        let mut arguments: Vec<OsString> = vec!["read-dataset".into(), (&files.images).into()];
+        if let Some(labels) = &files.labels {
+            arguments.extend(["--labels".into(), labels.into()]);
+        }
+        let (reader, input, mut output) = Reader::start(&arguments, memory_bytes)?;
+        let labels: Option<Vec<u32>> = match wire::receive(&mut output) {
+            Ok(labels) => labels,
+            Err(error) => return Err(reader.explain(error.into())),
+        };
+        match labels {
+            Some(labels) => {
+                let labels = labels.into_iter().map(|label| label as usize).collect();
+                Ok(Self { labels, reader: Some(reader), input, output })
+            }
+            None => Err(reader.explain(ReaderError::NoLabels)),
+        }
+    }
+
+    fn ask(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, WireError> {
+        let wanted = Wanted { indices: indices.to_vec(), preprocess: preprocess.clone() };
+        wire::send(&wanted, &mut self.input)?;
+        let Preprocess { channels, height, width, .. } = *preprocess;
+        wire::receive_values(indices.len() * channels * height * width, &mut self.output)
+    }
+}
+
+impl Source for ForeignDataset {
+    fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
+        self.ask(indices, preprocess).map_err(|error| {
+            let error = ReaderError::from(error);
+            // A broken pipe says nothing; how the child ended does.
+            let cause = match self.reader.take() {
+                Some(reader) => reader.explain(error),
+                None => error,
+            };
+            ImagesError::Reader(Box::new(cause))
+        })
+    }
+}
+
+impl Reader {
+    fn start(arguments: &[OsString], memory_bytes: u64) -> Result<(Self, ChildStdin, ChildStdout), ReaderError> {
+        let scratch = tempfile::Builder::new().prefix("eagleeye-read-").tempdir().map_err(ReaderError::Temporary)?;
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let allowance = Allowance { memory_bytes, cpu: CPU * cores };
+        let mut command = confined(program().map_err(ReaderError::Start)?, allowance, scratch.path());
+        command.args(arguments).env("RUST_LOG", "off");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(ReaderError::Start)?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let mut reader = Reader { child, said: None, memory_bytes, _scratch: scratch };
+        let (Some(input), Some(output), Some(mut errors)) = pipes else {
+            return Err(ReaderError::Start(io::Error::other("a pipe is missing")));
+        };
+        // Read beside the rest: a full pipe would keep the child from ending.
+        let listen = std::thread::Builder::new().name("reader".to_owned()).spawn(move || {
+            let mut said = Vec::new();
+            let kept = (&mut errors).take(MAX_REASON_BYTES).read_to_end(&mut said);
+            let rest = io::copy(&mut errors, &mut io::sink());
+            if let Err(error) = kept.and(rest) {
+                tracing::debug!(%error, "what a child says cannot be read");
+            }
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        reader.said = Some(listen.map_err(ReaderError::Start)?);
+        Ok((reader, input, output))
+    }
+
+    /// Waits for the child, which has nothing left to say, and tells why it failed where it did.
+    fn finish(mut self) -> Result<(), ReaderError> {
+        match self.end()? {
+            Some(status) => self.judge(status),
+            None => Err(ReaderError::Stuck),
+        }
+    }
+
+    /// The child's own reason, where it has one, for what was noticed here.
+    fn explain(mut self, noticed: ReaderError) -> ReaderError {
+        match self.end() {
+            Ok(Some(status)) => self.judge(status).err().unwrap_or(noticed),
+            _ => noticed,
+        }
+    }
+
+    /// How the child ended, where it does so in time.
+    fn end(&mut self) -> Result<Option<ExitStatus>, ReaderError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.child.try_wait().map_err(WireError::Pipe)?;
+            if status.is_some() || Instant::now() > deadline {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn judge(&mut self, status: ExitStatus) -> Result<(), ReaderError> {
+        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let reason = || {
+            let line = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given");
+            line.strip_prefix("error: ").unwrap_or(line).to_owned()
+        };
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(code) if code == i32::from(UNUSABLE) => Err(ReaderError::Refused(reason())),
+            Some(code) if code == i32::from(INTERNAL) => Err(ReaderError::Failed(reason())),
+            Some(code) if code == i32::from(DISK_FULL) => Err(ReaderError::DiskFull(reason())),
+            _ => Err(ReaderError::Crashed { how: status.to_string(), memory_bytes: self.memory_bytes }),
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, which is as good.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn program() -> io::Result<OsString> {
+    if Path::new(SELF).exists() { Ok(SELF.into()) } else { Ok(std::env::current_exe()?.into()) }
+}
