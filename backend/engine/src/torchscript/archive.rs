@@ -117,7 +117,6 @@ const QUANTISED: [&str; 6] = [
     "torch.classes.quantized",
     "_rebuild_qtensor",
     "torch.quantize_per_",
-    "torch.fake_quantize_per_",
     "torch.fused_moving_avg_obs_fake_quant",
 ];
 
