@@ -112,12 +112,11 @@ pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
 
 /// What code and pickles of quantised networks have in them. Looked for before anything else is checked: such files also run
 /// code while they are loaded, which would be refused for a reason that helps nobody.
-const QUANTISED: [&str; 6] = [
+const QUANTISED: [&str; 5] = [
     "ops.quantized.",
     "torch.classes.quantized",
     "_rebuild_qtensor",
     "torch.quantize_per_",
-    "torch.fake_quantize_per_",
     "torch.fused_moving_avg_obs_fake_quant",
 ];
 

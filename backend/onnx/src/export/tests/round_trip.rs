@@ -230,7 +230,7 @@ fn layouts_survive() {
 #[test]
 fn selections_and_samples_survive() {
     let mut net = Net::new();
-    let (x, y) = (net.input("x", &[4, 6, 6]), net.input("y", &[4, 1, 1]));
+    let (x, y) = (net.input("x", &[4, 6, 6]), net.parameter("y", &[4, 1, 1]));
     let small = net.push("small", Op::Binary(Binary::Less), &[x, y]);
     let chosen = net.push("chosen", Op::Select, &[small, x, y]);
     let same = net.push("same", Op::Binary(Binary::Equal), &[chosen, x]);
@@ -241,7 +241,9 @@ fn selections_and_samples_survive() {
         (SampleMode::Cubic, SamplePadding::Reflection, false),
     ] {
         let mut net = Net::new();
-        let (x, grid) = (net.input("x", &[4, 6, 6]), net.input("grid", &[3, 5, 2]));
+        let x = net.input("x", &[4, 6, 6]);
+        let positions = net.push("positions", Op::Slice { axis: 1, start: 0, end: 2, step: 1 }, &[x]);
+        let grid = net.push("grid", Op::Permute { order: vec![0, 2, 3, 1] }, &[positions]);
         let y = net.push("sampled", Op::GridSample { mode, padding, align_corners }, &[x, grid]);
         assert_survives(net, &[y]);
     }
