@@ -33,7 +33,8 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed.
+         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
+         *     file is damaged.
          */
         post: operations["createCheckpoint"];
         delete?: never;
@@ -112,7 +113,8 @@ export interface paths {
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a dataset another name. */
+        patch: operations["changeDataset"];
         trace?: never;
     };
     "/api/v1/datasets/{id}/thumbnails/{position}": {
@@ -168,7 +170,8 @@ export interface paths {
         delete: operations["deleteModel"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Change a model's name or the shape of its input. */
+        patch: operations["changeModel"];
         trace?: never;
     };
     "/api/v1/models/{id}/file": {
@@ -221,7 +224,8 @@ export interface paths {
         delete: operations["deleteSearch"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Give a search another name, or none. */
+        patch: operations["changeSearch"];
         trace?: never;
     };
     "/api/v1/searches/{id}/cancel": {
@@ -396,7 +400,9 @@ export interface components {
         };
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
-            /** @description The parameters that have these channels on one of their axes. */
+            /** @description Weights with these channels that the file does not store but computes from its tensors. */
+            computed: components["schemas"]["ComputedWeight"][];
+            /** @description The stored tensors that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
             /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
@@ -471,6 +477,18 @@ export interface components {
             /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
         };
+        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
+        ComputedWeight: {
+            /** Format: int64 */
+            axis: number;
+            /** @description Names of the stored tensors that it is computed from. */
+            from: string[];
+            /**
+             * @description Name of the weight in exported files.
+             * @example layer1.0.conv1.weight
+             */
+            weight: string;
+        };
         /** @description A worker, wherever it runs. */
         ConnectedWorker: {
             /**
@@ -533,7 +551,7 @@ export interface components {
              * @example idx
              */
             kind: string;
-            /** @description Given at upload; else the file's name without its ending. */
+            /** @description Given at upload or later; else the file's name without its ending. */
             name: string;
             /**
              * Format: int32
@@ -608,6 +626,8 @@ export interface components {
         Health: {
             database: components["schemas"]["HealthPart"];
             files: components["schemas"]["HealthPart"];
+            /** @description What of the sandbox for uploaded files this machine has. */
+            sandbox: components["schemas"]["Sandbox"];
             /** @description Of the whole: `ok` where all parts are. */
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
@@ -651,12 +671,17 @@ export interface components {
         Model: components["schemas"]["ModelSummary"] & {
             /** @description What adaptive batch norm has to work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
+            /**
+             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+             * @example float32
+             */
+            element_type: string;
             /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
-            /** @description Whether the shape of the input is a guess from the weights, since neither the file nor the upload had it. */
-            guessed_shape: boolean;
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
+            /** @description What to know of the file and of what is made from it, a sentence each. */
+            notices: string[];
             /**
              * @description How often each operator occurs.
              * @example {
@@ -668,6 +693,22 @@ export interface components {
             operators: {
                 [key: string]: number;
             };
+        };
+        /** @description What of a model may be changed. What is left out stays. */
+        ModelChange: {
+            /**
+             * @description Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a
+             *     model that no search uses.
+             * @example [
+             *       1,
+             *       3,
+             *       224,
+             *       224
+             *     ]
+             */
+            input_shape?: number[];
+            /** @description What to call it from now on. */
+            name?: string;
         };
         /**
          * @description File format of a network.
@@ -694,6 +735,11 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             format: components["schemas"]["ModelFormat"];
+            /**
+             * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+             *     and the reachable budgets depend on it; set it where it is wrong.
+             */
+            guessed_shape: boolean;
             /** @description BLAKE3 of the file, 64 hexadecimal digits. */
             hash: string;
             /** Format: uuid */
@@ -714,7 +760,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Given at upload; else the file's name without its ending.
+             * @description Given at upload or later; else the file's name without its ending.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
@@ -816,7 +862,7 @@ export interface components {
                  * @example idx
                  */
                 kind: string;
-                /** @description Given at upload; else the file's name without its ending. */
+                /** @description Given at upload or later; else the file's name without its ending. */
                 name: string;
                 /**
                  * Format: int32
@@ -853,6 +899,11 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 format: components["schemas"]["ModelFormat"];
+                /**
+                 * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+                 *     and the reachable budgets depend on it; set it where it is wrong.
+                 */
+                guessed_shape: boolean;
                 /** @description BLAKE3 of the file, 64 hexadecimal digits. */
                 hash: string;
                 /** Format: uuid */
@@ -873,7 +924,7 @@ export interface components {
                  */
                 macs: number;
                 /**
-                 * @description Given at upload; else the file's name without its ending.
+                 * @description Given at upload or later; else the file's name without its ending.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
@@ -894,7 +945,7 @@ export interface components {
                 baseline: components["schemas"]["Baseline"] | null;
                 /**
                  * Format: uuid
-                 * @description The candidate with the best score. Null until all are scored.
+                 * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
                  */
                 best_candidate_id: string | null;
                 /** Format: date-time */
@@ -1014,6 +1065,11 @@ export interface components {
              */
             min: number;
         };
+        /** @description A new name. */
+        Renaming: {
+            /** @description What to call it from now on. */
+            name: string;
+        };
         /**
          * @description What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
          *     environment of its own, and ends with the server.
@@ -1047,7 +1103,7 @@ export interface components {
             baseline: components["schemas"]["Baseline"] | null;
             /**
              * Format: uuid
-             * @description The candidate with the best score. Null until all are scored.
+             * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
              */
             best_candidate_id: string | null;
             /** Format: date-time */
@@ -1075,6 +1131,11 @@ export interface components {
              * @example space on the disk of the database
              */
             waiting_for: string | null;
+        };
+        /** @description A new name of a search, or none. */
+        SearchRenaming: {
+            /** @description What to call it from now on; null for a search without a name of its own. */
+            name: string | null;
         };
         /** @description A pruning search to be queued. */
         SearchRequest: {
@@ -1118,10 +1179,11 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many units in every group.
-             * @default 1
+             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
+             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+             *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
              */
-            round_to: number;
+            round_to?: number | null;
             /**
              * Format: int32
              * @description Held-back images on which candidates are scored. They never overlap the calibration images.
@@ -1166,9 +1228,9 @@ export interface components {
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Units kept in a group are a multiple of this.
+             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
              */
-            round_to: number;
+            round_to: number | null;
             /**
              * Format: int32
              * @description Images on which candidates are scored.
@@ -1242,6 +1304,15 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such candidate */
             404: {
                 headers: {
@@ -1272,6 +1343,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such candidate */
@@ -1339,6 +1419,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1350,6 +1439,15 @@ export interface operations {
             };
             /** @description No such format */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1378,6 +1476,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such checkpoint */
@@ -1428,6 +1535,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such checkpoint */
             404: {
                 headers: {
@@ -1446,8 +1562,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `If-Match` names another version */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1551,6 +1685,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getDataset: {
@@ -1572,6 +1715,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such dataset */
@@ -1604,6 +1756,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such dataset */
             404: {
                 headers: {
@@ -1615,6 +1776,69 @@ export interface operations {
             };
             /** @description Searches use it; `searches` lists them */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Renaming"];
+            };
+        };
+        responses: {
+            /** @description The dataset as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such dataset */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1663,6 +1887,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such dataset or thumbnail */
             404: {
                 headers: {
@@ -1672,8 +1905,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `If-Match` names another version */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1777,6 +2028,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getModel: {
@@ -1798,6 +2058,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such model */
@@ -1830,6 +2099,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model */
             404: {
                 headers: {
@@ -1841,6 +2119,78 @@ export interface operations {
             };
             /** @description Searches use it; `searches` lists them */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChange"];
+            };
+        };
+        responses: {
+            /** @description The model as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Searches use it, so the shape of its input stays; `searches` lists them */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong, or the network does not take inputs of this shape */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1887,6 +2237,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such model */
             404: {
                 headers: {
@@ -1896,8 +2255,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `If-Match` names another version */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1974,6 +2351,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is not declared as JSON */
             415: {
                 headers: {
@@ -1985,6 +2371,24 @@ export interface operations {
             };
             /** @description A field is wrong, the model or dataset does not exist, the two do not fit each other, there are not enough images, or the budget is out of reach */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2013,6 +2417,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2045,8 +2458,80 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such search */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRenaming"];
+            };
+        };
+        responses: {
+            /** @description The search as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such search */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2084,6 +2569,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2181,6 +2675,15 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No such search */
             404: {
                 headers: {
@@ -2211,6 +2714,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such search */
@@ -2249,6 +2761,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A parameter that this address does not take */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database or the file store cannot be used */
