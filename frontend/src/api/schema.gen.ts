@@ -626,6 +626,8 @@ export interface components {
         Health: {
             database: components["schemas"]["HealthPart"];
             files: components["schemas"]["HealthPart"];
+            /** @description What of the sandbox for uploaded files this machine has. */
+            sandbox: components["schemas"]["Sandbox"];
             /** @description Of the whole: `ok` where all parts are. */
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
@@ -1067,6 +1069,16 @@ export interface components {
         Renaming: {
             /** @description What to call it from now on. */
             name: string;
+        };
+        /**
+         * @description What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
+         *     environment of its own, and ends with the server.
+         */
+        Sandbox: {
+            /** @description Open other files than its own (Landlock). */
+            files: boolean;
+            /** @description Make connections, start programs, or use other system calls than reading needs (seccomp). */
+            system_calls: boolean;
         };
         /** @description How well a network does on the scoring images. */
         Score: {
