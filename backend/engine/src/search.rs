@@ -505,14 +505,14 @@ mod tests {
         let network = classifier(1, true);
         let keep = run(&network, 1, &[]).candidates.remove(0).keep;
         let made = make_candidate(&network, &images(&network), &settings(1), &keep, &|| false).unwrap();
-        // The labels are the candidate's answers, and on half of the images the full network has others.
+        // The labels are the candidate's answers, and on a fifth of the images the full network has others.
         let scoring = random_images(1, &[6000, 1, 12, 12]);
         let answers = |network: &Network| forward(network, &scoring).unwrap().argmax(1, false);
         let labels = answers(&made);
         let differ = labels.ne_tensor(&answers(&network));
         let (other, same) = (differ.nonzero().flatten(0, -1), differ.logical_not().nonzero().flatten(0, -1));
-        let half = other.size()[0].min(same.size()[0]).min(200);
-        let chosen = tch::Tensor::cat(&[other.narrow(0, 0, half), same.narrow(0, 0, half)], 0);
+        let fifth = other.size()[0].min(same.size()[0] / 4);
+        let chosen = tch::Tensor::cat(&[other.narrow(0, 0, fifth), same.narrow(0, 0, 4 * fifth)], 0);
         let (scoring, labels) = (scoring.index_select(0, &chosen), labels.index_select(0, &chosen));
         let images = Images { scoring, labels, ..images(&network) };
 

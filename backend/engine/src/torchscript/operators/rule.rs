@@ -107,7 +107,9 @@ pub(super) fn refusal(operator: &str, traits: Traits) -> Option<Option<&'static 
         None if traits.draws_random_numbers() => "draws random numbers",
         None => return None,
     };
-    Some((!super::BY_NAME.contains_key(operator)).then_some(reason))
+    // What the graph has divides floating point numbers, which these are not.
+    let refused = reason == DIVIDES || !super::BY_NAME.contains_key(operator);
+    Some(refused.then_some(reason))
 }
 
 /// What bounds the time that an operator takes.
