@@ -178,7 +178,7 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
         Value::Unknown => Err(Fault::Unknown),
         Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
         // Traced code keeps sizes in tensors without axes.
-        Value::Tensor(tensor) if known_whole(tensor).is_some() => known_whole(tensor).map_or(Err(Fault::Unknown), Ok),
+        Value::Tensor(tensor) if known_whole(tensor).is_some() => known_whole(tensor).ok_or(Fault::Unknown),
         other => Err(Fault::Invalid(format!("is {}, expected an int", other.describe()))),
     }
 }
@@ -186,7 +186,7 @@ pub(super) fn as_int(value: &Value) -> Lowered<i64> {
 pub(super) fn as_float(value: &Value) -> Lowered<f64> {
     match value {
         Value::Float(number) => Ok(*number),
-        Value::Tensor(tensor) if known_scalar(tensor).is_some() => known_scalar(tensor).map_or(Err(Fault::Unknown), Ok),
+        Value::Tensor(tensor) if known_scalar(tensor).is_some() => known_scalar(tensor).ok_or(Fault::Unknown),
         other => as_int(other).map(|n| n as f64),
     }
 }
