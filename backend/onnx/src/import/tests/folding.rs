@@ -151,7 +151,8 @@ fn constants_of_all_kinds_are_read() {
 fn functions_of_each_entry_are_folded_from_one_table() {
     let values = [0.5f32, -0.25, 0.75];
     let net = || Net::new(&[3]).push(constant("a", &[3], &values));
-    let cases: [(&str, fn(f64) -> f64); 11] = [
+    type Function = fn(f64) -> f64;
+    let cases: [(&str, Function); 11] = [
         ("Sin", f64::sin),
         ("Cos", f64::cos),
         ("Tan", f64::tan),
