@@ -19,6 +19,8 @@ pub const UNUSABLE: u8 = 2;
 pub const INTERNAL: u8 = 1;
 /// Exit code for a disk that has no room for temporary files.
 pub const DISK_FULL: u8 = 3;
+/// Exit code for work on a file that broke down: for want of memory, or by a fault of this program that the file brings out.
+pub const BROKEN_DOWN: u8 = 4;
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +77,13 @@ impl From<ImagesError> for Failure {
 }
 
 impl Failure {
-    /// [`UNUSABLE`] where what was given is at fault, [`DISK_FULL`] for that, else [`INTERNAL`].
+    /// [`UNUSABLE`] where what was given is at fault, [`DISK_FULL`] and [`BROKEN_DOWN`] for those,
+    /// else [`INTERNAL`].
     pub fn exit_code(&self) -> u8 {
         match self {
             failure if failure.is_full_disk() => DISK_FULL,
+            // Limits of memory are what keeps threads from starting in a process that works on a file.
+            Failure::Thread(_) | Failure::Panicked => BROKEN_DOWN,
             Failure::ModelFile(error) if error.is_internal() => INTERNAL,
             Failure::Prune(PruneError::Torch(_)) => INTERNAL,
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
@@ -100,8 +105,6 @@ impl Failure {
             | Failure::Sandbox(_)
             | Failure::Stdout(_)
             | Failure::Json(_)
-            | Failure::Thread(_)
-            | Failure::Panicked
             | Failure::Run(_) => INTERNAL,
         }
     }

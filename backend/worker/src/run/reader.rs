@@ -222,6 +222,7 @@ impl Reader {
             Some(code) if code == i32::from(UNUSABLE) => Err(ReaderError::Refused(reason())),
             Some(code) if code == i32::from(INTERNAL) => Err(ReaderError::Failed(reason())),
             Some(code) if code == i32::from(DISK_FULL) => Err(ReaderError::DiskFull(reason())),
+            // `BROKEN_DOWN`, and whatever libtorch or the kernel ends the process with: another attempt would end so, too.
             _ => Err(ReaderError::Crashed { how: status.to_string(), memory_bytes: self.memory_bytes }),
         }
     }
