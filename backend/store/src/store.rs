@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eagleeye_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::{Connection, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
 };
 
 use crate::address::Address;
@@ -152,6 +153,7 @@ async fn connect_database(address: &Address) -> Result<DatabaseConnection, Store
         // Each connection to `:memory:` is a database of its own.
         let is_memory = url.contains(":memory:");
         options.max_connections(if is_memory { 1 } else { 8 });
+        options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_clean(connection))));
         options.map_sqlx_sqlite_opts(move |sqlite| {
             if !is_memory {
                 // Where this fails, so does opening the database, and that error is the one reported.
@@ -170,6 +172,17 @@ async fn connect_database(address: &Address) -> Result<DatabaseConnection, Store
         return Err(StoreError::BadDatabaseUrl { url: address.clone() });
     }
     Ok(Database::connect(options).await?)
+}
+
+/// Whether a connection may be used again: one whose transaction could neither be committed nor rolled back, as on a full disk,
+/// is closed, since it would keep the write lock.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, SqlxError> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A rollback that is still under way comes before the answer to this.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Runs pending migrations in one transaction, which keeps processes that start together out of each other's way.
