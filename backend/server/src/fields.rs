@@ -47,8 +47,8 @@ impl BodySchema {
 
     /// What a field must be, by its path with dots.
     pub fn wanted(&self, field: &str) -> String {
-        let path = field.split('.').filter(|name| !name.is_empty() && *name != BODY);
-        path.fold(Some(self.resolved(&self.whole)), |schema, name| schema.and_then(|s| self.property(s, name)))
+        let mut path = field.split('.').filter(|name| !name.is_empty() && *name != BODY);
+        path.try_fold(self.resolved(&self.whole), |schema, name| self.property(schema, name))
             .map_or_else(|| "another value".to_owned(), |schema| self.words(schema))
     }
 

@@ -75,7 +75,7 @@ fn what_is_not_there_is_a_problem_and_not_the_page() {
 fn unpacked(answer: &Answer) -> Vec<u8> {
     let mut plain = Vec::new();
     match answer.header("content-encoding") {
-        "br" => drop(brotli::BrotliDecompress(&mut &answer.body[..], &mut plain).unwrap()),
+        "br" => brotli::BrotliDecompress(&mut &answer.body[..], &mut plain).unwrap(),
         "gzip" => drop(flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut plain).unwrap()),
         "" => plain.clone_from(&answer.body),
         other => panic!("{other}"),
