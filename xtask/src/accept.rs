@@ -94,6 +94,8 @@ fn search_request(model: &Value, dataset: &Value) -> Value {
         "macs": TARGET,
         "candidates": 24,
         "seed": 0,
+        // Any channel count, as in the searches that the threshold was set by.
+        "round_to": 1,
         "calibration_images": 3200,
         "scoring_images": 5000,
         "preprocessing": { "mean": [0.2860], "deviation": [0.3530], "scale": 1.0 / 255.0 },
