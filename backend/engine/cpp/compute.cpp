@@ -25,12 +25,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "guarded.h"
 #include "torchscript.h"
 
 namespace {
 
 using c10::IValue;
 using c10::TypeKind;
+using eagleeye::guarded;
 
 // Thrown where an operator would take more memory than it may.
 struct Exceeded : std::runtime_error {
@@ -351,18 +353,6 @@ struct ee_results {
 };
 
 namespace {
-
-template <typename Body>
-char* guarded(Body body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const std::exception& error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("unknown C++ exception");
-  }
-}
 
 void compute(const char* name, const char* overload, Arguments arguments, size_t bytes, ee_results& results) {
   const auto op = dispatched(name, overload);

@@ -1,5 +1,7 @@
 #include "torchscript.h"
 
+#include "guarded.h"
+
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -21,6 +23,7 @@
 
 namespace {
 
+using eagleeye::guarded;
 using torch::jit::Block;
 using torch::jit::IValue;
 using torch::jit::Node;
@@ -29,20 +32,6 @@ using torch::jit::Node;
 constexpr int kMaxDepth = 100;
 // A file can name the same submodule along exponentially many paths or state endless lists.
 constexpr size_t kMaxDescription = size_t{256} << 20;
-
-char* message(const char* text) { return strdup(text); }
-
-template <typename Body>
-char* guarded(Body body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const std::exception& error) {
-    return message(error.what());
-  } catch (...) {
-    return message("unknown C++ exception");
-  }
-}
 
 // Writes JSON; commas are the writer's business.
 class Json {

@@ -33,17 +33,44 @@ pub struct Checked {
 pub enum Proof {
     /// Difference from the zeroed network, of the two exports the larger.
     Zeroed(f64),
-    /// The same where norms over channels see the channels that stay alone.
-    Present(f64),
+    /// The same as the engine computes it, and how far PyTorch and ONNX Runtime agree on the two exports; for a reason.
+    ByEngine(f64, Reason),
     /// Multiply-adds, in units of those that are published.
     Published(f64),
+}
+
+/// Why slices of the file's tensors cannot be zeroed to stand for removed channels.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Reason {
+    /// Norms over channels count zeroed channels too; the engine's see the channels that stay alone.
+    Norms,
+    /// The file computes a weight from its tensors: what is zeroed is a slice of the weight.
+    Computed,
+}
+
+impl Reason {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Norms => "norms",
+            Self::Computed => "computed",
+        }
+    }
+
+    /// Of a pruned network, by what `prune` says of the groups that lost channels.
+    fn read(report: &Value) -> Option<Self> {
+        let pruned = || report["groups"].as_array().into_iter().flatten().filter(|g| g["kept"] != g["size"]);
+        if pruned().any(|g| !g["normalised_by"].is_null()) {
+            return Some(Self::Norms);
+        }
+        pruned().any(|g| g["computed"].as_array().is_some_and(|c| !c.is_empty())).then_some(Self::Computed)
+    }
 }
 
 impl Proof {
     pub fn in_words(&self) -> String {
         match self {
             Self::Zeroed(error) => format!("{error:.1e}"),
-            Self::Present(error) => format!("{error:.1e} (norms)"),
+            Self::ByEngine(error, reason) => format!("{error:.1e} ({})", reason.in_words()),
             Self::Published(ratio) => format!("{ratio:.4} of the published multiply-adds"),
         }
     }
@@ -60,31 +87,33 @@ pub struct Checker {
 impl Checker {
     /// Proves that pruning a file in either format is right.
     ///
-    /// Norms over channels count zeroed channels too. Where such channels were removed, the engine compares with the full
-    /// network whose norms see the channels that stay alone, and PyTorch and ONNX Runtime must agree on the exported files.
+    /// Where zeroed slices of the file's tensors cannot stand for removed channels, the engine compares with the full network
+    /// that it zeroes itself, and PyTorch and ONNX Runtime must agree on the exported files.
     pub fn prove(&mut self, full: &Path, shape: &str) -> Result<Checked> {
         let inspected = self.inspect(full, shape)?;
         let report = self.scratch.join("report.json");
         let files = ["pt", "onnx"].map(|format| self.scratch.join(format!("pruned.{format}")));
-        let (mut error, mut present): (f64, Option<f64>) = (0.0, None);
+        let (mut error, mut by_engine): (f64, Option<(f64, Reason)>) = (0.0, None);
         for pruned in &files {
             let mut prune = self.task("prune", full, shape);
             prune.args(["--macs", &inspected.budget().to_string(), "--seed", "1", "--verify", "--json", "--out"]);
             let text = explained(prune.arg(pruned))?;
             let printed: Value = serde_json::from_str(&text).context("prune printed no JSON")?;
-            if is_normalised(&printed) {
-                present = Some(printed["zero_oracle"].as_f64().context("prune proved nothing")?);
+            if let Some(reason) = Reason::read(&printed) {
+                let found = printed["zero_oracle"].as_f64().context("prune proved nothing")?;
+                ensure!(found <= TOLERANCE, "differs from the zeroed network by {found:.1e}");
+                by_engine = Some((found, reason));
                 continue;
             }
             fs::write(&report, text).context("cannot write the report")?;
             let question = json!({ "full": full, "pruned": pruned, "report": report, "shape": shape });
             error = error.max(self.difference(&question).with_context(|| format!("as {}", pruned.display()))?);
         }
-        let proof = match present {
+        let proof = match by_engine {
             None => Proof::Zeroed(error),
-            Some(present) => {
+            Some((found, reason)) => {
                 let agree = self.difference(&json!({ "full": full, "same": files, "shape": shape }))?;
-                Proof::Present(agree.max(present))
+                Proof::ByEngine(agree.max(found), reason)
             }
         };
         Ok(inspected.checked(proof))
@@ -178,10 +207,4 @@ fn explained(worker: &mut Command) -> Result<String> {
     let reason = said.lines().last().unwrap_or_default().trim_start_matches("error: ");
     ensure!(output.status.success(), "{reason}");
     String::from_utf8(output.stdout).context("the worker printed something that is not UTF-8")
-}
-
-/// Whether channels were removed that an operator normalises together with others.
-fn is_normalised(report: &Value) -> bool {
-    let groups = report["groups"].as_array().into_iter().flatten();
-    groups.into_iter().any(|g| !g["normalised_by"].is_null() && g["kept"] != g["size"])
 }

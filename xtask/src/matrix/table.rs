@@ -63,7 +63,8 @@ pub fn table(rows: &[Row]) -> String {
         };
     }
     text.push_str(
-        "\n`(norms)`: norms over channels see the channels that stay alone, see `xtask/src/matrix/check.rs`.\n",
+        "\nBehind an error, why the engine zeroed the network itself: `(norms)`, norms over channels see the channels that stay \
+         alone; `(computed)`, the file computes a weight from its tensors. See `xtask/src/matrix/check.rs`.\n",
     );
     let _ = writeln!(text, "\nOperators: {}.", operators(rows).into_iter().collect::<Vec<_>>().join(", "));
     text
