@@ -49,7 +49,11 @@ enum Task {
         s3: bool,
     },
     /// Everything that must hold before a change lands, but for the browser.
-    Test,
+    Test {
+        /// Only what the store does on PostgreSQL and workers while it is away; EAGLEEYE_TEST_POSTGRES has the address.
+        #[arg(long)]
+        postgres: bool,
+    },
     /// Drive the page with Chromium against a real server: the main job by hand, and axe on every page.
     Browser {
         /// Also write the README's screenshot.
@@ -81,7 +85,8 @@ fn main() -> Result<()> {
         Task::Setup { cuda } => setup::run(if cuda { libtorch::Variant::Cuda } else { libtorch::Variant::Cpu }),
         Task::Demo(options) => demo::run(&options),
         Task::Build { release, s3 } => build(release, s3),
-        Task::Test => test::run(),
+        Task::Test { postgres: false } => test::run(),
+        Task::Test { postgres: true } => test::on_postgres(),
         Task::Browser { screenshot } => browser::run(screenshot),
         Task::CudaLink => cuda_link::run(),
         Task::Accept { shared, quick } => accept::run(&shared, quick),

@@ -1,6 +1,6 @@
 //! Everything that must hold before a change lands, but for the browser.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::project::{self, Build, build, cargo, npm, say};
 use crate::{setup, tidy};
@@ -22,11 +22,37 @@ pub fn run() -> Result<()> {
     project::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
 }
 
+/// The tests that look at a database, against a server of PostgreSQL instead of SQLite.
+pub fn on_postgres() -> Result<()> {
+    const ADDRESS: &str = "EAGLEEYE_TEST_POSTGRES";
+    ensure!(
+        std::env::var_os(ADDRESS).is_some(),
+        "set {ADDRESS} to postgres://user:password@host:port/database; each test makes a database of its own there"
+    );
+    setup::ensure()?;
+    build(Build::Everything)?;
+    say("test", "the store on PostgreSQL, and workers while it is away");
+    match has_nextest() {
+        true => nextest(&["--filterset", "package(eagleeye-store) | (package(eagleeye-worker) & test(/outage/))"]),
+        false => project::run(
+            cargo().args(["test", "--package", "eagleeye-store", "--package", "eagleeye-worker", "--test", "it"]),
+        ),
+    }
+}
+
 /// nextest where it is installed: it runs each test in a process of its own and reports better.
 fn run_tests() -> Result<()> {
-    let has_nextest = cargo().args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
-    match has_nextest {
-        true => project::run(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"])),
+    match has_nextest() {
+        true => nextest(&[]),
         false => project::run(cargo().args(["test", "--workspace", "--no-fail-fast"])),
     }
+}
+
+fn has_nextest() -> bool {
+    cargo().args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success())
+}
+
+/// Always the whole workspace: cargo chooses the features of libraries by what is built together.
+fn nextest(which: &[&str]) -> Result<()> {
+    project::run(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(which))
 }
