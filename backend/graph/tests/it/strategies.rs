@@ -201,6 +201,30 @@ fn budgets_out_of_reach_name_the_range() {
 }
 
 #[test]
+fn the_smallest_budget_that_a_refusal_names_is_accepted() {
+    // A floor of one channel in each layer leaves next to nothing of wide ones.
+    let (mut net, mut x) = Net::image(3, 8);
+    for name in ["a", "b", "c"] {
+        x = net.conv(name, x, 96, 3, 1);
+    }
+    for (graph, min_keep_ratio) in [(net.classifier(x, 2), 0.0), (resnet20(), 0.0), (resnet20(), 0.5)] {
+        let groups = channel_groups(&graph).unwrap();
+        let cost = CostModel::new(&graph, &groups);
+        let space = Space { round_to: Some(1), min_keep_ratio };
+        let smallest = *reachable(&cost, &groups, &space).start();
+        let at = |macs| draw(&cost, &groups, &space, &Budget { macs }, 0, 0);
+        assert!(matches!(at(smallest * (1.0 - 1e-9)), Err(StrategyError::OutOfReach { .. })));
+        assert_eq!(cost.macs(&at(smallest).unwrap()) as f64, (smallest * macs(&graph) as f64).round());
+        let text = at(smallest / 2.0).unwrap_err().to_string();
+        let named = text.split_once("between ").and_then(|(_, rest)| rest.split_once(" and 1")).unwrap().0;
+        match at(named.parse().unwrap()) {
+            Err(StrategyError::TooCoarse { nearest, .. }) => assert!((smallest..1.0).contains(&nearest), "{text}"),
+            drawn => drop(drawn.unwrap()),
+        }
+    }
+}
+
+#[test]
 fn a_space_that_makes_no_sense_is_refused() {
     let graph = resnet20();
     let groups = channel_groups(&graph).unwrap();
