@@ -241,3 +241,9 @@ fn whole_numbers_that_the_processor_cannot_divide_are_refused() {
         assert!(error.contains("an entry is too small a number"), "{call}: {error}");
     }
 }
+
+#[test]
+fn a_number_that_an_element_type_cannot_hold_is_said_to_be_so() {
+    let error = error("return x * torch.full([2], 300, dtype=1).sum()");
+    assert!(error.contains("cannot be converted") && !error.contains("too large"), "{error}");
+}
