@@ -138,7 +138,7 @@ fn a_budget_that_cannot_be_met_says_what_to_change() {
     };
     let low = error(None, 0.5, 0.1);
     assert!(
-        low.contains("with min_keep_ratio 0.5 between 0.2") && low.contains("a smaller min_keep_ratio reaches"),
+        low.contains("with min_keep_ratio 0.5, between 0.2") && low.contains("a smaller min_keep_ratio reaches"),
         "{low}"
     );
     let rounded = error(Some(16), 0.0, 0.01);
