@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use eagleeye_graph::{
-    Binary, BuildError, Compose, Count, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source, Unary,
-    ValueId,
+    Binary, BuildError, Compose, Count, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source,
+    Unary, ValueId,
 };
 use tch::{Kind, Tensor};
 

@@ -76,7 +76,8 @@ pub fn from_columns<C: Compose>(c: &mut C, x: ValueId, output: [usize; 2], windo
     };
     let area = windows_of[0].kernel.saturating_mul(windows_of[1].kernel);
     let places = [windows_of[0].positions(output[0]), windows_of[1].positions(output[1])];
-    let fits = area > 0 && columns > 0 && rows.is_multiple_of(area) && places[0].checked_mul(places[1]) == Some(columns);
+    let fits =
+        area > 0 && columns > 0 && rows.is_multiple_of(area) && places[0].checked_mul(places[1]) == Some(columns);
     if !fits || windows_of.iter().any(|w| w.stride == 0 || w.dilation == 0) {
         let reason =
             format!("{rows} x {columns} entries are not the windows of an image of {} x {}", output[0], output[1]);

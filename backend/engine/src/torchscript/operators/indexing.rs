@@ -109,13 +109,7 @@ fn along(lo: &mut Lowering, call: &Call) -> Lowered<(TensorRef, ValueId, usize, 
     Ok((tensor, x, axis, size))
 }
 
-fn parts(
-    lo: &mut Lowering,
-    call: &Call,
-    x: ValueId,
-    axis: usize,
-    sizes: Vec<usize>,
-) -> Lowered<Vec<ValueId>> {
+fn parts(lo: &mut Lowering, call: &Call, x: ValueId, axis: usize, sizes: Vec<usize>) -> Lowered<Vec<ValueId>> {
     few(sizes.len())?;
     if sizes.len() == 1 && lo.shape(x)[axis] == Dim::Fixed(sizes[0]) {
         return Ok(vec![x]);

@@ -11,7 +11,11 @@ use crate::torchscript::lowering::{Lowering, fresh};
 use crate::torchscript::value::Value;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "aten::batch_norm", becomes: "batch_norm; of weights without running statistics, reduce_mean, sub, pow_scalar, sqrt, div, mul and add", lower: batch_norm },
+    Operator {
+        name: "aten::batch_norm",
+        becomes: "batch_norm; of weights without running statistics, reduce_mean, sub, pow_scalar, sqrt, div, mul and add",
+        lower: batch_norm,
+    },
     Operator { name: "aten::native_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
     Operator { name: "aten::cudnn_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
     Operator { name: "aten::layer_norm", becomes: "layer_norm", lower: layer_norm },
