@@ -36,7 +36,7 @@ using eagleeye::guarded;
 
 // Thrown where an operator would take more memory than it may.
 struct Exceeded : std::runtime_error {
-  Exceeded() : std::runtime_error("takes more memory than constants may") {}
+  Exceeded() : std::runtime_error("needs more memory than constants may take") {}
 };
 
 // Bytes that the operator which runs on this thread may still take; negative where none runs.
@@ -219,7 +219,7 @@ class Arguments {
   static int64_t whole(const ee_value& value) {
     if (value.kind != EE_INT && value.kind != EE_BOOL) throw std::runtime_error("an argument is not a whole number");
     // The processor stops a program that divides it by -1.
-    if (value.number == std::numeric_limits<int64_t>::min()) throw std::runtime_error("an argument is too small a number");
+    if (value.number == std::numeric_limits<int64_t>::min()) throw std::runtime_error("an argument is -2^63, which cannot be divided safely");
     return value.number;
   }
 
@@ -277,9 +277,10 @@ void check_entries(const IValue& value) {
     const at::Tensor& tensor = value.toTensor();
     if (!tensor.defined() || tensor.numel() == 0) return;
     const auto type = tensor.scalar_type();
-    const bool least = (type == at::kLong && at::min(tensor).item<int64_t>() == std::numeric_limits<int64_t>::min()) ||
-                       (type == at::kInt && at::min(tensor).item<int32_t>() == std::numeric_limits<int32_t>::min());
-    if (least) throw std::runtime_error("an entry is too small a number");
+    if (type == at::kLong && at::min(tensor).item<int64_t>() == std::numeric_limits<int64_t>::min())
+      throw std::runtime_error("an entry is -2^63, which cannot be divided safely");
+    if (type == at::kInt && at::min(tensor).item<int32_t>() == std::numeric_limits<int32_t>::min())
+      throw std::runtime_error("an entry is -2^31, which cannot be divided safely");
   } else if (value.isList()) {
     for (const IValue& item : value.toListRef()) check_entries(item);
   }

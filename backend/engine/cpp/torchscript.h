@@ -43,8 +43,10 @@ typedef struct ee_value {
   // An `at::Tensor`.
   void* tensor;
 } ee_value;
+// `torchscript/ffi/compute.rs` has the same numbers.
+static_assert(EE_NONE == 0 && EE_BOOL == 1 && EE_INT == 2 && EE_FLOAT == 3 && EE_TEXT == 4 && EE_TENSOR == 5 && EE_LIST == 6, "");
 
-// What an operator of `aten` is, as far as its schema and libtorch's tags tell.
+// What an operator of `aten` is, as far as its schema and libtorch's tags tell. `torchscript/ffi/compute.rs` has the same bits.
 enum {
   // It can be computed with `ee_compute`: no argument or result but tensors, numbers, texts and lists of them, nothing written.
   EE_COMPUTES = 1,
@@ -54,11 +56,12 @@ enum {
   EE_POINTWISE = 4,
   // The result shares the memory of an argument.
   EE_VIEW = 8,
-  // The result is a list of tensors.
+  // A result is a list.
   EE_LISTS = 16,
   // It takes numbers alone, no tensor.
   EE_NUMBERS = 32,
 };
+static_assert(EE_COMPUTES == 1 && EE_RANDOM == 2 && EE_POINTWISE == 4 && EE_VIEW == 8 && EE_LISTS == 16 && EE_NUMBERS == 32, "");
 // Bits of the above; 0 where there is no such operator.
 char* ee_operator_traits(const char* name, const char* overload, int* traits);
 

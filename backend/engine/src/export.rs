@@ -42,8 +42,12 @@ pub enum ExportError {
     Write { path: PathBuf, source: io::Error },
     #[error("the written file cannot be read again: {0}")]
     ReadBack(#[from] LoadError),
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
     #[error("parameter `{0}` is not in the written file")]
     Missing(String),
+    #[error("parameter `{0}` has another element type in the written file")]
+    Element(String),
     #[error("the written file answers with {found} outputs instead of {expected}")]
     Outputs { expected: usize, found: usize },
     #[error(
@@ -186,7 +190,7 @@ fn random_images(network: &Network, batch: usize) -> Result<Tensor, TchError> {
 
 /// The same graph with the weights of a safetensors file.
 fn with_weights_of(network: &Network, path: &Path) -> Result<Network, ExportError> {
-    let bytes = fs::read(path).map_err(|source| ExportError::Write { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| ExportError::Read { path: path.to_owned(), source })?;
     let file = SafeTensors::deserialize(&bytes)?;
     let stored: BTreeMap<String, TensorView> = file.tensors().into_iter().collect();
     let mut weights = Vec::new();
@@ -194,7 +198,7 @@ fn with_weights_of(network: &Network, path: &Path) -> Result<Network, ExportErro
     for (parameter, (own, written)) in network.graph.parameters.iter().zip(own) {
         let view = stored.get(&parameter.name).ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
         let element = crate::tensors::element(written.f_kind()?).filter(|element| dtype(*element) == view.dtype());
-        let element = element.ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
+        let element = element.ok_or_else(|| ExportError::Element(parameter.name.clone()))?;
         let data = TensorData { element, shape: view.shape().to_vec(), bytes: view.data().to_vec() };
         weights.push(from_data(&data)?.f_to_kind(own.kind())?);
     }
@@ -363,6 +367,20 @@ mod tests {
         other.weights[0] = &other.weights[0] * 1.01;
         write(&other, Format::Onnx, &path).unwrap();
         assert!(matches!(compare(&network, Format::Onnx, &path), Err(ExportError::Differs { .. })));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_written_file_is_said_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.safetensors");
+        let network = pruned(true);
+        assert!(matches!(with_weights_of(&network, &path), Err(ExportError::Read { .. })));
+        write(&stored_in(ElementType::F16), Format::Safetensors, &path).unwrap();
+        let error = with_weights_of(&network, &path).unwrap_err();
+        assert!(matches!(error, ExportError::Element(_)), "{error}");
+        let mut other = network;
+        other.graph.parameters[0].name = "another".into();
+        assert!(matches!(with_weights_of(&other, &path), Err(ExportError::Missing(_))));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod reductions;
 pub mod sampling;
 
 use crate::builder::BuildError;
+use crate::count::in_words;
 use crate::ir::ValueId;
 use crate::ops::{Binary, Op, Reduction, Unary};
 use crate::shape::{Dim, Shape};
@@ -31,6 +32,12 @@ pub trait Compose {
     fn product(&mut self, a: ValueId, b: ValueId) -> Result<ValueId, Self::Fault>;
 
     fn is_parameter(&self, id: ValueId) -> bool;
+
+    /// The operation that made a value, with its inputs; `None` for the network's inputs, stored tensors and parts of a split.
+    fn made_by(&self, id: ValueId) -> Option<(&Op, &[ValueId])>;
+
+    /// Whether a value is a stored tensor of truths, which are zeros and ones in the graph.
+    fn holds_truths(&self, id: ValueId) -> bool;
 
     /// This form of the operator is not supported.
     fn unsupported(reason: String) -> Self::Fault;
@@ -74,14 +81,19 @@ pub trait Compose {
         if *self.shape(x) == shape {
             return Ok(x);
         }
-        if shape.iter().filter(|dim| matches!(dim, Dim::Batch(_))).count() > 1 {
+        let batch_axes = |shape: &Shape| shape.iter().filter(|dim| matches!(dim, Dim::Batch(_))).count();
+        if batch_axes(&shape) > 1 {
             return Err(Self::unsupported("makes a shape in which several axes depend on the batch".into()));
+        }
+        // They have as many entries where the batch is one, and nowhere else.
+        if batch_axes(&shape) != batch_axes(self.shape(x)) {
+            return Err(Self::invalid(format!("cannot view {} as {}", in_words(self.shape(x)), in_words(&shape))));
         }
         self.push(Op::Reshape { shape }, &[x])
     }
 
     fn permute(&mut self, x: ValueId, order: Vec<usize>) -> Result<ValueId, Self::Fault> {
-        if order.iter().enumerate().all(|(i, &axis)| i == axis) {
+        if order.iter().copied().eq(0..self.shape(x).len()) {
             return Ok(x);
         }
         self.push(Op::Permute { order }, &[x])

@@ -77,8 +77,8 @@ pub enum StrategyError {
     #[error("min_keep_ratio is {0}, but must lie in 0 to 1")]
     MinKeepRatio(f64),
     #[error(
-        "a budget of {wanted} of the multiply-adds is out of reach: with {} between {smallest:.4} and 1 can be kept{}",
-        in_words(space), further(space, *smallest, *finest)
+        "a budget of {wanted} of the multiply-adds is out of reach: with {}, between {:.4} and 1 of them can be kept{}",
+        in_words(space), rounded_up(*smallest), further(space, *smallest, *finest)
     )]
     OutOfReach {
         wanted: f64,
@@ -88,9 +88,9 @@ pub enum StrategyError {
         finest: f64,
     },
     #[error(
-        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest that was drawn keeps {nearest:.4}; ask for \
+        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest that was drawn keeps {:.4}; ask for \
          about that{}",
-        in_words(space), if space.round_to == Some(1) { "" } else { ", or choose a smaller round_to" }
+        in_words(space), rounded_up(*nearest), if space.round_to == Some(1) { "" } else { ", or choose a smaller round_to" }
     )]
     TooCoarse { wanted: f64, nearest: f64, space: Space },
 }
@@ -112,7 +112,12 @@ fn further(space: &Space, smallest: f64, finest: f64) -> String {
         None | Some(1) => "a smaller min_keep_ratio reaches",
         Some(_) => "a smaller round_to or min_keep_ratio reaches",
     };
-    format!("; {changes} further, down to {finest:.4}")
+    format!("; {changes} further, down to {:.4}", rounded_up(finest))
+}
+
+/// To the four places that are printed, so that what is read there can be asked for.
+fn rounded_up(fraction: f64) -> f64 {
+    (fraction * 1e4).ceil() / 1e4
 }
 
 /// The fractions of the multiply-adds that strategies of a space can keep. Rounding leaves gaps between them.
@@ -145,7 +150,7 @@ pub fn draw(
     let target = budget.macs * full;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(index);
-    let mut nearest = f64::INFINITY;
+    let mut nearest = *reachable(cost, groups, space).start();
     let mut tried: Option<Vec<Choice>> = None;
     // A multiple that was asked for is the only one.
     let largest = if space.round_to.is_some() { &MULTIPLES[..1] } else { &MULTIPLES[..] };
@@ -182,8 +187,7 @@ fn check(cost: &CostModel, groups: &ChannelGroups, space: &Space, budget: &Budge
         return Err(StrategyError::NothingToPrune);
     }
     let smallest = *reachable(cost, groups, space).start();
-    // What is printed to four places must be accepted when it comes back.
-    if budget.macs.is_nan() || budget.macs > 1.0 || budget.macs < smallest - 5e-5 {
+    if !(smallest..=1.0).contains(&budget.macs) {
         let finest = *reachable(cost, groups, &Space { round_to: Some(1), min_keep_ratio: 0.0 }).start();
         return Err(StrategyError::OutOfReach { wanted: budget.macs, smallest, space: *space, finest });
     }

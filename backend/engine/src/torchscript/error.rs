@@ -21,7 +21,7 @@ pub enum TorchScriptError {
     Missing { what: String },
     #[error("unsupported operators: {}", Unsupported::list(.0))]
     Unsupported(Vec<Unsupported>),
-    #[error("the network takes `{name}`, which is {kind} and no tensor; wanted is one tensor, a batch of images")]
+    #[error("the network takes `{name}`, which is {kind}; expected one tensor, a batch of images")]
     Input { name: String, kind: String },
     #[error(
         "the network takes {} inputs ({}), but images are the only input that a search can feed; export a module whose \
@@ -29,7 +29,7 @@ pub enum TorchScriptError {
         .0.len(), quoted(.0)
     )]
     Inputs(Vec<String>),
-    #[error("the network takes no input; wanted is a forward that takes a batch of images")]
+    #[error("the network takes no input; expected a forward that takes a batch of images")]
     NoInput,
     #[error(
         "the file is in training mode: {operator} at `{node}` does what it does in training; call model.eval() before \

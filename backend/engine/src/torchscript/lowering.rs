@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use eagleeye_graph::{
-    Binary, BuildError, Count, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source, Unary,
-    ValueId,
+    Binary, BuildError, Compose, Count, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source,
+    Unary, ValueId,
 };
 use tch::{Kind, Tensor};
 
@@ -25,7 +25,9 @@ pub(super) struct Lowering {
     /// Tensors by parameter.
     pub weights: Vec<Tensor>,
     /// Node that made each value, for looking one operation back.
-    made_by: HashMap<ValueId, (Op, ValueId)>,
+    made_by: HashMap<ValueId, (Op, Vec<ValueId>)>,
+    /// Constants of truths.
+    truths: HashSet<ValueId>,
     names: HashSet<String>,
     /// Constants of the code, by the name that they begin with.
     constants: HashMap<String, usize>,
@@ -42,6 +44,7 @@ impl Lowering {
             builder: GraphBuilder::new(name),
             weights: Vec::new(),
             made_by: HashMap::new(),
+            truths: HashSet::new(),
             names: HashSet::new(),
             constants: HashMap::new(),
             file_constants: FileConstants::default(),
@@ -92,18 +95,22 @@ impl Lowering {
 
     /// The graph value of a tensor. Known tensors become constants.
     pub fn value(&mut self, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
-        match content(tensor)? {
+        let (id, kind) = match content(tensor)? {
             Content::Graph(id) => {
                 self.builder.seen_as(id, tensor.element());
-                Ok(id)
+                return Ok(id);
             }
             Content::Known(known) => match self.file_constants.find(&known)? {
-                Some(constant) => self.file_constant(&constant, &known),
+                Some(constant) => (self.file_constant(&constant, &known)?, known.kind()),
                 // Constants take the type of what they are combined with: a file whose types fit has them so.
-                None => self.constant(call, &known.f_to_kind(Kind::Float)?),
+                None => (self.constant(call, &known.f_to_kind(Kind::Float)?)?, known.kind()),
             },
-            Content::Batched(samples) => batched::repeated(self, call, &samples),
+            Content::Batched(samples) => (batched::repeated(self, call, &samples)?, samples[0].kind()),
+        };
+        if kind == Kind::Bool {
+            self.truths.insert(id);
         }
+        Ok(id)
     }
 
     /// A tensor that the file stores with its code, once for all of its uses.
@@ -177,7 +184,7 @@ impl Lowering {
         }
         let id = self.builder.push(&call.name, op.clone(), inputs)?;
         self.pushed += 1;
-        self.made_by.insert(id, (op, inputs[0]));
+        self.made_by.insert(id, (op, inputs.to_vec()));
         Ok(id)
     }
 
@@ -202,40 +209,36 @@ impl Lowering {
     }
 
     pub fn reduce(&mut self, call: &Call, kind: Reduction, axes: &[usize], keep: bool, x: ValueId) -> Lowered<ValueId> {
-        self.push(call, Op::Reduce { kind, axes: axes.to_vec(), keep_dims: keep }, &[x])
+        self.composer(call).reduce(kind, axes, keep, x)
     }
 
     /// Reshapes unless the shape is there already.
     pub fn reshape(&mut self, call: &Call, x: ValueId, shape: Shape) -> Lowered<ValueId> {
-        if *self.shape(x) == shape {
-            return Ok(x);
-        }
-        if shape.iter().filter(|d| matches!(d, Dim::Batch(_))).count() > 1 {
-            return unsupported("makes a shape in which several axes depend on the batch");
-        }
-        self.push(call, Op::Reshape { shape }, &[x])
+        self.composer(call).reshape(x, shape)
     }
 
     pub fn permute(&mut self, call: &Call, x: ValueId, order: Vec<usize>) -> Lowered<ValueId> {
-        if order.iter().enumerate().all(|(i, &axis)| i == axis) && order.len() == self.shape(x).len() {
-            return Ok(x);
-        }
-        self.push(call, Op::Permute { order }, &[x])
+        self.composer(call).permute(x, order)
     }
 
     pub fn is_parameter(&self, id: ValueId) -> bool {
         matches!(self.builder.source(id), Source::Parameter(_))
     }
 
-    /// The operation that made a value, and its first input; `None` for inputs, parameters and parts of a split.
-    pub fn made_by(&self, id: ValueId) -> Option<(&Op, ValueId)> {
-        self.made_by.get(&id).map(|(op, input)| (op, *input))
+    /// The operation that made a value, with its inputs; `None` for inputs, parameters and parts of a split.
+    pub fn made_by(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
+        self.made_by.get(&id).map(|(op, inputs)| (op, &inputs[..]))
+    }
+
+    /// Whether a value is a constant of truths.
+    pub fn holds_truths(&self, id: ValueId) -> bool {
+        self.truths.contains(&id)
     }
 
     /// The input of the transposition that made a matrix, if one did.
     pub fn untransposed(&self, id: ValueId) -> Option<ValueId> {
         match self.made_by.get(&id)? {
-            (Op::Permute { order }, input) if *order == [1, 0] => Some(*input),
+            (Op::Permute { order }, inputs) if *order == [1, 0] => inputs.first().copied(),
             _ => None,
         }
     }

@@ -10,6 +10,13 @@ fn said(lines: &[&str]) -> String {
     Archive::controlled().with_statements(lines).refusal()
 }
 
+/// What is said against these statements, which libtorch compiles: an operator that is misspelt here would prove nothing.
+fn said_against(lines: &[&str]) -> String {
+    let error = said(lines);
+    assert!(!error.contains("cannot load the file"), "{lines:?}: {error}");
+    error
+}
+
 #[test]
 fn the_file_that_is_changed_here_is_sound() {
     assert_eq!(Archive::controlled().refusal(), "");
@@ -121,7 +128,7 @@ fn enormous_sizes_are_refused() {
         "x = torch.mul(x, torch.sum(torch.arange(9223372036854775807)))",
         "x = torch.mul(x, torch.sum(torch.arange(0, 9223372036854775807, 2147483648)))",
     ] {
-        assert!(!said(&[statement]).is_empty(), "{statement}");
+        assert!(!said_against(&[statement]).is_empty(), "{statement}");
     }
 }
 
@@ -177,8 +184,17 @@ fn constants_that_end_a_process_or_never_end_are_refused() {
         "torch.nonzero(torch.ones([8000, 8000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]))",
         "torch.stack(torch.tensor_split(torch.ones([4]), 9000000000000))",
         "torch.stack(torch.split(torch.ones([70000000]), 1))",
+        "(torch.native_batch_norm(torch.ones([2, 100000, 1]), None, None, torch.ones([1]), torch.ones([1]), True, 0.1, 1e-5))[0]",
+        "torch.inverse(torch.ones([3, 3]))",
+        "torch.pinverse(torch.ones([3, 3]))",
+        "torch.det(torch.ones([3, 3]))",
+        "torch.logdet(torch.ones([3, 3]))",
+        "(torch.slogdet(torch.ones([3, 3])))[0]",
+        "torch.nuclear_norm(torch.ones([3, 3]))",
+        "torch.matrix_power(torch.ones([3, 3]), -1)",
+        "torch.linalg_norm(torch.ones([3, 3]), \"nuc\")",
     ] {
-        let error = said(&[&format!("z = {value}"), "x = torch.mul(x, torch.numel(z))"]);
+        let error = said_against(&[&format!("z = {value}"), "x = torch.mul(x, torch.numel(z))"]);
         if error.is_empty() {
             computed.push(value.to_owned());
         }
@@ -292,7 +308,7 @@ fn divisions_by_zero_and_texts_without_end_are_errors() {
         "torch.len(torch.ljust(\"a\", 9000000000, \"b\"))",
         "torch.len(torch.replace(\"aaaa\", \"a\", \"bbbbbbbb\"))",
     ] {
-        let error = said(&[&format!("x = torch.mul(x, {value})")]);
+        let error = said_against(&[&format!("x = torch.mul(x, {value})")]);
         assert!(error.contains("unsupported operators"), "{value}: {error}");
     }
     let doubled = ["s = \"a\""].into_iter().chain(["s = torch.add(s, s)"; 50]);

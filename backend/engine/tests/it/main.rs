@@ -7,3 +7,5 @@ mod archives;
 mod damage;
 mod example;
 mod hostile;
+mod onnx_file;
+mod onnx_operators;

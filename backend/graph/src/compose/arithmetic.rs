@@ -1,8 +1,10 @@
 //! Functions of single entries, comparisons and selections.
 
+use std::collections::BTreeSet;
+
 use super::Compose;
 use crate::ir::ValueId;
-use crate::ops::{Binary, Op, Unary};
+use crate::ops::{Binary, Op, Reduction, Unary};
 
 type Made<C> = Result<ValueId, <C as Compose>::Fault>;
 
@@ -44,6 +46,48 @@ pub fn is_not_zero<C: Compose>(c: &mut C, x: ValueId) -> Made<C> {
     compare(c, Comparison::NotEqual, x, zero)
 }
 
+/// Values that are looked at to find out whether one is a mask.
+const MAX_LOOKED_AT: usize = 256;
+
+/// Whether every entry is known to be 0 or 1: comparisons, and what chooses, moves and combines their entries.
+pub fn is_mask<C: Compose>(c: &C, id: ValueId) -> bool {
+    let (mut open, mut seen) = (vec![id], BTreeSet::new());
+    while let Some(id) = open.pop() {
+        if c.holds_truths(id) || !seen.insert(id) {
+            continue;
+        }
+        let parts = c.made_by(id).and_then(|(op, inputs)| masks_within(c, op, inputs));
+        match parts {
+            Some(parts) if seen.len() <= MAX_LOOKED_AT => open.extend(parts),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The values that must be masks for the result of an operation to be one; `None` where it never is.
+fn masks_within<C: Compose>(c: &C, op: &Op, inputs: &[ValueId]) -> Option<Vec<ValueId>> {
+    match op {
+        Op::Binary(Binary::Less | Binary::LessOrEqual | Binary::Equal) => Some(Vec::new()),
+        Op::Binary(Binary::Mul | Binary::Max | Binary::Min) | Op::Cat { .. } => Some(inputs.to_vec()),
+        Op::Select => inputs.get(1..).map(<[ValueId]>::to_vec),
+        Op::Reshape { .. } | Op::Permute { .. } | Op::Expand { .. } | Op::Slice { .. } | Op::Gather { .. } => {
+            inputs.get(..1).map(<[ValueId]>::to_vec)
+        }
+        Op::Reduce { kind: Reduction::Max | Reduction::Min | Reduction::Product, .. } => Some(inputs.to_vec()),
+        // The negation of a mask is 1 - mask, and two masks differ where |a - b| is 1.
+        Op::Unary(Unary::AddScalar(1.0)) => match c.made_by(*inputs.first()?)? {
+            (Op::Unary(Unary::Neg), mask) => Some(mask.to_vec()),
+            _ => None,
+        },
+        Op::Unary(Unary::Abs) => match c.made_by(*inputs.first()?)? {
+            (Op::Binary(Binary::Sub), both) => Some(both.to_vec()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// `a` where the condition is not 0, else `b`.
 pub fn select<C: Compose>(c: &mut C, condition: ValueId, a: ValueId, b: ValueId) -> Made<C> {
     c.push(Op::Select, &[condition, a, b])
@@ -60,7 +104,7 @@ pub fn threshold<C: Compose>(c: &mut C, x: ValueId, bound: f64, value: f64) -> M
     select(c, above, x, value)
 }
 
-/// `x` where its size is greater than `bound`, else 0.
+/// `x` moved towards 0 by `bias` where its size is greater than `bound`, else 0.
 pub fn hard_shrink<C: Compose>(c: &mut C, x: ValueId, bound: f64, bias: f64) -> Made<C> {
     let (size, limit, zero) = (c.unary(Unary::Abs, x)?, c.number(bound)?, c.number(0.0)?);
     let small = compare(c, Comparison::LessOrEqual, size, limit)?;
@@ -125,19 +169,13 @@ pub fn celu<C: Compose>(c: &mut C, x: ValueId, alpha: f64) -> Made<C> {
     c.times(y, alpha)
 }
 
-/// `x - tanh(x)`
-pub fn tanh_shrink<C: Compose>(c: &mut C, x: ValueId) -> Made<C> {
-    let tanh = c.unary(Unary::Tanh, x)?;
-    c.binary(Binary::Sub, x, tanh)
-}
-
 /// `log(1 + x)`
 pub fn log_of_one_plus<C: Compose>(c: &mut C, x: ValueId) -> Made<C> {
     let shifted = c.plus(x, 1.0)?;
     c.unary(Unary::Log, shifted)
 }
 
-/// `exp(x) - 1`, which is ELU where `x` is negative.
+/// `exp(x) - 1`
 pub fn exp_minus_one<C: Compose>(c: &mut C, x: ValueId) -> Made<C> {
     let power = c.unary(Unary::Exp, x)?;
     c.plus(power, -1.0)
@@ -186,9 +224,9 @@ pub fn fake_quantised<C: Compose>(
     (low, high): (f64, f64),
 ) -> Made<C> {
     let steps = c.binary(Binary::Div, x, scale)?;
-    let shifted = c.binary(Binary::Add, steps, zero_point)?;
-    let whole = c.unary(Unary::Round, shifted)?;
-    let kept = c.unary(Unary::Clamp(Some(low), Some(high)), whole)?;
+    let whole = c.unary(Unary::Round, steps)?;
+    let shifted = c.binary(Binary::Add, whole, zero_point)?;
+    let kept = c.unary(Unary::Clamp(Some(low), Some(high)), shifted)?;
     let back = c.binary(Binary::Sub, kept, zero_point)?;
     c.binary(Binary::Mul, back, scale)
 }

@@ -1,9 +1,10 @@
 //! Attention, written out as products, scale and softmax.
 
 use super::Compose;
+use super::arithmetic::select;
 use crate::ir::ValueId;
 use crate::ops::{Binary, Op};
-use crate::shape::Dim;
+use crate::shape::{Dim, MAX_ELEMENTS};
 
 type Made<C> = Result<ValueId, <C as Compose>::Fault>;
 
@@ -29,10 +30,19 @@ pub fn attention<C: Compose>(c: &mut C, [q, k, v]: [ValueId; 3], mask: Option<Va
     c.push(Op::MatMul, &[weights, v])
 }
 
+/// What is added to the scores for a mask of truths: nothing where it holds.
+pub fn added_for<C: Compose>(c: &mut C, mask: ValueId) -> Made<C> {
+    let (seen, hidden) = (c.number(0.0)?, c.number(HIDDEN)?);
+    select(c, mask, seen, hidden)
+}
+
 /// The mask of tokens that see themselves and those before them, to be added to the scores.
 pub fn causal_mask<C: Compose>(c: &mut C, q: ValueId, k: ValueId) -> Made<C> {
     let axis = |c: &C, x: ValueId| c.shape(x).len().saturating_sub(2);
     let (rows, columns) = (c.fixed(q, axis(c, q))?, c.fixed(k, axis(c, k))?);
+    if rows.saturating_mul(columns) > MAX_ELEMENTS {
+        return Err(C::invalid(format!("makes a mask of {rows} x {columns} tokens")));
+    }
     let places = (0..rows).flat_map(|row| (0..columns).map(move |column| column > row));
     c.constant(&[rows, columns], places.map(|hidden| if hidden { HIDDEN } else { 0.0 }).collect())
 }

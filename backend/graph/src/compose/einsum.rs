@@ -9,8 +9,10 @@ use crate::shape::{Dim, Shape};
 
 type Made<C, T = ValueId> = Result<T, <C as Compose>::Fault>;
 
-/// The most axes that an equation may name.
-const MAX_AXES: usize = 52;
+/// The most axes that the dots of an equation may stand for.
+const MAX_DOTS: usize = 36;
+/// The most operands of an equation.
+const MAX_OPERANDS: usize = 64;
 
 /// A tensor and the names of its axes.
 struct Term {
@@ -48,12 +50,15 @@ fn parsed(equation: &str, ranks: &[usize]) -> Result<(Vec<Vec<char>>, Vec<char>)
         None => (compact.as_str(), None),
     };
     let inputs: Vec<&str> = inputs.split(',').collect();
+    if inputs.len() > MAX_OPERANDS {
+        return Err(format!("has {} operands, more than {MAX_OPERANDS}", inputs.len()));
+    }
     if inputs.len() != ranks.len() {
         return Err(format!("names {} operands of {}", inputs.len(), ranks.len()));
     }
     let most = inputs.iter().zip(ranks).filter_map(|(term, &rank)| dots(term, rank)).max().unwrap_or(0);
-    if most > MAX_AXES {
-        return Err(format!("has more than {MAX_AXES} axes"));
+    if most > MAX_DOTS {
+        return Err(format!("has dots for more than {MAX_DOTS} axes"));
     }
     let mut terms = Vec::with_capacity(inputs.len());
     for (term, &rank) in inputs.iter().zip(ranks) {
@@ -95,13 +100,13 @@ fn names(term: &str, count: usize, most: usize) -> Result<Vec<char>, String> {
     let Some((before, after)) = term.split_once("...") else {
         return letters(term);
     };
-    let unnamed = (most - count..most).filter_map(|i| char::from_digit(i as u32, 36).map(unnamed_axis));
+    let unnamed = (most - count..most).filter_map(unnamed_axis);
     Ok(letters(before)?.into_iter().chain(unnamed).chain(letters(after)?).collect())
 }
 
-/// A name that no letter of an equation is.
-fn unnamed_axis(digit: char) -> char {
-    char::from_u32(u32::from(digit) + 0x1000).unwrap_or(digit)
+/// A name that no letter of an equation is; they sort as the axes do.
+fn unnamed_axis(index: usize) -> Option<char> {
+    char::from_u32(0x1000 + u32::try_from(index).ok()?)
 }
 
 fn repeated(axes: &[char]) -> Option<char> {
@@ -295,5 +300,19 @@ mod tests {
         assert!(output("ij->ijk", &[2]).unwrap_err().contains("no operand has"));
         assert!(output("i1->i", &[2]).unwrap_err().contains("letters"));
         assert!(output("ij,jk->ik", &[2]).unwrap_err().contains("2 operands of 1"));
+    }
+
+    #[test]
+    fn more_operands_than_any_network_has_are_refused() {
+        let sum = |count: usize| output(&vec!["i"; count].join(","), &vec![1; count]);
+        assert_eq!(sum(MAX_OPERANDS).unwrap(), "");
+        assert!(sum(MAX_OPERANDS + 1).unwrap_err().contains("65 operands"));
+    }
+
+    #[test]
+    fn every_axis_of_the_dots_has_a_name() {
+        let (inputs, result) = parsed("...a->...", &[MAX_DOTS + 1]).unwrap();
+        assert_eq!((inputs[0].len(), result.len()), (MAX_DOTS + 1, MAX_DOTS));
+        assert!(parsed("...->...", &[MAX_DOTS + 1]).unwrap_err().contains("dots"));
     }
 }

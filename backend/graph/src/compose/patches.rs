@@ -7,7 +7,7 @@ use crate::shape::{Dim, MAX_ELEMENTS};
 
 type Made<C> = Result<ValueId, <C as Compose>::Fault>;
 
-/// A window along each of two spatial axes.
+/// A window along a spatial axis.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     pub kernel: usize,
@@ -76,7 +76,8 @@ pub fn from_columns<C: Compose>(c: &mut C, x: ValueId, output: [usize; 2], windo
     };
     let area = windows_of[0].kernel.saturating_mul(windows_of[1].kernel);
     let places = [windows_of[0].positions(output[0]), windows_of[1].positions(output[1])];
-    let fits = area > 0 && rows.is_multiple_of(area) && places[0].checked_mul(places[1]) == Some(columns);
+    let fits =
+        area > 0 && columns > 0 && rows.is_multiple_of(area) && places[0].checked_mul(places[1]) == Some(columns);
     if !fits || windows_of.iter().any(|w| w.stride == 0 || w.dilation == 0) {
         let reason =
             format!("{rows} x {columns} entries are not the windows of an image of {} x {}", output[0], output[1]);
@@ -85,6 +86,9 @@ pub fn from_columns<C: Compose>(c: &mut C, x: ValueId, output: [usize; 2], windo
     let channels = rows / area;
     if windows_of.iter().all(Window::tiles) {
         return side_by_side(c, x, batch, channels, output, windows_of, places);
+    }
+    if area.saturating_mul(area) > MAX_ELEMENTS {
+        return Err(C::invalid(format!("sums windows of {area} entries")));
     }
     // One filter for each entry of a window, which puts it in its place: every channel is an image of its own.
     let images = match batch {

@@ -4,6 +4,7 @@ use super::arithmetic::is_not_zero;
 use super::{Compose, sampling};
 use crate::ir::ValueId;
 use crate::ops::{Binary, Reduction, Unary};
+use crate::shape::{Dim, Shape};
 
 type Made<C> = Result<ValueId, <C as Compose>::Fault>;
 
@@ -58,6 +59,35 @@ pub fn rms_norm<C: Compose>(c: &mut C, x: ValueId, axes: usize, weight: Option<V
         Some(weight) => c.binary(Binary::Mul, y, weight),
         None => Ok(y),
     }
+}
+
+/// Batch norm by the statistics of the tensor itself: axis 1 gets the mean 0 and the variance 1, then a factor and a summand for
+/// each of its entries. That is how weights are standardised; over a batch it would be training.
+pub fn standardized<C: Compose>(
+    c: &mut C,
+    x: ValueId,
+    weight: Option<ValueId>,
+    bias: Option<ValueId>,
+    epsilon: f64,
+) -> Made<C> {
+    let rank = c.shape(x).len();
+    let channels = c.fixed(x, 1)?;
+    let over: Vec<usize> = (0..rank).filter(|&axis| axis != 1).collect();
+    let mean = c.reduce(Reduction::Mean, &over, true, x)?;
+    let centred = c.binary(Binary::Sub, x, mean)?;
+    let squares = c.unary(Unary::PowScalar(2.0), centred)?;
+    let variance = c.reduce(Reduction::Mean, &over, true, squares)?;
+    let shifted = c.unary(Unary::AddScalar(epsilon), variance)?;
+    let deviation = c.unary(Unary::Sqrt, shifted)?;
+    let mut y = c.binary(Binary::Div, centred, deviation)?;
+    let column: Shape = (0..rank).map(|axis| Dim::Fixed(if axis == 1 { channels } else { 1 })).collect();
+    for (parameter, function) in [(weight, Binary::Mul), (bias, Binary::Add)] {
+        if let Some(parameter) = parameter {
+            let parameter = c.reshape(parameter, column.clone())?;
+            y = c.binary(function, y, parameter)?;
+        }
+    }
+    Ok(y)
 }
 
 /// The angle between `a` and `b` along an axis, as its cosine; norms are at least `epsilon`.

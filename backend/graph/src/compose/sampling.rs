@@ -1,11 +1,13 @@
 //! Interpolation and sampling at computed positions.
 
+use std::ops::Range;
+
 use super::Compose;
 use crate::ir::ValueId;
 use crate::ops::Op;
 use crate::shape::{Dim, MAX_ELEMENTS};
 
-type Made<C> = Result<ValueId, <C as Compose>::Fault>;
+type Made<C, T = ValueId> = Result<T, <C as Compose>::Fault>;
 
 /// Along an axis, entry `to` of `size` becomes the sum of all entries `from`, each times `weight(to, from)`.
 pub fn along<C: Compose>(
@@ -15,16 +17,22 @@ pub fn along<C: Compose>(
     size: usize,
     weight: &dyn Fn(usize, usize) -> f64,
 ) -> Made<C> {
-    let from = c.fixed(x, axis)?;
-    if size.saturating_mul(from) > MAX_ELEMENTS {
-        return Err(C::invalid(format!("makes {size} entries of {from} along axis {axis}")));
-    }
+    let from = entries_along(c, x, axis, size)?;
     let entries = (0..size).flat_map(|to| (0..from).map(move |from| (to, from))).map(|(to, from)| weight(to, from));
     let matrix = c.constant(&[size, from], entries.collect())?;
     let last = c.shape(x).len() - 1;
     let turned = c.swapped(x, axis, last)?;
     let y = c.push(Op::Linear { transposed: false }, &[turned, matrix])?;
     c.swapped(y, axis, last)
+}
+
+/// The entries along an axis from which `size` others can be made.
+fn entries_along<C: Compose>(c: &C, x: ValueId, axis: usize, size: usize) -> Made<C, usize> {
+    let from = c.fixed(x, axis)?;
+    if size.saturating_mul(from) > MAX_ELEMENTS {
+        return Err(C::invalid(format!("makes {size} entries of {from} along axis {axis}")));
+    }
+    Ok(from)
 }
 
 /// Weight of an entry at this distance: linear interpolation.
@@ -73,21 +81,22 @@ pub fn interpolate_widened<C: Compose>(
     scale: f64,
     kernel: (&dyn Fn(f64) -> f64, f64),
 ) -> Made<C> {
-    let from = c.fixed(x, axis)?;
+    let from = entries_along(c, x, axis, size)?;
     let (kernel, reach) = kernel;
     let width = scale.max(1.0);
-    let row = |to: usize| {
-        let centre = scale * (to as f64 + 0.5);
-        let first = ((centre - reach * width + 0.5) as i64).max(0);
-        let last = ((centre + reach * width + 0.5) as i64).min(from as i64);
-        let weight = move |entry: i64| kernel((entry as f64 - centre + 0.5) / width);
-        let total: f64 = (first..last).map(weight).sum();
-        (first, last, weight, if total == 0.0 { 1.0 } else { total })
+    let centre = |to: usize| scale * (to as f64 + 0.5);
+    let of_kernel = |to: usize, entry: i64| kernel((entry as f64 - centre(to) + 0.5) / width);
+    let reached = |to: usize| {
+        let first = ((centre(to) - reach * width + 0.5) as i64).max(0);
+        let last = ((centre(to) + reach * width + 0.5) as i64).min(from as i64);
+        let total: f64 = (first..last).map(|entry| of_kernel(to, entry)).sum();
+        (first..last, if total == 0.0 { 1.0 } else { total })
     };
+    let rows: Vec<(Range<i64>, f64)> = (0..size).map(reached).collect();
     let weight = |to: usize, entry: usize| {
-        let (first, last, weight, total) = row(to);
+        let (entries, total) = &rows[to];
         let entry = entry as i64;
-        if (first..last).contains(&entry) { weight(entry) / total } else { 0.0 }
+        if entries.contains(&entry) { of_kernel(to, entry) / total } else { 0.0 }
     };
     along(c, x, axis, size, &weight)
 }

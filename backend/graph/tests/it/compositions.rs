@@ -1,6 +1,7 @@
 //! Operators that both importers compose: what of them can be pruned, and that it is right.
 
 use eagleeye_graph::compose::patches::{Window, from_columns, to_columns};
+use eagleeye_graph::compose::sampling::{interpolate_widened, linear};
 use eagleeye_graph::compose::{arithmetic, einsum::einsum};
 use eagleeye_graph::{BuildError, Compose, Dim, Graph, Interpolation, Op, SampleMode, SamplePadding, Shape, ValueId};
 
@@ -29,6 +30,14 @@ impl Compose for Net {
 
     fn is_parameter(&self, id: ValueId) -> bool {
         matches!(self.builder.source(id), eagleeye_graph::Source::Parameter(_))
+    }
+
+    fn made_by(&self, _: ValueId) -> Option<(&Op, &[ValueId])> {
+        None
+    }
+
+    fn holds_truths(&self, _: ValueId) -> bool {
+        false
     }
 
     fn unsupported(reason: String) -> BuildError {
@@ -84,6 +93,18 @@ fn windows_that_overlap_are_summed_by_channel() {
     let x = net.conv("b", x, 4, 1, 1);
     let graph = net.classifier(x, 3);
     assert_eq!(groups(&graph).prunable().map(|g| g.size).collect::<Vec<_>>(), [5, 4]);
+}
+
+#[test]
+fn a_widened_kernel_is_computed_a_few_times_for_each_entry() {
+    let (mut net, x) = Net::image(1, 64);
+    let calls = std::cell::Cell::new(0);
+    let kernel = |distance: f64| {
+        calls.set(calls.get() + 1);
+        linear(distance)
+    };
+    interpolate_widened(&mut net, x, 2, 32, 2.0, (&kernel, 64.0)).unwrap();
+    assert!((64 * 32..=2 * 64 * 32).contains(&calls.get()), "{}", calls.get());
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn a_budget_that_cannot_be_met_says_what_to_change() {
     };
     let low = error(None, 0.5, 0.1);
     assert!(
-        low.contains("with min_keep_ratio 0.5 between 0.2") && low.contains("a smaller min_keep_ratio reaches"),
+        low.contains("with min_keep_ratio 0.5, between 0.2") && low.contains("a smaller min_keep_ratio reaches"),
         "{low}"
     );
     let rounded = error(Some(16), 0.0, 0.01);
@@ -198,6 +198,30 @@ fn budgets_out_of_reach_name_the_range() {
     assert!(matches!(at(f64::NAN), Err(StrategyError::OutOfReach { .. })));
     assert_eq!(cost.macs(&at(*range.start()).unwrap()) as f64 / macs(&graph) as f64, *range.start());
     assert_eq!(at(1.0).unwrap(), cost.full());
+}
+
+#[test]
+fn the_smallest_budget_that_a_refusal_names_is_accepted() {
+    // A floor of one channel in each layer leaves next to nothing of wide ones.
+    let (mut net, mut x) = Net::image(3, 8);
+    for name in ["a", "b", "c"] {
+        x = net.conv(name, x, 96, 3, 1);
+    }
+    for (graph, min_keep_ratio) in [(net.classifier(x, 2), 0.0), (resnet20(), 0.0), (resnet20(), 0.5)] {
+        let groups = channel_groups(&graph).unwrap();
+        let cost = CostModel::new(&graph, &groups);
+        let space = Space { round_to: Some(1), min_keep_ratio };
+        let smallest = *reachable(&cost, &groups, &space).start();
+        let at = |macs| draw(&cost, &groups, &space, &Budget { macs }, 0, 0);
+        assert!(matches!(at(smallest * (1.0 - 1e-9)), Err(StrategyError::OutOfReach { .. })));
+        assert_eq!(cost.macs(&at(smallest).unwrap()) as f64, (smallest * macs(&graph) as f64).round());
+        let text = at(smallest / 2.0).unwrap_err().to_string();
+        let named = text.split_once("between ").and_then(|(_, rest)| rest.split_once(" and 1")).unwrap().0;
+        match at(named.parse().unwrap()) {
+            Err(StrategyError::TooCoarse { nearest, .. }) => assert!((smallest..1.0).contains(&nearest), "{text}"),
+            drawn => drop(drawn.unwrap()),
+        }
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) enum Value {
     /// Places in tensors with a batch, `[1, sizes..., axes]` for the first image: the first coordinate is the number of the
     /// image, the others are the same for each.
     Places(Rc<Known>),
-    /// Where an activation is greater than a number. Only selections with a name of their own are supported.
+    /// Where an activation is greater than a number: a comparison, made where something else than a selection reads it.
     Greater { x: ValueId, than: f64 },
     /// Where an activation is not a number.
     NotANumber(ValueId),

@@ -71,7 +71,10 @@ pub(super) fn read(tensor: &TensorProto, folder: &Folder, expected: usize) -> Re
         return Err(wrong(format!("holds {length} bytes for it, but its shape needs {expected}")));
     }
     if reference.offset.checked_add(length).is_none_or(|end| end > size) {
-        return Err(wrong(format!("has {size} bytes, but bytes {} to {length} behind are wanted", reference.offset)));
+        return Err(wrong(format!(
+            "has {size} bytes, but {length} of it from byte {} on are needed",
+            reference.offset
+        )));
     }
     let mut bytes = vec![0; expected];
     let mut fill = || -> std::io::Result<()> {

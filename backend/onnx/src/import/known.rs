@@ -3,6 +3,7 @@
 use eagleeye_graph::Count;
 
 use super::call::{Fault, Lowered, invalid, unsupported};
+use crate::proto::tensor_proto::DataType;
 
 /// Entries of one known tensor. Networks compute with shapes, index tables and attention masks; none comes near this.
 pub(super) const MAX_KNOWN: usize = 1 << 23;
@@ -26,17 +27,56 @@ pub(super) struct Known {
     pub entries: Entries,
     /// Whether floats have the digits of `f64`.
     pub double: bool,
+    /// The type of whole numbers.
+    pub whole_type: WholeType,
+}
+
+/// A type of whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WholeType {
+    bits: u32,
+    signed: bool,
+}
+
+impl WholeType {
+    pub const I64: Self = Self { bits: 64, signed: true };
+
+    /// `None` for the types of anything but whole numbers.
+    pub fn of(kind: DataType) -> Option<Self> {
+        let (bits, signed) = match kind {
+            DataType::Uint8 => (8, false),
+            DataType::Int8 => (8, true),
+            DataType::Uint16 => (16, false),
+            DataType::Int16 => (16, true),
+            DataType::Uint32 => (32, false),
+            DataType::Int32 => (32, true),
+            DataType::Uint64 => (64, false),
+            DataType::Int64 => (64, true),
+            _ => return None,
+        };
+        Some(Self { bits, signed })
+    }
+
+    /// The number that is left of one in this type; `None` where it is beyond what is computed with.
+    fn wrapped(self, number: i64) -> Option<i64> {
+        if self.bits == 64 {
+            return (self.signed || number >= 0).then_some(number);
+        }
+        let unused = 64 - self.bits;
+        let highest = number << unused;
+        Some(if self.signed { highest >> unused } else { (highest.cast_unsigned() >> unused).cast_signed() })
+    }
 }
 
 impl Known {
     pub fn ints(shape: Vec<usize>, entries: Vec<Count>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), entries.len());
-        Self { shape, entries: Entries::Int(entries), double: false }
+        Self { shape, entries: Entries::Int(entries), double: false, whole_type: WholeType::I64 }
     }
 
     pub fn bools(shape: Vec<usize>, entries: Vec<bool>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), entries.len());
-        Self { shape, entries: Entries::Bool(entries), double: false }
+        Self { shape, entries: Entries::Bool(entries), double: false, whole_type: WholeType::I64 }
     }
 
     /// Floats, rounded to `f32` unless they are `double`.
@@ -45,7 +85,21 @@ impl Known {
         if !double {
             entries.iter_mut().for_each(|v| *v = f64::from(*v as f32));
         }
-        Self { shape, entries: Entries::Float(entries), double }
+        Self { shape, entries: Entries::Float(entries), double, whole_type: WholeType::I64 }
+    }
+
+    /// The same whole numbers in another type, of which each keeps what it has room for.
+    pub fn in_type(mut self, whole_type: WholeType) -> Lowered<Self> {
+        self.whole_type = whole_type;
+        if let (Entries::Int(entries), true) = (&mut self.entries, whole_type != WholeType::I64) {
+            for entry in entries {
+                if let Some(number) = entry.known() {
+                    let wrapped = whole_type.wrapped(number).map(Count::fixed);
+                    *entry = wrapped.ok_or_else(|| Fault::Unsupported("a whole number beyond 63 bits".into()))?;
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// A list of whole numbers.
@@ -56,6 +110,10 @@ impl Known {
 
     pub fn is_float(&self) -> bool {
         matches!(self.entries, Entries::Float(_))
+    }
+
+    pub fn is_bool(&self) -> bool {
+        matches!(self.entries, Entries::Bool(_))
     }
 
     pub fn len(&self) -> usize {
@@ -133,7 +191,7 @@ impl Known {
             Entries::Int(v) => Entries::Int(pick(v, positions)),
             Entries::Bool(v) => Entries::Bool(pick(v, positions)),
         };
-        Self { shape, entries, double: self.double }
+        Self { shape, entries, ..*self }
     }
 
     /// The same entries in another shape of the same size.
@@ -213,6 +271,20 @@ mod tests {
     fn single_floats_are_rounded_and_doubles_are_not() {
         assert_eq!(Known::floats(vec![], vec![0.1], false).number(), Some(f64::from(0.1f32)));
         assert_eq!(Known::floats(vec![], vec![0.1], true).number(), Some(0.1));
+    }
+
+    #[test]
+    fn whole_numbers_keep_what_their_type_has_room_for() {
+        let in_type = |kind, number| {
+            let known = Known::ints(vec![], vec![Count::fixed(number)]).in_type(WholeType::of(kind).unwrap());
+            known.ok().and_then(|known| known.number())
+        };
+        assert_eq!(in_type(DataType::Uint8, 300), Some(44.0));
+        assert_eq!(in_type(DataType::Uint8, -6), Some(250.0));
+        assert_eq!(in_type(DataType::Int8, 200), Some(-56.0));
+        assert_eq!(in_type(DataType::Int32, 1 << 31), Some(f64::from(i32::MIN)));
+        assert_eq!(in_type(DataType::Uint64, 5), Some(5.0));
+        assert_eq!(in_type(DataType::Uint64, -6), None);
     }
 
     #[test]

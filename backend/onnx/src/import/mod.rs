@@ -77,7 +77,7 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Onnx
     import(&file, input_shape)
 }
 
-/// Refuses a network with several inputs, and one whose input holds no numbers of pixels.
+/// Refuses a network with several inputs, and one whose input cannot hold pixels.
 fn takes_images_alone(file: &Model) -> Result<(), OnnxError> {
     let inputs = Importer::new(file)?.inputs;
     let [input] = inputs[..] else {

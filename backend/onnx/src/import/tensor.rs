@@ -4,7 +4,7 @@ use bytes::Bytes;
 use eagleeye_graph::{Count, ElementType, TensorData, shape};
 
 use super::external::{self, Folder};
-use super::known::{Known, MAX_RANK};
+use super::known::{Known, MAX_RANK, WholeType};
 use crate::error::OnnxError;
 use crate::proto::TensorProto;
 use crate::proto::tensor_proto::{DataLocation, DataType};
@@ -84,7 +84,8 @@ pub(super) fn known(tensor: &TensorProto, folder: &Folder) -> Result<Known, Onnx
     if kind(tensor) == DataType::Bool {
         return Ok(Known::bools(shape, ints.into_iter().map(|v| v != 0).collect()));
     }
-    Ok(Known::ints(shape, ints.into_iter().map(Count::fixed).collect()))
+    let whole_type = WholeType::of(kind(tensor)).unwrap_or(WholeType::I64);
+    Ok(Known { whole_type, ..Known::ints(shape, ints.into_iter().map(Count::fixed).collect()) })
 }
 
 fn f32_bytes(values: Vec<f64>) -> Vec<u8> {

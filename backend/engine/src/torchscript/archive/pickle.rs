@@ -9,6 +9,8 @@ use super::code;
 const MAX_DEPTH: usize = 100_000;
 /// Values of one pickle; the source ranges of a large network take some 100,000.
 const MAX_VALUES: usize = 4_000_000;
+/// Axes of an input that a network was traced with.
+const MAX_SHAPE: usize = 8;
 
 /// The memory of tensors, as a pickle speaks of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,8 @@ pub(super) fn check(bytes: &[u8]) -> Result<Vec<Storage<'_>>, String> {
 /// there are several lists, which are those of several methods.
 pub(super) fn shapes(bytes: &[u8]) -> Result<Vec<Vec<i64>>, String> {
     let walk = Walk::over(bytes)?;
-    Ok(if walk.lists == 1 { walk.shapes } else { Vec::new() })
+    let shape = |index: &usize| walk.numbers.get(*index).cloned();
+    Ok(if walk.lists == 1 { walk.shapes.iter().filter_map(shape).collect() } else { Vec::new() })
 }
 
 /// A value on the stack or in the memo.
@@ -79,10 +82,10 @@ struct Walk<'a> {
     memo: HashMap<u32, Item<'a>>,
     containers: Vec<Container>,
     storages: Vec<Storage<'a>>,
-    /// Tuples of whole numbers.
+    /// Tuples of whole numbers that can be shapes.
     numbers: Vec<Vec<i64>>,
-    /// Shapes of tensors.
-    shapes: Vec<Vec<i64>>,
+    /// Shapes of tensors, by their index among the tuples.
+    shapes: Vec<usize>,
     lists: usize,
 }
 
@@ -250,15 +253,18 @@ impl<'a> Walk<'a> {
         }
         let items = self.marks.last().and_then(|mark| self.stack.get(*mark..)).unwrap_or_default();
         if let [Item { content: Content::Loaded, .. }, _, Item { content: Content::Numbers(index), .. }, ..] = items {
-            self.shapes.extend(self.numbers.get(*index).cloned());
+            self.shapes.push(*index);
             return Content::Other;
         }
         let number = |item: &Item<'_>| match item.content {
             Content::Number(number) => Some(number),
             _ => None,
         };
+        if items.len() > MAX_SHAPE {
+            return Content::Other;
+        }
         match items.iter().map(number).collect::<Option<Vec<i64>>>() {
-            Some(numbers) if !numbers.is_empty() => {
+            Some(numbers) if (1..=MAX_SHAPE).contains(&numbers.len()) => {
                 self.numbers.push(numbers);
                 Content::Numbers(self.numbers.len() - 1)
             }
@@ -432,6 +438,26 @@ mod tests {
         let found = check(&bytes).unwrap();
         assert_eq!(found, [Storage { key: b"7", bytes: 40 }, Storage { key: b"7", bytes: 8 << 32 }]);
         assert!(check(b"(K\x01tQ.").unwrap_err().contains("no storage"));
+    }
+
+    /// A list of one tensor whose shape is this tuple.
+    fn list_of_a_tensor(shape: &[u8]) -> Vec<u8> {
+        let storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x05tQ";
+        [b"]((", &storage[..], b"K\x00", shape, b"te."].concat()
+    }
+
+    #[test]
+    fn shapes_are_those_of_the_tensors_in_the_list() {
+        let shape = b"(K\x01K\x03K\x08K\x08t";
+        assert_eq!(shapes(&list_of_a_tensor(shape)), Ok(vec![vec![1, 3, 8, 8]]));
+    }
+
+    #[test]
+    fn a_tuple_of_more_numbers_than_a_shape_has_is_not_kept() {
+        let tuple = |length: usize| [b"(".to_vec(), b"K\x01".repeat(length), b"t".to_vec()].concat();
+        let kept = |length: usize| Walk::over(&list_of_a_tensor(&tuple(length))).unwrap().numbers.len();
+        assert_eq!((kept(MAX_SHAPE), kept(MAX_SHAPE + 1)), (1, 0));
+        assert_eq!(shapes(&list_of_a_tensor(&tuple(100_000))), Ok(Vec::new()));
     }
 
     #[test]

@@ -38,6 +38,7 @@ unsafe extern "C" {
     fn ee_results_free(results: *mut RawResults);
 }
 
+// Kinds of values; `torchscript.h` asserts the numbers of these and of the traits.
 const NONE: c_int = 0;
 const BOOL: c_int = 1;
 const INT: c_int = 2;
@@ -45,6 +46,13 @@ const FLOAT: c_int = 3;
 const TEXT: c_int = 4;
 const TENSOR: c_int = 5;
 const LIST: c_int = 6;
+
+const COMPUTES: c_int = 1;
+const RANDOM: c_int = 2;
+const POINTWISE: c_int = 4;
+const VIEW: c_int = 8;
+const LISTS: c_int = 16;
+const NUMBERS: c_int = 32;
 
 /// An argument or a result.
 #[derive(Debug)]
@@ -69,31 +77,31 @@ impl Traits {
 
     /// Takes and gives tensors, numbers, texts and lists of them, and writes into none.
     pub fn computes(self) -> bool {
-        self.has(1)
+        self.has(COMPUTES)
     }
 
     pub fn draws_random_numbers(self) -> bool {
-        self.has(2)
+        self.has(RANDOM)
     }
 
     /// Each entry of the result comes from one entry of each operand.
     pub fn is_pointwise(self) -> bool {
-        self.has(4)
+        self.has(POINTWISE)
     }
 
     /// The result may share the memory of an argument.
     pub fn is_view(self) -> bool {
-        self.has(8)
+        self.has(VIEW)
     }
 
-    /// The result is a list of tensors.
+    /// A result is a list.
     pub fn gives_list(self) -> bool {
-        self.has(16)
+        self.has(LISTS)
     }
 
     /// Takes no tensor.
     pub fn is_of_numbers(self) -> bool {
-        self.has(32)
+        self.has(NUMBERS)
     }
 }
 

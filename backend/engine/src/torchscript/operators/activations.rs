@@ -18,8 +18,6 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::celu", becomes: "elu and mul_scalar", lower: celu },
     Operator { name: "aten::softplus", becomes: "softplus and mul_scalar", lower: softplus },
     composed!("aten::log_sigmoid", "neg and softplus", arithmetic::log_sigmoid),
-    composed!("aten::softsign", "abs, add_scalar and div", arithmetic::softsign),
-    composed!("aten::tanhshrink", "tanh and sub", arithmetic::tanh_shrink),
     Operator { name: "aten::softshrink", becomes: "clamp and sub", lower: soft_shrink },
     Operator { name: "aten::hardshrink", becomes: "abs, less_or_equal and select", lower: hard_shrink },
     Operator { name: "aten::threshold", becomes: "relu, clamp, or less and select", lower: threshold },
@@ -66,7 +64,10 @@ fn softplus(lo: &mut Lowering, call: &Call) -> Lowered {
     /// From here on softplus is its argument in `f32`, so that a threshold changes nothing.
     const LINEAR: f64 = 17.0;
     let (beta, threshold) = (call.float_or("beta", 1.0)?, call.float_or("threshold", 20.0)?);
-    if threshold < LINEAR || beta == 0.0 {
+    if beta == 0.0 {
+        return unsupported("softplus with a beta of 0");
+    }
+    if threshold < LINEAR {
         return unsupported(format!("softplus that is linear from {threshold} on"));
     }
     let x = lo.operand(call, 0)?;

@@ -1,10 +1,11 @@
 //! Fused attention, written out as products, scale and softmax.
 
-use eagleeye_graph::compose::attention::{HIDDEN, attention, causal_mask};
+use eagleeye_graph::compose::attention::{HIDDEN, added_for, attention, causal_mask};
 use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
+use super::selection::is_mask;
 use crate::torchscript::batched;
 use crate::torchscript::call::{Call, Fault, Lowered, training, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh};
@@ -54,6 +55,10 @@ fn mask(lo: &mut Lowering, call: &Call, q: ValueId, k: ValueId) -> Lowered<Optio
         })
     };
     match content(mask)? {
+        // A mask that was cast to floats is added, like any other floats.
+        Content::Graph(id) if mask.element().is_none() && is_mask(lo, call, id) => {
+            added_for(&mut lo.composer(call), id).map(Some)
+        }
         Content::Graph(id) => Ok(Some(id)),
         Content::Known(mask) => lo.constant(call, &added(&mask)?).map(Some),
         Content::Batched([few, many]) => batched::repeated(lo, call, &[added(&few)?, added(&many)?]).map(Some),

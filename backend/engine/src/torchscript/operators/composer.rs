@@ -9,9 +9,9 @@ use crate::torchscript::call::{Call, Fault, Lowered};
 use crate::torchscript::lowering::Lowering;
 
 /// Adds the nodes that one call becomes.
-pub(super) struct Composer<'a, 'c> {
-    pub lo: &'a mut Lowering,
-    pub call: &'a Call<'c>,
+pub(in crate::torchscript) struct Composer<'a, 'c> {
+    lo: &'a mut Lowering,
+    call: &'a Call<'c>,
 }
 
 impl Compose for Composer<'_, '_> {
@@ -38,6 +38,14 @@ impl Compose for Composer<'_, '_> {
         self.lo.is_parameter(id)
     }
 
+    fn made_by(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
+        self.lo.made_by(id)
+    }
+
+    fn holds_truths(&self, id: ValueId) -> bool {
+        self.lo.holds_truths(id)
+    }
+
     fn unsupported(reason: String) -> Fault {
         Fault::Unsupported(reason)
     }
@@ -49,7 +57,7 @@ impl Compose for Composer<'_, '_> {
 
 impl Lowering {
     /// This graph for compositions that belong to a call.
-    pub(super) fn composer<'a, 'c>(&'a mut self, call: &'a Call<'c>) -> Composer<'a, 'c> {
+    pub(in crate::torchscript) fn composer<'a, 'c>(&'a mut self, call: &'a Call<'c>) -> Composer<'a, 'c> {
         Composer { lo: self, call }
     }
 

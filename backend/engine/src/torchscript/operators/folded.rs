@@ -3,8 +3,8 @@
 //!
 //! Any operator of `aten` is computed whose schema says that it takes and gives tensors, numbers, texts and lists of them and
 //! writes into none; [`rule`](super::rule) says which are not, and why. In-place forms are computed like their plain ones and
-//! written back. Nothing here knows a single operator's meaning, with three exceptions: TorchScript's own `aten::tensor`, the
-//! constructors that look at the shape of an activation alone, and what it costs.
+//! written back. Nothing here knows a single operator's meaning, with four exceptions: TorchScript's own `aten::tensor`, moves
+//! to another device, the constructors that look at the shape of an activation alone, and what it costs.
 
 use tch::{Kind, Tensor};
 
@@ -22,6 +22,9 @@ const MAX_ELEMENTS: usize = 1 << 26;
 const MAX_BYTES: usize = 2 * 8 * MAX_ELEMENTS;
 /// Parts that one operator may take a tensor apart into.
 const MAX_PARTS: i64 = 1 << 16;
+
+/// What libtorch says of sizes that are too large to multiply.
+const OVERFLOWS: [&str; 2] = ["size calculation overflowed", "integer multiplication overflow"];
 
 /// Arguments of which an operator looks at nothing but the shape and the element type.
 const SHAPE_ALONE: &[(&str, usize)] = &[
@@ -206,7 +209,7 @@ fn run(lowering: &mut Lowering, call: &Call, traits: Traits, batch: i64) -> Lowe
             Fault::Fatal(TorchScriptError::TooComplex(reason))
         }
         ComputeError::Exceeded => too_large(),
-        ComputeError::Failed(message) if message.contains("overflow") => too_large(),
+        ComputeError::Failed(message) if OVERFLOWS.iter().any(|part| message.contains(part)) => too_large(),
         ComputeError::Failed(message) => Fault::Invalid(message),
     })?;
     let made = done.taken.div_ceil(8);

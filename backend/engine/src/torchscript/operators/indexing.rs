@@ -109,15 +109,7 @@ fn along(lo: &mut Lowering, call: &Call) -> Lowered<(TensorRef, ValueId, usize, 
     Ok((tensor, x, axis, size))
 }
 
-fn parts(
-    lo: &mut Lowering,
-    call: &Call,
-    tensor: &TensorRef,
-    x: ValueId,
-    axis: usize,
-    sizes: Vec<usize>,
-) -> Lowered<Vec<ValueId>> {
-    let _ = tensor;
+fn parts(lo: &mut Lowering, call: &Call, x: ValueId, axis: usize, sizes: Vec<usize>) -> Lowered<Vec<ValueId>> {
     few(sizes.len())?;
     if sizes.len() == 1 && lo.shape(x)[axis] == Dim::Fixed(sizes[0]) {
         return Ok(vec![x]);
@@ -148,7 +140,7 @@ fn few(parts: usize) -> Lowered<usize> {
 fn chunk(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
     let chunks = positive(call.int("chunks")?, "the number of chunks")?;
-    let ids = parts(lo, call, &tensor, x, axis, pieces(size, size.div_ceil(chunks).max(1))?)?;
+    let ids = parts(lo, call, x, axis, pieces(size, size.div_ceil(chunks).max(1))?)?;
     Ok(as_list(&tensor, ids))
 }
 
@@ -165,7 +157,7 @@ fn split(lo: &mut Lowering, call: &Call) -> Lowered {
             }
         }
     };
-    let ids = parts(lo, call, &tensor, x, axis, sizes)?;
+    let ids = parts(lo, call, x, axis, sizes)?;
     Ok(as_list(&tensor, ids))
 }
 
@@ -176,7 +168,8 @@ fn tensor_split(lo: &mut Lowering, call: &Call) -> Lowered {
         (0..sections).map(|i| size / sections + usize::from(i < size % sections)).collect()
     } else {
         let indices = call.ints("indices")?;
-        let ends = indices.iter().map(|&i| i.clamp(0, size as i64) as usize).chain([size]);
+        let from_start = |i: i64| if i < 0 { i.saturating_add(size as i64) } else { i };
+        let ends = indices.iter().map(|&i| from_start(i).clamp(0, size as i64) as usize).chain([size]);
         let mut start = 0;
         ends.map(|end| {
             let part = end.saturating_sub(start);
@@ -185,13 +178,13 @@ fn tensor_split(lo: &mut Lowering, call: &Call) -> Lowered {
         })
         .collect()
     };
-    let ids = parts(lo, call, &tensor, x, axis, sizes)?;
+    let ids = parts(lo, call, x, axis, sizes)?;
     Ok(as_list(&tensor, ids))
 }
 
 fn unbind(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
-    let ids = parts(lo, call, &tensor, x, axis, vec![1; few(size)?])?;
+    let ids = parts(lo, call, x, axis, vec![1; few(size)?])?;
     let mut shape = lo.shape(x).clone();
     shape.remove(axis);
     let ids = ids.into_iter().map(|id| lo.reshape(call, id, shape.clone())).collect::<Lowered<Vec<_>>>()?;
@@ -281,6 +274,9 @@ fn positions(tensor: &TensorRef, size: usize) -> Lowered<(Vec<usize>, Vec<usize>
     let Some(known) = known_entries(tensor) else {
         return unsupported("indices that depend on the input");
     };
+    if known.kind() == Kind::Bool && known.dim() != 1 {
+        return unsupported("a mask over several axes as indices");
+    }
     let known = if known.kind() == Kind::Bool { known.f_nonzero()?.f_flatten(0, -1)? } else { known };
     let shape = known.size().iter().map(|&s| s as usize).collect();
     let flat = Vec::<i64>::try_from(known.f_to_kind(Kind::Int64)?.f_flatten(0, -1)?)?;

@@ -1,7 +1,7 @@
 //! Batch, layer, group and instance norm, and norms of weights.
 
 use eagleeye_graph::compose::reductions;
-use eagleeye_graph::{Binary, Op, Reduction, Unary, ValueId};
+use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId};
 use tch::{Device, Kind, Tensor};
 
 use super::Operator;
@@ -11,7 +11,11 @@ use crate::torchscript::lowering::{Lowering, fresh};
 use crate::torchscript::value::Value;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "aten::batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
+    Operator {
+        name: "aten::batch_norm",
+        becomes: "batch_norm; of weights without running statistics, reduce_mean, sub, pow_scalar, sqrt, div, mul and add",
+        lower: batch_norm,
+    },
     Operator { name: "aten::native_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
     Operator { name: "aten::cudnn_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
     Operator { name: "aten::layer_norm", becomes: "layer_norm", lower: layer_norm },
@@ -42,7 +46,7 @@ pub const OPERATORS: &[Operator] = &[
 
 fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     if !call.has("running_mean") || !call.has("running_var") {
-        return unsupported("batch norm without running statistics");
+        return by_own_statistics(lo, call);
     }
     // A scripted module is read as `eval()` leaves it; what was traced in training has the flag in its code.
     if call.flag("training") {
@@ -56,6 +60,18 @@ fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine).chain([mean, variance]).collect();
     let epsilon = call.float_or("eps", call.float_or("epsilon", 1e-5)?)?;
     lo.emit(call, Op::BatchNorm { epsilon }, &inputs)
+}
+
+/// Without running statistics, those of the tensor itself are taken. That is right for weights, which are standardised so.
+fn by_own_statistics(lo: &mut Lowering, call: &Call) -> Lowered {
+    let x = lo.operand(call, 0)?;
+    let of_batch = lo.shape(x).iter().any(|dim| matches!(dim, Dim::Batch(_)));
+    if of_batch || call.operator != "aten::batch_norm" || !call.flag("training") {
+        return unsupported("batch norm without running statistics");
+    }
+    let (weight, bias) = (lo.optional_operand(call, "weight")?, lo.optional_operand(call, "bias")?);
+    let epsilon = call.float_or("eps", 1e-5)?;
+    Ok(fresh(reductions::standardized(&mut lo.composer(call), x, weight, bias, epsilon)?))
 }
 
 /// Gamma and beta over axis 1, or nothing; one without the other is completed with ones or zeros.

@@ -56,12 +56,12 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::fmin", becomes: "min", lower: minimum },
     Operator {
         name: "aten::fake_quantize_per_tensor_affine",
-        becomes: "div, add, round, clamp, sub and mul",
+        becomes: "div, round, add, clamp, sub and mul",
         lower: fake_quantise,
     },
     Operator {
         name: "aten::fake_quantize_per_channel_affine",
-        becomes: "div, add, round, clamp, sub and mul",
+        becomes: "div, round, add, clamp, sub and mul",
         lower: fake_quantise,
     },
     Operator { name: "aten::native_dropout", becomes: "nothing: the same tensor; not in training", lower: dropout },
@@ -116,7 +116,7 @@ fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     match wanted {
         Some(ElementType::Bool) => Ok(fresh(as_mask(lo, call, &tensor)?)),
-        Some(wanted) if !wanted.is_float() && is_mask(lo, id) => Ok(Value::Tensor(tensor)),
+        Some(wanted) if !wanted.is_float() && is_mask(lo, call, id) => Ok(Value::Tensor(tensor)),
         Some(wanted) if !wanted.is_float() => {
             let id = lo.value(call, &tensor)?;
             Ok(fresh(arithmetic::truncated(&mut lo.composer(call), id)?))

@@ -16,6 +16,7 @@ const REFUSED: &[(Part, &str)] = &[
     (Part::Start("miopen_"), INTERNAL),
     (Part::Start("mps_"), INTERNAL),
     (Part::Start("batch_norm_"), INTERNAL),
+    (Part::Start("native_"), INTERNAL),
     (Part::Start("slow_conv"), INTERNAL),
     (Part::Start("thnn_"), INTERNAL),
     (Part::Start("lstm"), RECURRENT),
@@ -30,6 +31,13 @@ const REFUSED: &[(Part, &str)] = &[
     (Part::Start("linalg_"), LAPACK),
     (Part::Start("cholesky"), LAPACK),
     (Part::Start("lu_"), LAPACK),
+    (Part::Whole("nuclear_norm"), LAPACK),
+    (Part::Whole("pinverse"), LAPACK),
+    (Part::Whole("inverse"), LAPACK),
+    (Part::Whole("matrix_power"), LAPACK),
+    (Part::Whole("det"), LAPACK),
+    (Part::Whole("logdet"), LAPACK),
+    (Part::Whole("slogdet"), LAPACK),
     (Part::Whole("geqrf"), LAPACK),
     (Part::Whole("orgqr"), LAPACK),
     (Part::Whole("ormqr"), LAPACK),
@@ -66,14 +74,14 @@ const REFUSED: &[(Part, &str)] = &[
 ];
 
 /// Operators that are computed although a part of their name is among the above.
-const COMPUTED: &[&str] = &["linalg_vector_norm", "linalg_norm", "linalg_matmul", "linalg_cross", "linalg_vecdot"];
+const COMPUTED: &[&str] = &["linalg_vector_norm", "linalg_matmul", "linalg_cross", "linalg_vecdot"];
 
 const INTERNAL: &str = "is a part of libtorch that is not computed while a network is read";
 const RECURRENT: &str = "is a recurrent layer";
 const UNCHECKED: &str = "takes positions that libtorch does not check";
-const LAPACK: &str = "is linear algebra that does not end well for every matrix";
+const LAPACK: &str = "is linear algebra, which may fail or not end for some matrices";
 const NOT_DENSE: &str = "is about tensors that are not dense";
-const BY_NUMBER: &str = "takes as long as a number says";
+const BY_NUMBER: &str = "runs as long as one of its arguments says";
 const DIVIDES: &str = "divides whole numbers by zero, or beyond 64 bits";
 
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Comparisons of activations and choices by them. What PyTorch calls true is 1 in the graph, and false 0.
 
-use eagleeye_graph::compose::arithmetic::{Comparison, compare, is_not_zero, not, select};
+use eagleeye_graph::compose::arithmetic::{self, Comparison, compare, is_not_zero, not, select};
 use eagleeye_graph::{Binary, Compose, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
@@ -32,28 +32,28 @@ pub const OPERATORS: &[Operator] = &[
     },
     Operator { name: "aten::isnan", becomes: "equal, neg and add_scalar", lower: is_no_number },
     Operator { name: "aten::logical_not", becomes: "neg and add_scalar", lower: negated },
-    Operator { name: "aten::bitwise_not", becomes: "neg and add_scalar; of comparisons", lower: negated },
+    Operator { name: "aten::bitwise_not", becomes: "neg and add_scalar; of comparisons", lower: bits_negated },
     Operator { name: "aten::logical_and", becomes: "mul", lower: |lo, call| combined(lo, call, Binary::Mul) },
     Operator {
         name: "aten::bitwise_and",
         becomes: "mul; of comparisons",
-        lower: |lo, call| combined(lo, call, Binary::Mul),
+        lower: |lo, call| bits_combined(lo, call, Binary::Mul),
     },
     Operator {
         name: "aten::__and__",
         becomes: "mul; of comparisons",
-        lower: |lo, call| combined(lo, call, Binary::Mul),
+        lower: |lo, call| bits_combined(lo, call, Binary::Mul),
     },
     Operator { name: "aten::logical_or", becomes: "max", lower: |lo, call| combined(lo, call, Binary::Max) },
     Operator {
         name: "aten::bitwise_or",
         becomes: "max; of comparisons",
-        lower: |lo, call| combined(lo, call, Binary::Max),
+        lower: |lo, call| bits_combined(lo, call, Binary::Max),
     },
     Operator {
         name: "aten::__or__",
         becomes: "max; of comparisons",
-        lower: |lo, call| combined(lo, call, Binary::Max),
+        lower: |lo, call| bits_combined(lo, call, Binary::Max),
     },
     Operator { name: "aten::where", becomes: "select", lower: chosen },
     Operator {
@@ -68,7 +68,7 @@ pub const OPERATORS: &[Operator] = &[
 fn compared(lo: &mut Lowering, call: &Call, comparison: Comparison) -> Lowered {
     let (a, b) = operands(lo, call)?;
     if let (Operand::Graph(mask), Operand::Number(0.0), Comparison::NotEqual) = (&a, &b, comparison)
-        && is_mask(lo, *mask)
+        && is_mask(lo, call, *mask)
     {
         return Ok(Value::Tensor(call.tensor(0)?));
     }
@@ -84,15 +84,8 @@ fn in_graph(lo: &mut Lowering, call: &Call, operand: Operand) -> Lowered<ValueId
 }
 
 /// Whether every entry is 0 or 1.
-pub(super) fn is_mask(lo: &Lowering, id: ValueId) -> bool {
-    match lo.made_by(id) {
-        Some((Op::Binary(Binary::Less | Binary::LessOrEqual | Binary::Equal), _)) => true,
-        // The negation of a mask is 1 - mask.
-        Some((Op::Unary(Unary::AddScalar(1.0)), negated)) => {
-            matches!(lo.made_by(negated), Some((Op::Unary(Unary::Neg), mask)) if is_mask(lo, mask))
-        }
-        _ => false,
-    }
+pub(super) fn is_mask(lo: &mut Lowering, call: &Call, id: ValueId) -> bool {
+    arithmetic::is_mask(&lo.composer(call), id)
 }
 
 /// Whether a constant is one of truths.
@@ -107,7 +100,29 @@ fn is_boolean(content: &Content) -> bool {
 pub(super) fn as_mask(lo: &mut Lowering, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
     let boolean = is_boolean(&content(tensor)?);
     let id = lo.value(call, tensor)?;
-    if boolean || is_mask(lo, id) { Ok(id) } else { is_not_zero(&mut lo.composer(call), id) }
+    if boolean || is_mask(lo, call, id) { Ok(id) } else { is_not_zero(&mut lo.composer(call), id) }
+}
+
+/// An operand of an operator that works on the bits of whole numbers, where these are truths.
+fn as_bits(lo: &mut Lowering, call: &Call, index: usize) -> Lowered<ValueId> {
+    let Value::Tensor(tensor) = call.at(index) else {
+        return unsupported("whole numbers bit by bit");
+    };
+    let truths = match content(tensor)? {
+        Content::Graph(id) => is_mask(lo, call, id),
+        constant => is_boolean(&constant),
+    };
+    if truths { lo.value(call, tensor) } else { unsupported("whole numbers bit by bit") }
+}
+
+fn bits_negated(lo: &mut Lowering, call: &Call) -> Lowered {
+    let mask = as_bits(lo, call, 0)?;
+    Ok(fresh(not(&mut lo.composer(call), mask)?))
+}
+
+fn bits_combined(lo: &mut Lowering, call: &Call, function: Binary) -> Lowered {
+    let (a, b) = (as_bits(lo, call, 0)?, as_bits(lo, call, 1)?);
+    lo.emit(call, Op::Binary(function), &[a, b])
 }
 
 fn negated(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -191,7 +206,7 @@ fn filled_by_mask(lo: &mut Lowering, call: &Call) -> Lowered {
         return unsupported("assigns to places along several axes");
     };
     let boolean = match content(mask)? {
-        Content::Graph(id) => is_mask(lo, id),
+        Content::Graph(id) => is_mask(lo, call, id),
         constant => is_boolean(&constant),
     };
     let value = match call.at(2) {

@@ -19,7 +19,6 @@ fn activations_with_every_parameter_are_those_of_libtorch() {
         ("elu", "return torch.elu(x, 1.5, 1.2, 0.7)"),
         ("log_sigmoid", "return torch.log_sigmoid(x)"),
         ("rrelu", "return torch.rrelu(x, 0.1, 0.3, False)"),
-        ("tanhshrink", "return x - torch.tanh(x)"),
         ("logarithms", "y = torch.abs(x) + 0.5\nreturn torch.log1p(y) + torch.log2(y) + torch.log10(y)"),
         ("powers", "return torch.expm1(x) + torch.exp2(x) + torch.logit(x, 0.01)"),
         ("waves", "return torch.sin(x) + torch.cos(x) * torch.tan(x) + torch.atan(x) + torch.sinh(x) * torch.cosh(x)"),
@@ -36,6 +35,10 @@ fn activations_with_every_parameter_are_those_of_libtorch() {
         ("clamp by tensors", "return torch.clamp(x, torch.mean(x, [2, 3], True), torch.amax(x, [1], True))"),
         ("lerp", "return torch.lerp(x, torch.relu(x), 0.3) + torch.lerp(x, torch.abs(x), torch.sigmoid(x))"),
         ("fake quantisation", "return torch.fake_quantize_per_tensor_affine(x, 0.07, 3, -8, 7)"),
+        (
+            "fake quantisation of halves by an odd zero point",
+            "return torch.fake_quantize_per_tensor_affine(torch.round(x * 4.0) * 0.5, 1.0, 3, -8, 7)",
+        ),
     ]);
 }
 
@@ -57,9 +60,83 @@ fn comparisons_choose_between_tensors_without_touching_what_is_not_chosen() {
         ("a mask as numbers", "return x * (x >= 0.1).float() + (x < -0.3).to(6) + (x != 0.0).to(6)"),
         ("masked_fill", "return torch.softmax(torch.masked_fill(x, x < -0.2, float(\"-inf\")), 3)"),
         ("a mask as index", "y = x.clone()\ny[y < 0.0] = 0.25\nreturn y"),
+        ("two masks as one index", "y = x.clone()\ny[(y < 0.0) & (y > -0.5)] = 0.25\nreturn y"),
+        ("a moved mask as index", "y = x.clone()\ny[(x < 0.0).transpose(2, 3)] = 0.25\nreturn y"),
         ("no numbers", "return torch.nan_to_num(torch.sqrt(x), 0.5)"),
         ("a constant mask", "m = torch.tril(torch.ones([6, 6])) > 0.0\nreturn torch.where(m, x, -x)"),
     ]);
+}
+
+#[test]
+fn whole_numbers_are_not_combined_bit_by_bit_as_if_they_were_truths() {
+    for body in [
+        "return torch.bitwise_not((x * 3.0).to(4))",
+        "y = (x * 3.0).to(4)\nreturn y & (x > 0.0).to(4)",
+        "y = (x * 3.0).to(4)\nreturn y | y",
+        "y = (x * 3.0).to(4)\nreturn torch.bitwise_and(y, 1)",
+    ] {
+        let error = import(body).err().unwrap_or_else(|| panic!("{body} is read")).to_string();
+        assert!(error.contains("whole numbers bit by bit"), "{body}: {error}");
+    }
+}
+
+#[test]
+fn a_mask_of_truths_hides_scores_and_a_mask_of_numbers_is_added_to_them() {
+    let tokens = "q = x.flatten(2)\ns = torch.matmul(q, q.transpose(1, 2))";
+    let attends = |mask: &str| format!("{tokens}\nreturn torch.scaled_dot_product_attention(q, q, q, {mask})");
+    all_same(&[
+        ("a comparison", &attends("s > 0.0")),
+        ("with a constant", &attends("torch.eq(s > 0.0, torch.tril(torch.ones([4, 4])) > 0.0)")),
+        ("both", &attends("(s > 0.0) & (torch.tril(torch.ones([4, 4])) > 0.0)")),
+        ("a constant", &attends("torch.tril(torch.ones([4, 4])) > 0.0")),
+        ("cast to floats", &attends("(s > 0.0).to(6)")),
+        ("numbers", &attends("s * 0.5")),
+        (
+            "one for all heads",
+            &format!(
+                "{tokens}\nh = q.unsqueeze(1).expand(-1, 2, 4, 36)\n\
+                 return torch.scaled_dot_product_attention(h, h, h, (s > 0.0).unsqueeze(1))"
+            ),
+        ),
+    ]);
+}
+
+#[test]
+fn a_weight_is_standardised_by_a_batch_norm_without_running_statistics() {
+    let standardised = |arguments: &str| {
+        format!(
+            "w = torch.batch_norm(self.w.view(1, 8, -1), {arguments}, None, None, True, 0.0, 1e-6, False)\n\
+             return torch.conv2d(x, w.view(8, 4, 3, 3))"
+        )
+    };
+    all_same(&[
+        ("alone", &standardised("None, None")),
+        ("with a gain", &standardised("self.b, None")),
+        ("with a gain and a shift", &standardised("self.b, self.b * 0.5")),
+    ]);
+    let error = import("return torch.batch_norm(x, None, None, None, None, True, 0.0, 1e-6, False)").err().unwrap();
+    assert!(error.to_string().contains("without running statistics"), "{error}");
+}
+
+#[test]
+fn a_view_that_takes_the_batch_for_one_is_refused() {
+    let error = import("return x.view(1, 144)").err().unwrap();
+    assert!(error.to_string().contains("cannot view [N, 4, 6, 6] as [1, 144]"), "{error}");
+}
+
+#[test]
+fn positions_to_split_at_count_from_the_end_where_they_are_negative() {
+    all_same(&[(
+        "in two and more",
+        "a = torch.tensor_split(x, [2, -1], 3)\nb = torch.tensor_split(x, [-4], 2)\n\
+         return torch.cat([a[0], a[2]], 3).mean(2) + torch.cat([b[1], b[0]], 2).narrow(3, 0, 3).mean(2)",
+    )]);
+}
+
+#[test]
+fn a_mask_over_several_axes_is_no_list_of_positions() {
+    let error = import("m = torch.tril(torch.ones([4, 6])) > 0.0\nreturn x[:, m]").err().unwrap();
+    assert!(error.to_string().contains("a mask over several axes"), "{error}");
 }
 
 #[test]

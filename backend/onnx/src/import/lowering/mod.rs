@@ -5,8 +5,7 @@ mod tensors;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use eagleeye_graph::count::in_words;
-use eagleeye_graph::{Binary, Count, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
+use eagleeye_graph::{Binary, Compose, Count, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
 
 use super::call::{Call, Lowered, invalid, one, unsupported};
 use super::external::Folder;
@@ -142,36 +141,20 @@ impl<'a> Lowering<'a> {
 
     /// `x * factor`, unless the factor is 1.
     pub fn times(&mut self, call: &Call, x: ValueId, factor: f64) -> Lowered<ValueId> {
-        if factor == 1.0 { Ok(x) } else { self.unary(call, Unary::MulScalar(factor), x) }
+        self.composer(call).times(x, factor)
     }
 
     pub fn reduce(&mut self, call: &Call, kind: Reduction, axes: &[usize], keep: bool, x: ValueId) -> Lowered<ValueId> {
-        if axes.iter().any(|&axis| matches!(self.shape(x).get(axis), Some(Dim::Batch(_)))) {
-            return unsupported("reduces over the batch");
-        }
-        self.push(call, Op::Reduce { kind, axes: axes.to_vec(), keep_dims: keep }, &[x])
+        self.composer(call).reduce(kind, axes, keep, x)
     }
 
     /// Reshapes unless the shape is there already.
     pub fn reshape(&mut self, call: &Call, x: ValueId, shape: Shape) -> Lowered<ValueId> {
-        if *self.shape(x) == shape {
-            return Ok(x);
-        }
-        let batch_axes = |shape: &Shape| shape.iter().filter(|d| matches!(d, Dim::Batch(_))).count();
-        if batch_axes(&shape) > 1 {
-            return unsupported("makes a shape in which several axes depend on the batch");
-        }
-        if batch_axes(&shape) != batch_axes(self.shape(x)) {
-            return invalid(format!("cannot view {} as {}", in_words(self.shape(x)), in_words(&shape)));
-        }
-        self.push(call, Op::Reshape { shape }, &[x])
+        self.composer(call).reshape(x, shape)
     }
 
     pub fn permute(&mut self, call: &Call, x: ValueId, order: Vec<usize>) -> Lowered<ValueId> {
-        if order.iter().enumerate().all(|(i, &axis)| i == axis) && order.len() == self.rank(x) {
-            return Ok(x);
-        }
-        self.push(call, Op::Permute { order }, &[x])
+        self.composer(call).permute(x, order)
     }
 
     /// `x` with its last two axes swapped.

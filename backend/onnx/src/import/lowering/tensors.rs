@@ -186,6 +186,12 @@ impl<'a> Lowering<'a> {
         })
     }
 
+    /// Whether a value is a constant of truths.
+    pub fn holds_truths(&self, id: ValueId) -> bool {
+        let Source::Parameter(parameter) = self.builder.source(id) else { return false };
+        matches!(self.weights.get(parameter.index()), Some(Weight::Known(known)) if known.is_bool())
+    }
+
     /// Whether an initializer has floats, and not sizes or indices.
     pub fn is_float(&self, stored: usize) -> bool {
         tensor::is_float(self.stored[stored].tensor)

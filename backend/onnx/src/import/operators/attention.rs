@@ -1,9 +1,12 @@
 //! Attention as one operator (operator set 23).
 
-use eagleeye_graph::compose::attention::{HIDDEN, attention, causal_mask};
+use std::rc::Rc;
+
+use eagleeye_graph::compose::attention::{HIDDEN, added_for, attention, causal_mask};
 use eagleeye_graph::{Binary, Compose, Dim, ValueId};
 
 use super::Operator;
+use super::selection::is_mask;
 use crate::import::call::{Call, Lowered, Value, one, size, unsupported};
 use crate::import::lowering::Lowering;
 
@@ -60,15 +63,24 @@ fn mask(lo: &mut Lowering, call: &Call, [q, k, _]: [ValueId; 3]) -> Lowered<Opti
     if !call.has(3) {
         return Ok(causal);
     }
-    let given = match call.input(3) {
-        Value::Known(known) if !known.is_float() => {
-            let hidden = known.truths()?.into_iter().map(|seen| if seen { 0.0 } else { HIDDEN });
-            lo.composer(call).constant(&known.shape, hidden.collect())?
-        }
-        _ => lo.value(call, 3)?,
-    };
+    let given = given_mask(lo, call)?;
     Ok(Some(match causal {
         Some(causal) => lo.binary(call, Binary::Add, given, causal)?,
         None => given,
     }))
+}
+
+/// The mask of the file. Truths say which scores stay, numbers are added to them.
+fn given_mask(lo: &mut Lowering, call: &Call) -> Lowered<ValueId> {
+    let constant = match call.input(3) {
+        Value::Known(known) => Some(Rc::clone(known)),
+        Value::Stored(stored) if !lo.is_float(*stored) => Some(lo.read(*stored)?),
+        _ => None,
+    };
+    if let Some(known) = constant.filter(|known| known.is_bool()) {
+        let added = known.truths()?.into_iter().map(|seen| if seen { 0.0 } else { HIDDEN });
+        return lo.composer(call).constant(&known.shape, added.collect());
+    }
+    let mask = lo.value(call, 3)?;
+    if is_mask(lo, call, mask) { added_for(&mut lo.composer(call), mask) } else { Ok(mask) }
 }

@@ -48,6 +48,14 @@ impl Compose for Composer<'_, '_, '_> {
         settle::is_weight(self.lo, id)
     }
 
+    fn made_by(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
+        self.lo.made_by(id).map(|made| (&made.op, &made.inputs[..]))
+    }
+
+    fn holds_truths(&self, id: ValueId) -> bool {
+        self.lo.holds_truths(id)
+    }
+
     fn unsupported(reason: String) -> Fault {
         Fault::Unsupported(reason)
     }

@@ -231,10 +231,10 @@ fn cast(lo: &mut Lowering, call: &Call) -> Lowered {
     let wanted = i32::try_from(to).ok().and_then(|to| DataType::try_from(to).ok());
     match (wanted, call.input(0)) {
         (Some(DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double), other) => {
-            // What was computed while reading stays so.
             if matches!(other, Value::Greater { .. } | Value::NotANumber(_)) {
                 Ok(one(lo.value(call, 0)?))
             } else {
+                // What was computed while reading stays so.
                 Ok(vec![other.clone()])
             }
         }
@@ -244,9 +244,9 @@ fn cast(lo: &mut Lowering, call: &Call) -> Lowered {
         (Some(DataType::Int32 | DataType::Int64), Value::Greater { .. } | Value::NotANumber(_)) => {
             Ok(one(lo.value(call, 0)?))
         }
-        (Some(DataType::Bool), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),
+        (Some(DataType::Bool), Value::Graph(x)) if is_mask(lo, call, *x) => Ok(one(*x)),
         (Some(DataType::Bool), Value::Graph(x)) => Ok(one(is_not_zero(&mut lo.composer(call), *x)?)),
-        (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) if is_mask(lo, *x) => Ok(one(*x)),
+        (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) if is_mask(lo, call, *x) => Ok(one(*x)),
         (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) => Ok(one(truncated(&mut lo.composer(call), *x)?)),
         (Some(other), _) => unsupported(format!("of an activation to {}", other.as_str_name())),
         (None, _) => invalid(format!("the type {to} does not exist")),

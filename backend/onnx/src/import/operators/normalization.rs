@@ -52,26 +52,13 @@ fn batch_norm(lo: &mut Lowering, call: &Call) -> Lowered {
 /// In training mode, statistics are those of the tensor itself. That is right for weights, which exporters standardise so.
 fn standardized(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
-    let shape = lo.shape(x).clone();
+    let shape = lo.shape(x);
     if shape.len() < 2 || shape.iter().any(|d| matches!(d, Dim::Batch(_))) {
         return training(call);
     }
-    let channels = lo.fixed(x, 1)?;
-    let over: Vec<usize> = (0..shape.len()).filter(|&axis| axis != 1).collect();
-    let mean = lo.reduce(call, Reduction::Mean, &over, true, x)?;
-    let centred = lo.binary(call, Binary::Sub, x, mean)?;
-    let squares = lo.unary(call, Unary::PowScalar(2.0), centred)?;
-    let variance = lo.reduce(call, Reduction::Mean, &over, true, squares)?;
-    let shifted = lo.unary(call, Unary::AddScalar(call.float_or("epsilon", 1e-5)?), variance)?;
-    let deviation = lo.unary(call, Unary::Sqrt, shifted)?;
-    let mut y = lo.binary(call, Binary::Div, centred, deviation)?;
-    let mut column = vec![Dim::Fixed(1); shape.len()];
-    column[1] = Dim::Fixed(channels);
-    for (index, function) in [(1, Binary::Mul), (2, Binary::Add)] {
-        let parameter = lo.value(call, index)?;
-        let parameter = lo.reshape(call, parameter, column.clone())?;
-        y = lo.binary(call, function, y, parameter)?;
-    }
+    let (weight, bias) = (lo.value(call, 1)?, lo.value(call, 2)?);
+    let epsilon = call.float_or("epsilon", 1e-5)?;
+    let y = reductions::standardized(&mut lo.composer(call), x, Some(weight), Some(bias), epsilon)?;
     Ok(vec![Value::Graph(y), Value::Unavailable, Value::Unavailable, Value::Unavailable, Value::Unavailable])
 }
 

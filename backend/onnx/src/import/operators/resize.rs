@@ -234,6 +234,7 @@ fn separable(
     }
     let mut y = x;
     for scaling in scalings {
+        lo.charge(scaling.to.saturating_mul(scaling.from))?;
         let positions = (0..scaling.to).map(|i| coordinate(scaling, i, coordinates)).collect::<Lowered<Vec<_>>>()?;
         let position = |i: usize| positions[i];
         y = sampling::interpolate(&mut lo.composer(call), y, scaling.axis, scaling.to, &position, (kernel, reach))?;
@@ -254,6 +255,7 @@ fn antialiased(lo: &mut Lowering, call: &Call, x: ValueId, scalings: &[Scaling],
     };
     let mut y = x;
     for s in scalings {
+        lo.charge(s.to.saturating_mul(s.from))?;
         let composer = &mut lo.composer(call);
         y = sampling::interpolate_widened(composer, y, s.axis, s.to, 1.0 / s.factor, (&*kernel, reach))?;
     }

@@ -86,17 +86,8 @@ fn negated(lo: &mut Lowering, call: &Call) -> Lowered {
 }
 
 /// Whether every entry is 0 or 1.
-pub(super) fn is_mask(lo: &Lowering, id: ValueId) -> bool {
-    match lo.made_by(id) {
-        Some(Made { op: Op::Binary(Binary::Less | Binary::LessOrEqual | Binary::Equal), .. }) => true,
-        Some(Made { op: Op::Binary(Binary::Mul | Binary::Max), inputs }) => inputs.iter().all(|&i| is_mask(lo, i)),
-        // The negation of a mask is 1 - mask.
-        Some(Made { op: Op::Unary(Unary::AddScalar(1.0)), inputs }) => match lo.made_by(inputs[0]) {
-            Some(Made { op: Op::Unary(Unary::Neg), inputs }) => is_mask(lo, inputs[0]),
-            _ => false,
-        },
-        _ => false,
-    }
+pub(super) fn is_mask(lo: &mut Lowering, call: &Call, id: ValueId) -> bool {
+    arithmetic::is_mask(&lo.composer(call), id)
 }
 
 fn chosen(lo: &mut Lowering, call: &Call, condition: ValueId) -> Lowered {
@@ -123,10 +114,11 @@ fn not_a_number(lo: &mut Lowering, call: &Call) -> Lowered {
     Ok(vec![Value::NotANumber(lo.value(call, 0)?)])
 }
 
-/// `x is no number ? constant : x`, for attention in which everything is masked. Activations are numbers.
+/// `x is no number ? constant : x`. The weights of attention are numbers: exporters guard against everything being masked.
 fn numbers_alone(lo: &mut Lowering, call: &Call, x: ValueId) -> Lowered {
+    let of_attention = matches!(lo.made_by(x), Some(Made { op: Op::Softmax { log: false, .. }, .. }));
     match (call.input(1), call.input(2)) {
-        (Value::Known(_) | Value::Stored(_), Value::Graph(kept)) if *kept == x => Ok(one(x)),
+        (Value::Known(_) | Value::Stored(_), Value::Graph(kept)) if *kept == x && of_attention => Ok(one(x)),
         _ => {
             let condition = lo.value(call, 0)?;
             chosen(lo, call, condition)

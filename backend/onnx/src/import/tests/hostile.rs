@@ -264,3 +264,26 @@ fn number() -> impl Strategy<Value = i64> {
         any::<i64>(),
     ]
 }
+
+#[test]
+fn compositions_that_would_fill_the_memory_are_refused_before_they_do() {
+    let causal = Net::new(&[1, 1 << 20, 1]).opset(23);
+    let causal = causal.node_with("y", "Attention", &["x", "x", "x"], &[int("is_causal", 1)]);
+    let error = bounded(|| causal.error());
+    assert!(error.contains("mask of 1048576 x 1048576"), "{error}");
+    let columns = Net::new(&[1 << 15, 1]).opset(18).ints("image", &[256, 128]).ints("window", &[256, 128]);
+    let error = bounded(|| columns.node("y", "Col2Im", &["x", "image", "window"]).error());
+    assert!(error.contains("sums windows of 32768"), "{error}");
+    for antialias in [0, 1] {
+        let net = Net::new(&[1, 4, 4]).opset(18).ints("sizes", &[1 << 40]);
+        let attributes = [
+            list("axes", &[3]),
+            text("mode", "linear"),
+            text("coordinate_transformation_mode", if antialias == 1 { "half_pixel" } else { "asymmetric" }),
+            int("antialias", antialias),
+        ];
+        let net = net.node_with("y", "Resize", &["x", "", "", "sizes"], &attributes);
+        let error = bounded(|| net.error());
+        assert!(error.contains("together"), "{error}");
+    }
+}

@@ -124,7 +124,7 @@ fn pair(
     }
     let entries = pairs.map(&a.counts()?, &b.counts()?, whole).into_iter().collect::<Option<Vec<_>>>();
     match entries {
-        Some(entries) => Ok(Known::ints(pairs.shape, entries)),
+        Some(entries) => Known::ints(pairs.shape, entries).in_type(if a.is_bool() { b } else { a }.whole_type),
         None => unsupported("a number that is too large or not linear in the batch"),
     }
 }
@@ -201,7 +201,7 @@ fn select(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
             let entries = pick(&choices, &left, &right, &a.numbers()?, &b.numbers()?);
             Known::floats(shape, entries, a.double || b.double)
         }
-        _ => Known::ints(shape, pick(&choices, &left, &right, &a.counts()?, &b.counts()?)),
+        _ => Known::ints(shape, pick(&choices, &left, &right, &a.counts()?, &b.counts()?)).in_type(a.whole_type)?,
     }))
 }
 
@@ -217,7 +217,7 @@ fn each(
         (Entries::Int(entries), Some(whole)) => {
             let entries = entries.iter().map(|&v| whole(v)).collect::<Option<Vec<_>>>();
             let entries = entries.ok_or_else(|| Fault::Unsupported("a number that depends on the batch".into()))?;
-            Ok(constant(Known::ints(x.shape.clone(), entries)))
+            Ok(constant(Known::ints(x.shape.clone(), entries).in_type(x.whole_type)?))
         }
         (Entries::Float(entries), _) => {
             let entries = entries.iter().map(|&v| float(v)).collect();

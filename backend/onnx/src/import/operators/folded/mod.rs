@@ -13,7 +13,7 @@ use std::rc::Rc;
 use eagleeye_graph::Count;
 
 use crate::import::call::{self, Call, Fault, Lowered, Value, axis, constant, invalid, unsupported};
-use crate::import::known::{Entries, Known, size_of};
+use crate::import::known::{Entries, Known, WholeType, size_of};
 use crate::import::lowering::Lowering;
 use crate::import::tensor;
 use crate::proto::tensor_proto::DataType;
@@ -172,7 +172,7 @@ fn range(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
     }
     let entry = |i: usize| (i as i64).checked_mul(step as i64)?.checked_add(first as i64).map(Count::fixed);
     match (0..count).map(entry).collect::<Option<Vec<_>>>() {
-        Some(entries) => Ok(constant(Known::list(entries))),
+        Some(entries) => Ok(constant(Known::list(entries).in_type(start.whole_type)?)),
         None => invalid("has numbers that are too large"),
     }
 }
@@ -186,31 +186,38 @@ fn cast(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
 }
 
 fn cast_like(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
-    let like = inputs.get(1)?;
-    let to = match (&like.entries, like.double) {
-        (Entries::Float(_), true) => DataType::Double,
-        (Entries::Float(_), false) => DataType::Float,
-        (Entries::Int(_), _) => DataType::Int64,
-        (Entries::Bool(_), _) => DataType::Bool,
-    };
-    converted(lo, inputs.get(0)?, to)
+    let (x, like) = (inputs.get(0)?, inputs.get(1)?);
+    match (&like.entries, like.double) {
+        (Entries::Float(_), true) => converted(lo, x, DataType::Double),
+        (Entries::Float(_), false) => converted(lo, x, DataType::Float),
+        (Entries::Bool(_), _) => converted(lo, x, DataType::Bool),
+        (Entries::Int(_), _) => {
+            lo.charge(x.len())?;
+            Ok(constant(as_whole(x, like.whole_type)?))
+        }
+    }
 }
 
 fn converted(lo: &mut Lowering, known: &Known, to: DataType) -> Lowered {
     lo.charge(known.len())?;
     let shape = known.shape.clone();
+    if let Some(whole_type) = WholeType::of(to) {
+        return Ok(constant(as_whole(known, whole_type)?));
+    }
     Ok(constant(match to {
         DataType::Float | DataType::Float16 | DataType::Bfloat16 => Known::floats(shape, known.numbers()?, false),
         DataType::Double => Known::floats(shape, known.numbers()?, true),
         DataType::Bool => Known::bools(shape, known.truths()?),
-        DataType::Int64 | DataType::Int32 | DataType::Int16 | DataType::Int8 | DataType::Uint8 => {
-            match &known.entries {
-                Entries::Float(v) => Known::ints(shape, v.iter().map(|v| Count::fixed(*v as i64)).collect()),
-                _ => Known::ints(shape, known.counts()?),
-            }
-        }
         other => return unsupported(format!("to the type {}", other.as_str_name())),
     }))
+}
+
+fn as_whole(known: &Known, whole_type: WholeType) -> Lowered<Known> {
+    let counts = match &known.entries {
+        Entries::Float(v) => v.iter().map(|v| Count::fixed(*v as i64)).collect(),
+        _ => known.counts()?,
+    };
+    Known::ints(known.shape.clone(), counts).in_type(whole_type)
 }
 
 fn eye_like(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {

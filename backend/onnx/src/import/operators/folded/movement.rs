@@ -6,7 +6,7 @@ use eagleeye_graph::Count;
 
 use super::{Fold, Inputs, sizes};
 use crate::import::call::{Call, Lowered, Value, axes, axis, constant, invalid, size, unsupported};
-use crate::import::known::{Entries, Known, broadcast, broadcast_positions, positions, size_of, strides};
+use crate::import::known::{Entries, Known, WholeType, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 use crate::import::operators::indexing::{bounds, position};
 
@@ -157,7 +157,7 @@ fn concat(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
 /// Entries of several tensors behind each other.
 enum Joined {
     Float(Vec<f64>, bool),
-    Int(Vec<Count>),
+    Int(Vec<Count>, WholeType),
     Bool(Vec<bool>),
 }
 
@@ -169,13 +169,14 @@ impl Joined {
             return Self::Float(Vec::new(), parts().any(|p| p.double));
         }
         let bools = parts().all(|p| matches!(p.entries, Entries::Bool(_)));
-        if bools { Self::Bool(Vec::new()) } else { Self::Int(Vec::new()) }
+        let whole_type = parts().next().map_or(WholeType::I64, |p| p.whole_type);
+        if bools { Self::Bool(Vec::new()) } else { Self::Int(Vec::new(), whole_type) }
     }
 
     fn append(&mut self, part: &Known, range: std::ops::Range<usize>) -> Lowered<()> {
         match (self, &part.entries) {
             (Self::Float(all, _), Entries::Float(entries)) => all.extend(&entries[range]),
-            (Self::Int(all), Entries::Int(entries)) => all.extend(&entries[range]),
+            (Self::Int(all, _), Entries::Int(entries)) => all.extend(&entries[range]),
             (Self::Bool(all), Entries::Bool(entries)) => all.extend(&entries[range]),
             _ => return invalid("joins tensors of different types"),
         }
@@ -185,7 +186,7 @@ impl Joined {
     fn finish(self, shape: Vec<usize>) -> Known {
         match self {
             Self::Float(entries, double) => Known::floats(shape, entries, double),
-            Self::Int(entries) => Known::ints(shape, entries),
+            Self::Int(entries, whole_type) => Known { whole_type, ..Known::ints(shape, entries) },
             Self::Bool(entries) => Known::bools(shape, entries),
         }
     }

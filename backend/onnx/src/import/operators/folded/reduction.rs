@@ -78,7 +78,7 @@ fn reduced(
             }
             Known::floats(shape, sums, x.double)
         }
-        _ => Known::ints(shape, folded(count, &places, &x.counts()?, whole)?),
+        _ => Known::ints(shape, folded(count, &places, &x.counts()?, whole)?).in_type(x.whole_type)?,
     }))
 }
 
@@ -122,7 +122,7 @@ fn running_sum(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
             Known::floats(x.shape.clone(), sums.unwrap_or_default(), x.double)
         }
         _ => match added_up(&chain, &x.counts()?, Count::fixed(0), exclusive, Count::add) {
-            Some(sums) => Known::ints(x.shape.clone(), sums),
+            Some(sums) => Known::ints(x.shape.clone(), sums).in_type(x.whole_type)?,
             None => return invalid("a sum that is too large"),
         },
     }))
@@ -155,7 +155,7 @@ fn mapped(inputs: &Inputs, whole: fn(Count) -> Option<Count>, float: fn(f64) -> 
             Known::floats(x.shape.clone(), entries.iter().map(|&v| float(v)).collect(), x.double)
         }
         _ => match x.counts()?.into_iter().map(whole).collect::<Option<Vec<_>>>() {
-            Some(entries) => Known::ints(x.shape.clone(), entries),
+            Some(entries) => Known::ints(x.shape.clone(), entries).in_type(x.whole_type)?,
             None => return unsupported("a number that is too large or not linear in the batch"),
         },
     };

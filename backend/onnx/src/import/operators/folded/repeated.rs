@@ -71,7 +71,7 @@ fn at(known: &Known, batch: usize) -> Lowered<Known> {
     };
     let sized = counts.iter().map(|c| c.at(batch as i64).map(Count::fixed)).collect::<Option<Vec<_>>>();
     let sized = sized.ok_or_else(|| Fault::Invalid("a size that is too large".into()))?;
-    Ok(Known::ints(known.shape.clone(), sized))
+    Known::ints(known.shape.clone(), sized).in_type(known.whole_type)
 }
 
 /// The entries of the first image, where all images have the same.
