@@ -88,7 +88,7 @@ impl JobError {
             JobError::ModelReader(error) | JobError::DatasetReader(error) => error.waits_for(),
             JobError::ModelFile(ModelFileError::Temporary(error))
             | JobError::Dataset(DataError::Temporary { source: error, .. })
-            | JobError::Export(ExportError::Write { source: error, .. })
+            | JobError::Export(ExportError::Write { source: error, .. } | ExportError::Read { source: error, .. })
             | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
             JobError::Thread(error) => Some(format!("another thread on the worker's machine ({error})")),
             JobError::ModelFile(ModelFileError::Open { source: error, .. })
