@@ -12,8 +12,13 @@ pub const MAX_NAME: usize = 200;
 /// What a name must be, in words.
 pub const NAME_RULE: &str = "must have 1 to 200 characters that are not all blanks, and no control characters";
 
-/// The same for the document: no control character anywhere, and one that is no blank.
-const NAME_PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+/// The same for the document: no control character anywhere, and one that is no blank. Blanks are listed, since `\s` is not the
+/// same everywhere.
+const NAME_PATTERN: &str = concat!(
+    r"^[^\x00-\x1f\x7f-\x9f]*",
+    r"[^\x00- \x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+    r"[^\x00-\x1f\x7f-\x9f]*$"
+);
 
 /// A new name.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

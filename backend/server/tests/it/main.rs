@@ -26,9 +26,9 @@ mod memory;
 mod page;
 #[path = "../../../worker/tests/it/postgres.rs"]
 mod postgres;
+mod processes;
 #[path = "../../../worker/tests/it/protobuf.rs"]
 mod protobuf;
-mod processes;
 mod puppet;
 mod real;
 mod refusals;
