@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-import type { Locator, Page } from "playwright-core";
+import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DESKTOP, expectGoodPage, open, type Watched } from "./browser";
@@ -48,9 +48,17 @@ const fact = (name: string): Locator =>
 
 describe.sequential("the main job", () => {
   it("starts on a page that says what to do", async () => {
+    const requests: Request[] = [];
+    const note = (request: Request): void => void requests.push(request);
+    page.on("requestfinished", note);
     await page.goto("/");
     await heading("Prune a trained classifier").waitFor();
     await page.getByText(/workers? up/).waitFor();
+    page.off("requestfinished", note);
+    const sizes = await Promise.all(requests.map((request) => request.sizes()));
+    const bytes = sizes.reduce((sum, { responseBodySize }) => sum + responseBodySize, 0);
+    expect(requests.length, "requests of a first load").toBeLessThanOrEqual(12);
+    expect(bytes, "bytes of a first load").toBeLessThanOrEqual(100_000);
     await expectGoodPage(page);
   });
 
@@ -275,7 +283,7 @@ describe.sequential("the main job", () => {
     await button("Keep it").click();
   });
 
-  it("cancels a search and deletes it", async () => {
+  it("cancels a search, takes it up again and deletes it", async () => {
     await link("Start a search").click();
     await button("Fashion-MNIST").click();
     await page.getByLabel("Name").fill("To be cancelled");
@@ -283,6 +291,14 @@ describe.sequential("the main job", () => {
     await button("Start the search").click();
     await heading("To be cancelled").waitFor();
     await page.getByRole("option").first().waitFor({ timeout: PATIENCE });
+    await button("Cancel").click();
+    await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
+
+    const before = await page.getByRole("option").count();
+    await button("Try again").click();
+    await page.getByText("Running", { exact: true }).waitFor({ timeout: PATIENCE });
+    expect(await page.getByText("Ended before it").count()).toBe(0);
+    await page.getByRole("option").nth(before).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
 

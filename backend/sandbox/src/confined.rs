@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(crate) const MEMORY: &str = "EAGLEEYE_MEMORY_LIMIT";
 /// Seconds that the child may compute, all its threads together.
 pub(crate) const CPU: &str = "EAGLEEYE_CPU_LIMIT";
+/// Bytes that a file of the child's may grow to.
+pub(crate) const FILE: &str = "EAGLEEYE_FILE_LIMIT";
 /// Process that the child must not outlive.
 pub(crate) const PARENT: &str = "EAGLEEYE_PARENT";
 
@@ -23,6 +25,8 @@ pub struct Allowance {
     pub memory_bytes: u64,
     /// Time on processors, all threads together; whole seconds count.
     pub cpu: Duration,
+    /// Largest file that may be written, in bytes.
+    pub file_bytes: u64,
 }
 
 /// A command for a program that calls [`crate::enter`] first: with an environment of its own, in a process group of its
@@ -38,6 +42,7 @@ pub fn confined(program: impl AsRef<OsStr>, allowance: Allowance, scratch: &Path
         .env("TMPDIR", scratch)
         .env(MEMORY, allowance.memory_bytes.to_string())
         .env(CPU, allowance.cpu.as_secs().max(1).to_string())
+        .env(FILE, allowance.file_bytes.to_string())
         .env(PARENT, id().to_string())
         // Signals to the asking process's group, as from a terminal, are that process's to answer.
         .process_group(0)

@@ -2,13 +2,15 @@
 //!
 //! The process that wants a file opened starts a child with [`confined`]; the child calls [`enter`] before it reads the
 //! first byte of the file, and from then on has nothing but its memory, that file and its own folder for temporary files.
-//! [`Scratch`] is the folder for temporary files of the process that asks.
+//! [`Scratch`] is the folder for temporary files of the process that asks, and [`exit`] is how the child says what came of it.
 
 mod confined;
 mod enter;
+pub mod exit;
 mod limits;
 #[cfg(target_os = "linux")]
 mod paths;
+mod place;
 mod scratch;
 mod support;
 #[cfg(target_os = "linux")]
@@ -17,5 +19,6 @@ mod system_calls;
 pub use confined::{Allowance, confined};
 pub use enter::{Access, SandboxError, enter};
 pub use limits::limit;
+pub use place::place;
 pub use scratch::Scratch;
 pub use support::{Support, support};

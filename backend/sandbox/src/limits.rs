@@ -2,10 +2,10 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::confined::{CPU, MEMORY};
+use crate::confined::{CPU, FILE, MEMORY};
 use crate::enter::SandboxError;
 
-/// Limits memory and processor time where the environment says so, and writes no core dump of a file's making.
+/// Limits memory, processor time and the size of files where the environment says so, and writes no core dump of a file's making.
 ///
 /// It is private writable memory that is limited (`RLIMIT_DATA`). Address space would be the wrong measure: libtorch reserves,
 /// and never uses, far more of it than a check needs, and the shared libraries alone have gigabytes with CUDA. Shared memory,
@@ -17,6 +17,9 @@ pub fn limit() -> Result<(), SandboxError> {
     }
     if let Some(seconds) = number(CPU)? {
         set(Resource::Cpu, seconds, "processor time")?;
+    }
+    if let Some(bytes) = number(FILE)? {
+        set(Resource::Fsize, bytes, "the size of files")?;
     }
     Ok(())
 }
@@ -32,7 +35,9 @@ pub fn number(variable: &'static str) -> Result<Option<u64>, SandboxError> {
 }
 
 fn set(resource: Resource, most: u64, what: &'static str) -> Result<(), SandboxError> {
-    let allowed = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
+    // Whoever started the server may have set less.
+    let Rlimit { current, maximum } = getrlimit(resource);
+    let allowed = [current, maximum].into_iter().flatten().fold(most, u64::min);
     let both = Rlimit { current: Some(allowed), maximum: Some(allowed) };
     setrlimit(resource, both).map_err(|source| SandboxError::Limit { what, source })
 }

@@ -26,12 +26,16 @@ use crate::request_head::{self, KnownParameters};
 use crate::state::AppState;
 use crate::{guard, web};
 
-/// What an answer that touches only the database may take.
+/// What an answer may take that touches nothing but the database and the file store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The whole application.
 pub fn router(state: AppState) -> Router {
-    let (routes, document) = routes().split_for_parts();
+    router_that_answers_within(ANSWER_TIMEOUT, state)
+}
+
+fn router_that_answers_within(timeout: Duration, state: AppState) -> Router {
+    let (routes, document) = routes(timeout).split_for_parts();
     let document = api::common::announce(document);
     let known = KnownParameters::of(&document);
     // The last layer is the outermost one.
@@ -67,22 +71,22 @@ fn request_span(request: &Request) -> Span {
 
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    api::common::announce(routes().into_openapi())
+    api::common::announce(routes(ANSWER_TIMEOUT).into_openapi())
 }
 
-fn routes() -> OpenApiRouter<AppState> {
-    let versioned = OpenApiRouter::new().merge(answers()).merge(streams());
+fn routes(timeout: Duration) -> OpenApiRouter<AppState> {
+    let versioned = OpenApiRouter::new().merge(answers(timeout)).merge(checks()).merge(streams());
     OpenApiRouter::with_openapi(Document::openapi()).routes(routes!(api::health::get)).nest(BASE, versioned)
 }
 
 /// Short answers from the database.
-fn answers() -> OpenApiRouter<AppState> {
+fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::models::list))
-        .routes(routes!(api::models::get, api::models::change, api::models::delete))
+        .routes(routes!(api::models::get, api::models::delete))
         .routes(routes!(api::datasets::list))
         .routes(routes!(api::datasets::get, api::datasets::change, api::datasets::delete))
-        .routes(routes!(api::searches::list, api::searches::create))
+        .routes(routes!(api::searches::list))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
         .routes(routes!(api::searches::retry))
@@ -91,7 +95,16 @@ fn answers() -> OpenApiRouter<AppState> {
         .routes(routes!(api::checkpoints::list, api::checkpoints::create))
         .routes(routes!(api::checkpoints::get))
         .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
+}
+
+/// Short answers that may have a stored model inspected first. An inspection has a time limit of its own, and may have to wait
+/// for others.
+fn checks() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(api::models::change))
+        .routes(routes!(api::searches::create))
+        .layer(CompressionLayer::new())
 }
 
 /// Uploads, downloads and events: as long as they take, and as they are.
@@ -110,4 +123,81 @@ fn streams() -> OpenApiRouter<AppState> {
 fn panicked(reason: Box<dyn Any + Send>) -> Response {
     let said = reason.downcast_ref::<String>().map(String::as_str).or_else(|| reason.downcast_ref::<&str>().copied());
     Problem::internal(format!("a handler panicked: {}", said.unwrap_or("no reason given"))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::{Body, to_bytes};
+    use axum::http::header;
+    use eagleeye_sandbox::Support;
+    use eagleeye_store::{ModelFormat, NamedUpload, NewModel, Reachable, Store, StoreConfig};
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::checker::Checker;
+    use crate::config::Config;
+    use crate::outages::Outages;
+    use crate::supervisor::Workers;
+
+    const REPORT: &str = r#"{"format": "onnx", "inputs": [{"shape": [1, 3, 8, 8]}], "macs": 1, "parameters": 1, "batch_norms": 0,
+        "batch_norm_state": "folded", "guessed_shape": false, "operators": {}, "layers": [], "groups": [],
+        "reachable": {"min": 0.25, "max": 1.0}, "classes": 10}"#;
+
+    /// A server in a folder, whose checks take so long.
+    async fn state(folder: &std::path::Path, check: Duration) -> AppState {
+        use std::os::unix::fs::PermissionsExt;
+        let worker = folder.join("worker");
+        let script = format!("#!/bin/sh\nsleep {}\ncat << REPORT\n{REPORT}\nREPORT\n", check.as_secs_f64());
+        std::fs::write(&worker, script).unwrap();
+        std::fs::set_permissions(&worker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let config = Config::default();
+        AppState {
+            store: Store::connect_with(StoreConfig::in_folder(folder)).await.unwrap(),
+            checker: Arc::new(Checker::new(worker, config.check_limits(), Support::default()).unwrap()),
+            config: Arc::new(config),
+            workers: Workers::new(0),
+            outages: Outages::default(),
+            shutdown: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    async fn model(store: &Store) -> String {
+        let file =
+            NamedUpload { name: "network.onnx".to_owned(), upload: store.upload_bytes("weights").await.unwrap() };
+        let new = NewModel {
+            name: "network".to_owned(),
+            format: ModelFormat::Onnx,
+            file,
+            data: None,
+            input_shape: vec![1, 3, 28, 28],
+            macs: 1,
+            parameters: 1,
+            batch_norms: 0,
+            classes: Some(10),
+            reachable: Reachable { min: 0.25, max: 1.0 },
+            report: serde_json::from_str(REPORT).unwrap(),
+        };
+        store.models().create(new).await.unwrap().id.to_string()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_needs_an_inspection_may_take_as_long_as_the_inspection() {
+        let folder = tempfile::tempdir().unwrap();
+        let timeout = Duration::from_millis(500);
+        let state = state(folder.path(), 3 * timeout).await;
+        let id = model(&state.store).await;
+        let router = router_that_answers_within(timeout, state);
+        let change = Request::patch(format!("{BASE}/models/{id}"))
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(json!({ "input_shape": [1, 3, 8, 8] }).to_string()))
+            .unwrap();
+        let answer = router.oneshot(change).await.unwrap();
+        let status = answer.status();
+        let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap();
+        assert_eq!((status, &body["input_shape"]), (StatusCode::OK, &json!([1, 3, 8, 8])), "{body}");
+    }
 }

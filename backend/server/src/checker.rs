@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use eagleeye_sandbox::exit::{self, MAX_REASON_BYTES};
 use eagleeye_sandbox::{Allowance, Support, confined};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,12 +33,11 @@ const MEMORY_PER_BYTE: u64 = 4;
 const PIECE: u64 = 1 << 20;
 /// A report of a network with thousands of groups stays well below this.
 const MAX_REPORT_BYTES: u64 = 256 << 20;
-/// Standard error beyond this is cut: the reason is in its last line.
-const MAX_REASON_BYTES: u64 = 1 << 20;
-/// The worker's exit code for "this file cannot be used", with the reason as one line on standard error.
-const REFUSED: i32 = 2;
-/// The worker's exit code for a disk without room for temporary files.
-const DISK_FULL: i32 = 3;
+/// What a zip of a model may unpack to, and more: the worker has a limit of its own.
+const LARGEST_MODEL_FILE: u64 = 64 << 30;
+/// The worker's exit codes.
+const REFUSED: i32 = exit::UNUSABLE as i32;
+const DISK_FULL: i32 = exit::DISK_FULL as i32;
 
 /// Runs `eagleeye-worker inspect` and `check-dataset`.
 #[derive(Debug)]
@@ -233,7 +233,8 @@ impl Checker {
 
     fn command(&self, check: Check, memory_bytes: u64, scratch: &TempDir) -> Command {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let allowance = Allowance { memory_bytes, cpu: self.limits.time.saturating_mul(cores) };
+        let file_bytes = self.limits.unpacked_bytes.max(LARGEST_MODEL_FILE);
+        let allowance = Allowance { memory_bytes, cpu: self.limits.time.saturating_mul(cores), file_bytes };
         let mut command = Command::from(confined(&self.program, allowance, scratch.path()));
         // Standard error is for the one line that says why.
         command.args(check.arguments).env("RUST_LOG", "off");
@@ -255,7 +256,9 @@ impl Checker {
         let status = child.wait().await.map_err(failed)?;
         match status.code() {
             Some(0) => Ok(printed),
-            Some(REFUSED) => Err(CheckError::Refused(reason(&said))),
+            Some(REFUSED) => {
+                Err(CheckError::Refused(exit::reason(&said).unwrap_or_else(|| "the file cannot be used".to_owned())))
+            }
             Some(DISK_FULL) => Err(CheckError::DiskFull),
             _ => {
                 tracing::warn!(%status, stderr = %String::from_utf8_lossy(&said), "a check crashed");
@@ -316,14 +319,6 @@ async fn read_at_most(pipe: Option<impl AsyncRead + Unpin>, limit: u64) -> std::
         tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
     }
     Ok(bytes)
-}
-
-/// The last line that says something, without the word that says that it is an error.
-fn reason(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("the file cannot be used");
-    let line = line.strip_prefix("error: ").unwrap_or(line);
-    line.chars().filter(|c| !c.is_control()).take(4000).collect()
 }
 
 #[cfg(test)]

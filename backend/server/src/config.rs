@@ -37,7 +37,7 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DATA", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
-    /// Database, where it is not SQLite in the data folder: sqlite://PATH or postgres://... One with a password belongs into
+    /// Database, where it is not SQLite in the data folder: sqlite://PATH or postgres://... One with a password belongs in
     /// the variable or a file, since everybody on this machine can read a command line.
     #[arg(long, env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,12 +185,16 @@ impl From<figment::Error> for ConfigError {
 impl Config {
     /// Joins what was given with the file and the defaults. A `file` that is named must be there.
     pub fn load(given: &Given, file: Option<&Path>) -> Result<Self, ConfigError> {
-        let in_file = match file {
+        let mut in_file = match file {
             Some(path) if !path.is_file() => return Err(ConfigError::NoFile(path.to_owned())),
             Some(path) => Given::read(path)?,
             None if Path::new(DEFAULT_FILE).is_file() => Given::read(Path::new(DEFAULT_FILE))?,
             None => Given::default(),
         };
+        // Two ways to name the same thing.
+        if given.database.is_some() || given.database_file.is_some() {
+            (in_file.database, in_file.database_file) = (None, None);
+        }
         let layers = Figment::from(Serialized::defaults(Config::default()))
             .merge(Serialized::defaults(in_file))
             .merge(Serialized::defaults(given));
@@ -322,6 +326,26 @@ mod tests {
         let database = config.database_url().unwrap();
         assert_eq!(database.expose(), "postgres://eagle:hunter2@db.example/eagleeye");
         assert!(!format!("{config:?} {database}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_database_that_is_given_goes_before_that_of_the_file_however_each_is_named() {
+        let secret = file("postgres://db.example/given\n");
+        let as_address = Given { database: Some("postgres://db.example/given".into()), ..Given::default() };
+        let as_file = Given { database_file: Some(secret.path().to_owned()), ..Given::default() };
+        let other = file("postgres://db.example/other\n");
+        let in_file = [
+            file("database = \"postgres://db.example/other\"\n"),
+            file(&format!("database_file = \"{}\"\n", other.path().display())),
+        ];
+        for settings in &in_file {
+            for given in [&as_address, &as_file] {
+                let config = Config::load(given, Some(settings.path())).unwrap();
+                assert_eq!(config.database_url().unwrap().expose(), "postgres://db.example/given", "{given:?}");
+            }
+            let config = Config::load(&Given::default(), Some(settings.path())).unwrap();
+            assert_eq!(config.database_url().unwrap().expose(), "postgres://db.example/other");
+        }
     }
 
     #[test]

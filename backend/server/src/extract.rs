@@ -3,6 +3,7 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -12,6 +13,9 @@ use crate::problem::{FieldError, Kind, Problem};
 /// Largest body as JSON in bytes: axum's own limit.
 const LARGEST_JSON: u64 = 2_097_152;
 
+/// Whole numbers below this are exact as floating-point numbers: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The body as JSON. Where it does not fit, every field at fault is named.
 pub struct Json<T>(pub T);
 
@@ -19,7 +23,8 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Json<T> 
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let axum::Json(body) = axum::Json::<Value>::from_request(request, state).await?;
+        let axum::Json(mut body) = axum::Json::<Value>::from_request(request, state).await?;
+        write_whole_numbers_as_such(&mut body);
         let schema = BodySchema::of::<T>();
         let read = serde_path_to_error::deserialize::<_, T>(&body);
         match read {
@@ -46,6 +51,26 @@ pub struct Query<T>(pub T);
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Problem))]
 pub struct Path<T>(pub T);
+
+/// To JSON and its schemas `8.0` is the whole number 8; to serde it is not.
+fn write_whole_numbers_as_such(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|n| number.is_f64() && n.fract() == 0.0 && n.abs() < EXACT);
+            if let Some(whole) = whole {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(write_whole_numbers_as_such),
+        Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers_as_such),
+        _ => {}
+    }
+}
+
+/// Reads a field that may be left out, and may not be null.
+pub fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {

@@ -104,6 +104,7 @@ impl BodySchema {
 
     /// A schema in words, to follow "must be".
     fn words(&self, schema: &Value) -> String {
+        let excludes_zero = excludes_zero(schema);
         let schema = self.resolved(schema);
         if let Some(choices) = schema["enum"].as_array() {
             let choices: Vec<String> = choices.iter().map(|choice| format!("`{}`", plain(choice))).collect();
@@ -111,6 +112,7 @@ impl BodySchema {
         }
         match kind(schema) {
             "integer" => format!("a whole number{}", range(schema)),
+            "number" if excludes_zero => "a number other than 0".to_owned(),
             "number" => format!("a number{}", range(schema)),
             "boolean" => "true or false".to_owned(),
             "string" if schema["format"] == "uuid" => "an id, which is a UUID".to_owned(),
@@ -118,11 +120,7 @@ impl BodySchema {
                 Some(longest) => format!("a text of 1 to {longest} characters"),
                 None => "a text".to_owned(),
             },
-            "array" => match kind(self.resolved(&schema["items"])) {
-                "integer" => "a list of whole numbers".to_owned(),
-                "number" => "a list of numbers".to_owned(),
-                _ => "a list".to_owned(),
-            },
+            "array" => self.words_of_items(&schema["items"]),
             "object" => {
                 let names = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| format!("`{name}`"));
                 format!("an object with the fields {}", names.collect::<Vec<_>>().join(", "))
@@ -130,6 +128,23 @@ impl BodySchema {
             _ => "another value".to_owned(),
         }
     }
+
+    fn words_of_items(&self, items: &Value) -> String {
+        let excludes_zero = excludes_zero(items);
+        let items = self.resolved(items);
+        match kind(items) {
+            "integer" => format!("a list of whole numbers{}", range(items)),
+            "number" if excludes_zero => "a list of numbers other than 0".to_owned(),
+            "number" => format!("a list of numbers{}", range(items)),
+            _ => "a list".to_owned(),
+        }
+    }
+}
+
+/// Whether a schema is that of the numbers below 0 and those above.
+fn excludes_zero(schema: &Value) -> bool {
+    let mut alternatives = schema["anyOf"].as_array().into_iter().flatten();
+    alternatives.any(|one| one["exclusiveMaximum"].as_f64() == Some(0.0))
 }
 
 /// A JSON pointer as a path with dots; what lies in a list is the list's.
@@ -149,9 +164,7 @@ fn kind(schema: &Value) -> &str {
 /// The range of a number, with a blank before it; nothing where there is none.
 fn range(schema: &Value) -> String {
     let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number()).map(plain);
-    // A whole number of 32 bits has a largest value, though the document has no `maximum` for it.
-    let widest = || (schema["format"] == "int32").then(|| u32::MAX.to_string());
-    match (bound("minimum"), bound("exclusiveMinimum"), bound("maximum").or_else(widest)) {
+    match (bound("minimum"), bound("exclusiveMinimum"), bound("maximum")) {
         (Some(min), _, Some(max)) => format!(" from {min} to {max}"),
         (None, Some(above), Some(max)) => format!(" above {above} and at most {max}"),
         (Some(min), _, None) => format!(" of at least {min}"),

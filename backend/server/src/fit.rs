@@ -62,10 +62,16 @@ fn check_channels(channels: u64, dataset: &Dataset, faults: &mut Faults) {
     }
     let right = if channels == 3 { "3, or 1 that is repeated" } else { "as many" };
     let detail = format!(
-        "the model takes images of {channels} channels and the dataset's have {images}; they need {right}. Sizes may \
-         differ: images are resized to the model's input"
+        "the model takes images of {} and the dataset's have {images}; they need {right}. Sizes may differ: images are \
+         resized to the model's input",
+        counted(channels, "channel")
     );
     faults.add(Kind::DatasetDoesNotFit, "dataset_id", detail);
+}
+
+/// `1 channel`, `3 channels`
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn check_classes(model: &Model, dataset: Option<&Dataset>, faults: &mut Faults) {
@@ -88,8 +94,8 @@ fn check_preprocessing(request: &SearchRequest, channels: u64, faults: &mut Faul
     let preprocessing = &request.preprocessing;
     for (field, length) in [("mean", preprocessing.mean.len()), ("deviation", preprocessing.deviation.len())] {
         if length as u64 != channels {
-            let detail =
-                format!("has {length} values; the model's input has {channels} channels, so it must have {channels}");
+            let (found, wanted) = (counted(length as u64, "value"), counted(channels, "channel"));
+            let detail = format!("has {found}; the model's input has {wanted}, so it must have {channels}");
             faults.add(Kind::InvalidField, &format!("preprocessing.{field}"), detail);
         }
     }

@@ -1,8 +1,9 @@
 //! Stored files under the names that they came with.
 
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
+use eagleeye_sandbox::place;
 use eagleeye_store::LocalFile;
 use tempfile::TempDir;
 
@@ -24,6 +25,7 @@ impl Folder {
         let mut held = Vec::with_capacity(files.len());
         for (name, file) in files {
             let (from, to) = (file.path().to_owned(), folder.path().join(name));
+            // An importer follows no link from a model to weights in another folder; the model itself may be one.
             let is_first = held.is_empty();
             let placed = tokio::task::spawn_blocking(move || place(&from, &to, is_first)).await;
             placed.map_err(Problem::internal)?.map_err(|error| match error.kind() {
@@ -40,19 +42,5 @@ impl Folder {
 
     pub fn path_of(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-}
-
-/// Gives a file a second name. Where the store is on another disk, the first file is linked to, and the others are copied:
-/// an importer follows no link that leads out of the folder of its model.
-fn place(file: &Path, name: &Path, is_first: bool) -> io::Result<()> {
-    match std::fs::hard_link(file, name) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-        Err(_) if is_first => std::os::unix::fs::symlink(file, name),
-        Err(_) => {
-            let mut copy = std::fs::File::create_new(name)?;
-            io::copy(&mut std::fs::File::open(file)?, &mut copy).map(drop)
-        }
-        Ok(()) => Ok(()),
     }
 }

@@ -111,6 +111,8 @@ kinds! {
     StorageFull = "storage-full", INSUFFICIENT_STORAGE, "Storage full";
     /// The server may not write to its folders or its database. Nothing of the request was kept.
     StorageNotWritable = "storage-not-writable", INTERNAL_SERVER_ERROR, "Storage not writable";
+    /// The server may not read a stored file, or its disk refuses to. The server's log names the file.
+    StorageNotReadable = "storage-not-readable", INTERNAL_SERVER_ERROR, "Storage not readable";
     /// The byte range lies outside the file; `Content-Range` has the file's size.
     RangeNotSatisfiable = "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
     /// A page of another site, or another host name, tried to reach this server through a browser.
@@ -148,7 +150,8 @@ pub struct Problem {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<Uuid>)]
     searches: Box<[Uuid]>,
-    /// Largest body that is taken, in bytes.
+    /// What is taken at most, in bytes: of the body, of the address for `address-too-long`, of the headers for
+    /// `headers-too-large`.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit_bytes: Option<u64>,
 }
@@ -315,6 +318,12 @@ pub fn catalogue() -> String {
         let (slug, status) = (kind.slug(), kind.status().as_u16());
         page.push_str(&format!("| `/problems/{slug}` | {status} | {} | {} |\n", kind.title(), kind.meaning()));
     }
+    page.push_str(
+        "\n## Refusals without a problem\n\
+         Some requests are refused before the API sees them, by the part of the server that reads HTTP. These answers have \
+         no body: 431 for more than 100 lines of headers, 414 for an address of 65,535 bytes or more, and 400 for what is \
+         no HTTP request.\n",
+    );
     page
 }
 

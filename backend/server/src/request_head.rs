@@ -24,7 +24,7 @@ pub async fn is_reasonable(request: Request, next: Next) -> Response {
     }
     match request.headers().get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            let detail = "bodies are taken as they are: send it without Content-Encoding";
+            let detail = "bodies are taken as they are: send the body without Content-Encoding";
             let accepted = [(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))];
             (accepted, Problem::new(Kind::UnsupportedEncoding, detail)).into_response()
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eagleeye_sandbox::{Scratch, support};
-use eagleeye_store::{CACHE, Store, StoreConfig, private};
+use eagleeye_store::{CACHE, Store, StoreConfig, StoreError, private};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// An upload that nobody has touched for so long is one that a crash has left.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 const REAP_EVERY: Duration = Duration::from_secs(10);
+/// What looking after the queue may take; a writer of SQLite may wait half a minute for another.
+const ANSWER: Duration = Duration::from_secs(45);
+/// What it may take to remove files that nobody needs, of which there may be many.
+const LONGEST_SWEEP: Duration = Duration::from_secs(1800);
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Serves until the process is asked to stop by SIGTERM or Ctrl-C.
@@ -32,9 +36,8 @@ pub async fn serve(config: Config) -> Result<()> {
     private::folder(&config.data)?;
     // Unpacked datasets may be as large as the disk allows, and the system's own folder for such files often lies in memory.
     let temporary = config.data.join("tmp");
-    for folder in [&temporary, &config.data.join(CACHE)] {
-        private::tighten(folder);
-    }
+    private::tighten(&temporary, |name| name.starts_with("eagleeye-"));
+    private::tighten(&config.data.join(CACHE), private::is_of_store);
     let scratch = Scratch::within(&temporary).context("cannot make a folder for temporary files")?;
     scratch.take_over();
     let (database, files) = (config.database_url()?, config.files_url());
@@ -99,22 +102,27 @@ async fn tidy(store: Store, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = reap.tick() => match store.queue().reap().await {
+            _ = reap.tick() => match within(ANSWER, store.queue().reap()).await {
                 Ok(0) => {}
                 Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
                 Err(error) => tracing::warn!(%error, "cannot look after the queue"),
             },
             _ = sweep.tick() => {
-                match store.sweep(ABANDONED_AFTER).await {
+                match within(LONGEST_SWEEP, store.sweep(ABANDONED_AFTER)).await {
                     Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
                     Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
                 }
-                if let Err(error) = store.workers().sweep().await {
+                if let Err(error) = within(ANSWER, store.workers().sweep()).await {
                     tracing::warn!(%error, "cannot remove workers that are gone");
                 }
             }
         }
     }
+}
+
+/// A call that takes longer is given up: the next one may get through to a database that does not answer.
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, call).await.unwrap_or(Err(StoreError::NoAnswer { after: limit }))
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) {

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn children_are_started_by_one_thread_that_outlives_the_callers() {
+    async fn any_task_may_have_a_child_started_and_is_told_why_one_cannot_be() {
         let spawner = Spawner::start().unwrap();
         let start = |spawner: Spawner| async move { spawner.spawn(Command::new("true")).await.unwrap().wait().await };
         for _ in 0..2 {

@@ -17,6 +17,11 @@ impl From<StoreError> for Problem {
             StoreError::Interrupted { .. } => Problem::new(Kind::UploadInterrupted, detail),
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),
             StoreError::DamagedFile { .. } => Problem::new(Kind::DamagedFile, detail),
+            StoreError::Unreadable { .. } => {
+                tracing::error!(%error, "a stored file cannot be read");
+                let detail = "the server cannot read a stored file, whose place and rights its log names";
+                Problem::new(Kind::StorageNotReadable, detail)
+            }
             error if error.storage_fault().is_some() => storage_problem(error.storage_fault(), error),
             error => match error.waits_for() {
                 Some(fault) => {
@@ -54,6 +59,18 @@ fn storage_problem(fault: Option<StorageFault>, error: impl std::fmt::Display) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_one_that_cannot_be_written() {
+        let source = io::ErrorKind::PermissionDenied.into();
+        let problem = Problem::from(StoreError::Unreadable { path: "files/ab/cd".into(), source });
+        assert_eq!(problem.kind(), Kind::StorageNotReadable);
+        assert!(
+            !problem.detail().contains("write") && !problem.detail().contains("files/ab/cd"),
+            "{}",
+            problem.detail()
+        );
+    }
 
     #[test]
     fn a_full_disk_and_one_that_cannot_be_written_to_are_told_apart() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eagleeye_store::{Address, CacheConfig, Store};
+use eagleeye_store::{Address, CacheConfig, Store, StoreError};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -20,6 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 /// What a worker has to give its job back when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// What the database may take for an answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// How many worker processes are up.
 #[derive(Debug, Clone, Default)]
@@ -75,14 +78,15 @@ async fn keep_up(slot: usize, command: WorkerCommand, workers: Workers, store: S
             Ok(child) => {
                 workers.running.fetch_add(1, Ordering::Relaxed);
                 watch(child, &name, &shutdown).await;
+                pause = pause_after(pause, started.elapsed());
                 workers.running.fetch_sub(1, Ordering::Relaxed);
                 give_back(&store, &name).await;
             }
             Err(error) => {
                 tracing::error!(%error, program = %command.program.display(), "cannot start a worker");
+                pause = pause_after(pause, Duration::ZERO);
             }
         }
-        pause = pause_after(pause, started.elapsed());
         tokio::select! {
             () = shutdown.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
@@ -124,14 +128,20 @@ async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
 /// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale, and nobody needs to see it
 /// any more.
 async fn give_back(store: &Store, name: &str) {
-    if let Err(error) = store.workers().forget(name).await {
-        tracing::debug!(name, %error, "the ended worker is listed a little longer");
-    }
-    match store.queue().worker_died(name).await {
+    match in_time(store.queue().worker_died(name)).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(name, jobs, "jobs of the ended worker may be claimed again"),
         Err(error) => tracing::warn!(name, %error, "jobs of the ended worker wait for their heartbeats to grow stale"),
     }
+    if let Err(error) = in_time(store.workers().forget(name)).await {
+        tracing::debug!(name, %error, "the ended worker is listed a little longer");
+    }
+}
+
+/// The next worker does not wait for a database that does not answer.
+async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(ANSWER, call).await;
+    answer.unwrap_or(Err(StoreError::NoAnswer { after: ANSWER }))
 }
 
 impl WorkerCommand {

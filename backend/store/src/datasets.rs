@@ -66,6 +66,13 @@ impl Dataset {
         self.owner_of(format!("thumbnail {position}"))
     }
 
+    /// Its files with what to call them in messages; the first holds the images.
+    pub(crate) fn owned_files(&self) -> Vec<(Owner, &FileHash)> {
+        let labels = self.labels_name.clone().zip(self.labels_hash.as_ref());
+        let labels = labels.map(|(name, hash)| (self.owner_of(name), hash));
+        std::iter::once((self.owner(), &self.images_hash)).chain(labels).collect()
+    }
+
     fn owner_of(&self, file: String) -> Owner {
         Owner { kind: Kind::Dataset, id: self.id, name: self.name.clone(), file: Some(file) }
     }

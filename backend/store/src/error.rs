@@ -10,6 +10,7 @@ use sea_orm::{DbErr, RuntimeErr};
 use uuid::Uuid;
 
 use crate::address::Address;
+use crate::fault::{POSTGRES_CODE, StorageFault};
 use crate::files::FileHash;
 
 /// The kinds of things that can be looked up, for error messages.
@@ -142,6 +143,8 @@ pub enum StoreError {
     DamagedFile { owner: Owner, damage: Damage },
     #[error("{}: {source}", path.display())]
     Disk { path: PathBuf, source: std::io::Error },
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error(
         "{place} is not the file store of this database: {} in it {}; give --files the address that the server \
          uses, and where that is a folder of another machine, see that it is mounted",
@@ -193,6 +196,7 @@ impl StoreError {
                 true => format!("space on the disk of {}", path.display()),
                 false => format!("the folder {}: {source}", path.display()),
             }),
+            StoreError::Unreadable { path, source } => Some(format!("the file {}: {source}", path.display())),
             StoreError::ForeignFiles { .. } => Some(format!("a worker that reaches the files: {self}")),
             _ => None,
         }
@@ -219,15 +223,17 @@ fn database_waits_for(error: &DbErr) -> Option<String> {
     }
 }
 
-/// PostgreSQL's codes have five characters, SQLite's are numbers whose last byte is the kind of error.
+/// [`StorageFault::of_code`] says how codes are read.
 fn state_of_database(code: &str) -> Option<&'static str> {
     const OUT_OF_REACH: &str = "the database, which is out of reach";
     const FULL: &str = "space on the disk of the database";
     const BUSY: &str = "the database, which is busy";
     const BROKEN: &str = "the disk of the database, which reports errors";
-    if code.len() == 5 {
+    if StorageFault::of_code(code) == Some(StorageFault::Full) {
+        return Some(FULL);
+    }
+    if code.len() == POSTGRES_CODE {
         return match code {
-            "53100" => Some(FULL),
             "58030" => Some(BROKEN),
             "25006" => Some("the database, which takes no writes at the moment"),
             "55P03" => Some(BUSY),
@@ -239,7 +245,6 @@ fn state_of_database(code: &str) -> Option<&'static str> {
     match code.parse::<u32>().ok()? & 0xff {
         5 | 6 => Some(BUSY),
         10 => Some(BROKEN),
-        13 => Some(FULL),
         14 => Some(OUT_OF_REACH),
         _ => None,
     }
@@ -262,7 +267,7 @@ fn files_wait_for(error: &object_store::Error) -> Option<String> {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    StorageFault::of_io(error) == Some(StorageFault::Full)
 }
 
 #[cfg(test)]

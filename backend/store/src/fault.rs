@@ -8,6 +8,9 @@ use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
 use crate::error::StoreError;
 
+/// Characters of a code of PostgreSQL.
+pub(crate) const POSTGRES_CODE: usize = 5;
+
 /// Why something could not be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageFault {
@@ -40,19 +43,26 @@ impl StorageFault {
             return None;
         };
         let SqlxError::Database(error) = error.as_ref() else { return None };
-        let code = error.code()?;
-        match code.as_ref() {
-            // disk_full, insufficient_privilege, read_only_sql_transaction
-            "53100" => Some(StorageFault::Full),
-            "42501" => Some(StorageFault::Forbidden),
-            "25006" => Some(StorageFault::ReadOnly),
-            // SQLite's extended codes have the plain one in their lowest byte.
-            code => match code.parse::<u32>().ok()? & 0xff {
-                3 => Some(StorageFault::Forbidden),
-                8 => Some(StorageFault::ReadOnly),
-                13 => Some(StorageFault::Full),
+        StorageFault::of_code(error.code()?.as_ref())
+    }
+
+    /// What a database's code stands for. PostgreSQL's have five characters, SQLite's are numbers.
+    pub(crate) fn of_code(code: &str) -> Option<Self> {
+        if code.len() == POSTGRES_CODE {
+            return match code {
+                // disk_full, insufficient_privilege, read_only_sql_transaction
+                "53100" => Some(StorageFault::Full),
+                "42501" => Some(StorageFault::Forbidden),
+                "25006" => Some(StorageFault::ReadOnly),
                 _ => None,
-            },
+            };
+        }
+        // SQLite's extended codes have the plain one in their lowest byte.
+        match code.parse::<u32>().ok()? & 0xff {
+            3 => Some(StorageFault::Forbidden),
+            8 => Some(StorageFault::ReadOnly),
+            13 => Some(StorageFault::Full),
+            _ => None,
         }
     }
 
@@ -108,6 +118,16 @@ mod tests {
         assert_eq!(of(io::ErrorKind::ReadOnlyFilesystem), Some(StorageFault::ReadOnly));
         assert_eq!(of(io::ErrorKind::PermissionDenied), Some(StorageFault::Forbidden));
         assert_eq!(of(io::ErrorKind::BrokenPipe), None);
+    }
+
+    #[test]
+    fn codes_of_postgresql_are_not_read_as_numbers_of_sqlite() {
+        for code in (0..100_000).map(|number| format!("{number:05}")) {
+            let is_known = ["53100", "42501", "25006"].contains(&code.as_str());
+            assert_eq!(StorageFault::of_code(&code).is_some(), is_known, "{code}");
+        }
+        assert_eq!(StorageFault::of_code("13"), Some(StorageFault::Full));
+        assert_eq!(StorageFault::of_code("776"), Some(StorageFault::ReadOnly), "SQLITE_READONLY_ROLLBACK");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! whose folder is not mounted, finds another mark or none, and knows that a missing file is missing only there.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait, QuerySelect};
 use uuid::Uuid;
 
 use crate::entities::{file, property};
@@ -13,6 +13,8 @@ use crate::store::Store;
 
 const FILES_ID: &str = "files_id";
 const TOUCHED: &str = "touched_ms";
+/// Files that are looked for before an unmarked file store is taken for another one.
+const LOOKED_FOR: u64 = 20;
 
 impl Store {
     /// Marks the file store as this database's, once; for the server's start.
@@ -36,8 +38,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::ForeignFiles`] where they are not.
     pub async fn check_files(&self) -> Result<(), StoreError> {
-        let Some(expected) = self.files_id().await? else { return Ok(()) };
-        let found = self.files().marker().await?;
+        match self.files_id().await? {
+            Some(expected) => self.compare_files(expected, self.files_marker().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The id that the file store of this database should say; `None` where there is none yet.
+    pub async fn files_id(&self) -> Result<Option<String>, StoreError> {
+        let row = property::Entity::find_by_id(FILES_ID).one(self.database()).await?;
+        Ok(row.map(|row| row.value))
+    }
+
+    /// The id that the file store says; `None` where it says none. The database is not asked.
+    pub async fn files_marker(&self) -> Result<Option<String>, StoreError> {
+        self.files().marker().await
+    }
+
+    /// What [`Store::check_files`] says of an id of the database and one of the file store.
+    pub fn compare_files(&self, expected: String, found: Option<String>) -> Result<(), StoreError> {
         if found.as_ref() == Some(&expected) {
             return Ok(());
         }
@@ -46,14 +65,14 @@ impl Store {
 
     /// Whether an unmarked file store lacks what it should have: files that the database knows.
     async fn may_be_elsewhere(&self) -> Result<bool, StoreError> {
-        let Some(known) = file::Entity::find().one(self.database()).await? else { return Ok(false) };
-        // A store from before there were marks has its files.
-        Ok(self.files().size(&known.hash.parse()?).await?.is_none())
-    }
-
-    async fn files_id(&self) -> Result<Option<String>, StoreError> {
-        let row = property::Entity::find_by_id(FILES_ID).one(self.database()).await?;
-        Ok(row.map(|row| row.value))
+        let known = file::Entity::find().limit(LOOKED_FOR).all(self.database()).await?;
+        // A store from before there were marks has its files, a few that were lost excepted.
+        for file in &known {
+            if self.files().size(&file.hash.parse()?).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(!known.is_empty())
     }
 
     /// The first id stored stays, and is returned.

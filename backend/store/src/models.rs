@@ -76,6 +76,11 @@ impl Model {
         let data = self.data_name.as_deref().zip(self.data_hash.as_ref());
         std::iter::once((self.file_name.as_str(), &self.hash)).chain(data).collect()
     }
+
+    /// [`Model::files`], with what to call them in messages.
+    pub(crate) fn owned_files(&self) -> Vec<(Owner, &FileHash)> {
+        self.files().into_iter().map(|(name, hash)| (self.owner_of(name), hash)).collect()
+    }
 }
 
 /// What is needed to create a [`Model`].

@@ -1,12 +1,13 @@
 //! Folders and files that their owner alone may look into: models and datasets may be confidential, and whoever could
 //! write to them would decide what a search finds.
 
-use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::fs::{DirBuilder, DirEntry, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::StoreError;
+use crate::files::{LOCK, MARKER, TEMPORARY};
 
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
@@ -19,17 +20,36 @@ pub fn folder(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes away what other users may do with a folder of the store and all that is in it. Links are not followed.
-pub fn tighten(path: &Path) {
-    restrict(path, FOLDER);
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    for entry in entries.flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => tighten(&entry.path()),
-            Ok(kind) if kind.is_file() => restrict(&entry.path(), FILE),
-            _ => {}
+/// Takes away what other users may do with a folder, and with what in it `is_ours` by its name, whatever lies below that.
+/// All else in it may be somebody's own. Links are not followed.
+pub fn tighten(folder: &Path, is_ours: impl Fn(&str) -> bool) {
+    restrict(folder, FOLDER);
+    for entry in entries(folder) {
+        if entry.file_name().to_str().is_some_and(&is_ours) {
+            tighten_entry(&entry);
         }
     }
+}
+
+/// Whether a file store or a cache makes entries of this name: folders by the first digits of hashes, and a few more.
+pub fn is_of_store(name: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    (name.len() == 2 && name.bytes().all(is_digit)) || [TEMPORARY, MARKER, LOCK].contains(&name)
+}
+
+fn tighten_entry(entry: &DirEntry) {
+    match entry.file_type() {
+        Ok(kind) if kind.is_dir() => {
+            restrict(&entry.path(), FOLDER);
+            entries(&entry.path()).for_each(|entry| tighten_entry(&entry));
+        }
+        Ok(kind) if kind.is_file() => restrict(&entry.path(), FILE),
+        _ => {}
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
 /// A database's file, made when it is missing, and those that SQLite keeps beside it. SQLite gives new ones the rights of
@@ -83,7 +103,7 @@ mod tests {
         std::fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
         std::os::unix::fs::symlink(&other, inner.join("link")).unwrap();
 
-        tighten(&root.path().join("data"));
+        tighten(&root.path().join("data"), is_of_store);
         assert_eq!([mode(&root.path().join("data")), mode(&inner), mode(&file)], [0o700, 0o700, 0o600]);
         assert_eq!(mode(&other), 0o666);
         folder(&root.path().join("new/inner")).unwrap();
@@ -96,7 +116,22 @@ mod tests {
         let file = root.path().join("file");
         std::fs::write(&file, "weights").unwrap();
         std::fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
-        tighten(root.path());
+        tighten(root.path(), |name| name == "file");
         assert_eq!(mode(&file), 0o400);
+    }
+
+    #[test]
+    fn what_the_store_did_not_make_keeps_its_rights() {
+        let root = tempfile::tempdir().unwrap();
+        let (own, theirs) = (["ab/cd", "tmp/x", MARKER, LOCK], ["notes", "src/main.rs", "AB/cd", "abc/d"]);
+        for file in own.into_iter().chain(theirs).map(|name| root.path().join(name)) {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "content").unwrap();
+            std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        }
+        tighten(root.path(), is_of_store);
+        assert_eq!(own.map(|name| mode(&root.path().join(name))), [0o600; 4]);
+        assert_eq!(theirs.map(|name| mode(&root.path().join(name))), [0o644; 4]);
+        assert_eq!(mode(root.path()), 0o700);
     }
 }

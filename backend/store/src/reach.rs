@@ -2,11 +2,11 @@
 //!
 //! After an outage every job's heartbeat is old, also those of workers that are alive and about to report. A process that
 //! was cut off itself therefore takes nobody for dead until the others have had as long to come back as a worker may be
-//! silent.
+//! silent. So does one that has just started, perhaps during an outage.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use crate::clock::millis;
+use crate::clock::{Clock, millis};
 use crate::error::StoreError;
 use crate::store::Store;
 
@@ -18,8 +18,9 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    pub(crate) fn new() -> Self {
-        Reach { is_away: AtomicBool::new(false), back_at_ms: AtomicI64::new(i64::MIN) }
+    /// For a process that has just reached the database: what was before that, it does not know.
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Reach { is_away: AtomicBool::new(false), back_at_ms: AtomicI64::new(clock.now_ms()) }
     }
 
     /// Notes the outcome of a call.
@@ -48,16 +49,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::Clock;
     use crate::store::StoreConfig;
 
     #[tokio::test]
-    async fn who_was_cut_off_takes_nobody_for_dead_until_the_others_had_time_to_come_back() {
+    async fn who_was_cut_off_or_has_just_started_takes_nobody_for_dead_until_the_others_had_time_to_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = StoreConfig::in_folder(folder.path());
         config.clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
         let clock = config.clock.clone();
         let store = Store::connect_with(config).await.unwrap();
+        assert!(store.reach().is_fresh(&store), "it may have been started during an outage");
+        clock.advance(Duration::from_secs(10));
         assert!(!store.reach().is_fresh(&store));
 
         let lost = Err::<(), _>(StoreError::NoAnswer { after: Duration::from_secs(5) });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eagleeye_migrations::{Migrator, MigratorTrait};
-use sea_orm::sqlx::{Connection, SqliteConnection};
+use sea_orm::sqlx::{Connection, Executor, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
@@ -22,6 +22,9 @@ use crate::reach::Reach;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a call waits for a connection to a database that does not answer. Writers of SQLite wait for each other longer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long PostgreSQL lets a statement wait for another's lock, and a transaction for its process: one that was cut off in the
+/// middle would keep its locks for hours.
+const PATIENCE_OF_POSTGRES: &str = "SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '30s'";
 /// Any number will do, as long as every EagleEye process uses the same.
 const MIGRATION_LOCK: i64 = 0x6561_676c_6565;
 
@@ -98,7 +101,8 @@ impl Store {
             None => config.clock,
         };
         let (stale_after, max_attempts) = (config.stale_after, config.max_attempts);
-        Ok(Store(Arc::new(Inner { database, files, clock, reach: Reach::new(), stale_after, max_attempts })))
+        let reach = Reach::new(&clock);
+        Ok(Store(Arc::new(Inner { database, files, clock, reach, stale_after, max_attempts })))
     }
 
     /// The file store, for reading. Files are written by [`Store::upload`].
@@ -168,6 +172,12 @@ async fn connect_database(address: &Address) -> Result<DatabaseConnection, Store
         });
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         options.max_connections(16).acquire_timeout(ACQUIRE_TIMEOUT);
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            // As statements, and not as parameters of the connection, which a proxy may not know.
+            pool.after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(PATIENCE_OF_POSTGRES).await.map(drop) })
+            })
+        });
     } else {
         return Err(StoreError::BadDatabaseUrl { url: address.clone() });
     }
@@ -189,6 +199,8 @@ async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, SqlxError> 
 async fn migrate(database: &DatabaseConnection) -> Result<(), StoreError> {
     let transaction = begin(database).await?;
     if database.get_database_backend() == DbBackend::Postgres {
+        // Another process may take long for a migration.
+        transaction.execute_unprepared("SET LOCAL lock_timeout = 0").await?;
         transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
     }
     Migrator::up(&transaction, None).await?;
@@ -231,5 +243,18 @@ mod tests {
         assert_eq!(pragma(&store, "foreign_keys").await, "1");
         assert_eq!(pragma(&store, "journal_mode").await, "wal");
         assert_eq!(pragma(&store, "synchronous").await, "1", "1 is NORMAL, which with WAL never corrupts the file");
+    }
+
+    #[tokio::test]
+    async fn postgres_waits_for_no_lock_and_no_lost_process_for_ever() {
+        let Ok(server) = std::env::var("EAGLEEYE_TEST_POSTGRES") else {
+            return eprintln!("not tested: EAGLEEYE_TEST_POSTGRES names no PostgreSQL");
+        };
+        let database = connect_database(&server.into()).await.unwrap();
+        for (setting, expected) in [("lock_timeout", "20s"), ("idle_in_transaction_session_timeout", "30s")] {
+            let statement = sea_orm::Statement::from_string(DbBackend::Postgres, format!("SHOW {setting}"));
+            let row = database.query_one_raw(statement).await.unwrap().unwrap();
+            assert_eq!(row.try_get::<String>("", setting).unwrap(), expected);
+        }
     }
 }

@@ -7,20 +7,12 @@ use eagleeye_data::DataError;
 use eagleeye_engine::handover::HandoverError;
 use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PruneError};
 use eagleeye_sandbox::SandboxError;
+use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
 use eagleeye_store::StorageFault;
 
 use crate::model_file::ModelFileError;
 use crate::run::RunError;
 use crate::wire::WireError;
-
-/// Exit code for files and arguments that cannot be used.
-pub const UNUSABLE: u8 = 2;
-/// Exit code for faults of this program or its machine.
-pub const INTERNAL: u8 = 1;
-/// Exit code for a disk that has no room for temporary files.
-pub const DISK_FULL: u8 = 3;
-/// Exit code for work on a file that broke down: for want of memory, or by a fault of this program that the file brings out.
-pub const BROKEN_DOWN: u8 = 4;
 
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +76,8 @@ impl Failure {
             failure if failure.is_full_disk() => DISK_FULL,
             // Limits of memory are what keeps threads from starting in a process that works on a file.
             Failure::Thread(_) | Failure::Panicked => BROKEN_DOWN,
+            // What a file makes of a message, it makes of the next one, too.
+            Failure::Handover(_) | Failure::Wire(_) | Failure::Images(_) => BROKEN_DOWN,
             Failure::ModelFile(error) if error.is_internal() => INTERNAL,
             Failure::Prune(PruneError::Torch(_)) => INTERNAL,
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
@@ -98,9 +92,6 @@ impl Failure {
             | Failure::Sandbox(SandboxError::NotANumber { .. }) => UNUSABLE,
             Failure::Export(_)
             | Failure::ZeroOracle { .. }
-            | Failure::Images(_)
-            | Failure::Handover(_)
-            | Failure::Wire(_)
             | Failure::Thumbnail { .. }
             | Failure::Sandbox(_)
             | Failure::Stdout(_)
@@ -132,6 +123,15 @@ mod tests {
     #[test]
     fn a_message_of_several_lines_becomes_one() {
         assert_eq!(one_line("unsupported operators:\n  - Wavelet\n"), "unsupported operators: - Wavelet");
+    }
+
+    #[test]
+    fn what_a_file_brings_about_is_no_fault_of_the_machine() {
+        let wire = WireError::Length(1 << 40);
+        assert_eq!(Failure::Wire(wire).exit_code(), BROKEN_DOWN);
+        assert_eq!(Failure::Images(ImagesError::Cancelled).exit_code(), BROKEN_DOWN);
+        assert_eq!(Failure::Sandbox(SandboxError::Orphaned).exit_code(), INTERNAL);
+        assert_eq!(Failure::Stdout(std::io::ErrorKind::BrokenPipe.into()).exit_code(), INTERNAL);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use eagleeye_sandbox::exit::UNUSABLE;
 use tracing_subscriber::EnvFilter;
 
 use crate::confinement::limited;
@@ -110,7 +111,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let says = text.split("\n\n").next().unwrap_or(&text);
     eprintln!("{}; --help says more", one_line(says));
-    ExitCode::from(failure::UNUSABLE)
+    ExitCode::from(UNUSABLE)
 }
 
 fn start_logging(is_service: bool) {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use eagleeye_sandbox::place;
 use tempfile::TempDir;
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -72,13 +73,13 @@ impl ModelFile {
     /// Files from the store, which keeps them under other names. The first is the model itself; it is not looked into.
     pub fn gather(files: &[NamedFile]) -> Result<Self, ModelFileError> {
         let folder = temporary_folder()?;
-        let place = if files.len() == 1 { link } else { duplicate };
+        let put = if files.len() == 1 { link } else { duplicate };
         for file in files {
             let is_plain = Path::new(&file.name).file_name().is_some_and(|name| name == file.name.as_str());
             if !is_plain {
                 return Err(ModelFileError::Name(file.name.clone()));
             }
-            place(&file.path, &folder.path().join(&file.name)).map_err(|error| match error.kind() {
+            put(&file.path, &folder.path().join(&file.name)).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => ModelFileError::SameName(file.name.clone()),
                 _ => ModelFileError::Temporary(error),
             })?;
@@ -118,17 +119,9 @@ fn link(file: &Path, name: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(file, name)
 }
 
-/// Gives a file a second name of the same rank: the importer refuses weights that lie in another folder than their model once
-/// symbolic links are followed.
+/// The importer refuses weights that lie in another folder than their model once symbolic links are followed.
 fn duplicate(file: &Path, name: &Path) -> io::Result<()> {
-    match std::fs::hard_link(file, name) {
-        // The store may be on another disk.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            let mut copy = File::create_new(name)?;
-            io::copy(&mut File::open(file)?, &mut copy).map(|_| ())
-        }
-        linked => linked,
-    }
+    place(file, name, false)
 }
 
 fn is_zip(file: &mut File) -> io::Result<bool> {

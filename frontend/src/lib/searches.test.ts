@@ -56,6 +56,16 @@ describe("progress", () => {
     }
     expect(progressText(search({ state: "cancelled", waiting_for }))).toBe("Candidates: 12 of 48");
   });
+
+  it("says that a search ended before it began only of one that has ended and never began", () => {
+    const progress = { phase: "queued", done: 0, total: 48 };
+    expect(progressText(search({ state: "cancelled", started_at: null, progress }))).toBe("Ended before it began");
+    const starting = { ...progress, phase: "starting", done: 3 };
+    expect(progressText(search({ state: "running", progress: starting }))).toBe("Starting: 3 of 48");
+    expect(progressText(search({ state: "cancelled", progress: { ...progress, done: 3 } }))).toBe(
+      "Ended before it went on",
+    );
+  });
 });
 
 describe("time", () => {

@@ -14,11 +14,12 @@ export const titleOf = (search: Search, model: string | undefined): string =>
 const CANDIDATES = "candidates";
 
 /** What is being done and how far it is: `Candidates: 12 of 48`; or what has to come back before it goes on. */
-export function progressText({ state, progress, waiting_for }: Search): string {
+export function progressText({ state, progress, waiting_for, started_at }: Search): string {
   if (!isFinal(state) && waiting_for !== null) return `Waiting for ${waiting_for}`;
   if (state === "queued") return "Waiting for a worker";
   const { phase, done, total } = progress;
-  if (phase === "queued") return "Ended before it began";
+  if (isFinal(state) && started_at === null) return "Ended before it began";
+  if (isFinal(state) && phase === "queued") return "Ended before it went on";
   return total > 0 ? `${capitalised(phase)}: ${count(done)} of ${count(total)}` : capitalised(phase);
 }
 

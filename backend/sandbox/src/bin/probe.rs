@@ -46,7 +46,7 @@ fn answer(outcome: io::Result<String>) -> ExitCode {
 /// Starts a child that waits, says which process it is, and waits for its end.
 fn parent(attempt: &str, argument: &str) -> io::Result<String> {
     let scratch = Scratch::within(Path::new(argument))?;
-    let allowance = Allowance { memory_bytes: 1 << 30, cpu: Duration::from_secs(60) };
+    let allowance = Allowance { memory_bytes: 1 << 30, cpu: Duration::from_secs(60), file_bytes: 1 << 20 };
     let mut command = confined(std::env::current_exe()?, allowance, scratch.path());
     let mut child = command.args(["locked", "/", attempt, argument]).spawn()?;
     answer(Ok(child.id().to_string()));
@@ -59,6 +59,7 @@ fn try_to(attempt: &str, argument: &str) -> io::Result<String> {
         "read" => std::fs::read_to_string(argument),
         "write" => std::fs::write(argument, "written").map(done),
         "temporary" => temporary(),
+        "fill" => fill(argument),
         "tcp" => TcpStream::connect(argument).map(|_| "connected".to_owned()),
         "udp" => UdpSocket::bind(argument).map(|_| "bound".to_owned()),
         "unix" => UnixDatagram::unbound().map(|_| "made".to_owned()),
@@ -91,6 +92,13 @@ fn temporary() -> io::Result<String> {
     let read = std::fs::read_to_string(&other)?;
     folder.close()?;
     Ok(read)
+}
+
+/// Writes a file of this many bytes into the folder for temporary files.
+fn fill(argument: &str) -> io::Result<String> {
+    let bytes: usize = argument.parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    tempfile::tempfile()?.write_all(&vec![7; bytes])?;
+    Ok("written".to_owned())
 }
 
 fn process(argument: &str) -> io::Result<Pid> {

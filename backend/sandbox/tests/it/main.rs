@@ -5,7 +5,7 @@
 // The lint knows test functions only, not what they call.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use eagleeye_sandbox::{Allowance, confined, support};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_eagleeye-sandbox-probe");
-const ALLOWANCE: Allowance = Allowance { memory_bytes: 1 << 30, cpu: Duration::from_secs(30) };
+const ALLOWANCE: Allowance = Allowance { memory_bytes: 1 << 30, cpu: Duration::from_secs(30), file_bytes: 1 << 20 };
 
 /// Files of a test: one that the child is given, one that it is not, and its folder for temporary files.
 struct World {
@@ -92,7 +92,6 @@ fn the_child_can_make_no_socket() {
     world.refused("tcp", &listener.local_addr().unwrap().to_string());
     world.refused("udp", "127.0.0.1:0");
     world.refused("unix", "-");
-    UdpSocket::bind("127.0.0.1:0").unwrap();
 }
 
 #[test]
@@ -104,7 +103,9 @@ fn the_child_sees_no_variable_of_the_servers() {
     server.args(["parent", "-", "variables", &given]).env("AWS_SECRET_ACCESS_KEY", "hunter2");
     let said = succeeded(server.output().unwrap());
     assert!(!said.contains("hunter2") && !said.contains("HOME="), "{said}");
-    for needed in ["TMPDIR=", "EAGLEEYE_MEMORY_LIMIT=", "EAGLEEYE_CPU_LIMIT=", "EAGLEEYE_PARENT="] {
+    for needed in
+        ["TMPDIR=", "EAGLEEYE_MEMORY_LIMIT=", "EAGLEEYE_CPU_LIMIT=", "EAGLEEYE_FILE_LIMIT=", "EAGLEEYE_PARENT="]
+    {
         assert!(said.contains(needed), "{needed} is not in {said}");
     }
     // Nor does it find them where Linux shows them.
@@ -153,6 +154,16 @@ fn computing_beyond_the_limit_ends_the_child() {
     let output = world.confined(allowance).args(["compute", "-"]).output().unwrap();
     // SIGXCPU, or SIGKILL where both limits are the same second.
     assert!(matches!(output.status.signal(), Some(24 | 9)), "{output:?}");
+}
+
+#[test]
+fn a_file_beyond_the_limit_ends_the_child() {
+    let world = World::new();
+    let allowance = Allowance { file_bytes: 10_000, ..ALLOWANCE };
+    let fill = |bytes: &str| world.confined(allowance).args(["fill", bytes]).output().unwrap();
+    assert_eq!(succeeded(fill("10000")), "written");
+    let ended = fill("10001");
+    assert_eq!(ended.status.signal(), Some(25), "SIGXFSZ: {ended:?}");
 }
 
 #[test]

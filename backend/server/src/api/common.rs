@@ -1,21 +1,39 @@
 //! Answers that every operation of the API may give, added to the document in one place.
 
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::problem::MEDIA_TYPE;
 
-/// Adds the refusal of an unknown parameter to each operation that has no refusal of wrong parameters of its own.
+/// What any address may answer, whatever it is for.
+const EVERYWHERE: [(&str, &str); 7] = [
+    ("400", "A parameter that this address does not take"),
+    ("403", "The request comes from another site's page, or names another host"),
+    ("414", "The address is too long"),
+    ("431", "The headers are too large"),
+    ("500", "The server is at fault, or may not write to its folders or its database"),
+    ("503", "The server cannot do this right now, as when its database is away; try again in a moment"),
+    ("507", "The server's disk is full"),
+];
+
+/// What an address may answer that takes a body.
+const WITH_BODY: [(&str, &str); 1] = [("413", "The body is too large")];
+
+/// Adds to each operation those answers of any operation that it does not describe itself.
 pub fn announce(mut document: OpenApi) -> OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
-            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            let refusal = ResponseBuilder::new()
-                .description("A parameter that this address does not take")
-                .content(MEDIA_TYPE, problem)
-                .build();
-            operation.responses.responses.entry("400".into()).or_insert(RefOr::T(refusal));
+            let of_bodies = WITH_BODY.into_iter().filter(|_| operation.request_body.is_some());
+            for (status, description) in EVERYWHERE.into_iter().chain(of_bodies) {
+                let problem = || RefOr::T(problem(description));
+                operation.responses.responses.entry(status.into()).or_insert_with(problem);
+            }
         }
     }
     document
+}
+
+fn problem(description: &str) -> Response {
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(description).content(MEDIA_TYPE, problem).build()
 }

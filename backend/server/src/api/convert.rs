@@ -8,6 +8,7 @@ use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
 use super::datasets::{Class, Dataset};
 use super::health::ConnectedWorker;
 use super::models::{Model, ModelFormat, ModelSummary};
+use super::names::name_in;
 use super::paging::Page;
 use super::search_request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest, SearchSettings};
 use super::searches::{Baseline, Progress, Search, SearchState, SplitCounts};
@@ -132,7 +133,7 @@ impl From<SearchRequest> for store::NewSearch {
             AdaptationMode::Momentum => store::AdaptationMode::Momentum,
         };
         store::NewSearch {
-            name: request.name,
+            name: request.name.as_deref().and_then(name_in).map(str::to_owned),
             model_id: request.model_id,
             dataset_id: request.dataset_id,
             request: store::SearchRequest {

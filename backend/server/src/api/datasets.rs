@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::files::{Disposition, StoredFile, download};
-use super::names::{Renaming, checked_name};
+use super::names::{Renaming, checked_name, name};
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
 use crate::checker::DatasetReport;
@@ -80,8 +80,7 @@ pub struct DatasetUpload {
     /// The IDX file of labels that goes with `images`.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     labels: Option<Vec<u8>>,
-    /// What to call it.
-    #[schema(max_length = 200)]
+    #[schema(schema_with = name)]
     name: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use eagleeye_sandbox::Support;
-use eagleeye_store::{Store, StoreError};
+use eagleeye_store::Store;
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -134,12 +134,20 @@ async fn database(state: &AppState) -> HealthPart {
 }
 
 async fn files(store: &Store) -> HealthPart {
-    match timeout(ANSWER, store.check_files()).await {
-        Ok(Err(error @ StoreError::ForeignFiles { .. })) => HealthPart::down(error.to_string()),
-        Ok(Err(StoreError::Files(error))) => {
+    let (expected, found) = tokio::join!(timeout(ANSWER, store.files_id()), timeout(ANSWER, store.files_marker()));
+    let found = match found {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
             tracing::error!(%error, "the file store is out of reach");
-            HealthPart::down("it is out of reach")
+            return HealthPart::down("it is out of reach");
         }
+        Err(_) => return HealthPart::down("it does not answer"),
+    };
+    match expected {
+        Ok(Ok(Some(expected))) => match store.compare_files(expected, found) {
+            Ok(()) => HealthPart::up(),
+            Err(error) => HealthPart::down(error.to_string()),
+        },
         // An answer that the database owes says nothing about the files.
         _ => HealthPart::up(),
     }

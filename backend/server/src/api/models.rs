@@ -9,17 +9,18 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_store::{NewModel, Reinspection, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
 
 use super::files::{Disposition, StoredFile, download};
-use super::names::checked_name;
+use super::names::{checked_name, name, new_name};
 use super::paging::{Page, PageQuery};
 use super::search_request::Space;
 use super::{BASE, convert};
 use crate::checker::InspectReport;
-use crate::extract::{self, Path, Query};
+use crate::extract::{self, Path, Query, not_null};
 use crate::inspection::inspect_stored;
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
 use crate::state::AppState;
@@ -29,6 +30,12 @@ const PARTS: Expected = Expected { files: &["file", "data"], texts: &["name", "i
 
 /// Axes that the shape of an input may have.
 const MAX_AXES: usize = 8;
+
+/// Largest length of an axis: nine digits.
+const MAX_LENGTH: u32 = 999_999_999;
+
+/// The shape of an input as a text.
+const SHAPE_PATTERN: &str = r"^\s*[1-9][0-9]{0,8}\s*(,\s*[1-9][0-9]{0,8}\s*){0,7}$";
 
 /// File format of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -175,11 +182,9 @@ pub struct ModelUpload {
     /// External weights of an ONNX file, under the file name by which the ONNX file refers to them.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     data: Option<Vec<u8>>,
-    /// What to call it.
-    #[schema(max_length = 200)]
+    #[schema(schema_with = name)]
     name: Option<String>,
-    /// Shape of the input, where the file does not have it: `1,3,224,224`.
-    #[schema(example = "1,3,224,224")]
+    #[schema(schema_with = shape_text)]
     input_shape: Option<String>,
 }
 
@@ -187,12 +192,11 @@ pub struct ModelUpload {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelChange {
-    /// What to call it from now on.
-    #[schema(nullable = false, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(schema_with = new_name)]
     name: Option<String>,
-    /// Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a
-    /// model that no search uses.
-    #[schema(nullable = false, min_items = 1, max_items = 8, example = json!([1, 3, 224, 224]))]
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(schema_with = shape_list)]
     input_shape: Option<Vec<u32>>,
 }
 
@@ -254,11 +258,39 @@ async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport
 /// The shape without blanks, once it is clear that it is one.
 fn shape(text: &str) -> Result<String, Problem> {
     let sizes: Vec<&str> = text.split(',').map(str::trim).collect();
-    let is_size = |size: &&str| size.parse::<u32>().is_ok_and(|number| number > 0);
+    let is_size = |size: &&str| size.starts_with(|c| c != '+' && c != '0') && size.parse().is_ok_and(is_length);
     if (1..=MAX_AXES).contains(&sizes.len()) && sizes.iter().all(is_size) {
         return Ok(sizes.join(","));
     }
     Err(shape_problem())
+}
+
+fn is_length(length: u32) -> bool {
+    (1..=MAX_LENGTH).contains(&length)
+}
+
+fn shape_text() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Shape of the input, batch first, where the file does not have it: `1,3,224,224`."))
+        .pattern(Some(SHAPE_PATTERN))
+        .examples(["1,3,224,224"])
+}
+
+fn shape_list() -> ArrayBuilder {
+    let length = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(1))
+        .maximum(Some(MAX_LENGTH));
+    let description = "Shape of the input, batch first: the network is inspected again with it, and its MACs are counted \
+        again. Only for a model that no search uses.";
+    ArrayBuilder::new()
+        .items(length)
+        .min_items(Some(1))
+        .max_items(Some(MAX_AXES))
+        .description(Some(description))
+        .examples([json!([1, 3, 224, 224])])
 }
 
 fn shape_problem() -> Problem {
@@ -308,6 +340,7 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
         (status = 409, description = "Searches use it, so the shape of its input stays; `searches` lists them", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is wrong, or the network does not take inputs of this shape", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -332,7 +365,7 @@ async fn reinspect(
     model: &eagleeye_store::Model,
     shape: &[u32],
 ) -> Result<eagleeye_store::Model, Problem> {
-    if !(1..=MAX_AXES).contains(&shape.len()) || shape.contains(&0) {
+    if !(1..=MAX_AXES).contains(&shape.len()) || !shape.iter().all(|&length| is_length(length)) {
         return Err(shape_problem());
     }
     let searches = state.store.models().searches(model.id).await?;
@@ -396,7 +429,7 @@ mod tests {
     #[test]
     fn an_input_shape_is_positive_numbers_with_commas() {
         assert_eq!(shape("1, 3,224,224").unwrap(), "1,3,224,224");
-        for bad in ["", "1,,3", "1,-3", "1,0,3", "1x3", "--json", "1,2,3,4,5,6,7,8,9"] {
+        for bad in ["", "1,,3", "1,-3", "1,+3", "1,03", "1,0,3", "1x3", "--json", "1,2,3,4,5,6,7,8,9", "1,1000000000"] {
             assert_eq!(shape(bad).unwrap_err().kind(), Kind::InvalidField, "{bad:?}");
         }
     }

@@ -1,10 +1,13 @@
 //! What a search is asked to do: the fields, their ranges and their defaults.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
 
-use super::names::{NAME_RULE, is_name};
+use super::names::{NAME_RULE, name_in, name_or_none};
+use crate::extract::not_null;
 use crate::faults::Faults;
 use crate::problem::Kind;
 
@@ -17,8 +20,7 @@ const MAX_SEED: u64 = (1 << 53) - 1;
 pub struct SearchRequest {
     pub model_id: Uuid,
     pub dataset_id: Uuid,
-    /// What to call it.
-    #[schema(max_length = 200)]
+    #[schema(schema_with = name_or_none)]
     pub name: Option<String>,
     /// Budget: the fraction of the full network's MACs that every candidate keeps, within 1%.
     #[schema(exclusive_minimum = 0, maximum = 1, example = 0.5)]
@@ -32,10 +34,10 @@ pub struct SearchRequest {
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991u64, default = 0)]
     pub seed: u64,
     /// Images from which adaptive batch norm recomputes the running statistics.
-    #[schema(minimum = 1, example = 3200)]
+    #[schema(minimum = 1, maximum = 4_294_967_295u32, example = 3200)]
     pub calibration_images: u32,
     /// Held-back images on which candidates are scored. They never overlap the calibration images.
-    #[schema(minimum = 1, example = 5000)]
+    #[schema(minimum = 1, maximum = 4_294_967_295u32, example = 5000)]
     pub scoring_images: u32,
     /// Images per forward pass.
     #[serde(default = "default_batch_size")]
@@ -87,12 +89,12 @@ pub struct Adaptation {
     #[schema(default = "cumulative")]
     pub mode: AdaptationMode,
     /// Weight of the newest batch, for `momentum` only; 0.1 where it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
     pub momentum: Option<f64>,
     /// Batches to use; where it is left out, all calibration images once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, nullable = false)]
+    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 4_294_967_295u32, nullable = false)]
     pub batches: Option<u32>,
 }
 
@@ -115,11 +117,11 @@ pub struct Preprocessing {
     #[schema(example = json!([0.485, 0.456, 0.406]))]
     pub mean: Vec<f64>,
     /// One per channel of the model's input, none of them 0.
-    #[schema(example = json!([0.229, 0.224, 0.225]))]
+    #[schema(schema_with = deviations)]
     pub deviation: Vec<f64>,
-    /// 1/255 where it is left out.
+    /// 1/255 where it is left out; never 0.
     #[serde(default = "default_scale")]
-    #[schema(default = 0.00392156862745098)]
+    #[schema(schema_with = scale)]
     pub scale: f64,
 }
 
@@ -157,7 +159,7 @@ impl SearchRequest {
         must((1..=4096).contains(&self.batch_size), "batch_size", "must be from 1 to 4096");
         must(self.round_to.is_none_or(|multiple| (1..=1024).contains(&multiple)), "round_to", "must be from 1 to 1024");
         must((0.0..=1.0).contains(&self.min_keep_ratio), "min_keep_ratio", "must be a fraction from 0 to 1");
-        must(self.name.as_deref().is_none_or(is_name), "name", NAME_RULE);
+        must(self.name.as_deref().is_none_or(|name| name_in(name).is_some()), "name", NAME_RULE);
 
         let adaptation = &self.adaptation;
         let weight_fits = adaptation.momentum.is_none_or(|m| m > 0.0 && m <= 1.0);
@@ -174,6 +176,27 @@ impl SearchRequest {
 
         faults
     }
+}
+
+/// A number on either side of 0.
+fn not_zero() -> AnyOfBuilder {
+    let number = || {
+        let double = SchemaFormat::KnownFormat(KnownFormat::Double);
+        ObjectBuilder::new().schema_type(Type::Number).format(Some(double))
+    };
+    AnyOfBuilder::new().item(number().exclusive_minimum(Some(0))).item(number().exclusive_maximum(Some(0)))
+}
+
+fn deviations() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(not_zero())
+        .description(Some("One per channel of the model's input, none of them 0."))
+        .examples([json!([0.229, 0.224, 0.225])])
+}
+
+fn scale() -> AnyOfBuilder {
+    let description = "1/255 where it is left out; never 0.";
+    not_zero().description(Some(description)).default(Some(json!(default_scale())))
 }
 
 fn default_candidates() -> u32 {

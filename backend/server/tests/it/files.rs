@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Write};
 
+use crate::protobuf::{field, number};
+
 /// An IDX file of unsigned bytes.
 pub fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, sizes.len() as u8];
@@ -29,23 +31,6 @@ pub fn png(side: u32, channels: u8) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
-}
-
-/// A field of a protobuf message that holds bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend(bytes);
-    out
-}
-
-fn number(field: u8, value: u8) -> Vec<u8> {
-    vec![field << 3, value]
 }
 
 /// An ONNX file with its larger weights in a file beside it, as `torch.onnx.save(.., save_as_external_data=True)` writes it:

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::contract;
+use crate::postgres::{Cable, Postgres, not_tested};
 use crate::puppet::Puppet;
 use crate::server::{Server, fake, fake_worker, program, until};
 
@@ -58,6 +59,39 @@ fn a_file_store_that_is_away_is_named() {
     assert_eq!((&ill["database"]["status"], &ill["files"]["status"]), (&json!("ok"), &json!("unavailable")));
     assert!(ill["files"]["detail"].as_str().unwrap().contains("store-id in it is missing"), "{ill}");
     std::fs::rename(&away, &files).unwrap();
+    assert_eq!(health(&server).0, 200);
+}
+
+#[test]
+fn a_database_out_of_reach_is_named_in_time_and_is_well_again_when_it_is_back() {
+    let Some(postgres) = Postgres::new() else { return not_tested() };
+    let (data, cable) = (tempfile::tempdir().unwrap(), Cable::to(postgres.host.clone()));
+    let url = postgres.url(&format!("127.0.0.1:{}", cable.port));
+    let server = Server::fake_with(data.path(), &["--workers", "0", "--database", &url]);
+    assert_eq!(health(&server).0, 200);
+
+    cable.cut();
+    let (status, ill) = health(&server);
+    assert_eq!((status, &ill["status"], &ill["workers"]["connected"]), (503, &json!("unavailable"), &json!([])));
+    assert_eq!((&ill["database"]["status"], &ill["files"]["status"]), (&json!("unavailable"), &json!("ok")));
+    assert!(ill["database"]["detail"].is_string(), "{ill}");
+    cable.mend();
+    until("it is well again", Duration::from_secs(30), || (health(&server).0 == 200).then_some(()));
+}
+
+#[test]
+fn a_file_store_that_hangs_is_told_from_one_that_is_up() {
+    let (data, server) = fake();
+    let (marker, id) = (data.path().join("files/store-id"), data.path().join("id"));
+    std::fs::rename(&marker, &id).unwrap();
+    // Who opens it waits for a writer, as for a file server that is gone.
+    assert!(Command::new("mkfifo").arg(&marker).status().unwrap().success());
+    let (status, ill) = health(&server);
+    assert_eq!((status, &ill["database"]["status"]), (503, &json!("ok")));
+    assert_eq!(ill["files"], json!({ "status": "unavailable", "detail": "it does not answer" }));
+    // Lets go of who waits, which does not read what is no file.
+    drop(std::fs::File::options().write(true).open(&marker).unwrap());
+    std::fs::rename(&id, &marker).unwrap();
     assert_eq!(health(&server).0, 200);
 }
 

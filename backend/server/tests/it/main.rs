@@ -15,6 +15,7 @@ mod damage;
 mod disk;
 mod documents;
 mod downloads;
+mod edges;
 mod events;
 mod files;
 mod guard;
@@ -23,7 +24,11 @@ mod leaderboard;
 mod lists;
 mod memory;
 mod page;
+#[path = "../../../worker/tests/it/postgres.rs"]
+mod postgres;
 mod processes;
+#[path = "../../../worker/tests/it/protobuf.rs"]
+mod protobuf;
 mod puppet;
 mod real;
 mod refusals;

@@ -1,5 +1,8 @@
 //! Searches that are asked for.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -147,7 +150,7 @@ fn a_dataset_that_does_not_fit_the_model_is_refused_with_what_would() {
     };
     let misfit = "dataset-does-not-fit";
     let refused = server.post("/searches", &small(&grey_model, &colour));
-    refused.problem(422, misfit, &["1 channels", "dataset's have 3"]);
+    refused.problem(422, misfit, &["images of 1 channel and", "dataset's have 3"]);
     let refused = server.post("/searches", &small(&grey_model, &many));
     refused.problem(422, misfit, &["labels up to 11", "10 classes", "from 0 to 9"]);
     server.post("/searches", &small(&headless, &grey)).problem(422, misfit, &["needs a classifier"]);
@@ -250,6 +253,25 @@ fn an_encoded_body_is_refused_by_its_encoding_and_not_as_malformed_json() {
     });
     answer.problem(415, "unsupported-encoding", &["Content-Encoding"]);
     assert_eq!(answer.header("accept-encoding"), "identity");
+}
+
+#[test]
+fn what_is_refused_before_the_api_sees_it_has_the_status_that_the_catalogue_says_and_no_body() {
+    let (_data, server) = fake();
+    let headers = (0..101).map(|number| format!("x-{number}: 1\r\n")).collect::<String>();
+    let requests = [
+        (431, format!("GET /api/v1/models HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n")),
+        (414, format!("GET /api/v1/models?cursor={} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(65_535))),
+        (400, "GET /api/v1/models\r\n\r\n".to_owned()),
+    ];
+    for (status, request) in requests {
+        let mut stream = TcpStream::connect(server.host()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
 }
 
 #[test]

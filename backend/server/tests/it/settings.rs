@@ -120,3 +120,17 @@ fn a_port_that_is_taken_is_named() {
     let said = refused(serve(folder.path()).args(["--port", &port]));
     assert!(said.contains(&port) && said.contains("--port"), "{said}");
 }
+
+#[test]
+fn help_offers_s3_only_where_it_is_built_in_and_a_refusal_says_how_to_build_it() {
+    let help = Command::new(program()).args(["serve", "--help"]).output().unwrap();
+    assert!(help.status.success());
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert_eq!(help.contains("s3://"), cfg!(feature = "s3"), "{help}");
+    assert!(help.contains("--files <FILES>"), "{help}");
+    if !cfg!(feature = "s3") {
+        let folder = tempfile::tempdir().unwrap();
+        let said = refused(serve(folder.path()).args(["--files", "s3://bucket/prefix"]));
+        assert!(said.contains("built without S3") && said.contains("--s3"), "{said}");
+    }
+}

@@ -11,12 +11,10 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::verify::{Identity, LocalFile, blocking, open};
-use super::{FileHash, TEMPORARY};
+use super::{FileHash, LOCK, TEMPORARY};
 use crate::error::{Damage, StoreError};
 use crate::private;
 
-/// Name of the file whose lock orders changes of the folder.
-const LOCK: &str = "lock";
 /// Ending of the files that say when a copy was used.
 const NOTE: &str = "used";
 
@@ -61,7 +59,7 @@ impl Cache {
         for folder in [config.folder.clone(), config.folder.join(TEMPORARY)] {
             private::folder(&folder)?;
         }
-        private::tighten(&config.folder);
+        private::tighten(&config.folder, private::is_of_store);
         Ok(Cache(config))
     }
 

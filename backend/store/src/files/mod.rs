@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -40,7 +40,9 @@ pub use verify::{Check, LocalFile};
 /// The file that says which database a file store belongs to.
 pub(crate) const MARKER: &str = "store-id";
 /// The folder of uploads in progress.
-const TEMPORARY: &str = "tmp";
+pub(crate) const TEMPORARY: &str = "tmp";
+/// Name of the file whose lock orders changes of a cache's folder.
+pub(crate) const LOCK: &str = "lock";
 /// Bytes of a download that are read at once.
 const READ_BYTES: usize = 1 << 18;
 
@@ -89,32 +91,11 @@ impl Files {
         for path in [folder.clone(), folder.join(TEMPORARY)] {
             private::folder(&path)?;
         }
-        private::tighten(&folder);
+        private::tighten(&folder, private::is_of_store);
         let folder = folder.canonicalize().map_err(|source| StoreError::Folder { path: folder, source })?;
         let objects = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(true);
         let (prefix, place) = (ObjectPath::default(), Place::Local(folder));
         Ok(Files { objects: Arc::new(objects), prefix, place, known: Known::default() })
-    }
-
-    /// The whole file as a stream, verified before its first byte.
-    pub async fn read(&self, hash: &FileHash) -> Result<FileBody, StoreError> {
-        let file = self.materialize(hash, Check::Once).await?;
-        let all = 0..file.size();
-        file.stream(all).await
-    }
-
-    /// Part of the file as a stream; `range` is cut at the file's end. The whole file is verified before its first byte.
-    pub async fn read_range(&self, hash: &FileHash, range: Range<u64>) -> Result<FileBody, StoreError> {
-        let file = self.materialize(hash, Check::Once).await?;
-        let end = range.end.min(file.size());
-        file.stream(range.start.min(end)..end).await
-    }
-
-    /// The whole file in memory; for small ones, such as thumbnails.
-    pub async fn bytes(&self, hash: &FileHash) -> Result<Bytes, StoreError> {
-        let body = self.read(hash).await?;
-        let parts: Vec<Bytes> = body.stream.try_collect().await?;
-        Ok(parts.concat().into())
     }
 
     /// The size in bytes, or `None` when there is no such file. The content is not looked at.
@@ -171,7 +152,7 @@ impl LocalFile {
     /// Streams part of the file, which must lie within it; ends with an error where the file is written to meanwhile.
     pub async fn stream(self, range: Range<u64>) -> Result<FileBody, StoreError> {
         let path = self.path().to_owned();
-        let failed = move |source| StoreError::Disk { path: path.clone(), source };
+        let failed = move |source| StoreError::Unreadable { path: path.clone(), source };
         // The position belongs to this stream alone: the file was opened for it.
         let mut file = tokio::fs::File::from_std(self.handle().try_clone().map_err(&failed)?);
         file.seek(SeekFrom::Start(range.start)).await.map_err(&failed)?;

@@ -146,7 +146,8 @@ mod tests {
         let hash = FileHash::from(blake3::hash(b"weights"));
         let (folder, name) = hash.split();
         assert_eq!(keys(&objects).await, [format!("eagleeye/{folder}/{name}")]);
-        assert_eq!(files.bytes(&hash).await.unwrap(), "weights");
+        let file = files.materialize(&hash, crate::files::Check::Anew).await.unwrap();
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"weights");
     }
 
     #[tokio::test]

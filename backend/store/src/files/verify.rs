@@ -200,7 +200,7 @@ fn unreadable(path: &Path, hash: &FileHash, source: io::Error) -> StoreError {
     const INPUT_OUTPUT: i32 = 5;
     match source.raw_os_error() {
         Some(INPUT_OUTPUT) => damaged(hash, Damage::Unreadable),
-        _ => StoreError::Disk { path: path.to_owned(), source },
+        _ => StoreError::Unreadable { path: path.to_owned(), source },
     }
 }
 

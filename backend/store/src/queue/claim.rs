@@ -183,9 +183,9 @@ async fn start_search(store: &Store, transaction: &DatabaseTransaction, id: Uuid
     edit(transaction, id, |search| {
         search.state = Set(SearchState::Running);
         search.waiting_for = Set(None);
+        search.phase = Set("starting".to_string());
         if search.started_at.as_ref().is_none() {
             search.started_at = Set(Some(now));
-            search.phase = Set("starting".to_string());
         }
     })
     .await?;

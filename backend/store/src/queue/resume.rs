@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::JobState;
 use crate::entities::{candidate, job};
-use crate::error::{Kind, StoreError};
+use crate::error::{Kind, Owner, StoreError};
 use crate::files::FileHash;
 use crate::number::to_i64;
 use crate::searches::{Search, SearchState, Searches, edit};
@@ -67,27 +67,19 @@ impl Searches<'_> {
     async fn check_files(&self, search: &Search) -> Result<(), StoreError> {
         let model = self.0.models().get(search.model_id).await?;
         let dataset = self.0.datasets().get(search.dataset_id).await?;
-        let files = [
-            ("model", Some(model.hash)),
-            ("model", model.data_hash),
-            ("dataset", Some(dataset.images_hash)),
-            ("dataset", dataset.labels_hash),
-        ];
-        for (what, hash) in files.into_iter().filter_map(|(what, hash)| Some((what, hash?))) {
-            self.check_file(search.id, what, &hash).await?;
+        for (owner, hash) in model.owned_files().into_iter().chain(dataset.owned_files()) {
+            self.check_file(search.id, &owner, hash).await?;
         }
         Ok(())
     }
 
-    async fn check_file(&self, id: Uuid, what: &str, hash: &FileHash) -> Result<(), StoreError> {
+    async fn check_file(&self, id: Uuid, owner: &Owner, hash: &FileHash) -> Result<(), StoreError> {
         match self.0.files().size(hash).await? {
             Some(_) => Ok(()),
             None => Err(StoreError::Conflict {
                 kind: Kind::Search,
                 id,
-                reason: format!(
-                    "cannot go on: the file {hash} of its {what} is gone from the file store; upload it again first"
-                ),
+                reason: format!("cannot go on: the file {owner} is gone from the file store; upload it again first"),
             }),
         }
     }

@@ -117,11 +117,14 @@ async fn workers_that_ask_at_once_for_an_abandoned_job_do_not_both_get_it() {
     let world = World::new().await;
     world.search().await;
     world.claim("dead").await;
+    let mut stores = Vec::new();
+    for _ in 0..6 {
+        stores.push(world.other_process().await);
+    }
     world.wait(11);
 
     let mut workers = Vec::new();
-    for number in 0..6 {
-        let store = world.other_process().await;
+    for (number, store) in stores.into_iter().enumerate() {
         workers.push(tokio::spawn(async move { store.queue().claim(&format!("worker {number}")).await.unwrap() }));
     }
     let mut claims = Vec::new();
@@ -185,4 +188,18 @@ async fn exports_go_before_searches_and_searches_in_order() {
         assert!(matches!(world.claim("a").await.work, Work::Checkpoint(_)));
     }
     assert_eq!(world.claim("a").await.work, Work::Search(second.id));
+}
+
+#[tokio::test]
+async fn a_worker_that_was_started_during_an_outage_leaves_running_jobs_to_those_that_are_about_to_report() {
+    let world = World::new().await;
+    world.search().await;
+    let lease = world.claim("a").await.lease;
+    world.wait(60);
+    // Nobody could report for a minute; now the database is back, and a new worker is the first to reach it.
+    let new = world.other_process().await;
+    assert_eq!(new.queue().claim("b").await.unwrap(), None);
+    assert!(!world.store.queue().heartbeat(&lease).await.unwrap().lost);
+    world.wait(11);
+    assert_eq!(new.queue().claim("b").await.unwrap().unwrap().lease.number, 2, "then it is dead indeed");
 }

@@ -8,16 +8,10 @@ use bytes::Bytes;
 use eagleeye_store::{CacheConfig, Check, Damage, FileHash, Files, StoreError};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::support::{World, eventually};
+use crate::support::{World, content, eventually};
 
 fn chunks(count: usize, size: usize) -> impl futures::Stream<Item = io::Result<Bytes>> + Send {
     stream::iter((0..count).map(move |number| Ok(Bytes::from(vec![number as u8; size]))))
-}
-
-async fn content(files: &Files, hash: &FileHash) -> Vec<u8> {
-    let body = files.read(hash).await.unwrap();
-    let parts: Vec<Bytes> = body.stream.try_collect().await.unwrap();
-    parts.concat()
 }
 
 #[tokio::test]
@@ -76,13 +70,22 @@ async fn an_upload_whose_client_went_away_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_range_is_read_without_the_rest() {
+async fn a_part_of_a_file_is_streamed_after_the_whole_was_verified() {
     let world = World::new().await;
     let upload = world.store.upload_bytes("0123456789").await.unwrap();
-    let body = world.store.files().read_range(&upload.hash, 3..6).await.unwrap();
+    let file = world.store.files().materialize(&upload.hash, Check::Anew).await.unwrap();
+    let body = file.clone().stream(3..6).await.unwrap();
     assert_eq!((body.size, body.range.clone()), (10, 3..6));
     let parts: Vec<Bytes> = body.stream.try_collect().await.unwrap();
     assert_eq!(parts.concat(), b"345");
+
+    // Times of files go in steps.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    std::fs::write(file.path(), "012345678X").unwrap();
+    let error = world.store.files().materialize(&upload.hash, Check::Anew).await.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { damage: Damage::Altered { .. }, .. }), "{error}");
+    let changed: Result<Vec<Bytes>, _> = file.stream(3..6).await.unwrap().stream.try_collect().await;
+    assert!(matches!(changed, Err(StoreError::Damaged { damage: Damage::Changed, .. })));
 }
 
 #[tokio::test]
@@ -90,8 +93,6 @@ async fn a_file_that_is_not_there_is_missing() {
     let world = World::new().await;
     let hash = FileHash::from(blake3::hash(b"nothing"));
     let missing = |error: &StoreError| matches!(error, StoreError::Damaged { damage: Damage::Missing, .. });
-    let error = world.store.files().read(&hash).await.err().unwrap();
-    assert!(missing(&error), "{error}");
     let error = world.store.files().materialize(&hash, Check::Once).await.unwrap_err();
     assert!(missing(&error), "{error}");
     assert_eq!(world.store.files().size(&hash).await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use eagleeye_store::{Exported, StoreError, Upload};
 
-use crate::support::World;
+use crate::support::{World, content};
 
 #[tokio::test]
 async fn a_file_that_two_models_share_goes_with_the_second() {
@@ -10,7 +10,7 @@ async fn a_file_that_two_models_share_goes_with_the_second() {
     let (first, second) = (world.model("weights").await, world.model("weights").await);
     assert_eq!(world.files_on_disk().len(), 1);
     world.store.models().delete(first.id).await.unwrap();
-    assert_eq!(world.store.files().bytes(&second.hash).await.unwrap(), "weights");
+    assert_eq!(content(world.store.files(), &second.hash).await, b"weights");
     world.store.models().delete(second.id).await.unwrap();
     assert!(world.files_on_disk().is_empty());
 }
@@ -64,7 +64,7 @@ async fn uploads_and_deletions_of_the_same_content_at_once_never_lose_a_named_fi
             let mut kept: Option<Upload> = None;
             for _ in 0..12 {
                 let upload = store.upload_bytes("contended").await.unwrap();
-                assert_eq!(store.files().bytes(&upload.hash).await.unwrap(), "contended");
+                assert_eq!(content(store.files(), &upload.hash).await, b"contended");
                 if let Some(older) = kept.replace(upload) {
                     store.discard(&older).await.unwrap();
                 }

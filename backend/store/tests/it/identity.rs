@@ -51,3 +51,16 @@ async fn a_file_store_from_before_there_were_marks_is_marked() {
     assert_eq!(id.trim().len(), 36, "{id}");
     world.store.check_files().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_file_store_from_before_there_were_marks_is_marked_though_a_file_of_it_is_lost() {
+    let world = World::new().await;
+    for content in ["first", "second", "third"] {
+        let hash = world.model(content).await.hash.to_string();
+        if content != "third" {
+            std::fs::remove_file(world.folder.path().join("files").join(&hash[..2]).join(&hash[2..])).unwrap();
+        }
+    }
+    world.store.own_files().await.unwrap();
+    world.store.check_files().await.unwrap();
+}

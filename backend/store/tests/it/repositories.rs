@@ -25,7 +25,7 @@ async fn a_dataset_comes_back_as_it_was_stored() {
     assert_eq!(world.store.datasets().get(stored.id).await.unwrap(), stored);
     assert_eq!(stored.thumbnails, 2);
     let second = world.store.datasets().thumbnail(stored.id, 1).await.unwrap();
-    assert_eq!(world.store.files().bytes(&second).await.unwrap(), "clothes second");
+    assert_eq!(crate::support::content(world.store.files(), &second).await, b"clothes second");
     let error = world.store.datasets().thumbnail(stored.id, 2).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound { kind: Kind::Thumbnail, .. }), "{error}");
 }

@@ -67,6 +67,22 @@ async fn a_search_whose_model_file_is_gone_is_not_taken_up_again() {
     let hash = world.store.models().get(search.model_id).await.unwrap().hash.to_string();
     std::fs::remove_file(world.folder.path().join("files").join(&hash[..2]).join(&hash[2..])).unwrap();
     let error = world.store.searches().retry(search.id).await.unwrap_err().to_string();
-    assert!(error.contains(&hash) && error.contains("of its model is gone"), "{error}");
+    assert!(error.contains("`mobilenet.pt` of model `MobileNetV1`") && error.contains("is gone"), "{error}");
+    assert!(!error.contains(&hash), "a hash tells nobody what to upload: {error}");
     assert_eq!(world.store.searches().get(search.id).await.unwrap().state, SearchState::Failed);
+}
+
+#[tokio::test]
+async fn a_search_that_is_taken_up_again_begins_again_for_who_looks_at_it() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let phase = async || world.store.searches().get(search.id).await.unwrap().progress.phase;
+    let lease = world.claim("a").await.lease;
+    assert_eq!(phase().await, "starting");
+    world.record(&lease, 0, 0.91).await;
+    world.store.queue().fail(&lease, "no").await.unwrap();
+    world.store.searches().retry(search.id).await.unwrap();
+    assert_eq!(phase().await, "queued");
+    world.claim("b").await;
+    assert_eq!(phase().await, "starting", "it is not queued any more");
 }

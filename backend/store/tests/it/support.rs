@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use bytes::Bytes;
 use eagleeye_store::{
-    Adaptation, CandidateSort, Claim, Class, Clock, Dataset, GroupKeep, Lease, Model, ModelFormat, NamedUpload,
-    NewCandidate, NewDataset, NewModel, NewSearch, PageRequest, Preprocessing, Reachable, Score, Search, SearchRequest,
-    Store, StoreConfig, Uuid, Work,
+    Adaptation, CandidateSort, Check, Claim, Class, Clock, Dataset, FileHash, Files, GroupKeep, Lease, Model,
+    ModelFormat, NamedUpload, NewCandidate, NewDataset, NewModel, NewSearch, PageRequest, Preprocessing, Reachable,
+    Score, Search, SearchRequest, Store, StoreConfig, Uuid, Work,
 };
+use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
 
@@ -211,6 +213,14 @@ pub fn candidate(index: u32, top1: f64) -> NewCandidate {
         score_without_adaptation: Some(Score::new(0.1, 0.5, f64::NAN)),
         seconds: 1.5,
     }
+}
+
+/// The whole of a stored file.
+pub async fn content(files: &Files, hash: &FileHash) -> Vec<u8> {
+    let file = files.materialize(hash, Check::Once).await.unwrap();
+    let all = 0..file.size();
+    let parts: Vec<Bytes> = file.stream(all).await.unwrap().stream.try_collect().await.unwrap();
+    parts.concat()
 }
 
 /// Waits until `condition` holds, for work that is tidied up in the background.

@@ -14,7 +14,7 @@ use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Unwatched;
-use crate::run::retry::{retry, retry_slow};
+use crate::run::retry::{once, retry, retry_slow};
 
 /// Writes the checkpoint's file, puts it into the store, and ends the job.
 pub async fn perform(
@@ -40,7 +40,7 @@ pub async fn perform(
     retry_slow(give_up, async || {
         let upload = store.upload_file(&made.path).await?;
         let exported = Exported { upload, max_difference: made.max_difference };
-        store.queue().finish_checkpoint(&lease, &exported).await
+        once(async || store.queue().finish_checkpoint(&lease, &exported).await).await
     })
     .await?;
     Ok(())

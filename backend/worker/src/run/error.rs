@@ -90,7 +90,7 @@ impl JobError {
             | JobError::Dataset(DataError::Temporary { source: error, .. })
             | JobError::Export(ExportError::Write { source: error, .. } | ExportError::Read { source: error, .. })
             | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
-            JobError::Thread(error) => Some(format!("another thread on the worker's machine ({error})")),
+            JobError::Thread(error) => Some(format!("a free thread on the worker's machine ({error})")),
             JobError::ModelFile(ModelFileError::Open { source: error, .. })
             | JobError::Dataset(DataError::Open { source: error, .. }) => {
                 Some(format!("the file store, which cannot be read on the worker's machine ({error})"))

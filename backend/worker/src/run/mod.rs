@@ -6,6 +6,7 @@
 mod checkpoint_job;
 mod engine_thread;
 mod error;
+mod failed_reads;
 mod inputs;
 mod presence;
 mod reader;
@@ -15,6 +16,7 @@ mod search_job;
 mod stop;
 mod tend;
 mod turns;
+mod watchdog;
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -31,6 +33,7 @@ use rustix::process::umask;
 
 use crate::failure::one_line;
 use crate::run::engine_thread::CancelFlag;
+use crate::run::failed_reads::FailedReads;
 use crate::run::presence::Presence;
 use crate::run::retry::{once, retry};
 use crate::run::stop::Stop;
@@ -48,7 +51,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Database with the queue: sqlite://PATH or postgres://... One with a password belongs into the variable or a file, since
+    /// Database with the queue: sqlite://PATH or postgres://... One with a password belongs in the variable or a file, since
     /// everybody on this machine can read a command line.
     #[arg(long, value_name = "URL", env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     database: Option<Address>,
@@ -99,6 +102,7 @@ struct Worker {
     name: String,
     equipment: Equipment,
     presence: Presence,
+    failed_reads: FailedReads,
 }
 
 /// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation: the
@@ -130,7 +134,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
         let store = open(&config, &stop).await?;
         let presence = Presence::announce(&store, &args.name, equipment.device);
-        let worker = Worker { store, name: args.name, equipment, presence };
+        let worker = Worker { store, name: args.name, equipment, presence, failed_reads: FailedReads::default() };
         tracing::info!(name = worker.name, device = ?equipment.device, threads = equipment.threads, "ready for jobs");
         let outcome = worker.work_until(&stop).await;
         worker.presence.end().await;
@@ -218,6 +222,7 @@ impl Worker {
         let cancel = CancelFlag::default();
         let (offers, mut turns) = turns();
         let job = search_job::perform(&self.store, *lease, id, self.equipment, cancel.clone(), offers);
+        let job = async { self.failed_reads.judge(lease.job_id, job.await) };
         let mut search = pin!(tend::tend(&self.store, lease, stop, &cancel, job));
         let mut exports = pin!(async move {
             while let Some(_turn) = turns.next().await {
@@ -266,6 +271,7 @@ impl Worker {
     async fn export(&self, lease: &Lease, id: Uuid, stop: &Stop) -> Result<Tended, StoreError> {
         let cancel = CancelFlag::default();
         let job = checkpoint_job::perform(&self.store, *lease, id, self.equipment, cancel.clone());
+        let job = async { self.failed_reads.judge(lease.job_id, job.await) };
         tend::tend(&self.store, lease, stop, &cancel, job).await
     }
 

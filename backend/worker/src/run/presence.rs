@@ -10,6 +10,8 @@ use tokio::time::timeout;
 
 /// Time between reports.
 const PERIOD: Duration = Duration::from_secs(4);
+/// After so long without an answer a report is lost.
+const ANSWER: Duration = Duration::from_secs(10);
 /// What the last word may take when the worker ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -63,8 +65,10 @@ impl Presence {
 async fn keep_reporting(store: Store, mut changes: watch::Receiver<WorkerReport>) {
     loop {
         let report = changes.borrow_and_update().clone();
-        if let Err(error) = store.workers().report(&report).await {
-            tracing::debug!(%error, "this worker cannot say that it is there");
+        match timeout(ANSWER, store.workers().report(&report)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "this worker cannot say that it is there"),
+            Err(_) => tracing::debug!("the database does not answer when this worker says that it is there"),
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}

@@ -3,28 +3,31 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use eagleeye_data::{Files, Preprocess};
 use eagleeye_engine::handover::{self, HandoverError};
 use eagleeye_engine::{ImagesError, Loaded, Source};
+use eagleeye_sandbox::exit::{self, DISK_FULL, INTERNAL, MAX_REASON_BYTES, UNUSABLE};
 use eagleeye_sandbox::{Allowance, confined};
 use tempfile::TempDir;
 
-use crate::failure::{DISK_FULL, INTERNAL, UNUSABLE};
 use crate::foreign::Wanted;
+use crate::run::watchdog::Watchdog;
 use crate::wire::{self, WireError};
 
 /// This program, also when a newer one lies at its place meanwhile.
 const SELF: &str = "/proc/self/exe";
 /// What a child may compute, for each core. Reading takes seconds; this ends what does not end.
 const CPU: Duration = Duration::from_secs(3600);
+/// What a child may take for one answer: the network, the labels, or a batch of images. The largest take minutes.
+const ANSWER: Duration = Duration::from_secs(1800);
+/// Largest file that a child may write, in bytes. What a dataset unpacks to was limited when it was uploaded.
+const FILE_BYTES: u64 = 1 << 40;
 /// How long a child may live that has nothing left to say.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Standard error beyond this is cut: the reason is in its last line.
-const MAX_REASON_BYTES: u64 = 1 << 20;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,11 @@ pub enum ReaderError {
     /// The machine is, or this program.
     #[error("the process that reads the file failed: {0}")]
     Failed(String),
+    /// It has failed so too often for the machine alone to be at fault.
+    #[error("the process that reads the file failed {times} times in a row: {reason}")]
+    FailedForGood { times: u32, reason: String },
+    #[error("the process that reads the file gave no answer for {} minutes and was ended", .0.as_secs() / 60)]
+    TooSlow(Duration),
     #[error("the disk has no room for what is unpacked of the file: {0}")]
     DiskFull(String),
     #[error(
@@ -58,6 +66,14 @@ pub enum ReaderError {
 }
 
 impl ReaderError {
+    /// A failure that has come so often that it is not waited out any more.
+    pub fn for_good(self, times: u32) -> Self {
+        match self {
+            ReaderError::Failed(reason) => ReaderError::FailedForGood { times, reason },
+            error => error,
+        }
+    }
+
     /// What a job waits for, as a phrase that completes "waiting for", where the machine is at fault; `None` where the file is.
     pub fn waits_for(&self) -> Option<String> {
         match self {
@@ -80,7 +96,8 @@ impl ReaderError {
 #[derive(Debug)]
 struct Reader {
     child: Child,
-    said: Option<JoinHandle<String>>,
+    watchdog: Option<Watchdog>,
+    said: Option<JoinHandle<Vec<u8>>>,
     memory_bytes: u64,
     _scratch: TempDir,
 }
@@ -120,6 +137,7 @@ impl ForeignDataset {
             Ok(labels) => labels,
             Err(error) => return Err(reader.explain(error.into())),
         };
+        reader.rests();
         match labels {
             Some(labels) => {
                 let labels = labels.into_iter().map(|label| label as usize).collect();
@@ -135,6 +153,10 @@ impl ForeignDataset {
         let Preprocess { channels, height, width, .. } = *preprocess;
         wire::receive_values(indices.len() * channels * height * width, &mut self.output)
     }
+
+    fn watchdog(&self) -> Option<&Watchdog> {
+        self.reader.as_ref()?.watchdog.as_ref()
+    }
 }
 
 impl Source for ForeignDataset {
@@ -143,7 +165,10 @@ impl Source for ForeignDataset {
     }
 
     fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
-        self.ask(indices, preprocess).map_err(|error| {
+        self.watchdog().inspect(|watchdog| watchdog.awaits_answer());
+        let answer = self.ask(indices, preprocess);
+        self.watchdog().inspect(|watchdog| watchdog.rests());
+        answer.map_err(|error| {
             let error = ReaderError::from(error);
             // A broken pipe says nothing; how the child ended does.
             let cause = match self.reader.take() {
@@ -159,13 +184,24 @@ impl Reader {
     fn start(arguments: &[OsString], memory_bytes: u64) -> Result<(Self, ChildStdin, ChildStdout), ReaderError> {
         let scratch = tempfile::Builder::new().prefix("eagleeye-read-").tempdir().map_err(ReaderError::Temporary)?;
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let allowance = Allowance { memory_bytes, cpu: CPU * cores };
+        let allowance = Allowance { memory_bytes, cpu: CPU * cores, file_bytes: FILE_BYTES };
         let mut command = confined(program().map_err(ReaderError::Start)?, allowance, scratch.path());
         command.args(arguments).env("RUST_LOG", "off");
+        Reader::of(command, memory_bytes, scratch, ANSWER)
+    }
+
+    /// Starts the child, and awaits its first answer.
+    fn of(
+        mut command: Command,
+        memory_bytes: u64,
+        scratch: TempDir,
+        patience: Duration,
+    ) -> Result<(Self, ChildStdin, ChildStdout), ReaderError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(ReaderError::Start)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let mut reader = Reader { child, said: None, memory_bytes, _scratch: scratch };
+        let mut reader = Reader { child, watchdog: None, said: None, memory_bytes, _scratch: scratch };
+        reader.watchdog = Some(Watchdog::over(&reader.child, patience).map_err(ReaderError::Start)?);
         let (Some(input), Some(output), Some(mut errors)) = pipes else {
             return Err(ReaderError::Start(io::Error::other("a pipe is missing")));
         };
@@ -177,7 +213,7 @@ impl Reader {
             if let Err(error) = kept.and(rest) {
                 tracing::debug!(%error, "what a child says cannot be read");
             }
-            String::from_utf8_lossy(&said).into_owned()
+            said
         });
         reader.said = Some(listen.map_err(ReaderError::Start)?);
         Ok((reader, input, output))
@@ -199,8 +235,14 @@ impl Reader {
         }
     }
 
+    /// Awaits nothing of the child for now, other than its end.
+    fn rests(&self) {
+        self.watchdog.as_ref().inspect(|watchdog| watchdog.rests());
+    }
+
     /// How the child ended, where it does so in time.
     fn end(&mut self) -> Result<Option<ExitStatus>, ReaderError> {
+        self.rests();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = self.child.try_wait().map_err(WireError::Pipe)?;
@@ -213,15 +255,14 @@ impl Reader {
 
     fn judge(&mut self, status: ExitStatus) -> Result<(), ReaderError> {
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
-        let reason = || {
-            let line = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given");
-            line.strip_prefix("error: ").unwrap_or(line).to_owned()
-        };
+        let reason = || exit::reason(&said).unwrap_or_else(|| "no reason given".to_owned());
+        let ended_after = self.watchdog.as_ref().and_then(Watchdog::has_ended_it_after);
         match status.code() {
             Some(0) => Ok(()),
             Some(code) if code == i32::from(UNUSABLE) => Err(ReaderError::Refused(reason())),
             Some(code) if code == i32::from(INTERNAL) => Err(ReaderError::Failed(reason())),
             Some(code) if code == i32::from(DISK_FULL) => Err(ReaderError::DiskFull(reason())),
+            _ if ended_after.is_some() => Err(ReaderError::TooSlow(ended_after.unwrap_or_default())),
             // `BROKEN_DOWN`, and whatever libtorch or the kernel ends the process with: another attempt would end so, too.
             _ => Err(ReaderError::Crashed { how: status.to_string(), memory_bytes: self.memory_bytes }),
         }
@@ -230,6 +271,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        self.rests();
         // One that has ended already cannot be killed, which is as good.
         _ = self.child.kill();
         _ = self.child.wait();
@@ -238,4 +280,57 @@ impl Drop for Reader {
 
 fn program() -> io::Result<OsString> {
     if Path::new(SELF).exists() { Ok(SELF.into()) } else { Ok(std::env::current_exe()?.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A child that does what the script says, each answer of which may take so long.
+    fn child(script: &str, patience: Duration) -> (Reader, ChildStdin, ChildStdout) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Reader::of(command, 1 << 20, tempfile::tempdir().unwrap(), patience).unwrap()
+    }
+
+    /// Why the child failed whose answer was read.
+    fn failure(script: &str) -> ReaderError {
+        let (reader, _input, mut output) = child(script, Duration::from_secs(60));
+        output.read_to_end(&mut Vec::new()).unwrap();
+        reader.finish().unwrap_err()
+    }
+
+    #[test]
+    fn a_child_that_sleeps_is_ended_and_the_job_does_not_wait_for_it() {
+        let (reader, _input, mut output) = child("exec sleep 600", Duration::from_millis(200));
+        let started = Instant::now();
+        output.read_to_end(&mut Vec::new()).unwrap();
+        let error = reader.explain(ReaderError::NoLabels);
+        assert!(matches!(error, ReaderError::TooSlow(_)), "{error}");
+        assert_eq!(error.waits_for(), None);
+        assert!(started.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_child_of_which_nothing_is_wanted_may_take_any_time() {
+        let patience = Duration::from_millis(200);
+        let (mut reader, input, mut output) = child("read line; echo \"$line\"", patience);
+        reader.rests();
+        std::thread::sleep(3 * patience);
+        assert!(reader.child.try_wait().unwrap().is_none(), "it is there");
+        io::Write::write_all(&mut &input, b"answer\n").unwrap();
+        let mut answer = String::new();
+        output.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "answer\n");
+        reader.finish().unwrap();
+    }
+
+    #[test]
+    fn only_faults_of_the_machine_are_waited_out() {
+        for (code, waits) in [(INTERNAL, true), (DISK_FULL, true), (UNUSABLE, false), (exit::BROKEN_DOWN, false)] {
+            let error = failure(&format!("echo 'error: why' >&2; exit {code}"));
+            assert_eq!(error.waits_for().is_some(), waits, "{code}: {error}");
+        }
+        assert_eq!(failure("kill -9 $$").waits_for(), None);
+    }
 }

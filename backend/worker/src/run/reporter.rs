@@ -16,6 +16,9 @@ use crate::run::turns::Offers;
 /// Shortest time between two reports of progress within a phase.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(250);
 
+/// For how long no write is tried after one that the database did not take: trying takes seconds in which nothing is computed.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Candidates that are kept here while the database is away; with the next one the search waits.
 const MOST_UNWRITTEN: usize = 256;
 
@@ -33,13 +36,25 @@ pub struct Reporter {
     failure: Option<StoreError>,
     /// Candidates that are not in the store yet.
     unwritten: VecDeque<NewCandidate>,
+    /// When a write is tried again, where the database did not take the last one.
+    next_try: Option<Instant>,
 }
 
 impl Reporter {
     /// To be called inside the runtime that drives the store.
     pub fn new(store: Store, lease: Lease, cancel: CancelFlag, offers: Offers) -> Self {
         let runtime = Handle::current();
-        Self { store, lease, runtime, cancel, offers, reported: None, failure: None, unwritten: VecDeque::new() }
+        Self {
+            store,
+            lease,
+            runtime,
+            cancel,
+            offers,
+            reported: None,
+            failure: None,
+            unwritten: VecDeque::new(),
+            next_try: None,
+        }
     }
 
     /// Stores the split, unless there is one; the stored one is returned.
@@ -73,14 +88,16 @@ impl Reporter {
 
     /// Writes what can be written now.
     fn write(&mut self) -> Flow {
-        while let Some(next) = self.unwritten.front() {
+        while !self.pauses()
+            && let Some(next) = self.unwritten.front()
+        {
             let (store, lease) = (&self.store, &self.lease);
             let write = async || store.queue().record_candidate(lease, next.clone()).await;
             match self.runtime.block_on(once(write)) {
                 Ok(_) => _ = self.unwritten.pop_front(),
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, unwritten = self.unwritten.len(), "the search goes on without the database");
-                    break;
+                    self.pause();
                 }
                 Err(error) => return self.note::<()>(Err(error)),
             }
@@ -89,6 +106,21 @@ impl Reporter {
             self.flush();
         }
         if self.failure.is_some() { Flow::Stop } else { Flow::Go }
+    }
+
+    fn pause(&mut self) {
+        self.next_try = Some(Instant::now() + PAUSE);
+    }
+
+    fn pauses(&self) -> bool {
+        self.next_try.is_some_and(|next| Instant::now() < next)
+    }
+
+    /// Lets exports go first, which are found in the database: not while that is away.
+    fn offer_turn(&self) {
+        if self.unwritten.is_empty() && !self.pauses() {
+            self.offers.offer(&self.runtime, &self.cancel);
+        }
     }
 
     fn note<T>(&mut self, written: Result<T, StoreError>) -> Flow {
@@ -118,14 +150,17 @@ impl Observer for Reporter {
     }
 
     fn phase(&mut self, phase: Phase, done: u64, total: u64) {
-        if !self.is_due(phase, done, total) {
+        if !self.is_due(phase, done, total) || self.pauses() {
             return;
         }
         let progress = Progress { phase: phase.name().to_owned(), done, total };
         let (store, lease) = (&self.store, &self.lease);
         match self.runtime.block_on(once(async || store.queue().progress(lease, &progress).await)) {
             // The next report says it as well.
-            Err(error) if error.is_transient() => tracing::warn!(%error, "progress is not shown"),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "progress is not shown");
+                self.pause();
+            }
             written => _ = self.note(written),
         }
         self.reported = Some((phase, Instant::now()));
@@ -138,7 +173,7 @@ impl Observer for Reporter {
         let save = async || store.queue().save_baseline(lease, &baseline).await;
         let written = self.runtime.block_on(retry(give_up, save));
         let flow = self.note(written);
-        self.offers.offer(&self.runtime, &self.cancel);
+        self.offer_turn();
         flow
     }
 
@@ -147,7 +182,7 @@ impl Observer for Reporter {
         tracing::info!(index, top1, seconds, "candidate evaluated");
         self.unwritten.push_back(convert::candidate(candidate));
         let flow = self.write();
-        self.offers.offer(&self.runtime, &self.cancel);
+        self.offer_turn();
         flow
     }
 }
@@ -169,5 +204,55 @@ impl Observer for Unwatched {
 
     fn candidate(&mut self, _candidate: Candidate) -> Flow {
         Flow::Go
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eagleeye_engine::Score;
+
+    use super::*;
+    use crate::run::turns::turns;
+    use crate::testing::ClaimedSearch;
+
+    fn evaluated(index: u32) -> Candidate {
+        let score = Score { top1: 0.5, top5: 0.9, cross_entropy: 1.0 };
+        Candidate {
+            index,
+            keep: vec![1],
+            groups: Vec::new(),
+            macs: 1,
+            parameters: 1,
+            score,
+            score_without_adaptation: score,
+            seconds: 0.1,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn while_the_database_is_away_candidates_cost_no_attempts_and_offer_no_turns() {
+        let search = ClaimedSearch::new().await;
+        // Nobody takes a turn: one that was offered would never be over.
+        let (offers, turns) = turns();
+        let mut reporter = Reporter::new(search.store.clone(), search.lease, CancelFlag::default(), offers);
+        reporter.pause();
+        let reporter = tokio::task::spawn_blocking(move || {
+            for index in 0..3 {
+                assert_eq!(reporter.candidate(evaluated(index)), Flow::Go);
+            }
+            reporter.phase(Phase::Images, 1, 2);
+            assert_eq!((reporter.unwritten.len(), reporter.reported), (3, None));
+            reporter
+        });
+        let mut reporter = reporter.await.unwrap();
+        drop(turns);
+        reporter.next_try = Some(Instant::now());
+        let unwritten = tokio::task::spawn_blocking(move || {
+            assert_eq!(reporter.candidate(evaluated(3)), Flow::Go);
+            reporter.unwritten.len()
+        });
+        assert_eq!(unwritten.await.unwrap(), 0);
+        let stored = search.store.candidates().evaluated(search.id).await.unwrap();
+        assert_eq!(stored.into_keys().collect::<Vec<_>>(), [0, 1, 2, 3], "all are written when it is back");
     }
 }

@@ -136,9 +136,10 @@ async fn explained(store: &Store, error: JobError) -> JobError {
         JobError::Store(
             StoreError::Damaged { damage: Damage::Missing, .. }
             | StoreError::DamagedFile { damage: Damage::Missing, .. },
-        ) => match store.check_files().await {
-            Ok(()) => error,
-            Err(elsewhere) => JobError::Store(elsewhere),
+        ) => match timeout(ANSWER, store.check_files()).await {
+            Ok(Ok(())) => error,
+            Ok(Err(elsewhere)) => JobError::Store(elsewhere),
+            Err(_) => JobError::Store(StoreError::NoAnswer { after: ANSWER }),
         },
         error => error,
     }

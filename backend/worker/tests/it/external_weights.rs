@@ -6,27 +6,12 @@ use std::path::Path;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::protobuf::{field, number};
 use crate::support::{refusal, report, text};
 
 const DATA: &str = "model.onnx.data";
 /// Convolution `[8, 1, 3, 3]`, linear `[8, 10]`.
 const WEIGHTS: [(&str, [u8; 4], usize); 2] = [("conv", [8, 1, 3, 3], 4), ("linear", [8, 10, 0, 0], 2)];
-
-/// A field of a protobuf message that holds bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    [&out, bytes].concat()
-}
-
-fn number(field: u8, value: u8) -> Vec<u8> {
-    vec![field << 3, value]
-}
 
 /// A value `[1, ..]` of the graph, f32.
 fn value(name: &str, sizes: &[u8]) -> Vec<u8> {

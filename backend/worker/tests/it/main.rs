@@ -8,6 +8,8 @@ mod cuda_link;
 mod datasets;
 mod external_weights;
 mod outage;
+mod postgres;
+mod protobuf;
 mod sandbox;
 mod service;
 mod support;

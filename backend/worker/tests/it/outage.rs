@@ -1,98 +1,19 @@
-//! A PostgreSQL that goes away for a while. Needs a server to go away from: with
-//! `EAGLEEYE_TEST_POSTGRES=postgres://user:password@host:port/database` set, each test makes a database of its own there and
-//! leaves it; without, there is nothing to test.
+//! A PostgreSQL that goes away for a while. Needs one to go away from: see `postgres.rs`.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use eagleeye_store::{PageRequest, SearchState, StoreConfig, Uuid, Work};
 use serde_json::json;
 
+use crate::postgres::{Cable, Postgres, not_tested};
 use crate::service::{PATIENCE, Service, World, leaderboard};
 use crate::support::{example, until, worker};
 
 /// Longer than any patience that a worker might have.
 const OUTAGE: Duration = Duration::from_secs(65);
 
-/// The way to the database; it can be cut.
-struct Cable {
-    port: u16,
-    is_cut: Arc<AtomicBool>,
-    ends: Arc<Mutex<Vec<TcpStream>>>,
-}
-
-impl Cable {
-    fn to(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (is_cut, ends) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let cable = Self { port, is_cut: is_cut.clone(), ends: ends.clone() };
-        std::thread::spawn(move || {
-            for near in listener.incoming().map_while(Result::ok) {
-                if is_cut.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let Ok(far) = TcpStream::connect(&target) else { continue };
-                ends.lock().unwrap().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
-                pump(near.try_clone().unwrap(), far.try_clone().unwrap());
-                pump(far, near);
-            }
-        });
-        cable
-    }
-
-    fn cut(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
-        for end in self.ends.lock().unwrap().drain(..) {
-            let _ = end.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn mend(&self) {
-        self.is_cut.store(false, Ordering::SeqCst);
-    }
-}
-
-fn pump(mut from: TcpStream, mut to: TcpStream) {
-    std::thread::spawn(move || {
-        let mut buffer = [0; 1 << 16];
-        while let Ok(count) = from.read(&mut buffer)
-            && count > 0
-            && to.write_all(&buffer[..count]).is_ok()
-        {}
-        let _ = to.shutdown(Shutdown::Both);
-    });
-}
-
-/// A database server, and a database of this test's own on it.
-struct Postgres {
-    /// `postgres://user:password`.
-    account: String,
-    /// `host:port`.
-    host: String,
-    database: String,
-}
-
 impl Postgres {
-    /// Nothing where there is no server.
-    fn new() -> Option<Self> {
-        let server = std::env::var("EAGLEEYE_TEST_POSTGRES").ok()?;
-        let database = format!("eagleeye_test_{}", Uuid::now_v7().simple());
-        let create = format!("CREATE DATABASE {database}");
-        assert!(Command::new("psql").args([&server, "-c", &create]).stdout(Stdio::null()).status().unwrap().success());
-        let (account, rest) = server.rsplit_once('@').unwrap();
-        let (host, _) = rest.split_once('/').unwrap();
-        Some(Self { account: account.to_owned(), host: host.to_owned(), database })
-    }
-
-    fn url(&self, host: &str) -> String {
-        format!("{}@{host}/{}", self.account, self.database)
-    }
-
     async fn world(&self) -> World {
         let folder = tempfile::tempdir().unwrap();
         let mut config = StoreConfig::in_folder(folder.path());
@@ -119,7 +40,7 @@ async fn holder(world: &World, search: Uuid) -> (Option<String>, i64) {
 
 #[tokio::test]
 async fn workers_outlive_an_outage_of_the_database_and_what_was_computed_meanwhile_is_kept() {
-    let Some(postgres) = Postgres::new() else { return };
+    let Some(postgres) = Postgres::new() else { return not_tested() };
     let world = postgres.world().await;
     let cables = [0, 1].map(|_| Cable::to(postgres.host.clone()));
     let model = world.model(&example("mobilenet_v1.pt")).await;
@@ -163,7 +84,7 @@ async fn workers_outlive_an_outage_of_the_database_and_what_was_computed_meanwhi
 
 #[tokio::test]
 async fn a_worker_waits_for_a_database_that_is_started_after_it() {
-    let Some(postgres) = Postgres::new() else { return };
+    let Some(postgres) = Postgres::new() else { return not_tested() };
     let world = postgres.world().await;
     let cable = Cable::to(postgres.host.clone());
     cable.cut();

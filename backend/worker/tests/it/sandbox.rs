@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{example, refused, report, text, until};
 
-const ALLOWANCE: Allowance = Allowance { memory_bytes: 4 << 30, cpu: Duration::from_secs(120) };
+const ALLOWANCE: Allowance = Allowance { memory_bytes: 4 << 30, cpu: Duration::from_secs(120), file_bytes: 1 << 30 };
 
 /// The worker as a server starts it, with its own folder for temporary files.
 fn locked(scratch: &Path, arguments: &[&str]) -> Command {
@@ -121,6 +121,7 @@ async fn before_it_opens_its_file_the_worker_has_given_up_privileges_variables_a
     let limit = |name: &str| limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(limit("Max data size").contains("4294967296"), "{limits}");
     assert!(limit("Max cpu time").contains("120"), "{limits}");
+    assert!(limit("Max file size").contains("1073741824"), "{limits}");
     assert!(limit("Max core file size").contains(" 0 "), "{limits}");
     let variables = child.proc("environ");
     assert!(!variables.contains("HOME=") && !variables.contains("CARGO"), "{variables}");

@@ -58,8 +58,10 @@ async fn a_disk_that_takes_no_writes_is_waited_out_and_the_leaderboard_is_that_o
 async fn a_search_that_was_cancelled_and_one_that_failed_end_like_an_undisturbed_one_when_they_are_taken_up_again() {
     let world = World::new().await;
     let model = world.model(&example("mobilenet_v1.pt")).await;
-    let undisturbed = world.search(&model, json!({})).await;
-    let failed = world.search(&model, json!({})).await;
+    // Many candidates: none of the searches may have ended before it is disturbed.
+    let many = json!({ "candidates": 25 });
+    let undisturbed = world.search(&model, many.clone()).await;
+    let failed = world.search(&model, many.clone()).await;
     let mut worker = world.start("first");
     world.ended(undisturbed).await;
     world.wait_for_candidates(failed, 1).await;
@@ -73,14 +75,14 @@ async fn a_search_that_was_cancelled_and_one_that_failed_end_like_an_undisturbed
     }
     world.store.queue().fail(&claim.lease, "the disk is full").await.unwrap();
 
-    let cancelled = world.search(&model, json!({})).await;
+    let cancelled = world.search(&model, many).await;
     let _worker = world.start("second");
     world.wait_for_candidates(cancelled, 1).await;
     world.store.searches().cancel(cancelled).await.unwrap();
     for search in [failed, cancelled] {
         let ended = world.ended(search).await;
         assert!(matches!(ended.state, SearchState::Failed | SearchState::Cancelled), "{ended:?}");
-        assert!(world.store.candidates().evaluated(search).await.unwrap().len() < 3);
+        assert!(world.store.candidates().evaluated(search).await.unwrap().len() < 25);
         world.store.searches().retry(search).await.unwrap();
     }
     for search in [failed, cancelled] {
