@@ -34,9 +34,15 @@ pub fn on_postgres() -> Result<()> {
     say("test", "the store on PostgreSQL, and workers while it is away");
     match has_nextest() {
         true => nextest(&["--filterset", "package(eagleeye-store) | (package(eagleeye-worker) & test(/outage/))"]),
-        false => project::run(
-            cargo().args(["test", "--package", "eagleeye-store", "--package", "eagleeye-worker", "--test", "it"]),
-        ),
+        false => project::run(cargo().args([
+            "test",
+            "--package",
+            "eagleeye-store",
+            "--package",
+            "eagleeye-worker",
+            "--test",
+            "it",
+        ])),
     }
 }
 
