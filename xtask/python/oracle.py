@@ -18,8 +18,8 @@ def zeroed(read, write, report):
     state = {}
     for group in report["groups"]:
         for member in group["members"]:
-            if member["removed"]:
-                name = member["parameter"]
+            name = member["parameter"]
+            if member["removed"] and name not in report.get("divisors", []):
                 array = state.setdefault(name, read(name)) if name not in state else state[name]
                 array[(slice(None),) * member["axis"] + (np.array(member["removed"]),)] = 0
     for name, array in state.items():

@@ -7,6 +7,7 @@ pub mod adapt;
 mod batches;
 mod computed;
 pub mod device;
+mod divisors;
 mod doubt;
 pub mod exec;
 pub mod export;

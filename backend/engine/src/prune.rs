@@ -7,6 +7,7 @@ use eagleeye_graph::{
 use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
+use crate::divisors::divisors;
 use crate::fold::norms_are_folded;
 use crate::inspect::ComputedReport;
 use crate::members;
@@ -140,6 +141,9 @@ pub struct PruneReport {
     pub macs: BeforeAfter,
     pub parameters: BeforeAfter,
     pub groups: Vec<PrunedGroup>,
+    /// Tensors that the network divides by. Where zeroed slices are to stand for removed ones, these keep their numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub divisors: Vec<String>,
 }
 
 /// A figure of the full and of the pruned network.
@@ -180,6 +184,7 @@ impl PruneReport {
             macs: BeforeAfter { before: cost.macs(&full), after: cost.macs(strategy) },
             parameters: BeforeAfter { before: cost.parameters(&full), after: cost.parameters(strategy) },
             groups: pruned.map(|(group, kept)| PrunedGroup::new(graph, group, kept)).collect(),
+            divisors: divisors(graph).into_iter().map(|id| graph.parameter(id).name.clone()).collect(),
         }
     }
 }

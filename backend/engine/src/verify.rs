@@ -1,7 +1,7 @@
 //! The zero oracle: a pruned network must answer like the full network whose removed channels are zero.
 //!
-//! The removed slices of all parameters are set to zero, so that the removed channels carry zeros wherever they go. That is the
-//! same as having no such channels, but for operators that normalise over channels: layer norm, group norm, a mean over
+//! The removed slices of all parameters (but for [divisors](crate::divisors)) are set to zero, so that the removed channels
+//! carry zeros wherever they go. That is the same as having no such channels, but for operators that normalise over channels: layer norm, group norm, a mean over
 //! channels. These are given the channels that stay and nothing else, and write zeros in the places of the others.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use eagleeye_graph::{ChannelGroups, Node, NodeId, Op, ParameterId, Reduction, channel_groups};
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::divisors::divisors;
 use crate::exec::{Hook, operators, run};
 use crate::network::Network;
 use crate::prune::{PruneError, Pruned, select};
@@ -52,8 +53,9 @@ fn zeroed(network: &Network, groups: &ChannelGroups, kept_units: &[Vec<usize>]) 
             removed.entry((member.parameter, member.axis)).or_default().extend(indices);
         }
     }
-    let mut zeroed = network.shallow_clone();
-    for ((parameter, axis), indices) in removed {
+    let (mut zeroed, divisors) = (network.shallow_clone(), divisors(&network.graph));
+    for ((parameter, axis), indices) in removed.into_iter().filter(|((parameter, _), _)| !divisors.contains(parameter))
+    {
         let indices = Tensor::f_from_slice(&indices)?.f_to_device(network.device())?;
         let weight = &mut zeroed.weights[parameter.index()];
         *weight = weight.f_index_fill(axis as i64, &indices, 0.0)?;
@@ -120,7 +122,7 @@ fn pruned_op(op: &Op, full: usize, kept: usize) -> Op {
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_graph::{ParameterKind, Space};
+    use eagleeye_graph::{Binary, ParameterKind, Space, Unary};
 
     use super::*;
     use crate::exec::forward;
@@ -137,6 +139,25 @@ mod tests {
             let moved = difference(&forward(&pruned.network, &x).unwrap(), &forward(&network, &x).unwrap());
             assert!(moved > 1e-3, "nothing was removed");
         }
+    }
+
+    #[test]
+    fn a_parameter_that_channels_are_divided_by_loses_slices_and_is_not_zeroed() {
+        let mut net = Layers::new(9);
+        let x = net.image(1, 12);
+        let x = net.conv(x, 8, 3, 1, 1, false);
+        let periods = net.parameter("periods", &[8, 1, 1], (1.0, 2.0), ParameterKind::Buffer);
+        let inverse = net.push("inverse", Op::Unary(Unary::Reciprocal), &[periods]);
+        let x = net.push("div", Op::Binary(Binary::Div), &[x, periods]);
+        let x = net.push("mul", Op::Binary(Binary::Mul), &[x, inverse]);
+        let x = net.global_mean(x, false);
+        let y = net.linear(x, 5);
+        let network = net.finish(y);
+        let pruned = prune_to(&network, 0.5, 7, 0, &Space::default()).unwrap();
+        let members = &pruned.report.groups[0].members;
+        assert!(members.iter().any(|m| m.parameter == "periods" && !m.removed.is_empty()));
+        assert_eq!(pruned.report.divisors, ["periods"]);
+        assert!(zero_oracle(&network, &pruned).unwrap() < 1e-5);
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure>
 }
 
 fn describe(report: &Report) -> String {
-    let PruneReport { macs, parameters, groups } = &report.pruned;
+    let PruneReport { macs, parameters, groups, divisors: _ } = &report.pruned;
     let row = |name: &str, before: u64, after: u64| {
         vec![name.to_owned(), grouped(before), grouped(after), percent(after, before)]
     };

@@ -32,7 +32,11 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::index", becomes: "gather with constant indices along one axis", lower: index },
     Operator { name: "aten::index_select", becomes: "gather with constant indices", lower: index_select },
     Operator { name: "aten::embedding", becomes: "gather with constant indices", lower: embedding },
-    Operator { name: "aten::repeat_interleave", becomes: "gather", lower: repeat_interleave },
+    Operator {
+        name: "aten::repeat_interleave",
+        becomes: "gather; reshape and expand along the batch",
+        lower: repeat_interleave,
+    },
     Operator { name: "aten::fill", becomes: "expand of a constant", lower: filled },
     Operator { name: "aten::zero", becomes: "expand of a constant", lower: filled },
 ];
@@ -325,10 +329,26 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
     if !call.has("dim") {
         return unsupported("repeats the flattened tensor");
     }
-    let (_, x, axis, size) = along(lo, call)?;
+    let x = lo.operand(call, 0)?;
+    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
     let repeats = positive(call.int("repeats")?, "the number of repeats")?;
-    let indices = (0..repeated(size, repeats)?).map(|i| i / repeats).collect();
-    lo.emit(call, Op::Gather { axis, indices }, &[x])
+    let shape = lo.shape(x).clone();
+    match shape[axis] {
+        Dim::Fixed(size) => {
+            let indices = (0..repeated(size, repeats)?).map(|i| i / repeats).collect();
+            lo.emit(call, Op::Gather { axis, indices }, &[x])
+        }
+        // The repeats of an image stay together, so each image has as many entries more.
+        Dim::Batch(of_image) => {
+            let with = |dims: &[Dim]| [&shape[..axis], dims, &shape[axis + 1..]].concat();
+            let mut composer = lo.composer(call);
+            let apart = composer.reshape(x, with(&[Dim::Batch(of_image), Dim::Fixed(1)]))?;
+            let wide = with(&[Dim::Batch(of_image), Dim::Fixed(repeats)]);
+            let repeated_each = composer.push(Op::Expand { shape: wide }, &[apart])?;
+            let together = composer.reshape(repeated_each, with(&[Dim::Batch(repeated(of_image, repeats)?)]))?;
+            Ok(fresh(together))
+        }
+    }
 }
 
 /// A tensor of one number in place of another tensor.

@@ -273,3 +273,22 @@ fn turns_and_joins_move_data_alone() {
         ("joined along the third axis", "return torch.dstack([x, torch.relu(x)])"),
     ]);
 }
+
+#[test]
+fn an_image_can_be_repeated_for_each_of_its_windows() {
+    all_same(&[
+        (
+            "once for each of two parts of an image",
+            "parts = torch.reshape(x, [x.size(0) * 2, -1])\n\
+             each = torch.repeat_interleave(torch.flatten(x, 1), 2, 0)\n\
+             return torch.reshape(parts.sum(1, True) * each, [x.size(0), -1])",
+        ),
+        (
+            "as often as there are windows of an image",
+            "parts = torch.reshape(x, [x.size(0) * 4, -1])\n\
+             times = parts.size(0) // x.size(0)\n\
+             each = torch.repeat_interleave(torch.flatten(x, 1), times, 0)\n\
+             return torch.reshape(parts.mean(1, True) + each, [x.size(0), -1])",
+        ),
+    ]);
+}
