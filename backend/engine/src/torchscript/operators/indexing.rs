@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use super::Operator;
 use super::convolution::fixed;
 use super::movement::repeated;
+use crate::torchscript::batched::SAMPLES;
 use crate::torchscript::call::{Call, Fault, Lowered, as_float, as_int, unsupported};
 use crate::torchscript::lowering::{Lowering, content, fresh, known_entries, known_scalar};
 use crate::torchscript::value::{Content, Cut, TensorRef, Value};
@@ -48,8 +49,8 @@ fn cat(lo: &mut Lowering, call: &Call) -> Lowered {
     let tensors = call.tensors(0)?;
     let mut values = Vec::with_capacity(tensors.len());
     for tensor in &tensors {
-        // PyTorch skips empty tensors without axes.
-        if lo.shape_of(tensor)? != [Dim::Fixed(0)] {
+        // An empty tensor adds nothing: one without axes, or the tokens before the first in `x[:, :0]`.
+        if !lo.shape_of(tensor)?.contains(&Dim::Fixed(0)) {
             values.push(lo.value(call, tensor)?);
         }
     }
@@ -223,8 +224,23 @@ fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
     if (start, end, step) == (0, size, 1) {
         return Ok(Value::Tensor(tensor));
     }
+    if start >= end {
+        return empty(lo, x, axis);
+    }
     let id = lo.push(call, Op::Slice { axis, start, end, step }, &[x])?;
     Ok(Value::Tensor(tensor.slice(Content::Graph(id), Cut { axis, start, end, step, dropped: false })))
+}
+
+/// What is cut from a value between two equal places of an axis. The graph has no empty tensors, but joining skips them.
+fn empty(lo: &Lowering, x: ValueId, axis: usize) -> Lowered {
+    let mut shape = lo.shape(x).clone();
+    shape[axis] = Dim::Fixed(0);
+    let for_batch = |images: i64| {
+        let sizes: Vec<i64> = shape.iter().map(|dim| dim.at(images as usize) as i64).collect();
+        Tensor::f_zeros(sizes.as_slice(), (Kind::Float, tch::Device::Cpu))
+    };
+    let [few, many] = SAMPLES.map(for_batch);
+    Ok(Value::Tensor(TensorRef::new(Content::Batched([few?, many?]))))
 }
 
 /// `x[start:end].zero_()`: the tensor that the slice was cut from is multiplied by a mask.

@@ -292,3 +292,11 @@ fn an_image_can_be_repeated_for_each_of_its_windows() {
         ),
     ]);
 }
+
+#[test]
+fn joining_an_empty_slice_adds_nothing() {
+    all_same(&[
+        ("no tokens before the first", "return torch.cat([x[:, :0], x * 2.0], 1)"),
+        ("none behind the last", "y = torch.flatten(x, 2)\nreturn torch.cat([y[:, :, :36], y[:, :, 36:]], 2)"),
+    ]);
+}
