@@ -33,7 +33,7 @@ pub(crate) fn stored<'g>(graph: &'g Graph, group: &Group) -> Vec<StoredMember<'g
     members
 }
 
-fn stored_for<'g>(graph: &'g Graph, member: &Member) -> Vec<StoredMember<'g>> {
+pub(crate) fn stored_for<'g>(graph: &'g Graph, member: &Member) -> Vec<StoredMember<'g>> {
     let parameter = graph.parameter(member.parameter);
     let Some(computed) = &parameter.computed else {
         let stored = parameter.kind != ParameterKind::Constant;

@@ -1,5 +1,7 @@
 //! Structural pruning by filter L1 norm: a strategy becomes a plan, and the plan's slices are cut out of the weights.
 
+use std::collections::BTreeSet;
+
 use eagleeye_graph::{
     Budget, ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Space, Strategy, StrategyError,
     channel_groups, draw, plan,
@@ -141,9 +143,10 @@ pub struct PruneReport {
     pub macs: BeforeAfter,
     pub parameters: BeforeAfter,
     pub groups: Vec<PrunedGroup>,
-    /// Tensors that the network divides by. Where zeroed slices are to stand for removed ones, these keep their numbers.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub divisors: Vec<String>,
+    /// Tensors with channels that the network divides by. Where zeroed slices are to stand for removed ones, these keep their
+    /// numbers.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub divisors: BTreeSet<String>,
 }
 
 /// A figure of the full and of the pruned network.
@@ -184,9 +187,17 @@ impl PruneReport {
             macs: BeforeAfter { before: cost.macs(&full), after: cost.macs(strategy) },
             parameters: BeforeAfter { before: cost.parameters(&full), after: cost.parameters(strategy) },
             groups: pruned.map(|(group, kept)| PrunedGroup::new(graph, group, kept)).collect(),
-            divisors: divisors(graph).into_iter().map(|id| graph.parameter(id).name.clone()).collect(),
+            divisors: divided_by(graph, groups),
         }
     }
+}
+
+/// Of the file's tensors that have channels, those that the network divides by.
+fn divided_by(graph: &Graph, groups: &ChannelGroups) -> BTreeSet<String> {
+    let divisors = divisors(graph);
+    let members = groups.groups.iter().flat_map(|group| &group.members);
+    let dividing = members.filter(|member| divisors.contains(&member.parameter));
+    dividing.flat_map(|member| members::stored_for(graph, member)).map(|stored| stored.parameter.to_owned()).collect()
 }
 
 impl PrunedGroup {

@@ -1,8 +1,9 @@
 //! The zero oracle: a pruned network must answer like the full network whose removed channels are zero.
 //!
 //! The removed slices of all parameters (but for [divisors](crate::divisors)) are set to zero, so that the removed channels
-//! carry zeros wherever they go. That is the same as having no such channels, but for operators that normalise over channels: layer norm, group norm, a mean over
-//! channels. These are given the channels that stay and nothing else, and write zeros in the places of the others.
+//! carry zeros wherever they go. That is the same as having no such channels, but for operators that normalise over channels:
+//! layer norm, group norm, a mean over channels. These are given the channels that stay and nothing else, and write zeros in the
+//! places of the others.
 
 use std::collections::BTreeMap;
 
@@ -156,7 +157,7 @@ mod tests {
         let pruned = prune_to(&network, 0.5, 7, 0, &Space::default()).unwrap();
         let members = &pruned.report.groups[0].members;
         assert!(members.iter().any(|m| m.parameter == "periods" && !m.removed.is_empty()));
-        assert_eq!(pruned.report.divisors, ["periods"]);
+        assert_eq!(pruned.report.divisors, std::collections::BTreeSet::from(["periods".to_owned()]));
         assert!(zero_oracle(&network, &pruned).unwrap() < 1e-5);
     }
 

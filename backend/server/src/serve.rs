@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eagleeye_sandbox::{Scratch, support};
-use eagleeye_store::{CACHE, Store, StoreConfig, StoreError, private};
+use eagleeye_store::{CACHE, Store, StoreConfig, answer_within, private};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -102,27 +102,22 @@ async fn tidy(store: Store, shutdown: CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = reap.tick() => match within(ANSWER, store.queue().reap()).await {
+            _ = reap.tick() => match answer_within(ANSWER, store.queue().reap()).await {
                 Ok(0) => {}
                 Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
                 Err(error) => tracing::warn!(%error, "cannot look after the queue"),
             },
             _ = sweep.tick() => {
-                match within(LONGEST_SWEEP, store.sweep(ABANDONED_AFTER)).await {
+                match answer_within(LONGEST_SWEEP, store.sweep(ABANDONED_AFTER)).await {
                     Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
                     Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
                 }
-                if let Err(error) = within(ANSWER, store.workers().sweep()).await {
+                if let Err(error) = answer_within(ANSWER, store.workers().sweep()).await {
                     tracing::warn!(%error, "cannot remove workers that are gone");
                 }
             }
         }
     }
-}
-
-/// A call that takes longer is given up: the next one may get through to a database that does not answer.
-async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(limit, call).await.unwrap_or(Err(StoreError::NoAnswer { after: limit }))
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) {

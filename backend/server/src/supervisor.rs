@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use eagleeye_store::{Address, CacheConfig, Store, StoreError};
+use eagleeye_store::{Address, CacheConfig, Store, answer_within};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 /// What a worker has to give its job back when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What the database may take for an answer.
+/// What the database may take for an answer; the next worker does not wait for one that does not answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// How many worker processes are up.
@@ -128,20 +128,14 @@ async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
 /// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale, and nobody needs to see it
 /// any more.
 async fn give_back(store: &Store, name: &str) {
-    match in_time(store.queue().worker_died(name)).await {
+    match answer_within(ANSWER, store.queue().worker_died(name)).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(name, jobs, "jobs of the ended worker may be claimed again"),
         Err(error) => tracing::warn!(name, %error, "jobs of the ended worker wait for their heartbeats to grow stale"),
     }
-    if let Err(error) = in_time(store.workers().forget(name)).await {
+    if let Err(error) = answer_within(ANSWER, store.workers().forget(name)).await {
         tracing::debug!(name, %error, "the ended worker is listed a little longer");
     }
-}
-
-/// The next worker does not wait for a database that does not answer.
-async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let answer = tokio::time::timeout(ANSWER, call).await;
-    answer.unwrap_or(Err(StoreError::NoAnswer { after: ANSWER }))
 }
 
 impl WorkerCommand {

@@ -9,6 +9,7 @@
 //! - a file lives as long as a row or an [`Upload`] names its hash ([`garbage`]).
 
 pub mod address;
+mod answer;
 pub mod candidates;
 pub mod changes;
 pub mod checkpoints;
@@ -33,6 +34,7 @@ pub mod uploads;
 pub mod workers;
 
 pub use address::Address;
+pub use answer::answer_within;
 pub use candidates::{Candidate, CandidateSort, GroupKeep, NewCandidate, Score};
 pub use changes::Changes;
 pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};

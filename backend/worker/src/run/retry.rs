@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use eagleeye_store::StoreError;
-use tokio::time::{Instant, sleep, timeout};
+use eagleeye_store::{StoreError, answer_within};
+use tokio::time::{Instant, sleep};
 
 /// Pauses between attempts, doubled each time up to the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ pub async fn retry_slow<T>(
 
 /// Calls once; no answer in a long time is an error.
 pub async fn once<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    timeout(ANSWER, call()).await.unwrap_or(Err(StoreError::NoAnswer { after: ANSWER }))
+    answer_within(ANSWER, call()).await
 }
 
 /// Gives up after a time.

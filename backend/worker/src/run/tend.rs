@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use eagleeye_store::{Damage, HeartbeatAnswer, Lease, Store, StoreError};
+use eagleeye_store::{Damage, HeartbeatAnswer, Lease, Store, StoreError, answer_within};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::failure::one_line;
@@ -136,10 +136,9 @@ async fn explained(store: &Store, error: JobError) -> JobError {
         JobError::Store(
             StoreError::Damaged { damage: Damage::Missing, .. }
             | StoreError::DamagedFile { damage: Damage::Missing, .. },
-        ) => match timeout(ANSWER, store.check_files()).await {
-            Ok(Ok(())) => error,
-            Ok(Err(elsewhere)) => JobError::Store(elsewhere),
-            Err(_) => JobError::Store(StoreError::NoAnswer { after: ANSWER }),
+        ) => match answer_within(ANSWER, store.check_files()).await {
+            Ok(()) => error,
+            Err(elsewhere) => JobError::Store(elsewhere),
         },
         error => error,
     }
@@ -187,8 +186,7 @@ impl<'a> Heartbeats<'a> {
     }
 
     async fn beat(&self) -> Result<HeartbeatAnswer, StoreError> {
-        let answer = timeout(ANSWER, self.store.queue().heartbeat(self.lease)).await;
-        answer.unwrap_or(Err(StoreError::NoAnswer { after: ANSWER }))
+        answer_within(ANSWER, self.store.queue().heartbeat(self.lease)).await
     }
 }
 
