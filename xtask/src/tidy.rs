@@ -8,27 +8,43 @@ use serde_json::Value;
 use crate::project::{cargo, command, output, root, say};
 
 /// Which of the workspace's crates each crate may depend on (tests included).
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("eagleeye-graph", &[]),
     ("eagleeye-onnx", &["eagleeye-graph"]),
-    ("eagleeye-data", &[]),
-    ("eagleeye-engine", &["eagleeye-graph", "eagleeye-onnx", "eagleeye-data"]),
+    ("eagleeye-torchscript", &["eagleeye-graph"]),
+    ("eagleeye-spec", &["eagleeye-graph"]),
+    ("eagleeye-strategy", &["eagleeye-graph", "eagleeye-spec"]),
+    ("eagleeye-data", &["eagleeye-spec"]),
+    (
+        "eagleeye-engine",
+        &[
+            "eagleeye-graph",
+            "eagleeye-onnx",
+            "eagleeye-torchscript",
+            "eagleeye-spec",
+            "eagleeye-strategy",
+            "eagleeye-data",
+        ],
+    ),
     ("eagleeye-sandbox", &[]),
     ("eagleeye-migrations", &[]),
-    ("eagleeye-store", &["eagleeye-migrations"]),
-    ("eagleeye-server", &["eagleeye-store", "eagleeye-sandbox"]),
-    ("eagleeye-worker", &["eagleeye-graph", "eagleeye-data", "eagleeye-engine", "eagleeye-store", "eagleeye-sandbox"]),
+    ("eagleeye-store", &["eagleeye-migrations", "eagleeye-spec"]),
+    ("eagleeye-server", &["eagleeye-store", "eagleeye-sandbox", "eagleeye-spec", "eagleeye-strategy"]),
+    (
+        "eagleeye-worker",
+        &["eagleeye-graph", "eagleeye-spec", "eagleeye-data", "eagleeye-engine", "eagleeye-store", "eagleeye-sandbox"],
+    ),
     ("xtask", &[]),
 ];
 
 /// Libraries that only the named crates may use.
 const OWNERS: [(&str, &[&str]); 12] = [
-    ("tch", &["eagleeye-engine"]),
-    ("torch-sys", &["eagleeye-engine"]),
+    ("tch", &["eagleeye-engine", "eagleeye-torchscript"]),
+    ("torch-sys", &["eagleeye-engine", "eagleeye-torchscript"]),
     ("prost", &["eagleeye-onnx"]),
     ("axum", &["eagleeye-server"]),
     ("tower-http", &["eagleeye-server"]),
-    ("utoipa", &["eagleeye-server"]),
+    ("utoipa", &["eagleeye-server", "eagleeye-spec"]),
     ("sea-orm", &["eagleeye-store"]),
     ("sea-orm-migration", &["eagleeye-migrations", "eagleeye-store"]),
     ("object_store", &["eagleeye-store"]),
@@ -38,8 +54,16 @@ const OWNERS: [(&str, &[&str]); 12] = [
 ];
 
 /// The crates that stay free of an asynchronous runtime: they take values and return values.
-const SYNCHRONOUS: [&str; 5] =
-    ["eagleeye-graph", "eagleeye-onnx", "eagleeye-data", "eagleeye-engine", "eagleeye-sandbox"];
+const SYNCHRONOUS: [&str; 8] = [
+    "eagleeye-graph",
+    "eagleeye-onnx",
+    "eagleeye-torchscript",
+    "eagleeye-spec",
+    "eagleeye-strategy",
+    "eagleeye-data",
+    "eagleeye-engine",
+    "eagleeye-sandbox",
+];
 
 const LONGEST_FILE: usize = 600;
 
