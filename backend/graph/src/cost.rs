@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::groups::{ALWAYS, ChannelGroups, Layout};
 use crate::ir::{Graph, Node, NodeId, ParameterId, ParameterKind};
 use crate::ops::Op;
 use crate::shape;
 use crate::strategy::Strategy;
+
+mod stored;
+
+pub use stored::CostModelFault;
+use stored::StoredCost;
 
 /// Multiply-adds of one image: over convolutions and linears, `out positions x kernel area x in / groups x out`. A transposed
 /// convolution uses its kernel at each *input* position.
@@ -77,7 +84,7 @@ impl Size {
 }
 
 /// A cost term: a constant times sizes that depend on the keep counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Term {
     constant: u64,
     sizes: Vec<Size>,
@@ -90,7 +97,10 @@ impl Term {
 }
 
 /// The cost of any strategy for one network, exactly as if its plan were made and counted; microseconds each.
-#[derive(Clone, Debug)]
+///
+/// It can be stored. One that is read again was checked: no strategy with a count for each group makes it overflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StoredCost", into = "StoredCost")]
 pub struct CostModel {
     macs: Vec<Term>,
     parameters: Vec<Term>,
@@ -117,7 +127,7 @@ impl CostModel {
 
     /// Learned parameters after pruning.
     pub fn parameters(&self, strategy: &Strategy) -> u64 {
-        self.parameters.iter().map(|term| term.at(&strategy.keep)).sum()
+        sum(&self.parameters, &strategy.keep)
     }
 
     /// The strategy that keeps everything.
@@ -126,8 +136,12 @@ impl CostModel {
     }
 
     pub(crate) fn macs_at(&self, keep: &[usize]) -> u64 {
-        self.macs.iter().map(|term| term.at(keep)).sum()
+        sum(&self.macs, keep)
     }
+}
+
+fn sum(terms: &[Term], keep: &[usize]) -> u64 {
+    terms.iter().fold(0, |sum, term| sum.saturating_add(term.at(keep)))
 }
 
 /// Looks up how the sizes of axes depend on the groups.

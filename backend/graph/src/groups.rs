@@ -89,6 +89,18 @@ impl Group {
     pub fn is_one_unit(&self) -> bool {
         self.size == 1 && self.reason.as_deref().is_some_and(|reason| reason.ends_with(ONE_STAYS))
     }
+
+    /// Output channels that one unit has in every layer that makes them, so that rounding units rounds channels; 0 where no
+    /// layer makes them.
+    pub fn channels_per_unit(&self) -> usize {
+        let producers = self.members.iter().filter(|m| m.role == Role::Produces);
+        producers.filter_map(|m| m.units.first()).fold(0, |all, unit| gcd(all, unit.len()))
+    }
+}
+
+/// The greatest common divisor; 0 counts as divisible by anything.
+pub(crate) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Every channel group of a network, and for each value and parameter which unit each channel belongs to.

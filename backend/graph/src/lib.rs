@@ -20,7 +20,7 @@ pub mod unsupported;
 
 pub use builder::{BuildError, GraphBuilder};
 pub use compose::Compose;
-pub use cost::{CostModel, macs, macs_by_node};
+pub use cost::{CostModel, CostModelFault, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
 pub use ir::{

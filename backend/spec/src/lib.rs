@@ -2,3 +2,5 @@
 //! engine takes.
 //!
 //! Ranges and defaults are stated here and nowhere else. No tokio, libtorch, SQL or HTTP.
+
+pub mod report;

@@ -1,7 +1,7 @@
 //! Which keep counts a channel group may have: the rounding to multiples of channels.
 
 use super::Space;
-use crate::groups::{ChannelGroups, Group, Role};
+use crate::groups::{ChannelGroups, Group, gcd};
 
 /// The multiples of channels that groups are held to where none was asked for, largest first.
 pub(super) const MULTIPLES: [usize; 4] = [8, 4, 2, 1];
@@ -25,7 +25,7 @@ pub(super) fn choices(groups: &ChannelGroups, space: &Space, largest: usize) -> 
 impl Choice {
     fn new(group: &Group, space: &Space, largest: usize) -> Self {
         let size = group.size;
-        let channels = channels_of_a_unit(group);
+        let channels = group.channels_per_unit();
         let step = match space.round_to {
             Some(multiple) => units(multiple, channels),
             None => {
@@ -66,16 +66,6 @@ impl Choice {
 }
 
 /// The units that make a multiple of channels.
-fn units(multiple: usize, channels_of_a_unit: usize) -> usize {
-    (multiple / gcd(multiple, channels_of_a_unit).max(1)).max(1)
-}
-
-/// Output channels that one unit has in every layer that makes them, so that rounding units rounds channels.
-fn channels_of_a_unit(group: &Group) -> usize {
-    let producers = group.members.iter().filter(|m| m.role == Role::Produces);
-    producers.filter_map(|m| m.units.first()).fold(0, |all, unit| gcd(all, unit.len()))
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
+fn units(multiple: usize, channels_per_unit: usize) -> usize {
+    (multiple / gcd(multiple, channels_per_unit).max(1)).max(1)
 }
