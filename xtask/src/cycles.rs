@@ -168,10 +168,11 @@ fn cycles_among(modules: &BTreeMap<Place, Module>) -> Vec<Cycle> {
     let nodes: BTreeMap<&Place, _> = modules.keys().map(|place| (place, graph.add_node(place))).collect();
     for (from, module) in modules {
         for path in &module.named {
-            if let Some(to) = absolute(modules, from, path).and_then(|path| owner(modules, &path, 0)) {
-                if !from.starts_with(to) && !to.starts_with(from) {
-                    graph.update_edge(nodes[from], nodes[to], path.join("::"));
-                }
+            if let Some(to) = absolute(modules, from, path).and_then(|path| owner(modules, &path, 0))
+                && !from.starts_with(to)
+                && !to.starts_with(from)
+            {
+                graph.update_edge(nodes[from], nodes[to], path.join("::"));
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Which keep counts a channel group may have: the rounding to multiples of channels.
 
 use super::Space;
-use crate::groups::{ChannelGroups, Group, Role};
+use crate::groups::{ChannelGroups, Group};
+use crate::labels::Role;
 
 /// The multiples of channels that groups are held to where none was asked for, largest first.
 pub(super) const MULTIPLES: [usize; 4] = [8, 4, 2, 1];
