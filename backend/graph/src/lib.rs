@@ -13,6 +13,7 @@ mod labels;
 pub mod ops;
 pub mod plan;
 pub mod precision;
+pub mod reading;
 pub mod shape;
 pub mod sound;
 pub mod strategy;

@@ -5,11 +5,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use eagleeye_graph::reading::Made;
 use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId, shape};
 
-use super::call::{Call, Lowered, PerImage, Value, invalid, unsupported};
+use super::call::{Call, Lowered, PerImage, Value};
+use super::fault::{invalid, unsupported};
 use super::known::{Entries, Known, broadcast_positions, positions, strides};
-use super::lowering::{Lowering, Made};
+use super::lowering::Lowering;
 
 /// Values between parameters and the weight that is made of them.
 const MAX_VALUES: usize = 256;

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use eagleeye_graph::Count;
 
 use super::{Fold, Inputs};
-use crate::import::call::{Call, Fault, Lowered, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, constant};
+use crate::import::fault::{Fault, invalid, unsupported};
 use crate::import::known::{Entries, Known, broadcast, broadcast_positions, size_of};
 use crate::import::lowering::Lowering;
 

@@ -7,7 +7,9 @@ use eagleeye_graph::Count;
 
 use super::arithmetic::absolute;
 use super::{Fold, Inputs};
-use crate::import::call::{Call, Lowered, Value, axes, axis, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, Value, constant};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axes, axis};
 use crate::import::known::{Entries, Known, MAX_KNOWN, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 
