@@ -6,6 +6,7 @@
 mod call;
 mod cleanup;
 mod external;
+mod extremes;
 mod fault;
 mod file;
 mod fuse;
