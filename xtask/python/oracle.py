@@ -54,6 +54,15 @@ def answer(path, x, report=None):
     return (onnx_model if path.endswith(".onnx") else torchscript)(path, x, report)
 
 
+def difference(want, got):
+    """The largest difference relative to the largest logit that is wanted; what cannot be compared is no answer."""
+    if want.shape != got.shape:
+        raise ValueError(f"answers have the shapes {want.shape} and {got.shape}")
+    if not (np.isfinite(want).all() and np.isfinite(got).all()):
+        raise ValueError("an answer is infinite or not a number")
+    return float(np.abs(want - got).max() / max(np.abs(want).max(), 1e-12))
+
+
 def check(job):
     sizes = [3] + [int(s) for s in job["shape"].split(",")][1:]
     x = np.random.RandomState(0).randn(*sizes).astype(np.float32)
@@ -62,8 +71,7 @@ def check(job):
         want, got = (answer(path, x) for path in job["same"])
     else:
         want, got = answer(job["full"], x, json.load(open(job["report"]))), answer(job["pruned"], x)
-    scale = lambda a: max(np.abs(a).max(), 1e-12)
-    return {"error": float(np.abs(want - got).max() / scale(want)), "moved": float(np.abs(full - got).max() / scale(full))}
+    return {"error": difference(want, got), "moved": difference(full, got)}
 
 
 for line in sys.stdin:

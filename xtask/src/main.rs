@@ -4,6 +4,7 @@ mod accept;
 mod bench;
 mod browser;
 mod cuda_link;
+mod cycles;
 mod demo;
 mod fuzz;
 mod libtorch;
@@ -78,6 +79,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Which crate knows which, how long files are, what must not be in the tree.
     Tidy,
+    /// List cycles between the files of each crate.
+    Cycles,
 }
 
 fn main() -> Result<()> {
@@ -94,6 +97,7 @@ fn main() -> Result<()> {
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Cycles => tidy::list_cycles(),
     }
 }
 

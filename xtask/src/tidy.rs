@@ -1,10 +1,12 @@
 //! The invariants of ARCHITECTURE.md that a compiler does not check.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::cycles::cycles;
 use crate::project::{cargo, command, output, root, say};
 
 /// Which of the workspace's crates each crate may depend on (tests included).
@@ -78,10 +80,33 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-fn check_arrows(faults: &mut Vec<String>) -> Result<()> {
+/// What [`cycles`] measures, for each crate.
+pub fn list_cycles() -> Result<()> {
+    let mut faults = Vec::new();
+    check_cycles(&mut faults)?;
+    faults.iter().for_each(|fault| say("cycle", fault));
+    Ok(())
+}
+
+fn check_cycles(faults: &mut Vec<String>) -> Result<()> {
+    for package in packages()? {
+        let name = package["name"].as_str().unwrap_or_default();
+        let manifest = Path::new(package["manifest_path"].as_str().context("a package without a manifest")?);
+        for cycle in cycles(&manifest.with_file_name("src"))? {
+            faults.push(format!("`{name}` has a cycle between files: {cycle}"));
+        }
+    }
+    Ok(())
+}
+
+fn packages() -> Result<Vec<Value>> {
     let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata printed no JSON")?;
-    for package in metadata["packages"].as_array().context("cargo metadata lists no packages")? {
+    Ok(metadata["packages"].as_array().context("cargo metadata lists no packages")?.clone())
+}
+
+fn check_arrows(faults: &mut Vec<String>) -> Result<()> {
+    for package in packages()? {
         let name = package["name"].as_str().unwrap_or_default();
         let dependencies: Vec<&Value> = package["dependencies"].as_array().into_iter().flatten().collect();
         let names = |tests_too: bool| {
@@ -97,9 +122,7 @@ fn check_arrows(faults: &mut Vec<String>) -> Result<()> {
 /// Which of our crates a crate knows that it may not know, not even in its tests.
 fn arrow_faults(name: &str, dependencies: &[&str]) -> Vec<String> {
     let Some((_, allowed)) = ARROWS.iter().find(|(n, _)| *n == name) else {
-        return vec![format!(
-            "crate `{name}` has no place in the house: add it to ARCHITECTURE.md and to xtask's tidy"
-        )];
+        return vec![format!("crate `{name}` is not on the map: add it to ARCHITECTURE.md and to xtask's tidy")];
     };
     let is_ours = |d: &str| ARROWS.iter().any(|(n, _)| *n == d);
     let forbidden = dependencies.iter().filter(|d| is_ours(d) && !allowed.contains(d) && **d != name);
@@ -164,7 +187,7 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "only eagleeye-engine may use `tch`, not `eagleeye-graph`",
+                "only eagleeye-engine, eagleeye-torchscript may use `tch`, not `eagleeye-graph`",
                 "crate `eagleeye-graph` stays free of `tokio`"
             ]
         );

@@ -249,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_is_no_number_or_of_another_shape_differs() {
+        let numbers = |entries: &[f32]| Tensor::from_slice(entries);
+        assert_eq!(difference(&numbers(&[1.0, 2.0]), &numbers(&[1.0, 2.0]), TOLERANCE).unwrap(), 0.0);
+        for wrong in [&[1.0, f32::NAN][..], &[f32::NAN, 2.0], &[f32::INFINITY, 2.0], &[1.0]] {
+            for (found, expected) in [(wrong, &[1.0, 2.0][..]), (&[1.0, 2.0], wrong), (wrong, &[f32::NAN, f32::NAN])] {
+                let refused = difference(&numbers(found), &numbers(expected), TOLERANCE);
+                assert!(matches!(refused, Err(ExportError::Differs { .. })), "{found:?} is not {expected:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_format_answers_as_the_engine_does() {
         let folder = tempfile::tempdir().unwrap();
         for batch_norms in [true, false] {

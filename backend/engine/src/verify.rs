@@ -35,14 +35,22 @@ pub fn zero_oracle(network: &Network, pruned: &Pruned) -> Result<f64, PruneError
     let failed = |error: crate::exec::ExecError| PruneError::Torch(error.to_string());
     let expected = run(&zeroed, &inputs, &mut present).map_err(failed)?;
     let found = run(&pruned.network, &inputs, &mut crate::exec::Inference).map_err(failed)?;
-    let mut largest: f64 = 0.0;
-    for (expected, found) in expected.iter().zip(&found) {
-        let scale = expected.f_abs()?.f_max()?.f_double_value(&[])?.max(1e-12);
-        let difference = expected.f_sub(found)?.f_abs()?.f_max()?.f_double_value(&[])? / scale;
-        // Not-a-number must not count as equal.
-        largest = if difference.is_nan() { f64::INFINITY } else { largest.max(difference) };
+    if expected.len() != found.len() {
+        return Ok(f64::INFINITY);
     }
-    Ok(largest)
+    let differences = expected.iter().zip(&found).map(|(expected, found)| difference(found, expected));
+    Ok(differences.collect::<Result<Vec<_>, _>>()?.into_iter().fold(0.0, f64::max))
+}
+
+/// The largest difference, relative to the largest number of `expected`. Nothing equals not-a-number, and nothing a tensor of
+/// another shape.
+fn difference(found: &Tensor, expected: &Tensor) -> Result<f64, TchError> {
+    if found.size() != expected.size() {
+        return Ok(f64::INFINITY);
+    }
+    let scale = expected.f_abs()?.f_max()?.f_double_value(&[])?.max(1e-12);
+    let relative = expected.f_sub(found)?.f_abs()?.f_max()?.f_double_value(&[])? / scale;
+    Ok(if relative.is_nan() { f64::INFINITY } else { relative })
 }
 
 /// The full network with every removed slice at zero.
@@ -167,6 +175,24 @@ mod tests {
         let mut pruned = prune_to(&network, 0.5, 7, 0, &Space::default()).unwrap();
         pruned.network.weights[0] = &pruned.network.weights[0] * 2.0;
         assert!(zero_oracle(&network, &pruned).unwrap() > 1e-4);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_number_is_wrong() {
+        let network = classifier(3, true);
+        let mut pruned = prune_to(&network, 0.5, 7, 0, &Space::default()).unwrap();
+        pruned.network.weights[0] = &pruned.network.weights[0] * f64::NAN;
+        assert_eq!(zero_oracle(&network, &pruned).unwrap(), f64::INFINITY);
+        let spoiled =
+            network.with(network.graph.clone(), network.weights.iter().map(|weight| weight * f64::NAN).collect());
+        assert_eq!(zero_oracle(&spoiled, &pruned).unwrap(), f64::INFINITY, "not even where both answers are none");
+    }
+
+    #[test]
+    fn a_tensor_of_another_shape_is_a_difference() {
+        let ones = |sizes: &[i64]| Tensor::ones(sizes, (Kind::Float, Device::Cpu));
+        assert_eq!(super::difference(&ones(&[2, 3]), &ones(&[1, 3])).unwrap(), f64::INFINITY);
+        assert_eq!(super::difference(&ones(&[2, 3]), &ones(&[2, 3])).unwrap(), 0.0);
     }
 
     /// A network whose channels are normalised together by group norms (`groups` of 8 channels) and a layer norm.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::infer::output_shapes;
 use crate::ir::{Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, Value, ValueId};
 use crate::ops::Op;
 use crate::precision::{self, Precision};
@@ -106,7 +107,7 @@ impl GraphBuilder {
         let name = self.unique_node_name(name);
         let shapes: Vec<&Shape> = inputs.iter().map(|i| &self.values[i.index()].shape).collect();
         let rank = shapes.first().map_or(0, |s| s.len());
-        let inferred = shape::infer(&op, &shapes);
+        let inferred = output_shapes(&op, &shapes);
         let shapes =
             inferred.map_err(|error| BuildError::Shape { node: name.clone(), operator: op.name(rank), error })?;
         let of = |id: &ValueId| (self.element(*id), matches!(self.source(*id), Source::Parameter(_)));

@@ -6,36 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::ir::{Graph, ParameterId, ValueId};
-use crate::labels::{self, AxisLabels, FIXED, Propagated, Unlabelled, WILD};
+use crate::labels::{self, AxisLabels, FIXED, GroupError, Propagated, Role, Unlabelled, WILD};
 use crate::strategy::Strategy;
 
 mod layout;
 mod names;
 
 pub(crate) use layout::{ALWAYS, Layout, ParameterAxis};
-
-/// Why the channel groups of a network cannot be found.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum GroupError {
-    #[error("tensor `{value}` is empty; every axis needs a size of 1 or more")]
-    Empty { value: String },
-    #[error("node `{node}` would need more labels than any network that fits the memory; its tensors are too large")]
-    TooLarge { node: String },
-    #[error("the labels of node `{node}` do not follow its shapes: {source}")]
-    Labels { node: String, source: ndarray::ShapeError },
-}
-
-/// What an axis of a parameter has to do with a group of channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Output axis of the weight of a convolution or linear layer: its slices make the channels.
-    Produces,
-    /// Input axis of the weight of a convolution or linear layer.
-    Consumes,
-    /// Bias, norm, depthwise filter, PReLU, layer scale, position embedding: one slice for each channel.
-    Follows,
-}
 
 /// A parameter that loses slices when a unit of the group is removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

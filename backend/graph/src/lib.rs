@@ -7,11 +7,13 @@ pub mod compose;
 pub mod cost;
 pub mod count;
 pub mod groups;
+pub mod infer;
 pub mod ir;
 mod labels;
 pub mod ops;
 pub mod plan;
 pub mod precision;
+pub mod reading;
 pub mod shape;
 pub mod sound;
 pub mod strategy;
@@ -22,10 +24,12 @@ pub use builder::{BuildError, GraphBuilder};
 pub use compose::Compose;
 pub use cost::{CostModel, CostModelFault, macs, macs_by_node};
 pub use count::Count;
-pub use groups::{ChannelGroups, Group, GroupError, Member, Role, channel_groups};
+pub use groups::{ChannelGroups, Group, Member, channel_groups};
+pub use infer::output_shapes;
 pub use ir::{
     Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,
 };
+pub use labels::{GroupError, Role};
 pub use ops::{Binary, Conv, Interpolation, Op, PadMode, Pool, PoolKind, Reduction, SampleMode, SamplePadding, Unary};
 pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use precision::Precision;

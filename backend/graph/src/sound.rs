@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::infer::output_shapes;
 use crate::ir::{Graph, NodeId, ParameterId, Source, ValueId};
 use crate::shape::{self, ShapeError};
 
@@ -104,7 +105,7 @@ impl Graph {
                 self.comes_from(output, Source::Node(id, n))?;
             }
             let inputs: Vec<_> = node.inputs.iter().map(|&input| self.shape(input)).collect();
-            let inferred = shape::infer(&node.op, &inputs)
+            let inferred = output_shapes(&node.op, &inputs)
                 .map_err(|error| GraphFault::Shape { node: node.name.clone(), error })?;
             if !inferred.iter().eq(node.outputs.iter().map(|&output| self.shape(output))) {
                 return Err(GraphFault::Output(node.name.clone()));

@@ -1,37 +1,14 @@
 //! The child's side: everything that it will not need is given up before a stranger's file is read.
 
-use std::path::PathBuf;
-
 use nix::errno::Errno;
 use rustix::process::getppid;
 
+use crate::access::Access;
 use crate::confined::PARENT;
+use crate::error::SandboxError;
 use crate::limits;
+use crate::lock::lock;
 use crate::support::Support;
-
-/// What a child may still reach.
-#[derive(Debug, Clone, Default)]
-pub struct Access {
-    /// Files, and folders with everything below them, that may be read.
-    pub read: Vec<PathBuf>,
-    /// Folders in which files may be made, changed and removed.
-    pub write: Vec<PathBuf>,
-}
-
-/// Why the sandbox cannot be entered. What a kernel lacks is no error: see [`Support`].
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    #[error("the variable {variable} is `{value}`; wanted is a whole number")]
-    NotANumber { variable: &'static str, value: String },
-    #[error("cannot limit {what}: {source}")]
-    Limit { what: &'static str, source: rustix::io::Errno },
-    #[error("the process that asked for this one is gone")]
-    Orphaned,
-    #[error("the sandbox must be entered before other threads start; there are {0} already")]
-    Threads(usize),
-    #[error("cannot give up {what}: {reason}")]
-    Kept { what: &'static str, reason: String },
-}
 
 /// Gives up everything but `access` and the folder for temporary files, for good. To be called in the main thread, before
 /// other threads start and before anything is opened: descriptors that this process was started with are closed, standard
@@ -78,25 +55,4 @@ fn single_threaded() -> Result<(), SandboxError> {
         Ok(0 | 1) | Err(_) => Ok(()),
         Ok(threads) => Err(SandboxError::Threads(threads)),
     }
-}
-
-#[cfg(target_os = "linux")]
-pub(crate) fn lock(access: &Access) -> Result<Support, SandboxError> {
-    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
-
-    let failed = |what| move |source: rustix::io::Errno| SandboxError::Kept { what, reason: source.to_string() };
-    set_no_new_privs(true).map_err(failed("new privileges"))?;
-    // A server that runs as root may store files of other owners; all else that root may do is given up.
-    let kept = rustix::thread::capabilities(None)
-        .map_or(CapabilitySet::empty(), |have| have.effective & CapabilitySet::DAC_OVERRIDE);
-    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets).map_err(failed("capabilities"))?;
-    let files = crate::paths::restrict(access)?;
-    Ok(Support { files, system_calls: crate::system_calls::restrict()? })
-}
-
-/// Other systems have limits and an empty environment only.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn lock(_access: &Access) -> Result<Support, SandboxError> {
-    Ok(Support::default())
 }

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::confined::{CPU, FILE, MEMORY};
-use crate::enter::SandboxError;
+use crate::error::SandboxError;
 
 /// Limits memory, processor time and the size of files where the environment says so, and writes no core dump of a file's making.
 ///

@@ -7,7 +7,8 @@ use landlock::{
     RulesetError, RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 
-use crate::enter::{Access, SandboxError};
+use crate::access::Access;
+use crate::error::SandboxError;
 
 /// The newest version whose rights are asked for; an older kernel gives what it has.
 const NEWEST: ABI = ABI::V6;

@@ -11,7 +11,7 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter,
 };
 
-use crate::enter::SandboxError;
+use crate::error::SandboxError;
 
 /// Answered whatever their arguments. Which files the ones with paths reach is Landlock's matter.
 const FREE: &[c_long] = &[

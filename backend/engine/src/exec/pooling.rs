@@ -1,6 +1,6 @@
 //! Pooling and resizing over the axes behind batch and channels.
 
-use eagleeye_graph::{Interpolation, Op, Pool, PoolKind, SampleMode, SamplePadding, shape};
+use eagleeye_graph::{Interpolation, Op, Pool, PoolKind, SampleMode, SamplePadding, output_shapes, shape};
 use tch::{TchError, Tensor};
 
 use super::convolution::symmetric;
@@ -20,7 +20,7 @@ fn trimmed(pool: &Pool, x: &Tensor, pooled: Tensor) -> Result<Tensor, TchError> 
     if !pool.ceil || native_padding(pool).is_some() {
         return Ok(pooled);
     }
-    let shapes = shape::infer(&Op::Pool(pool.clone()), &[&shape::fixed(&sizes(x))]);
+    let shapes = output_shapes(&Op::Pool(pool.clone()), &[&shape::fixed(&sizes(x))]);
     let shapes = shapes.map_err(|error| TchError::Shape(error.to_string()))?;
     let mut kept = pooled;
     for (axis, size) in shapes.iter().flatten().enumerate().skip(2) {

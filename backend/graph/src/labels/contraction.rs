@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::tensor::Labels;
-use super::{FIXED, Propagation, reason};
-use crate::groups::GroupError;
+use super::{FIXED, GroupError, Propagation, reason};
 use crate::ir::Node;
 
 /// The axes of one operand of a matrix product.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::tensor::Labels;
-use super::{FIXED, Propagation, WILD, reason};
-use crate::groups::GroupError;
+use super::{FIXED, GroupError, Propagation, WILD, reason};
 use crate::ir::{Node, ValueId};
 use crate::ops::{Op, Reduction};
 use crate::shape;

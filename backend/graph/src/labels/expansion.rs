@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::tensor::Labels;
-use super::{Propagation, reason};
-use crate::groups::GroupError;
+use super::{GroupError, Propagation, reason};
 use crate::ir::{Node, ValueId};
 use crate::ops::{Op, Reduction};
 use crate::shape;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::tensor::Labels;
-use super::{FIXED, Propagation, reason};
-use crate::groups::{GroupError, Role};
+use super::{FIXED, GroupError, Propagation, Role, reason};
 use crate::ir::{Node, ParameterId};
 use crate::ops::Conv;
 

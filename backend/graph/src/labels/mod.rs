@@ -9,12 +9,14 @@
 //! - [`atoms`]: which labels are one, and which are locked.
 //! - [`layers`], [`elementwise`], [`contraction`], [`expansion`]: what each other operator demands.
 //! - [`boxes`]: values that would not stay rectangular.
+//! - [`found`]: what the propagation gives back.
 
 mod atoms;
 mod boxes;
 mod contraction;
 mod elementwise;
 mod expansion;
+mod found;
 mod layers;
 pub(crate) mod movement;
 pub(crate) mod tensor;
@@ -23,12 +25,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) use atoms::{FIXED, WILD};
+pub(crate) use found::{AxisLabels, Propagated, Unlabelled};
+pub use found::{GroupError, Role};
 
 use atoms::Atoms;
 use movement::Fill;
 use tensor::Labels;
 
-use crate::groups::{GroupError, Role};
 use crate::ir::{Graph, Node, NodeId, ParameterId, Source, ValueId};
 use crate::ops::{Op, PadMode};
 use crate::shape;
@@ -36,38 +39,6 @@ use crate::shape;
 /// Stored labels and channel identities together that one network may need. Real networks need far less than a million; this
 /// is a bound for hostile files.
 const MAX_LABELS: usize = 1 << 25;
-
-/// The labels along one axis of a parameter.
-#[derive(Clone, Debug)]
-pub(crate) struct AxisLabels {
-    pub parameter: ParameterId,
-    pub axis: usize,
-    pub role: Role,
-    pub labels: Vec<u32>,
-}
-
-/// What the propagation found. All labels are representatives of their class, [`FIXED`] or [`WILD`].
-pub(crate) struct Propagated {
-    /// By value; `None` for parameters that no rule asked about.
-    pub values: Vec<Option<Labels>>,
-    /// In order of the parameters' first use.
-    pub axes: Vec<AxisLabels>,
-    /// Why a class is locked.
-    pub locked: BTreeMap<u32, Arc<str>>,
-    /// The operator over which a class is normalised together with others.
-    pub normalised: BTreeMap<u32, Arc<str>>,
-    /// Layers without a parameter that could hold labels, in order of execution.
-    pub unlabelled: Vec<Unlabelled>,
-}
-
-/// A layer whose weight is no parameter: all its channels stay.
-#[derive(Clone, Debug)]
-pub(crate) struct Unlabelled {
-    pub layer: String,
-    /// How many channels it makes.
-    pub channels: usize,
-    pub reason: Arc<str>,
-}
 
 /// Runs the graph on labels.
 pub(crate) fn propagate(graph: &Graph) -> Result<Propagated, GroupError> {

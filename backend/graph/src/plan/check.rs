@@ -2,6 +2,7 @@
 
 use super::kept::Kept;
 use super::{ParameterSlices, PlanError};
+use crate::infer::output_shapes;
 use crate::ir::{Graph, Node};
 use crate::labels::movement::{Fill, moved};
 use crate::labels::tensor::Labels;
@@ -12,7 +13,7 @@ use crate::shape;
 pub(super) fn shapes(pruned: &Graph) -> Result<(), PlanError> {
     for node in &pruned.nodes {
         let inputs: Vec<_> = node.inputs.iter().map(|&i| pruned.shape(i)).collect();
-        let inferred = shape::infer(&node.op, &inputs);
+        let inferred = output_shapes(&node.op, &inputs);
         let inferred = inferred.map_err(|error| PlanError::Shape { node: node.name.clone(), error })?;
         for (&output, found) in node.outputs.iter().zip(inferred) {
             if *pruned.shape(output) != found {

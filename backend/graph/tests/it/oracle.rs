@@ -7,7 +7,7 @@ use rand::seq::index;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::reference::run;
+use crate::reference::{larger, run};
 
 pub fn groups(graph: &Graph) -> ChannelGroups {
     channel_groups(graph).unwrap()
@@ -79,9 +79,32 @@ fn assert_like_zeroed(graph: &Graph, groups: &ChannelGroups, plan: &Plan, rng: &
     }
     let wanted = run(graph, &zeroed, &inputs);
     let found = run(&plan.graph, &sliced, &inputs);
+    assert_eq!(wanted.len(), found.len(), "outputs");
     for (wanted, found) in wanted.iter().zip(&found) {
-        let largest = wanted.iter().fold(1e-9f64, |m, v| m.max(v.abs()));
-        let difference = (wanted - found).iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        assert!(difference <= 1e-9 * largest, "differs by {difference} of {largest}");
+        let difference = difference(wanted, found);
+        assert!(difference <= 1e-9, "differs by {difference} of the largest number");
     }
+}
+
+/// The largest difference, relative to the largest number that is wanted. Nothing equals not-a-number, and nothing a tensor of
+/// another shape.
+fn difference(wanted: &ArrayD<f64>, found: &ArrayD<f64>) -> f64 {
+    if wanted.shape() != found.shape() {
+        return f64::INFINITY;
+    }
+    let size = |start: f64, tensor: &ArrayD<f64>| tensor.iter().fold(start, |most, v| larger(most, v.abs()));
+    let relative = size(0.0, &(wanted - found)) / size(1e-9, wanted);
+    if relative.is_nan() { f64::INFINITY } else { relative }
+}
+
+#[test]
+fn not_a_number_or_another_shape_is_a_difference() {
+    let numbers = |entries: &[f64]| ArrayD::from_shape_vec(IxDyn(&[entries.len()]), entries.to_vec()).unwrap();
+    assert_eq!(difference(&numbers(&[1.0, 2.0]), &numbers(&[1.0, 1.0])), 0.5);
+    for wrong in [[f64::NAN, 2.0], [1.0, f64::NAN], [f64::INFINITY, 2.0]] {
+        assert_eq!(difference(&numbers(&[1.0, 2.0]), &numbers(&wrong)), f64::INFINITY);
+        assert_eq!(difference(&numbers(&wrong), &numbers(&[1.0, 2.0])), f64::INFINITY);
+        assert_eq!(difference(&numbers(&wrong), &numbers(&wrong)), f64::INFINITY, "both wrong in the same way");
+    }
+    assert_eq!(difference(&numbers(&[1.0, 1.0]), &numbers(&[1.0])), f64::INFINITY);
 }

@@ -74,7 +74,7 @@ fn output(op: &Op, x: &Tensor, inputs: &[&Tensor]) -> Tensor {
         }
         Op::MatMul => matmul(x, inputs[1]),
         Op::Softmax { axis, .. } => {
-            let largest = x.fold_axis(Axis(*axis), f64::NEG_INFINITY, |a, &b| a.max(b)).insert_axis(Axis(*axis));
+            let largest = x.fold_axis(Axis(*axis), f64::NEG_INFINITY, |&a, &b| larger(a, b)).insert_axis(Axis(*axis));
             let exp = (x - &largest).mapv(f64::exp);
             let sum = exp.sum_axis(Axis(*axis)).insert_axis(Axis(*axis));
             exp / sum
@@ -153,9 +153,14 @@ fn affine(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Tensor 
     bias.map_or_else(|| x.clone(), |b| &x + b)
 }
 
+/// The larger of two numbers; not-a-number where one of them is, which `f64::max` would pass over.
+pub fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
+}
+
 fn unary(f: Unary, v: f64) -> f64 {
     match f {
-        Unary::Relu => v.max(0.0),
+        Unary::Relu => larger(v, 0.0),
         Unary::Sigmoid => 1.0 / (1.0 + (-v).exp()),
         Unary::Tanh | Unary::Gelu { .. } => v.tanh(),
         Unary::MulScalar(c) => v * c,
@@ -166,7 +171,9 @@ fn unary(f: Unary, v: f64) -> f64 {
         Unary::Sqrt => v.sqrt(),
         Unary::Cos => v.cos(),
         Unary::Reciprocal => v.recip(),
-        Unary::Clamp(low, high) => v.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY)),
+        Unary::Clamp(low, high) => {
+            -larger(-larger(v, low.unwrap_or(f64::NEG_INFINITY)), -high.unwrap_or(f64::INFINITY))
+        }
         other => unreachable!("no test uses {other:?}"),
     }
 }
@@ -272,7 +279,7 @@ fn pooled(pool: &Pool, x: &Tensor) -> Tensor {
         });
         let entries: Vec<f64> = inside.collect();
         match pool.kind {
-            PoolKind::Max => entries.into_iter().fold(f64::NEG_INFINITY, f64::max),
+            PoolKind::Max => entries.into_iter().fold(f64::NEG_INFINITY, larger),
             PoolKind::Average { .. } => entries.iter().sum::<f64>() / entries.len() as f64,
         }
     })
@@ -284,8 +291,8 @@ fn reduced(kind: Reduction, axes: &[usize], keep_dims: bool, x: &Tensor) -> Tens
         y = match kind {
             Reduction::Mean => y.mean_axis(Axis(axis)).unwrap(),
             Reduction::Sum => y.sum_axis(Axis(axis)),
-            Reduction::Max => y.fold_axis(Axis(axis), f64::NEG_INFINITY, |a, &b| a.max(b)),
-            Reduction::Min => y.fold_axis(Axis(axis), f64::INFINITY, |a, &b| a.min(b)),
+            Reduction::Max => y.fold_axis(Axis(axis), f64::NEG_INFINITY, |&a, &b| larger(a, b)),
+            Reduction::Min => y.fold_axis(Axis(axis), f64::INFINITY, |&a, &b| -larger(-a, -b)),
             Reduction::Product => y.fold_axis(Axis(axis), 1.0, |a, &b| a * b),
         };
         if keep_dims {

@@ -9,7 +9,7 @@ use eagleeye_graph::{Node, Reduction};
 
 use super::attribute::{int, ints};
 use super::layout;
-use super::operators::reduce;
+use super::reduction::reduce;
 use super::writer::{Tensor, Writer};
 
 /// Axes in front of the spatial ones: batch and channels.

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use eagleeye_graph::{Dim, ElementType, Graph, TensorData};
 use prost::Message;
 
+use super::element::data_type;
 use super::error::ExportError;
 use super::names::Names;
 use super::writer::{Call, Lowered, Tensor};
-use crate::proto::tensor_proto::DataType;
 use crate::proto::tensor_shape_proto::Dimension;
 use crate::proto::tensor_shape_proto::dimension::Value as Size;
 use crate::proto::type_proto::{Tensor as TensorType, Value as Kind};
@@ -146,20 +146,5 @@ fn value_info(name: &str, element: ElementType, shape: &[Dim]) -> ValueInfoProto
         name: Some(name.to_owned()),
         r#type: Some(TypeProto { value: Some(Kind::TensorType(tensor)), ..TypeProto::default() }),
         ..ValueInfoProto::default()
-    }
-}
-
-pub(super) fn data_type(element: ElementType) -> DataType {
-    match element {
-        ElementType::F16 => DataType::Float16,
-        ElementType::Bf16 => DataType::Bfloat16,
-        ElementType::F32 => DataType::Float,
-        ElementType::F64 => DataType::Double,
-        ElementType::U8 => DataType::Uint8,
-        ElementType::I8 => DataType::Int8,
-        ElementType::I16 => DataType::Int16,
-        ElementType::I32 => DataType::Int32,
-        ElementType::I64 => DataType::Int64,
-        ElementType::Bool => DataType::Bool,
     }
 }

@@ -7,6 +7,7 @@
 mod adaptive;
 mod attribute;
 mod convolution;
+mod element;
 mod elementwise;
 mod error;
 mod file;
@@ -16,6 +17,7 @@ mod names;
 mod norm;
 mod operators;
 mod pooling;
+mod reduction;
 mod resize;
 mod writer;
 

@@ -1,11 +1,11 @@
 //! One arm per operation of the graph.
 
-use eagleeye_graph::{Graph, Node, Op, Precision, Reduction, TensorData};
+use eagleeye_graph::{Graph, Node, Op, Precision, TensorData};
 
 use super::attribute::{int, ints};
 use super::error::ExportError;
 use super::writer::{Lowered, Tensor, Writer};
-use super::{adaptive, convolution, elementwise, layout, linear, norm, pooling, resize};
+use super::{adaptive, convolution, elementwise, layout, linear, norm, pooling, reduction, resize};
 
 /// Lowers every node, in execution order. `weights` are the tensors of the graph's parameters.
 pub(super) fn lower<'a>(
@@ -42,7 +42,7 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::Softmax { axis, log: true } => writer.call("LogSoftmax", &[x], vec![int("axis", *axis as i64)]),
         Op::Pool(pool) => pooling::pool(writer, node, pool, x)?,
         Op::AdaptivePool { max, output } => adaptive::adaptive(writer, node, *max, output, x),
-        Op::Reduce { kind, axes, keep_dims } => reduce(writer, *kind, axes, *keep_dims, x),
+        Op::Reduce { kind, axes, keep_dims } => reduction::reduce(writer, *kind, axes, *keep_dims, x),
         Op::Resize { mode, output } => resize::resize(writer, node, *mode, output, x),
         Op::GridSample { mode, padding, align_corners } => {
             resize::grid_sample(writer, *mode, *padding, *align_corners, &inputs)
@@ -57,24 +57,4 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::Roll { shifts } => layout::roll(writer, node, shifts, x),
     };
     Ok(vec![one])
-}
-
-/// Opset 17 takes the axes of a sum as a tensor, and those of the other reductions as an attribute.
-pub(super) fn reduce(writer: &mut Writer, kind: Reduction, axes: &[usize], keep_dims: bool, x: Tensor) -> Tensor {
-    let operator = match kind {
-        // Without axes ONNX would reduce over all of them.
-        _ if axes.is_empty() => return x,
-        Reduction::Mean => "ReduceMean",
-        Reduction::Sum => "ReduceSum",
-        Reduction::Max => "ReduceMax",
-        Reduction::Min => "ReduceMin",
-        Reduction::Product => "ReduceProd",
-    };
-    let keep_dims = int("keepdims", i64::from(keep_dims));
-    if kind == Reduction::Sum {
-        let axes: Vec<i64> = axes.iter().map(|&a| a as i64).collect();
-        let axes = writer.int64s("axes", &axes);
-        return writer.call(operator, &[x, axes], vec![keep_dims]);
-    }
-    writer.call(operator, &[x], vec![ints("axes", axes.iter().copied()), keep_dims])
 }

@@ -7,8 +7,8 @@ use eagleeye_graph::precision::Written;
 use eagleeye_graph::{Dim, ElementType, Graph, Node, ParameterId, Precision, Source, TensorData, ValueId};
 
 use super::attribute::{int, tensor};
+use super::element::data_type;
 use super::error::ExportError;
-use super::file::data_type;
 use crate::proto::tensor_proto::DataType;
 use crate::proto::{AttributeProto, TensorProto};
 

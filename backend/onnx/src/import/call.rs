@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use eagleeye_graph::{BuildError, Unsupported, ValueId};
+use eagleeye_graph::{Unsupported, ValueId};
 
-use super::known::{Known, MAX_RANK};
+use super::fault::{Fault, invalid};
+use super::known::Known;
 use crate::error::OnnxError;
 use crate::proto::{AttributeProto, TensorProto, attribute_proto::AttributeType};
 
@@ -51,43 +52,8 @@ pub(super) struct PerImage {
     pub each: Rc<Known>,
 }
 
-/// Why a node cannot be turned into graph nodes.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The engine does not have this form of the operator. All of them are collected.
-    Unsupported(String),
-    /// The node is wrong for the given input shape.
-    Build(Box<BuildError>),
-    Invalid(String),
-    /// A result of something that was already noted.
-    Unknown,
-    /// A result that another operator does not give.
-    Missing(Rc<Unsupported>),
-    Fatal(Box<OnnxError>),
-}
-
-impl From<BuildError> for Fault {
-    fn from(error: BuildError) -> Self {
-        Self::Build(Box::new(error))
-    }
-}
-
-impl From<OnnxError> for Fault {
-    fn from(error: OnnxError) -> Self {
-        Self::Fatal(Box::new(error))
-    }
-}
-
 /// The outputs of a node, or why it has none.
 pub(super) type Lowered<T = Vec<Value>> = Result<T, Fault>;
-
-pub(super) fn unsupported<T>(reason: impl Into<String>) -> Lowered<T> {
-    Err(Fault::Unsupported(reason.into()))
-}
-
-pub(super) fn invalid<T>(reason: impl Into<String>) -> Lowered<T> {
-    Err(Fault::Invalid(reason.into()))
-}
 
 /// The node does what it does in training only.
 pub(super) fn training<T>(call: &Call) -> Lowered<T> {
@@ -222,27 +188,4 @@ pub(super) fn cut(name: &str) -> String {
         Some((end, _)) => format!("{}...", &name[..end]),
         None => name.to_owned(),
     }
-}
-
-/// A size as it must be: not negative.
-pub(super) fn size(value: i64, what: &str) -> Lowered<usize> {
-    usize::try_from(value).or_else(|_| invalid(format!("{what} is negative: {value}")))
-}
-
-/// An axis as an index into a tensor of this rank; negative ones count from the end.
-pub(super) fn axis(axis: i64, rank: usize) -> Lowered<usize> {
-    let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-    let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank);
-    index.map_or_else(|| invalid(format!("axis {axis} is outside a tensor of rank {rank}")), Ok)
-}
-
-/// Several axes, ascending and each once.
-pub(super) fn axes(list: &[i64], rank: usize) -> Lowered<Vec<usize>> {
-    if list.len() > MAX_RANK {
-        return invalid(format!("names {} axes", list.len()));
-    }
-    let mut axes = list.iter().map(|&a| axis(a, rank)).collect::<Lowered<Vec<_>>>()?;
-    axes.sort_unstable();
-    axes.dedup();
-    Ok(axes)
 }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use eagleeye_graph::{ElementType, Unsupported};
 
-use super::call::{Call, Fault, Lowered, Value, cut};
+use super::call::{Call, Lowered, Value, cut};
+use super::fault::Fault;
 use super::lowering::Lowering;
 use super::operators;
 use super::tensor;
@@ -125,7 +126,7 @@ impl<'a> Interpreter<'a> {
         let call = call(node, frame)?;
         for (name, value) in node.input.iter().zip(&call.inputs) {
             if let Value::Graph(id) = value {
-                self.lowering.builder.seen_as(*id, frame.element(name));
+                self.lowering.draft.builder.seen_as(*id, frame.element(name));
             }
         }
         let outputs = match self.outputs(node, &call, frame) {
@@ -154,7 +155,7 @@ impl<'a> Interpreter<'a> {
                 tensor::element(DataType::try_from(i32::try_from(to).ok()?).ok()?)
             }
             "CastLike" => match frame.get(node.input.get(1)?)? {
-                Value::Graph(like) => frame.element(&node.input[1]).or(self.lowering.builder.element(*like)),
+                Value::Graph(like) => frame.element(&node.input[1]).or(self.lowering.draft.builder.element(*like)),
                 _ => None,
             },
             _ => {

@@ -2,7 +2,7 @@
 
 use eagleeye_graph::Count;
 
-use super::call::{Fault, Lowered, invalid, unsupported};
+use super::fault::{Fault, invalid, unsupported};
 use crate::proto::tensor_proto::DataType;
 
 /// Entries of one known tensor. Networks compute with shapes, index tables and attention masks; none comes near this.
@@ -89,7 +89,7 @@ impl Known {
     }
 
     /// The same whole numbers in another type, of which each keeps what it has room for.
-    pub fn in_type(mut self, whole_type: WholeType) -> Lowered<Self> {
+    pub fn in_type(mut self, whole_type: WholeType) -> Result<Self, Fault> {
         self.whole_type = whole_type;
         if let (Entries::Int(entries), true) = (&mut self.entries, whole_type != WholeType::I64) {
             for entry in entries {
@@ -151,7 +151,7 @@ impl Known {
     }
 
     /// Whole numbers; bools count as 0 and 1.
-    pub fn counts(&self) -> Lowered<Vec<Count>> {
+    pub fn counts(&self) -> Result<Vec<Count>, Fault> {
         match &self.entries {
             Entries::Int(v) => Ok(v.clone()),
             Entries::Bool(v) => Ok(v.iter().map(|&v| Count::fixed(i64::from(v))).collect()),
@@ -160,13 +160,13 @@ impl Known {
     }
 
     /// Whole numbers that do not depend on the batch.
-    pub fn whole(&self) -> Lowered<Vec<i64>> {
+    pub fn whole(&self) -> Result<Vec<i64>, Fault> {
         let known = self.counts()?.into_iter().map(Count::known).collect::<Option<Vec<_>>>();
         known.map_or_else(|| unsupported("depends on the batch size"), Ok)
     }
 
     /// The entries as floats.
-    pub fn numbers(&self) -> Lowered<Vec<f64>> {
+    pub fn numbers(&self) -> Result<Vec<f64>, Fault> {
         match &self.entries {
             Entries::Float(v) => Ok(v.clone()),
             _ => Ok(self.whole()?.into_iter().map(|v| v as f64).collect()),
@@ -174,7 +174,7 @@ impl Known {
     }
 
     /// Whether each entry is true, that is not zero.
-    pub fn truths(&self) -> Lowered<Vec<bool>> {
+    pub fn truths(&self) -> Result<Vec<bool>, Fault> {
         match &self.entries {
             Entries::Bool(v) => Ok(v.clone()),
             _ => Ok(self.numbers()?.into_iter().map(|v| v != 0.0).collect()),
@@ -202,7 +202,7 @@ impl Known {
 }
 
 /// Number of entries of a shape, where a known tensor may have as many.
-pub(super) fn size_of(shape: &[usize]) -> Lowered<usize> {
+pub(super) fn size_of(shape: &[usize]) -> Result<usize, Fault> {
     if shape.len() > MAX_RANK {
         return invalid(format!("makes a tensor of {} axes", shape.len()));
     }
@@ -242,7 +242,7 @@ pub(super) fn broadcast_positions(from: &[usize], to: &[usize]) -> Vec<usize> {
 }
 
 /// The shape that two tensors broadcast to.
-pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Lowered<Vec<usize>> {
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
     let rank = a.len().max(b.len());
     let at = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
     let sizes = (0..rank).map(|axis| match (at(a, axis), at(b, axis)) {

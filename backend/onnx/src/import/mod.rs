@@ -6,8 +6,11 @@
 mod call;
 mod cleanup;
 mod external;
+mod extremes;
+mod fault;
 mod file;
 mod fuse;
+mod indices;
 mod interpreter;
 mod known;
 mod lowering;
@@ -208,9 +211,9 @@ impl<'a> Importer<'a> {
         for (index, input) in self.inputs.iter().enumerate() {
             check_type(input)?;
             let shape = shapes.get(index).or(shapes.last()).map_or(&[][..], Vec::as_slice);
-            let id = interpreter.lowering.builder.input(input.name(), batched(shape)?).map_err(misfit)?;
+            let id = interpreter.lowering.draft.builder.input(input.name(), batched(shape)?).map_err(misfit)?;
             if let Some(element) = element_of(input) {
-                interpreter.lowering.builder.stored_as(id, element);
+                interpreter.lowering.draft.builder.stored_as(id, element);
             }
             frame.bind(input.name(), Value::Graph(id))?;
         }
@@ -235,13 +238,13 @@ impl<'a> Importer<'a> {
         };
         let outputs = names.iter().map(output).collect::<Result<Vec<_>, _>>()?;
         for (output, &id) in self.file.graph.output.iter().zip(&outputs) {
-            interpreter.lowering.builder.seen_as(id, element_of(output).or_else(|| frame.element(output.name())));
+            interpreter.lowering.draft.builder.seen_as(id, element_of(output).or_else(|| frame.element(output.name())));
         }
         self.finish(interpreter.lowering, &outputs, &names)
     }
 
     fn finish(&self, mut lowering: Lowering, outputs: &[ValueId], names: &[String]) -> Result<Network, OnnxError> {
-        let builder = std::mem::take(&mut lowering.builder);
+        let builder = std::mem::take(&mut lowering.draft.builder);
         let precision = builder.precision(outputs);
         let graph = builder.finish(outputs).map_err(misfit)?;
         let (graph, kept) = cleanup::drop_unused(&graph, names).map_err(misfit)?;

@@ -5,11 +5,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use eagleeye_graph::reading::Made;
 use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId, shape};
 
-use super::call::{Call, Lowered, PerImage, Value, invalid, unsupported};
+use super::call::{Call, Lowered, PerImage, Value};
+use super::extremes::{larger, smaller};
+use super::fault::{invalid, unsupported};
 use super::known::{Entries, Known, broadcast_positions, positions, strides};
-use super::lowering::{Lowering, Made};
+use super::lowering::Lowering;
 
 /// Values between parameters and the weight that is made of them.
 const MAX_VALUES: usize = 256;
@@ -136,9 +139,9 @@ fn picked(x: &Known, out: Vec<usize>, axis: usize, source: impl Fn(usize) -> usi
 
 fn function(function: Unary) -> Option<Box<dyn Fn(f64) -> f64>> {
     Some(match function {
-        Unary::Relu => Box::new(|v| v.max(0.0)),
+        Unary::Relu => Box::new(|v| larger(v, 0.0)),
         Unary::Clamp(low, high) => {
-            Box::new(move |v| v.max(low.unwrap_or(f64::NEG_INFINITY)).min(high.unwrap_or(f64::INFINITY)))
+            Box::new(move |v| smaller(larger(v, low.unwrap_or(f64::NEG_INFINITY)), high.unwrap_or(f64::INFINITY)))
         }
         Unary::Sigmoid => Box::new(|v| 1.0 / (1.0 + (-v).exp())),
         Unary::Tanh => Box::new(f64::tanh),
@@ -167,8 +170,8 @@ fn pair(function: Binary) -> fn(f64, f64) -> f64 {
         Binary::Sub => |a, b| a - b,
         Binary::Mul => |a, b| a * b,
         Binary::Div => |a, b| a / b,
-        Binary::Max => f64::max,
-        Binary::Min => f64::min,
+        Binary::Max => larger,
+        Binary::Min => smaller,
         Binary::Pow => f64::powf,
         Binary::Less => |a, b| f64::from(u8::from(a < b)),
         Binary::LessOrEqual => |a, b| f64::from(u8::from(a <= b)),
@@ -185,8 +188,8 @@ fn reduced(x: &Known, kind: Reduction, axes: &[usize]) -> Lowered<Vec<f64>> {
     let places = positions(&x.shape, |a, index| if axes.contains(&a) { 0 } else { index * target[a] });
     let (start, f): (f64, fn(f64, f64) -> f64) = match kind {
         Reduction::Sum | Reduction::Mean => (0.0, |a, b| a + b),
-        Reduction::Max => (f64::NEG_INFINITY, f64::max),
-        Reduction::Min => (f64::INFINITY, f64::min),
+        Reduction::Max => (f64::NEG_INFINITY, larger),
+        Reduction::Min => (f64::INFINITY, smaller),
         Reduction::Product => (1.0, |a, b| a * b),
     };
     let mut results = vec![start; kept.iter().product()];

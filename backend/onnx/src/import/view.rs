@@ -4,14 +4,22 @@
 //! entries, which a view does not change.
 
 use eagleeye_graph::count::in_words;
-use eagleeye_graph::{Count, Dim, Shape, ValueId};
+use eagleeye_graph::{Count, Dim, Shape};
 
-use super::call::{Lowered, invalid, unsupported};
-use super::lowering::{Lowering, shape_from};
+use super::fault::{Fault, invalid, unsupported};
 
-/// The shape that a reshape of `x` makes: 0 keeps the input's size, unless it is allowed as a size; -1 takes what is left.
-pub(super) fn target_shape(lo: &Lowering, x: ValueId, target: &[Count], allow_zero: bool) -> Lowered<Shape> {
-    let from = lo.shape(x);
+/// A tensor that is viewed in another shape.
+pub(super) struct Viewed<'s> {
+    pub shape: &'s Shape,
+    /// What stands before the batch on its own axis: see [`before_batch`].
+    pub before_batch: usize,
+    /// The batch that the exporter wrote into the file, where it wrote a number.
+    pub written_batch: Option<usize>,
+}
+
+/// The shape that a reshape makes: 0 keeps the input's size, unless it is allowed as a size; -1 takes what is left.
+pub(super) fn target_shape(viewed: &Viewed, target: &[Count], allow_zero: bool) -> Result<Shape, Fault> {
+    let from = viewed.shape;
     let mut sizes = target.to_vec();
     for (axis, size) in sizes.iter_mut().enumerate().filter(|(_, s)| **s == Count::fixed(0) && !allow_zero) {
         *size = match from.get(axis) {
@@ -19,7 +27,7 @@ pub(super) fn target_shape(lo: &Lowering, x: ValueId, target: &[Count], allow_ze
             None => return invalid(format!("keeps axis {axis} of a tensor of rank {}", from.len())),
         };
     }
-    match (lo.written_batch, Place::of(from, lo.before_batch(x))) {
+    match (viewed.written_batch, Place::of(from, viewed.before_batch)) {
         (Some(written), Some(place)) if sizes.iter().all(|s| s.known().is_some()) => {
             place.find(&completed(sizes, from, Some(written as i64))?, written)
         }
@@ -28,7 +36,7 @@ pub(super) fn target_shape(lo: &Lowering, x: ValueId, target: &[Count], allow_ze
 }
 
 /// Replaces -1 by what is left, for one batch where `at` says so.
-fn completed(mut sizes: Vec<Count>, from: &Shape, at: Option<i64>) -> Lowered<Vec<Count>> {
+fn completed(mut sizes: Vec<Count>, from: &Shape, at: Option<i64>) -> Result<Vec<Count>, Fault> {
     let wildcard = sizes.iter().position(|s| *s == Count::fixed(-1));
     let size = |dim: &Dim| match at {
         Some(batch) => Count::of(*dim).at(batch).map(Count::fixed),
@@ -74,7 +82,7 @@ impl Place {
     }
 
     /// The shape of these sizes with the batch where it belongs.
-    fn find(&self, sizes: &[Count], written: usize) -> Lowered<Shape> {
+    fn find(&self, sizes: &[Count], written: usize) -> Result<Shape, Fault> {
         let sizes = sizes.iter().map(|s| s.known().and_then(|s| usize::try_from(s).ok())).collect::<Option<Vec<_>>>();
         let Some(sizes) = sizes else {
             return invalid("has a negative size");
@@ -115,6 +123,15 @@ pub(super) fn before_batch(from: &Shape, inside: usize, to: &Shape) -> usize {
     };
     let start = to[..axis].iter().map(|d| d.sample()).product::<usize>();
     if start > 0 && place.before.is_multiple_of(start) { (place.before / start).max(1) } else { 1 }
+}
+
+/// Sizes as a shape.
+pub(super) fn shape_from(counts: &[Count]) -> Result<Shape, Fault> {
+    let dim = |count: &Count| match count.dim() {
+        Some(dim) => Ok(dim),
+        None => unsupported(format!("makes an axis of size {} * batch + {}", count.per_image, count.fixed)),
+    };
+    counts.iter().map(dim).collect()
 }
 
 /// Number of entries in front of each axis: the product of the sizes before it.

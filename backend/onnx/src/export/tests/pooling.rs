@@ -1,6 +1,6 @@
 //! Windows, and what averages divide by.
 
-use eagleeye_graph::{Op, Pool, PoolKind, ShapeError, shape};
+use eagleeye_graph::{Op, Pool, PoolKind, ShapeError, output_shapes};
 
 use super::{attribute, batched, floats, int64s, node, operators, single};
 use crate::proto::GraphProto;
@@ -87,7 +87,7 @@ fn rounding_down_gives_the_networks_size_for_every_window() {
                     let kinds = if dilation == 1 { &[PoolKind::Max, AVERAGE][..] } else { &[PoolKind::Max] };
                     for &kind in kinds {
                         let op = dilated(kind, kernel, stride, padding, dilation, ceil);
-                        let expected = match shape::infer(&op, &[&batched(&[2, size])]) {
+                        let expected = match output_shapes(&op, &[&batched(&[2, size])]) {
                             Ok(shapes) => shapes[0][2].sample(),
                             Err(ShapeError::Window { .. }) => continue,
                             Err(error) => panic!("{op:?}: {error}"),

@@ -5,29 +5,25 @@ mod tensors;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use eagleeye_graph::{Binary, Compose, Count, Dim, GraphBuilder, Op, Reduction, Shape, Source, Unary, ValueId};
+use eagleeye_graph::reading::{Draft, Made};
+use eagleeye_graph::{Binary, Compose, Count, Dim, Op, Reduction, Shape, Unary, ValueId};
 
-use super::call::{Call, Lowered, invalid, one, unsupported};
+use super::call::{Call, Lowered, one};
 use super::external::Folder;
+use super::fault::{invalid, unsupported};
+use super::fuse;
 use super::known::{Known, MAX_RANK};
-use super::{fuse, view};
+use super::view::{self, Viewed};
 use crate::error::OnnxError;
 use tensors::{Stored, Weight};
 
 /// Entries that all constant arithmetic of one network may compute. The attention masks of a large Swin need a few million.
 const MAX_COMPUTED: usize = 1 << 25;
 
-/// The operation that made a value.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub op: Op,
-    pub inputs: Vec<ValueId>,
-}
-
 /// Builds the graph while the nodes of the file are read.
 #[derive(Debug)]
 pub(super) struct Lowering<'a> {
-    pub builder: GraphBuilder,
+    pub draft: Draft,
     stored: Vec<Stored<'a>>,
     /// The batch that the exporter wrote into the file, where it wrote a number.
     pub written_batch: Option<usize>,
@@ -37,7 +33,6 @@ pub(super) struct Lowering<'a> {
     /// Constants in the graph, by the address of their entries, which `weights` keeps alive.
     constants: HashMap<*const Known, ValueId>,
     read: HashMap<usize, Rc<Known>>,
-    made_by: HashMap<ValueId, Made>,
     /// What stands before the batch on its own axis, where anything does: see [`view`].
     before_batch: HashMap<ValueId, usize>,
     /// Names of parameters, and how often each was asked for.
@@ -49,7 +44,7 @@ pub(super) struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     pub fn new(name: &str, folder: &'a Folder) -> Self {
         Self {
-            builder: GraphBuilder::new(name),
+            draft: Draft::new(name),
             stored: Vec::new(),
             written_batch: None,
             folder,
@@ -57,7 +52,6 @@ impl<'a> Lowering<'a> {
             parameters: HashMap::new(),
             constants: HashMap::new(),
             read: HashMap::new(),
-            made_by: HashMap::new(),
             before_batch: HashMap::new(),
             names: HashMap::new(),
             computed: 0,
@@ -81,11 +75,11 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn shape(&self, id: ValueId) -> &Shape {
-        self.builder.shape(id)
+        self.draft.shape(id)
     }
 
     pub fn rank(&self, id: ValueId) -> usize {
-        self.builder.shape(id).len()
+        self.draft.rank(id)
     }
 
     /// Number of entries along an axis that must not depend on the batch.
@@ -99,20 +93,25 @@ impl<'a> Lowering<'a> {
 
     /// Adds an operation with one output, or the one that it completes: see [`fuse`].
     pub fn push(&mut self, call: &Call, op: Op, inputs: &[ValueId]) -> Lowered<ValueId> {
-        if let Some((op, inputs)) = fuse::combine(self, &op, inputs) {
+        if let Some((op, inputs)) = fuse::combine(&self.draft, &op, inputs) {
             return self.push(call, op, &inputs);
         }
-        let id = self.builder.push(&call.name, op.clone(), inputs)?;
+        let id = self.draft.push(&call.name, op.clone(), inputs)?;
         if self.rank(id) > MAX_RANK {
             return invalid(format!("makes a tensor of {} axes", self.rank(id)));
         }
         self.note_batch(id, &op, inputs);
-        self.made_by.insert(id, Made { op, inputs: inputs.to_vec() });
         Ok(id)
     }
 
+    /// The shape that a reshape of `x` makes: see [`view`].
+    pub fn target_shape(&self, x: ValueId, target: &[Count], allow_zero: bool) -> Lowered<Shape> {
+        let (shape, before_batch, written_batch) = (self.shape(x), self.before_batch(x), self.written_batch);
+        view::target_shape(&Viewed { shape, before_batch, written_batch }, target, allow_zero)
+    }
+
     /// How many entries stand before the batch on its own axis.
-    pub fn before_batch(&self, id: ValueId) -> usize {
+    fn before_batch(&self, id: ValueId) -> usize {
         self.before_batch.get(&id).copied().unwrap_or(1)
     }
 
@@ -169,28 +168,16 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn is_parameter(&self, id: ValueId) -> bool {
-        matches!(self.builder.source(id), Source::Parameter(_))
+        self.draft.is_parameter(id)
     }
 
     /// The operation that made a value; `None` for inputs, parameters and parts of a split.
     pub fn made_by(&self, id: ValueId) -> Option<&Made> {
-        self.made_by.get(&id)
+        self.draft.made_by(id)
     }
 
     /// The input of the transposition that made a matrix, if one did.
     pub fn untransposed(&self, id: ValueId) -> Option<ValueId> {
-        match self.made_by(id)? {
-            Made { op: Op::Permute { order }, inputs } if *order == [1, 0] => inputs.first().copied(),
-            _ => None,
-        }
+        self.draft.untransposed(id)
     }
-}
-
-/// Sizes as a shape.
-pub(super) fn shape_from(counts: &[Count]) -> Lowered<Shape> {
-    let dim = |count: &Count| match count.dim() {
-        Some(dim) => Ok(dim),
-        None => unsupported(format!("makes an axis of size {} * batch + {}", count.per_image, count.fixed)),
-    };
-    counts.iter().map(dim).collect()
 }

@@ -7,8 +7,9 @@ use eagleeye_graph::{Compose, Dim, ElementType, Op, ParameterKind, Shape, Source
 
 use super::Lowering;
 use crate::error::OnnxError;
-use crate::import::call::{Call, Fault, Lowered, PerImage, Value, cut, invalid, unsupported};
+use crate::import::call::{Call, Lowered, PerImage, Value, cut};
 use crate::import::external::Folder;
+use crate::import::fault::{Fault, invalid, unsupported};
 use crate::import::known::{Known, MAX_KNOWN};
 use crate::import::uses::Uses;
 use crate::import::{external, tensor};
@@ -176,7 +177,7 @@ impl<'a> Lowering<'a> {
 
     /// The entries of a parameter of the graph; `None` for any other value.
     pub fn parameter_entries(&self, id: ValueId) -> Lowered<Option<Known>> {
-        let Source::Parameter(parameter) = self.builder.source(id) else {
+        let Source::Parameter(parameter) = self.draft.builder.source(id) else {
             return Ok(None);
         };
         Ok(match self.weights.get(parameter.index()) {
@@ -188,7 +189,7 @@ impl<'a> Lowering<'a> {
 
     /// Whether a value is a constant of truths.
     pub fn holds_truths(&self, id: ValueId) -> bool {
-        let Source::Parameter(parameter) = self.builder.source(id) else { return false };
+        let Source::Parameter(parameter) = self.draft.builder.source(id) else { return false };
         matches!(self.weights.get(parameter.index()), Some(Weight::Known(known)) if known.is_bool())
     }
 
@@ -230,9 +231,9 @@ impl<'a> Lowering<'a> {
         }
         let Stored { name, kind, .. } = self.stored[stored];
         let name = self.unique(name);
-        let (_, id) = self.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
+        let (_, id) = self.draft.builder.parameter(&name, &self.stored[stored].shape, ElementType::F32, kind)?;
         if let Some(element) = tensor::element_of(self.stored[stored].tensor) {
-            self.builder.stored_as(id, element);
+            self.draft.builder.stored_as(id, element);
         }
         self.weights.push(Weight::Stored(stored));
         self.parameters.insert(stored, id);
@@ -242,13 +243,14 @@ impl<'a> Lowering<'a> {
 
     /// Gives a parameter its further names, where the initializer is one already.
     fn name_parameter(&mut self, stored: usize) -> Lowered<()> {
-        let Some(Source::Parameter(parameter)) = self.parameters.get(&stored).map(|&id| self.builder.source(id)) else {
+        let Some(Source::Parameter(parameter)) = self.parameters.get(&stored).map(|&id| self.draft.builder.source(id))
+        else {
             return Ok(());
         };
         for alias in std::mem::take(&mut self.stored[stored].aliases) {
             if !self.names.contains_key(alias) {
                 self.names.insert(alias.to_owned(), 1);
-                self.builder.alias(parameter, alias)?;
+                self.draft.builder.alias(parameter, alias)?;
             }
         }
         Ok(())
@@ -261,7 +263,7 @@ impl<'a> Lowering<'a> {
         }
         known.numbers()?;
         let name = self.unique(name);
-        let (_, id) = self.builder.parameter(&name, &known.shape, ElementType::F32, ParameterKind::Constant)?;
+        let (_, id) = self.draft.builder.parameter(&name, &known.shape, ElementType::F32, ParameterKind::Constant)?;
         self.weights.push(Weight::Known(Rc::clone(known)));
         self.constants.insert(Rc::as_ptr(known), id);
         Ok(id)
@@ -283,7 +285,7 @@ impl<'a> Lowering<'a> {
     pub fn shape_of(&self, value: &Value) -> Lowered<Shape> {
         match value {
             Value::Graph(id) | Value::Greater { x: id, .. } | Value::NotANumber(id) => {
-                Ok(self.builder.shape(*id).clone())
+                Ok(self.draft.builder.shape(*id).clone())
             }
             Value::Known(known) => Ok(shape::fixed(&known.shape)),
             Value::Stored(stored) => Ok(shape::fixed(&self.stored[*stored].shape)),

@@ -7,7 +7,9 @@ use eagleeye_graph::{Binary, Compose, Dim, ValueId};
 
 use super::Operator;
 use super::selection::is_mask;
-use crate::import::call::{Call, Lowered, Value, one, size, unsupported};
+use crate::import::call::{Call, Lowered, Value, one};
+use crate::import::fault::unsupported;
+use crate::import::indices::size;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[Operator {

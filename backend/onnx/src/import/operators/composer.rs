@@ -5,7 +5,8 @@ use std::rc::Rc;
 use eagleeye_graph::{Compose, Op, Shape, ValueId};
 
 use super::convolution::product;
-use crate::import::call::{Call, Fault, Lowered};
+use crate::import::call::{Call, Lowered};
+use crate::import::fault::Fault;
 use crate::import::known::Known;
 use crate::import::lowering::Lowering;
 use crate::import::settle;

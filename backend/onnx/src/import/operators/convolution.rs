@@ -4,7 +4,9 @@ use eagleeye_graph::compose::einsum::einsum;
 use eagleeye_graph::{Binary, Conv, Op, ValueId};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, invalid, one, size, unsupported};
+use crate::import::call::{Call, Lowered, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::size;
 use crate::import::lowering::Lowering;
 use crate::import::settle;
 

@@ -4,7 +4,8 @@ use eagleeye_graph::Op;
 
 use super::Operator;
 use crate::functions::{FUNCTIONS, named};
-use crate::import::call::{Call, Lowered, unsupported};
+use crate::import::call::{Call, Lowered};
+use crate::import::fault::unsupported;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &TABLE;

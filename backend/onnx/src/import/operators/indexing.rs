@@ -1,10 +1,13 @@
 //! Taking tensors apart and putting them together.
 
+use eagleeye_graph::reading::Made;
 use eagleeye_graph::{Count, Dim, Op, Shape, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, axis, invalid, one, size, unsupported};
-use crate::import::lowering::{Lowering, Made};
+use crate::import::call::{Call, Lowered, Value, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axis, bounds, position, size};
+use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "Concat", becomes: "cat; not over the batch", lower: concat },
@@ -93,7 +96,7 @@ fn split(lo: &mut Lowering, call: &Call) -> Lowered {
     if sizes == [whole] {
         return Ok(one(x));
     }
-    let parts = lo.builder.node(&call.name, Op::Split { axis, sizes }, &[x])?;
+    let parts = lo.draft.builder.node(&call.name, Op::Split { axis, sizes }, &[x])?;
     Ok(parts.into_iter().map(Value::Graph).collect())
 }
 
@@ -168,21 +171,6 @@ fn sliced(lo: &mut Lowering, call: &Call, x: ValueId, range: &Range) -> Lowered<
     }
 }
 
-/// First index and number of indices of a slice along an axis of `size` entries, as ONNX clamps them.
-pub(super) fn bounds(start: i64, end: i64, step: i64, size: usize) -> Lowered<(usize, usize)> {
-    let length = i64::try_from(size).unwrap_or(i64::MAX);
-    let from_end = |v: i64| if v < 0 { v.saturating_add(length) } else { v };
-    let (start, end) = (from_end(start), from_end(end));
-    let (start, reach) = match step {
-        0 => return invalid("a step of 0"),
-        1.. => (start.clamp(0, length), end.clamp(0, length)),
-        _ => (start.clamp(0, (length - 1).max(0)), end.clamp(-1, (length - 1).max(0))),
-    };
-    let distance = if step > 0 { reach - start } else { start - reach };
-    let count = if distance <= 0 || size == 0 { 0 } else { (distance as u64).div_ceil(step.unsigned_abs()) as usize };
-    Ok((start as usize, count))
-}
-
 fn gather(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let axis = axis(call.int_or("axis", 0)?, lo.rank(x))?;
@@ -221,11 +209,4 @@ fn gather_nd(lo: &mut Lowering, call: &Call) -> Lowered {
     let mut shape = shape::fixed(&known.shape[..known.shape.len().saturating_sub(1)]);
     shape.extend(rest);
     Ok(one(lo.reshape(call, y, shape)?))
-}
-
-/// An index into an axis; negative ones count from the end.
-pub(super) fn position(index: i64, size: usize) -> Lowered<usize> {
-    let from_start = if index < 0 { index.checked_add(size as i64) } else { Some(index) };
-    let position = from_start.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < size);
-    position.map_or_else(|| invalid(format!("index {index} is outside an axis of {size}")), Ok)
 }

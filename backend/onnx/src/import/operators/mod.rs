@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-use super::call::{Call, Fault, Lowered, Value, unsupported};
+use super::call::{Call, Lowered, Value};
+use super::fault::{Fault, unsupported};
 use super::lowering::Lowering;
 use super::settle;
 

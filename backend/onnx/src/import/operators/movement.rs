@@ -6,9 +6,11 @@ use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId};
 
 use super::Operator;
 use super::selection::is_mask;
-use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, training, unsupported};
-use crate::import::lowering::{Lowering, shape_from};
-use crate::import::view;
+use crate::import::call::{Call, Lowered, Value, one, training};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axes, axis, size};
+use crate::import::lowering::Lowering;
+use crate::import::view::shape_from;
 use crate::proto::tensor_proto::DataType;
 
 pub const OPERATORS: &[Operator] = &[
@@ -35,7 +37,7 @@ pub const OPERATORS: &[Operator] = &[
 fn reshape(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let target = lo.known(call, 1)?.counts()?;
-    let shape = view::target_shape(lo, x, &target, call.flag("allowzero")?)?;
+    let shape = lo.target_shape(x, &target, call.flag("allowzero")?)?;
     Ok(one(lo.reshape(call, x, shape)?))
 }
 

@@ -4,7 +4,9 @@ use eagleeye_graph::compose::reductions;
 use eagleeye_graph::{Binary, Dim, Op, Pool, PoolKind, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, axes, axis, invalid, one, size, training};
+use crate::import::call::{Call, Lowered, Value, one, training};
+use crate::import::fault::invalid;
+use crate::import::indices::{axes, axis, size};
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[

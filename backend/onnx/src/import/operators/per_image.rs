@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use eagleeye_graph::{Count, Dim, Op, shape};
 
-use super::indexing::position;
-use crate::import::call::{Call, Lowered, PerImage, Value, axes, axis, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, PerImage, Value, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axes, axis, position};
 use crate::import::known::{Known, broadcast, broadcast_positions, size_of};
 use crate::import::lowering::Lowering;
 

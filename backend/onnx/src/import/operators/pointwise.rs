@@ -4,7 +4,8 @@ use eagleeye_graph::compose::arithmetic;
 use eagleeye_graph::{Binary, Op, Shape, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, Value, one};
+use crate::import::fault::{invalid, unsupported};
 use crate::import::lowering::Lowering;
 
 macro_rules! unary {

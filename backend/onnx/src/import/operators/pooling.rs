@@ -5,7 +5,8 @@ use eagleeye_graph::{Op, Pool, PoolKind, Unary, ValueId};
 
 use super::Operator;
 use super::convolution::{Window, padding};
-use crate::import::call::{Call, Lowered, Value, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, Value, one};
+use crate::import::fault::{invalid, unsupported};
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[

@@ -4,7 +4,9 @@ use eagleeye_graph::compose::reductions;
 use eagleeye_graph::{Dim, Op, Reduction, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, axes, axis, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axes, axis};
 use crate::import::lowering::Lowering;
 
 macro_rules! reduce {

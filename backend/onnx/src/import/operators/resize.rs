@@ -4,7 +4,9 @@ use eagleeye_graph::compose::sampling::{self, cubic};
 use eagleeye_graph::{Count, Dim, Interpolation, Op, ValueId};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, axis, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::axis;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[

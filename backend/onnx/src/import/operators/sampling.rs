@@ -5,7 +5,9 @@ use eagleeye_graph::compose::sampling::affine_grid;
 use eagleeye_graph::{Op, SampleMode, SamplePadding};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, invalid, one, size, unsupported};
+use crate::import::call::{Call, Lowered, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::size;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[

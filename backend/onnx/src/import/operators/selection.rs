@@ -3,12 +3,14 @@
 use std::rc::Rc;
 
 use eagleeye_graph::compose::arithmetic::{self, Comparison, compare};
+use eagleeye_graph::reading::Made;
 use eagleeye_graph::{Binary, Compose, Op, Shape, Unary, ValueId, shape};
 
 use super::Operator;
-use crate::import::call::{Call, Lowered, Value, invalid, one};
+use crate::import::call::{Call, Lowered, Value, one};
+use crate::import::fault::invalid;
 use crate::import::known::{Known, broadcast, broadcast_positions, size_of};
-use crate::import::lowering::{Lowering, Made};
+use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
     Operator {

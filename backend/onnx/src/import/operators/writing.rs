@@ -6,8 +6,9 @@ use std::rc::Rc;
 use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
 
 use super::Operator;
-use super::indexing::position;
-use crate::import::call::{Call, Lowered, Value, invalid, one, unsupported};
+use crate::import::call::{Call, Lowered, Value, one};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::position;
 use crate::import::known::{Known, positions, size_of};
 use crate::import::lowering::Lowering;
 

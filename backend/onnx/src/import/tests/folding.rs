@@ -175,6 +175,26 @@ fn functions_of_each_entry_are_folded_from_one_table() {
 }
 
 #[test]
+fn not_a_number_stays_what_it_is() {
+    let net = || Net::new(&[3]).push(constant("a", &[3], &[f32::NAN, -2.0, 3.0])).push(constant("b", &[1], &[0.5]));
+    let cases: [(Net, [f32; 2]); 5] = [
+        (net().node("y", "Relu", &["a"]), [0.0, 3.0]),
+        (net().node("y", "Max", &["a", "b"]), [0.5, 3.0]),
+        (net().node("y", "Max", &["b", "a"]), [0.5, 3.0]),
+        (net().node("y", "Min", &["b", "a"]), [-2.0, 0.5]),
+        (net().node("y", "Clip", &["a", "b"]), [0.5, 3.0]),
+    ];
+    for (net, others) in cases {
+        let found = folded(net, "y").1;
+        assert!(found[0].is_nan() && found[1..] == others, "{found:?}");
+    }
+    let rows = Net::new(&[2]).push(constant("a", &[2, 2], &[1.0, f32::NAN, -2.0, 3.0]));
+    let axes = AttributeProto { ints: vec![1], ..attribute("axes", AttributeType::Ints) };
+    let largest = folded(rows.node_with("y", "ReduceMax", &["a"], &[axes, int("keepdims", 0)]), "y").1;
+    assert!(largest[0].is_nan() && largest[1] == 3.0, "{largest:?}");
+}
+
+#[test]
 fn running_sums_go_either_way_with_or_without_the_entry_itself() {
     let sums = |exclusive, reverse| {
         let net = net().int("axis", 1);

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use eagleeye_graph::Count;
 
 use super::{Fold, Inputs};
-use crate::import::call::{Call, Fault, Lowered, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, constant};
+use crate::import::extremes::{larger, smaller};
+use crate::import::fault::{Fault, invalid, unsupported};
 use crate::import::known::{Entries, Known, broadcast, broadcast_positions, size_of};
 use crate::import::lowering::Lowering;
 
@@ -18,8 +20,8 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Mod", modulo),
     ("Sum", |lo, _, inputs| numeric(lo, inputs, Count::add, |a, b| a + b)),
     ("Mean", mean),
-    ("Max", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Greater), f64::max)),
-    ("Min", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Less), f64::min)),
+    ("Max", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Greater), larger)),
+    ("Min", |lo, _, inputs| numeric(lo, inputs, |a, b| extreme(a, b, Ordering::Less), smaller)),
     ("Equal", |lo, _, inputs| compared(lo, inputs, Ordering::is_eq)),
     ("Less", |lo, _, inputs| compared(lo, inputs, Ordering::is_lt)),
     ("LessOrEqual", |lo, _, inputs| compared(lo, inputs, Ordering::is_le)),
@@ -58,14 +60,14 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Asinh", |lo, _, inputs| each(lo, inputs, None, f64::asinh)),
     ("Acosh", |lo, _, inputs| each(lo, inputs, None, f64::acosh)),
     ("Atanh", |lo, _, inputs| each(lo, inputs, None, f64::atanh)),
-    ("Softplus", |lo, _, inputs| each(lo, inputs, None, |v| v.max(0.0) + (-v.abs()).exp().ln_1p())),
+    ("Softplus", |lo, _, inputs| each(lo, inputs, None, |v| larger(v, 0.0) + (-v.abs()).exp().ln_1p())),
     ("Softsign", |lo, _, inputs| each(lo, inputs, None, |v| v / (1.0 + v.abs()))),
     ("LeakyRelu", |lo, call, inputs| {
         let slope = call.float_or("alpha", 0.01)?;
         each(lo, inputs, None, |v| if v < 0.0 { slope * v } else { v })
     }),
     ("Tanh", |lo, _, inputs| each(lo, inputs, None, f64::tanh)),
-    ("Relu", |lo, _, inputs| each(lo, inputs, None, |v| v.max(0.0))),
+    ("Relu", |lo, _, inputs| each(lo, inputs, None, |v| larger(v, 0.0))),
     ("Sigmoid", |lo, _, inputs| each(lo, inputs, None, |v| 1.0 / (1.0 + (-v).exp()))),
     ("Clip", clip),
     ("IsNaN", |lo, _, inputs| asked(lo, inputs, f64::is_nan)),
@@ -234,10 +236,10 @@ fn clip(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
         None => call.optional_float(name).map(|v| v.map(|v| Known::floats(Vec::new(), vec![v], false))),
     };
     if let Some(low) = bound(1, "min")? {
-        result = pair(lo, &result, &low, |a, b| extreme(a, b, Ordering::Greater), f64::max)?;
+        result = pair(lo, &result, &low, |a, b| extreme(a, b, Ordering::Greater), larger)?;
     }
     if let Some(high) = bound(2, "max")? {
-        result = pair(lo, &result, &high, |a, b| extreme(a, b, Ordering::Less), f64::min)?;
+        result = pair(lo, &result, &high, |a, b| extreme(a, b, Ordering::Less), smaller)?;
     }
     Ok(constant(result))
 }

@@ -12,7 +12,9 @@ use std::rc::Rc;
 
 use eagleeye_graph::Count;
 
-use crate::import::call::{self, Call, Fault, Lowered, Value, axis, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, Value, constant};
+use crate::import::fault::{Fault, invalid, unsupported};
+use crate::import::indices::{self, axis};
 use crate::import::known::{Entries, Known, WholeType, size_of};
 use crate::import::lowering::Lowering;
 use crate::import::tensor;
@@ -236,7 +238,7 @@ fn eye_like(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
 fn one_hot(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let (indices, values) = (inputs.get(0)?, inputs.get(2)?);
     let depth = match inputs.get(1)?.whole()?[..] {
-        [depth] => call::size(depth, "the depth")?,
+        [depth] => indices::size(depth, "the depth")?,
         _ => return invalid("the depth is no single number"),
     };
     if values.len() != 2 {

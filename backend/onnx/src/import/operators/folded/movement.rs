@@ -5,10 +5,11 @@ use std::rc::Rc;
 use eagleeye_graph::Count;
 
 use super::{Fold, Inputs, sizes};
-use crate::import::call::{Call, Lowered, Value, axes, axis, constant, invalid, size, unsupported};
+use crate::import::call::{Call, Lowered, Value, constant};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axes, axis, bounds, position, size};
 use crate::import::known::{Entries, Known, WholeType, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
-use crate::import::operators::indexing::{bounds, position};
 
 pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("Identity", |_, call, _| Ok(vec![call.input(0).clone()])),

@@ -7,7 +7,10 @@ use eagleeye_graph::Count;
 
 use super::arithmetic::absolute;
 use super::{Fold, Inputs};
-use crate::import::call::{Call, Lowered, Value, axes, axis, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, Value, constant};
+use crate::import::extremes;
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axes, axis};
 use crate::import::known::{Entries, Known, MAX_KNOWN, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 
@@ -24,8 +27,8 @@ pub(super) const OPERATORS: &[(&str, Fold)] = &[
         after(&sums, f64::sqrt)
     }),
     ("ReduceMean", |lo, call, inputs| reduced(lo, call, inputs, |_, _| None, |a, b| a + b, true)),
-    ("ReduceMax", |lo, call, inputs| reduced(lo, call, inputs, larger, f64::max, false)),
-    ("ReduceMin", |lo, call, inputs| reduced(lo, call, inputs, smaller, f64::min, false)),
+    ("ReduceMax", |lo, call, inputs| reduced(lo, call, inputs, larger, extremes::larger, false)),
+    ("ReduceMin", |lo, call, inputs| reduced(lo, call, inputs, smaller, extremes::smaller, false)),
     ("ArgMax", |lo, call, inputs| place_of(lo, call, inputs, Ordering::Greater)),
     ("ArgMin", |lo, call, inputs| place_of(lo, call, inputs, Ordering::Less)),
     ("TopK", largest),

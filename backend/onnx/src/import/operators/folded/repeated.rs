@@ -8,7 +8,8 @@ use std::rc::Rc;
 use eagleeye_graph::Count;
 
 use super::{Fold, inputs};
-use crate::import::call::{Call, Fault, Lowered, PerImage, Value, unsupported};
+use crate::import::call::{Call, Lowered, PerImage, Value};
+use crate::import::fault::{Fault, unsupported};
 use crate::import::known::{Entries, Known, size_of};
 use crate::import::lowering::Lowering;
 

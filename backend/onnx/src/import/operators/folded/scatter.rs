@@ -1,10 +1,11 @@
 //! Reading and writing known tensors at computed places: how exporters write assignments to slices.
 
 use super::{Fold, Inputs};
-use crate::import::call::{Call, Lowered, axis, constant, invalid, unsupported};
+use crate::import::call::{Call, Lowered, constant};
+use crate::import::fault::{invalid, unsupported};
+use crate::import::indices::{axis, position};
 use crate::import::known::{Entries, Known, positions, size_of, strides};
 use crate::import::lowering::Lowering;
-use crate::import::operators::indexing::position;
 
 pub(super) const OPERATORS: &[(&str, Fold)] = &[
     ("ScatterND", scatter_nd),

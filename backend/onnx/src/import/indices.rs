@@ -1,0 +1,49 @@
+//! Axes, indices and sizes as a file writes them, checked.
+
+use super::fault::{Fault, invalid};
+use super::known::MAX_RANK;
+
+/// A size as it must be: not negative.
+pub(super) fn size(value: i64, what: &str) -> Result<usize, Fault> {
+    usize::try_from(value).or_else(|_| invalid(format!("{what} is negative: {value}")))
+}
+
+/// An axis as an index into a tensor of this rank; negative ones count from the end.
+pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Fault> {
+    let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+    let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank);
+    index.map_or_else(|| invalid(format!("axis {axis} is outside a tensor of rank {rank}")), Ok)
+}
+
+/// Several axes, ascending and each once.
+pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
+    if list.len() > MAX_RANK {
+        return invalid(format!("names {} axes", list.len()));
+    }
+    let mut axes = list.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, Fault>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    Ok(axes)
+}
+
+/// An index into an axis; negative ones count from the end.
+pub(super) fn position(index: i64, size: usize) -> Result<usize, Fault> {
+    let from_start = if index < 0 { index.checked_add(size as i64) } else { Some(index) };
+    let position = from_start.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < size);
+    position.map_or_else(|| invalid(format!("index {index} is outside an axis of {size}")), Ok)
+}
+
+/// First index and number of indices of a slice along an axis of `size` entries, as ONNX clamps them.
+pub(super) fn bounds(start: i64, end: i64, step: i64, size: usize) -> Result<(usize, usize), Fault> {
+    let length = i64::try_from(size).unwrap_or(i64::MAX);
+    let from_end = |v: i64| if v < 0 { v.saturating_add(length) } else { v };
+    let (start, end) = (from_end(start), from_end(end));
+    let (start, reach) = match step {
+        0 => return invalid("a step of 0"),
+        1.. => (start.clamp(0, length), end.clamp(0, length)),
+        _ => (start.clamp(0, (length - 1).max(0)), end.clamp(-1, (length - 1).max(0))),
+    };
+    let distance = if step > 0 { reach - start } else { start - reach };
+    let count = if distance <= 0 || size == 0 { 0 } else { (distance as u64).div_ceil(step.unsigned_abs()) as usize };
+    Ok((start as usize, count))
+}
