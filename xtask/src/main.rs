@@ -1,4 +1,7 @@
-//! Project tasks. `cargo xtask setup` is called by the others when something is missing.
+//! The project's tasks: `cargo xtask --help` lists them.
+//!
+//! Setting up, the demo, everything that must hold before a change lands, and what takes longer than that (networks of other
+//! libraries, benchmarks, fuzzing). `cargo xtask setup` is called by the others when something is missing.
 
 mod accept;
 mod bench;
@@ -7,6 +10,7 @@ mod cuda_link;
 mod demo;
 mod fuzz;
 mod libtorch;
+mod licences;
 mod matrix;
 mod project;
 mod python;
@@ -78,6 +82,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Which crate knows which, how long files are, what must not be in the tree.
     Tidy,
+    /// Whether the licences of all crates and npm packages are on the list of those allowed.
+    Licences,
 }
 
 fn main() -> Result<()> {
@@ -94,6 +100,7 @@ fn main() -> Result<()> {
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Licences => licences::run(),
     }
 }
 

@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "only eagleeye-engine may use `tch`, not `eagleeye-graph`",
+                "only eagleeye-engine, eagleeye-torchscript may use `tch`, not `eagleeye-graph`",
                 "crate `eagleeye-graph` stays free of `tokio`"
             ]
         );
