@@ -105,10 +105,10 @@ describe.sequential("the main job", () => {
     const before = await fact("MACs per image").innerText();
     await expectGoodPage(page);
     await page.getByLabel("Input shape", { exact: true }).fill("1,3,28,28");
-    await button("Set the input shape").click();
+    await button("Set input shape").click();
     await alert().getByText("Unusable model").waitFor();
     await page.getByLabel("Input shape", { exact: true }).fill("1,1,56,56");
-    await button("Set the input shape").click();
+    await button("Set input shape").click();
     await page.getByText("is a guess").waitFor({ state: "detached" });
     expect(await fact("Input").innerText()).toContain("1 × 1 × 56 × 56");
     expect(await fact("MACs per image").innerText()).not.toBe(before);
@@ -169,7 +169,7 @@ describe.sequential("the main job", () => {
     await link("Start a search").click();
     await heading("New search").waitFor();
     await button("Fashion-MNIST").click();
-    await page.getByLabel("Budget, percent of the MACs").fill("0.1");
+    await page.getByLabel("Budget (percent of MACs)").fill("0.1");
     await page.getByText("can be pruned to between").waitFor();
     await button("Start the search").click();
     await alert().getByText("Budget out of reach").waitFor();
@@ -179,14 +179,14 @@ describe.sequential("the main job", () => {
   });
 
   it("runs a search that can be watched", async () => {
-    await page.getByLabel("Budget, percent of the MACs").fill("50");
+    await page.getByLabel("Budget (percent of MACs)").fill("50");
     await page.getByLabel("Candidates").fill(String(SEARCH.candidates));
     await page.getByLabel("Calibration images").fill(String(SEARCH.calibration));
     await page.getByLabel("Scoring images").fill(String(SEARCH.scoring));
     await page.getByLabel("Seed").fill("7");
-    await page.getByText("which no candidate sees").waitFor();
+    await page.getByText("unseen by every candidate").waitFor();
     await button("Start the search").click();
-    await heading("MobileNetV1 on Fashion-MNIST at 50% of the MACs").waitFor();
+    await heading("MobileNetV1 on Fashion-MNIST at 50% of MACs").waitFor();
     finished = page.url();
     const cards = page.locator(".results > *");
     const columns = (): Promise<number[]> =>
@@ -316,7 +316,7 @@ describe.sequential("the main job", () => {
   it("does not call a search with a wrong preprocessing a success", async () => {
     await page.goto("/searches/new");
     await button("0 to 1").click();
-    await page.getByLabel("Budget, percent of the MACs").fill("90");
+    await page.getByLabel("Budget (percent of MACs)").fill("90");
     await page.getByLabel("Name").fill("With the wrong preprocessing");
     await page.getByLabel("Candidates").fill("3");
     await page.getByLabel("Calibration images").fill("1000");
@@ -325,7 +325,7 @@ describe.sequential("the main job", () => {
     await page.getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
     expect(await alert().innerText()).toContain("preprocessing");
     expect(await page.getByRole("option").count()).toBe(3);
-    expect(await page.getByText("Best of those scored").count()).toBe(1);
+    expect(await page.getByText("Best scored candidate").count()).toBe(1);
     await expectGoodPage(page);
   });
 
@@ -345,13 +345,13 @@ describe.sequential("the main job", () => {
     await alert().getByText("Not found").waitFor();
     await expectGoodPage(page);
     await page.goto("/nothing/here");
-    await heading("There is no such page").waitFor();
+    await heading("Page not found").waitFor();
     await expectGoodPage(page);
     await link("The overview").click();
     await page.getByRole("table", { name: "Searches" }).waitFor();
     await expectGoodPage(page);
     await page.goBack();
-    await heading("There is no such page").waitFor();
+    await heading("Page not found").waitFor();
   });
 
   it("has broken no rule on the way", () => {

@@ -1,7 +1,7 @@
 // Which page an address means.
 
 /** A page with what its address says. */
-export type Route =
+type Route =
   | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
   | { page: "model" | "dataset" | "search"; id: string }
   | { page: "new-search"; modelId: string | null; datasetId: string | null };

@@ -1,4 +1,7 @@
-//! Project tasks. `cargo xtask setup` is called by the others when something is missing.
+//! The project's tasks: `cargo xtask --help` lists them.
+//!
+//! Setting up, the demo, everything that must hold before a change lands, and what takes longer than that (networks of other
+//! libraries, benchmarks, fuzzing). `cargo xtask setup` is called by the others when something is missing.
 
 mod accept;
 mod bench;
@@ -8,6 +11,7 @@ mod cycles;
 mod demo;
 mod fuzz;
 mod libtorch;
+mod licences;
 mod matrix;
 mod project;
 mod python;
@@ -81,6 +85,8 @@ enum Task {
     Tidy,
     /// List cycles between the files of each crate.
     Cycles,
+    /// Whether the licences of all crates and npm packages are on the list of those allowed.
+    Licences,
 }
 
 fn main() -> Result<()> {
@@ -98,6 +104,7 @@ fn main() -> Result<()> {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
         Task::Cycles => tidy::list_cycles(),
+        Task::Licences => licences::run(),
     }
 }
 

@@ -3,11 +3,12 @@
 use anyhow::{Result, ensure};
 
 use crate::project::{self, Build, build, cargo, npm, say};
-use crate::{setup, tidy};
+use crate::{licences, setup, tidy};
 
 pub fn run() -> Result<()> {
     setup::ensure()?;
     tidy::run()?;
+    licences::run()?;
     say("test", "formatting");
     project::run(cargo().args(["fmt", "--all", "--check"]))?;
     say("test", "front end: types, logic, build");
@@ -19,7 +20,9 @@ pub fn run() -> Result<()> {
     say("test", "Rust");
     run_tests()?;
     say("test", "lints");
-    project::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    project::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    say("test", "API documentation");
+    project::run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
 /// The tests that look at a database, against a server of PostgreSQL instead of SQLite.

@@ -81,7 +81,7 @@ pub fn write(loaded: Loaded, out: &mut impl Write) -> Result<(), HandoverError> 
     out.flush().map_err(HandoverError::Write)
 }
 
-/// Reads what [`write`] has written, or refuses it. The weights are on the CPU.
+/// Reads what [`write()`] has written, or refuses it. The weights are on the CPU.
 pub fn read(message: &[u8]) -> Result<Loaded, HandoverError> {
     let (length, rest) = message.split_first_chunk().ok_or(HandoverError::Short)?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
 //! The engine: networks in, pruned networks out. The only crate that knows libtorch.
 //!
-//! [`load`] reads a model file, [`inspect`] says what can be pruned, [`search`] evaluates strategies as the paper does, and
-//! [`export`] writes a network and proves the file. Nothing here knows HTTP, SQL or who keeps its results.
+//! [`load()`] reads a model file, [`inspect()`] says what can be pruned, [`search()`] evaluates strategies as the paper does, and
+//! [`export()`] writes a network and proves the file. Nothing here knows HTTP, SQL or who keeps its results.
 
 pub mod adapt;
 mod batches;

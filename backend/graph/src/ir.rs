@@ -2,7 +2,7 @@
 //!
 //! A [`Graph`] is a list of nodes in execution order over values; a value is an input, a parameter or a node's output.
 //! It is built once by [`crate::GraphBuilder`], which infers every shape on the way, and is not changed afterwards:
-//! pruning makes a new graph ([`crate::plan`]).
+//! pruning makes a new graph ([`mod@crate::plan`]).
 
 use serde::{Deserialize, Serialize};
 

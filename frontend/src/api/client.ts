@@ -5,7 +5,6 @@ import createClient from "openapi-fetch";
 import { ApiError, parseProblem, UNREACHABLE } from "./problem";
 import type { paths } from "./schema.gen";
 import type {
-  Candidate,
   Checkpoint,
   CheckpointFormat,
   Dataset,
@@ -96,9 +95,6 @@ export const deleteSearch = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));
 
 export const searchEvents = (id: string): string => `${BASE}/searches/${id}/events`;
-
-export const getCandidate = (id: string): Promise<Candidate> =>
-  answer(client.GET("/api/v1/candidates/{id}", { params: { path: { id } } }));
 
 export const listCheckpoints = async (candidate: string): Promise<Checkpoint[]> => {
   const params = { path: { id: candidate } };

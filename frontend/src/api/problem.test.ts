@@ -20,7 +20,7 @@ describe("parseProblem", () => {
   it("makes a problem of an answer that is none", () => {
     for (const body of [undefined, null, "", "<html>Bad gateway</html>", { title: "Bad" }, []]) {
       const { status, title } = parseProblem(body, 502);
-      expect([status, title]).toEqual([502, "The server answered 502"]);
+      expect([status, title]).toEqual([502, "The server responded with status 502"]);
     }
   });
 });
@@ -42,7 +42,7 @@ describe("fieldErrors", () => {
     const errors = [{ field: "macs", detail: "with round_to 8 nothing can be pruned" }];
     const found = (reachable: { min: number; max: number }) => fieldErrors(problem({ errors, reachable }))["macs"];
     expect(found({ min: 0.1, max: 1 })).toContain("between 10.0% and 100.0%");
-    expect(found({ min: 1, max: 1 })).toBe("With “Keep multiples of” 8 nothing can be pruned");
+    expect(found({ min: 1, max: 1 })).toBe("With “Round to multiples of” 8 nothing can be pruned");
   });
 
   it("is empty without a problem", () => {

@@ -21,9 +21,9 @@ export class ApiError extends Error {
 /** The problem for a request that got no answer at all. */
 export const UNREACHABLE: Problem = {
   type: "about:blank",
-  title: "No answer from the server",
+  title: "No response from the server",
   status: 0,
-  detail: "The connection could not be made, or it broke. Check that the server is running, then try again.",
+  detail: "Could not connect, or the connection was lost. Check that the server is running, then try again.",
 };
 
 /**
@@ -33,9 +33,9 @@ export function parseProblem(body: unknown, status: number): Problem {
   if (isProblem(body)) return body;
   return {
     type: "about:blank",
-    title: `The server answered ${status}`,
+    title: `The server responded with status ${status}`,
     status,
-    detail: "The answer does not say why. Something between this page and EagleEye may have sent it.",
+    detail: "The response gives no reason. It may come from a proxy between this page and EagleEye.",
   };
 }
 
@@ -43,7 +43,7 @@ export function parseProblem(body: unknown, status: number): Problem {
 export function problemOf(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
   const detail = error instanceof Error ? error.message : String(error);
-  return { type: "about:blank", title: "The page failed", status: 0, detail };
+  return { type: "about:blank", title: "Something went wrong on this page", status: 0, detail };
 }
 
 function isProblem(body: unknown): body is Problem {

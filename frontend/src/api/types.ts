@@ -16,7 +16,6 @@ export type Health = Schemas["Health"];
 export type Layer = Schemas["Layer"];
 export type Model = Schemas["Model"];
 export type ModelChange = Schemas["ModelChange"];
-export type ModelFormat = Schemas["ModelFormat"];
 export type ModelSummary = Schemas["ModelSummary"];
 export type Problem = Schemas["Problem"];
 export type Reachable = Schemas["Reachable"];

@@ -72,10 +72,10 @@ describe("upload", () => {
   it("says so when nothing or something else answers", async () => {
     const unreachable = start();
     FakeRequest.latest.onerror?.();
-    await expect(unreachable).rejects.toThrow("No answer from the server");
+    await expect(unreachable).rejects.toThrow("No response from the server");
     const proxied = start();
     FakeRequest.latest.answer(502, "<html>");
-    await expect(proxied).rejects.toThrow("The server answered 502");
+    await expect(proxied).rejects.toThrow("The server responded with status 502");
   });
 
   it("can be stopped", async () => {

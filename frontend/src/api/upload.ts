@@ -31,7 +31,7 @@ export function upload<T>(
     request.upload.onprogress = ({ loaded, total }) => onProgress({ phase: "sending", sent: loaded, total });
     request.upload.onload = () => onProgress({ phase: "checking" });
     request.onerror = () => reject(new ApiError(UNREACHABLE));
-    request.onabort = () => reject(new UploadAborted("the upload was stopped"));
+    request.onabort = () => reject(new UploadAborted("the upload was cancelled"));
     request.onload = () => {
       const body = parseJson(request.responseText);
       if (request.status === 201) resolve(body as T);

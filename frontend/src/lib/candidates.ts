@@ -3,7 +3,7 @@
 import type { Candidate } from "../api/types";
 
 /** Best first, as the server decides it: highest top-1, then lowest cross-entropy, then lowest index. */
-export function byScore(a: Candidate, b: Candidate): number {
+function byScore(a: Candidate, b: Candidate): number {
   return (
     b.score.top1 - a.score.top1 || compareNumbers(a.score.cross_entropy, b.score.cross_entropy) || a.index - b.index
   );

@@ -39,7 +39,7 @@ export function roundStep(least: number): number {
   return ([1, 2, 5].find((factor) => factor * power >= least - 1e-9) ?? 10) * power;
 }
 
-export interface Spot {
+interface Spot {
   x: number;
   y: number;
 }

@@ -110,7 +110,7 @@ describe("hints", () => {
   it("names the reachable range, the images there are and the channels that are needed", () => {
     const found = hints(form({ budget: 5, scoringImages: 9000, mean: "0, 0, 0" }), model, dataset);
     expect(found["macs"]).toContain("between 12.3% and 100.0%");
-    expect(found["scoring_images"]).toContain("10,000 are more than the dataset's 9,500");
+    expect(found["scoring_images"]).toContain("10,000 in total is more than the dataset's 9,500");
     expect(found["preprocessing.mean"]).toContain("1 channel,");
   });
 
@@ -171,7 +171,7 @@ describe("ranges", () => {
   it("are said in the form's own units while typing", () => {
     const found = hints(form({ candidates: 1.5, minKeep: 130, batchSize: 0, batches: 0, seed: -1 }));
     expect(found).toEqual({
-      candidates: "Type a whole number.",
+      candidates: "Enter a whole number.",
       min_keep_ratio: "From 0 to 100.",
       batch_size: "From 1 to 4,096.",
       "adaptation.batches": "At least 1.",

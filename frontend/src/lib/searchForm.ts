@@ -21,7 +21,7 @@ export interface SearchForm {
   scale: number | null;
   /** Empty stands for multiples of 8 where groups allow it. */
   roundTo: number | null;
-  /** Percent of a group's units. */
+  /** Percent of each group's units. */
   minKeep: number | null;
   batchSize: number | null;
   mode: "cumulative" | "momentum";
@@ -103,9 +103,9 @@ export function missing(form: SearchForm): FieldErrors {
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
   ];
-  for (const [value, field] of numbers) need(value !== null, field, "Type a number.");
-  need(parseNumbers(form.mean) !== undefined, "preprocessing.mean", "Type numbers with commas between them.");
-  need(parseNumbers(form.deviation) !== undefined, "preprocessing.deviation", "Type numbers with commas between them.");
+  for (const [value, field] of numbers) need(value !== null, field, "Enter a number.");
+  need(parseNumbers(form.mean) !== undefined, "preprocessing.mean", "Enter numbers separated by commas.");
+  need(parseNumbers(form.deviation) !== undefined, "preprocessing.deviation", "Enter numbers separated by commas.");
   return errors;
 }
 
@@ -122,16 +122,17 @@ function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErr
   if (range && form.budget !== null && (budget < range.min || budget > range.max)) {
     found["macs"] =
       `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs; ` +
-      "a smaller share of each group, under Advanced, leaves more within reach.";
+      "a lower minimum share per group, under Advanced, widens this range.";
   }
   const channels = inputChannels(model);
   for (const field of ["mean", "deviation"] as const) {
     const values = parseNumbers(form[field]);
     if (values && values.length !== channels) {
-      found[`preprocessing.${field}`] = `The model's input has ${counted(channels, "channel")}, so type as many.`;
+      found[`preprocessing.${field}`] =
+        `The model's input has ${counted(channels, "channel")}, so enter as many values.`;
     }
   }
-  if (parseNumbers(form.deviation)?.includes(0)) found["preprocessing.deviation"] = "No deviation may be 0.";
+  if (parseNumbers(form.deviation)?.includes(0)) found["preprocessing.deviation"] = "Deviations must not be 0.";
   return found;
 }
 
@@ -141,16 +142,16 @@ function datasetHints(form: SearchForm, model: ModelSummary | undefined, dataset
   const wanted = (form.calibrationImages ?? 0) + (form.scoringImages ?? 0);
   if (wanted > dataset.images) {
     found["scoring_images"] =
-      `Calibration and scoring images never overlap: ${count(wanted)} are more than the dataset's ${count(dataset.images)}.`;
+      `Calibration and scoring images never overlap: ${count(wanted)} in total is more than the dataset's ${count(dataset.images)}.`;
   }
   if (!model) return found;
   const channels = inputChannels(model);
   const largest = Math.max(...dataset.classes.map((class_) => class_.index));
   if (dataset.channels !== channels && !(dataset.channels === 1 && channels === 3)) {
     found["dataset_id"] =
-      `The model takes images of ${counted(channels, "channel")}; these have ${count(dataset.channels)}.`;
+      `The model takes images with ${counted(channels, "channel")}; this dataset's have ${count(dataset.channels)}.`;
   } else if (model.classes !== null && largest >= model.classes) {
-    found["dataset_id"] = `The labels go up to ${largest}; the model tells ${count(model.classes)} classes apart.`;
+    found["dataset_id"] = `The labels go up to ${largest}, but the model has ${count(model.classes)} classes.`;
   }
   return found;
 }
@@ -173,7 +174,7 @@ function rangeHints(form: SearchForm): FieldErrors {
   for (const { field, value, min, max, step } of RANGES) {
     const number = value(form);
     if (number === null) continue;
-    if (step === 1 && !Number.isInteger(number)) found[field] = "Type a whole number.";
+    if (step === 1 && !Number.isInteger(number)) found[field] = "Enter a whole number.";
     else if (number < min || (max !== undefined && number > max)) {
       found[field] = max === undefined ? `At least ${count(min)}.` : `From ${count(min)} to ${count(max)}.`;
     }
@@ -188,12 +189,12 @@ export function notices(model?: ModelSummary, dataset?: Dataset): string[] {
   const [, , height, width] = model.input_shape;
   if (width !== undefined && (width !== dataset.width || height !== dataset.height)) {
     found.push(
-      `The images are ${dataset.width} × ${dataset.height} and the model takes ${width} × ${height}: they are resized, and ` +
-        "a network that was trained on another size may classify them badly.",
+      `The images are ${dataset.width} × ${dataset.height} and the model takes ${width} × ${height}. They will be resized, and ` +
+        "a network trained at another size may classify them poorly.",
     );
   }
   if (model.guessed_shape) {
-    found.push("The model’s input shape is a guess from its weights; the model’s page has a field to set it.");
+    found.push("The model’s input shape was guessed from its weights; you can set it on the model’s page.");
   }
   return found;
 }

@@ -59,11 +59,11 @@ describe("progress", () => {
 
   it("says that a search ended before it began only of one that has ended and never began", () => {
     const progress = { phase: "queued", done: 0, total: 48 };
-    expect(progressText(search({ state: "cancelled", started_at: null, progress }))).toBe("Ended before it began");
+    expect(progressText(search({ state: "cancelled", started_at: null, progress }))).toBe("Ended before it started");
     const starting = { ...progress, phase: "starting", done: 3 };
     expect(progressText(search({ state: "running", progress: starting }))).toBe("Starting: 3 of 48");
     expect(progressText(search({ state: "cancelled", progress: { ...progress, done: 3 } }))).toBe(
-      "Ended before it went on",
+      "Ended before it resumed",
     );
   });
 });
@@ -85,6 +85,6 @@ describe("time", () => {
 });
 
 it("calls a search without a name by its model and budget", () => {
-  expect(titleOf(search({}), "MobileNetV1")).toBe("MobileNetV1 at 50% of the MACs");
+  expect(titleOf(search({}), "MobileNetV1")).toBe("MobileNetV1 at 50% of MACs");
   expect(titleOf(search({ name: "First try" }), "MobileNetV1")).toBe("First try");
 });

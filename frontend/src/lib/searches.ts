@@ -8,7 +8,7 @@ export const isFinal = (state: SearchState): boolean => state !== "queued" && st
 
 /** What to call a search that has no name. */
 export const titleOf = (search: Search, model: string | undefined): string =>
-  search.name ?? `${model ?? "Search"} at ${percent(search.request.macs, 0)} of the MACs`;
+  search.name ?? `${model ?? "Search"} at ${percent(search.request.macs, 0)} of MACs`;
 
 /** The phase in which candidates are evaluated, as the server names it. */
 const CANDIDATES = "candidates";
@@ -18,8 +18,8 @@ export function progressText({ state, progress, waiting_for, started_at }: Searc
   if (!isFinal(state) && waiting_for !== null) return `Waiting for ${waiting_for}`;
   if (state === "queued") return "Waiting for a worker";
   const { phase, done, total } = progress;
-  if (isFinal(state) && started_at === null) return "Ended before it began";
-  if (isFinal(state) && phase === "queued") return "Ended before it went on";
+  if (isFinal(state) && started_at === null) return "Ended before it started";
+  if (isFinal(state) && phase === "queued") return "Ended before it resumed";
   return total > 0 ? `${capitalised(phase)}: ${count(done)} of ${count(total)}` : capitalised(phase);
 }
 

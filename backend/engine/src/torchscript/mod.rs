@@ -1,7 +1,7 @@
 //! TorchScript files in and out.
 //!
 //! Reading: [`read`] loads a module as data through the C++ shim, runs its code symbolically and builds the graph.
-//! Writing: [`write`] builds a module tree under the original names and a `forward` in source text.
+//! Writing: [`write()`] builds a module tree under the original names and a `forward` in source text.
 
 mod archive;
 mod batched;

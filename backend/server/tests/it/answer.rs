@@ -17,6 +17,11 @@ impl Answer {
         Self { status, headers, body: response.bytes().unwrap().to_vec() }
     }
 
+    /// Status and headers alone, of an answer whose body is still to be read.
+    pub fn head_of(response: &Response) -> Self {
+        Self { status: response.status().as_u16(), headers: response.headers().clone(), body: Vec::new() }
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }

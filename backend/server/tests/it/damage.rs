@@ -33,9 +33,9 @@ const DAMAGES: [fn(&Path); 3] = [
 ];
 
 fn assert_refused(server: &Server, path: &str, words: &[&str]) -> Value {
-    let part = server.call("GET", path, |request| request.header("range", "bytes=0-1"));
+    let part = server.call_broken("GET", path, |request| request.header("range", "bytes=0-1"));
     part.problem(500, "damaged-file", words);
-    server.get(path).problem(500, "damaged-file", words)
+    server.call_broken("GET", path, |request| request).problem(500, "damaged-file", words)
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_search_that_has_to_look_at_a_damaged_model_is_refused_with_its_name() {
     request["round_to"] = json!(4);
     request["min_keep_ratio"] = json!(0.2);
     std::fs::remove_file(stored(data.path(), "good")).unwrap();
-    let refusal = server.post("/searches", &request);
+    let refusal = server.call_broken("POST", "/searches", |call| call.json(&request));
     refusal.problem(500, "damaged-file", &["model `network`", "missing", "upload it again"]);
     server.model("good");
     server.post("/searches", &request).expect(202);
@@ -142,7 +142,7 @@ fn a_file_that_is_written_to_while_it_is_sent_does_not_arrive_whole() {
     let (data, server) = fake();
     let content = format!("good\n{}", "0123456789".repeat(3_200_000));
     let model = server.model(&content);
-    let mut answer = server.client.get(server.url(&format!("/models/{}/file", id(&model)))).send().unwrap();
+    let mut answer = server.stream(&format!("/models/{}/file", id(&model)), |request| request);
     assert_eq!(answer.status(), 200);
     let mut first = [0; 5];
     answer.read_exact(&mut first).unwrap();

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::contract::Asked;
 use crate::server::{fake, program};
 
 fn printed(task: &str) -> String {
@@ -28,7 +28,7 @@ fn the_stored_documents_are_current() {
 #[test]
 fn the_document_is_served_and_can_be_browsed_without_another_site() {
     let (_data, server) = fake();
-    let get = |path: &str| Answer::of(server.client.get(format!("{}{path}", server.address)).send().unwrap());
+    let get = |path: &str| server.ask(Asked::Documented, "GET", path, |request| request);
     let document: Value = get("/api/v1/openapi.json").expect(200);
     assert_eq!(document, serde_json::from_str::<Value>(&documented("openapi.json")).unwrap());
 

@@ -24,11 +24,10 @@ impl Stream {
     }
 
     fn open_with(server: &Server, search: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = server.client.get(server.url(&format!("/searches/{search}/events")));
-        if let Some(id) = last_event_id {
-            request = request.header("last-event-id", id);
-        }
-        let response = request.send().unwrap();
+        let response = server.stream(&format!("/searches/{search}/events"), |request| match last_event_id {
+            Some(id) => request.header("last-event-id", id),
+            None => request,
+        });
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self(BufReader::new(Box::new(response)))
     }

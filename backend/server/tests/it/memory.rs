@@ -46,8 +46,7 @@ fn a_large_download_is_streamed_too() {
     let (_data, server) = fake();
     let model = server.upload("/models", large("file", 300 * MEGABYTE)).expect(201);
     let before = peak_memory(&server);
-    let url = server.url(&format!("/models/{}/file", crate::answer::id(&model)));
-    let mut response = server.client.get(url).send().unwrap();
+    let mut response = server.stream(&format!("/models/{}/file", crate::answer::id(&model)), |request| request);
     let received = std::io::copy(&mut response, &mut std::io::sink()).unwrap();
     assert_eq!(received, 300 * MEGABYTE);
     let grown = peak_memory(&server) - before;

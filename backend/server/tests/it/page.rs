@@ -3,15 +3,19 @@
 use std::io::Read;
 
 use crate::answer::{Answer, id};
+use crate::contract::Asked;
 use crate::puppet::Puppet;
 use crate::server::{Server, fake};
 
 fn call(server: &Server, method: &str, path: &str, header: Option<(&'static str, &str)>) -> Answer {
-    let mut request = server.client.request(method.parse().unwrap(), format!("{}{path}", server.address));
-    if let Some((name, value)) = header {
-        request = request.header(name, value);
-    }
-    Answer::of(request.send().unwrap())
+    ask(server, Asked::Documented, method, path, header)
+}
+
+fn ask(server: &Server, asked: Asked, method: &str, path: &str, header: Option<(&'static str, &str)>) -> Answer {
+    server.ask(asked, method, path, |request| match header {
+        Some((name, value)) => request.header(name, value),
+        None => request,
+    })
 }
 
 fn get(server: &Server, path: &str) -> Answer {
@@ -32,7 +36,7 @@ fn every_address_that_the_page_routes_by_itself_gives_the_page() {
 #[test]
 fn a_browser_at_an_address_that_is_not_there_gets_the_page_with_the_status_that_says_so() {
     let (_data, server) = fake();
-    let answer = call(&server, "GET", "/metrics", Some(("accept", "text/html,application/xhtml+xml")));
+    let answer = ask(&server, Asked::Absent, "GET", "/metrics", Some(("accept", "text/html,application/xhtml+xml")));
     assert_eq!((answer.status, answer.header("content-type")), (404, "text/html"));
     assert_eq!(answer.text(), get(&server, "/").text());
     assert_eq!(answer.header("etag"), "");
@@ -64,9 +68,9 @@ fn a_page_that_has_not_changed_is_not_sent_again() {
 fn what_is_not_there_is_a_problem_and_not_the_page() {
     let (_data, server) = fake();
     for path in ["/api/v1/networks", "/api/v2/models", "/assets/gone.js", "/metrics", "/.env", "/models/a/b"] {
-        get(&server, path).problem(404, "not-found", &[path, "/docs"]);
+        ask(&server, Asked::Absent, "GET", path, None).problem(404, "not-found", &[path, "/docs"]);
     }
-    let posted = call(&server, "POST", "/models", None);
+    let posted = ask(&server, Asked::Absent, "POST", "/models", None);
     posted.problem(405, "method-not-allowed", &["POST"]);
     assert_eq!(posted.header("allow"), "GET, HEAD");
 }
@@ -109,8 +113,9 @@ fn each_encoding_of_the_page_has_its_own_tag() {
     let mut tags = Vec::new();
     for accepted in ["br", "gzip", "identity"] {
         let tag = call(&server, "GET", "/", Some(("accept-encoding", accepted))).header("etag").to_owned();
-        let request = server.client.get(&server.address).header("accept-encoding", accepted);
-        let again = Answer::of(request.header("if-none-match", &tag).send().unwrap());
+        let again = server.ask(Asked::Documented, "GET", "/", |request| {
+            request.header("accept-encoding", accepted).header("if-none-match", &tag)
+        });
         assert_eq!((again.status, again.header("etag")), (304, tag.as_str()), "{accepted}");
         tags.push(tag);
     }

@@ -28,7 +28,7 @@ fn process_id(note: &str) -> &str {
 }
 
 fn health(server: &Server) -> Value {
-    Answer::of(server.client.get(format!("{}/health", server.address)).send().unwrap()).expect(200)
+    server.health().expect(200)
 }
 
 #[test]

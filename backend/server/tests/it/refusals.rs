@@ -151,7 +151,8 @@ fn a_worker_that_cannot_be_run_is_a_fault_of_the_server() {
     let mut command = std::process::Command::new(crate::server::program());
     command.args(["serve", "--workers", "0", "--data"]).arg(data.path()).arg("--worker-binary").arg(&broken);
     let server = Server::start(&mut command);
-    let refusal = server.upload("/models", file("file", "a.pt", "good"));
+    let form = file("file", "a.pt", "good");
+    let refusal = server.call_broken("POST", "/models", |request| request.multipart(form));
     let body = refusal.problem(500, "internal", &["x-request-id"]);
     assert!(!body.to_string().contains("executable") && !body.to_string().contains("denied"), "{body}");
     assert!(!refusal.header("x-request-id").is_empty());

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::answer::id;
+use crate::contract::Asked;
 use crate::server::{Server, fake, request};
 
 fn change(mut body: Value, path: &str, value: Value) -> Value {
@@ -229,7 +230,7 @@ fn ids_that_name_nothing_are_not_found() {
 #[test]
 fn a_method_that_an_address_does_not_have_is_refused_with_those_it_has() {
     let (_data, server) = fake();
-    let refusal = server.call("PUT", "/models", |request| request);
+    let refusal = server.ask(Asked::Absent, "PUT", "/api/v1/models", |request| request);
     refusal.problem(405, "method-not-allowed", &["Allow"]);
     assert!(refusal.header("allow").contains("GET") && refusal.header("allow").contains("POST"));
 }

@@ -8,12 +8,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use reqwest::blocking::multipart::{Form, Part};
-use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::answer::{Answer, id};
-use crate::contract;
+use crate::contract::{self, Asked};
 
 /// A running `eagleeye serve`; it is stopped when dropped.
 pub struct Server {
@@ -91,12 +91,40 @@ impl Server {
         self.call("POST", path, |request| request.multipart(form))
     }
 
-    /// Sends a request below the API. Whatever comes back must be what the document announces.
+    /// Sends a request below the API. Whatever comes back must be what the document announces, and not a failure.
     pub fn call(&self, method: &str, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Answer {
-        let request = self.client.request(method.parse().unwrap(), self.url(path));
+        self.ask(Asked::Documented, method, &format!("/api/v1{path}"), with)
+    }
+
+    /// Sends a request below the API that must fail with 500, since the test has broken what it needs.
+    pub fn call_broken(&self, method: &str, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Answer {
+        self.ask(Asked::Broken, method, &format!("/api/v1{path}"), with)
+    }
+
+    /// Sends a request to any address of the server, and holds the answer against the document.
+    pub fn ask(
+        &self,
+        asked: Asked,
+        method: &str,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.address));
         let answer = Answer::of(with(request).send().unwrap());
-        contract::check(method, &format!("/api/v1{path}"), &answer);
+        contract::check(asked, method, path, &answer);
         answer
+    }
+
+    /// `GET` below the API, with the body left to be read; the head must be what the document announces.
+    pub fn stream(&self, path: &str, with: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Response {
+        let response = with(self.client.get(self.url(path))).send().unwrap();
+        contract::check(Asked::Documented, "GET", &format!("/api/v1{path}"), &Answer::head_of(&response));
+        response
+    }
+
+    /// The answer of `/health`.
+    pub fn health(&self) -> Answer {
+        self.ask(Asked::Documented, "GET", "/health", |request| request)
     }
 
     /// Uploads a model that the fake worker knows by its content.
