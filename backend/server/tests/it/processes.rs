@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, id};
+use crate::answer::id;
 use crate::puppet::Puppet;
 use crate::server::{Server, until};
 
