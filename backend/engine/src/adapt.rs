@@ -5,34 +5,21 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use eagleeye_graph::ParameterId;
-use serde::{Deserialize, Serialize};
+use eagleeye_spec::{Adaptation, AdaptationMode};
 use tch::{TchError, Tensor};
 
 use crate::batches::batches;
 use crate::exec::{self, BatchNormInputs, ExecError, Hook};
 use crate::network::Network;
 
-/// How batch statistics become running statistics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "snake_case")]
-pub enum Adaptation {
-    /// The mean over all batches of the batch's mean and unbiased variance, as PyTorch with `momentum=None`.
-    #[default]
-    Cumulative,
-    /// An exponential average from the network's own statistics on, as in the paper's published code: momentum 0.1 and 100
-    /// batches there. The calibration set is begun again when it ends.
-    Momentum { momentum: f64, batches: usize },
-}
-
-impl Adaptation {
-    /// The values of the paper's published code.
-    pub const PAPER: Self = Self::Momentum { momentum: 0.1, batches: 100 };
-}
-
 /// A network whose batch norms have the statistics of `calibration`, `[n, C, H, W]` on the network's device.
 ///
 /// Each batch is normalised by its own statistics on the way, as in PyTorch's training mode; dropout is not part of a
 /// graph. Weights are shared with `network`, statistics are new.
+///
+/// Cumulative statistics are the mean over all batches of the batch's mean and unbiased variance, as PyTorch with
+/// `momentum=None`. Those of an exponential average begin with the network's own, as in the paper's published code; the
+/// calibration set is begun again when it ends, and gone through once where no number of batches is given.
 pub fn adapt(
     network: &Network,
     calibration: &Tensor,
@@ -47,9 +34,10 @@ pub fn adapt(
     let mut statistics = Statistics { adaptation, running: BTreeMap::new(), cancelled };
     let images = calibration.size().first().map_or(0, |&n| n as usize);
     let set = batches(images, batch_size);
-    let count = match adaptation {
-        Adaptation::Cumulative => set.len(),
-        Adaptation::Momentum { batches, .. } => batches,
+    let asked = adaptation.batches.map(|batches| batches as usize);
+    let count = match adaptation.mode {
+        AdaptationMode::Cumulative => asked.map_or(set.len(), |batches| batches.min(set.len())),
+        AdaptationMode::Momentum => asked.unwrap_or(images.div_ceil(batch_size.max(1))),
     };
     for range in set.iter().cycle().take(count) {
         let batch = calibration.f_narrow(0, range.start as i64, range.len() as i64)?;
@@ -95,9 +83,9 @@ impl Hook for Statistics<'_> {
             }),
         };
         running.batches += 1;
-        let momentum = match self.adaptation {
-            Adaptation::Cumulative => 1.0 / running.batches as f64,
-            Adaptation::Momentum { momentum, .. } => momentum,
+        let momentum = match self.adaptation.mode {
+            AdaptationMode::Cumulative => 1.0 / running.batches as f64,
+            AdaptationMode::Momentum => self.adaptation.weight(),
         };
         norm.training(&running.mean, &running.variance, momentum).map(Some)
     }
@@ -122,7 +110,7 @@ mod tests {
     fn cumulative_statistics_are_the_mean_over_all_batches() {
         let network = classifier(1, true);
         let calibration = images(2, &[24, 1, 12, 12]);
-        let adapted = adapt(&network, &calibration, 8, Adaptation::Cumulative, &never).unwrap();
+        let adapted = adapt(&network, &calibration, 8, Adaptation::default(), &never).unwrap();
         let convolved =
             calibration.conv2d(weight(&network, "conv1.weight"), None::<Tensor>, [1i64, 1], [1i64, 1], [1i64, 1], 1);
         let batches = convolved.split(8, 0);
@@ -141,8 +129,8 @@ mod tests {
     fn adapting_again_on_the_same_images_changes_nothing() {
         let network = classifier(3, true);
         let calibration = images(4, &[30, 1, 12, 12]);
-        let once = adapt(&network, &calibration, 10, Adaptation::Cumulative, &never).unwrap();
-        let twice = adapt(&once, &calibration, 10, Adaptation::Cumulative, &never).unwrap();
+        let once = adapt(&network, &calibration, 10, Adaptation::default(), &never).unwrap();
+        let twice = adapt(&once, &calibration, 10, Adaptation::default(), &never).unwrap();
         assert_eq!(forward(&once, &calibration).unwrap(), forward(&twice, &calibration).unwrap());
     }
 
@@ -150,7 +138,7 @@ mod tests {
     fn the_weights_and_the_statistics_of_the_original_stay() {
         let network = classifier(5, true);
         let before: Vec<Tensor> = network.weights.iter().map(Tensor::copy).collect();
-        let adapted = adapt(&network, &images(6, &[8, 1, 12, 12]), 4, Adaptation::PAPER, &never).unwrap();
+        let adapted = adapt(&network, &images(6, &[8, 1, 12, 12]), 4, Adaptation::paper(), &never).unwrap();
         assert_eq!(network.weights, before);
         for (parameter, (old, new)) in network.graph.parameters.iter().zip(before.iter().zip(&adapted.weights)) {
             assert_eq!(parameter.name.contains("running"), old != new, "{}", parameter.name);
@@ -161,7 +149,7 @@ mod tests {
     fn momentum_follows_pytorch_from_the_old_statistics_on() {
         let network = classifier(7, true);
         let calibration = images(8, &[8, 1, 12, 12]);
-        let adaptation = Adaptation::Momentum { momentum: 0.1, batches: 3 };
+        let adaptation = Adaptation::momentum(0.1, 3);
         let adapted = adapt(&network, &calibration, 8, adaptation, &never).unwrap();
         let convolved =
             calibration.conv2d(weight(&network, "conv1.weight"), None::<Tensor>, [1i64, 1], [1i64, 1], [1i64, 1], 1);
@@ -172,13 +160,22 @@ mod tests {
     }
 
     #[test]
+    fn momentum_without_a_number_of_batches_goes_through_the_images_once() {
+        let (network, calibration) = (classifier(11, true), images(12, &[25, 1, 12, 12]));
+        let given = adapt(&network, &calibration, 10, Adaptation::momentum(0.1, 3), &never).unwrap();
+        let once = Adaptation { mode: AdaptationMode::Momentum, ..Adaptation::default() };
+        let once = adapt(&network, &calibration, 10, once, &never).unwrap();
+        assert_eq!(once.weights, given.weights);
+    }
+
+    #[test]
     fn cancelling_stops_in_the_middle() {
         let calls = std::cell::Cell::new(0);
         let cancelled = || {
             calls.set(calls.get() + 1);
             calls.get() > 20
         };
-        let result = adapt(&classifier(9, true), &images(10, &[64, 1, 12, 12]), 4, Adaptation::Cumulative, &cancelled);
+        let result = adapt(&classifier(9, true), &images(10, &[64, 1, 12, 12]), 4, Adaptation::default(), &cancelled);
         assert_eq!(result.unwrap_err(), ExecError::Cancelled);
         assert_eq!(calls.get(), 21);
     }

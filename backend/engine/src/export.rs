@@ -236,7 +236,7 @@ fn difference(found: &Tensor, expected: &Tensor, tolerance: f64) -> Result<f64, 
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_graph::Space;
+    use eagleeye_spec::Space;
 
     use super::*;
     use crate::prune::prune_to;

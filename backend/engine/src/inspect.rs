@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, Space, ValueId,
-    channel_groups, draw, macs_by_node, reachable,
+    ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, ValueId, channel_groups,
+    macs_by_node,
 };
+use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::{Budget, Measure, Space, StrategyName};
+use eagleeye_strategy::{Task, feasible, reachable};
 use serde::Serialize;
 
 use crate::fold::norms_are_folded;
@@ -126,7 +129,7 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectErro
     let graph = &loaded.network.graph;
     let groups = channel_groups(graph)?;
     let cost = CostModel::new(graph, &groups);
-    let budgets = reachable(&cost, &groups, space);
+    let budgets = reachable(&PrunableSpace::of(&cost, &groups), space, Measure::Macs);
     Ok(Inspection {
         format: loaded.network.format.name(),
         inputs: ports(graph, &graph.inputs),
@@ -147,16 +150,13 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectErro
     })
 }
 
-/// Draws of a search that are tried before it is queued. Rounding spoils most of them, or none.
-const TRIED_DRAWS: u64 = 4;
-
 /// Why strategies of `space` cannot meet a budget, in words, or `None` where the first draws of the seed do.
 pub fn unmet(loaded: &Loaded, space: &Space, budget: &Budget, seed: u64) -> Result<Option<String>, InspectError> {
     let graph = &loaded.network.graph;
     let groups = channel_groups(graph)?;
     let cost = CostModel::new(graph, &groups);
-    let mut drawn = (0..TRIED_DRAWS).map(|index| draw(&cost, &groups, space, budget, seed, index));
-    Ok(drawn.find_map(Result::err).map(|error| error.to_string()))
+    let task = Task { prunable: &PrunableSpace::of(&cost, &groups), space: *space, budget, seed };
+    Ok(feasible(&StrategyName::default().0, &task).err().map(|error| error.to_string()))
 }
 
 fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
@@ -244,7 +244,7 @@ mod tests {
         let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
         let said = |round_to| {
             let space = Space { round_to, min_keep_ratio: 0.1 };
-            unmet(&loaded, &space, &Budget { macs: 0.83 }, 7).unwrap()
+            unmet(&loaded, &space, &Budget::macs(0.83), 7).unwrap()
         };
         assert_eq!(said(Some(1)), None);
         assert_eq!(said(None), None);

@@ -33,7 +33,6 @@ pub mod torchscript;
 pub mod verify;
 pub mod virtual_bn;
 
-pub use adapt::Adaptation;
 pub use device::{DeviceChoice, DeviceError};
 pub use doubt::Doubt;
 pub use exec::{ExecError, forward};
@@ -45,8 +44,6 @@ pub use network::{Format, Network};
 pub use prune::{PruneError, PruneReport, Pruned, prune_to};
 pub use rewrite::RewriteError;
 pub use score::Score;
-pub use search::{
-    Baseline, Candidate, Flow, GroupKeep, Observer, Phase, SearchError, Settings, make_candidate, search,
-};
+pub use search::{Baseline, Candidate, Flow, GroupKeep, Observer, Phase, SearchError, make_candidate, search};
 pub use tch::Device;
 pub use verify::zero_oracle;

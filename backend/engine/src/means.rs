@@ -86,7 +86,7 @@ fn normalises(graph: &Graph, consumers: &[Vec<NodeId>], value: ValueId) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_graph::Space;
+    use eagleeye_spec::Space;
 
     use super::*;
     use crate::exec::forward;

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use eagleeye_graph::{
-    Budget, ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Space, Strategy, StrategyError,
-    channel_groups, draw, plan,
+    ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Strategy, channel_groups, plan,
 };
+use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::{Budget, Space};
+use eagleeye_strategy::{StrategyError, Task, draw};
 use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
@@ -55,7 +57,8 @@ pub struct Pruned {
 pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Space) -> Result<Pruned, PruneError> {
     let groups = channel_groups(&network.graph)?;
     let cost = CostModel::new(&network.graph, &groups);
-    let strategy = draw(&cost, &groups, space, &Budget { macs }, seed, index)?;
+    let prunable = PrunableSpace::of(&cost, &groups);
+    let strategy = draw(&Task { prunable: &prunable, space: *space, budget: &Budget::macs(macs), seed }, index)?;
     let plan = plan_by_importance(&network.graph, &groups, &importance(network, &groups)?, &strategy)?;
     let report = PruneReport::new(&network.graph, &groups, &cost, &strategy, &plan);
     let kept_units = plan.kept_units.clone();

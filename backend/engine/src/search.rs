@@ -1,16 +1,16 @@
 //! One pruning search, as in *EagleEye* (ECCV 2020): draw strategies under a budget, prune by L1 norm, adapt the batch
 //! norms' statistics, score. Results go to an [`Observer`]; who keeps them is not decided here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use eagleeye_graph::{
-    Budget, ChannelGroups, CostModel, GroupError, ParameterId, Plan, PlanError, Space, Strategy, StrategyError,
-    channel_groups, draw,
-};
+use eagleeye_graph::{ChannelGroups, CostModel, GroupError, ParameterId, Plan, PlanError, Strategy, channel_groups};
+use eagleeye_spec::SearchRequest;
+use eagleeye_spec::report::PrunableSpace;
+use eagleeye_strategy::{Evaluated, Proposer, StrategyError, Task, feasible, proposer};
 use tch::TchError;
 
-use crate::adapt::{Adaptation, adapt};
+use crate::adapt::adapt;
 use crate::doubt::{self, Doubt};
 use crate::exec::ExecError;
 use crate::fold::fold;
@@ -21,21 +21,6 @@ use crate::rewrite::RewriteError;
 use crate::score::{Score, score};
 use crate::tensors::reason;
 use crate::virtual_bn::{self, VirtualBatchNorms};
-
-/// What a search is asked to do.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Fraction of the full network's multiply-adds to keep.
-    pub macs: f64,
-    /// Strategies to evaluate.
-    pub candidates: u32,
-    /// Candidate `k` draws from a generator keyed (seed, `k`).
-    pub seed: u64,
-    pub space: Space,
-    /// Images in a forward pass.
-    pub batch_size: usize,
-    pub adaptation: Adaptation,
-}
 
 /// The unpruned network on the scoring images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,42 +138,87 @@ impl From<TchError> for SearchError {
     }
 }
 
-/// Evaluates every candidate whose index is not in `evaluated`, in order of index. `evaluated` has the top-1 of those that an
-/// earlier call has scored.
+/// Evaluates the strategies that the request's proposer proposes, in order of index, but for those in `evaluated`, which an
+/// earlier call has evaluated.
 ///
-/// `network` and `images` are on one device. The same network, images and settings give the same candidates to the last
-/// digit (but for `seconds`) on the same device with the same number of threads, whatever was evaluated before.
+/// `network` and `images` are on one device. The same network, images and request give the same candidates to the last digit
+/// (but for `seconds`) on the same device with the same number of threads, whatever was evaluated before.
 ///
 /// # Errors
-/// [`SearchError::Doubt`] before the first candidate when the full network is no better than chance, and after the last when
-/// the best is above the full network by more than the noise.
+/// [`SearchError::Strategy`] before anything is computed when the budget is out of reach; [`SearchError::Doubt`] before the
+/// first candidate when the full network is no better than chance, and after the last when the best is above the full network
+/// by more than the noise.
 pub fn search(
     network: &Network,
     images: &Images,
-    settings: &Settings,
-    evaluated: &BTreeMap<u32, f64>,
+    request: &SearchRequest,
+    evaluated: &BTreeMap<u32, Evaluated>,
     observer: &mut dyn Observer,
 ) -> Result<(), SearchError> {
-    let total = u64::from(settings.candidates);
+    let strategies = Strategies::new(network, request)?;
     observer.phase(Phase::Baseline, 0, 2);
-    let pruner = Pruner::new(network, images, settings, &|| observer.cancelled())?;
+    let pruner = Pruner::new(network, images, request, &|| observer.cancelled())?;
     observer.phase(Phase::Baseline, 1, 2);
     let baseline = pruner.baseline(&|| observer.cancelled())?;
     stop_or_go(observer.baseline(baseline))?;
     let labels = Labels::of(images)?;
     doubt::full_network(&baseline.score, labels.images, labels.classes)?;
 
-    let mut done = evaluated.len() as u64;
-    let mut best = evaluated.values().copied().fold(0.0, f64::max);
-    observer.phase(Phase::Candidates, done, total);
-    for index in (0..settings.candidates).filter(|index| !evaluated.contains_key(index)) {
-        let candidate = pruner.evaluate(index, &|| observer.cancelled())?;
-        best = best.max(candidate.score.top1);
-        stop_or_go(observer.candidate(candidate))?;
-        done += 1;
-        observer.phase(Phase::Candidates, done, total);
+    let total = strategies.most();
+    let mut history: Vec<Evaluated> = Vec::new();
+    let mut proposed = VecDeque::new();
+    observer.phase(Phase::Candidates, evaluated.len() as u64, u64::from(total));
+    for index in 0..total {
+        if proposed.is_empty() {
+            proposed.extend(strategies.next(&history)?);
+        }
+        let Some(strategy) = proposed.pop_front() else { break };
+        history.push(match evaluated.get(&index) {
+            Some(before) => before.clone(),
+            None => {
+                let candidate = pruner.evaluate(index, &strategy, &|| observer.cancelled())?;
+                let top1 = candidate.score.top1;
+                stop_or_go(observer.candidate(candidate))?;
+                Evaluated { strategy, top1 }
+            }
+        });
+        observer.phase(Phase::Candidates, history.len() as u64, u64::from(total));
     }
+    let best = history.iter().map(|candidate| candidate.top1).fold(0.0, f64::max);
     Ok(doubt::best_candidate(baseline.score.top1, best, labels.images)?)
+}
+
+/// Where a search's strategies come from.
+struct Strategies<'a> {
+    request: &'a SearchRequest,
+    proposer: &'static Proposer,
+    prunable: PrunableSpace,
+}
+
+impl<'a> Strategies<'a> {
+    /// # Errors
+    /// Where no strategy of the request's space meets its budget, as the server says before it queues a search.
+    fn new(network: &Network, request: &'a SearchRequest) -> Result<Self, SearchError> {
+        let groups = channel_groups(&network.graph)?;
+        let prunable = PrunableSpace::of(&CostModel::new(&network.graph, &groups), &groups);
+        let strategies = Self { request, proposer: proposer(&request.strategy.0)?, prunable };
+        strategies.with_task(|task| feasible(&request.strategy.0, task))?;
+        Ok(strategies)
+    }
+
+    /// Candidates that are evaluated at most.
+    fn most(&self) -> u32 {
+        self.proposer.most.map_or(self.request.candidates, |most| most.min(self.request.candidates))
+    }
+
+    fn next(&self, history: &[Evaluated]) -> Result<Vec<Strategy>, StrategyError> {
+        self.with_task(|task| (self.proposer.propose)(task, history))
+    }
+
+    fn with_task<T>(&self, use_it: impl FnOnce(&Task) -> T) -> T {
+        let SearchRequest { seed, .. } = *self.request;
+        use_it(&Task { prunable: &self.prunable, space: self.request.space(), budget: &self.request.budget(), seed })
+    }
 }
 
 /// What the scoring images can tell.
@@ -212,11 +242,11 @@ impl Labels {
 pub fn make_candidate(
     network: &Network,
     images: &Images,
-    settings: &Settings,
+    request: &SearchRequest,
     keep: &[usize],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Network, SearchError> {
-    let pruner = Pruner::new(network, images, settings, cancelled)?;
+    let pruner = Pruner::new(network, images, request, cancelled)?;
     let (_, adapted) = pruner.prune_and_adapt(&stored_strategy(&pruner.groups, keep)?, cancelled)?;
     Ok(adapted)
 }
@@ -246,7 +276,7 @@ fn stop_or_go(flow: Flow) -> Result<(), SearchError> {
 struct Pruner<'a> {
     network: &'a Network,
     images: &'a Images,
-    settings: &'a Settings,
+    request: &'a SearchRequest,
     groups: ChannelGroups,
     cost: CostModel,
     importance: Vec<Vec<f64>>,
@@ -258,17 +288,19 @@ impl<'a> Pruner<'a> {
     fn new(
         network: &'a Network,
         images: &'a Images,
-        settings: &'a Settings,
+        request: &'a SearchRequest,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, SearchError> {
         let groups = channel_groups(&network.graph)?;
         let cost = CostModel::new(&network.graph, &groups);
         let importance = importance(network, &groups)?;
         let virtual_norms = match virtual_bn::wanted(&network.graph) {
-            true => Some(VirtualBatchNorms::measure(network, &images.calibration, settings.batch_size, cancelled)?),
+            true => {
+                Some(VirtualBatchNorms::measure(network, &images.calibration, request.batch_size as usize, cancelled)?)
+            }
             false => None,
         };
-        Ok(Self { network, images, settings, groups, cost, importance, virtual_norms })
+        Ok(Self { network, images, request, groups, cost, importance, virtual_norms })
     }
 
     fn baseline(&self, cancelled: &dyn Fn() -> bool) -> Result<Baseline, SearchError> {
@@ -277,20 +309,23 @@ impl<'a> Pruner<'a> {
         Ok(Baseline { score, macs: self.cost.macs(&full), parameters: self.cost.parameters(&full) })
     }
 
-    /// One candidate: strategy, pruning, adaptive BN, score.
-    fn evaluate(&self, index: u32, cancelled: &dyn Fn() -> bool) -> Result<Candidate, SearchError> {
+    /// One candidate: pruning, adaptive BN, score.
+    fn evaluate(
+        &self,
+        index: u32,
+        strategy: &Strategy,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Candidate, SearchError> {
         let started = Instant::now();
-        let Settings { macs, seed, space, .. } = self.settings;
-        let strategy = draw(&self.cost, &self.groups, space, &Budget { macs: *macs }, *seed, u64::from(index))?;
-        let (pruned, adapted) = self.prune_and_adapt(&strategy, cancelled)?;
+        let (pruned, adapted) = self.prune_and_adapt(strategy, cancelled)?;
         Ok(Candidate {
             index,
-            groups: self.kept(&strategy),
-            macs: self.cost.macs(&strategy),
-            parameters: self.cost.parameters(&strategy),
+            groups: self.kept(strategy),
+            macs: self.cost.macs(strategy),
+            parameters: self.cost.parameters(strategy),
             score: self.score(&adapted, cancelled)?,
             score_without_adaptation: self.score(&pruned, cancelled)?,
-            keep: strategy.keep,
+            keep: strategy.keep.clone(),
             seconds: started.elapsed().as_secs_f64(),
         })
     }
@@ -314,14 +349,14 @@ impl<'a> Pruner<'a> {
     }
 
     fn adapt(&self, network: &Network, cancelled: &dyn Fn() -> bool) -> Result<Network, ExecError> {
-        let Settings { batch_size, adaptation, .. } = *self.settings;
-        adapt(network, &self.images.calibration, batch_size, adaptation, cancelled)
+        let SearchRequest { batch_size, adaptation, .. } = *self.request;
+        adapt(network, &self.images.calibration, batch_size as usize, adaptation, cancelled)
     }
 
     /// Batch norms are folded for scoring: the same function, and half the work on small networks.
     fn score(&self, network: &Network, cancelled: &dyn Fn() -> bool) -> Result<Score, SearchError> {
         let Images { scoring, labels, .. } = self.images;
-        Ok(score(&fold(network)?, scoring, labels, self.settings.batch_size, cancelled)?)
+        Ok(score(&fold(network)?, scoring, labels, self.request.batch_size as usize, cancelled)?)
     }
 
     fn kept(&self, strategy: &Strategy) -> Vec<GroupKeep> {
@@ -347,15 +382,13 @@ mod tests {
     use crate::exec::forward;
     use crate::testing::{classifier, images as random_images};
 
-    fn settings(candidates: u32) -> Settings {
-        Settings {
-            macs: 0.5,
-            candidates,
-            seed: 7,
-            space: Space::default(),
-            batch_size: 16,
-            adaptation: Adaptation::Cumulative,
-        }
+    fn request(candidates: u32) -> SearchRequest {
+        let request = serde_json::json!({
+            "model_id": "00000000-0000-0000-0000-000000000000", "dataset_id": "00000000-0000-0000-0000-000000000000",
+            "macs": 0.5, "candidates": candidates, "seed": 7, "batch_size": 16, "calibration_images": 64,
+            "scoring_images": 96, "preprocessing": { "mean": [0.0], "deviation": [1.0] },
+        });
+        serde_json::from_value(request).unwrap()
     }
 
     /// Random images with the full network's own answers as labels, so that there is an accuracy to lose.
@@ -398,8 +431,9 @@ mod tests {
 
     fn run(network: &Network, candidates: u32, evaluated: &[u32]) -> Record {
         let mut record = Record::default();
-        let evaluated = evaluated.iter().map(|&index| (index, 0.5)).collect();
-        search(network, &images(network), &settings(candidates), &evaluated, &mut record).unwrap();
+        let unknown = Evaluated { strategy: Strategy { keep: Vec::new() }, top1: 0.5 };
+        let evaluated = evaluated.iter().map(|&index| (index, unknown.clone())).collect();
+        search(network, &images(network), &request(candidates), &evaluated, &mut record).unwrap();
         record
     }
 
@@ -439,7 +473,7 @@ mod tests {
             let network = classifier(4, batch_norms);
             let images = images(&network);
             let candidate = run(&network, 3, &[0, 1]).candidates.remove(0);
-            let made = make_candidate(&network, &images, &settings(3), &candidate.keep, &|| false).unwrap();
+            let made = make_candidate(&network, &images, &request(3), &candidate.keep, &|| false).unwrap();
             let score = score(&fold(&made).unwrap(), &images.scoring, &images.labels, 16, &|| false).unwrap();
             assert_eq!(score, candidate.score);
             assert_eq!(eagleeye_graph::macs(&made.graph), candidate.macs);
@@ -468,7 +502,7 @@ mod tests {
     fn an_observer_that_says_stop_ends_the_search() {
         let network = classifier(5, true);
         let mut record = Record { stop_after: Some(2), ..Record::default() };
-        let outcome = search(&network, &images(&network), &settings(5), &BTreeMap::new(), &mut record);
+        let outcome = search(&network, &images(&network), &request(5), &BTreeMap::new(), &mut record);
         assert!(matches!(outcome, Err(SearchError::Cancelled)));
         assert_eq!(record.candidates.len(), 2);
     }
@@ -477,7 +511,7 @@ mod tests {
     fn a_cancel_is_noticed_inside_a_forward_pass() {
         let network = classifier(6, true);
         let mut record = Record { cancel_at: Some(40), ..Record::default() };
-        let outcome = search(&network, &images(&network), &settings(5), &BTreeMap::new(), &mut record);
+        let outcome = search(&network, &images(&network), &request(5), &BTreeMap::new(), &mut record);
         assert!(matches!(outcome, Err(SearchError::Cancelled)));
         assert_eq!((record.asked.get(), record.candidates.len()), (41, 0));
     }
@@ -493,7 +527,7 @@ mod tests {
     fn a_full_network_at_chance_ends_the_search_before_the_first_candidate() {
         let mut record = Record::default();
         let (network, images) = (classifier(8, true), mislabelled());
-        let outcome = search(&network, &images, &settings(5), &BTreeMap::new(), &mut record);
+        let outcome = search(&network, &images, &request(5), &BTreeMap::new(), &mut record);
         let Err(SearchError::Doubt(doubt)) = outcome else { panic!("{outcome:?}") };
         let Doubt::Chance { top1, images: 200, classes: 5 } = doubt else { panic!("{doubt:?}") };
         assert_eq!(record.baseline.unwrap().score.top1, top1, "the score is reported all the same");
@@ -504,7 +538,7 @@ mod tests {
     fn a_best_candidate_far_above_the_full_network_ends_the_search_without_success_and_keeps_the_candidates() {
         let network = classifier(1, true);
         let keep = run(&network, 1, &[]).candidates.remove(0).keep;
-        let made = make_candidate(&network, &images(&network), &settings(1), &keep, &|| false).unwrap();
+        let made = make_candidate(&network, &images(&network), &request(1), &keep, &|| false).unwrap();
         // The labels are the candidate's answers, and on a fifth of the images the full network has others.
         let scoring = random_images(1, &[6000, 1, 12, 12]);
         let answers = |network: &Network| forward(network, &scoring).unwrap().argmax(1, false);
@@ -517,22 +551,22 @@ mod tests {
         let images = Images { scoring, labels, ..images(&network) };
 
         let mut record = Record::default();
-        let outcome = search(&network, &images, &settings(2), &BTreeMap::new(), &mut record);
+        let outcome = search(&network, &images, &request(2), &BTreeMap::new(), &mut record);
         let Err(SearchError::Doubt(Doubt::AboveFull { full, best, .. })) = outcome else { panic!("{outcome:?}") };
         assert_eq!((record.baseline.unwrap().score.top1, record.candidates.len()), (full, 2));
         assert_eq!(record.candidates[0].score.top1, best);
 
         // A search that goes on knows it of a candidate that it did not evaluate itself, too.
-        let before = BTreeMap::from([(0, best)]);
-        let outcome = search(&network, &images, &settings(2), &before, &mut Record::default());
+        let before = BTreeMap::from([(0, Evaluated { strategy: Strategy { keep }, top1: best })]);
+        let outcome = search(&network, &images, &request(2), &before, &mut Record::default());
         assert!(matches!(outcome, Err(SearchError::Doubt(Doubt::AboveFull { .. }))), "{outcome:?}");
     }
 
     #[test]
     fn a_budget_out_of_reach_is_refused_with_the_range() {
         let network = classifier(7, true);
-        let settings = Settings { macs: 0.0001, ..settings(1) };
-        let outcome = search(&network, &images(&network), &settings, &BTreeMap::new(), &mut Record::default());
+        let request = SearchRequest { macs: 0.0001, ..request(1) };
+        let outcome = search(&network, &images(&network), &request, &BTreeMap::new(), &mut Record::default());
         let Err(SearchError::Strategy(error)) = outcome else { panic!("{outcome:?}") };
         assert!(error.to_string().contains("between"), "{error}");
     }

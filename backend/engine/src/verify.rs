@@ -131,7 +131,8 @@ fn pruned_op(op: &Op, full: usize, kept: usize) -> Op {
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_graph::{Binary, ParameterKind, Space, Unary};
+    use eagleeye_graph::{Binary, ParameterKind, Unary};
+    use eagleeye_spec::Space;
 
     use super::*;
     use crate::exec::forward;

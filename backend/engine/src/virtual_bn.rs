@@ -162,7 +162,9 @@ impl Hook for Measuring<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapt::{Adaptation, adapt};
+    use eagleeye_spec::Adaptation;
+
+    use crate::adapt::adapt;
     use crate::exec::forward;
     use crate::testing::{classifier, difference, images};
 
@@ -193,7 +195,7 @@ mod tests {
         let calibration = images(6, &[24, 1, 12, 12]);
         let virtual_norms = VirtualBatchNorms::measure(&network, &calibration, 8, &never).unwrap();
         let inserted = virtual_norms.insert(&network, |_| None).unwrap();
-        let adapted = adapt(&inserted, &images(7, &[16, 1, 12, 12]), 8, Adaptation::Cumulative, &never).unwrap();
+        let adapted = adapt(&inserted, &images(7, &[16, 1, 12, 12]), 8, Adaptation::default(), &never).unwrap();
         let removed = virtual_norms.remove(&adapted).unwrap();
         assert_eq!(removed.graph.parameters, network.graph.parameters);
         assert_eq!(removed.batch_norms(), 0);
@@ -207,7 +209,7 @@ mod tests {
         let calibration = images(10, &[256, 1, 12, 12]);
         let virtual_norms = VirtualBatchNorms::measure(&network, &calibration, 64, &never).unwrap();
         let inserted = virtual_norms.insert(&network, |_| None).unwrap();
-        let adapted = adapt(&inserted, &calibration, 64, Adaptation::Cumulative, &never).unwrap();
+        let adapted = adapt(&inserted, &calibration, 64, Adaptation::default(), &never).unwrap();
         let x = images(11, &[4, 1, 12, 12]);
         assert!(difference(&forward(&adapted, &x).unwrap(), &forward(&network, &x).unwrap()) < 0.05);
     }

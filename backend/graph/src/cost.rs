@@ -127,7 +127,7 @@ impl CostModel {
 
     /// Learned parameters after pruning.
     pub fn parameters(&self, strategy: &Strategy) -> u64 {
-        sum(&self.parameters, &strategy.keep)
+        self.parameters_at(&strategy.keep)
     }
 
     /// The strategy that keeps everything.
@@ -135,8 +135,14 @@ impl CostModel {
         Strategy { keep: self.full.clone() }
     }
 
-    pub(crate) fn macs_at(&self, keep: &[usize]) -> u64 {
+    /// [`CostModel::macs`] of keep counts, one for each prunable group.
+    pub fn macs_at(&self, keep: &[usize]) -> u64 {
         sum(&self.macs, keep)
+    }
+
+    /// [`CostModel::parameters`] of keep counts, one for each prunable group.
+    pub fn parameters_at(&self, keep: &[usize]) -> u64 {
+        sum(&self.parameters, keep)
     }
 }
 

@@ -76,7 +76,7 @@ impl Group {
 }
 
 /// The greatest common divisor; 0 counts as divisible by anything.
-pub(crate) fn gcd(a: usize, b: usize) -> usize {
+pub fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

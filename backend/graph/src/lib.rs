@@ -24,7 +24,7 @@ pub use builder::{BuildError, GraphBuilder};
 pub use compose::Compose;
 pub use cost::{CostModel, CostModelFault, macs, macs_by_node};
 pub use count::Count;
-pub use groups::{ChannelGroups, Group, Member, channel_groups};
+pub use groups::{ChannelGroups, Group, Member, channel_groups, gcd};
 pub use infer::output_shapes;
 pub use ir::{
     Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,
@@ -35,6 +35,6 @@ pub use plan::{ParameterSlices, Plan, PlanError, plan};
 pub use precision::Precision;
 pub use shape::{Dim, Shape, ShapeError};
 pub use sound::GraphFault;
-pub use strategy::{Budget, Space, Strategy, StrategyError, draw, reachable};
+pub use strategy::Strategy;
 pub use tensor::{ElementType, TensorData};
 pub use unsupported::Unsupported;

@@ -1,6 +1,22 @@
 //! What can be asked of EagleEye and what is answered: one type for each, which the API documents, the store keeps and the
 //! engine takes.
 //!
-//! Ranges and defaults are stated here and nowhere else. No tokio, libtorch, SQL or HTTP.
+//! Ranges and defaults are stated here and nowhere else. What is stored carries a version, and is read whatever version wrote
+//! it. No tokio, libtorch, SQL or HTTP.
 
+pub mod adaptation;
+pub mod budget;
+pub mod field_fault;
+pub mod name;
+pub mod optional;
 pub mod report;
+pub mod request;
+pub mod space;
+pub mod stored;
+
+pub use adaptation::{Adaptation, AdaptationMode};
+pub use budget::{Budget, Constraint, Measure, TOLERANCE};
+pub use field_fault::FieldFault;
+pub use request::{Preprocessing, SearchRequest, StrategyName};
+pub use space::Space;
+pub use stored::StoredError;

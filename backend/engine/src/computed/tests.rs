@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use eagleeye_graph::{Binary, Conv, Op, ParameterKind, Reduction, Space, Unary, ValueId};
+use eagleeye_graph::{Binary, Conv, Op, ParameterKind, Reduction, Unary, ValueId};
+use eagleeye_spec::Space;
 use tch::Tensor;
 
 use crate::exec::forward;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use eagleeye_engine::{Format, Loaded, Network, export, forward, inspect, load, prune_to};
-use eagleeye_graph::{Op, Space, Unary, shape};
+use eagleeye_graph::{Op, Unary, shape};
+use eagleeye_spec::Space;
 use tch::{Device, Kind, Tensor};
 
 pub fn path() -> PathBuf {

@@ -6,10 +6,10 @@
 mod compositions;
 mod expansion;
 mod figures;
+mod generated;
 mod net;
 mod networks;
 mod oracle;
 mod random;
 mod reference;
-mod strategies;
 mod topologies;

@@ -1,24 +1,10 @@
 //! What models, datasets and searches are called, and giving them another name.
 
+use eagleeye_spec::name::{NAME_RULE, name_in, new_name, new_name_or_none};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::problem::{FieldError, Problem};
-
-/// Longest name in characters.
-pub const MAX_NAME: usize = 200;
-
-/// What a name must be, in words.
-pub const NAME_RULE: &str = "must have 1 to 200 characters that are not all blanks, and no control characters";
-
-/// The same for the document: no control character anywhere, and one that is no blank. Blanks are listed, since `\s` is not the
-/// same everywhere.
-const NAME_PATTERN: &str = concat!(
-    r"^[^\x00-\x1f\x7f-\x9f]*",
-    r"[^\x00- \x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
-    r"[^\x00-\x1f\x7f-\x9f]*$"
-);
 
 /// A new name.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -37,65 +23,13 @@ pub struct SearchRenaming {
     pub name: Option<String>,
 }
 
-/// The name that a text gives: without the blanks around it, which do not count. Names go into lists and file names.
-pub fn name_in(text: &str) -> Option<&str> {
-    let name = text.trim();
-    let fits = (1..=MAX_NAME).contains(&name.chars().count()) && !text.chars().any(char::is_control);
-    fits.then_some(name)
-}
-
 /// [`name_in`], with the refusal of a text that gives none.
 pub fn checked_name(text: &str) -> Result<String, Problem> {
     let name = name_in(text).map(str::to_owned);
     name.ok_or_else(|| Problem::fields(vec![FieldError { field: "name".to_owned(), detail: NAME_RULE.to_owned() }]))
 }
 
-/// The schema of a name that may be left out at first.
-pub fn name() -> Object {
-    name_schema("What to call it.", Type::String)
-}
-
-/// The schema of a name that may be left out or null at first.
-pub fn name_or_none() -> Object {
-    name_schema("What to call it.", SchemaType::from_iter([Type::String, Type::Null]))
-}
-
-/// The schema of another name.
-pub fn new_name() -> Object {
-    name_schema("What to call it from now on.", Type::String)
-}
-
-fn new_name_or_none() -> Object {
-    let description = "What to call it from now on; null for a search without a name of its own.";
-    name_schema(description, SchemaType::from_iter([Type::String, Type::Null]))
-}
-
-fn name_schema(description: &str, types: impl Into<SchemaType>) -> Object {
-    ObjectBuilder::new()
-        .schema_type(types)
-        .description(Some(format!("{description} Blanks around it are dropped.")))
-        .min_length(Some(1))
-        .max_length(Some(MAX_NAME))
-        .pattern(Some(NAME_PATTERN))
-        .build()
-}
-
 /// A field that may be null and must be there.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Option::deserialize(deserializer)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blanks_around_a_name_do_not_count() {
-        let long = "n".repeat(MAX_NAME);
-        assert_eq!(name_in(&format!("  {long} ")), Some(long.as_str()));
-        assert_eq!(name_in("  a b "), Some("a b"));
-        for text in ["", "  ", "a\tb", "a\n", "\u{85}", &format!("{long}n")] {
-            assert_eq!(name_in(text), None, "{text:?}");
-        }
-    }
 }

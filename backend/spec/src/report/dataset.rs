@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::stored::{ReportError, current, upgraded};
+use super::stored::{REPORT_VERSION, ReportError};
+use crate::stored::{current, upgraded};
 
 /// What the check of a dataset finds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,12 +110,12 @@ impl DatasetReport {
     /// # Errors
     /// None that a report can cause: its keys are texts.
     pub fn to_stored(&self) -> Result<Value, ReportError> {
-        current(self)
+        current(self, REPORT_VERSION)
     }
 
     /// Reads what this version or an older one has stored.
     pub fn from_stored(document: Value) -> Result<Self, ReportError> {
-        upgraded(document, |_| {})
+        upgraded(document, REPORT_VERSION, |_| {})
     }
 }
 

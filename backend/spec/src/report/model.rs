@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::space::PrunableSpace;
-use super::stored::{ReportError, current, upgraded};
+use super::stored::{REPORT_VERSION, ReportError};
+use crate::stored::{current, upgraded};
 
 /// All that one inspection of a model finds; what `eagleeye-worker inspect --json` prints and the store keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,12 +200,12 @@ impl ModelInspection {
     /// # Errors
     /// None that an inspection can cause: its keys are texts.
     pub fn to_stored(&self) -> Result<Value, ReportError> {
-        current(self)
+        current(self, REPORT_VERSION)
     }
 
     /// Reads what this version or an older one has stored.
     pub fn from_stored(document: Value) -> Result<Self, ReportError> {
-        upgraded(document, complete)
+        upgraded(document, REPORT_VERSION, complete)
     }
 }
 

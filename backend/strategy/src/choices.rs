@@ -1,31 +1,32 @@
 //! Which keep counts a channel group may have: the rounding to multiples of channels.
 
-use super::Space;
-use crate::groups::{ChannelGroups, Group, gcd};
+use eagleeye_graph::gcd;
+use eagleeye_spec::Space;
+use eagleeye_spec::report::PrunableGroup;
 
 /// The multiples of channels that groups are held to where none was asked for, largest first.
-pub(super) const MULTIPLES: [usize; 4] = [8, 4, 2, 1];
+pub(crate) const MULTIPLES: [usize; 4] = [8, 4, 2, 1];
 
 /// So many multiples a group needs for its strategies to differ enough from each other.
 const LEAST_CHOICES: usize = 4;
 
 /// The keep counts that a group may have: multiples of `step` from `floor`, and `size`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     step: usize,
-    pub(super) floor: usize,
+    pub(crate) floor: usize,
     size: usize,
 }
 
 /// The choices of every prunable group. `largest` bounds the multiple where the space asks for none.
-pub(super) fn choices(groups: &ChannelGroups, space: &Space, largest: usize) -> Vec<Choice> {
-    groups.prunable().map(|group| Choice::new(group, space, largest)).collect()
+pub(crate) fn choices(groups: &[PrunableGroup], space: &Space, largest: usize) -> Vec<Choice> {
+    groups.iter().map(|group| Choice::new(group, space, largest)).collect()
 }
 
 impl Choice {
-    fn new(group: &Group, space: &Space, largest: usize) -> Self {
+    fn new(group: &PrunableGroup, space: &Space, largest: usize) -> Self {
         let size = group.size;
-        let channels = group.channels_per_unit();
+        let channels = group.channels_per_unit;
         let step = match space.round_to {
             Some(multiple) => units(multiple, channels),
             None => {
@@ -38,7 +39,7 @@ impl Choice {
     }
 
     /// The nearest allowed count to a part of the units.
-    pub(super) fn nearest(&self, ratio: f64) -> usize {
+    pub(crate) fn nearest(&self, ratio: f64) -> usize {
         let wanted = ratio * self.size as f64;
         let rounded = (wanted / self.step as f64).round() as usize * self.step;
         let rounded = rounded.clamp(self.floor, self.size);
@@ -51,7 +52,7 @@ impl Choice {
         }
     }
 
-    pub(super) fn below(&self, count: usize) -> Option<usize> {
+    pub(crate) fn below(&self, count: usize) -> Option<usize> {
         let next = if count == self.size && !count.is_multiple_of(self.step) {
             count - count % self.step
         } else {
@@ -60,7 +61,7 @@ impl Choice {
         (next >= self.floor && next < count).then_some(next)
     }
 
-    pub(super) fn above(&self, count: usize) -> Option<usize> {
+    pub(crate) fn above(&self, count: usize) -> Option<usize> {
         (count < self.size).then(|| (count + self.step).min(self.size))
     }
 }

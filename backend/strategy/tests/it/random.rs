@@ -2,31 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use eagleeye_graph::{
-    Budget, CostModel, Graph, Space, Strategy, StrategyError, channel_groups, draw, macs, plan, reachable,
-};
+use eagleeye_graph::{Graph, Strategy, channel_groups, macs, plan};
+use eagleeye_spec::{Measure, Space};
+use eagleeye_strategy::{StrategyError, reachable};
+use proptest::prelude::*;
 
+use crate::generated::network;
 use crate::net::Net;
 use crate::networks;
-
-/// ResNet-20 of the CIFAR kind: few channels, so that rounding bites.
-fn resnet20() -> Graph {
-    let (mut net, x) = Net::image(1, 28);
-    let mut x = net.block(["conv1", "bn1"], x, 16, 3, 1, 1);
-    for (stage, width) in [16, 32, 64].into_iter().enumerate() {
-        for block in 0..3 {
-            let of = |layer: &str| format!("layer{}.{block}.{layer}", stage + 1);
-            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            let y = net.block([&of("conv1"), &of("bn1")], x, width, 3, stride, 1);
-            let y = net.conv(&of("conv2"), y, width, 3, 1);
-            let y = net.norm(&of("bn2"), y);
-            let shortcut = if stride == 2 { net.conv(&of("down"), x, width, 1, 2) } else { x };
-            let sum = net.add(y, shortcut);
-            x = net.relu(sum);
-        }
-    }
-    net.classifier(x, 10)
-}
+use crate::support::{drawn, prunable, resnet20};
 
 /// The multiply-adds of the plan that keeps the first units of each group.
 fn macs_of_plan(graph: &Graph, strategy: &Strategy) -> (u64, u64) {
@@ -48,22 +32,24 @@ fn every_draw_lands_within_a_percent_of_the_budget() {
         ("shufflenet", networks::shufflenet_v2_x0_5(64)),
     ];
     for (name, graph) in &networks {
-        let groups = channel_groups(graph).unwrap();
-        let cost = CostModel::new(graph, &groups);
+        let prunable = prunable(graph);
         let full = macs(graph) as f64;
         let asked = [(any, 0.25), (any, 0.5), (any, 0.9), (eight, 0.5), (eight, 0.75), (sixteen, 0.5)];
         for (round_to, fraction) in asked.into_iter().chain([(None, 0.25), (None, 0.5), (None, 0.75), (None, 0.95)]) {
             for index in 0..6 {
-                let drawn = draw(&cost, &groups, &space(round_to), &Budget { macs: fraction }, 7, index);
+                let drawn = drawn(&prunable, space(round_to), fraction, 7, index);
                 let strategy = match drawn {
                     Ok(strategy) => strategy,
                     Err(StrategyError::OutOfReach { smallest, .. }) if smallest > fraction => continue,
                     Err(error) => panic!("{name} at {fraction}, multiples of {round_to:?}: {error}"),
                 };
-                let macs = cost.macs(&strategy) as f64;
+                let macs = prunable.cost.macs(&strategy) as f64;
                 assert!((macs / full / fraction - 1.0).abs() <= 0.01, "{name}: {macs} of {full} at {fraction}");
                 if index == 0 {
-                    assert_eq!((cost.macs(&strategy), cost.parameters(&strategy)), macs_of_plan(graph, &strategy));
+                    assert_eq!(
+                        (prunable.cost.macs(&strategy), prunable.cost.parameters(&strategy)),
+                        macs_of_plan(graph, &strategy)
+                    );
                 }
             }
         }
@@ -73,10 +59,10 @@ fn every_draw_lands_within_a_percent_of_the_budget() {
 #[test]
 fn rounding_leaves_multiples_of_channels_or_whole_groups() {
     let graph = networks::resnext50(64);
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let space = Space { round_to: Some(64), min_keep_ratio: 0.1 };
-    let strategy = draw(&cost, &groups, &space, &Budget { macs: 0.5 }, 1, 0).unwrap();
+    let strategy = drawn(&prunable, space, 0.5, 1, 0).unwrap();
+    let groups = channel_groups(&graph).unwrap();
     for (group, &kept) in groups.prunable().zip(&strategy.keep) {
         let channels = kept * group.members[0].units[0].len();
         assert!(channels.is_multiple_of(64) || kept == group.size, "{}: {channels} channels", group.name);
@@ -85,9 +71,9 @@ fn rounding_leaves_multiples_of_channels_or_whole_groups() {
 
 /// For each prunable group: channels that a layer has of it, and channels that it keeps.
 fn channels(graph: &Graph, space: &Space, macs: f64, index: u64) -> Vec<(usize, usize)> {
+    let prunable = prunable(graph);
+    let strategy = drawn(&prunable, *space, macs, 7, index).unwrap();
     let groups = channel_groups(graph).unwrap();
-    let cost = CostModel::new(graph, &groups);
-    let strategy = draw(&cost, &groups, space, &Budget { macs }, 7, index).unwrap();
     let each = groups.prunable().zip(strategy.keep).map(|(group, kept)| {
         let channels = group.members[0].units[0].len();
         (group.size * channels, kept * channels)
@@ -131,10 +117,9 @@ fn where_multiples_of_eight_miss_the_budget_smaller_ones_are_taken() {
 #[test]
 fn a_budget_that_cannot_be_met_says_what_to_change() {
     let graph = resnet20();
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let resnet = prunable(&graph);
     let error = |round_to, min_keep_ratio, macs| {
-        draw(&cost, &groups, &Space { round_to, min_keep_ratio }, &Budget { macs }, 0, 0).unwrap_err().to_string()
+        drawn(&resnet, Space { round_to, min_keep_ratio }, macs, 0, 0).unwrap_err().to_string()
     };
     let low = error(None, 0.5, 0.1);
     assert!(
@@ -146,20 +131,18 @@ fn a_budget_that_cannot_be_met_says_what_to_change() {
     let (mut net, x) = Net::image(1, 28);
     let x = net.block(["conv1", "bn1"], x, 32, 3, 1, 1);
     let graph = net.classifier(x, 10);
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let sixteen = Space { round_to: Some(16), min_keep_ratio: 0.0 };
-    let coarse = draw(&cost, &groups, &sixteen, &Budget { macs: 0.83 }, 0, 0).unwrap_err().to_string();
-    assert!(coarse.contains("the nearest that was drawn keeps") && coarse.contains("a smaller round_to"), "{coarse}");
+    let coarse = drawn(&prunable, sixteen, 0.83, 0, 0).unwrap_err().to_string();
+    assert!(coarse.contains("the nearest one found keeps") && coarse.contains("a smaller round_to"), "{coarse}");
 }
 
 #[test]
 fn a_draw_depends_on_seed_and_index_alone() {
     let graph = resnet20();
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let space = Space { round_to: Some(1), ..Space::default() };
-    let one = |seed, index| draw(&cost, &groups, &space, &Budget { macs: 0.5 }, seed, index).unwrap();
+    let one = |seed, index| drawn(&prunable, space, 0.5, seed, index).unwrap();
     assert_eq!(one(3, 5), one(3, 5));
     assert_ne!(one(3, 5), one(3, 6));
     assert_ne!(one(3, 5), one(4, 5));
@@ -170,11 +153,11 @@ fn a_draw_depends_on_seed_and_index_alone() {
 #[test]
 fn keep_ratios_spread_widely_around_the_budget() {
     let graph = networks::resnet50(64);
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
-    let strategy = draw(&cost, &groups, &space, &Budget { macs: 0.5 }, 1, 1).unwrap();
-    let ratios = strategy.keep_ratios(&groups);
+    let strategy = drawn(&prunable, space, 0.5, 1, 1).unwrap();
+    let ratios: Vec<f64> =
+        strategy.keep.iter().zip(&prunable.groups).map(|(&kept, group)| kept as f64 / group.size as f64).collect();
     let smallest = ratios.iter().copied().fold(1.0, f64::min);
     let largest = ratios.iter().copied().fold(0.0, f64::max);
     assert!(smallest < 0.6 && largest > 0.9, "{ratios:?}");
@@ -184,11 +167,10 @@ fn keep_ratios_spread_widely_around_the_budget() {
 #[test]
 fn budgets_out_of_reach_name_the_range() {
     let graph = resnet20();
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let space = Space { round_to: Some(1), min_keep_ratio: 0.5 };
-    let range = reachable(&cost, &groups, &space);
-    let at = |macs| draw(&cost, &groups, &space, &Budget { macs }, 0, 0);
+    let range = reachable(&prunable, &space, Measure::Macs);
+    let at = |macs| drawn(&prunable, space, macs, 0, 0);
     assert_eq!(*range.end(), 1.0);
     assert!((0.24..0.3).contains(range.start()), "{range:?}");
     let error = at(0.1).unwrap_err();
@@ -196,8 +178,8 @@ fn budgets_out_of_reach_name_the_range() {
     assert!(error.to_string().contains("between 0.2"), "{error}");
     assert!(matches!(at(1.5), Err(StrategyError::OutOfReach { .. })));
     assert!(matches!(at(f64::NAN), Err(StrategyError::OutOfReach { .. })));
-    assert_eq!(cost.macs(&at(*range.start()).unwrap()) as f64 / macs(&graph) as f64, *range.start());
-    assert_eq!(at(1.0).unwrap(), cost.full());
+    assert_eq!(prunable.cost.macs(&at(*range.start()).unwrap()) as f64 / macs(&graph) as f64, *range.start());
+    assert_eq!(at(1.0).unwrap(), prunable.cost.full());
 }
 
 #[test]
@@ -208,17 +190,18 @@ fn the_smallest_budget_that_a_refusal_names_is_accepted() {
         x = net.conv(name, x, 96, 3, 1);
     }
     for (graph, min_keep_ratio) in [(net.classifier(x, 2), 0.0), (resnet20(), 0.0), (resnet20(), 0.5)] {
-        let groups = channel_groups(&graph).unwrap();
-        let cost = CostModel::new(&graph, &groups);
+        let prunable = prunable(&graph);
         let space = Space { round_to: Some(1), min_keep_ratio };
-        let smallest = *reachable(&cost, &groups, &space).start();
-        let at = |macs| draw(&cost, &groups, &space, &Budget { macs }, 0, 0);
+        let smallest = *reachable(&prunable, &space, Measure::Macs).start();
+        let at = |macs| drawn(&prunable, space, macs, 0, 0);
         assert!(matches!(at(smallest * (1.0 - 1e-9)), Err(StrategyError::OutOfReach { .. })));
-        assert_eq!(cost.macs(&at(smallest).unwrap()) as f64, (smallest * macs(&graph) as f64).round());
+        assert_eq!(prunable.cost.macs(&at(smallest).unwrap()) as f64, (smallest * macs(&graph) as f64).round());
         let text = at(smallest / 2.0).unwrap_err().to_string();
         let named = text.split_once("between ").and_then(|(_, rest)| rest.split_once(" and 1")).unwrap().0;
         match at(named.parse().unwrap()) {
-            Err(StrategyError::TooCoarse { nearest, .. }) => assert!((smallest..1.0).contains(&nearest), "{text}"),
+            Err(StrategyError::TooCoarse { nearest, .. }) => {
+                assert!((smallest..1.0).contains(&nearest[0].fraction), "{text}")
+            }
             drawn => drop(drawn.unwrap()),
         }
     }
@@ -227,11 +210,9 @@ fn the_smallest_budget_that_a_refusal_names_is_accepted() {
 #[test]
 fn a_space_that_makes_no_sense_is_refused() {
     let graph = resnet20();
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let at = |round_to, min_keep_ratio| {
-        draw(&cost, &groups, &Space { round_to: Some(round_to), min_keep_ratio }, &Budget { macs: 0.5 }, 0, 0)
-            .unwrap_err()
+        drawn(&prunable, Space { round_to: Some(round_to), min_keep_ratio }, 0.5, 0, 0).unwrap_err()
     };
     assert_eq!(at(0, 0.1), StrategyError::RoundTo(0));
     assert_eq!(at(1, 1.5), StrategyError::MinKeepRatio(1.5));
@@ -242,20 +223,42 @@ fn a_network_without_groups_has_nothing_to_prune() {
     let (mut net, x) = Net::image(3, 4);
     let x = net.conv("only", x, 5, 3, 1);
     let graph = net.finish(&[x]);
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
-    let drawn = draw(&cost, &groups, &Space::default(), &Budget { macs: 0.5 }, 0, 0);
+    let prunable = prunable(&graph);
+    let drawn = drawn(&prunable, Space::default(), 0.5, 0, 0);
     assert_eq!(drawn.unwrap_err(), StrategyError::NothingToPrune);
 }
 
 #[test]
 fn a_draw_for_resnet50_takes_milliseconds() {
     let graph = networks::resnet50(224);
-    let groups = channel_groups(&graph).unwrap();
-    let cost = CostModel::new(&graph, &groups);
+    let prunable = prunable(&graph);
     let start = Instant::now();
     for index in 0..100 {
-        draw(&cost, &groups, &Space::default(), &Budget { macs: 0.25 }, 0, index).unwrap();
+        drawn(&prunable, Space::default(), 0.25, 0, index).unwrap();
     }
     assert!(start.elapsed() < Duration::from_secs(1), "100 draws in {:?}", start.elapsed());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn draws_of_random_networks_land_on_their_budget(
+        graph in network(),
+        seed in 0..1000u64,
+        part in 0.05..1.0f64,
+    ) {
+        let prunable = prunable(&graph);
+        let space = Space { round_to: Some(1), min_keep_ratio: 0.0 };
+        let smallest = *reachable(&prunable, &space, Measure::Macs).start();
+        let budget = smallest + (1.0 - smallest) * part;
+        match drawn(&prunable, space, budget, seed, 0) {
+            Ok(strategy) => {
+                let fraction = prunable.cost.macs(&strategy) as f64 / macs(&graph) as f64;
+                prop_assert!((fraction / budget - 1.0).abs() <= 0.01);
+            }
+            // A handful of channels can be too few to come within a percent.
+            Err(error) => prop_assert!(matches!(error, StrategyError::TooCoarse { .. }), "{error}"),
+        }
+    }
 }

@@ -1,0 +1,79 @@
+//! Why no strategy can be proposed.
+
+use eagleeye_spec::{Budget, Constraint, Measure, Space};
+
+/// Why no strategy can be proposed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StrategyError {
+    #[error("the network has no channel group that can be pruned")]
+    NothingToPrune,
+    #[error("round_to is {0}, but must be 1 or more")]
+    RoundTo(usize),
+    #[error("min_keep_ratio is {0}, but must be from 0 to 1")]
+    MinKeepRatio(f64),
+    #[error("strategy is `{name}`, but must be one of {}", known.join(", "))]
+    Unknown { name: String, known: Vec<&'static str> },
+    #[error(
+        "a budget of {wanted} is out of reach: with {}, between {:.4} and 1 of the {} can be kept{}",
+        in_words(space), rounded_up(*smallest), wanted.measure, further(space, *smallest, *finest)
+    )]
+    OutOfReach {
+        wanted: Constraint,
+        smallest: f64,
+        space: Space,
+        /// What could be kept at least with `round_to` 1 and `min_keep_ratio` 0.
+        finest: f64,
+    },
+    #[error(
+        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest one found keeps {}; ask for about \
+         that{}",
+        in_words(space), kept(nearest), if space.round_to == Some(1) { "" } else { ", or choose a smaller round_to" }
+    )]
+    TooCoarse {
+        wanted: Budget,
+        /// What the nearest strategy keeps of each cost that the budget limits.
+        nearest: Vec<Constraint>,
+        space: Space,
+    },
+}
+
+impl StrategyError {
+    /// The costs whose limits cannot be met.
+    pub fn measures(&self) -> Vec<Measure> {
+        match self {
+            Self::OutOfReach { wanted, .. } => vec![wanted.measure],
+            Self::TooCoarse { wanted, .. } => wanted.constraints().iter().map(|c| c.measure).collect(),
+            Self::NothingToPrune | Self::RoundTo(_) | Self::MinKeepRatio(_) | Self::Unknown { .. } => Vec::new(),
+        }
+    }
+}
+
+fn in_words(space: &Space) -> String {
+    let ratio = format!("min_keep_ratio {}", space.min_keep_ratio);
+    match space.round_to {
+        Some(multiple) => format!("round_to {multiple} and {ratio}"),
+        None => ratio,
+    }
+}
+
+/// What to change about a space that does not reach far enough.
+fn further(space: &Space, smallest: f64, finest: f64) -> String {
+    if finest >= smallest {
+        return String::new();
+    }
+    let changes = match space.round_to {
+        None | Some(1) => "a smaller min_keep_ratio reaches",
+        Some(_) => "a smaller round_to or min_keep_ratio reaches",
+    };
+    format!("; {changes} further, down to {:.4}", rounded_up(finest))
+}
+
+fn kept(nearest: &[Constraint]) -> String {
+    let each = nearest.iter().map(|kept| format!("{:.4} of the {}", rounded_up(kept.fraction), kept.measure));
+    each.collect::<Vec<_>>().join(" and ")
+}
+
+/// To the four places that are printed, so that what is read there can be asked for.
+fn rounded_up(fraction: f64) -> f64 {
+    (fraction * 1e4).ceil() / 1e4
+}

@@ -1,0 +1,141 @@
+//! Brings a direction onto the budget: the keep ratios of all groups move together from the full network along it, until the
+//! cost is what was asked for.
+
+use eagleeye_graph::Strategy;
+use eagleeye_spec::{Budget, TOLERANCE};
+
+use crate::choices::{Choice, MULTIPLES, choices};
+use crate::error::StrategyError;
+use crate::proposer::Task;
+use crate::reach::{check, kept, smallest};
+
+/// The fix-up after rounding stops at this distance: closer would only bend the direction further.
+const AIM: f64 = 0.002;
+
+/// The strategy where the line along a direction meets the budget. Up to `tries` directions are asked for, where rounding
+/// leaves none of a direction's neighbours within the tolerance. A direction says how steeply each group is pruned, above 0.
+pub(crate) fn land(
+    task: &Task,
+    tries: usize,
+    mut direction: impl FnMut(usize) -> Vec<f64>,
+) -> Result<Strategy, StrategyError> {
+    check(task)?;
+    let costs = Costs::new(task);
+    let mut nearest: Option<Vec<usize>> = None;
+    let mut tried: Option<Vec<Choice>> = None;
+    // A multiple that was asked for is the only one.
+    let multiples = if task.space.round_to.is_some() { &MULTIPLES[..1] } else { &MULTIPLES[..] };
+    for &multiple in multiples {
+        let choices = choices(&task.prunable.groups, &task.space, multiple);
+        if !in_reach(task, &choices) || tried.as_ref() == Some(&choices) {
+            continue;
+        }
+        for _ in 0..tries {
+            let mut keep = bisect(&costs, &choices, &direction(choices.len()));
+            let distance = settle(&costs, &choices, &mut keep);
+            if distance <= TOLERANCE {
+                return Ok(Strategy { keep });
+            }
+            if nearest.as_ref().is_none_or(|nearest| distance < costs.distance(nearest)) {
+                nearest = Some(keep);
+            }
+        }
+        tried = Some(choices);
+    }
+    let floors = || choices(&task.prunable.groups, &task.space, 1).iter().map(|choice| choice.floor).collect();
+    let nearest = kept(task, &nearest.unwrap_or_else(floors));
+    Err(StrategyError::TooCoarse { wanted: task.budget.clone(), nearest, space: task.space })
+}
+
+/// Whether every constraint can be met with these choices.
+fn in_reach(task: &Task, choices: &[Choice]) -> bool {
+    let least = |measure| smallest(&task.prunable.cost, choices, measure);
+    task.budget.constraints().iter().all(|c| least(c.measure) * (1.0 - TOLERANCE) <= c.fraction)
+}
+
+/// How far keep counts are from the budget.
+struct Costs<'a> {
+    task: &'a Task<'a>,
+    /// The cost that each constraint allows.
+    targets: Vec<f64>,
+}
+
+impl<'a> Costs<'a> {
+    fn new(task: &'a Task<'a>) -> Self {
+        let all = task.prunable.cost.full().keep;
+        let Budget(constraints) = task.budget;
+        let target = |c: &eagleeye_spec::Constraint| c.fraction * c.measure.at(&task.prunable.cost, &all) as f64;
+        Self { task, targets: constraints.iter().map(target).collect() }
+    }
+
+    /// By how much keep counts exceed the constraint that binds, relative to it; below 0 where they meet all with room to spare.
+    fn excess(&self, keep: &[usize]) -> f64 {
+        let costs = self.task.budget.constraints().iter().zip(&self.targets);
+        let each = costs.map(|(c, target)| (c.measure.at(&self.task.prunable.cost, keep) as f64 - target) / target);
+        each.fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    fn distance(&self, keep: &[usize]) -> f64 {
+        self.excess(keep).abs()
+    }
+}
+
+/// The counts on the line from the full network along `steepness` whose cost is nearest to the budget.
+fn bisect(costs: &Costs, choices: &[Choice], steepness: &[f64]) -> Vec<usize> {
+    let at = |scale: f64| -> Vec<usize> {
+        choices.iter().zip(steepness).map(|(choice, s)| choice.nearest(1.0 - s * scale)).collect()
+    };
+    let (mut above, mut below) = (0.0, 1.0);
+    while costs.excess(&at(below)) > 0.0 && below < 1e7 {
+        above = below;
+        below *= 2.0;
+    }
+    for _ in 0..50 {
+        let middle = (above + below) / 2.0;
+        if costs.excess(&at(middle)) > 0.0 { above = middle } else { below = middle }
+    }
+    let (above, below) = (at(above), at(below));
+    if costs.distance(&above) < costs.distance(&below) { above } else { below }
+}
+
+/// Moves single counts, or two at once, by a step as long as that brings the cost closer to the budget. Returns the distance.
+fn settle(costs: &Costs, choices: &[Choice], keep: &mut Vec<usize>) -> f64 {
+    while costs.distance(keep) > AIM {
+        let Some(next) = better(costs, choices, keep, 1).or_else(|| better(costs, choices, keep, 2)) else { break };
+        *keep = next;
+    }
+    costs.distance(keep)
+}
+
+/// The neighbour, up to `moves` counts away, that is nearest to the budget, if it is nearer than `keep` is.
+fn better(costs: &Costs, choices: &[Choice], keep: &[usize], moves: usize) -> Option<Vec<usize>> {
+    let mut best = (costs.distance(keep), None);
+    let mut trial = keep.to_vec();
+    try_neighbours(costs, choices, &mut trial, 0, moves, &mut best);
+    best.1
+}
+
+/// Moves each count from the group `first` on by a step, `moves` of them at once, and notes the nearest.
+fn try_neighbours(
+    costs: &Costs,
+    choices: &[Choice],
+    trial: &mut Vec<usize>,
+    first: usize,
+    moves: usize,
+    best: &mut (f64, Option<Vec<usize>>),
+) {
+    for group in first..choices.len() {
+        let count = trial[group];
+        for next in [choices[group].below(count), choices[group].above(count)].into_iter().flatten() {
+            trial[group] = next;
+            let found = costs.distance(trial);
+            if found < best.0 {
+                *best = (found, Some(trial.clone()));
+            }
+            if moves > 1 {
+                try_neighbours(costs, choices, trial, group + 1, moves - 1, best);
+            }
+        }
+        trial[group] = count;
+    }
+}
