@@ -19,8 +19,8 @@ use crate::network::Network;
 use crate::prune::{apply, importance, plan_by_importance};
 use crate::rewrite::RewriteError;
 use crate::score::{Score, score};
-use crate::tensors::reason;
 use crate::virtual_bn::{self, VirtualBatchNorms};
+use eagleeye_torchscript::tensors::reason;
 
 /// What a search is asked to do.
 #[derive(Clone, Debug, PartialEq)]
