@@ -1,6 +1,6 @@
 //! Lets the worker find libtorch: where `cargo xtask setup` put it, and in `../lib` beside an installed binary.
 
-#[path = "../engine/build/link.rs"]
+#[path = "../torchscript/build/link.rs"]
 mod link;
 
 fn main() -> Result<(), String> {

@@ -37,8 +37,13 @@ struct Target {
 
 const ONNX: Target =
     Target { folder: "backend/onnx/fuzz", name: "import", bytes: 16 << 10, seconds: 60, megabytes: 4 << 10 };
-const TORCHSCRIPT: Target =
-    Target { folder: "backend/engine/fuzz", name: "torchscript", bytes: 64 << 10, seconds: 60, megabytes: 6 << 10 };
+const TORCHSCRIPT: Target = Target {
+    folder: "backend/torchscript/fuzz",
+    name: "torchscript",
+    bytes: 64 << 10,
+    seconds: 60,
+    megabytes: 6 << 10,
+};
 
 pub fn run(options: &Options) -> Result<()> {
     ensure_tools()?;

@@ -14,8 +14,8 @@ use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 use crate::exec::{ExecError, forward};
 use crate::load::{LoadError, load};
 use crate::network::{Format, Network};
-use crate::tensors::{from_data, reason, signed, to_data};
-use crate::torchscript::{self, TorchScriptError};
+use eagleeye_torchscript::tensors::{from_data, reason, signed, to_data};
+use eagleeye_torchscript::{self as torchscript, TorchScriptError};
 
 /// Largest difference from the engine's own output, relative to its largest number, that a file may have.
 const TOLERANCE: f64 = 1e-4;
@@ -197,7 +197,8 @@ fn with_weights_of(network: &Network, path: &Path) -> Result<Network, ExportErro
     let own = network.weights.iter().zip(network.stored_weights()?);
     for (parameter, (own, written)) in network.graph.parameters.iter().zip(own) {
         let view = stored.get(&parameter.name).ok_or_else(|| ExportError::Missing(parameter.name.clone()))?;
-        let element = crate::tensors::element(written.f_kind()?).filter(|element| dtype(*element) == view.dtype());
+        let element =
+            eagleeye_torchscript::tensors::element(written.f_kind()?).filter(|element| dtype(*element) == view.dtype());
         let element = element.ok_or_else(|| ExportError::Element(parameter.name.clone()))?;
         let data = TensorData { element, shape: view.shape().to_vec(), bytes: view.data().to_vec() };
         weights.push(from_data(&data)?.f_to_kind(own.kind())?);
@@ -307,8 +308,8 @@ mod tests {
             }
             // libtorch gets what the file says, and answers in it.
             let path = folder.path().join("network.pt");
-            let images = random_images(&network, 2).unwrap().to_kind(crate::tensors::kind(element));
-            assert_eq!(run_torchscript(&path, &images).unwrap().kind(), crate::tensors::kind(element));
+            let images = random_images(&network, 2).unwrap().to_kind(eagleeye_torchscript::tensors::kind(element));
+            assert_eq!(run_torchscript(&path, &images).unwrap().kind(), eagleeye_torchscript::tensors::kind(element));
         }
     }
 

@@ -14,7 +14,7 @@ use tch::{TchError, Tensor};
 use crate::export::dtype;
 use crate::load::Loaded;
 use crate::network::{Format, Network};
-use crate::tensors::{kind, reason, signed, to_data};
+use eagleeye_torchscript::tensors::{kind, reason, signed, to_data};
 
 /// Bytes of the part before the weights; the largest classifiers have less than a hundredth of it.
 const MAX_HEAD_BYTES: usize = 64 << 20;

@@ -8,7 +8,7 @@ use eagleeye_data::{DataError, Dataset, Preprocess, Split};
 use tch::{Device, TchError, Tensor};
 
 use crate::search::{Observer, Phase};
-use crate::tensors::reason;
+use eagleeye_torchscript::tensors::reason;
 
 /// Images between two looks at whether the search was cancelled, all threads together.
 const CHUNK: usize = 256;

@@ -1,4 +1,4 @@
-//! The engine: networks in, pruned networks out. The only crate that knows libtorch.
+//! The engine: networks in, pruned networks out. With `eagleeye-torchscript` the only crate that knows libtorch.
 //!
 //! [`load()`] reads a model file, [`inspect()`] says what can be pruned, [`search()`] evaluates strategies as the paper does, and
 //! [`export()`] writes a network and proves the file. Nothing here knows HTTP, SQL or who keeps its results.
@@ -12,7 +12,6 @@ mod doubt;
 pub mod exec;
 pub mod export;
 pub mod fold;
-mod functions;
 pub mod handover;
 mod images;
 pub mod inspect;
@@ -26,15 +25,14 @@ mod rewrite;
 pub mod score;
 pub mod search;
 mod sniff;
-pub mod tensors;
 #[cfg(test)]
 mod testing;
-pub mod torchscript;
 pub mod verify;
 pub mod virtual_bn;
 
 pub use device::{DeviceChoice, DeviceError};
 pub use doubt::Doubt;
+pub use eagleeye_torchscript::tensors::reason;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};
 pub use images::{Images, ImagesError, Source};

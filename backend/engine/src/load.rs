@@ -12,8 +12,8 @@ use crate::means::means_as_sums;
 use crate::network::{Format, Network};
 use crate::rewrite::RewriteError;
 use crate::sniff::{self, Kind};
-use crate::tensors::{from_data, reason};
-use crate::torchscript::{self, TorchScriptError};
+use eagleeye_torchscript::tensors::{from_data, reason};
+use eagleeye_torchscript::{self as torchscript, TorchScriptError};
 
 /// A network read from a file.
 #[derive(Debug)]

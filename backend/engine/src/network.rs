@@ -6,7 +6,7 @@ use eagleeye_graph::{ElementType, Graph, Parameter, ParameterId, Precision};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::tensors::kind;
+use eagleeye_torchscript::tensors::kind;
 
 /// A file format for networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

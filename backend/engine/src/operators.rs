@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::torchscript::operators as torchscript;
+use eagleeye_torchscript::operators as torchscript;
 
 const INTRODUCTION: &str = "\
 # Supported operators
@@ -26,14 +26,14 @@ computed are operators that draw random numbers, and these:
 const GUIDE: &str = "
 ## Adding an operator
 1. Say it with the graph's operations, if they can: most operators are a composition. Write a function from the call to its
-   result in the family that fits (`backend/engine/src/torchscript/operators/`, `backend/onnx/src/import/operators/`) and list
+   result in the family that fits (`backend/torchscript/src/operators/`, `backend/onnx/src/import/operators/`) and list
    it in that family's `OPERATORS` with what it becomes and what about it is refused. Never guess: return `unsupported` with
    the reason.
 2. Only where no composition says it, add an operation to `Op` (`backend/graph/src/ops.rs`). The compiler then names every
    place that must know it: its shape (`shape.rs`), its labels (`labels/`: an operation that only moves data runs on the label
    tensor itself, an elementwise one unifies), what pruning does to its attributes (`plan/attributes.rs`), the interpreter
-   (`backend/engine/src/exec/`), and both writers (`torchscript/source/operations.rs`, `backend/onnx/src/export/`).
-3. Prove it: a case in `backend/engine/src/torchscript/tests.rs` compares with libtorch, one in
+   (`backend/engine/src/exec/`), and both writers (`backend/torchscript/src/source/operations.rs`, `backend/onnx/src/export/`).
+3. Prove it: a case in `backend/engine/src/exec/tests/torchscript/operators.rs` compares with libtorch, one in
    `backend/graph/tests/it/topologies.rs` holds the zero oracle.
 4. Run `cargo run -p eagleeye-worker -- operators > docs/operators.md`.
 ";

@@ -16,7 +16,7 @@ use crate::fold::norms_are_folded;
 use crate::inspect::ComputedReport;
 use crate::members;
 use crate::network::Network;
-use crate::tensors::{reason, signed, values};
+use eagleeye_torchscript::tensors::{reason, signed, values};
 
 /// Why a network cannot be pruned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

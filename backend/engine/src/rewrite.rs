@@ -6,7 +6,7 @@ use eagleeye_graph::{BuildError, Computed, Graph, GraphBuilder, Node, Op, Parame
 use tch::{TchError, Tensor};
 
 use crate::network::Network;
-use crate::tensors::{element, reason, sizes};
+use eagleeye_torchscript::tensors::{element, reason, sizes};
 
 /// Why a changed network does not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

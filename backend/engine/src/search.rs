@@ -19,8 +19,8 @@ use crate::network::Network;
 use crate::prune::{apply, importance, plan_by_importance};
 use crate::rewrite::RewriteError;
 use crate::score::{Score, score};
-use crate::tensors::reason;
 use crate::virtual_bn::{self, VirtualBatchNorms};
+use eagleeye_torchscript::tensors::reason;
 
 /// The unpruned network on the scoring images.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tch::{Kind, Tensor};
 
 use crate::network::{Format, Network};
-use crate::tensors::signed;
+use eagleeye_torchscript::tensors::signed;
 
 /// Uniform numbers in `[low, high)` that depend on the generator alone.
 pub fn random(rng: &mut ChaCha8Rng, sizes: &[usize], low: f32, high: f32) -> Tensor {

@@ -14,7 +14,7 @@ use crate::divisors::divisors;
 use crate::exec::{Hook, operators, run};
 use crate::network::Network;
 use crate::prune::{PruneError, Pruned, select};
-use crate::tensors::signed;
+use eagleeye_torchscript::tensors::signed;
 
 const IMAGES: usize = 3;
 const SEED: i64 = 0;

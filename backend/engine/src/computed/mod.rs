@@ -229,7 +229,8 @@ impl<'a> Part<'a> {
 
 /// With zeros at these indices along an axis.
 fn filled(tensor: &Tensor, axis: usize, indices: &[usize]) -> Result<Tensor, RewriteError> {
-    let indices = Tensor::f_from_slice(&crate::tensors::signed(indices))?.f_to_device(tensor.device())?;
+    let indices =
+        Tensor::f_from_slice(&eagleeye_torchscript::tensors::signed(indices))?.f_to_device(tensor.device())?;
     let zero = Tensor::f_zeros([0i64; 0], (tensor.f_kind()?, tensor.device()))?;
     Ok(tensor.f_index_fill_int_tensor(axis as i64, &indices, &zero)?)
 }

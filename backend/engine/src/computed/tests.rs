@@ -13,10 +13,10 @@ use crate::inspect::{Inspection, inspect};
 use crate::load::{Loaded, load};
 use crate::network::{Format, Network};
 use crate::prune::{Pruned, prune_to};
-use crate::tensors::{signed, to_data};
 use crate::testing::{Layers, difference, images};
-use crate::torchscript;
 use crate::verify::zero_oracle;
+use eagleeye_torchscript as torchscript;
+use eagleeye_torchscript::tensors::{signed, to_data};
 
 const SPACE: Space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
 const LEARNED: ParameterKind = ParameterKind::Parameter;

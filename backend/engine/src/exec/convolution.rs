@@ -4,7 +4,7 @@ use eagleeye_graph::Conv;
 use tch::{TchError, Tensor};
 
 use super::layout;
-use crate::tensors::signed;
+use eagleeye_torchscript::tensors::signed;
 
 /// `x [N, in, ...]`, `weight [out, in / groups, kernel...]` (transposed: `[in, out / groups, kernel...]`), `bias [out]`.
 pub(super) fn conv(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {

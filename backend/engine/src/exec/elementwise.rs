@@ -3,7 +3,7 @@
 use eagleeye_graph::{Binary, Unary};
 use tch::{TchError, Tensor};
 
-use crate::functions;
+use eagleeye_torchscript::functions;
 
 pub(super) fn unary(unary: Unary, x: &Tensor) -> Result<Tensor, TchError> {
     match unary {

@@ -3,7 +3,7 @@
 use eagleeye_graph::{Dim, PadMode};
 use tch::{TchError, Tensor};
 
-use crate::tensors::signed;
+use eagleeye_torchscript::tensors::signed;
 
 /// The sizes of a shape for a batch of `batch` images.
 pub(super) fn at(shape: &[Dim], batch: usize) -> Vec<i64> {

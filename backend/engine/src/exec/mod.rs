@@ -11,10 +11,9 @@ use eagleeye_graph::{Dim, Graph, Node, NodeId, Op, Source, ValueId};
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::Network;
-use crate::tensors::{reason, sizes};
+use eagleeye_torchscript::tensors::{reason, sizes};
 
 pub use norm::BatchNormInputs;
-pub(crate) use pooling::sampling_codes;
 
 /// Why a network cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

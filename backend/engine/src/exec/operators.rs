@@ -4,7 +4,7 @@ use eagleeye_graph::{Op, Reduction};
 use tch::{Kind, TchError, Tensor};
 
 use super::{convolution, elementwise, layout, norm, pooling};
-use crate::tensors::signed;
+use eagleeye_torchscript::tensors::signed;
 
 /// The outputs of `op` for a batch of `batch` images.
 pub(crate) fn compute(op: &Op, inputs: &[&Tensor], batch: usize) -> Result<Vec<Tensor>, TchError> {

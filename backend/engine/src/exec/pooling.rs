@@ -5,7 +5,8 @@ use tch::{TchError, Tensor};
 
 use super::convolution::symmetric;
 use super::layout;
-use crate::tensors::{signed, sizes};
+use eagleeye_torchscript::sampling_codes;
+use eagleeye_torchscript::tensors::{signed, sizes};
 
 pub(super) fn pool(pool: &Pool, x: &Tensor) -> Result<Tensor, TchError> {
     let pooled = match pool.kind {
@@ -104,21 +105,6 @@ pub(super) fn resize(mode: Interpolation, output: &[usize], x: &Tensor) -> Resul
         (Interpolation::Cubic { align_corners }, 2) => x.f_upsample_bicubic2d(output, align_corners, none, none),
         (_, axes) => Err(unsupported("resize", axes)),
     }
-}
-
-/// PyTorch's numbers for the modes of `grid_sampler`.
-pub(crate) fn sampling_codes(mode: SampleMode, padding: SamplePadding) -> (i64, i64) {
-    let mode = match mode {
-        SampleMode::Linear => 0,
-        SampleMode::Nearest => 1,
-        SampleMode::Cubic => 2,
-    };
-    let padding = match padding {
-        SamplePadding::Zeros => 0,
-        SamplePadding::Border => 1,
-        SamplePadding::Reflection => 2,
-    };
-    (mode, padding)
 }
 
 pub(super) fn grid_sample(

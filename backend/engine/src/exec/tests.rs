@@ -23,7 +23,7 @@ fn answer(op: Op, input: Vec<Dim>, parameters: &[Tensor]) -> Result<Tensor, Exec
     let x = builder.input("x", input.clone()).unwrap();
     let mut inputs = vec![x];
     for (i, p) in parameters.iter().enumerate() {
-        let sizes = crate::tensors::sizes(p);
+        let sizes = eagleeye_torchscript::tensors::sizes(p);
         inputs.push(builder.parameter(&format!("p{i}"), &sizes, ElementType::F32, ParameterKind::Parameter).unwrap().1);
     }
     let y = builder.push("layer", op, &inputs).unwrap();
@@ -37,7 +37,11 @@ fn answer(op: Op, input: Vec<Dim>, parameters: &[Tensor]) -> Result<Tensor, Exec
     };
     let sizes: Vec<i64> = input.iter().map(|d| d.at(2) as i64).collect();
     let y = forward(&network, &numbers(&sizes))?;
-    assert_eq!(crate::tensors::sizes(&y), shape.iter().map(|d| d.at(2)).collect::<Vec<_>>(), "inferred and real shape");
+    assert_eq!(
+        eagleeye_torchscript::tensors::sizes(&y),
+        shape.iter().map(|d| d.at(2)).collect::<Vec<_>>(),
+        "inferred and real shape"
+    );
     Ok(y)
 }
 

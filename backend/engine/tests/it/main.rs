@@ -3,9 +3,7 @@
 // The lint knows test functions only, not what they call.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod archives;
 mod damage;
 mod example;
-mod hostile;
 mod onnx_file;
 mod onnx_operators;

@@ -2,7 +2,7 @@
 
 use eagleeye_data::{Files, Preprocess};
 use eagleeye_engine::Network;
-use eagleeye_engine::tensors::reason;
+use eagleeye_engine::reason;
 use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, SearchRequest, Store};
 
 use crate::convert;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-#[path = "../../../engine/build/link.rs"]
+#[path = "../../../torchscript/build/link.rs"]
 mod link;
 
 /// The libraries that a program names as needed.
