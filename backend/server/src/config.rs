@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_store::{Address, CACHE, CacheConfig, DEFAULT_CACHE_BYTES, StoreConfig, StoreError};
+use eagleeye_store::{Address, AddressFileError, CACHE, CacheConfig, DEFAULT_CACHE_BYTES, StoreConfig};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,7 @@ pub enum ConfigError {
     )]
     Unguarded(IpAddr),
     #[error(transparent)]
-    AddressFile(#[from] StoreError),
+    AddressFile(#[from] AddressFileError),
     #[error("cannot tell where this program lies, to find the worker beside it: {0}")]
     Program(std::io::Error),
     #[error("the worker's program {} does not exist; build it, or name it with --worker-binary", .0.display())]

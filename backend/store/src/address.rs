@@ -2,13 +2,11 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
-
-use crate::error::StoreError;
 
 /// An address that shows its secrets to nobody who only prints it: `Display` and `Debug` write `***` for a password, and for
 /// every parameter of the query that is not known to be harmless. [`Address::expose`] gives the whole.
@@ -16,15 +14,23 @@ use crate::error::StoreError;
 #[serde(transparent)]
 pub struct Address(String);
 
+/// A file that should hold an address cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read an address from the file {}: {source}", path.display())]
+pub struct AddressFileError {
+    pub path: PathBuf,
+    pub source: std::io::Error,
+}
+
 /// Parameters that may be shown; all others could be a key.
 const HARMLESS: [&str; 6] = ["mode", "sslmode", "host", "port", "dbname", "application_name"];
 const HIDDEN: &str = "***";
 
 impl Address {
     /// The address that a file holds, as secrets are handed to containers; a line's end behind it does not belong to it.
-    pub fn from_file(path: &Path) -> Result<Self, StoreError> {
+    pub fn from_file(path: &Path) -> Result<Self, AddressFileError> {
         let text = std::fs::read_to_string(path);
-        let text = text.map_err(|source| StoreError::AddressFile { path: path.to_owned(), source })?;
+        let text = text.map_err(|source| AddressFileError { path: path.to_owned(), source })?;
         Ok(Address(text.trim().to_owned()))
     }
 

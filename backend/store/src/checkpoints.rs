@@ -3,44 +3,22 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
-    EntityTrait, EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState};
 use crate::entities::{candidate, checkpoint};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::{Check, FileHash};
 use crate::number::from_sql;
-use crate::queue::enqueue_checkpoint;
+use crate::queue::{NewJob, Payload, enqueue_in};
 use crate::store::Store;
 
-/// The file format of a checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum CheckpointFormat {
-    TorchScript,
-    Onnx,
-    Safetensors,
-}
-
-impl CheckpointFormat {
-    pub const ALL: [CheckpointFormat; 3] =
-        [CheckpointFormat::TorchScript, CheckpointFormat::Onnx, CheckpointFormat::Safetensors];
-}
-
-/// Where a checkpoint stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum CheckpointState {
-    Queued,
-    Running,
-    Ready,
-    Failed,
-}
+/// Kind of the jobs that write a checkpoint, whose subject is the checkpoint.
+pub const EXPORT_JOB: &str = "export";
 
 /// A candidate in one file format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,7 +46,7 @@ impl Checkpoint {
 
 /// The checkpoints of a store.
 #[derive(Debug, Clone, Copy)]
-pub struct Checkpoints<'a>(&'a Store);
+pub struct Checkpoints<'a>(pub(crate) &'a Store);
 
 impl Store {
     pub fn checkpoints(&self) -> Checkpoints<'_> {
@@ -159,7 +137,7 @@ pub(crate) async fn request_in(
 
     let row = find(transaction, candidate_id, format).await?;
     if matches!(inserted, TryInsertResult::Inserted(count) if count > 0) {
-        enqueue_checkpoint(store, transaction, row.id).await?;
+        enqueue_in(store, transaction, export_of(row.id)).await?;
         return Ok(row);
     }
     if row.state != CheckpointState::Failed {
@@ -170,8 +148,12 @@ pub(crate) async fn request_in(
     again.error = Set(None);
     again.waiting_for = Set(None);
     let row = again.update(transaction).await?;
-    enqueue_checkpoint(store, transaction, row.id).await?;
+    enqueue_in(store, transaction, export_of(row.id)).await?;
     Ok(row)
+}
+
+fn export_of(subject: Uuid) -> NewJob<'static> {
+    NewJob { kind: EXPORT_JOB, subject, payload: Payload::empty() }
 }
 
 async fn find<C: ConnectionTrait>(

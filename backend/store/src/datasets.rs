@@ -178,7 +178,7 @@ impl Datasets<'_> {
         let missing = || StoreError::not_found(Kind::Thumbnail, format!("{position} of dataset {id}"));
         let key = (id, i32::try_from(position).map_err(|_| missing())?);
         let row = thumbnail::Entity::find_by_id(key).one(self.0.database()).await?;
-        row.ok_or_else(missing)?.file_hash.parse()
+        Ok(row.ok_or_else(missing)?.file_hash.parse()?)
     }
 
     /// Gives a dataset another name.

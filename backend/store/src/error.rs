@@ -9,9 +9,9 @@ use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};
 use uuid::Uuid;
 
-use crate::address::Address;
+use crate::address::{Address, AddressFileError};
 use crate::fault::{POSTGRES_CODE, StorageFault};
-use crate::files::FileHash;
+use crate::files::{BadHash, FileHash};
 
 /// The kinds of things that can be looked up, for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,16 +122,16 @@ pub enum StoreError {
          front for descending"
     )]
     BadSort { sort: String },
-    #[error("`{hash}` is not a file hash: 64 lower-case hexadecimal digits are expected")]
-    BadHash { hash: String },
+    #[error(transparent)]
+    BadHash(#[from] BadHash),
     #[error("{field} is {value}, larger than the store can hold ({max})")]
     OutOfRange { field: &'static str, value: u64, max: u64 },
     #[error("column {column} of a stored {kind} cannot be read: {reason}")]
     Corrupt { kind: Kind, column: &'static str, reason: String },
     #[error("the file store address `{url}` cannot be used: {reason}")]
     BadFilesUrl { url: Address, reason: String },
-    #[error("cannot read an address from the file {}: {source}", path.display())]
-    AddressFile { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    AddressFile(#[from] AddressFileError),
     #[error("the database address `{url}` cannot be used: it must start with sqlite: or postgres:")]
     BadDatabaseUrl { url: Address },
     #[error("cannot prepare {}: {source}", path.display())]
@@ -148,7 +148,7 @@ pub enum StoreError {
     #[error(
         "{place} is not the file store of this database: {} in it {}; give --files the address that the server \
          uses, and where that is a folder of another machine, see that it is mounted",
-        crate::files::MARKER, found.as_ref().map_or("is missing".to_string(), |found| format!("says {found} and not {expected}"))
+        crate::private::MARKER, found.as_ref().map_or("is missing".to_string(), |found| format!("says {found} and not {expected}"))
     )]
     ForeignFiles { place: String, expected: String, found: Option<String> },
     #[error("the database has not answered within {} s", after.as_secs())]
@@ -164,6 +164,16 @@ fn counted(searches: usize) -> String {
 }
 
 impl StoreError {
+    /// Where disk or database could not be written to for a reason that an administrator can mend.
+    pub fn storage_fault(&self) -> Option<StorageFault> {
+        match self {
+            StoreError::Database(error) => StorageFault::of_database(error),
+            StoreError::Files(error) => StorageFault::of(error),
+            StoreError::Folder { source, .. } | StoreError::Disk { source, .. } => StorageFault::of_io(source),
+            _ => None,
+        }
+    }
+
     pub(crate) fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
         StoreError::NotFound { kind, id: id.to_string() }
     }

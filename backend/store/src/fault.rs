@@ -6,8 +6,6 @@ use std::io;
 
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 
-use crate::error::StoreError;
-
 /// Characters of a code of PostgreSQL.
 pub(crate) const POSTGRES_CODE: usize = 5;
 
@@ -35,7 +33,7 @@ impl StorageFault {
     }
 
     /// What SQLite and PostgreSQL say in numbers of their own.
-    fn of_database(error: &DbErr) -> Option<Self> {
+    pub(crate) fn of_database(error: &DbErr) -> Option<Self> {
         let (DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error))
         | DbErr::Conn(RuntimeErr::SqlxError(error))) = error
@@ -66,7 +64,7 @@ impl StorageFault {
         }
     }
 
-    fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(fault) = error.downcast_ref().and_then(StorageFault::of_io) {
@@ -88,24 +86,14 @@ impl fmt::Display for StorageFault {
     }
 }
 
-impl StoreError {
-    /// Where disk or database could not be written to for a reason that an administrator can mend.
-    pub fn storage_fault(&self) -> Option<StorageFault> {
-        match self {
-            StoreError::Database(error) => StorageFault::of_database(error),
-            StoreError::Files(error) => StorageFault::of(error),
-            StoreError::Folder { source, .. } | StoreError::Disk { source, .. } => StorageFault::of_io(source),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use sea_orm::ConnectionTrait;
 
     use super::*;
-    use crate::store::{Store, StoreConfig};
+    use crate::error::StoreError;
+    use crate::open::StoreConfig;
+    use crate::store::Store;
 
     #[test]
     fn the_reason_is_found_however_deep_it_lies() {

@@ -17,6 +17,17 @@ const TOUCHED: &str = "touched_ms";
 const LOOKED_FOR: u64 = 20;
 
 impl Store {
+    /// Answers when the database takes writes, which a full disk keeps it from: writes a row that means nothing.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        let now = self.clock().now_ms().to_string();
+        let row = property::ActiveModel { name: Set(TOUCHED.to_string()), value: Set(now) };
+        property::Entity::insert(row)
+            .on_conflict(OnConflict::column(property::Column::Name).update_column(property::Column::Value).to_owned())
+            .exec_without_returning(self.database())
+            .await?;
+        Ok(())
+    }
+
     /// Marks the file store as this database's, once; for the server's start.
     ///
     /// # Errors
@@ -85,15 +96,4 @@ impl Store {
             .await?;
         Ok(self.files_id().await?.unwrap_or(id))
     }
-}
-
-/// Writes a row that means nothing.
-pub(crate) async fn touch(store: &Store) -> Result<(), StoreError> {
-    let now = store.clock().now_ms().to_string();
-    let row = property::ActiveModel { name: Set(TOUCHED.to_string()), value: Set(now) };
-    property::Entity::insert(row)
-        .on_conflict(OnConflict::column(property::Column::Name).update_column(property::Column::Value).to_owned())
-        .exec_without_returning(store.database())
-        .await?;
-    Ok(())
 }

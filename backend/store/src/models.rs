@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::entities::model::ModelFormat;
 use crate::entities::{model, search};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::{Check, FileHash, LocalFile};
@@ -16,15 +17,6 @@ use crate::page::{Page, PageRequest};
 use crate::searches::searches_with;
 use crate::store::Store;
 use crate::uploads::{NamedUpload, Upload, consume};
-
-/// The file format that a network was uploaded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum ModelFormat {
-    TorchScript,
-    Onnx,
-}
 
 /// Budgets that a search can reach on a network, as fractions of its MACs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

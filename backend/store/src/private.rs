@@ -7,7 +7,13 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::StoreError;
-use crate::files::{LOCK, MARKER, TEMPORARY};
+
+/// The file that says which database a file store belongs to.
+pub(crate) const MARKER: &str = "store-id";
+/// The folder of uploads in progress.
+pub(crate) const TEMPORARY: &str = "tmp";
+/// Name of the file whose lock orders changes of a cache's folder.
+pub(crate) const LOCK: &str = "lock";
 
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;

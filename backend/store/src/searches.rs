@@ -3,48 +3,27 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
-    EntityTrait, EnumIter, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::candidates::Score;
+use crate::checkpoints::EXPORT_JOB;
+pub use crate::entities::search::SearchState;
 use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
 use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql, to_i64, to_json};
 use crate::page::{Page, PageRequest};
-use crate::queue::enqueue_search;
+use crate::queue::{NewJob, Payload, enqueue_in};
 use crate::request::SearchRequest;
 use crate::store::Store;
+use crate::subject::Progress;
 
-/// Where a search stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum SearchState {
-    Queued,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl SearchState {
-    /// True when nothing more will happen.
-    pub fn is_final(self) -> bool {
-        matches!(self, SearchState::Succeeded | SearchState::Failed | SearchState::Cancelled)
-    }
-}
-
-/// How far a search has come. `done` of `total` counts what the phase counts, such as images or candidates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    pub phase: String,
-    pub done: u64,
-    pub total: u64,
-}
+/// Kind of the jobs that do a search, which is their subject.
+pub const SEARCH_JOB: &str = "search";
 
 /// The full network on the scoring images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -124,7 +103,8 @@ impl Searches<'_> {
         found.ok_or_else(|| StoreError::not_found(Kind::Dataset, new.dataset_id))?;
 
         let row = new_row(self.0, new)?.insert(&transaction).await?;
-        enqueue_search(self.0, &transaction, row.id).await?;
+        let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
+        enqueue_in(self.0, &transaction, job).await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -168,7 +148,7 @@ impl Searches<'_> {
     /// A worker that is at it notices at its next heartbeat.
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        lock_jobs(&transaction, id).await?;
+        let jobs = lock_jobs(&transaction, id).await?;
         let hashes: Vec<String> = checkpoint::Entity::find()
             .select_only()
             .column(checkpoint::Column::FileHash)
@@ -177,6 +157,7 @@ impl Searches<'_> {
             .into_tuple()
             .all(&transaction)
             .await?;
+        job::Entity::delete_many().filter(job::Column::Id.is_in(jobs)).exec(&transaction).await?;
         let deleted = search::Entity::delete_by_id(id).exec(&transaction).await?;
         if deleted.rows_affected == 0 {
             return Err(StoreError::not_found(Kind::Search, id));
@@ -204,18 +185,20 @@ fn new_row(store: &Store, new: NewSearch) -> Result<search::ActiveModel, StoreEr
     })
 }
 
-/// Takes the locks of a deletion in the order in which workers take them, so that neither waits for the other.
-async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result<(), StoreError> {
+/// Takes the locks of a deletion in the order in which workers take them, so that neither waits for the other; ids of the
+/// jobs that go with the search.
+async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let checkpoints = checkpoint::Entity::find()
         .select_only()
         .column(checkpoint::Column::Id)
         .filter(checkpoint::Column::CandidateId.in_subquery(candidates_of(search_id)))
         .into_query();
+    let about = |kind: &str| Condition::all().add(job::Column::Kind.eq(kind));
     let of_search = Condition::any()
-        .add(job::Column::SearchId.eq(search_id))
-        .add(job::Column::CheckpointId.in_subquery(checkpoints));
-    job::Entity::find().filter(of_search).order_by_asc(job::Column::Id).lock_exclusive().all(transaction).await?;
-    Ok(())
+        .add(about(SEARCH_JOB).add(job::Column::Subject.eq(search_id)))
+        .add(about(EXPORT_JOB).add(job::Column::Subject.in_subquery(checkpoints)));
+    let jobs = job::Entity::find().filter(of_search).order_by_asc(job::Column::Id).lock_exclusive();
+    Ok(jobs.all(transaction).await?.into_iter().map(|job| job.id).collect())
 }
 
 /// Ids of the searches whose `column` is `id`, oldest first.

@@ -11,7 +11,6 @@ use crate::clock::millis;
 use crate::entities::{job, worker};
 use crate::error::{Kind, StoreError};
 use crate::number::from_sql;
-use crate::queue::{Work, work_of};
 use crate::store::Store;
 
 /// A worker that has not reported for longer is not listed any more.
@@ -30,6 +29,14 @@ pub struct WorkerReport {
     pub job: Option<Uuid>,
     /// Why it takes no jobs at the moment, where it does not.
     pub note: Option<String>,
+}
+
+/// A job that a worker is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    pub kind: String,
+    /// What the job is about.
+    pub subject: Uuid,
 }
 
 /// A worker that has reported lately.
@@ -118,7 +125,7 @@ fn into_worker(row: worker::Model, jobs: &[job::Model]) -> Result<Worker, StoreE
     let job = jobs.iter().find(|job| Some(job.id) == row.job_id);
     let time = |ms| DateTime::from_timestamp_millis(ms).unwrap_or_default();
     Ok(Worker {
-        work: job.map(work_of).transpose()?,
+        work: job.map(|job| Work { kind: job.kind.clone(), subject: job.subject }),
         name: row.name,
         host: row.host,
         pid: from_sql(Kind::Worker, "pid", row.pid)?,

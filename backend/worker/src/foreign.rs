@@ -5,17 +5,16 @@ use std::io::{stdin, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
-use eagleeye_data::{Dataset, Files, Limits, Preprocess};
+use eagleeye_data::{Dataset, Files, Limits};
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::{Source, handover};
 use eagleeye_sandbox::Access;
-use serde::{Deserialize, Serialize};
 
 use crate::arguments::ModelArgs;
 use crate::confinement::{dataset_access, model_access};
 use crate::failure::Failure;
 use crate::model_file::ModelFile;
-use crate::wire;
+use crate::wire::{self, Wanted};
 
 #[derive(Debug, Args)]
 pub struct ReadModelArgs {
@@ -48,13 +47,6 @@ impl ReadDatasetArgs {
     pub fn access(&self) -> Access {
         dataset_access(&self.images, self.labels.as_ref())
     }
-}
-
-/// Images that are wanted next. The answer is their values, as many as the preprocessing makes of each.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Wanted {
-    pub indices: Vec<usize>,
-    pub preprocess: Preprocess,
 }
 
 /// Writes the labels to standard output, and then the images that standard input asks for until it ends.

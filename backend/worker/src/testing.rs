@@ -1,10 +1,12 @@
 //! A store with a search that a worker has claimed, for tests that need no engine.
 
 use eagleeye_store::{
-    Claim, Lease, ModelFormat, NamedUpload, NewDataset, NewModel, NewSearch, Reachable, SearchState, Store,
-    StoreConfig, Uuid,
+    Claim, Lease, ModelFormat, NamedUpload, NewDataset, NewModel, NewSearch, Reachable, SEARCH_JOB, SearchState, Store,
+    StoreConfig, Uuid, Wanted,
 };
 use tempfile::TempDir;
+
+pub const KINDS: [Wanted<'static>; 1] = [Wanted { kind: SEARCH_JOB, priority: 1 }];
 
 pub struct ClaimedSearch {
     pub store: Store,
@@ -18,7 +20,7 @@ impl ClaimedSearch {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::connect_with(StoreConfig::in_folder(folder.path())).await.unwrap();
         let id = queue_search(&store).await;
-        let Claim { lease, .. } = store.queue().claim("this worker").await.unwrap().unwrap();
+        let Claim { lease, .. } = store.queue().claim("this worker", &KINDS).await.unwrap().unwrap();
         Self { store, id, lease, _folder: folder }
     }
 

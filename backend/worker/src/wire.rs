@@ -2,8 +2,16 @@
 
 use std::io::{self, Read, Write};
 
-use serde::Serialize;
+use eagleeye_data::Preprocess;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Images that are wanted next. The answer is their values, as many as the preprocessing makes of each.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    pub indices: Vec<usize>,
+    pub preprocess: Preprocess,
+}
 
 /// Longest message in bytes. The labels of the largest dataset have a third of it.
 const LONGEST: u64 = 64 << 20;

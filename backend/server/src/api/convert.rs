@@ -217,11 +217,8 @@ impl From<store::Search> for Search {
 
 impl From<store::Worker> for ConnectedWorker {
     fn from(worker: store::Worker) -> Self {
-        let (search_id, checkpoint_id) = match worker.work {
-            Some(store::Work::Search(id)) => (Some(id), None),
-            Some(store::Work::Checkpoint(id)) => (None, Some(id)),
-            None => (None, None),
-        };
+        let at = |kind: &str| worker.work.as_ref().filter(|work| work.kind == kind).map(|work| work.subject);
+        let (search_id, checkpoint_id) = (at(store::SEARCH_JOB), at(store::EXPORT_JOB));
         ConnectedWorker {
             name: worker.name,
             host: worker.host,

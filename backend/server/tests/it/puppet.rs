@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use eagleeye_store::{
-    Baseline, Claim, Exported, GroupKeep, Lease, NewCandidate, Score, Split, Store, StoreConfig, StoreError, Work,
-    WorkerReport,
+    Baseline, Claim, EXPORT_JOB, Exported, GroupKeep, Lease, NewCandidate, SEARCH_JOB, Score, Split, Store,
+    StoreConfig, StoreError, Wanted, WorkerReport,
 };
 use tokio::runtime::Runtime;
+
+const KINDS: [Wanted<'static>; 2] =
+    [Wanted { kind: EXPORT_JOB, priority: 0 }, Wanted { kind: SEARCH_JOB, priority: 1 }];
 
 pub struct Puppet {
     runtime: Runtime,
@@ -26,7 +29,7 @@ impl Puppet {
     }
 
     pub fn claim_as(&self, worker: &str) -> Claim {
-        self.runtime.block_on(self.store.queue().claim(worker)).unwrap().expect("there is a job")
+        self.runtime.block_on(self.store.queue().claim(worker, &KINDS)).unwrap().expect("there is a job")
     }
 
     /// Says that a worker is there.
@@ -42,8 +45,8 @@ impl Puppet {
     pub fn begin(&self, lease: &Lease) {
         let split = Split { calibration: (0..20).collect(), scoring: (20..50).collect(), test: (50..100).collect() };
         let baseline = Baseline { score: Score::new(0.94, 0.99, 0.2), macs: 1_000_000, parameters: 50_000 };
-        self.runtime.block_on(self.store.queue().save_split(lease, &split)).unwrap();
-        self.runtime.block_on(self.store.queue().save_baseline(lease, &baseline)).unwrap();
+        self.runtime.block_on(self.store.searches().save_split(lease, &split)).unwrap();
+        self.runtime.block_on(self.store.searches().save_baseline(lease, &baseline)).unwrap();
     }
 
     pub fn candidate(&self, lease: &Lease, index: u32, top1: f64) -> Result<(), StoreError> {
@@ -57,11 +60,11 @@ impl Puppet {
             score_without_adaptation: Some(Score::new(0.1, 0.5, f64::INFINITY)),
             seconds: 1.5,
         };
-        self.runtime.block_on(self.store.queue().record_candidate(lease, candidate)).map(drop)
+        self.runtime.block_on(self.store.searches().record_candidate(lease, candidate)).map(drop)
     }
 
     pub fn finish(&self, lease: &Lease) {
-        self.runtime.block_on(self.store.queue().finish_search(lease)).unwrap();
+        self.runtime.block_on(self.store.searches().finish(lease)).unwrap();
     }
 
     pub fn fail(&self, lease: &Lease, reason: &str) {
@@ -78,7 +81,7 @@ impl Puppet {
     /// Does a whole search, whose candidates have these scores.
     pub fn search(&self, top1: &[f64]) {
         let claim = self.claim();
-        assert!(matches!(claim.work, Work::Search(_)), "{claim:?}");
+        assert_eq!(claim.kind, SEARCH_JOB, "{claim:?}");
         self.begin(&claim.lease);
         for (index, top1) in (0..).zip(top1) {
             self.candidate(&claim.lease, index, *top1).unwrap();
@@ -89,9 +92,9 @@ impl Puppet {
     /// Does the next export, with this content as the file.
     pub fn export(&self, content: &str) {
         let claim = self.claim();
-        assert!(matches!(claim.work, Work::Checkpoint(_)), "{claim:?}");
+        assert_eq!(claim.kind, EXPORT_JOB, "{claim:?}");
         let upload = self.runtime.block_on(self.store.upload_bytes(content.to_owned())).unwrap();
         let exported = Exported { upload, max_difference: 2.5e-6 };
-        self.runtime.block_on(self.store.queue().finish_checkpoint(&claim.lease, &exported)).unwrap();
+        self.runtime.block_on(self.store.checkpoints().finish(&claim.lease, &exported)).unwrap();
     }
 }

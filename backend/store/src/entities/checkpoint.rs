@@ -2,7 +2,33 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::checkpoints::{CheckpointFormat, CheckpointState};
+use serde::{Deserialize, Serialize};
+
+/// The file format of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointFormat {
+    TorchScript,
+    Onnx,
+    Safetensors,
+}
+
+impl CheckpointFormat {
+    pub const ALL: [CheckpointFormat; 3] =
+        [CheckpointFormat::TorchScript, CheckpointFormat::Onnx, CheckpointFormat::Safetensors];
+}
+
+/// Where a checkpoint stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointState {
+    Queued,
+    Running,
+    Ready,
+    Failed,
+}
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "checkpoints")]

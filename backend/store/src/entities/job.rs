@@ -1,19 +1,35 @@
 //! Table `jobs`.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use crate::queue::{JobKind, JobState};
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl JobState {
+    /// The states in which nothing more will happen.
+    pub(crate) const ENDED: [JobState; 3] = [JobState::Succeeded, JobState::Failed, JobState::Cancelled];
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    pub kind: JobKind,
-    pub search_id: Option<Uuid>,
-    pub checkpoint_id: Option<Uuid>,
+    pub kind: String,
+    pub subject: Uuid,
+    pub payload: Json,
+    pub progress: Option<Json>,
     pub state: JobState,
-    pub priority: i32,
     pub worker: Option<String>,
     pub lease: i64,
     pub attempts: i32,

@@ -2,7 +2,16 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::models::ModelFormat;
+use serde::{Deserialize, Serialize};
+
+/// The file format that a network was uploaded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum ModelFormat {
+    TorchScript,
+    Onnx,
+}
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "models")]

@@ -2,7 +2,26 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::searches::SearchState;
+use serde::{Deserialize, Serialize};
+
+/// Where a search stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum SearchState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl SearchState {
+    /// True when nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, SearchState::Succeeded | SearchState::Failed | SearchState::Cancelled)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "searches")]

@@ -10,10 +10,11 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use super::FileHash;
 use super::verify::{Identity, LocalFile, blocking, open};
-use super::{FileHash, LOCK, TEMPORARY};
 use crate::error::{Damage, StoreError};
 use crate::private;
+use crate::private::{LOCK, TEMPORARY};
 
 /// Ending of the files that say when a copy was used.
 const NOTE: &str = "used";

@@ -5,7 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::StoreError;
+/// A text that is not the hash of a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{hash}` is not a file hash: 64 lower-case hexadecimal digits are expected")]
+pub struct BadHash {
+    pub hash: String,
+}
 
 /// 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,18 +35,18 @@ impl From<blake3::Hash> for FileHash {
 }
 
 impl TryFrom<String> for FileHash {
-    type Error = StoreError;
+    type Error = BadHash;
 
-    fn try_from(hash: String) -> Result<Self, StoreError> {
+    fn try_from(hash: String) -> Result<Self, BadHash> {
         let digits = hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if hash.len() == 64 && digits { Ok(FileHash(hash)) } else { Err(StoreError::BadHash { hash }) }
+        if hash.len() == 64 && digits { Ok(FileHash(hash)) } else { Err(BadHash { hash }) }
     }
 }
 
 impl FromStr for FileHash {
-    type Err = StoreError;
+    type Err = BadHash;
 
-    fn from_str(text: &str) -> Result<Self, StoreError> {
+    fn from_str(text: &str) -> Result<Self, BadHash> {
         FileHash::try_from(text.to_string())
     }
 }
@@ -68,7 +73,7 @@ mod tests {
         assert_eq!(good.as_str().parse::<FileHash>().unwrap(), good);
         for bad in ["", "ab", "../../etc/passwd", &good.as_str().to_uppercase()] {
             let error = bad.parse::<FileHash>().unwrap_err();
-            assert!(matches!(error, StoreError::BadHash { .. }), "{bad}: {error}");
+            assert_eq!(error.hash, bad, "{bad}: {error}");
         }
     }
 }

@@ -9,8 +9,9 @@ use tokio::io::AsyncWriteExt;
 
 use super::cache::{Cache, Download};
 use super::verify::damaged;
-use super::{Check, FileHash, Files, LocalFile, Place, TEMPORARY};
+use super::{Check, FileHash, Files, LocalFile, Place};
 use crate::error::{Damage, StoreError};
+use crate::private::TEMPORARY;
 
 impl Files {
     /// The file on this machine, verified.

@@ -28,21 +28,15 @@ use tokio_util::io::ReaderStream;
 
 use crate::address::Address;
 use crate::error::StoreError;
-use crate::private;
+use crate::private::{self, MARKER, TEMPORARY};
 use cache::Cache;
 use verify::Known;
 
 pub use cache::CacheConfig;
-pub use hash::FileHash;
+pub use hash::{BadHash, FileHash};
 pub(crate) use staged::Staged;
 pub use verify::{Check, LocalFile};
 
-/// The file that says which database a file store belongs to.
-pub(crate) const MARKER: &str = "store-id";
-/// The folder of uploads in progress.
-pub(crate) const TEMPORARY: &str = "tmp";
-/// Name of the file whose lock orders changes of a cache's folder.
-pub(crate) const LOCK: &str = "lock";
 /// Bytes of a download that are read at once.
 const READ_BYTES: usize = 1 << 18;
 

@@ -1,48 +1,57 @@
-//! Stopping a search on the user's wish.
+//! Stopping a job on the user's wish.
 
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, IntoActiveModel, QuerySelect};
 use uuid::Uuid;
 
-use super::JobState;
 use super::end::{Ending, end};
+use super::fence::of_subject;
+use super::{JobState, Queue};
 use crate::clock::millis;
 use crate::entities::job;
 use crate::error::{Kind, StoreError};
-use crate::searches::{Search, SearchState, Searches};
 use crate::store::Store;
 
-impl Searches<'_> {
-    /// Cancels a search: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it
-    /// is running. One that was cancelled before is returned as it is; one that has ended otherwise is a
-    /// [`StoreError::Conflict`].
-    pub async fn cancel(&self, id: Uuid) -> Result<Search, StoreError> {
+impl Queue<'_> {
+    /// Cancels a job: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is
+    /// running. One that has ended stays as it is; the state that it was found in is returned.
+    pub async fn cancel(&self, id: Uuid) -> Result<JobState, StoreError> {
         let transaction = self.0.begin().await?;
-        let job = job::Entity::find().filter(job::Column::SearchId.eq(id)).lock_exclusive().one(&transaction).await?;
-        let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
-        match job.state {
-            JobState::Running if !is_stale(self.0, &job) => {
-                let mut job = job.into_active_model();
-                job.cancel_requested = Set(true);
-                job.update(&transaction).await?;
-            }
-            JobState::Queued | JobState::Running => end(self.0, &transaction, job, Ending::Cancelled).await?,
-            JobState::Cancelled => {}
-            JobState::Succeeded => return Err(ended(id, SearchState::Succeeded)),
-            JobState::Failed => return Err(ended(id, SearchState::Failed)),
-        }
+        let job = job::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
+        let job = job.ok_or_else(|| StoreError::not_found(Kind::Job, id))?;
+        let found = cancel(self.0, &transaction, job).await?;
         transaction.commit().await?;
-        self.get(id).await
+        Ok(found)
     }
+}
+
+/// [`Queue::cancel`], of the job of this kind about `subject`, inside a transaction; `None` where there is none.
+pub(crate) async fn cancel_of(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    kind: &str,
+    subject: Uuid,
+) -> Result<Option<JobState>, StoreError> {
+    match of_subject(transaction, kind, subject).await? {
+        Some(job) => cancel(store, transaction, job).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn cancel(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<JobState, StoreError> {
+    let found = job.state;
+    match found {
+        JobState::Running if !is_stale(store, &job) => {
+            let mut job = job.into_active_model();
+            job.cancel_requested = Set(true);
+            job.update(transaction).await?;
+        }
+        JobState::Queued | JobState::Running => end(store, transaction, job, Ending::Cancelled).await?,
+        JobState::Cancelled | JobState::Succeeded | JobState::Failed => {}
+    }
+    Ok(found)
 }
 
 fn is_stale(store: &Store, job: &job::Model) -> bool {
     let oldest = store.clock().now_ms() - millis(store.stale_after());
     job.heartbeat_at_ms.is_none_or(|heartbeat| heartbeat < oldest)
-}
-
-fn ended(id: Uuid, state: SearchState) -> StoreError {
-    let how = if state == SearchState::Succeeded { "has succeeded" } else { "has failed" };
-    StoreError::Conflict { kind: Kind::Search, id, reason: format!("{how} already and cannot be cancelled") }
 }

@@ -1,51 +1,50 @@
 //! Giving jobs to workers, and taking them from dead ones.
 
-use sea_orm::sea_query::{LockBehavior, LockType};
+use sea_orm::sea_query::{CaseStatement, Expr, LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, ExprTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
-use uuid::Uuid;
 
 use super::end::{Ending, end};
-use super::fence::work;
-use super::set_aside::tell;
-use super::{Claim, JobKind, JobState, Lease, Queue, Work};
-use crate::checkpoints::CheckpointState;
+use super::{Claim, JobState, Lease, Queue};
 use crate::clock::millis;
-use crate::entities::{checkpoint, job};
-use crate::error::StoreError;
-use crate::number::{from_sql, to_i32};
-use crate::searches::{SearchState, edit};
+use crate::entities::job;
+use crate::error::{Kind, StoreError};
+use crate::number::{from_json, from_sql, to_i32};
 use crate::store::Store;
+use crate::subject::Step;
 
 /// Heartbeat of a job whose worker is known to be dead.
 const KNOWN_DEAD: i64 = 0;
 
+/// A kind of job that a worker can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    pub kind: &'a str,
+    /// Jobs of a kind with a lower number go first, and those of the same number in the order in which they were enqueued.
+    pub priority: i32,
+}
+
 impl Queue<'_> {
-    /// Gives the next job to `worker`: one that is queued, or whose worker has been silent for too long.
+    /// Gives the next job of these kinds to `worker`: one that is queued, or whose worker has been silent for too long.
     ///
     /// Of workers that ask at the same time, each gets another job. `None` when there is nothing to do.
-    pub async fn claim(&self, worker: &str) -> Result<Option<Claim>, StoreError> {
-        self.0.reach().note(self.0, self.next(claimable(self.0, worker), worker).await)
+    pub async fn claim(&self, worker: &str, wanted: &[Wanted<'_>]) -> Result<Option<Claim>, StoreError> {
+        self.0.reach().note(self.next(worker, wanted).await)
     }
 
-    /// [`Queue::claim`], of exports alone.
-    pub async fn claim_export(&self, worker: &str) -> Result<Option<Claim>, StoreError> {
-        let exports = claimable(self.0, worker).add(job::Column::Kind.eq(JobKind::Checkpoint));
-        self.0.reach().note(self.0, self.next(exports, worker).await)
-    }
-
-    async fn next(&self, wanted: Condition, worker: &str) -> Result<Option<Claim>, StoreError> {
+    async fn next(&self, worker: &str, wanted: &[Wanted<'_>]) -> Result<Option<Claim>, StoreError> {
+        let claimable = claimable(self.0, worker, wanted);
         // Most calls find nothing, and should not take the write lock to find it.
-        if job::Entity::find().filter(wanted.clone()).one(self.0.database()).await?.is_none() {
+        if job::Entity::find().filter(claimable.clone()).one(self.0.database()).await?.is_none() {
             return Ok(None);
         }
         let transaction = self.0.begin().await?;
         reap(self.0, &transaction).await?;
         let next = job::Entity::find()
-            .filter(wanted)
-            .order_by_asc(job::Column::Priority)
+            .filter(claimable)
+            .order_by_asc(priority(wanted))
             .order_by_asc(job::Column::Id)
             .limit(1)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -61,10 +60,10 @@ impl Queue<'_> {
 
     /// Ends jobs that no worker should be given again: those whose worker died after their cancel was asked for, and
     /// those that were claimed too often without making progress. [`Queue::claim`] does so too; the server calls this
-    /// now and then in case no worker is left, and so tells of searches whose worker has fallen silent. Returns how many
+    /// now and then in case no worker is left, and so tells of jobs whose worker has fallen silent. Returns how many
     /// jobs it ended.
     pub async fn reap(&self) -> Result<u64, StoreError> {
-        self.0.reach().note(self.0, self.look_after().await)
+        self.0.reach().note(self.look_after().await)
     }
 
     async fn look_after(&self) -> Result<u64, StoreError> {
@@ -91,8 +90,16 @@ impl Queue<'_> {
     }
 }
 
-fn claimable(store: &Store, worker: &str) -> Condition {
-    Condition::all().add(Condition::any().add(due(store, worker)).add(stale(store)))
+fn claimable(store: &Store, worker: &str, wanted: &[Wanted<'_>]) -> Condition {
+    let kinds = job::Column::Kind.is_in(wanted.iter().map(|wanted| wanted.kind));
+    Condition::all().add(kinds).add(Condition::any().add(due(store, worker)).add(stale(store)))
+}
+
+fn priority(wanted: &[Wanted<'_>]) -> Expr {
+    let case = wanted.iter().fold(CaseStatement::new(), |case, wanted| {
+        case.case(job::Column::Kind.eq(wanted.kind), Expr::value(wanted.priority))
+    });
+    case.finally(Expr::value(i32::MAX)).into()
 }
 
 /// Queued, and not set aside for a while.
@@ -107,21 +114,23 @@ fn due(store: &Store, worker: &str) -> Condition {
 fn stale(store: &Store) -> Condition {
     let oldest = store.clock().now_ms() - millis(store.stale_after());
     // Who could not reach the database itself cannot tell who else is dead: each gets the time to come back.
-    let oldest = if store.reach().is_fresh(store) { KNOWN_DEAD + 1 } else { oldest };
+    let oldest = if store.reach().is_fresh() { KNOWN_DEAD + 1 } else { oldest };
     Condition::all().add(job::Column::State.eq(JobState::Running)).add(job::Column::HeartbeatAtMs.lt(oldest))
 }
 
-/// Shows why a search does not move that runs by its state alone.
+/// Shows why a job does not move that runs by its state alone.
 async fn tell_of_silence(store: &Store, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
     let silent = job::Entity::find()
-        .filter(stale(store).add(job::Column::SearchId.is_not_null()))
+        .filter(stale(store))
         .order_by_asc(job::Column::Id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(transaction)
         .await?;
     for job in silent {
         let name = job.worker.as_deref().unwrap_or("the one that had it");
-        tell(transaction, &work(&job)?, Some(&format!("a worker: {name} no longer reports"))).await?;
+        let reason = format!("a worker: {name} no longer reports");
+        let step = Step::WaitsFor(&reason);
+        store.subjects().follow(transaction, &job.kind, job.subject, step, store.clock().now()).await?;
     }
     Ok(())
 }
@@ -139,20 +148,17 @@ async fn reap(store: &Store, transaction: &DatabaseTransaction) -> Result<u64, S
         .await?;
     let mut ended = 0;
     for job in hopeless {
-        let ending = if job.cancel_requested { Ending::Cancelled } else { Ending::Failed(worn_out(&job)?) };
+        let ending = if job.cancel_requested { Ending::Cancelled } else { Ending::Failed(worn_out(store, &job)) };
         end(store, transaction, job, ending).await?;
         ended += 1;
     }
     Ok(ended)
 }
 
-fn worn_out(job: &job::Model) -> Result<String, StoreError> {
-    let what = match work(job)? {
-        Work::Search(_) => "without storing another candidate",
-        Work::Checkpoint(_) => "before the file was written",
-    };
+fn worn_out(store: &Store, job: &job::Model) -> String {
+    let what = store.subjects().worn_out(&job.kind);
     let times = if job.attempts == 1 { "once".to_string() } else { format!("{} times", job.attempts) };
-    Ok(format!("the worker died or stalled {times} over this job {what}"))
+    format!("the worker died or stalled {times} over this job {what}")
 }
 
 async fn give(
@@ -169,32 +175,12 @@ async fn give(
     next.heartbeat_at_ms = Set(Some(store.clock().now_ms()));
     let job = next.update(transaction).await?;
 
-    let work = work(&job)?;
-    match work {
-        Work::Search(id) => start_search(store, transaction, id).await?,
-        Work::Checkpoint(id) => start_checkpoint(transaction, id).await?,
-    }
-    let lease = Lease { job_id: job.id, number: job.lease };
-    Ok(Claim { lease, work, attempt: from_sql(crate::error::Kind::Job, "attempts", job.attempts)? })
-}
-
-async fn start_search(store: &Store, transaction: &DatabaseTransaction, id: Uuid) -> Result<(), StoreError> {
-    let now = store.clock().now();
-    edit(transaction, id, |search| {
-        search.state = Set(SearchState::Running);
-        search.waiting_for = Set(None);
-        search.phase = Set("starting".to_string());
-        if search.started_at.as_ref().is_none() {
-            search.started_at = Set(Some(now));
-        }
+    store.subjects().follow(transaction, &job.kind, job.subject, Step::Started, store.clock().now()).await?;
+    Ok(Claim {
+        lease: Lease { job_id: job.id, number: job.lease },
+        kind: job.kind,
+        subject: job.subject,
+        payload: from_json(Kind::Job, "payload", job.payload)?,
+        attempt: from_sql(Kind::Job, "attempts", job.attempts)?,
     })
-    .await?;
-    Ok(())
-}
-
-async fn start_checkpoint(transaction: &DatabaseTransaction, id: Uuid) -> Result<(), StoreError> {
-    let running =
-        checkpoint::ActiveModel { state: Set(CheckpointState::Running), waiting_for: Set(None), ..Default::default() };
-    checkpoint::Entity::update_many().set(running).filter(checkpoint::Column::Id.eq(id)).exec(transaction).await?;
-    Ok(())
 }

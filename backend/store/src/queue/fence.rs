@@ -1,9 +1,9 @@
 //! The check that stands before every write of a worker.
 
-use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::{JobKind, JobState, Lease, Work};
+use super::{JobState, Lease};
 use crate::entities::job;
 use crate::error::{Kind, StoreError};
 
@@ -12,50 +12,30 @@ pub(super) async fn hold(transaction: &DatabaseTransaction, lease: &Lease) -> Re
     let job = job::Entity::find_by_id(lease.job_id).lock_exclusive().one(transaction).await?;
     match job {
         Some(job) if job.lease == lease.number && job.state == JobState::Running => Ok(job),
-        _ => Err(lost(lease)),
+        _ => Err(StoreError::LeaseLost { job: lease.job_id, lease: lease.number }),
     }
 }
 
-/// [`hold`], for a job that works on a search; the search's id.
-pub(super) async fn hold_search(
+/// [`hold`], for a job of this kind.
+pub(crate) async fn hold_of(
     transaction: &DatabaseTransaction,
     lease: &Lease,
-) -> Result<(job::Model, Uuid), StoreError> {
+    kind: &str,
+) -> Result<job::Model, StoreError> {
     let job = hold(transaction, lease).await?;
-    match work(&job)? {
-        Work::Search(id) => Ok((job, id)),
-        Work::Checkpoint(_) => Err(wrong_kind(&job, "a search")),
+    if job.kind == kind {
+        return Ok(job);
     }
+    let reason = format!("is a job of kind `{}`, and not of kind `{kind}`", job.kind);
+    Err(StoreError::Conflict { kind: Kind::Job, id: job.id, reason })
 }
 
-/// [`hold`], for a job that works on a checkpoint; the checkpoint's id.
-pub(super) async fn hold_checkpoint(
+/// The job of this kind about `subject`, locked until the transaction ends.
+pub(crate) async fn of_subject(
     transaction: &DatabaseTransaction,
-    lease: &Lease,
-) -> Result<(job::Model, Uuid), StoreError> {
-    let job = hold(transaction, lease).await?;
-    match work(&job)? {
-        Work::Checkpoint(id) => Ok((job, id)),
-        Work::Search(_) => Err(wrong_kind(&job, "a checkpoint")),
-    }
-}
-
-pub(super) fn lost(lease: &Lease) -> StoreError {
-    StoreError::LeaseLost { job: lease.job_id, lease: lease.number }
-}
-
-pub(crate) fn work(job: &job::Model) -> Result<Work, StoreError> {
-    let subject = match job.kind {
-        JobKind::Search => job.search_id.map(Work::Search),
-        JobKind::Checkpoint => job.checkpoint_id.map(Work::Checkpoint),
-    };
-    subject.ok_or_else(|| StoreError::Corrupt {
-        kind: Kind::Job,
-        column: "kind",
-        reason: format!("job {} names nothing to work on", job.id),
-    })
-}
-
-fn wrong_kind(job: &job::Model, wanted: &str) -> StoreError {
-    StoreError::Conflict { kind: Kind::Job, id: job.id, reason: format!("is not the job of {wanted}") }
+    kind: &str,
+    subject: Uuid,
+) -> Result<Option<job::Model>, StoreError> {
+    let job = job::Entity::find().filter(job::Column::Kind.eq(kind)).filter(job::Column::Subject.eq(subject));
+    Ok(job.lock_exclusive().one(transaction).await?)
 }

@@ -6,19 +6,23 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::fence::work;
-use super::{JobState, Queue, Work};
+use super::{JobState, Payload, Queue};
 use crate::entities::job;
 use crate::error::{Kind, StoreError};
-use crate::number::from_sql;
+use crate::number::{from_json, from_sql};
 use crate::page::{Page, PageRequest};
 use crate::store::Store;
+use crate::subject::Progress;
 
 /// One job of the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     pub id: Uuid,
-    pub work: Work,
+    pub kind: String,
+    /// What it is about.
+    pub subject: Uuid,
+    pub payload: Payload,
+    pub progress: Option<Progress>,
     pub state: JobState,
     /// Who claimed it last.
     pub worker: Option<String>,
@@ -49,7 +53,10 @@ fn into_job(store: &Store, row: job::Model) -> Result<Job, StoreError> {
     let silent_ms = row.heartbeat_at_ms.map(|heartbeat| store.clock().now_ms().saturating_sub(heartbeat));
     Ok(Job {
         id: row.id,
-        work: work(&row)?,
+        kind: row.kind,
+        subject: row.subject,
+        payload: from_json(Kind::Job, "payload", row.payload)?,
+        progress: row.progress.map(|progress| from_json(Kind::Job, "progress", progress)).transpose()?,
         state: row.state,
         worker: row.worker,
         lease: row.lease,

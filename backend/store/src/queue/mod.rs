@@ -1,6 +1,7 @@
-//! The job queue: the `jobs` table, in the same database as what the jobs work on.
+//! The job queue: the `jobs` table, in the same database as what the jobs are about.
 //!
-//! A job is enqueued in the transaction that creates its search or checkpoint. [`Queue::claim`] gives it to a worker
+//! A job has a kind, which says what a worker does, a subject, which says what it does it to, and a payload for the rest. The
+//! queue knows no kind. A job is enqueued in the transaction that creates its subject. [`Queue::claim`] gives it to a worker
 //! under a [`Lease`]; each claim counts the lease up, and every write of a worker names the lease it was made under.
 //! A worker that stalls and comes back finds its lease lost and changes nothing, so a job is never written by two.
 //!
@@ -16,46 +17,26 @@
 mod cancel;
 mod claim;
 mod end;
+mod enqueue;
 mod fence;
 mod list;
 mod report;
-mod resume;
 mod set_aside;
 
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, DeriveActiveEnum, EntityTrait, EnumIter};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::entities::job;
-use crate::error::StoreError;
+pub use crate::entities::job::JobState;
 use crate::store::Store;
 
-pub use end::Exported;
-pub(crate) use fence::work as work_of;
+pub(crate) use cancel::cancel_of;
+pub use claim::Wanted;
+pub(crate) use end::{already_done, close};
+pub use enqueue::{NewJob, Payload};
+pub(crate) use enqueue::{enqueue_in, restart};
+pub(crate) use fence::{hold_of, of_subject};
 pub use list::Job;
-pub use report::CANDIDATES_PHASE;
-
-/// What a job works on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum JobKind {
-    Search,
-    Checkpoint,
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    Queued,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
+pub(crate) use report::note_progress;
 
 /// A worker's right to write the results of a job: good until somebody else claims the job, or it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,16 +50,12 @@ pub struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub lease: Lease,
-    pub work: Work,
+    pub kind: String,
+    /// What the job is about.
+    pub subject: Uuid,
+    pub payload: Payload,
     /// Claims since the job last made progress, this one included; above 1, a worker died or stalled over it.
     pub attempt: u32,
-}
-
-/// What a claimed job asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Work {
-    Search(Uuid),
-    Checkpoint(Uuid),
 }
 
 /// What a worker learns when it reports that it is alive.
@@ -97,68 +74,5 @@ pub struct Queue<'a>(&'a Store);
 impl Store {
     pub fn queue(&self) -> Queue<'_> {
         Queue(self)
-    }
-}
-
-/// Exports take seconds and searches hours, so exports go first.
-const CHECKPOINT_PRIORITY: i32 = 0;
-const SEARCH_PRIORITY: i32 = 1;
-
-pub(crate) async fn enqueue_search(
-    store: &Store,
-    transaction: &DatabaseTransaction,
-    search_id: Uuid,
-) -> Result<(), StoreError> {
-    let mut job = new_job(store, JobKind::Search, SEARCH_PRIORITY);
-    job.search_id = Set(Some(search_id));
-    job::Entity::insert(job).exec_without_returning(transaction).await?;
-    Ok(())
-}
-
-/// Enqueues the export of a checkpoint, again if need be: a checkpoint has one job, whose lease goes on counting.
-pub(crate) async fn enqueue_checkpoint(
-    store: &Store,
-    transaction: &DatabaseTransaction,
-    checkpoint_id: Uuid,
-) -> Result<(), StoreError> {
-    let mut job = new_job(store, JobKind::Checkpoint, CHECKPOINT_PRIORITY);
-    job.checkpoint_id = Set(Some(checkpoint_id));
-    let restart = OnConflict::column(job::Column::CheckpointId)
-        .update_columns([
-            job::Column::State,
-            job::Column::Worker,
-            job::Column::Attempts,
-            job::Column::HeartbeatAtMs,
-            job::Column::CancelRequested,
-            job::Column::Error,
-            job::Column::SetAside,
-            job::Column::NotBeforeMs,
-            job::Column::Avoid,
-            job::Column::AvoidUntilMs,
-        ])
-        .to_owned();
-    job::Entity::insert(job).on_conflict(restart).exec_without_returning(transaction).await?;
-    Ok(())
-}
-
-fn new_job(store: &Store, kind: JobKind, priority: i32) -> job::ActiveModel {
-    job::ActiveModel {
-        id: Set(Uuid::now_v7()),
-        kind: Set(kind),
-        search_id: Set(None),
-        checkpoint_id: Set(None),
-        state: Set(JobState::Queued),
-        priority: Set(priority),
-        worker: Set(None),
-        lease: Set(0),
-        attempts: Set(0),
-        heartbeat_at_ms: Set(None),
-        cancel_requested: Set(false),
-        error: Set(None),
-        created_at: Set(store.clock().now()),
-        set_aside: Set(0),
-        not_before_ms: Set(None),
-        avoid: Set(None),
-        avoid_until_ms: Set(None),
     }
 }

@@ -1,21 +1,15 @@
-//! What a worker writes while it is at a job. All of it is fenced by the lease, and all of it may be repeated.
+//! What a worker writes while it is at a job of any kind. All of it is fenced by the lease, and all of it may be repeated.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
 };
-use uuid::Uuid;
 
-use super::fence::hold_search;
+use super::fence::hold;
 use super::{HeartbeatAnswer, JobState, Lease, Queue};
-use crate::candidates::{Candidate, NewCandidate};
-use crate::entities::{candidate, job, split};
+use crate::entities::job;
 use crate::error::{Kind, StoreError};
-use crate::number::{to_i32, to_i64, to_json};
-use crate::searches::{Baseline, Progress, Split, edit};
-
-/// The phase in which candidates are evaluated; [`Queue::record_candidate`] keeps its progress.
-pub const CANDIDATES_PHASE: &str = "candidates";
+use crate::number::to_json;
+use crate::subject::{Progress, Step};
 
 impl Queue<'_> {
     /// Says that the worker is alive; to be called well within the time after which a job counts as abandoned.
@@ -29,7 +23,7 @@ impl Queue<'_> {
             .exec(self.0.database())
             .await
             .map_err(StoreError::from);
-        let updated = self.0.reach().note(self.0, updated)?;
+        let updated = self.0.reach().note(updated)?;
         if updated.rows_affected == 0 {
             return Ok(HeartbeatAnswer { cancel_requested: false, lost: true });
         }
@@ -38,130 +32,25 @@ impl Queue<'_> {
         Ok(HeartbeatAnswer { cancel_requested, lost: false })
     }
 
-    /// Shows how far the search is.
+    /// Shows how far the job is.
     pub async fn progress(&self, lease: &Lease, progress: &Progress) -> Result<(), StoreError> {
-        let (done, total) = (to_i64("done", progress.done)?, to_i64("total", progress.total)?);
         let transaction = self.0.begin().await?;
-        let (_, search_id) = hold_search(&transaction, lease).await?;
-        edit(&transaction, search_id, |search| {
-            search.phase = Set(progress.phase.clone());
-            search.waiting_for = Set(None);
-            search.done = Set(done);
-            search.total = Set(total);
-        })
-        .await?;
+        let job = hold(&transaction, lease).await?;
+        let step = Step::Progressed(progress);
+        self.0.subjects().follow(&transaction, &job.kind, job.subject, step, self.0.clock().now()).await?;
+        let mut job = job.into_active_model();
+        job.progress = Set(Some(to_json(Kind::Job, "progress", progress)?));
+        job.update(&transaction).await?;
         Ok(transaction.commit().await?)
-    }
-
-    /// Stores which images the search uses. The first split stored stays, since candidates were scored with it; it is
-    /// returned.
-    pub async fn save_split(&self, lease: &Lease, split: &Split) -> Result<Split, StoreError> {
-        let transaction = self.0.begin().await?;
-        let (_, search_id) = hold_search(&transaction, lease).await?;
-        if split::Entity::find_by_id(search_id).one(&transaction).await?.is_none() {
-            insert_split(&transaction, search_id, split).await?;
-        }
-        transaction.commit().await?;
-        Ok(self.0.searches().split(search_id).await?.unwrap_or_default())
-    }
-
-    /// Stores how the full network does on the scoring images.
-    pub async fn save_baseline(&self, lease: &Lease, baseline: &Baseline) -> Result<(), StoreError> {
-        let (macs, parameters) = (to_i64("macs", baseline.macs)?, to_i64("parameters", baseline.parameters)?);
-        let transaction = self.0.begin().await?;
-        let (_, search_id) = hold_search(&transaction, lease).await?;
-        edit(&transaction, search_id, |search| {
-            search.baseline_top1 = Set(Some(baseline.score.top1));
-            search.baseline_top5 = Set(Some(baseline.score.top5));
-            search.baseline_cross_entropy = Set(baseline.score.cross_entropy);
-            search.baseline_macs = Set(Some(macs));
-            search.baseline_parameters = Set(Some(parameters));
-        })
-        .await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Stores a candidate, and with it the search's progress. An index that is stored already changes nothing; the
-    /// stored candidate is returned.
-    pub async fn record_candidate(&self, lease: &Lease, new: NewCandidate) -> Result<Candidate, StoreError> {
-        let transaction = self.0.begin().await?;
-        let (job, search_id) = hold_search(&transaction, lease).await?;
-        let stored = candidate::Entity::find()
-            .filter(candidate::Column::SearchId.eq(search_id))
-            .filter(candidate::Column::Index.eq(to_i32("index", new.index.into())?))
-            .one(&transaction)
-            .await?;
-        let row = match stored {
-            Some(row) => row,
-            None => {
-                note_progress(&transaction, job, self.0.clock().now_ms()).await?;
-                self.insert_candidate(&transaction, search_id, new).await?
-            }
-        };
-        transaction.commit().await?;
-        row.try_into()
-    }
-
-    async fn insert_candidate(
-        &self,
-        transaction: &DatabaseTransaction,
-        search_id: Uuid,
-        new: NewCandidate,
-    ) -> Result<candidate::Model, StoreError> {
-        let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(search_id));
-        let done = to_i64("done", stored.count(transaction).await? + 1)?;
-        let search = edit(transaction, search_id, |search| {
-            search.phase = Set(CANDIDATES_PHASE.to_string());
-            search.waiting_for = Set(None);
-            search.done = Set(done);
-        })
-        .await?;
-        let unadapted = new.score_without_adaptation;
-        let row = candidate::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            search_id: Set(search_id),
-            index: Set(to_i32("index", new.index.into())?),
-            strategy: Set(to_json(Kind::Candidate, "strategy", &new.strategy)?),
-            keep_ratios: Set(to_json(Kind::Candidate, "keep_ratios", &new.keep_ratios)?),
-            macs: Set(to_i64("macs", new.macs)?),
-            parameters: Set(to_i64("parameters", new.parameters)?),
-            top1: Set(new.score.top1),
-            top5: Set(new.score.top5),
-            cross_entropy: Set(new.score.cross_entropy),
-            unadapted_top1: Set(unadapted.map(|score| score.top1)),
-            unadapted_top5: Set(unadapted.map(|score| score.top5)),
-            unadapted_cross_entropy: Set(unadapted.and_then(|score| score.cross_entropy)),
-            seconds: Set(new.seconds),
-            revision: Set(search.revision),
-            created_at: Set(self.0.clock().now()),
-        };
-        Ok(row.insert(transaction).await?)
     }
 }
 
-async fn insert_split(transaction: &DatabaseTransaction, search_id: Uuid, split: &Split) -> Result<(), StoreError> {
-    let count = |field, list: &[u32]| to_i32(field, list.len() as u64);
-    let calibration = count("calibration", &split.calibration)?;
-    let scoring = count("scoring", &split.scoring)?;
-    let test = count("test", &split.test)?;
-    let row = split::ActiveModel {
-        search_id: Set(search_id),
-        calibration: Set(to_json(Kind::Search, "calibration", &split.calibration)?),
-        scoring: Set(to_json(Kind::Search, "scoring", &split.scoring)?),
-        test: Set(to_json(Kind::Search, "test", &split.test)?),
-    };
-    split::Entity::insert(row).exec_without_returning(transaction).await?;
-    edit(transaction, search_id, |search| {
-        search.split_calibration = Set(Some(calibration));
-        search.split_scoring = Set(Some(scoring));
-        search.split_test = Set(Some(test));
-    })
-    .await?;
-    Ok(())
-}
-
-/// A job that gets on starts counting its attempts anew, so that a long search may survive many restarts.
-async fn note_progress(transaction: &DatabaseTransaction, job: job::Model, now_ms: i64) -> Result<(), StoreError> {
+/// A job that gets on starts counting its attempts anew, so that a long one may survive many restarts.
+pub(crate) async fn note_progress(
+    transaction: &DatabaseTransaction,
+    job: job::Model,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let mut job = job.into_active_model();
     job.attempts = Set(1);
     job.set_aside = Set(0);

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
 use super::end::{Ending, end, requeue};
-use super::fence::{hold, work};
-use super::{Lease, Queue, Work};
+use super::fence::hold;
+use super::{Lease, Queue};
 use crate::clock::millis;
-use crate::entities::{checkpoint, search};
 use crate::error::StoreError;
-use crate::searches::edit;
+use crate::subject::Step;
 
 /// For how long nobody is given a job that was set aside, and for how long the worker that did so is not; doubled each
 /// time. Where several workers lack the same thing, the job does not go round among them without a pause.
@@ -31,15 +30,16 @@ impl Queue<'_> {
             end(self.0, &transaction, job, Ending::Cancelled).await?;
             return Ok(transaction.commit().await?);
         }
-        let (worker, times, work) = (job.worker.clone(), job.set_aside, work(&job)?);
+        let (worker, times, kind, subject) = (job.worker.clone(), job.set_aside, job.kind.clone(), job.subject);
         let now = self.0.clock().now_ms();
-        let mut job = requeue(&transaction, job).await?;
+        let mut job = requeue(self.0, &transaction, job).await?;
         job.set_aside = Set(times.saturating_add(1));
         job.not_before_ms = Set(Some(now + millis(doubled(PAUSE, times))));
         job.avoid = Set(worker);
         job.avoid_until_ms = Set(Some(now + millis(doubled(PAUSE_OF_WORKER, times))));
         job.update(&transaction).await?;
-        tell(&transaction, &work, Some(waiting_for)).await?;
+        let step = Step::WaitsFor(waiting_for);
+        self.0.subjects().follow(&transaction, &kind, subject, step, self.0.clock().now()).await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -47,26 +47,4 @@ impl Queue<'_> {
 fn doubled(pause: Duration, times: i32) -> Duration {
     let factor = 1_u32.checked_shl(times.clamp(0, 16).unsigned_abs()).unwrap_or(u32::MAX);
     pause.saturating_mul(factor).min(LONGEST_PAUSE)
-}
-
-/// Writes down what a job waits for, where that is news.
-pub(super) async fn tell(
-    transaction: &DatabaseTransaction,
-    work: &Work,
-    waiting_for: Option<&str>,
-) -> Result<(), StoreError> {
-    let waiting_for = waiting_for.map(str::to_owned);
-    match *work {
-        Work::Search(id) => {
-            let row = search::Entity::find_by_id(id).one(transaction).await?;
-            if row.is_some_and(|row| row.waiting_for != waiting_for) {
-                edit(transaction, id, |search| search.waiting_for = Set(waiting_for)).await?;
-            }
-        }
-        Work::Checkpoint(id) => {
-            let row = checkpoint::ActiveModel { waiting_for: Set(waiting_for), ..Default::default() };
-            checkpoint::Entity::update_many().set(row).filter(checkpoint::Column::Id.eq(id)).exec(transaction).await?;
-        }
-    }
-    Ok(())
 }

@@ -13,9 +13,9 @@ async fn a_candidate_recorded_twice_is_stored_once() {
     let world = World::new().await;
     let search = world.search().await;
     let lease = world.claim("a").await.lease;
-    let first = world.store.queue().record_candidate(&lease, candidate(0, 0.9)).await.unwrap();
+    let first = world.store.searches().record_candidate(&lease, candidate(0, 0.9)).await.unwrap();
     let revision = world.store.searches().get(search.id).await.unwrap().revision;
-    let second = world.store.queue().record_candidate(&lease, candidate(0, 0.1)).await.unwrap();
+    let second = world.store.searches().record_candidate(&lease, candidate(0, 0.1)).await.unwrap();
     assert_eq!(second, first);
     let search = world.store.searches().get(search.id).await.unwrap();
     assert_eq!((search.revision, search.progress.done), (revision, 1));
@@ -31,7 +31,7 @@ async fn two_workers_that_record_at_once_store_each_candidate_once() {
         let store = world.other_process().await;
         writers.push(tokio::spawn(async move {
             for index in 0..6 {
-                store.queue().record_candidate(&lease, candidate(index, 0.9)).await.unwrap();
+                store.searches().record_candidate(&lease, candidate(index, 0.9)).await.unwrap();
             }
         }));
     }
@@ -50,8 +50,8 @@ async fn a_write_that_is_cut_off_anywhere_is_whole_or_absent() {
     let lease = world.claim("a").await.lease;
     for polls in 0..60 {
         let index = polls / 2;
-        let queue = world.store.queue();
-        abandon_after(polls, queue.record_candidate(&lease, candidate(index, 0.9))).await;
+        let searches = world.store.searches();
+        abandon_after(polls, searches.record_candidate(&lease, candidate(index, 0.9))).await;
         let stored = world.store.candidates().evaluated(search.id).await.unwrap().len() as u64;
         let search = world.store.searches().get(search.id).await.unwrap();
         assert_eq!(search.progress.done, stored, "after {polls} polls");
@@ -69,7 +69,7 @@ async fn scores_come_back_to_the_last_bit() {
     let mut new = candidate(0, 0.1 + 0.2);
     new.score = Score::new(0.1 + 0.2, 1.0 / 3.0, f64::MIN_POSITIVE);
     new.seconds = 2.0f64.sqrt();
-    let stored = world.store.queue().record_candidate(&lease, new.clone()).await.unwrap();
+    let stored = world.store.searches().record_candidate(&lease, new.clone()).await.unwrap();
     let read = world.store.candidates().get(stored.id).await.unwrap();
     assert_eq!(read, stored);
     assert_eq!((read.score, read.seconds), (new.score, new.seconds));
@@ -87,7 +87,7 @@ async fn pages_of_every_order_hold_each_candidate_once() {
         if index % 4 == 0 {
             new.score.cross_entropy = None;
         }
-        world.store.queue().record_candidate(&lease, new).await.unwrap();
+        world.store.searches().record_candidate(&lease, new).await.unwrap();
     }
     for name in ["index", "-top1", "top5", "cross_entropy", "-cross_entropy", "macs", "-parameters", "seconds"] {
         let sort: CandidateSort = name.parse().unwrap();
@@ -132,8 +132,8 @@ async fn the_first_split_stays() {
     let lease = world.claim("a").await.lease;
     assert_eq!(world.store.searches().split(search.id).await.unwrap(), None);
     let split = Split { calibration: vec![4, 0, 9], scoring: vec![1, 2], test: vec![] };
-    assert_eq!(world.store.queue().save_split(&lease, &split).await.unwrap(), split);
-    assert_eq!(world.store.queue().save_split(&lease, &Split::default()).await.unwrap(), split);
+    assert_eq!(world.store.searches().save_split(&lease, &split).await.unwrap(), split);
+    assert_eq!(world.store.searches().save_split(&lease, &Split::default()).await.unwrap(), split);
     assert_eq!(world.store.searches().split(search.id).await.unwrap(), Some(split));
     let counts = world.store.searches().get(search.id).await.unwrap().split;
     assert_eq!(counts, Some(SplitCounts { calibration: 3, scoring: 2, test: 0 }));
@@ -147,7 +147,7 @@ async fn progress_and_baseline_show_on_the_search() {
     let progress = Progress { phase: "decoding".to_string(), done: 100, total: 8200 };
     world.store.queue().progress(&lease, &progress).await.unwrap();
     let baseline = Baseline { score: Score::new(0.936, 0.999, 0.2), macs: 16_242_186, parameters: 3_217_226 };
-    world.store.queue().save_baseline(&lease, &baseline).await.unwrap();
+    world.store.searches().save_baseline(&lease, &baseline).await.unwrap();
     let search = world.store.searches().get(search.id).await.unwrap();
     assert_eq!((search.progress, search.baseline), (progress, Some(baseline)));
 }

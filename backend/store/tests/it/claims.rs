@@ -1,8 +1,8 @@
 //! Who gets which job: claims, dead workers, leases.
 
-use eagleeye_store::{Claim, StoreError, Work};
+use eagleeye_store::{Claim, EXPORT_JOB, SEARCH_JOB, StoreError};
 
-use crate::support::{World, candidate};
+use crate::support::{KINDS, World, candidate};
 
 #[tokio::test]
 async fn a_claimed_job_runs_under_its_first_lease() {
@@ -11,16 +11,16 @@ async fn a_claimed_job_runs_under_its_first_lease() {
     insta::assert_snapshot!("queued", world.picture().await);
 
     let claim = world.claim("a").await;
-    assert_eq!(claim.work, Work::Search(search.id));
+    assert_eq!((claim.kind.as_str(), claim.subject), (SEARCH_JOB, search.id));
     assert_eq!((claim.lease.number, claim.attempt), (1, 1));
-    assert_eq!(world.store.queue().claim("b").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("b", &KINDS).await.unwrap(), None);
     insta::assert_snapshot!("claimed", world.picture().await);
 }
 
 #[tokio::test]
 async fn an_empty_queue_gives_nothing() {
     let world = World::new().await;
-    assert_eq!(world.store.queue().claim("a").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("a", &KINDS).await.unwrap(), None);
     assert_eq!(world.store.queue().reap().await.unwrap(), 0);
 }
 
@@ -33,7 +33,7 @@ async fn a_job_with_a_fresh_heartbeat_stays_with_its_worker() {
         world.wait(9);
         let answer = world.store.queue().heartbeat(&claim.lease).await.unwrap();
         assert!(!answer.lost && !answer.cancel_requested);
-        assert_eq!(world.store.queue().claim("b").await.unwrap(), None);
+        assert_eq!(world.store.queue().claim("b", &KINDS).await.unwrap(), None);
     }
 }
 
@@ -62,16 +62,16 @@ async fn a_worker_that_comes_back_late_changes_nothing() {
     world.record(&current, 0, 0.9).await;
     let before = world.picture().await;
 
-    let queue = world.store.queue();
+    let (queue, searches) = (world.store.queue(), world.store.searches());
     assert!(queue.heartbeat(&late).await.unwrap().lost);
     let outcomes = [
-        queue.record_candidate(&late, candidate(1, 0.5)).await.map(|_| ()),
-        queue.record_candidate(&late, candidate(0, 0.5)).await.map(|_| ()),
-        queue.finish_search(&late).await.map(|_| ()),
+        searches.record_candidate(&late, candidate(1, 0.5)).await.map(|_| ()),
+        searches.record_candidate(&late, candidate(0, 0.5)).await.map(|_| ()),
+        searches.finish(&late).await.map(|_| ()),
         queue.fail(&late, "too late").await,
         queue.cancelled(&late).await,
         queue.release(&late).await,
-        queue.save_split(&late, &Default::default()).await.map(|_| ()),
+        searches.save_split(&late, &Default::default()).await.map(|_| ()),
     ];
     for outcome in outcomes {
         assert!(matches!(outcome, Err(StoreError::LeaseLost { lease: 1, .. })), "{outcome:?}");
@@ -92,7 +92,7 @@ async fn workers_that_ask_at_once_get_different_jobs() {
         let store = if number % 2 == 0 { world.store.clone() } else { world.other_process().await };
         workers.push(tokio::spawn(async move {
             let mut claims: Vec<Claim> = Vec::new();
-            while let Some(claim) = store.queue().claim(&format!("worker {number}")).await.unwrap() {
+            while let Some(claim) = store.queue().claim(&format!("worker {number}"), &KINDS).await.unwrap() {
                 claims.push(claim);
             }
             claims
@@ -103,7 +103,7 @@ async fn workers_that_ask_at_once_get_different_jobs() {
         jobs.extend(worker.await.unwrap().into_iter().map(|claim| (claim.lease.job_id, claim.lease.number)));
     }
     // On PostgreSQL a worker may skip a row that another holds and find nothing more; a second look finds the rest.
-    while let Some(claim) = world.store.queue().claim("last").await.unwrap() {
+    while let Some(claim) = world.store.queue().claim("last", &KINDS).await.unwrap() {
         jobs.push((claim.lease.job_id, claim.lease.number));
     }
     jobs.sort();
@@ -125,7 +125,8 @@ async fn workers_that_ask_at_once_for_an_abandoned_job_do_not_both_get_it() {
 
     let mut workers = Vec::new();
     for (number, store) in stores.into_iter().enumerate() {
-        workers.push(tokio::spawn(async move { store.queue().claim(&format!("worker {number}")).await.unwrap() }));
+        workers
+            .push(tokio::spawn(async move { store.queue().claim(&format!("worker {number}"), &KINDS).await.unwrap() }));
     }
     let mut claims = Vec::new();
     for worker in workers {
@@ -143,7 +144,7 @@ async fn a_job_that_kills_its_workers_fails_after_three_attempts() {
         assert_eq!(world.claim("a").await.attempt, attempt);
         world.wait(11);
     }
-    assert_eq!(world.store.queue().claim("a").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("a", &KINDS).await.unwrap(), None);
     insta::assert_snapshot!("worn_out", world.picture().await);
 }
 
@@ -167,7 +168,7 @@ async fn a_worker_known_to_be_dead_is_not_waited_for() {
     world.search().await;
     world.claim("a").await;
     assert_eq!(world.store.queue().worker_died("b").await.unwrap(), 0);
-    assert_eq!(world.store.queue().claim("c").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("c", &KINDS).await.unwrap(), None);
     assert_eq!(world.store.queue().worker_died("a").await.unwrap(), 1);
     let claim = world.claim("c").await;
     assert_eq!((claim.lease.number, claim.attempt), (2, 2));
@@ -181,13 +182,13 @@ async fn exports_go_before_searches_and_searches_in_order() {
     let second = world.search_on(&model, &dataset).await;
 
     let claim = world.claim("a").await;
-    assert_eq!(claim.work, Work::Search(first.id));
+    assert_eq!((claim.kind.as_str(), claim.subject), (SEARCH_JOB, first.id));
     world.record(&claim.lease, 0, 0.9).await;
-    world.store.queue().finish_search(&claim.lease).await.unwrap();
+    world.store.searches().finish(&claim.lease).await.unwrap();
     for _ in 0..3 {
-        assert!(matches!(world.claim("a").await.work, Work::Checkpoint(_)));
+        assert_eq!(world.claim("a").await.kind, EXPORT_JOB);
     }
-    assert_eq!(world.claim("a").await.work, Work::Search(second.id));
+    assert_eq!(world.claim("a").await.subject, second.id);
 }
 
 #[tokio::test]
@@ -198,8 +199,8 @@ async fn a_worker_that_was_started_during_an_outage_leaves_running_jobs_to_those
     world.wait(60);
     // Nobody could report for a minute; now the database is back, and a new worker is the first to reach it.
     let new = world.other_process().await;
-    assert_eq!(new.queue().claim("b").await.unwrap(), None);
+    assert_eq!(new.queue().claim("b", &KINDS).await.unwrap(), None);
     assert!(!world.store.queue().heartbeat(&lease).await.unwrap().lost);
     world.wait(11);
-    assert_eq!(new.queue().claim("b").await.unwrap().unwrap().lease.number, 2, "then it is dead indeed");
+    assert_eq!(new.queue().claim("b", &KINDS).await.unwrap().unwrap().lease.number, 2, "then it is dead indeed");
 }

@@ -1,7 +1,8 @@
 //! How jobs end: finish, fail, cancel in every state, release.
 
-use eagleeye_store::{Exported, SearchState, StoreError, Work};
+use eagleeye_store::{Exported, SearchState, StoreError};
 
+use crate::support::KINDS;
 use crate::support::World;
 
 #[tokio::test]
@@ -12,11 +13,11 @@ async fn a_finished_search_names_its_best_and_asks_for_three_files() {
     for (index, top1) in [(0, 0.91), (2, 0.93), (1, 0.92)] {
         world.record(&lease, index, top1).await;
     }
-    let search = world.store.queue().finish_search(&lease).await.unwrap();
+    let search = world.store.searches().finish(&lease).await.unwrap();
     assert_eq!(search.state, SearchState::Succeeded);
     insta::assert_snapshot!("finished", world.picture().await);
 
-    let again = world.store.queue().finish_search(&lease).await.unwrap();
+    let again = world.store.searches().finish(&lease).await.unwrap();
     assert_eq!(again, search, "a worker that repeats the call gets the same answer");
 }
 
@@ -28,9 +29,9 @@ async fn of_equal_candidates_the_lower_loss_wins_and_then_the_lower_index() {
     for (index, loss) in [(0, f64::INFINITY), (3, 0.25), (2, 0.5), (1, 0.25)] {
         let mut new = crate::support::candidate(index, 0.9);
         new.score = eagleeye_store::Score::new(0.9, 0.99, loss);
-        world.store.queue().record_candidate(&lease, new).await.unwrap();
+        world.store.searches().record_candidate(&lease, new).await.unwrap();
     }
-    let search = world.store.queue().finish_search(&lease).await.unwrap();
+    let search = world.store.searches().finish(&lease).await.unwrap();
     let best = world.store.candidates().get(search.best_candidate_id.unwrap()).await.unwrap();
     assert_eq!(best.index, 1);
 }
@@ -41,14 +42,14 @@ async fn an_export_takes_its_upload_over() {
     world.search().await;
     let lease = world.claim("a").await.lease;
     world.record(&lease, 0, 0.9).await;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
 
     let claim = world.claim("a").await;
     let upload = world.store.upload_bytes("pruned weights").await.unwrap();
     let exported = Exported { upload, max_difference: 1e-6 };
-    let checkpoint = world.store.queue().finish_checkpoint(&claim.lease, &exported).await.unwrap();
+    let checkpoint = world.store.checkpoints().finish(&claim.lease, &exported).await.unwrap();
     assert_eq!(checkpoint.hash.as_ref(), Some(&exported.upload.hash));
-    let again = world.store.queue().finish_checkpoint(&claim.lease, &exported).await.unwrap();
+    let again = world.store.checkpoints().finish(&claim.lease, &exported).await.unwrap();
     assert_eq!(again, checkpoint);
 
     let failed = world.claim("a").await;
@@ -62,17 +63,17 @@ async fn a_failed_export_can_be_asked_for_again() {
     world.search().await;
     let lease = world.claim("a").await.lease;
     world.record(&lease, 0, 0.9).await;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
     let failed = world.claim("a").await;
     world.store.queue().fail(&failed.lease, "no space left").await.unwrap();
 
-    let Work::Checkpoint(id) = failed.work else { panic!("an export was claimed") };
+    let id = failed.subject;
     let checkpoint = world.store.checkpoints().get(id).await.unwrap();
     let again = world.store.checkpoints().request(checkpoint.candidate_id, checkpoint.format).await.unwrap();
     assert_eq!((again.id, again.error), (id, None));
     insta::assert_snapshot!("asked_again", world.picture().await);
     let claim = world.claim("a").await;
-    assert_eq!((claim.work, claim.lease.number), (Work::Checkpoint(id), 2));
+    assert_eq!((claim.subject, claim.lease.number), (id, 2));
 }
 
 #[tokio::test]
@@ -81,14 +82,14 @@ async fn an_export_under_a_lost_lease_leaves_no_file() {
     world.search().await;
     let lease = world.claim("a").await.lease;
     world.record(&lease, 0, 0.9).await;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
     let late = world.claim("a").await.lease;
     let files = world.files_on_disk();
     world.wait(11);
     world.claim("b").await;
 
     let upload = world.store.upload_bytes("pruned weights").await.unwrap();
-    let outcome = world.store.queue().finish_checkpoint(&late, &Exported { upload, max_difference: 0.0 }).await;
+    let outcome = world.store.checkpoints().finish(&late, &Exported { upload, max_difference: 0.0 }).await;
     assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })), "{outcome:?}");
     assert_eq!(world.files_on_disk(), files);
 }
@@ -100,7 +101,7 @@ async fn a_failed_search_says_why() {
     let lease = world.claim("a").await.lease;
     world.store.queue().fail(&lease, "the images are 32 x 32, the network takes 28 x 28").await.unwrap();
     insta::assert_snapshot!("failed", world.picture().await);
-    assert_eq!(world.store.queue().claim("b").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("b", &KINDS).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -110,7 +111,7 @@ async fn a_queued_search_is_cancelled_at_once() {
     let cancelled = world.store.searches().cancel(search.id).await.unwrap();
     assert_eq!(cancelled.state, SearchState::Cancelled);
     assert!(cancelled.finished_at.is_some());
-    assert_eq!(world.store.queue().claim("a").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("a", &KINDS).await.unwrap(), None);
     let again = world.store.searches().cancel(search.id).await.unwrap();
     assert_eq!(again, cancelled);
 }
@@ -148,7 +149,7 @@ async fn a_search_whose_worker_dies_over_its_cancel_is_not_given_out_again() {
     world.wait(11);
     assert_eq!(world.store.queue().reap().await.unwrap(), 1);
     assert_eq!(world.store.searches().get(search.id).await.unwrap().state, SearchState::Cancelled);
-    assert_eq!(world.store.queue().claim("b").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("b", &KINDS).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -156,7 +157,7 @@ async fn a_search_that_has_ended_cannot_be_cancelled() {
     let world = World::new().await;
     let search = world.search().await;
     let lease = world.claim("a").await.lease;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
     let error = world.store.searches().cancel(search.id).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict { .. }));
     assert!(error.to_string().ends_with("has succeeded already and cannot be cancelled"), "{error}");
@@ -204,7 +205,7 @@ async fn a_deleted_search_takes_its_lease_with_it() {
     world.record(&lease, 0, 0.9).await;
     world.store.searches().delete(search.id).await.unwrap();
     assert!(world.store.queue().heartbeat(&lease).await.unwrap().lost);
-    let outcome = world.store.queue().finish_search(&lease).await;
+    let outcome = world.store.searches().finish(&lease).await;
     assert!(matches!(outcome, Err(StoreError::LeaseLost { .. })), "{outcome:?}");
     assert_eq!(world.picture().await, "jobs\n");
 }
@@ -219,7 +220,7 @@ async fn a_search_deleted_while_its_worker_writes_ends_the_worker_and_nothing_el
         let worker = world.other_process().await;
         let writing = tokio::spawn(async move {
             for index in 0.. {
-                worker.queue().record_candidate(&lease, crate::support::candidate(index, 0.9)).await?;
+                worker.searches().record_candidate(&lease, crate::support::candidate(index, 0.9)).await?;
             }
             Ok(())
         });

@@ -22,12 +22,12 @@ async fn checkpoints_go_with_their_search() {
     let before = world.files_on_disk();
     let lease = world.claim("a").await.lease;
     world.record(&lease, 0, 0.9).await;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
     for content in ["torchscript", "onnx", "weights"] {
         let lease = world.claim("a").await.lease;
         let upload = world.store.upload_bytes(content).await.unwrap();
         let exported = Exported { upload, max_difference: 0.0 };
-        world.store.queue().finish_checkpoint(&lease, &exported).await.unwrap();
+        world.store.checkpoints().finish(&lease, &exported).await.unwrap();
     }
     assert_eq!(world.files_on_disk().len(), before.len() + 2, "one checkpoint has the model's own content");
     world.store.searches().delete(search.id).await.unwrap();

@@ -1,6 +1,6 @@
 //! Searches that are taken up again.
 
-use eagleeye_store::{SearchState, StoreError, Work};
+use eagleeye_store::{SearchState, StoreError};
 
 use crate::support::World;
 
@@ -16,11 +16,11 @@ async fn a_failed_search_is_taken_up_again_with_its_candidates() {
     assert_eq!((again.state, again.error, again.finished_at), (SearchState::Queued, None, None));
     assert_eq!((again.progress.done, again.progress.total), (1, 3));
     let claim = world.claim("b").await;
-    assert_eq!((claim.work, claim.lease.number, claim.attempt), (Work::Search(search.id), 2, 1));
+    assert_eq!((claim.subject, claim.lease.number, claim.attempt), (search.id, 2, 1));
     let evaluated = world.store.candidates().evaluated(search.id).await.unwrap();
     assert_eq!(evaluated.into_keys().collect::<Vec<_>>(), [0]);
     world.record(&claim.lease, 1, 0.92).await;
-    let ended = world.store.queue().finish_search(&claim.lease).await.unwrap();
+    let ended = world.store.searches().finish(&claim.lease).await.unwrap();
     assert_eq!(ended.state, SearchState::Succeeded);
 }
 
@@ -34,7 +34,7 @@ async fn a_cancelled_search_is_taken_up_again_and_the_worker_that_was_stopped_wr
     world.store.queue().cancelled(&stopped).await.unwrap();
     world.store.searches().retry(search.id).await.unwrap();
 
-    let late = world.store.queue().record_candidate(&stopped, crate::support::candidate(1, 0.5)).await;
+    let late = world.store.searches().record_candidate(&stopped, crate::support::candidate(1, 0.5)).await;
     assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
     let claim = world.claim("b").await;
     let answer = world.store.queue().heartbeat(&claim.lease).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_search_that_has_not_failed_is_not_taken_up_again() {
     refusal("is queued already").await;
     let lease = world.claim("a").await.lease;
     refusal("is running").await;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
     refusal("has succeeded").await;
 }
 

@@ -2,7 +2,7 @@
 
 use eagleeye_store::{Progress, SearchState, Uuid};
 
-use crate::support::World;
+use crate::support::{KINDS, World};
 
 #[tokio::test]
 async fn every_change_by_another_process_is_seen_once() {
@@ -16,7 +16,7 @@ async fn every_change_by_another_process_is_seen_once() {
     let mut seen = start.search.revision;
     assert_eq!(searches.changes_since(id, seen).await.unwrap(), None);
 
-    let lease = worker.queue().claim("a").await.unwrap().unwrap().lease;
+    let lease = worker.queue().claim("a", &KINDS).await.unwrap().unwrap().lease;
     let progress = Progress { phase: "decoding".to_string(), done: 1, total: 2 };
     worker.queue().progress(&lease, &progress).await.unwrap();
     let change = searches.changes_since(id, seen).await.unwrap().unwrap();
@@ -30,7 +30,7 @@ async fn every_change_by_another_process_is_seen_once() {
     assert_eq!(indices, [5, 2], "oldest first");
     seen = change.search.revision;
 
-    worker.queue().finish_search(&lease).await.unwrap();
+    worker.searches().finish(&lease).await.unwrap();
     let change = searches.changes_since(id, seen).await.unwrap().unwrap();
     assert_eq!((change.search.state, change.candidates.len()), (SearchState::Succeeded, 0));
 }

@@ -4,7 +4,7 @@ use eagleeye_migrations::{Migrator, MigratorTrait};
 use eagleeye_store::{Store, StoreConfig, StoreError};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
-use crate::support::World;
+use crate::support::{KINDS, World};
 
 async fn tables(database: &DatabaseConnection) -> Vec<String> {
     let sql = match database.get_database_backend() {
@@ -41,7 +41,7 @@ async fn migrations_go_down_and_up_again() {
     assert_eq!(tables(&database).await, ["seaql_migrations"]);
     Migrator::up(&database, None).await.unwrap();
     assert_eq!(tables(&database).await, all);
-    assert_eq!(world.store.queue().claim("a").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("a", &KINDS).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -95,6 +95,6 @@ async fn the_folder_of_a_database_is_made() {
     let database = format!("sqlite://{}", folder.path().join("deep/down/eagleeye.db").display());
     let store =
         Store::connect(database.as_str().into(), folder.path().join("files").to_str().unwrap().into()).await.unwrap();
-    assert_eq!(store.queue().claim("a").await.unwrap(), None);
+    assert_eq!(store.queue().claim("a", &KINDS).await.unwrap(), None);
     assert!(folder.path().join("deep/down/eagleeye.db").is_file());
 }

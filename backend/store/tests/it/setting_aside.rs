@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use eagleeye_store::{SearchState, Work};
+use eagleeye_store::{EXPORT_JOB, SearchState};
 
-use crate::support::World;
+use crate::support::{EXPORTS, KINDS, World};
 
 #[tokio::test]
 async fn a_job_set_aside_says_what_it_waits_for_and_goes_to_another_worker_first() {
@@ -15,12 +15,12 @@ async fn a_job_set_aside_says_what_it_waits_for_and_goes_to_another_worker_first
     world.store.queue().set_aside(&lease, "space on the disk").await.unwrap();
     let waiting = world.store.searches().get(search.id).await.unwrap();
     assert_eq!((waiting.state, waiting.waiting_for.as_deref()), (SearchState::Queued, Some("space on the disk")));
-    assert_eq!(world.store.queue().claim("b").await.unwrap(), None, "not at once");
+    assert_eq!(world.store.queue().claim("b", &KINDS).await.unwrap(), None, "not at once");
 
     world.clock.advance(Duration::from_millis(300));
-    assert_eq!(world.store.queue().claim("a").await.unwrap(), None, "not by the worker that could not do it");
+    assert_eq!(world.store.queue().claim("a", &KINDS).await.unwrap(), None, "not by the worker that could not do it");
     let claim = world.claim("b").await;
-    assert_eq!((claim.work, claim.attempt), (Work::Search(search.id), 1));
+    assert_eq!((claim.subject, claim.attempt), (search.id, 1));
     let running = world.store.searches().get(search.id).await.unwrap();
     assert_eq!((running.state, running.waiting_for), (SearchState::Running, None));
 }
@@ -37,7 +37,7 @@ async fn the_only_worker_tries_again_ever_more_slowly_and_without_end() {
         lease = loop {
             world.wait(1);
             seconds += 1;
-            if let Some(claim) = world.store.queue().claim("a").await.unwrap() {
+            if let Some(claim) = world.store.queue().claim("a", &KINDS).await.unwrap() {
                 break claim.lease;
             }
         };
@@ -73,10 +73,10 @@ async fn an_export_that_waits_says_so_as_well() {
     world.search().await;
     let lease = world.claim("a").await.lease;
     world.record(&lease, 0, 0.9).await;
-    world.store.queue().finish_search(&lease).await.unwrap();
-    let claim = world.store.queue().claim_export("a").await.unwrap().unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
+    let claim = world.store.queue().claim("a", &EXPORTS).await.unwrap().unwrap();
     world.store.queue().set_aside(&claim.lease, "space").await.unwrap();
-    let Work::Checkpoint(id) = claim.work else { panic!("{claim:?}") };
+    let id = claim.subject;
     assert_eq!(world.store.checkpoints().get(id).await.unwrap().waiting_for.as_deref(), Some("space"));
 }
 
@@ -100,15 +100,15 @@ async fn a_running_search_whose_worker_fell_silent_says_so() {
 async fn exports_alone_can_be_asked_for() {
     let world = World::new().await;
     world.search().await;
-    assert_eq!(world.store.queue().claim_export("a").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("a", &EXPORTS).await.unwrap(), None);
     let lease = world.claim("a").await.lease;
     world.record(&lease, 0, 0.9).await;
-    world.store.queue().finish_search(&lease).await.unwrap();
+    world.store.searches().finish(&lease).await.unwrap();
     let (model, dataset) = (world.model("w").await, world.dataset("d").await);
     world.search_on(&model, &dataset).await;
     for _ in 0..3 {
-        let claim = world.store.queue().claim_export("a").await.unwrap().unwrap();
-        assert!(matches!(claim.work, Work::Checkpoint(_)));
+        let claim = world.store.queue().claim("a", &EXPORTS).await.unwrap().unwrap();
+        assert_eq!(claim.kind, EXPORT_JOB);
     }
-    assert_eq!(world.store.queue().claim_export("a").await.unwrap(), None);
+    assert_eq!(world.store.queue().claim("a", &EXPORTS).await.unwrap(), None);
 }

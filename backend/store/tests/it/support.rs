@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eagleeye_store::{
-    Adaptation, CandidateSort, Check, Claim, Class, Clock, Dataset, FileHash, Files, GroupKeep, Lease, Model,
-    ModelFormat, NamedUpload, NewCandidate, NewDataset, NewModel, NewSearch, PageRequest, Preprocessing, Reachable,
-    Score, Search, SearchRequest, Store, StoreConfig, Uuid, Work,
+    Adaptation, CandidateSort, Check, Claim, Class, Clock, Dataset, EXPORT_JOB, FileHash, Files, GroupKeep, Lease,
+    Model, ModelFormat, NamedUpload, NewCandidate, NewDataset, NewModel, NewSearch, PageRequest, Preprocessing,
+    Reachable, SEARCH_JOB, Score, Search, SearchRequest, Store, StoreConfig, Uuid, Wanted,
 };
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
+
+/// Kinds of jobs as a worker wants them: exports first.
+pub const KINDS: [Wanted<'static>; 2] =
+    [Wanted { kind: EXPORT_JOB, priority: 0 }, Wanted { kind: SEARCH_JOB, priority: 1 }];
+pub const EXPORTS: [Wanted<'static>; 1] = [KINDS[0]];
 
 pub struct World {
     pub store: Store,
@@ -102,11 +107,11 @@ impl World {
 
     /// Claims a job that must be there.
     pub async fn claim(&self, worker: &str) -> Claim {
-        self.store.queue().claim(worker).await.unwrap().expect("there is a job to claim")
+        self.store.queue().claim(worker, &KINDS).await.unwrap().expect("there is a job to claim")
     }
 
     pub async fn record(&self, lease: &Lease, index: u32, top1: f64) {
-        self.store.queue().record_candidate(lease, candidate(index, top1)).await.unwrap();
+        self.store.searches().record_candidate(lease, candidate(index, top1)).await.unwrap();
     }
 
     /// Indices of the candidates that are stored.
@@ -120,9 +125,9 @@ impl World {
         let page = PageRequest { limit: Some(500), cursor: None };
         writeln!(text, "jobs").unwrap();
         for job in self.store.queue().list(&page).await.unwrap().items {
-            let subject = match job.work {
-                Work::Search(_) => "search".to_string(),
-                Work::Checkpoint(id) => format!("{:?}", self.store.checkpoints().get(id).await.unwrap().format),
+            let subject = match job.kind.as_str() {
+                EXPORT_JOB => format!("{:?}", self.store.checkpoints().get(job.subject).await.unwrap().format),
+                kind => kind.to_string(),
             };
             let worker = job.worker.as_deref().unwrap_or("nobody");
             write!(text, "  {subject}: {:?}, {worker}", job.state).unwrap();

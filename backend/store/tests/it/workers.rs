@@ -1,6 +1,6 @@
 //! Workers that say that they are there.
 
-use eagleeye_store::{Work, WorkerReport};
+use eagleeye_store::{SEARCH_JOB, Work, WorkerReport};
 
 use crate::support::World;
 
@@ -28,7 +28,10 @@ async fn workers_are_listed_with_what_they_do_and_since_when() {
 
     let listed = world.store.workers().list().await.unwrap();
     assert_eq!(listed.iter().map(|worker| worker.name.as_str()).collect::<Vec<_>>(), ["idle", "busy"]);
-    assert_eq!((listed[0].work, listed[1].work), (None, Some(Work::Search(search.id))));
+    assert_eq!(
+        (listed[0].work.clone(), listed[1].work.clone()),
+        (None, Some(Work { kind: SEARCH_JOB.to_owned(), subject: search.id }))
+    );
     assert_eq!((listed[0].last_seen - listed[0].since).num_seconds(), 5);
     assert_eq!((listed[0].host.as_str(), listed[0].pid), ("night", 7));
 }

@@ -2,7 +2,7 @@
 
 use eagleeye_data::DataError;
 use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, SearchError};
-use eagleeye_store::StoreError;
+use eagleeye_store::{AddressFileError, StoreError};
 
 use crate::model_file::ModelFileError;
 use crate::run::reader::ReaderError;
@@ -14,6 +14,8 @@ pub enum RunError {
     Device(#[from] DeviceError),
     #[error("no database is named: give EAGLEEYE_DATABASE, --database or --database-file")]
     NoDatabase,
+    #[error(transparent)]
+    AddressFile(#[from] AddressFileError),
     #[error("cannot make a folder for temporary files: {0}")]
     Temporary(std::io::Error),
     #[error("cannot start the runtime: {0}")]
@@ -31,10 +33,10 @@ impl RunError {
             self,
             RunError::Device(_)
                 | RunError::NoDatabase
+                | RunError::AddressFile(_)
                 | RunError::Store(
                     StoreError::BadDatabaseUrl { .. }
                         | StoreError::BadFilesUrl { .. }
-                        | StoreError::AddressFile { .. }
                         | StoreError::ForeignFiles { .. }
                 )
         )
@@ -48,6 +50,10 @@ pub enum JobError {
     Cancelled,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("this worker does no jobs of kind `{0}`")]
+    UnknownKind(String),
+    #[error("the job is written in version {found} of its kind; this worker reads up to version {known}")]
+    NewerPayload { found: u32, known: u32 },
     #[error("model: {0}")]
     ModelFile(#[from] ModelFileError),
     #[error("model: {0}")]
@@ -85,6 +91,7 @@ impl JobError {
     pub fn waits_for(&self) -> Option<String> {
         match self {
             JobError::Store(error) => error.waits_for(),
+            JobError::NewerPayload { .. } => Some("a worker of a newer version of EagleEye".to_owned()),
             JobError::ModelReader(error) | JobError::DatasetReader(error) => error.waits_for(),
             JobError::ModelFile(ModelFileError::Temporary(error))
             | JobError::Dataset(DataError::Temporary { source: error, .. })

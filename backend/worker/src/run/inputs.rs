@@ -7,10 +7,10 @@ use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, Se
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
-use crate::run::Equipment;
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::reader::{ForeignDataset, read_model};
+use crate::run::resources::Resources;
 use crate::run::retry::retry;
 
 /// A search's inputs as local files, ready for the engine's thread.
@@ -55,8 +55,8 @@ impl Inputs {
     }
 
     /// The network as it was uploaded, with the input shape that its inspection reported. The file is read by a child.
-    pub fn network(&self, equipment: Equipment) -> Result<Network, JobError> {
-        let Equipment { device, file_memory_bytes, .. } = equipment;
+    pub fn network(&self, resources: Resources) -> Result<Network, JobError> {
+        let Resources { device, file_memory_bytes, .. } = resources;
         let file = ModelFile::gather(&self.model)?;
         let loaded = read_model(file.path(), &self.input_shape, file_memory_bytes);
         // What a file that was written to meanwhile makes of itself is beside the point.
@@ -69,8 +69,8 @@ impl Inputs {
     }
 
     /// The dataset that was checked at upload. The files are read by a child.
-    pub fn dataset(&self, equipment: Equipment) -> Result<ForeignDataset, JobError> {
-        let opened = ForeignDataset::open(&self.dataset, equipment.file_memory_bytes);
+    pub fn dataset(&self, resources: Resources) -> Result<ForeignDataset, JobError> {
+        let opened = ForeignDataset::open(&self.dataset, resources.file_memory_bytes);
         self.check_dataset()?;
         opened.map_err(JobError::DatasetReader)
     }

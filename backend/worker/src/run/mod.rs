@@ -1,16 +1,19 @@
-//! `run`: claims jobs from the queue and does them, one at a time; exports also between two candidates of a search.
+//! `run`: claims jobs from the queue and does them, one at a time; short ones also in the turns that a long one offers, as exports
+//! between two candidates of a search. What is done for which kind of job is in [`HANDLERS`].
 //!
 //! The engine computes on a thread of its own; this side talks to the database. That way the heartbeat goes on whatever the
 //! engine does, and a cancel is noticed in time.
 
-mod checkpoint_job;
 mod engine_thread;
 mod error;
+mod export_job;
 mod failed_reads;
+mod handler;
 mod inputs;
 mod presence;
 mod reader;
 mod reporter;
+mod resources;
 mod retry;
 mod search_job;
 mod stop;
@@ -18,27 +21,33 @@ mod tend;
 mod turns;
 mod watchdog;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_engine::{Device, DeviceChoice};
+use eagleeye_engine::DeviceChoice;
 use eagleeye_sandbox::{Scratch, support};
-use eagleeye_store::{
-    Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Lease, Store, StoreConfig, StoreError, Uuid, Work,
-};
+use eagleeye_store::{Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Lease, Store, StoreConfig, StoreError};
 use rustix::fs::Mode;
 use rustix::process::umask;
 
 use crate::failure::one_line;
 use crate::run::engine_thread::CancelFlag;
+use crate::run::error::JobError;
+use crate::run::export_job::ExportJob;
 use crate::run::failed_reads::FailedReads;
+use crate::run::handler::{Handlers, Task};
 use crate::run::presence::Presence;
+use crate::run::resources::Resources;
 use crate::run::retry::{once, retry};
+use crate::run::search_job::SearchJob;
 use crate::run::stop::Stop;
 use crate::run::tend::Tended;
-use crate::run::turns::turns;
+use crate::run::turns::{Offers, turns};
 
 pub use error::RunError;
 
@@ -88,19 +97,14 @@ pub struct RunArgs {
     file_memory_bytes: u64,
 }
 
-/// What the engine's jobs are done with.
-#[derive(Debug, Clone, Copy)]
-pub struct Equipment {
-    pub device: Device,
-    pub threads: usize,
-    /// Memory in bytes that the child that reads a model or a dataset may take.
-    pub file_memory_bytes: u64,
-}
+/// Every kind of job, one line each.
+const HANDLERS: Handlers = Handlers::new(&[&ExportJob, &SearchJob]);
 
 struct Worker {
     store: Store,
     name: String,
-    equipment: Equipment,
+    handlers: Handlers,
+    resources: Resources,
     presence: Presence,
     failed_reads: FailedReads,
 }
@@ -116,7 +120,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
     // Whatever this process makes is for its user alone.
     umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let equipment = Equipment {
+    let resources = Resources {
         device: args.device.resolve()?,
         threads: args.threads.map_or(cores, usize::from),
         file_memory_bytes: args.file_memory_bytes,
@@ -133,9 +137,16 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
         let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
         let store = open(&config, &stop).await?;
-        let presence = Presence::announce(&store, &args.name, equipment.device);
-        let worker = Worker { store, name: args.name, equipment, presence, failed_reads: FailedReads::default() };
-        tracing::info!(name = worker.name, device = ?equipment.device, threads = equipment.threads, "ready for jobs");
+        let presence = Presence::announce(&store, &args.name, resources.device);
+        let worker = Worker {
+            store,
+            name: args.name,
+            handlers: HANDLERS,
+            resources,
+            presence,
+            failed_reads: FailedReads::default(),
+        };
+        tracing::info!(name = worker.name, device = ?resources.device, threads = resources.threads, "ready for jobs");
         let outcome = worker.work_until(&stop).await;
         worker.presence.end().await;
         outcome
@@ -181,6 +192,7 @@ impl Worker {
     /// The next job, through any outage of the database. Not to be dropped half way: a job might be claimed, and nobody know
     /// of it.
     async fn claim(&self, stop: &Stop) -> Result<Option<Claim>, StoreError> {
+        let wanted = self.handlers.wanted();
         let mut is_in_doubt = false;
         let claimed = retry(
             || stop.is_requested(),
@@ -190,7 +202,7 @@ impl Worker {
                     self.store.queue().release_all(&self.name).await?;
                 }
                 is_in_doubt = true;
-                self.store.queue().claim(&self.name).await
+                self.store.queue().claim(&self.name, &wanted).await
             },
         )
         .await;
@@ -201,13 +213,10 @@ impl Worker {
     }
 
     async fn work_on(&self, claim: &Claim, stop: &Stop) -> Result<(), RunError> {
-        let Claim { lease, work, attempt } = claim;
-        tracing::info!(job = %lease.job_id, lease = lease.number, attempt, ?work, "job claimed");
+        let Claim { lease, kind, subject, attempt, .. } = claim;
+        tracing::info!(job = %lease.job_id, lease = lease.number, attempt, kind, %subject, "job claimed");
         self.presence.at(Some(lease.job_id));
-        let tended = match *work {
-            Work::Search(id) => self.search(lease, id, stop).await,
-            Work::Checkpoint(id) => self.export(lease, id, stop).await,
-        };
+        let tended = self.perform_with_turns(claim, stop).await;
         self.presence.at(None);
         match tended? {
             Tended::Ended => {}
@@ -217,49 +226,46 @@ impl Worker {
         Ok(())
     }
 
-    /// Does a search, and between its candidates the exports that wait.
-    async fn search(&self, lease: &Lease, id: Uuid, stop: &Stop) -> Result<Tended, StoreError> {
-        let cancel = CancelFlag::default();
+    /// Does a job, and in the turns that it offers the short ones that wait.
+    async fn perform_with_turns(&self, claim: &Claim, stop: &Stop) -> Result<Tended, StoreError> {
         let (offers, mut turns) = turns();
-        let job = search_job::perform(&self.store, *lease, id, self.equipment, cancel.clone(), offers);
-        let job = async { self.failed_reads.judge(lease.job_id, job.await) };
-        let mut search = pin!(tend::tend(&self.store, lease, stop, &cancel, job));
-        let mut exports = pin!(async move {
+        let mut job = pin!(self.perform(claim, offers, stop));
+        let mut others = pin!(async move {
             while let Some(_turn) = turns.next().await {
-                self.do_waiting_exports(stop).await?;
+                self.do_waiting_short_jobs(stop).await?;
             }
             Ok::<(), StoreError>(())
         });
         tokio::select! {
-            tended = &mut search => {
-                // Where the engine has returned, no further turn will come; an export that is under way is seen to its end.
+            tended = &mut job => {
+                // Where the engine has returned, no further turn will come; a job that is under way is seen to its end.
                 if !matches!(tended, Ok(Tended::EngineBusy)) {
-                    exports.await?;
+                    others.await?;
                 }
                 tended
             }
-            ended = &mut exports => {
-                let tended = search.await;
+            ended = &mut others => {
+                let tended = job.await;
                 ended.and(tended)
             }
         }
     }
 
     /// Errors of the moment leave what waits to the next turn.
-    async fn do_waiting_exports(&self, stop: &Stop) -> Result<(), StoreError> {
+    async fn do_waiting_short_jobs(&self, stop: &Stop) -> Result<(), StoreError> {
+        let wanted = self.handlers.wanted_in_turns();
         while !stop.is_requested() {
-            let claim = match once(async || self.store.queue().claim_export(&self.name).await).await {
+            let claim = match once(async || self.store.queue().claim(&self.name, &wanted).await).await {
                 Ok(Some(claim)) => claim,
                 Ok(None) => return Ok(()),
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "cannot look for exports");
+                    tracing::warn!(%error, "cannot look for short jobs");
                     return Ok(());
                 }
                 Err(error) => return Err(error),
             };
-            let Work::Checkpoint(id) = claim.work else { return Ok(()) };
-            tracing::info!(job = %claim.lease.job_id, "export between two candidates");
-            match self.export(&claim.lease, id, stop).await? {
+            tracing::info!(job = %claim.lease.job_id, kind = claim.kind, "job done in a turn of another");
+            match self.perform(&claim, Offers::refused(), stop).await? {
                 Tended::Ended => {}
                 Tended::FilesAway => return Ok(()),
                 Tended::EngineBusy => end_with_busy_engine(&claim.lease),
@@ -268,11 +274,29 @@ impl Worker {
         Ok(())
     }
 
-    async fn export(&self, lease: &Lease, id: Uuid, stop: &Stop) -> Result<Tended, StoreError> {
-        let cancel = CancelFlag::default();
-        let job = checkpoint_job::perform(&self.store, *lease, id, self.equipment, cancel.clone());
-        let job = async { self.failed_reads.judge(lease.job_id, job.await) };
-        tend::tend(&self.store, lease, stop, &cancel, job).await
+    async fn perform(&self, claim: &Claim, offers: Offers, stop: &Stop) -> Result<Tended, StoreError> {
+        let (lease, cancel) = (claim.lease, CancelFlag::default());
+        let task = Task {
+            store: self.store.clone(),
+            lease,
+            subject: claim.subject,
+            payload: claim.payload.clone(),
+            resources: self.resources,
+            cancel: cancel.clone(),
+            offers,
+        };
+        let job = async { self.failed_reads.judge(lease.job_id, self.hand_over(&claim.kind, task).await) };
+        tend::tend(&self.store, &lease, stop, &cancel, job).await
+    }
+
+    async fn hand_over(&self, kind: &str, task: Task) -> Result<(), JobError> {
+        // The queue gives kinds that were asked for.
+        let handler = self.handlers.of(kind).ok_or_else(|| JobError::UnknownKind(kind.to_owned()))?;
+        let (found, known) = (task.payload.version, handler.payload_version());
+        if found > known {
+            return Err(JobError::NewerPayload { found, known });
+        }
+        handler.perform(task).await
     }
 
     /// Takes no jobs for as long as their files are not where this worker looks for them.

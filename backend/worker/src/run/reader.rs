@@ -14,9 +14,8 @@ use eagleeye_sandbox::exit::{self, DISK_FULL, INTERNAL, MAX_REASON_BYTES, UNUSAB
 use eagleeye_sandbox::{Allowance, confined};
 use tempfile::TempDir;
 
-use crate::foreign::Wanted;
 use crate::run::watchdog::Watchdog;
-use crate::wire::{self, WireError};
+use crate::wire::{self, Wanted, WireError};
 
 /// This program, also when a newer one lies at its place meanwhile.
 const SELF: &str = "/proc/self/exe";

@@ -61,7 +61,7 @@ impl Reporter {
     pub fn save_split(&self, split: &Split) -> Result<Split, StoreError> {
         let (store, lease) = (&self.store, &self.lease);
         let give_up = || self.cancel.is_set();
-        self.runtime.block_on(retry(give_up, async || store.queue().save_split(lease, split).await))
+        self.runtime.block_on(retry(give_up, async || store.searches().save_split(lease, split).await))
     }
 
     /// The outcome of what was observed; a search that was stopped because a write failed has failed for that.
@@ -79,7 +79,7 @@ impl Reporter {
         {
             let (store, lease) = (&self.store, &self.lease);
             let give_up = || self.cancel.is_set();
-            let write = async || store.queue().record_candidate(lease, next.clone()).await;
+            let write = async || store.searches().record_candidate(lease, next.clone()).await;
             let written = self.runtime.block_on(retry(give_up, write));
             self.unwritten.pop_front();
             self.note(written);
@@ -92,7 +92,7 @@ impl Reporter {
             && let Some(next) = self.unwritten.front()
         {
             let (store, lease) = (&self.store, &self.lease);
-            let write = async || store.queue().record_candidate(lease, next.clone()).await;
+            let write = async || store.searches().record_candidate(lease, next.clone()).await;
             match self.runtime.block_on(once(write)) {
                 Ok(_) => _ = self.unwritten.pop_front(),
                 Err(error) if error.is_transient() => {
@@ -170,7 +170,7 @@ impl Observer for Reporter {
         let baseline = convert::baseline(&baseline);
         let (store, lease) = (&self.store, &self.lease);
         let give_up = || self.cancel.is_set();
-        let save = async || store.queue().save_baseline(lease, &baseline).await;
+        let save = async || store.searches().save_baseline(lease, &baseline).await;
         let written = self.runtime.block_on(retry(give_up, save));
         let flow = self.note(written);
         self.offer_turn();

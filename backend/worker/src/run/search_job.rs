@@ -2,60 +2,73 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use eagleeye_data::{SplitCounts, split};
 use eagleeye_engine::{Images, Source, search};
-use eagleeye_store::{Lease, SearchRequest, Split, Store, Uuid};
+use eagleeye_store::{SEARCH_JOB, SearchRequest, Split};
 
 use crate::convert;
-use crate::run::Equipment;
-use crate::run::engine_thread::{CancelFlag, compute};
+use crate::run::engine_thread::compute;
 use crate::run::error::JobError;
+use crate::run::handler::{Handler, Task};
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Reporter;
+use crate::run::resources::Resources;
 use crate::run::retry::retry;
-use crate::run::turns::Offers;
 
-/// Does the search, or what is left of it, and ends it. Between candidates it offers turns to exports.
-pub async fn perform(
-    store: &Store,
-    lease: Lease,
-    search_id: Uuid,
-    equipment: Equipment,
-    cancel: CancelFlag,
-    offers: Offers,
-) -> Result<(), JobError> {
+/// Does a search, or what is left of it, and ends it. Between candidates it offers turns to shorter jobs.
+#[derive(Debug)]
+pub struct SearchJob;
+
+#[async_trait(?Send)]
+impl Handler for SearchJob {
+    fn kind(&self) -> &'static str {
+        SEARCH_JOB
+    }
+
+    fn priority(&self) -> i32 {
+        1
+    }
+
+    async fn perform(&self, task: Task) -> Result<(), JobError> {
+        search_strategies(task).await
+    }
+}
+
+async fn search_strategies(task: Task) -> Result<(), JobError> {
+    let Task { store, lease, subject: search_id, resources, cancel, offers, .. } = task;
     let give_up = || cancel.is_set();
     let search = retry(give_up, async || store.searches().get(search_id).await).await?;
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
-    let inputs = Inputs::fetch(store, &search, &cancel).await?;
-    let rest = Rest { inputs, split: stored_split, evaluated, equipment };
+    let inputs = Inputs::fetch(&store, &search, &cancel).await?;
+    let remaining = RemainingSearch { inputs, split: stored_split, evaluated, resources };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
-    compute(equipment.threads, move || rest.evaluate(reporter)).await?;
-    retry(give_up, async || store.queue().finish_search(&lease).await).await?;
+    compute(resources.threads, move || remaining.evaluate(reporter)).await?;
+    retry(give_up, async || store.searches().finish(&lease).await).await?;
     Ok(())
 }
 
 /// What of a search is left to do.
-struct Rest {
+struct RemainingSearch {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
     /// Top-1 of the candidates that are stored already, by index.
     evaluated: BTreeMap<u32, f64>,
-    equipment: Equipment,
+    resources: Resources,
 }
 
-impl Rest {
+impl RemainingSearch {
     fn evaluate(self, mut reporter: Reporter) -> Result<(), JobError> {
-        let Self { inputs, split, evaluated, equipment } = self;
-        let (network, mut dataset) = (inputs.network(equipment)?, inputs.dataset(equipment)?);
+        let Self { inputs, split, evaluated, resources } = self;
+        let (network, mut dataset) = (inputs.network(resources)?, inputs.dataset(resources)?);
         let split = match split {
             Some(split) => split,
             None => reporter.save_split(&draw_split(dataset.labels(), &inputs.request)?)?,
         };
         let used = convert::used_images(split, &inputs.request);
-        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &used, equipment.device, &mut reporter);
+        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &used, resources.device, &mut reporter);
         inputs.check_dataset()?;
         let images = match images {
             Ok(images) => images,

@@ -197,7 +197,7 @@ mod tests {
     use eagleeye_store::SearchState;
 
     use super::*;
-    use crate::testing::ClaimedSearch;
+    use crate::testing::{ClaimedSearch, KINDS};
 
     /// What an engine does that is told to stop: it returns.
     async fn obedient(cancel: CancelFlag) -> Result<(), JobError> {
@@ -256,7 +256,7 @@ mod tests {
             let tended = tend(&search.store, &search.lease, &stop, &cancel, job).await.unwrap();
             assert_eq!(tended, if is_obedient { Tended::Ended } else { Tended::EngineBusy });
             assert_eq!(search.state().await.0, SearchState::Queued);
-            let next = search.store.queue().claim("the next worker").await.unwrap().unwrap();
+            let next = search.store.queue().claim("the next worker", &KINDS).await.unwrap().unwrap();
             assert_eq!(next.attempt, 1, "an orderly stop does not count against the job");
         }
     }
@@ -265,7 +265,7 @@ mod tests {
     async fn a_job_that_another_worker_has_is_stopped_and_left_alone() {
         let search = ClaimedSearch::new().await;
         search.store.queue().worker_died("this worker").await.unwrap();
-        let other = search.store.queue().claim("another worker").await.unwrap().unwrap();
+        let other = search.store.queue().claim("another worker", &KINDS).await.unwrap().unwrap();
         let (_request, stop) = Stop::by_hand();
         let cancel = CancelFlag::default();
         let tended = tend(&search.store, &search.lease, &stop, &cancel, obedient(cancel.clone())).await.unwrap();
@@ -281,7 +281,7 @@ mod tests {
         let job = async {
             request.send_replace(true);
             tokio::time::sleep(Duration::from_millis(50)).await;
-            search.store.queue().finish_search(&search.lease).await?;
+            search.store.searches().finish(&search.lease).await?;
             Ok(())
         };
         let tended = tend(&search.store, &search.lease, &stop, &CancelFlag::default(), job).await.unwrap();

@@ -1,4 +1,4 @@
-//! Exports between two candidates: a search that takes hours lets exports that take seconds go before its next step.
+//! Turns: a job that takes hours, as a search, lets jobs that take seconds, as exports, go before its next step.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::run::engine_thread::CancelFlag;
 
-/// How often a search that waits looks whether it is to stop.
+/// How often a job that waits looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The end of the engine's thread, which offers a turn and waits until it is over.
@@ -31,7 +31,12 @@ pub fn turns() -> (Offers, Turns) {
 }
 
 impl Offers {
-    /// Returns when the other side has done what it wanted to, or when the search is to stop.
+    /// For a job in whose turns nobody else goes.
+    pub fn refused() -> Self {
+        turns().0
+    }
+
+    /// Returns when the other side has done what it wanted to, or when the job is to stop.
     pub fn offer(&self, runtime: &Handle, cancel: &CancelFlag) {
         let (over, mut is_over) = oneshot::channel();
         if self.0.send(Turn { _over: over }).is_err() {
@@ -49,7 +54,7 @@ impl Offers {
 }
 
 impl Turns {
-    /// The next turn; `None` when the search is over.
+    /// The next turn; `None` when the job is over.
     pub async fn next(&mut self) -> Option<Turn> {
         self.0.recv().await
     }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use eagleeye_store::{PageRequest, SearchState, StoreConfig, Uuid, Work};
+use eagleeye_store::{PageRequest, SearchState, StoreConfig, Uuid};
 use serde_json::json;
 
 use crate::postgres::{Cable, Postgres, not_tested};
@@ -34,7 +34,7 @@ impl Postgres {
 async fn holder(world: &World, search: Uuid) -> (Option<String>, i64) {
     let page = PageRequest { limit: Some(100), cursor: None };
     let jobs = world.store.queue().list(&page).await.unwrap().items;
-    let job = jobs.into_iter().find(|job| job.work == Work::Search(search)).unwrap();
+    let job = jobs.into_iter().find(|job| job.subject == search).unwrap();
     (job.worker, job.lease)
 }
 

@@ -3,12 +3,17 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use eagleeye_store::{CheckpointFormat, CheckpointState, Search, SearchState, StoreConfig, Work};
+use eagleeye_store::{
+    CheckpointFormat, CheckpointState, EXPORT_JOB, SEARCH_JOB, Search, SearchState, StoreConfig, Wanted,
+};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::json;
 
 use crate::service::{PATIENCE, Service, World, leaderboard};
 use crate::support::{example, refused, until, worker};
+
+const KINDS: [Wanted<'static>; 2] =
+    [Wanted { kind: EXPORT_JOB, priority: 0 }, Wanted { kind: SEARCH_JOB, priority: 1 }];
 
 impl World {
     /// A worker whose writes fail, instead of ending it, when its limit of file sizes is reached.
@@ -68,9 +73,9 @@ async fn a_search_that_was_cancelled_and_one_that_failed_end_like_an_undisturbed
     worker.signal(Signal::KILL);
     worker.exit(Duration::from_secs(2)).await;
     world.store.queue().worker_died("first").await.unwrap();
-    let exports_first = async || world.store.queue().claim("puppet").await.unwrap().unwrap();
+    let exports_first = async || world.store.queue().claim("puppet", &KINDS).await.unwrap().unwrap();
     let mut claim = exports_first().await;
-    while claim.work != Work::Search(failed) {
+    while claim.subject != failed {
         claim = exports_first().await;
     }
     world.store.queue().fail(&claim.lease, "the disk is full").await.unwrap();
@@ -205,8 +210,10 @@ async fn a_worker_is_seen_while_it_is_idle_at_work_and_no_longer_when_it_has_end
     assert!(!idle.host.is_empty() && idle.work.is_none(), "{idle:?}");
 
     let id = world.example_search(json!({ "candidates": 500 })).await;
-    until("it is seen at work", PATIENCE, async || seen().await.pop().filter(|w| w.work == Some(Work::Search(id))))
-        .await;
+    until("it is seen at work", PATIENCE, async || {
+        seen().await.pop().filter(|w| w.work.as_ref().is_some_and(|work| work.subject == id))
+    })
+    .await;
     world.wait_for_candidates(id, 1).await;
     worker.signal(Signal::TERM);
     assert_eq!(worker.exit(Duration::from_secs(3)).await, Some(0));

@@ -1,19 +1,35 @@
-//! Taking up a search again that failed or was cancelled.
+//! A search on the user's wish: cancelled, or taken up again where it failed or was cancelled.
 
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::JobState;
-use crate::entities::{candidate, job};
+use crate::entities::candidate;
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::FileHash;
 use crate::number::to_i64;
-use crate::searches::{Search, SearchState, Searches, edit};
+use crate::queue::{JobState, cancel_of, of_subject, restart};
+use crate::searches::{SEARCH_JOB, Search, SearchState, Searches, edit};
 
 impl Searches<'_> {
+    /// Cancels a search: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it
+    /// is running. One that was cancelled before is returned as it is; one that has ended otherwise is a
+    /// [`StoreError::Conflict`].
+    pub async fn cancel(&self, id: Uuid) -> Result<Search, StoreError> {
+        let transaction = self.0.begin().await?;
+        let ended = match cancel_of(self.0, &transaction, SEARCH_JOB, id).await? {
+            None => return Err(StoreError::not_found(Kind::Search, id)),
+            Some(JobState::Succeeded) => Some("has succeeded"),
+            Some(JobState::Failed) => Some("has failed"),
+            Some(JobState::Queued | JobState::Running | JobState::Cancelled) => None,
+        };
+        if let Some(how) = ended {
+            let reason = format!("{how} already and cannot be cancelled");
+            return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
+        }
+        transaction.commit().await?;
+        self.get(id).await
+    }
+
     /// Queues a search again that failed or was cancelled. Its candidates stay, and only the others are evaluated, so
     /// that it ends as if it had never been interrupted.
     ///
@@ -25,7 +41,7 @@ impl Searches<'_> {
         self.check_files(&search).await?;
         let total = search.request.candidates;
         let transaction = self.0.begin().await?;
-        let job = job::Entity::find().filter(job::Column::SearchId.eq(id)).lock_exclusive().one(&transaction).await?;
+        let job = of_subject(&transaction, SEARCH_JOB, id).await?;
         let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
         let refused = |reason: &str| StoreError::Conflict { kind: Kind::Search, id, reason: reason.to_string() };
         match job.state {
@@ -34,20 +50,7 @@ impl Searches<'_> {
             JobState::Running => return Err(refused("is running; cancel it first")),
             JobState::Succeeded => return Err(refused("has succeeded, so that nothing of it is left to do")),
         }
-        // The lease goes on counting: a worker that was stopped over this job cannot write under its old one.
-        let mut job = job.into_active_model();
-        job.state = Set(JobState::Queued);
-        job.worker = Set(None);
-        job.attempts = Set(0);
-        job.heartbeat_at_ms = Set(None);
-        job.cancel_requested = Set(false);
-        job.error = Set(None);
-        job.set_aside = Set(0);
-        job.not_before_ms = Set(None);
-        job.avoid = Set(None);
-        job.avoid_until_ms = Set(None);
-        job.update(&transaction).await?;
-
+        restart(&transaction, job).await?;
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(id)).count(&transaction).await?;
         let done = to_i64("done", stored)?;
         let search = edit(&transaction, id, |search| {

@@ -2,72 +2,93 @@
 
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use eagleeye_data::Split;
 use eagleeye_engine::{Format, Images, export, make_candidate};
-use eagleeye_store::{Candidate, Exported, Lease, Store, Uuid};
+use eagleeye_store::{Candidate, EXPORT_JOB, Exported};
 use tempfile::TempDir;
 
 use crate::convert;
 use crate::provenance::Provenance;
-use crate::run::Equipment;
 use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
+use crate::run::handler::{Handler, Task};
 use crate::run::inputs::Inputs;
 use crate::run::reporter::Unwatched;
+use crate::run::resources::Resources;
 use crate::run::retry::{once, retry, retry_slow};
 
-/// Writes the checkpoint's file, puts it into the store, and ends the job.
-pub async fn perform(
-    store: &Store,
-    lease: Lease,
-    checkpoint_id: Uuid,
-    equipment: Equipment,
-    cancel: CancelFlag,
-) -> Result<(), JobError> {
+/// Writes a checkpoint's file, puts it into the store, and ends the job.
+#[derive(Debug)]
+pub struct ExportJob;
+
+#[async_trait(?Send)]
+impl Handler for ExportJob {
+    fn kind(&self) -> &'static str {
+        EXPORT_JOB
+    }
+
+    /// It takes seconds, and a search hours.
+    fn priority(&self) -> i32 {
+        0
+    }
+
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
+    async fn perform(&self, task: Task) -> Result<(), JobError> {
+        export_checkpoint(task).await
+    }
+}
+
+async fn export_checkpoint(task: Task) -> Result<(), JobError> {
+    let Task { store, lease, subject: checkpoint_id, resources, cancel, .. } = task;
     let give_up = || cancel.is_set();
     let checkpoint = retry(give_up, async || store.checkpoints().get(checkpoint_id).await).await?;
     let candidate = retry(give_up, async || store.candidates().get(checkpoint.candidate_id).await).await?;
     let search = retry(give_up, async || store.searches().get(candidate.search_id).await).await?;
     let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
-    let inputs = Inputs::fetch(store, &search, &cancel).await?;
+    let inputs = Inputs::fetch(&store, &search, &cancel).await?;
     // Adapting needs the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
     let format = convert::format(checkpoint.format);
-    let making = Making { format, inputs, candidate, calibration, equipment, cancel: cancel.clone() };
-    let made = compute(equipment.threads, move || making.export()).await?;
+    let work = CandidateExport { format, inputs, candidate, calibration, resources, cancel: cancel.clone() };
+    let written = compute(resources.threads, move || work.perform()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
-        let upload = store.upload_file(&made.path).await?;
-        let exported = Exported { upload, max_difference: made.max_difference };
-        once(async || store.queue().finish_checkpoint(&lease, &exported).await).await
+        let upload = store.upload_file(&written.path).await?;
+        let exported = Exported { upload, max_difference: written.max_difference };
+        once(async || store.checkpoints().finish(&lease, &exported).await).await
     })
     .await?;
     Ok(())
 }
 
-struct Making {
+/// What the engine needs to make a candidate again and to write it.
+struct CandidateExport {
     format: Format,
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
-    equipment: Equipment,
+    resources: Resources,
     cancel: CancelFlag,
 }
 
 /// A file that was written and proven. It goes with its folder.
-struct Made {
+struct ProvenFile {
     path: PathBuf,
     max_difference: f64,
     _folder: TempDir,
 }
 
-impl Making {
-    fn export(self) -> Result<Made, JobError> {
-        let Self { format, inputs, candidate, calibration, equipment, cancel } = self;
-        let network = inputs.network(equipment)?;
+impl CandidateExport {
+    fn perform(self) -> Result<ProvenFile, JobError> {
+        let Self { format, inputs, candidate, calibration, resources, cancel } = self;
+        let network = inputs.network(resources)?;
         let mut unwatched = Unwatched(cancel.clone());
-        let (mut dataset, device) = (inputs.dataset(equipment)?, equipment.device);
+        let (mut dataset, device) = (inputs.dataset(resources)?, resources.device);
         let images = Images::decode(&mut dataset, &inputs.preprocess()?, &calibration, device, &mut unwatched);
         inputs.check_dataset()?;
         let images = images?;
@@ -86,6 +107,6 @@ impl Making {
         let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
         let path = folder.path().join("pruned").with_extension(format.extension());
         let max_difference = export(&made, format, &path)?;
-        Ok(Made { path, max_difference, _folder: folder })
+        Ok(ProvenFile { path, max_difference, _folder: folder })
     }
 }

@@ -1,0 +1,228 @@
+//! The job of a search: what its worker writes while it is at it, and what the search says when the job takes a step. All
+//! that a worker writes is fenced by the lease, and all of it may be repeated.
+
+use chrono::{DateTime, Utc};
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+};
+use uuid::Uuid;
+
+use crate::candidates::{Candidate, NewCandidate, best};
+use crate::checkpoints::{CheckpointFormat, request_in};
+use crate::entities::{candidate, search, split};
+use crate::error::{Kind, StoreError};
+use crate::number::{to_i32, to_i64, to_json};
+use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
+use crate::searches::{Baseline, SEARCH_JOB, Search, SearchState, Searches, Split, edit};
+use crate::subject::{Step, Subject};
+
+/// The phase in which candidates are evaluated; [`Searches::record_candidate`] keeps its progress.
+pub const CANDIDATES_PHASE: &str = "candidates";
+
+impl Searches<'_> {
+    /// Stores which images the search uses. The first split stored stays, since candidates were scored with it; it is
+    /// returned.
+    pub async fn save_split(&self, lease: &Lease, split: &Split) -> Result<Split, StoreError> {
+        let transaction = self.0.begin().await?;
+        let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        if split::Entity::find_by_id(search_id).one(&transaction).await?.is_none() {
+            insert_split(&transaction, search_id, split).await?;
+        }
+        transaction.commit().await?;
+        Ok(self.split(search_id).await?.unwrap_or_default())
+    }
+
+    /// Stores how the full network does on the scoring images.
+    pub async fn save_baseline(&self, lease: &Lease, baseline: &Baseline) -> Result<(), StoreError> {
+        let (macs, parameters) = (to_i64("macs", baseline.macs)?, to_i64("parameters", baseline.parameters)?);
+        let transaction = self.0.begin().await?;
+        let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        edit(&transaction, search_id, |search| {
+            search.baseline_top1 = Set(Some(baseline.score.top1));
+            search.baseline_top5 = Set(Some(baseline.score.top5));
+            search.baseline_cross_entropy = Set(baseline.score.cross_entropy);
+            search.baseline_macs = Set(Some(macs));
+            search.baseline_parameters = Set(Some(parameters));
+        })
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores a candidate, and with it the search's progress. An index that is stored already changes nothing; the
+    /// stored candidate is returned.
+    pub async fn record_candidate(&self, lease: &Lease, new: NewCandidate) -> Result<Candidate, StoreError> {
+        let transaction = self.0.begin().await?;
+        let job = hold_of(&transaction, lease, SEARCH_JOB).await?;
+        let search_id = job.subject;
+        let stored = candidate::Entity::find()
+            .filter(candidate::Column::SearchId.eq(search_id))
+            .filter(candidate::Column::Index.eq(to_i32("index", new.index.into())?))
+            .one(&transaction)
+            .await?;
+        let row = match stored {
+            Some(row) => row,
+            None => {
+                note_progress(&transaction, job, self.0.clock().now_ms()).await?;
+                self.insert_candidate(&transaction, search_id, new).await?
+            }
+        };
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    /// Ends a search: names its best candidate, and asks for that candidate in every format.
+    ///
+    /// Best is the highest top-1, then the lowest cross-entropy, then the lowest index. May be repeated.
+    pub async fn finish(&self, lease: &Lease) -> Result<Search, StoreError> {
+        let transaction = self.0.begin().await?;
+        if let Some(id) = already_done(&transaction, lease, SEARCH_JOB).await? {
+            drop(transaction);
+            return self.get(id).await;
+        }
+        let job = hold_of(&transaction, lease, SEARCH_JOB).await?;
+        let winner = best(&transaction, job.subject).await?;
+        let now = self.0.clock().now();
+        let search = edit(&transaction, job.subject, |search| {
+            search.state = Set(SearchState::Succeeded);
+            search.best_candidate_id = Set(winner.as_ref().map(|winner| winner.id));
+            search.waiting_for = Set(None);
+            search.finished_at = Set(Some(now));
+        })
+        .await?;
+        if let Some(winner) = winner {
+            for format in CheckpointFormat::ALL {
+                request_in(self.0, &transaction, winner.id, format).await?;
+            }
+        }
+        close(&transaction, job, JobState::Succeeded, None).await?;
+        transaction.commit().await?;
+        search.try_into()
+    }
+
+    async fn insert_candidate(
+        &self,
+        transaction: &DatabaseTransaction,
+        search_id: Uuid,
+        new: NewCandidate,
+    ) -> Result<candidate::Model, StoreError> {
+        let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(search_id));
+        let done = to_i64("done", stored.count(transaction).await? + 1)?;
+        let search = edit(transaction, search_id, |search| {
+            search.phase = Set(CANDIDATES_PHASE.to_string());
+            search.waiting_for = Set(None);
+            search.done = Set(done);
+        })
+        .await?;
+        let unadapted = new.score_without_adaptation;
+        let row = candidate::ActiveModel {
+            id: Set(Uuid::now_v7()),
+            search_id: Set(search_id),
+            index: Set(to_i32("index", new.index.into())?),
+            strategy: Set(to_json(Kind::Candidate, "strategy", &new.strategy)?),
+            keep_ratios: Set(to_json(Kind::Candidate, "keep_ratios", &new.keep_ratios)?),
+            macs: Set(to_i64("macs", new.macs)?),
+            parameters: Set(to_i64("parameters", new.parameters)?),
+            top1: Set(new.score.top1),
+            top5: Set(new.score.top5),
+            cross_entropy: Set(new.score.cross_entropy),
+            unadapted_top1: Set(unadapted.map(|score| score.top1)),
+            unadapted_top5: Set(unadapted.map(|score| score.top5)),
+            unadapted_cross_entropy: Set(unadapted.and_then(|score| score.cross_entropy)),
+            seconds: Set(new.seconds),
+            revision: Set(search.revision),
+            created_at: Set(self.0.clock().now()),
+        };
+        Ok(row.insert(transaction).await?)
+    }
+}
+
+async fn insert_split(transaction: &DatabaseTransaction, search_id: Uuid, split: &Split) -> Result<(), StoreError> {
+    let count = |field, list: &[u32]| to_i32(field, list.len() as u64);
+    let calibration = count("calibration", &split.calibration)?;
+    let scoring = count("scoring", &split.scoring)?;
+    let test = count("test", &split.test)?;
+    let row = split::ActiveModel {
+        search_id: Set(search_id),
+        calibration: Set(to_json(Kind::Search, "calibration", &split.calibration)?),
+        scoring: Set(to_json(Kind::Search, "scoring", &split.scoring)?),
+        test: Set(to_json(Kind::Search, "test", &split.test)?),
+    };
+    split::Entity::insert(row).exec_without_returning(transaction).await?;
+    edit(transaction, search_id, |search| {
+        search.split_calibration = Set(Some(calibration));
+        search.split_scoring = Set(Some(scoring));
+        search.split_test = Set(Some(test));
+    })
+    .await?;
+    Ok(())
+}
+
+/// A search, which says how its job stands.
+#[derive(Debug)]
+pub(crate) struct SearchSubject;
+
+#[async_trait]
+impl Subject for SearchSubject {
+    fn kind(&self) -> &'static str {
+        SEARCH_JOB
+    }
+
+    fn worn_out(&self) -> &'static str {
+        "without storing another candidate"
+    }
+
+    async fn follow(
+        &self,
+        transaction: &DatabaseTransaction,
+        id: Uuid,
+        step: Step<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        match step {
+            Step::WaitsFor(reason) => return wait_for(transaction, id, reason).await,
+            Step::Progressed(progress) => {
+                let (done, total) = (to_i64("done", progress.done)?, to_i64("total", progress.total)?);
+                edit(transaction, id, |search| {
+                    search.phase = Set(progress.phase.clone());
+                    search.waiting_for = Set(None);
+                    search.done = Set(done);
+                    search.total = Set(total);
+                })
+                .await?
+            }
+            Step::Started => edit(transaction, id, |search| start(search, now)).await?,
+            Step::GivenBack => edit(transaction, id, |search| search.state = Set(SearchState::Queued)).await?,
+            Step::Failed(reason) => {
+                edit(transaction, id, |search| end(search, SearchState::Failed, Some(reason), now)).await?
+            }
+            Step::Cancelled => edit(transaction, id, |search| end(search, SearchState::Cancelled, None, now)).await?,
+        };
+        Ok(())
+    }
+}
+
+fn start(search: &mut search::ActiveModel, now: DateTime<Utc>) {
+    search.state = Set(SearchState::Running);
+    search.waiting_for = Set(None);
+    search.phase = Set("starting".to_string());
+    if search.started_at.as_ref().is_none() {
+        search.started_at = Set(Some(now));
+    }
+}
+
+fn end(search: &mut search::ActiveModel, state: SearchState, error: Option<&str>, now: DateTime<Utc>) {
+    search.state = Set(state);
+    search.error = Set(error.map(str::to_owned));
+    search.waiting_for = Set(None);
+    search.finished_at = Set(Some(now));
+}
+
+/// Writes down what the search waits for, where that is news.
+async fn wait_for(transaction: &DatabaseTransaction, id: Uuid, reason: &str) -> Result<(), StoreError> {
+    let row = search::Entity::find_by_id(id).one(transaction).await?;
+    if row.is_some_and(|row| row.waiting_for.as_deref() != Some(reason)) {
+        edit(transaction, id, |search| search.waiting_for = Set(Some(reason.to_owned()))).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Databases that an earlier schema has written.
+
+use eagleeye_migrations::{Migrator, MigratorTrait};
+use eagleeye_store::{EXPORT_JOB, JobState, PageRequest, Payload, SEARCH_JOB, SearchState, Uuid};
+use sea_orm::{ConnectionTrait, Database, DbBackend};
+
+use crate::support::{KINDS, World};
+
+/// Steps of the schema since jobs were of a search or of a checkpoint.
+fn steps_since(name: &str) -> u32 {
+    let names: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let position = names.iter().position(|step| step == name).expect("there is such a step");
+    u32::try_from(names.len() - position).unwrap()
+}
+
+#[tokio::test]
+async fn jobs_of_a_search_or_a_checkpoint_become_jobs_of_a_kind() {
+    let world = World::new().await;
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
+    let (model, dataset) = (world.model("weights").await, world.dataset("clothes").await);
+    let done = world.search_on(&model, &dataset).await;
+    let lease = world.claim("a").await.lease;
+    world.record(&lease, 0, 0.9).await;
+    let best = world.store.searches().finish(&lease).await.unwrap().best_candidate_id.unwrap();
+    let checkpoints = world.store.checkpoints().of_candidate(best).await.unwrap();
+    let running = world.search_on(&model, &dataset).await;
+    let queued = world.search_on(&model, &dataset).await;
+
+    // The jobs again, as the earlier program has written them.
+    Migrator::down(&database, Some(steps_since("m20261127_000001_kinds_of_jobs"))).await.unwrap();
+    database.execute_unprepared("DELETE FROM jobs").await.unwrap();
+    let is_sqlite = database.get_database_backend() == DbBackend::Sqlite;
+    let id = |id: Uuid| if is_sqlite { format!("x'{}'", id.simple()) } else { format!("'{id}'") };
+    let boolean = if is_sqlite { "0" } else { "false" };
+    let insert = async |kind: &str, subject, state: &str, lease: i64, worker: &str, heartbeat: &str| {
+        let (job, of) = (id(Uuid::now_v7()), id(subject));
+        let (search, checkpoint, priority) = match kind {
+            "search" => (of, "NULL".to_owned(), 1),
+            _ => ("NULL".to_owned(), of, 0),
+        };
+        let sql = format!(
+            "INSERT INTO jobs (id, kind, search_id, checkpoint_id, state, priority, worker, lease, attempts, \
+             heartbeat_at_ms, cancel_requested, created_at) VALUES ({job}, '{kind}', {search}, {checkpoint}, '{state}', \
+             {priority}, {worker}, {lease}, 1, {heartbeat}, {boolean}, '2026-01-01 00:00:00+00:00')"
+        );
+        database.execute_unprepared(&sql).await.unwrap();
+    };
+    insert("search", done.id, "succeeded", 1, "'a'", "NULL").await;
+    insert("checkpoint", checkpoints[0].id, "succeeded", 4, "'a'", "NULL").await;
+    insert("checkpoint", checkpoints[1].id, "queued", 0, "NULL", "NULL").await;
+    insert("search", running.id, "running", 2, "'b'", "1767225600000").await;
+    insert("search", queued.id, "queued", 0, "NULL", "NULL").await;
+
+    let store = world.other_process().await;
+    let jobs = store.queue().list(&PageRequest::default()).await.unwrap().items;
+    let listed: Vec<_> = jobs.iter().map(|job| (job.kind.as_str(), job.subject, job.state, job.lease)).collect();
+    let expected = [
+        (SEARCH_JOB, done.id, JobState::Succeeded, 1),
+        (EXPORT_JOB, checkpoints[0].id, JobState::Succeeded, 4),
+        (EXPORT_JOB, checkpoints[1].id, JobState::Queued, 0),
+        (SEARCH_JOB, running.id, JobState::Running, 2),
+        (SEARCH_JOB, queued.id, JobState::Queued, 0),
+    ];
+    assert_eq!(listed, expected);
+    assert!(jobs.iter().all(|job| job.payload == Payload::empty()));
+    assert_eq!(jobs[3].worker.as_deref(), Some("b"));
+
+    // The queue goes on: exports first, then the search that waits, and the one whose worker is gone.
+    for (subject, number) in [(checkpoints[1].id, 1), (queued.id, 1)] {
+        let claim = store.queue().claim("c", &KINDS).await.unwrap().unwrap();
+        assert_eq!((claim.subject, claim.lease.number), (subject, number));
+    }
+    assert_eq!(store.queue().worker_died("b").await.unwrap(), 1);
+    let claim = store.queue().claim("c", &KINDS).await.unwrap().unwrap();
+    assert_eq!((claim.subject, claim.lease.number), (running.id, 3));
+    // A search still takes its jobs along.
+    store.searches().delete(done.id).await.unwrap();
+    assert_eq!(store.queue().list(&PageRequest::default()).await.unwrap().items.len(), 2);
+    assert_eq!(store.searches().cancel(queued.id).await.unwrap().state, SearchState::Running);
+}
