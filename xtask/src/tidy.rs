@@ -1,5 +1,6 @@
 //! The invariants of ARCHITECTURE.md that a compiler does not check.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -72,11 +73,12 @@ const LONGEST_FILE: usize = 600;
 pub fn run() -> Result<()> {
     let mut faults = Vec::new();
     check_arrows(&mut faults)?;
+    check_shared_dependencies(&mut faults)?;
     check_sources(&mut faults)?;
     if !faults.is_empty() {
         bail!("the tree is not tidy:\n  {}", faults.join("\n  "));
     }
-    say("tidy", "arrows between crates, file lengths and unfinished work: nothing to say");
+    say("tidy", "arrows between crates, unused libraries, file lengths and unfinished work: nothing to say");
     Ok(())
 }
 
@@ -145,6 +147,25 @@ fn library_faults(name: &str, dependencies: &[&str]) -> Vec<String> {
     faults
 }
 
+/// Libraries that the workspace names and no crate uses. Its own crates are [`ARROWS`]'s matter.
+fn check_shared_dependencies(faults: &mut Vec<String>) -> Result<()> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
+    let packages = packages()?;
+    let used = packages.iter().flat_map(|package| package["dependencies"].as_array().into_iter().flatten());
+    // A dependency that is renamed is known by its new name in the manifest.
+    let used = used.filter_map(|d| d["rename"].as_str().or_else(|| d["name"].as_str()));
+    faults.extend(unused_dependencies(&manifest, &used.collect())?);
+    Ok(())
+}
+
+fn unused_dependencies(manifest: &str, used: &BTreeSet<&str>) -> Result<Vec<String>> {
+    let manifest: toml::Table = manifest.parse().context("Cargo.toml is no TOML")?;
+    let shared = manifest.get("workspace").and_then(|workspace| workspace.get("dependencies"));
+    let shared = shared.and_then(toml::Value::as_table).context("Cargo.toml has no [workspace.dependencies]")?;
+    let unused = shared.iter().filter(|(name, how)| how.get("path").is_none() && !used.contains(name.as_str()));
+    Ok(unused.map(|(name, _)| format!("no crate uses `{name}`: remove it from [workspace.dependencies]")).collect())
+}
+
 fn check_sources(faults: &mut Vec<String>) -> Result<()> {
     let tracked = output(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
     for path in tracked.lines().filter(|p| is_source(p)) {
@@ -203,6 +224,16 @@ mod tests {
     #[test]
     fn a_crate_without_a_place_is_a_fault() {
         assert_eq!(arrow_faults("eagleeye-attic", &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_library_that_no_crate_uses_is_a_fault() {
+        let manifest =
+            "[workspace.dependencies]\nours = { path = \"ours\" }\nserde = \"1\"\nmime = { version = \"2\" }";
+        let faults = unused_dependencies(manifest, &BTreeSet::from(["serde"])).unwrap();
+        assert_eq!(faults, ["no crate uses `mime`: remove it from [workspace.dependencies]"]);
+        assert_eq!(unused_dependencies(manifest, &BTreeSet::from(["serde", "mime"])).unwrap(), Vec::<String>::new());
+        assert!(unused_dependencies("[workspace]", &BTreeSet::new()).is_err());
     }
 
     #[test]

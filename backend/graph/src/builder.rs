@@ -142,10 +142,6 @@ impl GraphBuilder {
         self.values[id.index()].source
     }
 
-    pub fn parameter_info(&self, id: ParameterId) -> &Parameter {
-        &self.parameters[id.index()]
-    }
-
     /// The value of a stored tensor.
     pub fn parameter_value(&self, id: ParameterId) -> ValueId {
         self.parameter_values[id.index()]

@@ -115,11 +115,6 @@ impl ChannelGroups {
         let kept: Vec<usize> = (0..units.len()).filter(|&position| stays(units[position])).collect();
         (kept.len() < units.len()).then_some((*axis, kept))
     }
-
-    /// Every unit of every group: the plan that changes nothing.
-    pub fn all_units(&self) -> Vec<Vec<usize>> {
-        self.groups.iter().map(|g| (0..g.size).collect()).collect()
-    }
 }
 
 /// Finds the channel groups of a network. Linear in the number of nodes.

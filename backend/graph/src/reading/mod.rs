@@ -4,5 +4,16 @@
 //! format; what they become does not.
 
 pub mod draft;
+pub mod indices;
+pub mod shapes;
 
 pub use draft::{Draft, Made};
+
+/// Why an operator cannot be read. An importer adds which one it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// This form of the operator is not supported.
+    Unsupported(String),
+    /// The operator is wrong for its inputs.
+    Invalid(String),
+}

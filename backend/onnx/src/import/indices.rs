@@ -1,5 +1,7 @@
 //! Axes, indices and sizes as a file writes them, checked.
 
+use eagleeye_graph::reading::indices;
+
 use super::fault::{Fault, invalid};
 use super::known::MAX_RANK;
 
@@ -10,9 +12,7 @@ pub(super) fn size(value: i64, what: &str) -> Result<usize, Fault> {
 
 /// An axis as an index into a tensor of this rank; negative ones count from the end.
 pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Fault> {
-    let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-    let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank);
-    index.map_or_else(|| invalid(format!("axis {axis} is outside a tensor of rank {rank}")), Ok)
+    Ok(indices::axis(axis, rank)?)
 }
 
 /// Several axes, ascending and each once.
@@ -28,9 +28,7 @@ pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
 
 /// An index into an axis; negative ones count from the end.
 pub(super) fn position(index: i64, size: usize) -> Result<usize, Fault> {
-    let from_start = if index < 0 { index.checked_add(size as i64) } else { Some(index) };
-    let position = from_start.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < size);
-    position.map_or_else(|| invalid(format!("index {index} is outside an axis of {size}")), Ok)
+    Ok(indices::position(index, size)?)
 }
 
 /// First index and number of indices of a slice along an axis of `size` entries, as ONNX clamps them.

@@ -26,7 +26,8 @@ mod wire;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, TensorData, ValueId};
+use eagleeye_graph::reading::shapes;
+use eagleeye_graph::{BuildError, ElementType, Graph, Precision, Shape, TensorData, ValueId};
 
 use self::call::Value;
 use self::file::Model;
@@ -45,9 +46,6 @@ pub use operators::{Operator, families, folded_operators};
 /// by semicolons.
 pub const INPUT_SHAPE: &str = "input_shape";
 
-/// Image sizes to try where none is known.
-const SIDES: [usize; 12] = [224, 32, 64, 28, 96, 128, 160, 192, 256, 299, 384, 512];
-const GREY_SIDES: [usize; 4] = [28, 32, 64, 224];
 /// The largest batch that an exporter can have meant.
 const MAX_BATCH: i64 = 1 << 16;
 
@@ -105,18 +103,13 @@ fn import(model: &Model, input_shape: Option<&[usize]>) -> Result<Imported, Onnx
     let importer = Importer::new(model)?;
     let known = match input_shape {
         Some(shape) => Some(vec![shape.to_vec()]),
-        None => importer.described().or_else(|| metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text))),
+        None => importer.described().or_else(|| metadata.get(INPUT_SHAPE).and_then(|text| shapes::parse(text))),
     };
     let (graph, weights, precision) = match &known {
         Some(shapes) => importer.import(shapes)?,
         None => importer.guess()?,
     };
     Ok(Imported { graph, precision, weights, metadata, guessed_shape: known.is_none() })
-}
-
-fn parse_shapes(text: &str) -> Option<Vec<Vec<usize>>> {
-    let shape = |part: &str| part.split(',').map(|size| size.trim().parse().ok()).collect::<Option<Vec<_>>>();
-    text.split(';').map(shape).collect()
 }
 
 /// A graph, its entries by parameter, and the element types of the file.
@@ -194,8 +187,7 @@ impl<'a> Importer<'a> {
         if let Some((node, weight)) = first(&["Conv"], 4) {
             let groups = usize::try_from(attribute(node, "group").unwrap_or(1)).unwrap_or(1);
             let channels = size(weight, 1).saturating_mul(groups);
-            let sides: &[usize] = if channels == 1 { &GREY_SIDES } else { &SIDES };
-            return sides.iter().map(|&side| vec![1, channels, side, side]).collect();
+            return shapes::usual_images(channels);
         }
         let matrix = first(&["Gemm", "MatMul"], 2);
         let takes = |(node, matrix)| size(matrix, usize::from(attribute(node, "transB").is_some_and(|flag| flag != 0)));
@@ -284,14 +276,8 @@ fn check_type(input: &ValueInfoProto) -> Result<(), OnnxError> {
     }
 }
 
-/// The shape of an input with its first axis as the batch.
 fn batched(shape: &[usize]) -> Result<Shape, OnnxError> {
-    match shape {
-        [_, rest @ ..] if !rest.is_empty() && !shape.contains(&0) => {
-            Ok([Dim::Batch(1)].into_iter().chain(rest.iter().map(|&s| Dim::Fixed(s))).collect())
-        }
-        _ => Err(OnnxError::InputShape(shape.to_vec())),
-    }
+    shapes::batched(shape).ok_or_else(|| OnnxError::InputShape(shape.to_vec()))
 }
 
 fn misfit(error: BuildError) -> OnnxError {

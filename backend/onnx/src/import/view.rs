@@ -4,6 +4,7 @@
 //! entries, which a view does not change.
 
 use eagleeye_graph::count::in_words;
+use eagleeye_graph::reading::shapes;
 use eagleeye_graph::{Count, Dim, Shape};
 
 use super::fault::{Fault, invalid, unsupported};
@@ -127,11 +128,7 @@ pub(super) fn before_batch(from: &Shape, inside: usize, to: &Shape) -> usize {
 
 /// Sizes as a shape.
 pub(super) fn shape_from(counts: &[Count]) -> Result<Shape, Fault> {
-    let dim = |count: &Count| match count.dim() {
-        Some(dim) => Ok(dim),
-        None => unsupported(format!("makes an axis of size {} * batch + {}", count.per_image, count.fixed)),
-    };
-    counts.iter().map(dim).collect()
+    Ok(shapes::from_counts(counts)?)
 }
 
 /// Number of entries in front of each axis: the product of the sizes before it.
