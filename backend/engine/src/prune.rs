@@ -6,12 +6,12 @@ use eagleeye_graph::{
     Budget, ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Space, Strategy, StrategyError,
     channel_groups, draw, plan,
 };
+use eagleeye_spec::report::ComputedWeight;
 use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
 use crate::divisors::divisors;
 use crate::fold::norms_are_folded;
-use crate::inspect::ComputedReport;
 use crate::members;
 use crate::network::Network;
 use crate::tensors::{reason, signed, values};
@@ -168,7 +168,7 @@ pub struct PrunedGroup {
     pub members: Vec<PrunedMember>,
     /// Weights that the file computes from its tensors: they lose slices along these axes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub computed: Vec<ComputedReport>,
+    pub computed: Vec<ComputedWeight>,
 }
 
 /// An axis of a parameter and the indices along it that are gone.
