@@ -3,151 +3,65 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    ChannelGroups, CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, ValueId, channel_groups,
-    macs_by_node,
+    CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, ValueId, channel_groups, macs_by_node,
 };
-use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::report::{
+    BatchNormState, ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection,
+    ModelReport, Port, PrunableSpace, Reachable,
+};
 use eagleeye_spec::{Budget, Measure, Space, StrategyName};
 use eagleeye_strategy::{Task, feasible, reachable};
-use serde::Serialize;
 
 use crate::fold::norms_are_folded;
 use crate::load::Loaded;
 use crate::members;
+use crate::network::Format;
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InspectError {
     #[error("the channel groups of the network cannot be found: {0}")]
     Groups(#[from] GroupError),
-}
-
-/// The prunability report of a network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Inspection {
-    pub format: &'static str,
-    pub inputs: Vec<Port>,
-    pub outputs: Vec<Port>,
-    /// Whether the input's shape is a guess from the weights.
-    pub guessed_shape: bool,
-    /// Length of the first output, where it is a list of scores.
-    pub classes: Option<usize>,
-    /// Multiply-adds of one image, over convolutions and linear layers.
-    pub macs: u64,
-    pub parameters: u64,
-    pub batch_norms: usize,
-    pub batch_norm_state: BatchNormState,
-    pub operators: BTreeMap<&'static str, usize>,
-    /// Convolutions, linear layers and norms in order of execution.
-    pub layers: Vec<Layer>,
-    pub groups: Vec<GroupReport>,
-    pub reachable: Reachable,
-    /// The type of most weights, as PyTorch calls it: `float32`.
-    pub element_type: &'static str,
-    /// What somebody should know of the file and its exports, a sentence each.
-    pub notices: Vec<String>,
-    /// Why the budget that was asked about cannot be met; absent where it can, or where none was asked about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unmet: Option<String>,
-}
-
-/// An input or output.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Port {
-    pub name: String,
-    /// For a batch of one.
-    pub shape: Vec<usize>,
-}
-
-/// What adaptive BN has to work with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BatchNormState {
-    /// Batch norms stand behind convolutions.
-    Present,
-    /// Convolutions have biases and no batch norm: an exporter folded them, or there never were any. Virtual batch norms
-    /// take their place in a search.
-    Folded,
-    /// There is nothing to adapt: other norms, or none and no bias.
-    Absent,
-}
-
-/// A layer with weights.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Layer {
-    pub name: String,
-    pub operator: &'static str,
-    /// Of its first output, for a batch of one.
-    pub shape: Vec<usize>,
-    pub macs: u64,
-    /// Learned parameters that it reads; a shared one counts at its first reader.
-    pub parameters: u64,
-}
-
-/// A channel group in words.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GroupReport {
-    pub name: String,
-    pub size: usize,
-    pub prunable: bool,
-    pub reason: Option<String>,
-    pub normalised_by: Option<String>,
-    /// Tensors of the file.
-    pub members: Vec<MemberReport>,
-    /// Weights that the file does not store but computes from its tensors.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub computed: Vec<ComputedReport>,
-}
-
-/// An axis of a computed weight that loses slices with the group. Where slices of the tensors that it is computed from stand
-/// for its own, these tensors are members too.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ComputedReport {
-    /// The weight's name in exported files.
-    pub weight: String,
-    pub axis: usize,
-    /// The tensors of the file that it is computed from.
-    pub from: Vec<String>,
-}
-
-/// An axis of a parameter that loses slices with the group.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MemberReport {
-    pub parameter: String,
-    pub axis: usize,
-}
-
-/// Smallest and largest budget, as fractions of the multiply-adds, in the space that was asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Reachable {
-    pub min: f64,
-    pub max: f64,
+    #[error("a {0} file has weights and no network; a TorchScript or an ONNX file has both")]
+    NoNetwork(&'static str),
 }
 
 /// Reports on a network. How far it can be pruned depends on what may be drawn, which is `space`.
-pub fn inspect(loaded: &Loaded, space: &Space) -> Result<Inspection, InspectError> {
-    let graph = &loaded.network.graph;
+pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, InspectError> {
+    let network = &loaded.network;
+    let graph = &network.graph;
     let groups = channel_groups(graph)?;
     let cost = CostModel::new(graph, &groups);
-    let budgets = reachable(&PrunableSpace::of(&cost, &groups), space, Measure::Macs);
-    Ok(Inspection {
-        format: loaded.network.format.name(),
-        inputs: ports(graph, &graph.inputs),
-        outputs: ports(graph, &graph.outputs),
+    let prunable = PrunableSpace::of(&cost, &groups);
+    let budgets = reachable(&prunable, space, Measure::Macs);
+    let figures = ModelFigures {
+        format: format(network.format)?,
         guessed_shape: loaded.guessed_shape,
-        classes: graph.classes(),
         macs: eagleeye_graph::macs(graph),
         parameters: graph.parameter_count(),
-        batch_norms: loaded.network.batch_norms(),
-        batch_norm_state: batch_norm_state(graph),
-        operators: graph.operators(),
-        layers: layers(graph),
-        groups: group_reports(graph, &groups),
+        batch_norms: network.batch_norms() as u32,
         reachable: Reachable { min: *budgets.start(), max: *budgets.end() },
-        element_type: loaded.network.precision.main().name(),
-        notices: loaded.network.precision_notices(),
-        unmet: None,
-    })
+        classes: graph.classes().map(|classes| classes as u32),
+    };
+    let details = ModelDetails {
+        element_type: network.precision.main().name().to_owned(),
+        notices: network.precision_notices(),
+        batch_norm_state: batch_norm_state(graph),
+        operators: graph.operators().into_iter().map(|(name, count)| (name.to_owned(), count as u64)).collect(),
+        layers: layers(graph),
+        groups: groups.groups.iter().map(|group| channel_group(graph, group)).collect(),
+    };
+    let (inputs, outputs) = (ports(graph, &graph.inputs), ports(graph, &graph.outputs));
+    let report = ModelReport { figures, inputs, outputs, details };
+    Ok(ModelInspection { report, space: Some(prunable), unmet: None })
+}
+
+fn format(format: Format) -> Result<ModelFormat, InspectError> {
+    match format {
+        Format::TorchScript => Ok(ModelFormat::TorchScript),
+        Format::Onnx => Ok(ModelFormat::Onnx),
+        Format::Safetensors => Err(InspectError::NoNetwork(format.name())),
+    }
 }
 
 /// Why strategies of `space` cannot meet a budget, in words, or `None` where the first draws of the seed do.
@@ -160,11 +74,13 @@ pub fn unmet(loaded: &Loaded, space: &Space, budget: &Budget, seed: u64) -> Resu
 }
 
 fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
-    let port = |id: &ValueId| Port {
-        name: graph.value(*id).name.clone(),
-        shape: eagleeye_graph::shape::sample(graph.shape(*id)),
-    };
+    let port = |id: &ValueId| Port { name: graph.value(*id).name.clone(), shape: sizes(graph, *id) };
     ids.iter().map(port).collect()
+}
+
+/// The shape of a value for a batch of one.
+fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
+    eagleeye_graph::shape::sample(graph.shape(id)).into_iter().map(|size| size as u64).collect()
 }
 
 fn batch_norm_state(graph: &Graph) -> BatchNormState {
@@ -193,8 +109,8 @@ fn layers(graph: &Graph) -> Vec<Layer> {
         if !read.is_empty() {
             layers.push(Layer {
                 name: node.name.clone(),
-                operator: node.op.name(graph.shape(node.inputs[0]).len()),
-                shape: eagleeye_graph::shape::sample(graph.shape(node.outputs[0])),
+                operator: node.op.name(graph.shape(node.inputs[0]).len()).to_owned(),
+                shape: sizes(graph, node.outputs[0]),
                 macs: macs.get(&id).copied().unwrap_or(0),
                 parameters,
             });
@@ -203,16 +119,12 @@ fn layers(graph: &Graph) -> Vec<Layer> {
     layers
 }
 
-fn group_reports(graph: &Graph, groups: &ChannelGroups) -> Vec<GroupReport> {
-    groups.groups.iter().map(|group| group_report(graph, group)).collect()
-}
-
-fn group_report(graph: &Graph, group: &Group) -> GroupReport {
+fn channel_group(graph: &Graph, group: &Group) -> ChannelGroup {
     let members = members::stored(graph, group);
-    let members = members.into_iter().map(|m| MemberReport { parameter: m.parameter.to_owned(), axis: m.axis });
-    GroupReport {
+    let members = members.into_iter().map(|m| GroupMember { parameter: m.parameter.to_owned(), axis: m.axis as u64 });
+    ChannelGroup {
         name: group.name.clone(),
-        size: group.size,
+        size: group.size as u64,
         prunable: group.prunable,
         reason: group.reason.clone(),
         normalised_by: group.normalised_by.clone(),
@@ -226,14 +138,16 @@ mod tests {
     use super::*;
     use crate::testing::classifier;
 
-    fn report(batch_norms: bool) -> Inspection {
-        inspect(&Loaded { network: classifier(1, batch_norms), guessed_shape: false }, &Space::default()).unwrap()
+    fn report(batch_norms: bool) -> ModelReport {
+        inspect(&Loaded { network: classifier(1, batch_norms), guessed_shape: false }, &Space::default())
+            .unwrap()
+            .report
     }
 
     #[test]
     fn a_space_with_higher_floors_reaches_less() {
         let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
-        let smallest = |space: Space| inspect(&loaded, &space).unwrap().reachable.min;
+        let smallest = |space: Space| inspect(&loaded, &space).unwrap().report.figures.reachable.min;
         let low = smallest(Space::default());
         let high = smallest(Space { min_keep_ratio: 0.8, ..Space::default() });
         assert!(low < high && high < 1.0, "{low}, {high}");
@@ -253,24 +167,39 @@ mod tests {
     }
 
     #[test]
+    fn the_space_that_is_stored_counts_as_the_network_does() {
+        let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
+        let found = inspect(&loaded, &Space::default()).unwrap();
+        let stored = ModelInspection::from_stored(found.to_stored().unwrap()).unwrap();
+        assert_eq!(stored, found);
+        let PrunableSpace { cost, groups } = stored.space.unwrap();
+        let ModelFigures { macs, parameters, .. } = found.report.figures;
+        assert_eq!((cost.macs(&cost.full()), cost.parameters(&cost.full())), (macs, parameters));
+        let prunable = found.report.details.groups.iter().filter(|group| group.prunable);
+        let prunable: Vec<(&str, u64)> = prunable.map(|group| (group.name.as_str(), group.size)).collect();
+        assert_eq!(groups.iter().map(|g| (g.name.as_str(), g.size as u64)).collect::<Vec<_>>(), prunable);
+        assert!(groups.iter().all(|group| group.channels_per_unit >= 1));
+    }
+
+    #[test]
     fn layers_add_up_to_the_whole() {
         let report = report(true);
-        assert_eq!(report.layers.iter().map(|l| l.macs).sum::<u64>(), report.macs);
-        assert_eq!(report.layers.iter().map(|l| l.parameters).sum::<u64>(), report.parameters);
-        assert_eq!(report.operators["conv2d"], 5);
+        assert_eq!(report.details.layers.iter().map(|l| l.macs).sum::<u64>(), report.figures.macs);
+        assert_eq!(report.details.layers.iter().map(|l| l.parameters).sum::<u64>(), report.figures.parameters);
+        assert_eq!(report.details.operators["conv2d"], 5);
     }
 
     #[test]
     fn only_the_classifier_is_locked_and_says_why() {
         let report = report(true);
-        let locked: Vec<&GroupReport> = report.groups.iter().filter(|g| !g.prunable).collect();
+        let locked: Vec<&ChannelGroup> = report.details.groups.iter().filter(|g| !g.prunable).collect();
         assert!(locked.iter().all(|g| g.reason.is_some()));
-        assert_eq!(locked.iter().map(|g| g.size).sum::<usize>(), report.classes.unwrap());
+        assert_eq!(locked.iter().map(|g| g.size).sum::<u64>(), u64::from(report.figures.classes.unwrap()));
     }
 
     #[test]
     fn batch_norms_are_present_or_folded() {
-        assert_eq!(report(true).batch_norm_state, BatchNormState::Present);
-        assert_eq!(report(false).batch_norm_state, BatchNormState::Folded);
+        assert_eq!(report(true).details.batch_norm_state, BatchNormState::Present);
+        assert_eq!(report(false).details.batch_norm_state, BatchNormState::Folded);
     }
 }

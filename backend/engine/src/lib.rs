@@ -36,7 +36,7 @@ pub use eagleeye_torchscript::tensors::reason;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};
 pub use images::{Images, ImagesError, Source};
-pub use inspect::{InspectError, Inspection, inspect};
+pub use inspect::{InspectError, inspect};
 pub use load::{LoadError, Loaded, load};
 pub use network::{Format, Network};
 pub use prune::{PruneError, PruneReport, Pruned, prune_to};

@@ -1,8 +1,7 @@
 //! The members of channel groups as tensors of the uploaded file, by their names there.
 
 use eagleeye_graph::{Graph, Group, Member, ParameterKind};
-
-use crate::inspect::ComputedReport;
+use eagleeye_spec::report::ComputedWeight;
 
 /// A tensor of the file with an axis that loses slices with a group.
 pub(crate) struct StoredMember<'g> {
@@ -58,11 +57,11 @@ pub(crate) fn stored_for<'g>(graph: &'g Graph, member: &Member) -> Vec<StoredMem
 }
 
 /// The group's members that the file computes from its tensors.
-pub(crate) fn computed(graph: &Graph, group: &Group) -> Vec<ComputedReport> {
+pub(crate) fn computed(graph: &Graph, group: &Group) -> Vec<ComputedWeight> {
     let computed = group.members.iter().filter_map(|member| {
         let parameter = graph.parameter(member.parameter);
         let from = &parameter.computed.as_ref()?.from;
-        Some(ComputedReport { weight: parameter.name.clone(), axis: member.axis, from: from.clone() })
+        Some(ComputedWeight { weight: parameter.name.clone(), axis: member.axis as u64, from: from.clone() })
     });
     computed.collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use eagleeye_graph::{
     ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Strategy, channel_groups, plan,
 };
-use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::report::{ComputedWeight, PrunableSpace};
 use eagleeye_spec::{Budget, Space};
 use eagleeye_strategy::{StrategyError, Task, draw};
 use serde::Serialize;
@@ -13,7 +13,6 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::divisors::divisors;
 use crate::fold::norms_are_folded;
-use crate::inspect::ComputedReport;
 use crate::members;
 use crate::network::Network;
 use eagleeye_torchscript::tensors::{reason, signed, values};
@@ -171,7 +170,7 @@ pub struct PrunedGroup {
     pub members: Vec<PrunedMember>,
     /// Weights that the file computes from its tensors: they lose slices along these axes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub computed: Vec<ComputedReport>,
+    pub computed: Vec<ComputedWeight>,
 }
 
 /// An axis of a parameter and the indices along it that are gone.

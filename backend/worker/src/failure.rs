@@ -8,6 +8,7 @@ use eagleeye_engine::handover::HandoverError;
 use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PruneError};
 use eagleeye_sandbox::SandboxError;
 use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
+use eagleeye_spec::report::ReportError;
 use eagleeye_store::StorageFault;
 
 use crate::model_file::ModelFileError;
@@ -51,6 +52,8 @@ pub enum Failure {
     Stdout(std::io::Error),
     #[error("the report cannot be written as JSON: {0}")]
     Json(serde_json::Error),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("a fault of this program; what went before says which")]
@@ -96,6 +99,7 @@ impl Failure {
             | Failure::Sandbox(_)
             | Failure::Stdout(_)
             | Failure::Json(_)
+            | Failure::Report(_)
             | Failure::Run(_) => INTERNAL,
         }
     }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use clap::Args;
-use eagleeye_engine::Inspection;
 use eagleeye_engine::device::set_threads;
-use eagleeye_engine::inspect::{BatchNormState, Port, unmet};
+use eagleeye_engine::inspect::unmet;
 use eagleeye_graph::Budget;
 use eagleeye_sandbox::Access;
+use eagleeye_spec::report::{BatchNormState, ChannelGroup, ModelInspection, ModelReport, Port};
 
 use crate::arguments::{ModelArgs, SpaceArgs};
 use crate::confinement::{SandboxArgs, model_access};
@@ -47,36 +47,37 @@ pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {
     let file = ModelFile::open(&args.model.model)?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
     let space = args.space.space();
-    let mut report = eagleeye_engine::inspect(&loaded, &space)?;
+    let mut found = eagleeye_engine::inspect(&loaded, &space)?;
     if let Some(macs) = args.macs {
-        report.unmet = unmet(&loaded, &space, &Budget { macs }, args.seed)?;
+        found.unmet = unmet(&loaded, &space, &Budget { macs }, args.seed)?;
     }
-    if args.json { output::json(&report) } else { output::text(&describe(&report)) }
+    if args.json { output::json(&found.to_stored()?) } else { output::text(&describe(&found)) }
 }
 
-fn describe(report: &Inspection) -> String {
+fn describe(found: &ModelInspection) -> String {
+    let ModelReport { figures, inputs, outputs, details } = &found.report;
     let mut text = String::new();
     // Writing to a string cannot fail.
     let mut line = |name: &str, says: &str| _ = writeln!(text, "{name:<12}{says}");
-    line("format", report.format);
-    line("weights", report.element_type);
-    line("input", &ports(&report.inputs));
-    line("output", &ports(&report.outputs));
-    line("MACs", &grouped(report.macs));
-    line("parameters", &grouped(report.parameters));
-    line("batch norms", &batch_norms(report));
-    let operators: Vec<String> = report.operators.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    line("format", figures.format.name());
+    line("weights", &details.element_type);
+    line("input", &ports(inputs));
+    line("output", &ports(outputs));
+    line("MACs", &grouped(figures.macs));
+    line("parameters", &grouped(figures.parameters));
+    line("batch norms", &batch_norms(&found.report));
+    let operators: Vec<String> = details.operators.iter().map(|(name, count)| format!("{name} {count}")).collect();
     line("operators", &operators.join(", "));
-    let (min, max) = (100.0 * report.reachable.min, 100.0 * report.reachable.max);
+    let (min, max) = (100.0 * figures.reachable.min, 100.0 * figures.reachable.max);
     line("reachable", &format!("{min:.2}% to {max:.2}% of the MACs"));
-    for notice in &report.notices {
+    for notice in &details.notices {
         line("notice", notice);
     }
-    if let Some(reason) = &report.unmet {
+    if let Some(reason) = &found.unmet {
         line("budget", reason);
     }
     text.push('\n');
-    text + &groups(report)
+    text + &groups(&details.groups)
 }
 
 fn ports(ports: &[Port]) -> String {
@@ -84,19 +85,19 @@ fn ports(ports: &[Port]) -> String {
     ports.iter().map(|port| format!("{} {}", port.name, shape(port))).collect::<Vec<_>>().join("; ")
 }
 
-fn batch_norms(report: &Inspection) -> String {
-    match report.batch_norm_state {
-        BatchNormState::Present => report.batch_norms.to_string(),
+fn batch_norms(report: &ModelReport) -> String {
+    match report.details.batch_norm_state {
+        BatchNormState::Present => report.figures.batch_norms.to_string(),
         BatchNormState::Folded => "folded into the convolutions; a search puts virtual ones behind them".to_owned(),
         BatchNormState::Absent => "none".to_owned(),
     }
 }
 
-fn groups(report: &Inspection) -> String {
+fn groups(groups: &[ChannelGroup]) -> String {
     let head = ["channel group", "units", "parameters", "locked because"].map(str::to_owned).to_vec();
-    let rows = report.groups.iter().map(|group| {
+    let rows = groups.iter().map(|group| {
         let reason = group.reason.clone().unwrap_or_default();
-        vec![group.name.clone(), grouped(group.size as u64), group.members.len().to_string(), reason]
+        vec![group.name.clone(), grouped(group.size), group.members.len().to_string(), reason]
     });
     table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use eagleeye_graph::{Binary, Conv, Op, ParameterKind, Reduction, Unary, ValueId};
 use eagleeye_spec::Space;
+use eagleeye_spec::report::ModelDetails;
 use tch::Tensor;
 
 use crate::exec::forward;
 use crate::export::export;
-use crate::inspect::{Inspection, inspect};
+use crate::inspect::inspect;
 use crate::load::{Loaded, load};
 use crate::network::{Format, Network};
 use crate::prune::{Pruned, prune_to};
@@ -118,8 +119,8 @@ fn through(network: &Network, format: Format) -> (Loaded, tempfile::TempDir) {
     (load(&path, Some(&[1, 3, 8, 8])).unwrap(), folder)
 }
 
-fn report(loaded: &Loaded) -> Inspection {
-    inspect(loaded, &SPACE).unwrap()
+fn report(loaded: &Loaded) -> ModelDetails {
+    inspect(loaded, &SPACE).unwrap().report.details
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_weight_that_the_file_computes_is_pruned_like_a_stored_one() {
         let found = difference(&forward(read, &x).unwrap(), &forward(&network, &x).unwrap());
         assert!(found < 1e-5, "{case}: {found}");
         assert_eq!(read.graph.operators().get("conv2d"), Some(&2), "{case}");
-        let prunable: Vec<usize> = report(&loaded).groups.iter().filter(|g| g.prunable).map(|g| g.size).collect();
+        let prunable: Vec<u64> = report(&loaded).groups.iter().filter(|g| g.prunable).map(|g| g.size).collect();
         assert_eq!(prunable, [8, 6], "{case}");
         let pruned = prune_to(read, 0.5, 7, 0, &SPACE).unwrap();
         assert!(zero_oracle(read, &pruned).unwrap() < 1e-5, "{case}");
@@ -174,10 +175,10 @@ fn zeroing_what_the_report_names_in_the_files_own_tensors_is_pruning() {
 fn only_tensors_whose_zeros_are_the_weights_zeros_are_members_and_all_are_named() {
     let (loaded, _folder) = through(&network(Form::WeightNorm), Format::TorchScript);
     let report = report(&loaded);
-    let members: Vec<(&str, usize)> = report.groups[0].members.iter().map(|m| (m.parameter.as_str(), m.axis)).collect();
+    let members: Vec<(&str, u64)> = report.groups[0].members.iter().map(|m| (m.parameter.as_str(), m.axis)).collect();
     assert_eq!(members, [("first.weight_g", 0), ("first.bias", 0)]);
     let computed = &report.groups[0].computed;
-    let found: Vec<(&str, usize)> = computed.iter().map(|c| (c.weight.as_str(), c.axis)).collect();
+    let found: Vec<(&str, u64)> = computed.iter().map(|c| (c.weight.as_str(), c.axis)).collect();
     assert_eq!(found, [("first.weight", 0), ("second.weight", 1)]);
     assert_eq!(computed[1].from, ["second.weight_v", "second.weight_g"]);
     let names: Vec<&str> = loaded.state_names().collect();

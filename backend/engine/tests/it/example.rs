@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use eagleeye_engine::{Format, Loaded, Network, export, forward, inspect, load, prune_to};
 use eagleeye_graph::{Op, Unary, shape};
 use eagleeye_spec::Space;
+use eagleeye_spec::report::ModelReport;
 use tch::{Device, Kind, Tensor};
 
 pub fn path() -> PathBuf {
@@ -27,12 +28,12 @@ fn difference(found: &Tensor, expected: &Tensor) -> f64 {
 
 #[test]
 fn the_report_names_layers_groups_and_what_is_locked() {
-    let report = inspect(&example(), &Space::default()).unwrap();
-    assert_eq!((report.format, report.inputs[0].shape.as_slice()), ("torchscript", &[1, 1, 28, 28][..]));
-    assert_eq!((report.classes, report.batch_norms, report.parameters), (Some(10), 27, 823_434));
+    let ModelReport { figures, inputs, details: report, .. } = inspect(&example(), &Space::default()).unwrap().report;
+    assert_eq!((figures.format.name(), inputs[0].shape.as_slice()), ("torchscript", &[1, 1, 28, 28][..]));
+    assert_eq!((figures.classes, figures.batch_norms, figures.parameters), (Some(10), 27, 823_434));
     assert_eq!((report.operators["conv2d"], report.operators["linear"]), (27, 1));
     let prunable: Vec<_> = report.groups.iter().filter(|g| g.prunable).collect();
-    assert_eq!((prunable.len(), prunable.iter().map(|g| g.size).sum::<usize>()), (14, 2_992));
+    assert_eq!((prunable.len(), prunable.iter().map(|g| g.size).sum::<u64>()), (14, 2_992));
     let locked: Vec<_> = report.groups.iter().filter(|g| !g.prunable).map(|g| g.name.as_str()).collect();
     assert_eq!(locked, ["fc"]);
     assert_eq!(report.groups[0].members[0].parameter, "features.0.0.weight");

@@ -31,10 +31,11 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     let space = Space::default();
-    let Ok(report) = inspect(&loaded, &space) else {
+    let Ok(found) = inspect(&loaded, &space) else {
         return;
     };
-    let (least, most) = (report.reachable.min, report.reachable.max);
+    let reachable = found.report.figures.reachable;
+    let (least, most) = (reachable.min, reachable.max);
     assert!((0.0..=1.0).contains(&least), "reachable from {least}");
     // A network that does not come out right is an error that is told, but no file may make it.
     let _ = prune_to(&loaded.network, (least + most) / 2.0, 7, 0, &space);
