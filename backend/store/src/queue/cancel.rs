@@ -44,5 +44,5 @@ fn is_stale(store: &Store, job: &job::Model) -> bool {
 
 fn ended(id: Uuid, state: SearchState) -> StoreError {
     let how = if state == SearchState::Succeeded { "has succeeded" } else { "has failed" };
-    StoreError::Conflict { kind: Kind::Search, id, reason: format!("{how} already and cannot be cancelled") }
+    StoreError::Conflict { kind: Kind::Search, id, reason: format!("{how} and can no longer be cancelled") }
 }

@@ -61,7 +61,8 @@ impl Queue<'_> {
 
     /// Ends jobs that no worker should be given again: those whose worker died after their cancel was asked for, and
     /// those that were claimed too often without making progress. [`Queue::claim`] does so too; the server calls this
-    /// now and then in case no worker is left, and so tells of searches whose worker has fallen silent. Returns how many
+    /// now and then in case no worker is left, and so tells of searches whose worker has fallen silent. Returns how
+    /// many
     /// jobs it ended.
     pub async fn reap(&self) -> Result<u64, StoreError> {
         self.0.reach().note(self.0, self.look_after().await)
@@ -152,7 +153,7 @@ fn worn_out(job: &job::Model) -> Result<String, StoreError> {
         Work::Checkpoint(_) => "before the file was written",
     };
     let times = if job.attempts == 1 { "once".to_string() } else { format!("{} times", job.attempts) };
-    Ok(format!("the worker died or stalled {times} over this job {what}"))
+    Ok(format!("the worker died or stalled {times} while working on this job {what}"))
 }
 
 async fn give(

@@ -22,7 +22,7 @@ use crate::uploads::{Upload, consume};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exported {
     pub upload: Upload,
-    /// Largest difference between the outputs of the file, loaded again, and the engine's own.
+    /// Largest difference between the outputs of the reloaded file and the engine's own.
     pub max_difference: f64,
 }
 
@@ -92,7 +92,8 @@ impl Queue<'_> {
         Ok(transaction.commit().await?)
     }
 
-    /// [`Queue::release`] of all jobs of `worker`, which calls this when it does not know whether its last claim has gone
+    /// [`Queue::release`] of all jobs of `worker`, which calls this when it does not know whether its last claim has
+    /// gone
     /// through. Returns how many there were.
     pub async fn release_all(&self, worker: &str) -> Result<u64, StoreError> {
         let transaction = self.0.begin().await?;

@@ -52,7 +52,7 @@ pub(crate) fn work(job: &job::Model) -> Result<Work, StoreError> {
     subject.ok_or_else(|| StoreError::Corrupt {
         kind: Kind::Job,
         column: "kind",
-        reason: format!("job {} names nothing to work on", job.id),
+        reason: format!("job {} names neither a search nor a checkpoint", job.id),
     })
 }
 

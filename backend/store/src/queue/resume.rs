@@ -18,7 +18,8 @@ impl Searches<'_> {
     /// that it ends as if it had never been interrupted.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or dataset is
+    /// [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or dataset
+    /// is
     /// gone.
     pub async fn retry(&self, id: Uuid) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
@@ -30,9 +31,9 @@ impl Searches<'_> {
         let refused = |reason: &str| StoreError::Conflict { kind: Kind::Search, id, reason: reason.to_string() };
         match job.state {
             JobState::Failed | JobState::Cancelled => {}
-            JobState::Queued => return Err(refused("is queued already")),
+            JobState::Queued => return Err(refused("is already queued")),
             JobState::Running => return Err(refused("is running; cancel it first")),
-            JobState::Succeeded => return Err(refused("has succeeded, so that nothing of it is left to do")),
+            JobState::Succeeded => return Err(refused("has succeeded, so there is nothing left to do")),
         }
         // The lease goes on counting: a worker that was stopped over this job cannot write under its old one.
         let mut job = job.into_active_model();
@@ -79,7 +80,10 @@ impl Searches<'_> {
             None => Err(StoreError::Conflict {
                 kind: Kind::Search,
                 id,
-                reason: format!("cannot go on: the file {owner} is gone from the file store; upload it again first"),
+                reason: format!(
+                    "cannot continue: the file {owner} is missing from the file store; upload it again \
+                    first"
+                ),
             }),
         }
     }
