@@ -100,7 +100,7 @@ fn parts_that_are_missing_unknown_or_there_twice_are_named() {
         (
             "/datasets",
             file("images", "same", "good").part("labels", Part::bytes(&b"x"[..]).file_name("same")),
-            &["`same`", "give each its own"],
+            &["`same`", "file names must be unique"],
         ),
     ];
     for (path, form, words) in cases {

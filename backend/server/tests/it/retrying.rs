@@ -67,7 +67,10 @@ fn a_search_whose_dataset_file_is_gone_says_so_instead_of_failing_again() {
     let hash = blake3::hash(b"good").to_hex().to_string();
     std::fs::remove_file(data.path().join("files").join(&hash[..2]).join(&hash[2..])).unwrap();
     let refused = server.post(&format!("/searches/{search}/retry"), &json!({}));
-    let said =
-        refused.problem(409, "conflict", &["`network.pt` of model", "is missing from the file store", "upload it again"]);
+    let said = refused.problem(
+        409,
+        "conflict",
+        &["`network.pt` of model", "is missing from the file store", "upload it again"],
+    );
     assert!(!said["detail"].as_str().unwrap().contains(&hash), "a hash tells nobody what to upload: {said}");
 }
