@@ -12,42 +12,42 @@ pub enum DataError {
     #[error("cannot write a temporary copy of the file of {part}: {source}")]
     Temporary { part: &'static str, source: std::io::Error },
     #[error(
-        "the file of {part} is neither IDX, NPZ nor an archive; wanted are IDX images with a file of IDX labels \
-         (gzipped or not), one NPZ with arrays `images` and `labels`, or one zip, tar or tar.gz with a folder per \
-         class of PNG or JPEG images"
+        "the file of {part} is not IDX, NPZ or an archive; upload IDX images with a file of IDX labels \
+         (gzipped or not), one NPZ with arrays `images` and `labels`, or one zip, tar or tar.gz with one folder of \
+         PNG or JPEG images per class"
     )]
     UnknownFormat { part: &'static str },
     #[error("the images are an IDX file, which needs a second file with the labels")]
     MissingLabels,
-    #[error("the file of images is {kind}, which brings its own labels; upload it alone")]
+    #[error("the file of images is {kind}, which includes its labels; upload it alone")]
     UnexpectedLabels { kind: &'static str },
     #[error("the labels are not an IDX file; IDX images need IDX labels")]
     LabelsNotIdx,
-    #[error("the gzip stream of the file of {part} is cut off or damaged: {source}")]
+    #[error("the gzip stream of the file of {part} is truncated or damaged: {source}")]
     Gzip { part: &'static str, source: std::io::Error },
-    #[error("the file of {part} is cut off: its header promises {expected} bytes of data, but {found} are there")]
+    #[error("the file of {part} is truncated: its header promises {expected} bytes of data, but it has {found}")]
     Truncated { part: &'static str, expected: u64, found: u64 },
-    #[error("the file of {part} has {extra} bytes behind the {expected} bytes of data that its header promises")]
+    #[error("the file of {part} has {extra} bytes after the {expected} bytes of data that its header promises")]
     TrailingBytes { part: &'static str, expected: u64, extra: u64 },
-    #[error("the {part} have elements of type {found}; wanted is {expected}")]
+    #[error("the {part} have elements of type {found}; expected {expected}")]
     ElementType { part: &'static str, found: String, expected: &'static str },
-    #[error("the {part} have shape {shape:?}; wanted is {expected}")]
+    #[error("the {part} have shape {shape:?}; expected {expected}")]
     Shape { part: &'static str, shape: Vec<u64>, expected: &'static str },
     #[error("the array of {part} is stored in Fortran order; save it in C order (numpy.ascontiguousarray)")]
     FortranOrder { part: &'static str },
     #[error(
-        "the NPZ holds the arrays {found:?}; wanted are `images` and `labels`, `x` and `y`, or `x_train` and `y_train`"
+        "the NPZ contains the arrays {found:?}; expected `images` and `labels`, `x` and `y`, or `x_train` and `y_train`"
     )]
     NpzKeys { found: Vec<String> },
     #[error("array `{name}` of the NPZ is not a readable NPY array: {reason}")]
     Npy { name: String, reason: String },
     #[error("there are {images} images but {labels} labels; each image needs one label")]
     LabelCount { images: u64, labels: u64 },
-    #[error("image {index} has label {label}; labels count from 0 to at most {largest}")]
+    #[error("image {index} has label {label}; labels must be from 0 to {largest}")]
     LabelOutOfRange { index: u64, label: i64, largest: u64 },
     #[error("there are no images")]
     Empty,
-    #[error("class `{class}` has no images; remove its folder or fill it")]
+    #[error("class `{class}` has no images; remove its folder or add images")]
     EmptyClass { class: String },
     #[error("value {value} in image {index} is not a finite number")]
     NotFinite { index: u64, value: f32 },
@@ -55,16 +55,22 @@ pub enum DataError {
     Archive { reason: String },
     #[error("archive entry `{entry}` cannot be unpacked: {reason}")]
     Entry { entry: String, reason: String },
-    #[error("archive entry `{entry}` has a name that leads out of the archive; names must be relative, without `..`")]
+    #[error(
+        "archive entry `{entry}` has a name that points outside the archive; names must be relative and must not \
+         contain `..`"
+    )]
     UnsafeName { entry: String },
-    #[error("archive entry `{entry}` is a link or a special file; only folders and plain files may be in a dataset")]
+    #[error(
+        "archive entry `{entry}` is a link or a special file; a dataset may contain only folders and regular \
+         files"
+    )]
     SpecialEntry { entry: String },
     #[error(
-        "archive entry `{entry}` is not in a class folder; images lie in one folder per class, such as `cat/1.png`, \
-         all of these at the top or in one common folder"
+        "archive entry `{entry}` is not in a class folder; put images in one folder per class, such as `cat/1.png`, \
+         with all class folders at the top level or in one common folder"
     )]
     Layout { entry: String },
-    #[error("`{entry}` is neither PNG nor JPEG, nor can it be read as such: {reason}")]
+    #[error("`{entry}` cannot be read as PNG or JPEG: {reason}")]
     Image { entry: String, reason: String },
     #[error("the dataset unpacks to more than {limit} bytes, which is the limit")]
     UnpackedBytes { limit: u64 },
@@ -72,20 +78,23 @@ pub enum DataError {
     TooManyImages { limit: u64 },
     #[error("the dataset has {found} classes; the limit is {limit}")]
     TooManyClasses { found: u64, limit: u64 },
-    #[error("image `{entry}` has {bytes} bytes or more; the limit is {limit}")]
+    #[error("image `{entry}` has at least {bytes} bytes; the limit is {limit}")]
     ImageBytes { entry: String, bytes: u64, limit: u64 },
     #[error("image `{entry}` is {width}x{height} pixels; the limit is {limit} pixels")]
     Pixels { entry: String, width: u64, height: u64, limit: u64 },
-    #[error("there is no image {index}; the dataset has {images}")]
+    #[error("image {index} does not exist; the dataset has {images} images")]
     NoSuchImage { index: usize, images: usize },
-    #[error("the images have {images} channels and the network takes {network}; only grey images can be expanded to 3")]
+    #[error(
+        "the images have {images} channels and the network takes {network}; only greyscale images can be expanded \
+         to 3 channels"
+    )]
     Channels { images: usize, network: usize },
     #[error("preprocessing field `{field}` {problem}")]
     Preprocess { field: &'static str, problem: String },
     #[error("`{entry}` cannot be resized to {width}x{height}: {reason}")]
     Resize { entry: String, width: usize, height: usize, reason: String },
     #[error(
-        "{wanted} images are wanted ({calibration} calibration, {scoring} scoring, {test} test), \
+        "{wanted} images are requested ({calibration} calibration, {scoring} scoring, {test} test), \
          but the dataset has {available}"
     )]
     TooFewImages { wanted: u64, calibration: u64, scoring: u64, test: u64, available: u64 },

@@ -53,7 +53,7 @@ fn header(storage: &Storage) -> Result<(NpyHeader, u64), String> {
     let length = match head[..] {
         [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, a, b, ..] => u64::from(u16::from_le_bytes([a, b])),
         [0x93, b'N', b'U', b'M', b'P', b'Y', 2 | 3, _, a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-        _ => return Err("it does not begin like one".to_owned()),
+        _ => return Err("it does not start with an NPY header".to_owned()),
     };
     if length > HEADER_BYTES {
         return Err(format!("its header has {length} bytes; the limit is {HEADER_BYTES}"));

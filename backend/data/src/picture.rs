@@ -29,7 +29,7 @@ pub fn decode(entry: &str, bytes: &[u8], limits: &Limits) -> Result<Picture, Dat
     let format = match image::guess_format(bytes) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,
         Ok(other) => return Err(unreadable(format!("its content is {other:?}"))),
-        Err(_) => return Err(unreadable("its content has no known beginning".to_owned())),
+        Err(_) => return Err(unreadable("its format is unknown".to_owned())),
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(decoder_limits(limits));

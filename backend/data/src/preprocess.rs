@@ -35,20 +35,20 @@ impl Preprocess {
         let wrong = |field, problem: String| Err(DataError::Preprocess { field, problem });
         for (field, values) in [("mean", &self.mean), ("deviation", &self.deviation)] {
             if values.len() != 1 && values.len() != self.channels {
-                return wrong(field, format!("has {} values; wanted are 1 or {}", values.len(), self.channels));
+                return wrong(field, format!("has {} values; it must have 1 or {}", values.len(), self.channels));
             }
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                return wrong(field, format!("holds {value}; wanted are finite numbers"));
+                return wrong(field, format!("contains {value}; all values must be finite"));
             }
         }
         if self.deviation.contains(&0.0) {
-            return wrong("deviation", "holds 0, by which nothing can be divided".to_owned());
+            return wrong("deviation", "contains 0, but deviations must not be 0".to_owned());
         }
         if !self.scale.is_finite() || self.scale == 0.0 {
-            return wrong("scale", format!("is {}; wanted is a finite number other than 0", self.scale));
+            return wrong("scale", format!("is {}; it must be finite and not 0", self.scale));
         }
         if self.height == 0 || self.width == 0 {
-            return wrong("size", format!("is {}x{}; wanted is at least 1x1", self.width, self.height));
+            return wrong("size", format!("is {}x{}; it must be at least 1x1", self.width, self.height));
         }
         Ok(())
     }

@@ -3,14 +3,14 @@
 /// Why the sandbox cannot be entered. What a kernel lacks is no error: see [`crate::Support`].
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    #[error("the variable {variable} is `{value}`; wanted is a whole number")]
+    #[error("the variable {variable} is `{value}`; it must be a whole number")]
     NotANumber { variable: &'static str, value: String },
     #[error("cannot limit {what}: {source}")]
     Limit { what: &'static str, source: rustix::io::Errno },
-    #[error("the process that asked for this one is gone")]
+    #[error("the parent process has exited")]
     Orphaned,
-    #[error("the sandbox must be entered before other threads start; there are {0} already")]
+    #[error("the sandbox must be entered before other threads start; {0} are already running")]
     Threads(usize),
-    #[error("cannot give up {what}: {reason}")]
+    #[error("cannot drop {what}: {reason}")]
     Kept { what: &'static str, reason: String },
 }

@@ -15,7 +15,8 @@ const LOCK: &str = ".lock";
 /// How long to wait for others that make or remove such folders in the same place.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A process's own folder for temporary files. It goes when the last clone is dropped; where the process was killed, the next
+/// A process's own folder for temporary files. It goes when the last clone is dropped; where the process was killed,
+/// the next
 /// one that makes such a folder beside it removes it.
 #[derive(Debug, Clone)]
 pub struct Scratch(Arc<Owned>);
@@ -27,7 +28,8 @@ struct Owned {
 }
 
 impl Scratch {
-    /// Makes a folder in `parent`, which is made when missing, and removes what processes that were killed have left there.
+    /// Makes a folder in `parent`, which is made when missing, and removes what processes that were killed have left
+    /// there.
     pub fn within(parent: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         let parent = parent.canonicalize()?;
@@ -54,7 +56,7 @@ impl Scratch {
     /// Has all temporary files of this process go there from now on.
     pub fn take_over(&self) {
         if let Err(earlier) = tempfile::env::override_temp_dir(self.path()) {
-            tracing::debug!(folder = %earlier.display(), "temporary files go to another folder already");
+            tracing::debug!(folder = %earlier.display(), "the folder for temporary files is already set");
         }
     }
 }
@@ -79,9 +81,10 @@ fn sweep(parent: &Path) -> io::Result<()> {
         // What vanishes meanwhile was removed by another process.
         let Ok(meta) = path.symlink_metadata() else { continue };
         if is_named_so && is_own_folder(&meta) && is_left(&path, &meta) {
-            tracing::info!(folder = %path.display(), "temporary files of a process that was killed are removed");
+            tracing::info!(folder = %path.display(), "removed temporary files left by a killed process");
             if let Err(error) = fs::remove_dir_all(&path) {
-                tracing::warn!(folder = %path.display(), %error, "temporary files of a process that was killed stay");
+                tracing::warn!(folder = %path.display(), %error, "cannot remove temporary files left by a killed \
+                    process");
             }
         }
     }
@@ -93,7 +96,8 @@ fn is_own_folder(meta: &Metadata) -> bool {
     meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw()
 }
 
-/// Whether nobody holds the lock. A folder without one is being made at this moment, or was by a process that did not live
+/// Whether nobody holds the lock. A folder without one is being made at this moment, or was by a process that did not
+/// live
 /// to make the lock.
 fn is_left(path: &Path, meta: &Metadata) -> bool {
     match File::open(path.join(LOCK)) {

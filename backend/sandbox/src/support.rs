@@ -24,7 +24,7 @@ impl fmt::Display for Support {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
             (self.files, "other files can be opened (no Landlock)"),
-            (self.system_calls, "connections can be made and other system calls used (no seccomp)"),
+            (self.system_calls, "network connections and other system calls are possible (no seccomp)"),
         ];
         let missing: Vec<&str> = parts.iter().filter(|(there, _)| !there).map(|(_, says)| *says).collect();
         if missing.is_empty() { f.write_str("complete") } else { f.write_str(&missing.join(", ")) }

@@ -1,4 +1,5 @@
-//! Looks at untrusted files in a child process that is locked up: a file that makes a parser crash, hang, fill the memory or
+//! Looks at untrusted files in a child process that is locked up: a file that makes a parser crash, hang, fill the
+//! memory or
 //! do what a stranger wants costs an upload, and not the server.
 
 use std::collections::BTreeMap;
@@ -133,17 +134,15 @@ pub enum CheckError {
     Refused(String),
     #[error("the check took longer than {} seconds and was stopped", .0.as_secs())]
     TooSlow(Duration),
-    #[error(
-        "the check crashed on this file, or needed more than the {memory_bytes} bytes of memory it may take ({how})"
-    )]
+    #[error("the check crashed on this file, or exceeded its memory limit of {memory_bytes} bytes ({how})")]
     Crashed { how: String, memory_bytes: u64 },
-    #[error("the disk has no room for the check's temporary files")]
+    #[error("the disk has no space for the check's temporary files")]
     DiskFull,
     #[error("the report is longer than {MAX_REPORT_BYTES} bytes")]
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
     Report(serde_json::Error),
-    #[error("cannot make a folder for temporary files: {0}")]
+    #[error("cannot create a folder for temporary files: {0}")]
     Temporary(std::io::Error),
     #[error("cannot run {}: {source}", program.display())]
     Run { program: PathBuf, source: std::io::Error },
@@ -164,7 +163,8 @@ impl Checker {
         self.support
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told for the
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told
+    /// for the
     /// strategies that are `wanted`.
     pub async fn inspect(
         &self,

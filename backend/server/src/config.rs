@@ -21,15 +21,17 @@ const GIGABYTE: u64 = 1_000_000_000;
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Given {
-    /// Address to listen on [default: 127.0.0.1]. Beyond loopback, --anyone-may-use-it must be given too.
+    /// Address to listen on [default: 127.0.0.1]. Other addresses than loopback also require --anyone-may-use-it.
     #[arg(long, env = "EAGLEEYE_HOST", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<IpAddr>,
-    /// Listen where others can reach it, although there are no keys yet: whoever does can upload, search, download and delete.
+    /// Listen on an address that others can reach, although there is no authentication: anyone who reaches it can
+    /// upload, search, download and
+    /// delete.
     #[arg(long, env = "EAGLEEYE_ANYONE_MAY_USE_IT", hide_env_values = true)]
     #[serde(default, skip_serializing_if = "is_false")]
     anyone_may_use_it: bool,
-    /// Port to listen on; 0 for any that is free [default: 8080].
+    /// Port to listen on; 0 for any free port [default: 8080].
     #[arg(long, env = "EAGLEEYE_PORT", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
@@ -37,25 +39,26 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DATA", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
-    /// Database, where it is not SQLite in the data folder: sqlite://PATH or postgres://... One with a password belongs in
-    /// the variable or a file, since everybody on this machine can read a command line.
+    /// Database, if not SQLite in the data folder: sqlite://PATH or postgres://... Put an address with a
+    /// password
+    /// into the variable or a file, because every user of this machine can read command lines.
     #[arg(long, env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<Address>,
-    /// File that holds the address of the database and nothing else, instead of --database.
+    /// File that contains only the database address, instead of --database.
     #[arg(long, env = "EAGLEEYE_DATABASE_FILE", hide_env_values = true, conflicts_with = "database")]
     #[serde(skip_serializing_if = "Option::is_none")]
     database_file: Option<PathBuf>,
-    #[cfg_attr(feature = "s3", doc = "File store, where it is not in the data folder: a folder or s3://BUCKET/PREFIX")]
-    #[cfg_attr(not(feature = "s3"), doc = "File store, where it is not in the data folder: another folder")]
+    #[cfg_attr(feature = "s3", doc = "File store, if not in the data folder: a folder or s3://BUCKET/PREFIX")]
+    #[cfg_attr(not(feature = "s3"), doc = "File store, if not in the data folder: another folder")]
     #[arg(long, env = "EAGLEEYE_FILES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Address>,
-    /// Bytes that copies of a remote file store's files may take in the data folder [default: 32000000000].
+    /// Largest total size in bytes of copies from a remote file store, kept in the data folder [default: 32000000000].
     #[arg(long, env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_bytes: Option<u64>,
-    /// Worker processes to keep up; 0 where workers are started elsewhere [default: 1].
+    /// Worker processes to keep running; 0 if workers are started elsewhere [default: 1].
     #[arg(long, env = "EAGLEEYE_WORKERS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     workers: Option<u16>,
@@ -63,11 +66,11 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DEVICE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
-    /// The worker's program, where it is not beside this one.
+    /// The worker's program, if it is not next to this one.
     #[arg(long, env = "EAGLEEYE_WORKER_BINARY", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     worker_binary: Option<PathBuf>,
-    /// Largest model upload in bytes, with its file of weights [default: 8000000000].
+    /// Largest model upload in bytes, including external weights [default: 8000000000].
     #[arg(long, env = "EAGLEEYE_MAX_MODEL_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_model_bytes: Option<u64>,
@@ -75,20 +78,21 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_MAX_DATASET_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_dataset_bytes: Option<u64>,
-    /// Bytes that a dataset may unpack to; what goes beyond is refused as a bomb [default: 64000000000].
+    /// Largest unpacked size of a dataset in bytes; larger ones are refused [default: 64000000000].
     #[arg(long, env = "EAGLEEYE_MAX_UNPACKED_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_unpacked_bytes: Option<u64>,
-    /// Seconds that the check of an upload may take [default: 300].
+    /// Time limit for checking an upload, in seconds [default: 300].
     #[arg(long, env = "EAGLEEYE_CHECK_SECONDS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     check_seconds: Option<u64>,
-    /// Memory in bytes that the checks of uploads may take together; a job that reads a model or a dataset may take as
-    /// much once more [default: 16000000000].
+    /// Memory limit in bytes for all checks of uploads together; a job that reads a model or a dataset may use the
+    /// same amount again [default: 16000000000].
     #[arg(long, env = "EAGLEEYE_CHECK_MEMORY_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     check_memory_bytes: Option<u64>,
-    /// Names, besides localhost and addresses, that browsers may reach this server under, as behind a proxy.
+    /// Host names under which browsers may reach this server, besides localhost and IP addresses, for example behind a
+    /// proxy.
     #[arg(long, env = "EAGLEEYE_ALLOWED_HOSTS", hide_env_values = true, value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_hosts: Option<Vec<String>>,
@@ -159,20 +163,21 @@ impl Default for Config {
 pub enum ConfigError {
     #[error("the settings file {} does not exist", .0.display())]
     NoFile(PathBuf),
-    #[error("the settings: {0}")]
+    #[error("invalid settings: {0}")]
     Unreadable(Box<figment::Error>),
     #[error("device is `{0}`; it must be auto, cpu, cuda or cuda:N")]
     Device(String),
     #[error(
-        "{0} can be reached from other machines, and there are no keys yet: whoever reaches it can upload, search, download and \
-         delete. Listen on 127.0.0.1, or give --anyone-may-use-it if that is what you want"
+        "{0} can be reached from other machines, and there is no authentication: anyone who reaches it can \
+            upload, search, \
+         download and delete. Listen on 127.0.0.1, or pass --anyone-may-use-it to allow this"
     )]
     Unguarded(IpAddr),
     #[error(transparent)]
     AddressFile(#[from] AddressFileError),
-    #[error("cannot tell where this program lies, to find the worker beside it: {0}")]
+    #[error("cannot determine the location of this program to find the worker next to it: {0}")]
     Program(std::io::Error),
-    #[error("the worker's program {} does not exist; build it, or name it with --worker-binary", .0.display())]
+    #[error("the worker's program {} does not exist; build it, or set its path with --worker-binary", .0.display())]
     NoWorker(PathBuf),
 }
 

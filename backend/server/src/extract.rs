@@ -80,7 +80,7 @@ impl From<JsonRejection> for Problem {
             }
             JsonRejection::JsonSyntaxError(error) => Problem::new(Kind::MalformedJson, innermost(&error)),
             other if other.status() == Kind::TooLarge.status() => {
-                let detail = format!("the body is larger than the {LARGEST_JSON} bytes that are taken here");
+                let detail = format!("the body is larger than the limit of {LARGEST_JSON} bytes");
                 Problem::new(Kind::TooLarge, detail).with_limit(LARGEST_JSON)
             }
             other => Problem::new(Kind::BadRequest, other.body_text()),

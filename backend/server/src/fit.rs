@@ -9,7 +9,8 @@ use crate::inspection::inspect_stored;
 use crate::problem::{Kind, Problem, ReachableRange};
 use crate::state::AppState;
 
-/// Checks the request against both reports and names every field at fault. Image sizes need not match: images are resized
+/// Checks the request against both reports and names every field at fault. Image sizes need not match: images are
+/// resized
 /// to the model's input.
 ///
 /// # Errors
@@ -46,7 +47,7 @@ fn input_channels(model: &Model, faults: &mut Faults) -> Option<u64> {
         [_, channels, _, _] => Some(*channels),
         shape => {
             let detail = format!(
-                "the model's input has the shape {shape:?}; images need one of four: batch, channels, height, width"
+                "the model's input has the shape {shape:?}; images need four dimensions: batch, channels, height, width"
             );
             faults.add(Kind::DatasetDoesNotFit, "model_id", detail);
             None
@@ -60,10 +61,10 @@ fn check_channels(channels: u64, dataset: &Dataset, faults: &mut Faults) {
     if images == channels || (images == 1 && channels == 3) {
         return;
     }
-    let right = if channels == 3 { "3, or 1 that is repeated" } else { "as many" };
+    let right = if channels == 3 { "3 channels, or 1 that is repeated" } else { "the same number" };
     let detail = format!(
-        "the model takes images of {} and the dataset's have {images}; they need {right}. Sizes may differ: images are \
-         resized to the model's input",
+        "the model takes images with {} and the dataset's have {images}; they need {right}. Sizes may differ: images \
+         are resized to the model's input",
         counted(channels, "channel")
     );
     faults.add(Kind::DatasetDoesNotFit, "dataset_id", detail);
@@ -76,13 +77,13 @@ fn counted(number: u64, what: &str) -> String {
 
 fn check_classes(model: &Model, dataset: Option<&Dataset>, faults: &mut Faults) {
     let Some(classes) = model.classes else {
-        let detail = "the model's output is no list of class scores; a search needs a classifier".to_owned();
+        let detail = "the model's output is not a list of class scores; a search needs a classifier".to_owned();
         return faults.add(Kind::DatasetDoesNotFit, "model_id", detail);
     };
     let largest = dataset.and_then(|dataset| dataset.classes.iter().map(|class| class.index).max());
     if let Some(largest) = largest.filter(|largest| *largest >= classes) {
         let detail = format!(
-            "the dataset has labels up to {largest} and the model tells {classes} classes apart; labels must be from 0 \
+            "the dataset has labels up to {largest} but the model has {classes} classes; labels must be from 0 \
              to {}",
             classes.saturating_sub(1)
         );
@@ -113,8 +114,10 @@ fn check_images(request: &SearchRequest, dataset: &Dataset, faults: &mut Faults)
     }
 }
 
-/// What can be reached in the space of the request, and why its budget cannot be met there. The model's report has the range
-/// for the default space, in which smaller multiples are taken where others miss the budget; another one has to be asked about.
+/// What can be reached in the space of the request, and why its budget cannot be met there. The model's report has the
+/// range
+/// for the default space, in which smaller multiples are taken where others miss the budget; another one has to be
+/// asked about.
 async fn reachable(
     state: &AppState,
     model: &Model,
@@ -137,12 +140,12 @@ fn check_budget(request: &SearchRequest, reachable: ReachableRange, unmet: Optio
         None => format!("min_keep_ratio {min_keep_ratio}"),
     };
     let change = match round_to {
-        Some(2..) => "; a smaller round_to or min_keep_ratio leaves more within reach",
-        _ if min_keep_ratio > 0.0 => "; a smaller min_keep_ratio leaves more within reach",
+        Some(2..) => "; a smaller round_to or min_keep_ratio widens this range",
+        _ if min_keep_ratio > 0.0 => "; a smaller min_keep_ratio widens this range",
         _ => "",
     };
     let detail = if min >= max {
-        format!("with {space} nothing of this model can be pruned; its groups say what is locked and why{change}")
+        format!("with {space} nothing of this model can be pruned; its groups show what is locked and why{change}")
     } else if !(min..=max).contains(&request.macs) {
         format!(
             "macs is {}; with {space} this model can be pruned to between {min} and {max} of its MACs{change}",

@@ -18,7 +18,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Puts the files into a folder: they refer to each other by name, and a message that names a file should name it as
+    /// Puts the files into a folder: they refer to each other by name, and a message that names a file should name it
+    /// as
     /// the client does.
     pub async fn of(files: Vec<(&str, LocalFile)>) -> Result<Self, Problem> {
         let folder = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(storage)?;
@@ -30,7 +31,7 @@ impl Folder {
             let placed = tokio::task::spawn_blocking(move || place(&from, &to, is_first)).await;
             placed.map_err(Problem::internal)?.map_err(|error| match error.kind() {
                 ErrorKind::AlreadyExists => {
-                    let detail = format!("two parts have the file name `{name}`; give each its own");
+                    let detail = format!("two parts have the file name `{name}`; file names must be unique");
                     Problem::new(Kind::MalformedUpload, detail)
                 }
                 _ => storage(error),

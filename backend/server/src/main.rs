@@ -21,12 +21,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Serve the REST API and the page, and keep workers up.
+    /// Serve the REST API and the page, and keep workers running.
     ///
-    /// Flags go before environment variables, those before the settings file, whose keys are the flags' names with
+    /// Flags override environment variables, which override the settings file. Its keys are the flag names with
     /// underscores.
     Serve {
-        /// Settings file [default: eagleeye.toml, where it exists].
+        /// Settings file [default: eagleeye.toml, if it exists].
         #[arg(long, env = "EAGLEEYE_CONFIG", hide_env_values = true)]
         config: Option<PathBuf>,
         #[command(flatten)]
@@ -34,7 +34,7 @@ enum Task {
     },
     /// Print the OpenAPI document.
     Openapi,
-    /// Print the page of all problem types.
+    /// Print the list of all problem types.
     Problems,
 }
 

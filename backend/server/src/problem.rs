@@ -51,79 +51,80 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The address, or the thing with this id, does not exist. Ids are UUIDs; anything else names nothing.
+    /// The address does not exist, or nothing has this id. Ids are UUIDs.
     NotFound = "not-found", NOT_FOUND, "Not found";
-    /// The address exists, but not for this method; the `Allow` header lists those that it has.
+    /// The address does not support this method; the `Allow` header lists those that it supports.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed";
-    /// The body's `Content-Type` is not the one that this address takes.
+    /// The body's `Content-Type` is not the one that this address expects.
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
-    /// The body has a `Content-Encoding`; bodies are taken as they are.
+    /// The body has a `Content-Encoding`; only unencoded bodies are accepted.
     UnsupportedEncoding = "unsupported-encoding", UNSUPPORTED_MEDIA_TYPE, "Unsupported encoding";
-    /// The body is not JSON at all. `detail` has line and column.
+    /// The body is not valid JSON. `detail` gives the line and column.
     MalformedJson = "malformed-json", BAD_REQUEST, "Malformed JSON";
-    /// A parameter of the address (`limit`, `cursor`, `sort`) is not what it should be, or the address takes none of this name.
+    /// A parameter of the address (`limit`, `cursor`, `sort`) is invalid, or the address does not accept it.
     InvalidParameter = "invalid-parameter", BAD_REQUEST, "Invalid parameter";
     /// The request could not be understood.
     BadRequest = "bad-request", BAD_REQUEST, "Bad request";
     /// A field of the body is missing, unknown, of the wrong type or out of range. `errors` lists the fields.
     InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "Invalid field";
-    /// The upload ended before its last byte. Nothing of it was kept.
+    /// The upload ended before its last byte. Nothing was kept.
     UploadInterrupted = "upload-interrupted", BAD_REQUEST, "Upload interrupted";
-    /// The multipart body breaks the rules of its format, or has parts other than those that are expected.
+    /// The multipart body is malformed or has unexpected parts.
     MalformedUpload = "malformed-upload", BAD_REQUEST, "Malformed upload";
-    /// The body is larger than this server takes. `limit_bytes` says how much it takes. Nothing of it was kept.
+    /// The body is larger than this server accepts; `limit_bytes` is the limit. Nothing was kept.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Body too large";
-    /// The file is no model that EagleEye can use; `detail` names the unknown operators with their nodes, or the tensor
+    /// EagleEye cannot use this file as a model; `detail` names the unsupported operators and their nodes, or the
+    /// tensor
     /// or node at fault. Nothing was kept.
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "Unusable model";
-    /// The files are no dataset that EagleEye can use; `detail` says which rule they break. Nothing was kept.
+    /// EagleEye cannot use these files as a dataset; `detail` says what is wrong. Nothing was kept.
     UnusableDataset = "unusable-dataset", UNPROCESSABLE_ENTITY, "Unusable dataset";
-    /// The check of the file took longer than the server allows. Nothing was kept.
+    /// Checking the file took longer than the server allows. Nothing was kept.
     CheckTooSlow = "check-too-slow", UNPROCESSABLE_ENTITY, "Check took too long";
-    /// The program that checks the file crashed on it, or ran out of the memory it may use. Nothing was kept.
+    /// The program that checks the file crashed or exceeded its memory limit. Nothing was kept.
     CheckCrashed = "check-crashed", UNPROCESSABLE_ENTITY, "Check crashed";
     /// The search names a model that does not exist.
     UnknownModel = "unknown-model", UNPROCESSABLE_ENTITY, "Unknown model";
     /// The search names a dataset that does not exist.
     UnknownDataset = "unknown-dataset", UNPROCESSABLE_ENTITY, "Unknown dataset";
-    /// The dataset cannot be used with this model: channels or classes do not fit.
+    /// The dataset cannot be used with this model: the channels or classes do not match.
     DatasetDoesNotFit = "dataset-does-not-fit", UNPROCESSABLE_ENTITY, "Dataset does not fit the model";
-    /// Calibration and scoring together ask for more images than the dataset has.
+    /// Calibration and scoring together need more images than the dataset has.
     NotEnoughImages = "not-enough-images", UNPROCESSABLE_ENTITY, "Not enough images";
-    /// The model cannot be pruned to this budget; `reachable` has the smallest and largest fraction of its MACs.
+    /// The model cannot be pruned to this budget; `reachable` gives the smallest and largest fraction of its MACs.
     BudgetOutOfReach = "budget-out-of-reach", UNPROCESSABLE_ENTITY, "Budget out of reach";
-    /// Something still needs this; `searches` lists the searches that do. Delete them first.
+    /// Searches still use this; `searches` lists them. Delete them first.
     InUse = "in-use", CONFLICT, "In use";
-    /// The thing is in a state in which this cannot be done.
+    /// The current state does not allow this.
     Conflict = "conflict", CONFLICT, "Conflict";
-    /// The checkpoint's file is not there yet, or its export failed. Ask for the checkpoint to see its state.
+    /// The checkpoint's file is not ready, or its export failed. Get the checkpoint to see its state.
     NotReady = "not-ready", CONFLICT, "Not ready";
-    /// `If-Match` names another version of the file than the one that is here.
+    /// `If-Match` names a version of the file other than the current one.
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed";
-    /// The address is longer than this server reads; `limit_bytes` says how much it reads.
+    /// The address is longer than this server accepts; `limit_bytes` is the limit.
     AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long";
-    /// The headers are larger than this server reads; `limit_bytes` says how much it reads.
+    /// The headers are larger than this server accepts; `limit_bytes` is the limit.
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Headers too large";
-    /// A stored file is missing, or its content is not what was stored; `detail` names what it belongs to. Upload the same
-    /// file again, or ask for the export again; then everything that uses it works as before.
+    /// A stored file is missing, or its content is not what was stored; `detail` names what it belongs to. Upload the
+    /// same file or request the export again to repair everything that uses it.
     DamagedFile = "damaged-file", INTERNAL_SERVER_ERROR, "Damaged file";
-    /// The disk of the server is full. Nothing of the request was kept.
+    /// The server's disk is full. Nothing from the request was kept.
     StorageFull = "storage-full", INSUFFICIENT_STORAGE, "Storage full";
-    /// The server may not write to its folders or its database. Nothing of the request was kept.
+    /// The server has no permission to write to its folders or its database. Nothing from the request was kept.
     StorageNotWritable = "storage-not-writable", INTERNAL_SERVER_ERROR, "Storage not writable";
-    /// The server may not read a stored file, or its disk refuses to. The server's log names the file.
+    /// The server has no permission to read a stored file, or its disk reports errors. The server's log names the file.
     StorageNotReadable = "storage-not-readable", INTERNAL_SERVER_ERROR, "Storage not readable";
-    /// The byte range lies outside the file; `Content-Range` has the file's size.
+    /// The byte range lies outside the file; `Content-Range` gives the file's size.
     RangeNotSatisfiable = "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
-    /// A page of another site, or another host name, tried to reach this server through a browser.
+    /// The request comes from another site's page or uses an unknown host name.
     Forbidden = "forbidden", FORBIDDEN, "Forbidden";
-    /// The server cannot do this right now, or not in time; the same request may succeed a moment later.
+    /// The server cannot do this now or in time; try the same request again shortly.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Unavailable";
-    /// A fault of the server. Its log has the reason, under the answer's `x-request-id`.
+    /// Internal server error. The server's log gives the reason under the response's `x-request-id`.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
 
-/// An error as RFC 9457 problem details, with fields of our own where they help.
+/// An error as RFC 9457 problem details, with extension fields.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Problem {
@@ -133,11 +134,11 @@ pub struct Problem {
     kind: Kind,
     /// The same words for every error of this type.
     title: &'static str,
-    /// The HTTP status, once more.
+    /// The HTTP status.
     #[serde(serialize_with = "status_number")]
     #[schema(value_type = u16, example = 422)]
     status: StatusCode,
-    /// What is wrong with this request, and what would be right.
+    /// What is wrong with this request, and what would be accepted.
     detail: String,
     /// The fields at fault.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -146,23 +147,23 @@ pub struct Problem {
     /// Fractions of the full network's MACs that the model can be pruned to.
     #[serde(skip_serializing_if = "Option::is_none")]
     reachable: Option<ReachableRange>,
-    /// Searches that stand in the way.
+    /// Searches that prevent this.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<Uuid>)]
     searches: Box<[Uuid]>,
-    /// What is taken at most, in bytes: of the body, of the address for `address-too-long`, of the headers for
+    /// The limit in bytes: of the body, of the address for `address-too-long`, of the headers for
     /// `headers-too-large`.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit_bytes: Option<u64>,
 }
 
-/// A field of the request's body that is not what it should be.
+/// An invalid field of the request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Path of the field, with dots between its parts.
+    /// Path of the field, with parts separated by dots.
     #[schema(example = "adaptation.momentum")]
     pub field: String,
-    /// What would be right.
+    /// What would be accepted.
     pub detail: String,
 }
 
@@ -170,7 +171,7 @@ pub struct FieldError {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 #[schema(as = Reachable)]
 pub struct ReachableRange {
-    /// Smallest fraction, with every prunable group at its floor.
+    /// Smallest fraction, with every prunable group at its minimum.
     #[schema(example = 0.011)]
     pub min: f64,
     /// Largest fraction: 1 for the full network.
@@ -194,7 +195,7 @@ impl Problem {
 
     /// There is no such thing under this id.
     pub fn no_such(what: &str, id: impl fmt::Display) -> Self {
-        Problem::new(Kind::NotFound, format!("there is no {what} {id}"))
+        Problem::new(Kind::NotFound, format!("{what} {id} does not exist"))
     }
 
     /// One or more fields of the body are wrong; `detail` is made from them.
@@ -211,7 +212,11 @@ impl Problem {
     /// A fault of ours: the reason goes to the log, not to the client.
     pub fn internal(reason: impl fmt::Display) -> Self {
         tracing::error!(%reason, "internal error");
-        Problem::new(Kind::Internal, "a fault of the server; its log has the reason under this answer's x-request-id")
+        Problem::new(
+            Kind::Internal,
+            "internal error; the server's log gives the reason under this response's \
+            x-request-id",
+        )
     }
 
     pub fn with_reachable(mut self, reachable: ReachableRange) -> Self {
@@ -284,16 +289,17 @@ fn kind_of(status: StatusCode) -> Kind {
 
 fn detail_of(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::NOT_FOUND => "there is nothing at this address; /docs describes the addresses that exist",
+        StatusCode::NOT_FOUND => "this address does not exist; /docs describes those that do",
         StatusCode::METHOD_NOT_ALLOWED => {
-            "this address does not take this method; the Allow header lists those it takes"
+            "this address does not support this method; the Allow header lists those that it supports"
         }
         StatusCode::FORBIDDEN => {
-            "requests that change something are taken from this server's own page and from programs, not from other sites"
+            "requests that change something are accepted only from this server's own page and from programs, not from \
+                other sites"
         }
-        StatusCode::SERVICE_UNAVAILABLE => "the answer took too long to make; try again in a moment",
+        StatusCode::SERVICE_UNAVAILABLE => "the request took too long; try again in a moment",
         status if status.is_client_error() => "the request could not be understood",
-        _ => "a fault of the server; its log has the reason under this answer's x-request-id",
+        _ => "internal error; the server's log gives the reason under this response's x-request-id",
     }
 }
 
@@ -309,9 +315,9 @@ fn status_number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S:
 pub fn catalogue() -> String {
     let mut page = String::from(
         "# Problems\n\
-         Every error answer of the REST API is `application/problem+json` (RFC 9457). `type` is stable; programs may \
-         decide by it. `detail` says what is wrong with this request and what would be right.\n\n\
-         This page is what `eagleeye problems` prints; a test compares the two.\n\n\
+         Every error answer of the REST API is `application/problem+json` (RFC 9457). `type` is stable, so programs \
+         can rely on it. `detail` says what is wrong with this request and what would be accepted.\n\n\
+         This page is generated by `eagleeye problems`; a test checks that it is current.\n\n\
          | type | status | title | meaning |\n|---|---|---|---|\n",
     );
     for kind in Kind::ALL {
@@ -319,10 +325,10 @@ pub fn catalogue() -> String {
         page.push_str(&format!("| `/problems/{slug}` | {status} | {} | {} |\n", kind.title(), kind.meaning()));
     }
     page.push_str(
-        "\n## Refusals without a problem\n\
-         Some requests are refused before the API sees them, by the part of the server that reads HTTP. These answers have \
-         no body: 431 for more than 100 lines of headers, 414 for an address of 65,535 bytes or more, and 400 for what is \
-         no HTTP request.\n",
+        "\n## Refusals without problem details\n\
+         The HTTP layer refuses some requests before they reach the API. These responses have no body: 431 for \
+         more than 100 header lines, 414 for an address of 65,535 bytes or more, and 400 for anything that is not \
+         an HTTP request.\n",
     );
     page
 }
@@ -345,7 +351,7 @@ mod tests {
     fn absent_fields_are_left_out() {
         let json = serde_json::to_value(Problem::no_such("model", 7)).unwrap();
         let expected = serde_json::json!({
-            "type": "/problems/not-found", "title": "Not found", "status": 404, "detail": "there is no model 7"
+            "type": "/problems/not-found", "title": "Not found", "status": 404, "detail": "model 7 does not exist"
         });
         assert_eq!(json, expected);
     }

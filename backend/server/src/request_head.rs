@@ -24,7 +24,7 @@ pub async fn is_reasonable(request: Request, next: Next) -> Response {
     }
     match request.headers().get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            let detail = "bodies are taken as they are: send the body without Content-Encoding";
+            let detail = "encoded bodies are not supported: send the body without Content-Encoding";
             let accepted = [(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))];
             (accepted, Problem::new(Kind::UnsupportedEncoding, detail)).into_response()
         }
@@ -34,12 +34,12 @@ pub async fn is_reasonable(request: Request, next: Next) -> Response {
 
 fn check_size(address: usize, headers: &HeaderMap) -> Result<(), Problem> {
     if address > LONGEST_ADDRESS {
-        let detail = format!("the address has {address} bytes; at most {LONGEST_ADDRESS} are taken");
+        let detail = format!("the address has {address} bytes; the limit is {LONGEST_ADDRESS}");
         return Err(Problem::new(Kind::AddressTooLong, detail).with_limit(LONGEST_ADDRESS as u64));
     }
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > LARGEST_HEADERS {
-        let detail = format!("the headers have {size} bytes; at most {LARGEST_HEADERS} are taken");
+        let detail = format!("the headers have {size} bytes; the limit is {LARGEST_HEADERS}");
         return Err(Problem::new(Kind::HeadersTooLarge, detail).with_limit(LARGEST_HEADERS as u64));
     }
     Ok(())
@@ -77,7 +77,7 @@ impl KnownParameters {
         }
         let quoted = |names: &BTreeSet<String>| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
         let takes = if known.is_empty() { "no parameters".to_owned() } else { quoted(known) };
-        let detail = format!("there is no parameter {} here; this address takes {takes}", quoted(&unknown));
+        let detail = format!("unknown parameter {}; this address accepts {takes}", quoted(&unknown));
         Err(Problem::new(Kind::InvalidParameter, detail))
     }
 }

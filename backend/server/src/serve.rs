@@ -34,11 +34,12 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub async fn serve(config: Config) -> Result<()> {
     let worker = config.worker_program()?;
     private::folder(&config.data)?;
-    // Unpacked datasets may be as large as the disk allows, and the system's own folder for such files often lies in memory.
+    // Unpacked datasets may be as large as the disk allows, and the system's own folder for such files often lies in
+    // memory.
     let temporary = config.data.join("tmp");
     private::tighten(&temporary, |name| name.starts_with("eagleeye-"));
     private::tighten(&config.data.join(CACHE), private::is_of_store);
-    let scratch = Scratch::within(&temporary).context("cannot make a folder for temporary files")?;
+    let scratch = Scratch::within(&temporary).context("cannot create a folder for temporary files")?;
     scratch.take_over();
     let (database, files) = (config.database_url()?, config.files_url());
     let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
@@ -54,7 +55,7 @@ pub async fn serve(config: Config) -> Result<()> {
         files,
         cache: config.cache(),
         device: config.device.clone(),
-        temporary: temporary.canonicalize().context("the folder for temporary files is gone")?,
+        temporary: temporary.canonicalize().context("the folder for temporary files is missing")?,
         file_memory_bytes: config.check_memory_bytes,
     };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
@@ -71,7 +72,7 @@ pub async fn serve(config: Config) -> Result<()> {
     let checker = Arc::new(checker);
     let state = AppState { store, checker, config: Arc::new(config), workers, outages, shutdown: shutdown.clone() };
     listen(listener, state, &shutdown).await?;
-    supervisor.await.context("the supervisor of the workers broke down")
+    supervisor.await.context("the worker supervisor failed")
 }
 
 /// Answers requests until `shutdown`, and those under way a little longer.
@@ -79,7 +80,7 @@ async fn listen(listener: TcpListener, state: AppState, shutdown: &CancellationT
     let address = listener.local_addr().context("the listener has no address")?;
     tracing::info!("listening on http://{address}");
     if !address.ip().is_loopback() {
-        tracing::warn!("there is no authentication: whoever reaches {address} can upload, search and delete");
+        tracing::warn!("there is no authentication: anyone who reaches {address} can upload, search and delete");
     }
     let server = axum::serve(listener, app::router(state)).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let overdue = async {
@@ -87,9 +88,9 @@ async fn listen(listener: TcpListener, state: AppState, shutdown: &CancellationT
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        ended = server.into_future() => ended.context("the server broke down"),
+        ended = server.into_future() => ended.context("the server failed"),
         () = overdue => {
-            tracing::warn!("answers that were still under way are cut off");
+            tracing::warn!("unfinished responses are cut off");
             Ok(())
         }
     }
@@ -105,15 +106,15 @@ async fn tidy(store: Store, shutdown: CancellationToken) {
             _ = reap.tick() => match answer_within(ANSWER, store.queue().reap()).await {
                 Ok(0) => {}
                 Ok(jobs) => tracing::warn!(jobs, "ended jobs that no worker could end"),
-                Err(error) => tracing::warn!(%error, "cannot look after the queue"),
+                Err(error) => tracing::warn!(%error, "cannot maintain the queue"),
             },
             _ = sweep.tick() => {
                 match answer_within(LONGEST_SWEEP, store.sweep(ABANDONED_AFTER)).await {
-                    Ok(swept) => tracing::debug!(?swept, "removed what nobody needs"),
-                    Err(error) => tracing::warn!(%error, "cannot remove what nobody needs"),
+                    Ok(swept) => tracing::debug!(?swept, "removed unused files"),
+                    Err(error) => tracing::warn!(%error, "cannot remove unused files"),
                 }
                 if let Err(error) = answer_within(ANSWER, store.workers().sweep()).await {
-                    tracing::warn!(%error, "cannot remove workers that are gone");
+                    tracing::warn!(%error, "cannot remove workers that have exited");
                 }
             }
         }
@@ -143,5 +144,5 @@ async fn stop_on_signal(shutdown: CancellationToken) {
 }
 
 fn in_the_way(address: SocketAddr) -> String {
-    format!("cannot listen on {address}; if another program does, choose another with --port")
+    format!("cannot listen on {address}; if another program uses it, choose another port with --port")
 }

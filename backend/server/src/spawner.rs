@@ -7,7 +7,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Starts children that die with this process. Linux ends such a child together with the thread that started it, and the
+/// Starts children that die with this process. Linux ends such a child together with the thread that started it, and
+/// the
 /// runtime's threads come and go; this one stays until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Spawner(mpsc::Sender<Order>);
@@ -34,7 +35,7 @@ impl Spawner {
     /// Starts what `command` says. To be called inside a runtime.
     pub async fn spawn(&self, command: Command) -> io::Result<Child> {
         let (answer, answered) = oneshot::channel();
-        let gone = || io::Error::other("the thread that starts processes is gone");
+        let gone = || io::Error::other("the thread that starts processes has exited");
         self.0.send(Order { command, runtime: Handle::current(), answer }).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }

@@ -19,7 +19,7 @@ impl From<StoreError> for Problem {
             StoreError::DamagedFile { .. } => Problem::new(Kind::DamagedFile, detail),
             StoreError::Unreadable { .. } => {
                 tracing::error!(%error, "a stored file cannot be read");
-                let detail = "the server cannot read a stored file, whose place and rights its log names";
+                let detail = "the server cannot read a stored file; its log gives the path and permissions";
                 Problem::new(Kind::StorageNotReadable, detail)
             }
             error if error.storage_fault().is_some() => storage_problem(error.storage_fault(), error),
@@ -43,13 +43,13 @@ fn storage_problem(fault: Option<StorageFault>, error: impl std::fmt::Display) -
     match fault {
         Some(StorageFault::Full) => {
             tracing::error!(%error, "the disk is full");
-            let detail = "the server's disk is full, and nothing of this request was kept; free some space, or delete \
-                          what is no longer needed, and send it again";
+            let detail = "the server's disk is full, and nothing from this request was kept; free \
+                          some space and send it again";
             Problem::new(Kind::StorageFull, detail)
         }
         Some(fault @ (StorageFault::ReadOnly | StorageFault::Forbidden)) => {
             tracing::error!(%error, "the server cannot write");
-            let detail = format!("the server cannot write to its folders: {fault}; its log names the place");
+            let detail = format!("the server cannot write to its folders: {fault}; its log gives the path");
             Problem::new(Kind::StorageNotWritable, detail)
         }
         None => Problem::internal(error),

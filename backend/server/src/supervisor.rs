@@ -55,7 +55,7 @@ pub struct WorkerCommand {
     pub device: String,
     /// Where the worker makes its folder for temporary files.
     pub temporary: PathBuf,
-    /// Memory in bytes that reading a model or a dataset may take.
+    /// Memory limit for reading a model or a dataset, in bytes.
     pub file_memory_bytes: u64,
 }
 
@@ -116,7 +116,7 @@ async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
         () = shutdown.cancelled() => {
             drop(input);
             if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-                tracing::warn!(name, "worker did not stop in time and is killed");
+                tracing::warn!(name, "worker did not stop in time; killing it");
                 if let Err(error) = child.kill().await {
                     tracing::error!(name, %error, "cannot kill a worker");
                 }
@@ -125,7 +125,8 @@ async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
     }
 }
 
-/// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale, and nobody needs to see it
+/// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale, and nobody needs to
+/// see it
 /// any more.
 async fn give_back(store: &Store, name: &str) {
     match answer_within(ANSWER, store.queue().worker_died(name)).await {
@@ -134,7 +135,7 @@ async fn give_back(store: &Store, name: &str) {
         Err(error) => tracing::warn!(name, %error, "jobs of the ended worker wait for their heartbeats to grow stale"),
     }
     if let Err(error) = answer_within(ANSWER, store.workers().forget(name)).await {
-        tracing::debug!(name, %error, "the ended worker is listed a little longer");
+        tracing::debug!(name, %error, "cannot remove the ended worker from the list yet");
     }
 }
 

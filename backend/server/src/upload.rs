@@ -95,12 +95,12 @@ impl Received {
         let so_far: u64 = self.files.values().map(|file| file.upload.bytes).sum();
         let upload = self.store.upload(field, limit.saturating_sub(so_far)).await.map_err(|error| match error {
             StoreError::TooLarge { .. } => {
-                let detail = format!("the upload is larger than the {limit} bytes that this server takes");
+                let detail = format!("the upload is larger than this server's limit of {limit} bytes");
                 Problem::new(Kind::TooLarge, detail).with_limit(limit)
             }
             StoreError::Interrupted { received, source } => {
-                tracing::info!(part, received, reason = %source, "an upload broke off");
-                let detail = format!("part `{part}` broke off after {received} bytes: {source}");
+                tracing::info!(part, received, reason = %source, "an upload was interrupted");
+                let detail = format!("part `{part}` was interrupted after {received} bytes: {source}");
                 Problem::new(Kind::UploadInterrupted, detail)
             }
             other => other.into(),
@@ -128,7 +128,7 @@ impl Received {
         let file = self.file(part).map_or(part, |file| file.name.as_str());
         checked_name(without_ending(file)).map_err(|_| {
             let detail =
-                format!("the file's name is longer than {MAX_NAME} characters, so give a `name` of at most as many");
+                format!("the file's name is longer than {MAX_NAME} characters; pass a `name` within that limit");
             Problem::fields(vec![FieldError { field: "name".to_owned(), detail }])
         })
     }
@@ -191,13 +191,13 @@ fn unique(is_first: bool, part: &str) -> Result<(), Problem> {
     if is_first {
         return Ok(());
     }
-    Err(Problem::new(Kind::MalformedUpload, format!("part `{part}` is there more than once")))
+    Err(Problem::new(Kind::MalformedUpload, format!("part `{part}` was sent more than once")))
 }
 
 fn unexpected(part: &str, expected: Expected) -> Problem {
     let known = expected.files.iter().chain(expected.texts).map(|name| format!("`{name}`"));
     let known: Vec<String> = known.collect();
-    Problem::new(Kind::MalformedUpload, format!("part `{part}` is unknown; expected are {}", known.join(", ")))
+    Problem::new(Kind::MalformedUpload, format!("part `{part}` is unknown; expected parts: {}", known.join(", ")))
 }
 
 fn broken(error: &MultipartError) -> Problem {
@@ -216,7 +216,7 @@ fn file_name(given: &str, part: &str) -> Result<String, Problem> {
         "" | "." | ".." => Ok(part.to_owned()),
         name if name.len() > MAX_FILE_NAME_BYTES => {
             let detail = format!(
-                "the file's name has {} bytes; it may have {MAX_FILE_NAME_BYTES} at most, so rename the file",
+                "the file's name has {} bytes; the limit is {MAX_FILE_NAME_BYTES}, so rename the file",
                 name.len()
             );
             Err(Problem::fields(vec![FieldError { field: part.to_owned(), detail }]))

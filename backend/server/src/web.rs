@@ -22,7 +22,8 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 
 #[folder = "$EAGLEEYE_PAGE"]
 struct Page;
 
-/// Answers with the file of this name, and with the page itself for every address that the page routes by itself. A browser
+/// Answers with the file of this name, and with the page itself for every address that the page routes by itself. A
+/// browser
 /// that asks for anything else gets the page too, which says that there is nothing, with the status that says so.
 pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
     let path = uri.path();
@@ -31,11 +32,17 @@ pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: Header
     let status = if name == exact || is_routed(path) { StatusCode::OK } else { StatusCode::NOT_FOUND };
     let shown = status == StatusCode::OK || wants_page(path, &headers);
     let Some(file) = shown.then(|| Page::get(name)).flatten() else {
-        let detail = format!("there is nothing at {path}; /docs describes the addresses that exist");
+        let detail = format!("{path} does not exist; /docs describes the addresses that do");
         return Problem::new(Kind::NotFound, detail).into_response();
     };
     if method != Method::GET && method != Method::HEAD {
-        let problem = Problem::new(Kind::MethodNotAllowed, format!("{path} does not take {method}; it takes GET"));
+        let problem = Problem::new(
+            Kind::MethodNotAllowed,
+            format!(
+                "{path} does not support {method}; it supports \
+            GET"
+            ),
+        );
         return ([(header::ALLOW, "GET, HEAD")], problem).into_response();
     }
     let media_type = file.metadata.mimetype().to_owned();

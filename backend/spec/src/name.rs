@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 pub const MAX_NAME: usize = 200;
 
 /// What a name must be, in words.
-pub const NAME_RULE: &str = "must have 1 to 200 characters that are not all blanks, and no control characters";
+pub const NAME_RULE: &str = "must have 1 to 200 characters, not only whitespace, and no control characters";
 
 /// The same for the document: no control character anywhere, and one that is no blank. Blanks are listed, since `\s` is not the
 /// same everywhere.
@@ -25,29 +25,29 @@ pub fn name_in(text: &str) -> Option<&str> {
 
 /// The schema of a name that may be left out at first.
 pub fn name() -> Object {
-    name_schema("What to call it.", Type::String)
+    name_schema("Name.", Type::String)
 }
 
 /// The schema of a name that may be left out or null at first.
 pub fn name_or_none() -> Object {
-    name_schema("What to call it.", SchemaType::from_iter([Type::String, Type::Null]))
+    name_schema("Name.", SchemaType::from_iter([Type::String, Type::Null]))
 }
 
 /// The schema of another name.
 pub fn new_name() -> Object {
-    name_schema("What to call it from now on.", Type::String)
+    name_schema("The new name.", Type::String)
 }
 
 /// The schema of another name that may be null.
 pub fn new_name_or_none() -> Object {
-    let description = "What to call it from now on; null for a search without a name of its own.";
+    let description = "The new name; null removes it.";
     name_schema(description, SchemaType::from_iter([Type::String, Type::Null]))
 }
 
 fn name_schema(description: &str, types: impl Into<SchemaType>) -> Object {
     ObjectBuilder::new()
         .schema_type(types)
-        .description(Some(format!("{description} Blanks around it are dropped.")))
+        .description(Some(format!("{description} Surrounding whitespace is removed.")))
         .min_length(Some(1))
         .max_length(Some(MAX_NAME))
         .pattern(Some(NAME_PATTERN))

@@ -17,7 +17,7 @@ use crate::searches::{Search, Searches};
 /// What has happened to a search since a revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
-    /// The search as it is now; its `revision` is what to ask with next time.
+    /// The changed search; its `revision` is what to ask with next time.
     pub search: Search,
     /// Candidates stored since, oldest first.
     pub candidates: Vec<Candidate>,

@@ -84,8 +84,8 @@ pub struct Owner {
 impl Owner {
     fn remedy(&self) -> &'static str {
         match self.kind {
-            Kind::Checkpoint => "ask for the export again, and it is made anew",
-            _ => "upload it again, and whatever uses it works as before",
+            Kind::Checkpoint => "ask for the export again to recreate it",
+            _ => "upload it again to repair everything that uses it",
         }
     }
 }
@@ -103,7 +103,7 @@ impl fmt::Display for Owner {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("there is no {kind} {id}")]
+    #[error("{kind} {id} does not exist")]
     NotFound { kind: Kind, id: String },
     #[error("{kind} {id} {reason}")]
     Conflict { kind: Kind, id: Uuid, reason: String },
@@ -113,13 +113,14 @@ pub enum StoreError {
     LeaseLost { job: Uuid, lease: i64 },
     #[error("the upload is larger than the limit of {limit} bytes")]
     TooLarge { limit: u64 },
-    #[error("the upload broke off after {received} bytes: {source}")]
+    #[error("the upload was interrupted after {received} bytes: {source}")]
     Interrupted { received: u64, source: std::io::Error },
-    #[error("`{cursor}` is not a cursor of this list: pass the `next_cursor` of the page before, unchanged")]
+    #[error("`{cursor}` is not a cursor of this list: pass the `next_cursor` of the previous page unchanged")]
     BadCursor { cursor: String },
     #[error(
-        "`{sort}` is not an order: index, top1, top5, cross_entropy, macs, parameters or seconds is expected, with - in \
-         front for descending"
+        "`{sort}` is not a sort order: use index, top1, top5, cross_entropy, macs, parameters or seconds, prefixed \
+            with - \
+         for descending order"
     )]
     BadSort { sort: String },
     #[error(transparent)]
@@ -146,9 +147,9 @@ pub enum StoreError {
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error(
-        "{place} is not the file store of this database: {} in it {}; give --files the address that the server \
-         uses, and where that is a folder of another machine, see that it is mounted",
-        crate::private::MARKER, found.as_ref().map_or("is missing".to_string(), |found| format!("says {found} and not {expected}"))
+        "{place} is not the file store of this database: {} in it {}; pass --files the address that the server \
+         uses, and if it is a network folder, make sure that it is mounted",
+        crate::private::MARKER, found.as_ref().map_or("is missing".to_string(), |found| format!("contains {found} instead of {expected}"))
     )]
     ForeignFiles { place: String, expected: String, found: Option<String> },
     #[error("the database has not answered within {} s", after.as_secs())]
@@ -207,14 +208,14 @@ impl StoreError {
                 false => format!("the folder {}: {source}", path.display()),
             }),
             StoreError::Unreadable { path, source } => Some(format!("the file {}: {source}", path.display())),
-            StoreError::ForeignFiles { .. } => Some(format!("a worker that reaches the files: {self}")),
+            StoreError::ForeignFiles { .. } => Some(format!("a worker that can reach the files: {self}")),
             _ => None,
         }
     }
 }
 
 fn database_waits_for(error: &DbErr) -> Option<String> {
-    let out_of_reach = Some("the database, which is out of reach".to_string());
+    let out_of_reach = Some("the database, which is unreachable".to_string());
     let error = match error {
         DbErr::ConnectionAcquire(_) => return out_of_reach,
         DbErr::Conn(RuntimeErr::SqlxError(error))
@@ -235,7 +236,7 @@ fn database_waits_for(error: &DbErr) -> Option<String> {
 
 /// [`StorageFault::of_code`] says how codes are read.
 fn state_of_database(code: &str) -> Option<&'static str> {
-    const OUT_OF_REACH: &str = "the database, which is out of reach";
+    const OUT_OF_REACH: &str = "the database, which is unreachable";
     const FULL: &str = "space on the disk of the database";
     const BUSY: &str = "the database, which is busy";
     const BROKEN: &str = "the disk of the database, which reports errors";
@@ -245,7 +246,7 @@ fn state_of_database(code: &str) -> Option<&'static str> {
     if code.len() == POSTGRES_CODE {
         return match code {
             "58030" => Some(BROKEN),
-            "25006" => Some("the database, which takes no writes at the moment"),
+            "25006" => Some("the database, which does not accept writes at the moment"),
             "55P03" => Some(BUSY),
             _ if code.starts_with("08") || code.starts_with("57P") => Some(OUT_OF_REACH),
             _ if code.starts_with("53") || code.starts_with("40") => Some(BUSY),

@@ -81,7 +81,7 @@ impl fmt::Display for StorageFault {
         f.write_str(match self {
             StorageFault::Full => "the disk is full",
             StorageFault::ReadOnly => "the disk is read-only",
-            StorageFault::Forbidden => "the permission to write is missing",
+            StorageFault::Forbidden => "write permission is missing",
         })
     }
 }

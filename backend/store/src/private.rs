@@ -26,7 +26,8 @@ pub fn folder(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes away what other users may do with a folder, and with what in it `is_ours` by its name, whatever lies below that.
+/// Takes away what other users may do with a folder, and with what in it `is_ours` by its name, whatever lies below
+/// that.
 /// All else in it may be somebody's own. Links are not followed.
 pub fn tighten(folder: &Path, is_ours: impl Fn(&str) -> bool) {
     restrict(folder, FOLDER);
@@ -58,7 +59,8 @@ fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
     std::fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
-/// A database's file, made when it is missing, and those that SQLite keeps beside it. SQLite gives new ones the rights of
+/// A database's file, made when it is missing, and those that SQLite keeps beside it. SQLite gives new ones the rights
+/// of
 /// the database.
 pub(crate) fn database(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -82,7 +84,8 @@ fn restrict(path: &Path, wanted: u32) {
     });
     match outcome {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), %error, "other users may look into this, and it cannot be changed");
+            tracing::warn!(path = %path.display(), %error, "other users can read this, and its permissions cannot be \
+                changed");
         }
         _ => {}
     }

@@ -10,7 +10,7 @@ pub struct SearchRequest {
     /// Strategies to evaluate.
     #[serde(default = "default_candidates")]
     pub candidates: u32,
-    /// Everything random derives from it: the split and each candidate's strategy.
+    /// All random draws derive from it: the split and each candidate's strategy.
     #[serde(default)]
     pub seed: u64,
     /// Training images from which batch norm statistics are computed anew.

@@ -34,7 +34,8 @@ impl Searches<'_> {
     /// that it ends as if it had never been interrupted.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or dataset is
+    /// [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or dataset
+    /// is
     /// gone.
     pub async fn retry(&self, id: Uuid) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
@@ -46,9 +47,9 @@ impl Searches<'_> {
         let refused = |reason: &str| StoreError::Conflict { kind: Kind::Search, id, reason: reason.to_string() };
         match job.state {
             JobState::Failed | JobState::Cancelled => {}
-            JobState::Queued => return Err(refused("is queued already")),
+            JobState::Queued => return Err(refused("is already queued")),
             JobState::Running => return Err(refused("is running; cancel it first")),
-            JobState::Succeeded => return Err(refused("has succeeded, so that nothing of it is left to do")),
+            JobState::Succeeded => return Err(refused("has succeeded, so there is nothing left to do")),
         }
         restart(&transaction, job).await?;
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(id)).count(&transaction).await?;
@@ -82,7 +83,10 @@ impl Searches<'_> {
             None => Err(StoreError::Conflict {
                 kind: Kind::Search,
                 id,
-                reason: format!("cannot go on: the file {owner} is gone from the file store; upload it again first"),
+                reason: format!(
+                    "cannot continue: the file {owner} is missing from the file store; upload it again \
+                    first"
+                ),
             }),
         }
     }

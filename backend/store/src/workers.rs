@@ -19,7 +19,7 @@ const GONE_AFTER: Duration = Duration::from_secs(20);
 /// What a worker says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerReport {
-    /// The name that it claims jobs under.
+    /// Name under which it claims jobs.
     pub name: String,
     pub host: String,
     pub pid: u32,

@@ -11,7 +11,7 @@ use eagleeye_graph::Space;
 pub struct ModelArgs {
     /// TorchScript, ONNX, or a zip of one ONNX file with its external weights.
     pub model: PathBuf,
-    /// Shape of the first input, such as 1,3,224,224, where the file does not have it.
+    /// Shape of the first input, such as 1,3,224,224, if the file does not contain it.
     #[arg(long, value_name = "SHAPE")]
     pub input_shape: Option<InputShape>,
 }
@@ -25,11 +25,12 @@ impl ModelArgs {
 /// Which strategies may be drawn; what budgets are reachable depends on it.
 #[derive(Debug, Args)]
 pub struct SpaceArgs {
-    /// Keep a multiple of this many channels of a layer, or all; 1 for any number. Left out: multiples of 8 where a group has
-    /// four of them or more, because runtimes are slower with odd counts.
+    /// Keep a multiple of this many channels per layer, or all of them; 1 allows any number. Default: multiples of 8 in
+    /// groups that have
+    /// at least four of them, because runtimes are slower with odd counts.
     #[arg(long, value_name = "CHANNELS", value_parser = multiple)]
     round_to: Option<usize>,
-    /// Smallest part of a channel group's units that stays.
+    /// Smallest share of a channel group's units to keep.
     #[arg(long, value_name = "FRACTION", default_value_t = Space::default().min_keep_ratio, value_parser = fraction)]
     min_keep_ratio: f64,
 }
@@ -55,7 +56,7 @@ pub struct InputShape(pub Vec<usize>);
 
 /// Why a text is no input shape.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{part}` is not a size; wanted are whole numbers from 1 with commas between them, such as 1,3,224,224")]
+#[error("`{part}` is not a size; enter whole numbers from 1 separated by commas, such as 1,3,224,224")]
 pub struct InputShapeError {
     part: String,
 }

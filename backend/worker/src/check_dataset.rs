@@ -16,15 +16,15 @@ const THUMBNAILS: usize = 32;
 
 #[derive(Debug, Args)]
 pub struct CheckDatasetArgs {
-    /// IDX images, an NPZ, or an archive (zip, tar, tar.gz) with one folder per class of PNG or JPEG images.
+    /// IDX images, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
     images: PathBuf,
-    /// The IDX file of labels that goes with IDX images.
+    /// The IDX file with the labels of IDX images.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// Folder, made when missing, for some of the images as PNG files: 000.png, 001.png, and so on.
+    /// Folder for sample images as PNG files (000.png, 001.png, and so on); created if missing.
     #[arg(long, value_name = "FOLDER")]
     thumbnails: Option<PathBuf>,
-    /// Bytes that the files together may unpack to.
+    /// Largest total size of the unpacked files, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().unpacked_bytes)]
     max_unpacked_bytes: u64,
     #[command(flatten)]

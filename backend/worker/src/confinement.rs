@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// Give up everything but the files of this command before any of them is read. For programs that start this one as
+    /// Drop access to everything except this command's files before reading them. For programs that start this one as
     /// `eagleeye_sandbox::confined` does.
     #[arg(long, hide = true)]
     sandbox: bool,
@@ -23,7 +23,8 @@ impl SandboxArgs {
     }
 }
 
-/// A model may have its weights in files beside it. Programs put its files, or links to them, into a folder of their own.
+/// A model may have its weights in files beside it. Programs put its files, or links to them, into a folder of their
+/// own.
 pub fn model_access(model: &Path) -> Access {
     let folder = match model.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -26,12 +26,13 @@ pub enum Failure {
     Inspect(#[from] InspectError),
     #[error(transparent)]
     Prune(#[from] PruneError),
-    #[error("`--out {}`: the name must end in .pt, .onnx or .safetensors, which says the format", .0.display())]
+    #[error("`--out {}`: the name must end in .pt, .onnx or .safetensors, which selects the format", .0.display())]
     OutputFormat(PathBuf),
     #[error("`--out {}`: cannot write there: {source}", path.display())]
     OutputFile { path: PathBuf, source: std::io::Error },
     #[error(
-        "the pruned network differs from the full one with the removed channels at zero, by {difference:e} of its largest output"
+        "the pruned network differs from the full one with the removed channels set to zero by {difference:e} of its \
+            largest output"
     )]
     ZeroOracle { difference: f64 },
     #[error(transparent)]
@@ -56,7 +57,7 @@ pub enum Failure {
     Report(#[from] ReportError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    #[error("a fault of this program; what went before says which")]
+    #[error("internal error; see the messages above")]
     Panicked,
     #[error(transparent)]
     Run(#[from] RunError),

@@ -23,10 +23,10 @@ pub struct InspectArgs {
     space: SpaceArgs,
     #[command(flatten)]
     sandbox: SandboxArgs,
-    /// Also say why this fraction of the MACs cannot be kept, where the multiples of channels stand in the way.
+    /// Also explain why this fraction of the MACs cannot be kept if channel multiples prevent it.
     #[arg(long, value_name = "FRACTION")]
     macs: Option<f64>,
-    /// Names the sequence of random strategies that is tried for --macs.
+    /// Seed of the random strategies that are tried for --macs.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Print the report as JSON.
@@ -88,7 +88,7 @@ fn ports(ports: &[Port]) -> String {
 fn batch_norms(report: &ModelReport) -> String {
     match report.details.batch_norm_state {
         BatchNormState::Present => report.figures.batch_norms.to_string(),
-        BatchNormState::Folded => "folded into the convolutions; a search puts virtual ones behind them".to_owned(),
+        BatchNormState::Folded => "folded into the convolutions; a search inserts virtual ones after them".to_owned(),
         BatchNormState::Absent => "none".to_owned(),
     }
 }

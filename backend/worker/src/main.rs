@@ -1,8 +1,11 @@
 //! `eagleeye-worker`: does the queue's jobs with the engine, and offers the engine to scripts.
 //!
-//! Standard output carries what was asked for and nothing else; logs go to standard error. Exit code 2 means that what was
-//! given cannot be used, with the reason as one line `error: …`; exit code 3 means that the disk has no room for temporary
-//! files; exit code 4 means that the work on a file broke down, by a panic or for want of memory; exit code 1 means that the
+//! Standard output carries what was asked for and nothing else; logs go to standard error. Exit code 2 means that what
+//! was
+//! given cannot be used, with the reason as one line `error: …`; exit code 3 means that the disk has no room for
+//! temporary
+//! files; exit code 4 means that the work on a file broke down, by a panic or for want of memory; exit code 1 means
+//! that the
 //! fault is here.
 
 mod arguments;
@@ -47,7 +50,7 @@ struct Cli {
 enum Command {
     /// Report on a network: its cost, its operators and its channel groups.
     Inspect(inspect::InspectArgs),
-    /// Prune a network by filter norms to a budget, without data: batch norm statistics stay as they were.
+    /// Prune a network by filter norms to a budget, without data; batch norm statistics are unchanged.
     Prune(prune::PruneArgs),
     /// Read every image of a dataset and report on it.
     CheckDataset(check_dataset::CheckDatasetArgs),
@@ -59,7 +62,7 @@ enum Command {
     /// Read a dataset for a job.
     #[command(hide = true)]
     ReadDataset(foreign::ReadDatasetArgs),
-    /// Do the jobs of a queue until the server that started this worker is gone.
+    /// Work on queued jobs until the server that started this worker exits.
     Run(run::RunArgs),
 }
 
@@ -79,7 +82,7 @@ fn main() -> ExitCode {
     if cli.command.computes()
         && let Err(error) = openmp::wait_asleep()
     {
-        tracing::warn!(%error, "threads that wait will spin");
+        tracing::warn!(%error, "waiting threads will spin");
     }
     match perform(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,7 +113,7 @@ fn explain(error: &clap::Error) -> ExitCode {
     }
     let text = error.to_string();
     let says = text.split("\n\n").next().unwrap_or(&text);
-    eprintln!("{}; --help says more", one_line(says));
+    eprintln!("{}; see --help", one_line(says));
     ExitCode::from(UNUSABLE)
 }
 

@@ -1,4 +1,5 @@
-//! Model files on their way into the engine. An ONNX file whose weights are in files beside it comes as several files, or as
+//! Model files on their way into the engine. An ONNX file whose weights are in files beside it comes as several files,
+//! or as
 //! one zip of them; the engine wants them under their own names in one folder.
 
 use std::fs::File;
@@ -37,21 +38,21 @@ pub enum ModelFileError {
     Open { path: PathBuf, source: io::Error },
     #[error("the zip is damaged: {0}")]
     Zip(ZipError),
-    #[error("the zip holds {0} ONNX files; wanted is one, with the files of its weights")]
+    #[error("the zip contains {0} ONNX files; it must contain exactly one, with its weight files")]
     SeveralModels(usize),
     #[error("the zip has {found} entries; the limit is {MAX_ENTRIES}")]
     TooManyEntries { found: usize },
-    #[error("entry `{0}` of the zip leads out of it")]
+    #[error("entry `{0}` of the zip points outside it")]
     UnsafeName(String),
-    #[error("entry `{0}` of the zip is a link; only plain files may be in it")]
+    #[error("entry `{0}` of the zip is a link; it may contain only regular files")]
     Link(String),
     #[error("entry `{entry}` of the zip cannot be unpacked: {reason}")]
     Entry { entry: String, reason: String },
     #[error("the zip unpacks to more than {limit} bytes, which is the limit")]
     UnpackedBytes { limit: u64 },
-    #[error("`{0}` is no plain file name")]
+    #[error("`{0}` is not a plain file name")]
     Name(String),
-    #[error("two files of the model have the name `{0}`")]
+    #[error("two files of the model are both named `{0}`")]
     SameName(String),
     #[error("cannot write a temporary file: {0}")]
     Temporary(io::Error),
@@ -171,7 +172,8 @@ fn unpack(archive: &mut ZipArchive<File>, folder: &Path, limit: u64) -> Result<(
     Ok(())
 }
 
-/// Copies an entry and returns what is left of the limit, or `None` when it does not suffice. What the zip says about sizes is
+/// Copies an entry and returns what is left of the limit, or `None` when it does not suffice. What the zip says about
+/// sizes is
 /// not believed: bytes are counted as they come.
 fn copy(entry: &mut impl Read, mut file: File, mut left: u64, name: &str) -> Result<Option<u64>, ModelFileError> {
     let mut buffer = vec![0; COPY_BYTES];

@@ -20,18 +20,18 @@ pub struct PruneArgs {
     /// Fraction of the multiply-adds (MACs) to keep.
     #[arg(long, value_name = "FRACTION")]
     macs: f64,
-    /// Names the sequence of random strategies.
+    /// Seed of the random strategies.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Which strategy of the sequence, from 0.
+    /// Index of the strategy in the sequence, from 0.
     #[arg(long, default_value_t = 0)]
     index: u64,
-    /// Where to write the pruned network; the ending .pt, .onnx or .safetensors says in which format.
+    /// Where to write the pruned network; the extension .pt, .onnx or .safetensors selects the format.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
     space: SpaceArgs,
-    /// Also compare the pruned network with the full one whose removed channels are zero, and fail where they differ.
+    /// Also compare the pruned network with the full one whose removed channels are zero, and fail if they differ.
     #[arg(long)]
     verify: bool,
     /// Print the report as JSON.
@@ -43,13 +43,13 @@ pub struct PruneArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     format: &'static str,
-    /// Largest difference between the outputs of the file, loaded again, and the engine's own.
+    /// Largest difference between the outputs of the reloaded file and the engine's own.
     max_difference: f64,
     /// With --verify: largest difference from the full network whose removed channels are zero, relative to its largest
     /// output.
     #[serde(skip_serializing_if = "Option::is_none")]
     zero_oracle: Option<f64>,
-    /// What somebody should know of the written file, a sentence each.
+    /// Notes about the written file, one sentence each.
     notices: Vec<String>,
     #[serde(flatten)]
     pruned: PruneReport,
@@ -81,9 +81,11 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
 
 /// What was decided for somebody who asked for no multiple.
 fn rounding_notice(space: &Space) -> Option<String> {
-    let says = "Groups keep multiples of 8 channels, or of 4, 2 or 1 where they are narrower than four multiples or the budget \
-                asks for it: runtimes compute channels in blocks, and odd counts can be slower than all channels. --round-to 1 \
-                keeps any count.";
+    let says = "Groups keep multiples of 8 channels, or of 4, 2 or 1 if they have fewer than four multiples or the \
+                budget requires it: runtimes process channels in blocks, and odd counts can be slower than the full \
+                network. \
+                --round-to 1 \
+                allows any count.";
     space.round_to.is_none().then(|| says.to_owned())
 }
 
@@ -100,7 +102,8 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
     ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))
 }
 
-/// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until then.
+/// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until
+/// then.
 fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
     let failed = |source| Failure::OutputFile { path: path.to_owned(), source };
     let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;

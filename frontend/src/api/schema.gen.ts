@@ -33,7 +33,7 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
+         * @description A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose
          *     file is damaged.
          */
         post: operations["createCheckpoint"];
@@ -89,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a dataset.
-         * @description It is checked before it is kept: every image is read, and counts, classes and shapes are reported.
+         * @description It is checked before it is stored: every image is read, and counts, classes and shapes are reported.
          */
         post: operations["createDataset"];
         delete?: never;
@@ -113,7 +113,7 @@ export interface paths {
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
-        /** Give a dataset another name. */
+        /** Rename a dataset. */
         patch: operations["changeDataset"];
         trace?: never;
     };
@@ -146,7 +146,8 @@ export interface paths {
         put?: never;
         /**
          * Upload a model.
-         * @description It is checked before it is kept: imported, its channels grouped, and its MACs and parameters counted.
+         * @description It is checked before it is stored: it is imported, its channels are grouped, and its MACs and parameters are
+         *     counted.
          */
         post: operations["createModel"];
         delete?: never;
@@ -170,7 +171,7 @@ export interface paths {
         delete: operations["deleteModel"];
         options?: never;
         head?: never;
-        /** Change a model's name or the shape of its input. */
+        /** Change a model's name or input shape. */
         patch: operations["changeModel"];
         trace?: never;
     };
@@ -220,11 +221,11 @@ export interface paths {
         get: operations["getSearch"];
         put?: never;
         post?: never;
-        /** Delete a search, with its candidates and checkpoints. One that runs is stopped. */
+        /** Delete a search with its candidates and checkpoints. A running search is stopped. */
         delete: operations["deleteSearch"];
         options?: never;
         head?: never;
-        /** Give a search another name, or none. */
+        /** Rename a search, or remove its name. */
         patch: operations["changeSearch"];
         trace?: never;
     };
@@ -239,7 +240,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a search.
-         * @description A queued search ends at once, a running one within a second. What it has found so far stays.
+         * @description A queued search ends at once, a running one within a second. Its candidates are kept.
          */
         post: operations["cancelSearch"];
         delete?: never;
@@ -275,7 +276,8 @@ export interface paths {
         /**
          * Follow a search.
          * @description Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
-         *     which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already.
+         *     which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already
+         *     received.
          */
         get: operations["followSearch"];
         put?: never;
@@ -296,8 +298,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take up a search again.
-         * @description One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
+         * Retry a search.
+         * @description A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
+         *     a
          *     search that was never interrupted.
          */
         post: operations["retrySearch"];
@@ -315,8 +318,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether the server can work.
-         * @description The answer comes within two seconds, whatever is out of reach.
+         * Health of the server.
+         * @description Responds within two seconds, even if the database or file store is unreachable.
          */
         get: operations["getHealth"];
         put?: never;
@@ -335,14 +338,14 @@ export interface components {
         Adaptation: {
             /**
              * Format: int32
-             * @description Batches to use; where it is left out, all calibration images once.
+             * @description Batches to use. If omitted, all calibration images once.
              */
             batches?: number;
             /** @default cumulative */
             mode: components["schemas"]["AdaptationMode"];
             /**
              * Format: double
-             * @description Weight of the newest batch, for `momentum` only; 0.1 where it is left out.
+             * @description Weight of the latest batch, for `momentum` only. If omitted, 0.1.
              */
             momentum?: number;
         };
@@ -363,7 +366,7 @@ export interface components {
             score: components["schemas"]["Score"];
         };
         /**
-         * @description What adaptive batch norm has to work with.
+         * @description What adaptive batch norm can work with.
          * @enum {string}
          */
         BatchNormState: "present" | "folded" | "absent";
@@ -394,7 +397,7 @@ export interface components {
             search_id: string;
             /**
              * Format: double
-             * @description Time that the evaluation took.
+             * @description Duration of the evaluation.
              */
             seconds: number;
         };
@@ -405,15 +408,15 @@ export interface components {
             /** @description The stored tensors that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
-            /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
+            /** @description The norm over channels that reads them, whose statistics change when some are removed. Null if there is none. */
             normalised_by: string | null;
             /** @description Whether a search may prune it. */
             prunable: boolean;
-            /** @description Why it is locked. Null where it is prunable. */
+            /** @description Why it is locked. Null if it is prunable. */
             reason: string | null;
             /**
              * Format: int64
-             * @description Units: the smallest number of channels that go together counts as one.
+             * @description Units: the smallest set of channels that must be removed together counts as one.
              */
             size: number;
         };
@@ -441,7 +444,7 @@ export interface components {
              */
             max_difference: number | null;
             state: components["schemas"]["CheckpointState"];
-            /** @description What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way. */
+            /** @description What the export is waiting for, as a phrase that completes "waiting for". Null if nothing. */
             waiting_for: string | null;
         };
         /**
@@ -458,7 +461,7 @@ export interface components {
             format: components["schemas"]["CheckpointFormat"];
         };
         /**
-         * @description Where an export is on its way.
+         * @description State of an export.
          * @enum {string}
          */
         CheckpointState: "queued" | "running" | "ready" | "failed";
@@ -471,13 +474,16 @@ export interface components {
             count: number;
             /**
              * Format: int32
-             * @description The label, which is the network's output that stands for the class.
+             * @description The label: the index of the network's output for this class.
              */
             index: number;
-            /** @description Name of the folder in an archive; the index elsewhere. */
+            /** @description Name of the folder in an archive; otherwise the index. */
             name: string;
         };
-        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
+        /**
+         * @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files
+         *     store it.
+         */
         ComputedWeight: {
             /** Format: int64 */
             axis: number;
@@ -489,30 +495,30 @@ export interface components {
              */
             weight: string;
         };
-        /** @description A worker, wherever it runs. */
+        /** @description A worker on this or another machine. */
         ConnectedWorker: {
             /**
              * Format: uuid
-             * @description The checkpoint that it exports. Null where it exports none.
+             * @description The checkpoint that it is exporting, or null.
              */
             checkpoint_id: string | null;
             /**
-             * @description What it computes on.
+             * @description Device that it computes on.
              * @example cuda:0
              */
             device: string;
             host: string;
             /** Format: date-time */
             last_seen: string;
-            /** @description The name that it claims jobs under. */
+            /** @description Name under which it claims jobs. */
             name: string;
-            /** @description Why it takes no jobs at the moment. Null where it does. */
+            /** @description Why it is not taking jobs at the moment, or null if it is. */
             note: string | null;
             /** Format: int32 */
             pid: number;
             /**
              * Format: uuid
-             * @description The search that it is at. Null where it is at none.
+             * @description The search that it is working on, or null.
              */
             search_id: string | null;
             /** Format: date-time */
@@ -527,16 +533,16 @@ export interface components {
             bytes: number;
             /**
              * Format: int32
-             * @description 1 for grey, 3 for colour.
+             * @description 1 for greyscale, 3 for colour.
              */
             channels: number;
-            /** @description The classes with how many images each has, by index. */
+            /** @description The classes with their numbers of images, by index. */
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             created_at: string;
             /**
              * Format: int32
-             * @description Height in pixels; the most common one where images differ.
+             * @description Height in pixels; the most common one if images differ.
              */
             height: number;
             /** Format: uuid */
@@ -547,11 +553,11 @@ export interface components {
              */
             images: number;
             /**
-             * @description How the images came: `idx`, `npz`, or the kind of archive.
+             * @description Format of the files: `idx`, `npz`, or the kind of archive.
              * @example idx
              */
             kind: string;
-            /** @description Given at upload or later; else the file's name without its ending. */
+            /** @description Given at upload or later; defaults to the file name without its extension. */
             name: string;
             /**
              * Format: int32
@@ -560,7 +566,7 @@ export interface components {
             thumbnails: number;
             /**
              * Format: int32
-             * @description Width in pixels; the most common one where images differ. Images are resized to the model's input.
+             * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
              */
             width: number;
         };
@@ -568,28 +574,28 @@ export interface components {
         DatasetUpload: {
             /**
              * Format: binary
-             * @description An NPZ, or an archive (zip, tar, tar.gz) with one folder per class of PNG or JPEG images.
+             * @description An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
              */
             file?: string | null;
             /**
              * Format: binary
-             * @description An IDX file of images, gzipped or not.
+             * @description An IDX file of images, optionally gzipped.
              */
             images?: string | null;
             /**
              * Format: binary
-             * @description The IDX file of labels that goes with `images`.
+             * @description The IDX file with the labels of `images`.
              */
             labels?: string | null;
-            /** @description What to call it. Blanks around it are dropped. */
+            /** @description Name. Surrounding whitespace is removed. */
             name?: string;
         };
-        /** @description A field of the request's body that is not what it should be. */
+        /** @description An invalid field of the request body. */
         FieldError: {
-            /** @description What would be right. */
+            /** @description What would be accepted. */
             detail: string;
             /**
-             * @description Path of the field, with dots between its parts.
+             * @description Path of the field, with parts separated by dots.
              * @example adaptation.momentum
              */
             field: string;
@@ -600,7 +606,7 @@ export interface components {
             group: string;
             /**
              * Format: int64
-             * @description Units that stay.
+             * @description Units that are kept.
              */
             kept: number;
             /**
@@ -622,21 +628,21 @@ export interface components {
              */
             parameter: string;
         };
-        /** @description The state of the server and what it stands on. */
+        /** @description The state of the server and what it depends on. */
         Health: {
             database: components["schemas"]["HealthPart"];
             files: components["schemas"]["HealthPart"];
-            /** @description What of the sandbox for uploaded files this machine has. */
+            /** @description Which parts of the sandbox for uploaded files this machine supports. */
             sandbox: components["schemas"]["Sandbox"];
-            /** @description Of the whole: `ok` where all parts are. */
+            /** @description Overall state: `ok` if all parts are. */
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
             version: string;
             workers: components["schemas"]["WorkerCounts"];
         };
-        /** @description Something that the server stands on. */
+        /** @description Something that the server depends on. */
         HealthPart: {
-            /** @description What is wrong with it. Null where it is `ok`. */
+            /** @description What is wrong with it. Null if it is `ok`. */
             detail: string | null;
             status: components["schemas"]["HealthStatus"];
         };
@@ -653,7 +659,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description As the file calls it.
+             * @description Name in the file.
              * @example layer1.0.conv1
              */
             name: string;
@@ -669,18 +675,18 @@ export interface components {
         };
         /** @description An uploaded network with its channel groups. */
         Model: components["schemas"]["ModelSummary"] & {
-            /** @description What adaptive batch norm has to work with. */
+            /** @description What adaptive batch norm can work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
             /**
-             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+             * @description The element type of most weights, by its PyTorch name; exports keep the types of the file.
              * @example float32
              */
             element_type: string;
-            /** @description Sets of channels that can only be pruned together. */
+            /** @description Groups of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
-            /** @description What to know of the file and of what is made from it, a sentence each. */
+            /** @description Notes about the file and its exports, one sentence each. */
             notices: string[];
             /**
              * @description How often each operator occurs.
@@ -694,10 +700,10 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description What of a model may be changed. What is left out stays. */
+        /** @description Changes to a model. Omitted fields keep their value. */
         ModelChange: {
             /**
-             * @description Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a model that no search uses.
+             * @description Input shape, batch first. The network is inspected again and its MACs are recounted. Only for a model that no search uses.
              * @example [
              *       1,
              *       3,
@@ -706,7 +712,7 @@ export interface components {
              *     ]
              */
             input_shape?: number[];
-            /** @description What to call it from now on. Blanks around it are dropped. */
+            /** @description The new name. Surrounding whitespace is removed. */
             name?: string;
         };
         /**
@@ -718,17 +724,17 @@ export interface components {
         ModelSummary: {
             /**
              * Format: int32
-             * @description Batch norms in the file; 0 where the exporter folded them into the convolutions.
+             * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
              */
             batch_norms: number;
             /**
              * Format: int64
-             * @description Size of the file in bytes, together with its file of external weights.
+             * @description Size of the file in bytes, including its external weights.
              */
             bytes: number;
             /**
              * Format: int32
-             * @description Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
+             * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
              */
             classes: number | null;
             /** Format: date-time */
@@ -744,7 +750,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /**
-             * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
+             * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
              * @example [
              *       1,
              *       3,
@@ -759,7 +765,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Given at upload or later; else the file's name without its ending.
+             * @description Given at upload or later; defaults to the file name without its extension.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
@@ -785,11 +791,11 @@ export interface components {
              */
             file: string;
             /**
-             * @description Shape of the input, batch first, where the file does not have it: `1,3,224,224`.
+             * @description Input shape, batch first, if the file does not contain it: `1,3,224,224`.
              * @example 1,3,224,224
              */
             input_shape?: string;
-            /** @description What to call it. Blanks around it are dropped. */
+            /** @description Name. Surrounding whitespace is removed. */
             name?: string;
         };
         /** @description One page of a list. */
@@ -820,7 +826,7 @@ export interface components {
                 search_id: string;
                 /**
                  * Format: double
-                 * @description Time that the evaluation took.
+                 * @description Duration of the evaluation.
                  */
                 seconds: number;
             }[];
@@ -837,16 +843,16 @@ export interface components {
                 bytes: number;
                 /**
                  * Format: int32
-                 * @description 1 for grey, 3 for colour.
+                 * @description 1 for greyscale, 3 for colour.
                  */
                 channels: number;
-                /** @description The classes with how many images each has, by index. */
+                /** @description The classes with their numbers of images, by index. */
                 classes: components["schemas"]["Class"][];
                 /** Format: date-time */
                 created_at: string;
                 /**
                  * Format: int32
-                 * @description Height in pixels; the most common one where images differ.
+                 * @description Height in pixels; the most common one if images differ.
                  */
                 height: number;
                 /** Format: uuid */
@@ -857,11 +863,11 @@ export interface components {
                  */
                 images: number;
                 /**
-                 * @description How the images came: `idx`, `npz`, or the kind of archive.
+                 * @description Format of the files: `idx`, `npz`, or the kind of archive.
                  * @example idx
                  */
                 kind: string;
-                /** @description Given at upload or later; else the file's name without its ending. */
+                /** @description Given at upload or later; defaults to the file name without its extension. */
                 name: string;
                 /**
                  * Format: int32
@@ -870,7 +876,7 @@ export interface components {
                 thumbnails: number;
                 /**
                  * Format: int32
-                 * @description Width in pixels; the most common one where images differ. Images are resized to the model's input.
+                 * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
                  */
                 width: number;
             }[];
@@ -882,17 +888,17 @@ export interface components {
             items: {
                 /**
                  * Format: int32
-                 * @description Batch norms in the file; 0 where the exporter folded them into the convolutions.
+                 * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
                  */
                 batch_norms: number;
                 /**
                  * Format: int64
-                 * @description Size of the file in bytes, together with its file of external weights.
+                 * @description Size of the file in bytes, including its external weights.
                  */
                 bytes: number;
                 /**
                  * Format: int32
-                 * @description Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
+                 * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
                  */
                 classes: number | null;
                 /** Format: date-time */
@@ -908,7 +914,7 @@ export interface components {
                 /** Format: uuid */
                 id: string;
                 /**
-                 * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
+                 * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
                  * @example [
                  *       1,
                  *       3,
@@ -923,7 +929,7 @@ export interface components {
                  */
                 macs: number;
                 /**
-                 * @description Given at upload or later; else the file's name without its ending.
+                 * @description Given at upload or later; defaults to the file name without its extension.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
@@ -967,7 +973,8 @@ export interface components {
                 started_at: string | null;
                 state: components["schemas"]["SearchState"];
                 /**
-                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
+                 *     free
                  *     worker is missing.
                  * @example space on the disk of the database
                  */
@@ -979,7 +986,7 @@ export interface components {
         /** @description From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel. */
         Preprocessing: {
             /**
-             * @description One per channel of the model's input, none of them 0.
+             * @description One per channel of the model's input; must not be 0.
              * @example [
              *       0.229,
              *       0.224,
@@ -997,29 +1004,29 @@ export interface components {
              */
             mean: number[];
             /**
-             * @description 1/255 where it is left out; never 0.
+             * @description Defaults to 1/255; must not be 0.
              * @default 0.00392156862745098
              */
             scale: number;
         };
-        /** @description An error as RFC 9457 problem details, with fields of our own where they help. */
+        /** @description An error as RFC 9457 problem details, with extension fields. */
         Problem: {
-            /** @description What is wrong with this request, and what would be right. */
+            /** @description What is wrong with this request, and what would be accepted. */
             detail: string;
             /** @description The fields at fault. */
             errors?: components["schemas"]["FieldError"][];
             /**
              * Format: int64
-             * @description What is taken at most, in bytes: of the body, of the address for `address-too-long`, of the headers for
+             * @description The limit in bytes: of the body, of the address for `address-too-long`, of the headers for
              *     `headers-too-large`.
              */
             limit_bytes?: number | null;
             reachable?: components["schemas"]["Reachable"] | null;
-            /** @description Searches that stand in the way. */
+            /** @description Searches that prevent this. */
             searches?: string[];
             /**
              * Format: int32
-             * @description The HTTP status, once more.
+             * @description The HTTP status.
              * @example 422
              */
             status: number;
@@ -1031,15 +1038,15 @@ export interface components {
              */
             type: string;
         };
-        /** @description How far a search is. */
+        /** @description Progress of a search. */
         Progress: {
             /**
              * Format: int64
-             * @description Steps of the phase that are done.
+             * @description Completed steps of the phase.
              */
             done: number;
             /**
-             * @description What is being done, in a word or two.
+             * @description What is being done, in one or two words.
              * @example candidates
              */
             phase: string;
@@ -1059,14 +1066,14 @@ export interface components {
             max: number;
             /**
              * Format: double
-             * @description Smallest fraction, with every prunable group at its floor.
+             * @description Smallest fraction, with every prunable group at its minimum.
              * @example 0.011
              */
             min: number;
         };
         /** @description A new name. */
         Renaming: {
-            /** @description What to call it from now on. Blanks around it are dropped. */
+            /** @description The new name. Surrounding whitespace is removed. */
             name: string;
         };
         /**
@@ -1083,7 +1090,7 @@ export interface components {
         Score: {
             /**
              * Format: double
-             * @description Mean cross-entropy in nats. Null where it is not finite.
+             * @description Mean cross-entropy in nats. Null if it is not finite.
              */
             cross_entropy: number | null;
             /**
@@ -1125,7 +1132,8 @@ export interface components {
             started_at: string | null;
             state: components["schemas"]["SearchState"];
             /**
-             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
+             *     free
              *     worker is missing.
              * @example space on the disk of the database
              */
@@ -1133,7 +1141,7 @@ export interface components {
         };
         /** @description A new name of a search, or none. */
         SearchRenaming: {
-            /** @description What to call it from now on; null for a search without a name of its own. Blanks around it are dropped. */
+            /** @description The new name; null removes it. Surrounding whitespace is removed. */
             name: string | null;
         };
         /** @description A pruning search to be queued. */
@@ -1153,7 +1161,7 @@ export interface components {
             calibration_images: number;
             /**
              * Format: int32
-             * @description Strategies to draw and evaluate.
+             * @description Number of strategies to evaluate.
              * @default 48
              */
             candidates: number;
@@ -1173,25 +1181,27 @@ export interface components {
             min_keep_ratio: number;
             /** Format: uuid */
             model_id: string;
-            /** @description What to call it. Blanks around it are dropped. */
+            /** @description Name. Surrounding whitespace is removed. */
             name?: string | null;
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
-             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups
+             *     keep
+             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and
+             *     1 of
              *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
              */
             round_to?: number | null;
             /**
              * Format: int32
-             * @description Held-back images on which candidates are scored. They never overlap the calibration images.
+             * @description Held-out images on which candidates are scored. They never overlap the calibration images.
              * @example 5000
              */
             scoring_images: number;
             /**
              * Format: int64
-             * @description Everything random derives from it: the same request with the same seed gives the same leaderboard.
+             * @description All random draws derive from it: the same request with the same seed gives the same leaderboard.
              * @default 0
              */
             seed: number;
@@ -1211,7 +1221,7 @@ export interface components {
             calibration_images: number;
             /**
              * Format: int32
-             * @description Strategies to draw and evaluate.
+             * @description Number of strategies to evaluate.
              */
             candidates: number;
             /**
@@ -1221,13 +1231,13 @@ export interface components {
             macs: number;
             /**
              * Format: double
-             * @description Fraction of its units that every group keeps at least.
+             * @description Minimum fraction of its units that every group keeps.
              */
             min_keep_ratio: number;
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
+             * @description Channels kept in a group are a multiple of this. Null: multiples of 8 if the group is large enough.
              */
             round_to: number | null;
             /**
@@ -1239,7 +1249,7 @@ export interface components {
             seed: number;
         };
         /**
-         * @description Where a search is on its way.
+         * @description State of a search.
          * @enum {string}
          */
         SearchState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
@@ -1264,13 +1274,13 @@ export interface components {
         /** @description Worker processes. */
         WorkerCounts: {
             /**
-             * @description All workers that have reported to the database lately, those on other machines included. Empty while the database
-             *     is out of reach.
+             * @description All workers that have reported to the database lately, those on other machines included. Empty while the
+             *     database is unreachable.
              */
             connected: components["schemas"]["ConnectedWorker"][];
-            /** @description As many of those as are up at this moment. */
+            /** @description How many of those are running. */
             running: number;
-            /** @description As many as this server was asked to keep up. */
+            /** @description How many workers this server should keep running. */
             wanted: number;
         };
     };
@@ -1303,7 +1313,7 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1312,7 +1322,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1321,7 +1331,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such candidate */
+            /** @description The candidate does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1348,7 +1358,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1357,7 +1367,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1398,7 +1408,7 @@ export interface operations {
                     "application/json": components["schemas"]["CheckpointList"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1407,7 +1417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1416,7 +1426,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such candidate */
+            /** @description The candidate does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1443,7 +1453,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1452,7 +1462,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1488,7 +1498,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The checkpoint is there already */
+            /** @description The checkpoint exists already */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1497,7 +1507,7 @@ export interface operations {
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            /** @description The export is on its way */
+            /** @description The export is queued or running */
             202: {
                 headers: {
                     /** @description Where to look for it */
@@ -1517,7 +1527,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1526,7 +1536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such candidate */
+            /** @description The candidate does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1553,7 +1563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not declared as JSON */
+            /** @description The `Content-Type` is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1562,7 +1572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such format */
+            /** @description The format does not exist */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1580,7 +1590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1589,7 +1599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1630,7 +1640,7 @@ export interface operations {
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1639,7 +1649,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1648,7 +1658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such checkpoint */
+            /** @description The checkpoint does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1675,7 +1685,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1684,7 +1694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1716,7 +1726,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file; byte ranges and `If-None-Match` are understood */
+            /** @description The file; byte ranges and `If-None-Match` are supported */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1725,7 +1735,7 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The byte range that was asked for */
+            /** @description The requested byte range */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -1734,14 +1744,14 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The client has it already */
+            /** @description The client's copy is current */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1750,7 +1760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1759,7 +1769,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such checkpoint */
+            /** @description The checkpoint does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1768,7 +1778,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file is not there yet, or its export failed */
+            /** @description The file is not ready, or its export failed */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1813,7 +1823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1822,7 +1832,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1847,7 +1857,7 @@ export interface operations {
             query?: {
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -1865,7 +1875,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset"];
                 };
             };
-            /** @description A parameter is wrong */
+            /** @description A parameter is invalid */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1874,7 +1884,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1901,7 +1911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1910,7 +1920,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1954,7 +1964,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description The upload broke off or has wrong parts */
+            /** @description The upload was interrupted or has wrong parts */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1963,7 +1973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1999,7 +2009,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The files are no dataset that can be used */
+            /** @description The files cannot be used as a dataset */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2017,7 +2027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2026,7 +2036,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2067,7 +2077,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2076,7 +2086,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2085,7 +2095,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such dataset */
+            /** @description The dataset does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2112,7 +2122,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2121,7 +2131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2153,14 +2163,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The dataset is gone */
+            /** @description The dataset is deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2169,7 +2179,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2178,7 +2188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such dataset */
+            /** @description The dataset does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2214,7 +2224,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2223,7 +2233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2259,7 +2269,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The dataset as it is now */
+            /** @description The changed dataset */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2277,7 +2287,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2286,7 +2296,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such dataset */
+            /** @description The dataset does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2313,7 +2323,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not declared as JSON */
+            /** @description The `Content-Type` is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2322,7 +2332,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The name is wrong */
+            /** @description The name is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2340,7 +2350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2349,7 +2359,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2392,7 +2402,7 @@ export interface operations {
                     "image/png": number[];
                 };
             };
-            /** @description The byte range that was asked for */
+            /** @description The requested byte range */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -2401,14 +2411,14 @@ export interface operations {
                     "image/png": number[];
                 };
             };
-            /** @description The client has it already */
+            /** @description The client's copy is current */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2417,7 +2427,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2426,7 +2436,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such dataset or thumbnail */
+            /** @description The dataset or thumbnail does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2471,7 +2481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2480,7 +2490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2505,7 +2515,7 @@ export interface operations {
             query?: {
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -2523,7 +2533,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ModelSummary"];
                 };
             };
-            /** @description A parameter is wrong */
+            /** @description A parameter is invalid */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2532,7 +2542,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2559,7 +2569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2568,7 +2578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2612,7 +2622,7 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description The upload broke off or has wrong parts */
+            /** @description The upload was interrupted or has wrong parts */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2621,7 +2631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2657,7 +2667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file is no model that can be used */
+            /** @description The file cannot be used as a model */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2675,7 +2685,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2684,7 +2694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2725,7 +2735,7 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2734,7 +2744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2743,7 +2753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such model */
+            /** @description The model does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2770,7 +2780,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2779,7 +2789,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2811,14 +2821,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The model is gone */
+            /** @description The model is deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2827,7 +2837,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2836,7 +2846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such model */
+            /** @description The model does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2872,7 +2882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2881,7 +2891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2917,7 +2927,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The model as it is now */
+            /** @description The changed model */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2935,7 +2945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2944,7 +2954,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such model */
+            /** @description The model does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2953,7 +2963,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Searches use it, so the shape of its input stays; `searches` lists them */
+            /** @description Searches use it, so its input shape cannot change; `searches` lists them */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2980,7 +2990,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not declared as JSON */
+            /** @description The `Content-Type` is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2989,7 +2999,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A field is wrong, or the network does not take inputs of this shape */
+            /** @description A field is invalid, or the network does not accept inputs of this shape */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3007,7 +3017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3016,7 +3026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3048,7 +3058,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file; byte ranges and `If-None-Match` are understood */
+            /** @description The file; byte ranges and `If-None-Match` are supported */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3057,7 +3067,7 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The byte range that was asked for */
+            /** @description The requested byte range */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -3066,14 +3076,14 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The client has it already */
+            /** @description The client's copy is current */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3082,7 +3092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3091,7 +3101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such model */
+            /** @description The model does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3136,7 +3146,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3145,7 +3155,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3170,7 +3180,7 @@ export interface operations {
             query?: {
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -3188,7 +3198,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Search"];
                 };
             };
-            /** @description A parameter is wrong */
+            /** @description A parameter is invalid */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3197,7 +3207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3224,7 +3234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3233,7 +3243,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3286,7 +3296,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3313,7 +3323,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not declared as JSON */
+            /** @description The `Content-Type` is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3322,7 +3332,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A field is wrong, the model or dataset does not exist, the two do not fit each other, there are not enough images, or the budget is out of reach */
+            /** @description A field is invalid, the model or dataset does not exist, they do not match, there are not enough images, or the budget is out of reach */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3340,7 +3350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A stored file is damaged (`/problems/damaged-file`), or the server is at fault */
+            /** @description A stored file is damaged (`/problems/damaged-file`), or an internal error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3349,7 +3359,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3390,7 +3400,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3399,7 +3409,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3408,7 +3418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3435,7 +3445,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3444,7 +3454,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3476,14 +3486,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The search is gone */
+            /** @description The search is deleted */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3492,7 +3502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3501,7 +3511,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3528,7 +3538,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3537,7 +3547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3573,7 +3583,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The search as it is now */
+            /** @description The changed search */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3591,7 +3601,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3600,7 +3610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3627,7 +3637,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not declared as JSON */
+            /** @description The `Content-Type` is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3636,7 +3646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The name is wrong */
+            /** @description The name is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3654,7 +3664,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3663,7 +3673,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3713,7 +3723,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3722,7 +3732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3731,7 +3741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3767,7 +3777,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3776,7 +3786,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3800,13 +3810,13 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Key to sort by, with a leading minus for descending. Ties go by index.
+                 * @description Key to sort by, with a leading minus for descending order. Ties are sorted by index.
                  * @example -top1
                  */
                 sort?: string;
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -3827,7 +3837,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Candidate"];
                 };
             };
-            /** @description A parameter is wrong */
+            /** @description A parameter is invalid */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3836,7 +3846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3845,7 +3855,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3872,7 +3882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3881,7 +3891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3905,7 +3915,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Id of the last event received; any other text begins anew */
+                /** @description Id of the last event received; any other text starts from the beginning */
                 "Last-Event-ID"?: string | null;
             };
             path: {
@@ -3925,7 +3935,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3934,7 +3944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3943,7 +3953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3970,7 +3980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3979,7 +3989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4020,7 +4030,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4029,7 +4039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4038,7 +4048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such search */
+            /** @description The search does not exist */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4047,7 +4057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is gone */
+            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is missing */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4074,7 +4084,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4083,7 +4093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4121,7 +4131,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A parameter that this address does not take */
+            /** @description A parameter that this address does not accept */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4130,7 +4140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page, or names another host */
+            /** @description The request comes from another site's page or uses an unknown host name */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4157,7 +4167,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server is at fault, or may not write to its folders or its database */
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;

@@ -102,7 +102,7 @@ impl Archive {
                 Ok(content)
             }
             (Container::Zip(_), Place::Tar { .. }) | (Container::Tar(_), Place::Zip(_)) => {
-                Err(unreadable(&image.name, "it belongs to another archive"))
+                Err(unreadable(&image.name, "it is the file of another archive format"))
             }
         }
     }

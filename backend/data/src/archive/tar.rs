@@ -22,7 +22,7 @@ pub fn entries(storage: &Storage, limits: &Limits) -> Result<Vec<Entry>, DataErr
         let (offset, bytes) = (entry.raw_file_position(), entry.size());
         end = offset.saturating_add(bytes);
         if end > storage.length() {
-            return Err(DataError::Archive { reason: format!("it ends within `{name}`") });
+            return Err(DataError::Archive { reason: format!("it ends in the middle of `{name}`") });
         }
         let kind = match entry.header().entry_type() {
             EntryType::Regular | EntryType::Continuous => EntryKind::File(Place::Tar { offset, bytes }),
@@ -37,7 +37,7 @@ pub fn entries(storage: &Storage, limits: &Limits) -> Result<Vec<Entry>, DataErr
     }
     // Cut between two entries it looks complete, but for the block of zeros that every archive ends with.
     if end.next_multiple_of(BLOCK).saturating_add(BLOCK) > storage.length() {
-        return Err(DataError::Archive { reason: "it is cut off: the mark of its end is missing".to_owned() });
+        return Err(DataError::Archive { reason: "it is truncated: its end marker is missing".to_owned() });
     }
     Ok(found)
 }

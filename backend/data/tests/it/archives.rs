@@ -166,7 +166,7 @@ fn files_that_are_no_images_are_named() {
     let mut cut = grey_png(16, 16, &[7; 256]);
     cut.truncate(cut.len() - 20);
     let gif = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;";
-    for (bytes, word) in [(&b"labels"[..], "no known beginning"), (&cut, ""), (gif, "Gif")] {
+    for (bytes, word) in [(&b"labels"[..], "format is unknown"), (&cut, ""), (gif, "Gif")] {
         let refusal = refusal_beside("dog/b.png", bytes);
         assert!(matches!(&refusal, DataError::Image { entry, .. } if entry == "dog/b.png"), "{refusal}");
         assert!(refusal.to_string().contains(word), "{refusal}");

@@ -77,7 +77,7 @@ fn the_labels_file_is_asked_for_by_idx_alone() {
 fn a_file_of_something_else_is_told_what_would_be_right() {
     let refusal = OnDisk::one(b"width,height,label\n28,28,7\n").check().unwrap_err();
     assert!(matches!(refusal, DataError::UnknownFormat { part: "images" }), "{refusal}");
-    for word in ["IDX", "NPZ", "zip", "tar.gz", "folder per class"] {
+    for word in ["IDX", "NPZ", "zip", "tar.gz", "per class"] {
         assert!(refusal.to_string().contains(word), "{refusal}");
     }
     let (images, _) = small_idx();

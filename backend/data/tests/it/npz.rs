@@ -66,7 +66,7 @@ fn fortran_order_is_refused_with_what_helps() {
 fn a_broken_array_is_named() {
     let deep = npy_with(&"[".repeat(5000), &[]);
     let cases = [
-        (b"not an array at all".to_vec(), "does not begin"),
+        (b"not an array at all".to_vec(), "does not start"),
         (npy_with("{'descr': '|u1'", &[0; 24]), ""),
         (deep, "limit is 4096"),
         (npy_with("{'descr': [('r', '|u1')], 'fortran_order': False, 'shape': (4,), }", &[0; 4]), "records"),

@@ -202,7 +202,7 @@ fn a_child_whose_parent_is_gone_already_does_not_begin() {
     let world = World::new();
     let orphan = world.confined(ALLOWANCE).env("EAGLEEYE_PARENT", "1").args(["read", "-"]).output().unwrap();
     assert_eq!(orphan.status.code(), Some(1), "{orphan:?}");
-    assert!(String::from_utf8(orphan.stderr).unwrap().contains("is gone"));
+    assert!(String::from_utf8(orphan.stderr).unwrap().contains("has exited"));
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -27,10 +27,10 @@ pub struct Candidate {
     pub parameters: u64,
     /// With adaptive batch norm.
     pub score: Score,
-    /// The same network with the unpruned network's batch-norm statistics. Null where there are none.
+    /// The same network with the unpruned network's batch-norm statistics. Null if there are none.
     #[schema(required)]
     pub score_without_adaptation: Option<Score>,
-    /// Time that the evaluation took.
+    /// Duration of the evaluation.
     pub seconds: f64,
     pub created_at: DateTime<Utc>,
 }
@@ -42,7 +42,7 @@ pub struct GroupKeep {
     pub group: String,
     /// Units of the full network.
     pub size: u64,
-    /// Units that stay.
+    /// Units that are kept.
     pub kept: u64,
 }
 
@@ -55,7 +55,7 @@ pub struct Score {
     /// Fraction of images whose class is among the five highest outputs.
     #[schema(minimum = 0, maximum = 1)]
     pub top5: f64,
-    /// Mean cross-entropy in nats. Null where it is not finite.
+    /// Mean cross-entropy in nats. Null if it is not finite.
     #[schema(required)]
     pub cross_entropy: Option<f64>,
 }
@@ -64,7 +64,7 @@ pub struct Score {
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderQuery {
-    /// Key to sort by, with a leading minus for descending. Ties go by index.
+    /// Key to sort by, with a leading minus for descending order. Ties are sorted by index.
     #[serde(default = "by_index")]
     #[param(
         pattern = "^-?(index|top1|top5|cross_entropy|macs|parameters|seconds)$",
@@ -84,8 +84,8 @@ fn by_index() -> String {
     params(("id" = Uuid, Path, description = "Id of the search"), OrderQuery, PageQuery),
     responses(
         (status = 200, description = "One page of the candidates evaluated so far", body = Page<Candidate>),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -105,7 +105,7 @@ pub async fn list(
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     responses(
         (status = 200, description = "The candidate", body = Candidate),
-        (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Candidate>, Problem> {

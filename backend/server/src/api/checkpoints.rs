@@ -25,7 +25,7 @@ pub enum CheckpointFormat {
     Safetensors,
 }
 
-/// Where an export is on its way.
+/// State of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckpointState {
@@ -55,7 +55,7 @@ pub struct Checkpoint {
     /// Why the export failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
-    /// What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way.
+    /// What the export is waiting for, as a phrase that completes "waiting for". Null if nothing.
     #[schema(required)]
     pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
@@ -86,21 +86,21 @@ impl CheckpointFormat {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
+/// A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose
 /// file is damaged.
 #[utoipa::path(
     post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     request_body = CheckpointRequest,
     responses(
-        (status = 200, description = "The checkpoint is there already", body = Checkpoint),
-        (status = 202, description = "The export is on its way", body = Checkpoint,
+        (status = 200, description = "The checkpoint exists already", body = Checkpoint),
+        (status = 202, description = "The export is queued or running", body = Checkpoint,
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No such format", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The format does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -124,7 +124,7 @@ pub async fn create(
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     responses(
         (status = 200, description = "The checkpoints, at most one per format", body = CheckpointList),
-        (status = 404, description = "No such candidate", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<CheckpointList>, Problem> {
@@ -138,7 +138,7 @@ pub async fn list(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<An
     params(("id" = Uuid, Path, description = "Id of the checkpoint")),
     responses(
         (status = 200, description = "The checkpoint", body = Checkpoint),
-        (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The checkpoint does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Checkpoint>, Problem> {
@@ -150,14 +150,14 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
     get, path = "/checkpoints/{id}/file", operation_id = "downloadCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the checkpoint")),
     responses(
-        (status = 200, description = "The file; byte ranges and `If-None-Match` are understood", body = [u8], content_type = "application/octet-stream"),
-        (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "application/octet-stream"),
-        (status = 304, description = "The client has it already"),
-        (status = 404, description = "No such checkpoint", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The file is not there yet, or its export failed", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The file; byte ranges and `If-None-Match` are supported", body = [u8], content_type = "application/octet-stream"),
+        (status = 206, description = "The requested byte range", body = [u8], content_type = "application/octet-stream"),
+        (status = 304, description = "The client's copy is current"),
+        (status = 404, description = "The checkpoint does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The file is not ready, or its export failed", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {

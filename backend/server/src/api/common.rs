@@ -6,12 +6,12 @@ use crate::problem::MEDIA_TYPE;
 
 /// What any address may answer, whatever it is for.
 const EVERYWHERE: [(&str, &str); 7] = [
-    ("400", "A parameter that this address does not take"),
-    ("403", "The request comes from another site's page, or names another host"),
+    ("400", "A parameter that this address does not accept"),
+    ("403", "The request comes from another site's page or uses an unknown host name"),
     ("414", "The address is too long"),
     ("431", "The headers are too large"),
-    ("500", "The server is at fault, or may not write to its folders or its database"),
-    ("503", "The server cannot do this right now, as when its database is away; try again in a moment"),
+    ("500", "An internal error, or the server has no permission to write to its folders or its database"),
+    ("503", "The server cannot do this now, for example because its database is unreachable; try again shortly"),
     ("507", "The server's disk is full"),
 ];
 

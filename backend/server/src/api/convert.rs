@@ -81,7 +81,7 @@ impl TryFrom<store::Model> for Model {
 
     fn try_from(model: store::Model) -> Result<Self, Problem> {
         let report = InspectReport::deserialize(&model.report)
-            .map_err(|error| Problem::internal(format!("the report of model {}: {error}", model.id)))?;
+            .map_err(|error| Problem::internal(format!("the report of model {} cannot be read: {error}", model.id)))?;
         Ok(Model {
             summary: model.into(),
             element_type: report.element_type.unwrap_or_else(|| "float32".to_owned()),

@@ -34,22 +34,22 @@ const PARTS: Expected = Expected { files: &["file", "images", "labels"], texts: 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Dataset {
     pub id: Uuid,
-    /// Given at upload or later; else the file's name without its ending.
+    /// Given at upload or later; defaults to the file name without its extension.
     pub name: String,
-    /// How the images came: `idx`, `npz`, or the kind of archive.
+    /// Format of the files: `idx`, `npz`, or the kind of archive.
     #[schema(example = "idx")]
     pub kind: String,
     /// Size of the files in bytes.
     pub bytes: u64,
     /// Number of images.
     pub images: u64,
-    /// The classes with how many images each has, by index.
+    /// The classes with their numbers of images, by index.
     pub classes: Vec<Class>,
-    /// 1 for grey, 3 for colour.
+    /// 1 for greyscale, 3 for colour.
     pub channels: u32,
-    /// Width in pixels; the most common one where images differ. Images are resized to the model's input.
+    /// Width in pixels; the most common one if images differ. Images are resized to the model's input.
     pub width: u32,
-    /// Height in pixels; the most common one where images differ.
+    /// Height in pixels; the most common one if images differ.
     pub height: u32,
     /// Number of thumbnails, which are numbered from 0.
     pub thumbnails: u32,
@@ -59,9 +59,9 @@ pub struct Dataset {
 /// One class of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Class {
-    /// The label, which is the network's output that stands for the class.
+    /// The label: the index of the network's output for this class.
     pub index: u32,
-    /// Name of the folder in an archive; the index elsewhere.
+    /// Name of the folder in an archive; otherwise the index.
     pub name: String,
     /// Number of images.
     pub count: u64,
@@ -71,13 +71,13 @@ pub struct Class {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
 pub struct DatasetUpload {
-    /// An NPZ, or an archive (zip, tar, tar.gz) with one folder per class of PNG or JPEG images.
+    /// An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     file: Option<Vec<u8>>,
-    /// An IDX file of images, gzipped or not.
+    /// An IDX file of images, optionally gzipped.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     images: Option<Vec<u8>>,
-    /// The IDX file of labels that goes with `images`.
+    /// The IDX file with the labels of `images`.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     labels: Option<Vec<u8>>,
     #[schema(schema_with = name)]
@@ -86,17 +86,17 @@ pub struct DatasetUpload {
 
 /// Upload a dataset.
 ///
-/// It is checked before it is kept: every image is read, and counts, classes and shapes are reported.
+/// It is checked before it is stored: every image is read, and counts, classes and shapes are reported.
 #[utoipa::path(
     post, path = "/datasets", operation_id = "createDataset", tag = "datasets",
     request_body(content = DatasetUpload, content_type = "multipart/form-data"),
     responses(
         (status = 201, description = "The dataset is stored", body = Dataset,
             headers(("Location" = String, description = "Where to look for it"))),
-        (status = 400, description = "The upload broke off or has wrong parts", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "The upload was interrupted or has wrong parts", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The files are no dataset that can be used", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The files cannot be used as a dataset", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -109,7 +109,7 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
     let (report, summary) = inspect(&state, &received, images, labels, pictures.path()).await?;
     let thumbnails = keep_thumbnails(&state.store, pictures.path()).await?;
 
-    let Some(images_file) = received.take(images) else { return Err(Problem::internal("the images are gone")) };
+    let Some(images_file) = received.take(images) else { return Err(Problem::internal("the images are missing")) };
     let new = NewDataset {
         name,
         kind: report.kind,
@@ -149,7 +149,7 @@ async fn inspect(
 ) -> Result<(DatasetReport, Value), Problem> {
     let folder = received.as_folder().await?;
     let path = |part: &str| received.file(part).map(|file| folder.path_of(&file.name));
-    let Some(images) = path(images) else { return Err(Problem::internal("the images are gone")) };
+    let Some(images) = path(images) else { return Err(Problem::internal("the images are missing")) };
     let labels = labels.and_then(path);
     let checked = state.checker.check_dataset(&images, labels.as_deref(), thumbnails).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableDataset))
@@ -186,7 +186,7 @@ async fn keep_thumbnails(store: &Store, folder: &FilePath) -> Result<Vec<Upload>
     params(PageQuery),
     responses(
         (status = 200, description = "One page of datasets", body = Page<Dataset>),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> Result<Json<Page<Dataset>>, Problem> {
@@ -200,24 +200,24 @@ pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> 
     params(("id" = Uuid, Path, description = "Id of the dataset")),
     responses(
         (status = 200, description = "The dataset", body = Dataset),
-        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The dataset does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Dataset>, Problem> {
     Ok(Json(store.datasets().get(id).await?.into()))
 }
 
-/// Give a dataset another name.
+/// Rename a dataset.
 #[utoipa::path(
     patch, path = "/datasets/{id}", operation_id = "changeDataset", tag = "datasets",
     params(("id" = Uuid, Path, description = "Id of the dataset")),
     request_body = Renaming,
     responses(
-        (status = 200, description = "The dataset as it is now", body = Dataset),
+        (status = 200, description = "The changed dataset", body = Dataset),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The name is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The dataset does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The name is invalid", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -238,12 +238,12 @@ pub async fn change(
     ),
     responses(
         (status = 200, description = "The picture", body = [u8], content_type = "image/png"),
-        (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "image/png"),
-        (status = 304, description = "The client has it already"),
-        (status = 404, description = "No such dataset or thumbnail", body = Problem, content_type = "application/problem+json"),
+        (status = 206, description = "The requested byte range", body = [u8], content_type = "image/png"),
+        (status = 304, description = "The client's copy is current"),
+        (status = 404, description = "The dataset or thumbnail does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn thumbnail(
@@ -261,8 +261,8 @@ pub async fn thumbnail(
     delete, path = "/datasets/{id}", operation_id = "deleteDataset", tag = "datasets",
     params(("id" = Uuid, Path, description = "Id of the dataset")),
     responses(
-        (status = 204, description = "The dataset is gone"),
-        (status = 404, description = "No such dataset", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The dataset is deleted"),
+        (status = 404, description = "The dataset does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Searches use it; `searches` lists them", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -26,16 +26,18 @@ const POLL: Duration = Duration::from_millis(200);
 /// Follow a search.
 ///
 /// Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
-/// which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already.
+/// which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already
+/// received.
 #[utoipa::path(
     get, path = "/searches/{id}/events", operation_id = "followSearch", tag = "searches",
     params(
         ("id" = Uuid, Path, description = "Id of the search"),
-        ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event received; any other text begins anew"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event received; any other text \
+            starts from the beginning"),
     ),
     responses(
         (status = 200, description = "Events until the search ends", body = String, content_type = "text/event-stream"),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn follow(
@@ -49,7 +51,8 @@ pub async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-/// The revision up to which the client knows the search. An id that this stream has not given, as after the database was
+/// The revision up to which the client knows the search. An id that this stream has not given, as after the database
+/// was
 /// restored from a copy, says nothing: the stream begins anew, and everything is told.
 fn seen(headers: &HeaderMap, search: &store::Search) -> i64 {
     let id = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
@@ -73,7 +76,7 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
                 // What the database cannot be told is told from here.
                 Ok(News::None) if fault != told => match store.searches().get(id).await {
                     Ok(search) => yield Ok(event("search", seen, &Search::from(outages.shown(search)))),
-                    Err(error) => tracing::warn!(%error, search = %id, "cannot look at a search"),
+                    Err(error) => tracing::warn!(%error, search = %id, "cannot read a search"),
                 },
                 Ok(News::None) => {}
                 Ok(News::Gone) => return,
@@ -88,7 +91,7 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
                         return;
                     }
                 }
-                Err(error) => tracing::warn!(%error, search = %id, "cannot look at a search"),
+                Err(error) => tracing::warn!(%error, search = %id, "cannot read a search"),
             }
             told = fault;
             tokio::select! {

@@ -1,4 +1,4 @@
-//! Whether the server can work.
+//! Health of the server.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ use crate::state::AppState;
 /// What the parts may take to answer; the whole answer comes within two seconds.
 const ANSWER: Duration = Duration::from_millis(1500);
 
-/// The state of the server and what it stands on.
+/// The state of the server and what it depends on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Health {
-    /// Of the whole: `ok` where all parts are.
+    /// Overall state: `ok` if all parts are.
     pub status: HealthStatus,
     /// Version of the program.
     pub version: &'static str,
     pub database: HealthPart,
     pub files: HealthPart,
     pub workers: WorkerCounts,
-    /// What of the sandbox for uploaded files this machine has.
+    /// Which parts of the sandbox for uploaded files this machine supports.
     pub sandbox: Sandbox,
 }
 
@@ -42,11 +42,11 @@ pub enum HealthStatus {
     Unavailable,
 }
 
-/// Something that the server stands on.
+/// Something that the server depends on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HealthPart {
     pub status: HealthStatus,
-    /// What is wrong with it. Null where it is `ok`.
+    /// What is wrong with it. Null if it is `ok`.
     #[schema(required)]
     pub detail: Option<String>,
 }
@@ -54,34 +54,34 @@ pub struct HealthPart {
 /// Worker processes.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WorkerCounts {
-    /// As many as this server was asked to keep up.
+    /// How many workers this server should keep running.
     pub wanted: usize,
-    /// As many of those as are up at this moment.
+    /// How many of those are running.
     pub running: usize,
-    /// All workers that have reported to the database lately, those on other machines included. Empty while the database
-    /// is out of reach.
+    /// All workers that have reported to the database lately, those on other machines included. Empty while the
+    /// database is unreachable.
     pub connected: Vec<ConnectedWorker>,
 }
 
-/// A worker, wherever it runs.
+/// A worker on this or another machine.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ConnectedWorker {
-    /// The name that it claims jobs under.
+    /// Name under which it claims jobs.
     pub name: String,
     pub host: String,
     pub pid: u32,
-    /// What it computes on.
+    /// Device that it computes on.
     #[schema(example = "cuda:0")]
     pub device: String,
     pub since: DateTime<Utc>,
     pub last_seen: DateTime<Utc>,
-    /// The search that it is at. Null where it is at none.
+    /// The search that it is working on, or null.
     #[schema(required)]
     pub search_id: Option<Uuid>,
-    /// The checkpoint that it exports. Null where it exports none.
+    /// The checkpoint that it is exporting, or null.
     #[schema(required)]
     pub checkpoint_id: Option<Uuid>,
-    /// Why it takes no jobs at the moment. Null where it does.
+    /// Why it is not taking jobs at the moment, or null if it is.
     #[schema(required)]
     pub note: Option<String>,
 }
@@ -96,9 +96,9 @@ pub struct Sandbox {
     pub system_calls: bool,
 }
 
-/// Whether the server can work.
+/// Health of the server.
 ///
-/// The answer comes within two seconds, whatever is out of reach.
+/// Responds within two seconds, even if the database or file store is unreachable.
 #[utoipa::path(
     get, path = "/health", operation_id = "getHealth", tag = "health",
     responses(
@@ -123,13 +123,13 @@ async fn database(state: &AppState) -> HealthPart {
     match timeout(ANSWER, state.store.ping()).await {
         Ok(Ok(())) => match state.outages.waiting_for() {
             None => HealthPart::up(),
-            Some(fault) => HealthPart::down(format!("it takes no writes; waiting for {fault}")),
+            Some(fault) => HealthPart::down(format!("it does not accept writes; waiting for {fault}")),
         },
         Ok(Err(error)) => {
-            tracing::error!(%error, "the database is out of reach");
-            HealthPart::down("it is out of reach")
+            tracing::error!(%error, "the database is unreachable");
+            HealthPart::down("it is unreachable")
         }
-        Err(_) => HealthPart::down("it does not answer"),
+        Err(_) => HealthPart::down("it does not respond"),
     }
 }
 
@@ -138,10 +138,10 @@ async fn files(store: &Store) -> HealthPart {
     let found = match found {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
-            tracing::error!(%error, "the file store is out of reach");
-            return HealthPart::down("it is out of reach");
+            tracing::error!(%error, "the file store is unreachable");
+            return HealthPart::down("it is unreachable");
         }
-        Err(_) => return HealthPart::down("it does not answer"),
+        Err(_) => return HealthPart::down("it does not respond"),
     };
     match expected {
         Ok(Ok(Some(expected))) => match store.compare_files(expected, found) {

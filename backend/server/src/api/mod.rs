@@ -40,7 +40,7 @@ pub const BASE: &str = "/api/v1";
         (name = "searches", description = "Pruning searches and their progress"),
         (name = "candidates", description = "Pruned networks that a search has evaluated"),
         (name = "checkpoints", description = "Exported files of candidates"),
-        (name = "health", description = "Whether the server can work"),
+        (name = "health", description = "Health of the server"),
     )
 )]
 pub struct Document;

@@ -49,15 +49,15 @@ pub enum ModelFormat {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ModelSummary {
     pub id: Uuid,
-    /// Given at upload or later; else the file's name without its ending.
+    /// Given at upload or later; defaults to the file name without its extension.
     #[schema(example = "MobileNetV1 on Fashion-MNIST")]
     pub name: String,
     pub format: ModelFormat,
-    /// Size of the file in bytes, together with its file of external weights.
+    /// Size of the file in bytes, including its external weights.
     pub bytes: u64,
     /// BLAKE3 of the file, 64 hexadecimal digits.
     pub hash: String,
-    /// Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
+    /// Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
     #[schema(example = json!([1, 3, 224, 224]))]
     pub input_shape: Vec<u64>,
     /// Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
@@ -67,11 +67,11 @@ pub struct ModelSummary {
     pub macs: u64,
     /// Trainable parameters.
     pub parameters: u64,
-    /// Batch norms in the file; 0 where the exporter folded them into the convolutions.
+    /// Batch norms in the file; 0 if the exporter folded them into the convolutions.
     pub batch_norms: u32,
     /// The budgets that the model can be pruned to.
     pub reachable: ReachableRange,
-    /// Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
+    /// Number of classes: the length of the output. Null if the output is not a list of class scores.
     #[schema(required)]
     pub classes: Option<u32>,
     pub created_at: DateTime<Utc>,
@@ -82,23 +82,23 @@ pub struct ModelSummary {
 pub struct Model {
     #[serde(flatten)]
     pub summary: ModelSummary,
-    /// The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+    /// The element type of most weights, by its PyTorch name; exports keep the types of the file.
     #[schema(example = "float32")]
     pub element_type: String,
-    /// What to know of the file and of what is made from it, a sentence each.
+    /// Notes about the file and its exports, one sentence each.
     pub notices: Vec<String>,
-    /// What adaptive batch norm has to work with.
+    /// What adaptive batch norm can work with.
     pub batch_norm_state: BatchNormState,
     /// How often each operator occurs.
     #[schema(example = json!({"conv2d": 27, "batch_norm": 27, "linear": 1}))]
     pub operators: BTreeMap<String, u64>,
     /// Convolutions, linear layers and norms in order of execution.
     pub layers: Vec<Layer>,
-    /// Sets of channels that can only be pruned together.
+    /// Groups of channels that can only be pruned together.
     pub groups: Vec<ChannelGroup>,
 }
 
-/// What adaptive batch norm has to work with.
+/// What adaptive batch norm can work with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchNormState {
@@ -114,7 +114,7 @@ pub enum BatchNormState {
 /// A layer with weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Layer {
-    /// As the file calls it.
+    /// Name in the file.
     #[schema(example = "layer1.0.conv1")]
     pub name: String,
     #[schema(example = "conv2d")]
@@ -131,14 +131,14 @@ pub struct Layer {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ChannelGroup {
     pub name: String,
-    /// Units: the smallest number of channels that go together counts as one.
+    /// Units: the smallest set of channels that must be removed together counts as one.
     pub size: u64,
     /// Whether a search may prune it.
     pub prunable: bool,
-    /// Why it is locked. Null where it is prunable.
+    /// Why it is locked. Null if it is prunable.
     #[schema(required)]
     pub reason: Option<String>,
-    /// The norm over channels that reads them, whose statistics change when some go. Null where there is none.
+    /// The norm over channels that reads them, whose statistics change when some are removed. Null if there is none.
     #[serde(default)]
     #[schema(required)]
     pub normalised_by: Option<String>,
@@ -150,7 +150,8 @@ pub struct ChannelGroup {
     pub computed: Vec<ComputedWeight>,
 }
 
-/// An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it.
+/// An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files
+/// store it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ComputedWeight {
     /// Name of the weight in exported files.
@@ -188,7 +189,7 @@ pub struct ModelUpload {
     input_shape: Option<String>,
 }
 
-/// What of a model may be changed. What is left out stays.
+/// Changes to a model. Omitted fields keep their value.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelChange {
@@ -202,32 +203,33 @@ pub struct ModelChange {
 
 /// Upload a model.
 ///
-/// It is checked before it is kept: imported, its channels grouped, and its MACs and parameters counted.
+/// It is checked before it is stored: it is imported, its channels are grouped, and its MACs and parameters are
+/// counted.
 #[utoipa::path(
     post, path = "/models", operation_id = "createModel", tag = "models",
     request_body(content = ModelUpload, content_type = "multipart/form-data"),
     responses(
         (status = 201, description = "The model is stored", body = Model,
             headers(("Location" = String, description = "Where to look for it"))),
-        (status = 400, description = "The upload broke off or has wrong parts", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "The upload was interrupted or has wrong parts", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The file is no model that can be used", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The file cannot be used as a model", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
     let mut received = body.receive(&state.store, PARTS, state.config.max_model_bytes).await?;
     if !received.has("file") {
-        return Err(Problem::new(Kind::MalformedUpload, "part `file` is missing; it holds the model"));
+        return Err(Problem::new(Kind::MalformedUpload, "part `file` with the model is missing"));
     }
     let name = received.display_name("file")?;
     let (report, whole_report) = inspect(&state, &received).await?;
     let Some(input) = report.inputs.first() else {
-        return Err(Problem::new(Kind::UnusableModel, "the model has no input; one for images is needed"));
+        return Err(Problem::new(Kind::UnusableModel, "the model has no input; it needs one for images"));
     };
 
-    let Some(file) = received.take("file") else { return Err(Problem::internal("the model's file is gone")) };
+    let Some(file) = received.take("file") else { return Err(Problem::internal("the model's file is missing")) };
     let new = NewModel {
         name,
         format: report.format.into(),
@@ -249,7 +251,7 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
 async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport, Value), Problem> {
     let input_shape = received.text("input_shape").map(shape).transpose()?;
     let folder = received.as_folder().await?;
-    let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is gone")) };
+    let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is missing")) };
     let path = folder.path_of(&file.name);
     let checked = state.checker.inspect(&path, input_shape.as_deref(), Space::default()).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableModel))
@@ -272,7 +274,7 @@ fn is_length(length: u32) -> bool {
 fn shape_text() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("Shape of the input, batch first, where the file does not have it: `1,3,224,224`."))
+        .description(Some("Input shape, batch first, if the file does not contain it: `1,3,224,224`."))
         .pattern(Some(SHAPE_PATTERN))
         .examples(["1,3,224,224"])
 }
@@ -283,8 +285,8 @@ fn shape_list() -> ArrayBuilder {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(1))
         .maximum(Some(MAX_LENGTH));
-    let description = "Shape of the input, batch first: the network is inspected again with it, and its MACs are counted \
-        again. Only for a model that no search uses.";
+    let description = "Input shape, batch first. The network is inspected again and its MACs are recounted. Only \
+        for a model that no search uses.";
     ArrayBuilder::new()
         .items(length)
         .min_items(Some(1))
@@ -294,7 +296,7 @@ fn shape_list() -> ArrayBuilder {
 }
 
 fn shape_problem() -> Problem {
-    let detail = "must be positive whole numbers with commas between them, batch first, as 1,3,224,224".to_owned();
+    let detail = "must be positive whole numbers separated by commas, batch first, such as 1,3,224,224".to_owned();
     Problem::fields(vec![FieldError { field: "input_shape".to_owned(), detail }])
 }
 
@@ -304,7 +306,7 @@ fn shape_problem() -> Problem {
     params(PageQuery),
     responses(
         (status = 200, description = "One page of models", body = Page<ModelSummary>),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -321,26 +323,26 @@ pub async fn list(
     params(("id" = Uuid, Path, description = "Id of the model")),
     responses(
         (status = 200, description = "The model", body = Model),
-        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Model>, Problem> {
     Ok(Json(store.models().get(id).await?.try_into()?))
 }
 
-/// Change a model's name or the shape of its input.
+/// Change a model's name or input shape.
 #[utoipa::path(
     patch, path = "/models/{id}", operation_id = "changeModel", tag = "models",
     params(("id" = Uuid, Path, description = "Id of the model")),
     request_body = ModelChange,
     responses(
-        (status = 200, description = "The model as it is now", body = Model),
+        (status = 200, description = "The changed model", body = Model),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Searches use it, so the shape of its input stays; `searches` lists them", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong, or the network does not take inputs of this shape", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Searches use it, so its input shape cannot change; `searches` lists them", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is invalid, or the network does not accept inputs of this shape", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -391,13 +393,13 @@ async fn reinspect(
     get, path = "/models/{id}/file", operation_id = "downloadModel", tag = "models",
     params(("id" = Uuid, Path, description = "Id of the model")),
     responses(
-        (status = 200, description = "The file; byte ranges and `If-None-Match` are understood", body = [u8], content_type = "application/octet-stream"),
-        (status = 206, description = "The byte range that was asked for", body = [u8], content_type = "application/octet-stream"),
-        (status = 304, description = "The client has it already"),
-        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The file; byte ranges and `If-None-Match` are supported", body = [u8], content_type = "application/octet-stream"),
+        (status = 206, description = "The requested byte range", body = [u8], content_type = "application/octet-stream"),
+        (status = 304, description = "The client's copy is current"),
+        (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "`If-Match` names another version", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The byte range lies outside the file", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -412,8 +414,8 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     delete, path = "/models/{id}", operation_id = "deleteModel", tag = "models",
     params(("id" = Uuid, Path, description = "Id of the model")),
     responses(
-        (status = 204, description = "The model is gone"),
-        (status = 404, description = "No such model", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The model is deleted"),
+        (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Searches use it; `searches` lists them", body = Problem, content_type = "application/problem+json"),
     )
 )]

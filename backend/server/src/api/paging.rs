@@ -18,7 +18,7 @@ pub struct PageQuery {
     /// Items per page, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<u64>,
-    /// `next_cursor` of the page before, unchanged. Without it: the first page.
+    /// `next_cursor` of the previous page, unchanged. If omitted, the first page.
     cursor: Option<String>,
 }
 

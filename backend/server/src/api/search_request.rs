@@ -25,26 +25,28 @@ pub struct SearchRequest {
     /// Budget: the fraction of the full network's MACs that every candidate keeps, within 1%.
     #[schema(exclusive_minimum = 0, maximum = 1, example = 0.5)]
     pub macs: f64,
-    /// Strategies to draw and evaluate.
+    /// Number of strategies to evaluate.
     #[serde(default = "default_candidates")]
     #[schema(minimum = 1, maximum = 10_000, default = 48)]
     pub candidates: u32,
-    /// Everything random derives from it: the same request with the same seed gives the same leaderboard.
+    /// All random draws derive from it: the same request with the same seed gives the same leaderboard.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 9_007_199_254_740_991u64, default = 0)]
     pub seed: u64,
     /// Images from which adaptive batch norm recomputes the running statistics.
     #[schema(minimum = 1, maximum = 4_294_967_295u32, example = 3200)]
     pub calibration_images: u32,
-    /// Held-back images on which candidates are scored. They never overlap the calibration images.
+    /// Held-out images on which candidates are scored. They never overlap the calibration images.
     #[schema(minimum = 1, maximum = 4_294_967_295u32, example = 5000)]
     pub scoring_images: u32,
     /// Images per forward pass.
     #[serde(default = "default_batch_size")]
     #[schema(minimum = 1, maximum = 4096, default = 128)]
     pub batch_size: u32,
-    /// Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
-    /// multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
+    /// Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups
+    /// keep
+    /// multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and
+    /// 1 of
     /// which a group has four multiples or more, and smaller ones where these do not meet the budget.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1024)]
@@ -63,7 +65,7 @@ pub struct SearchRequest {
 pub struct SearchSettings {
     /// Budget as a fraction of the full network's MACs.
     pub macs: f64,
-    /// Strategies to draw and evaluate.
+    /// Number of strategies to evaluate.
     pub candidates: u32,
     pub seed: u64,
     /// Images from which adaptive batch norm recomputes the running statistics.
@@ -72,10 +74,10 @@ pub struct SearchSettings {
     pub scoring_images: u32,
     /// Images per forward pass.
     pub batch_size: u32,
-    /// Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
+    /// Channels kept in a group are a multiple of this. Null: multiples of 8 if the group is large enough.
     #[schema(required)]
     pub round_to: Option<u32>,
-    /// Fraction of its units that every group keeps at least.
+    /// Minimum fraction of its units that every group keeps.
     pub min_keep_ratio: f64,
     pub adaptation: Adaptation,
     pub preprocessing: Preprocessing,
@@ -88,11 +90,11 @@ pub struct Adaptation {
     #[serde(default)]
     #[schema(default = "cumulative")]
     pub mode: AdaptationMode,
-    /// Weight of the newest batch, for `momentum` only; 0.1 where it is left out.
+    /// Weight of the latest batch, for `momentum` only. If omitted, 0.1.
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
     pub momentum: Option<f64>,
-    /// Batches to use; where it is left out, all calibration images once.
+    /// Batches to use. If omitted, all calibration images once.
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 4_294_967_295u32, nullable = false)]
     pub batches: Option<u32>,
@@ -116,10 +118,10 @@ pub struct Preprocessing {
     /// One per channel of the model's input.
     #[schema(example = json!([0.485, 0.456, 0.406]))]
     pub mean: Vec<f64>,
-    /// One per channel of the model's input, none of them 0.
+    /// One per channel of the model's input; must not be 0.
     #[schema(schema_with = deviations)]
     pub deviation: Vec<f64>,
-    /// 1/255 where it is left out; never 0.
+    /// Defaults to 1/255; must not be 0.
     #[serde(default = "default_scale")]
     #[schema(schema_with = scale)]
     pub scale: f64,
@@ -165,7 +167,7 @@ impl SearchRequest {
         let weight_fits = adaptation.momentum.is_none_or(|m| m > 0.0 && m <= 1.0);
         must(weight_fits, "adaptation.momentum", "must be above 0 and at most 1");
         let weight_is_used = adaptation.momentum.is_none() || adaptation.mode == AdaptationMode::Momentum;
-        must(weight_is_used, "adaptation.momentum", "is only for mode `momentum`; leave it out with `cumulative`");
+        must(weight_is_used, "adaptation.momentum", "applies only to mode `momentum`; omit it with `cumulative`");
         must(adaptation.batches != Some(0), "adaptation.batches", "must be at least 1");
 
         let Preprocessing { mean, deviation, scale } = &self.preprocessing;
@@ -190,12 +192,12 @@ fn not_zero() -> AnyOfBuilder {
 fn deviations() -> ArrayBuilder {
     ArrayBuilder::new()
         .items(not_zero())
-        .description(Some("One per channel of the model's input, none of them 0."))
+        .description(Some("One per channel of the model's input; must not be 0."))
         .examples([json!([0.229, 0.224, 0.225])])
 }
 
 fn scale() -> AnyOfBuilder {
-    let description = "1/255 where it is left out; never 0.";
+    let description = "Defaults to 1/255; must not be 0.";
     not_zero().description(Some(description)).default(Some(json!(default_scale())))
 }
 

@@ -21,7 +21,7 @@ use crate::fit;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
-/// Where a search is on its way.
+/// State of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SearchState {
@@ -31,7 +31,8 @@ pub enum SearchState {
     Running,
     /// All candidates are scored, and nothing says that the scores are wrong.
     Succeeded,
-    /// Ended with an error; or the full network is no better than chance on the scoring images; or the best candidate is
+    /// Ended with an error; or the full network is no better than chance on the scoring images; or the best candidate
+    /// is
     /// above the full network by more than the noise, which a wrong preprocessing brings about. Candidates stay.
     Failed,
     /// Ended because somebody asked for it.
@@ -49,7 +50,7 @@ pub struct Search {
     pub state: SearchState,
     pub request: SearchSettings,
     pub progress: Progress,
-    /// The unpruned network on the same images. Null until it is scored.
+    /// The unpruned network on the same images. Null until it has been scored.
     #[schema(required)]
     pub baseline: Option<Baseline>,
     /// The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
@@ -61,7 +62,8 @@ pub struct Search {
     /// Why it failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
-    /// What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
+    /// free
     /// worker is missing.
     #[schema(required, example = "space on the disk of the database")]
     pub waiting_for: Option<String>,
@@ -72,13 +74,13 @@ pub struct Search {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// How far a search is.
+/// Progress of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Progress {
-    /// What is being done, in a word or two.
+    /// What is being done, in one or two words.
     #[schema(example = "candidates")]
     pub phase: String,
-    /// Steps of the phase that are done.
+    /// Completed steps of the phase.
     pub done: u64,
     /// Steps of the phase.
     pub total: u64,
@@ -113,11 +115,11 @@ pub struct SplitCounts {
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong, the model or dataset does not exist, the two do not fit each \
-            other, there are not enough images, or the budget is out of reach", body = Problem,
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is invalid, the model or dataset does not exist, they do not match, \
+            there are not enough images, or the budget is out of reach", body = Problem,
             content_type = "application/problem+json"),
-        (status = 500, description = "A stored file is damaged (`/problems/damaged-file`), or the server is at fault", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "A stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -152,7 +154,7 @@ fn named<T>(kind: Kind, field: &str, found: Result<T, StoreError>, faults: &mut 
     params(PageQuery),
     responses(
         (status = 200, description = "One page of searches", body = Page<Search>),
-        (status = 400, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -169,7 +171,7 @@ pub async fn list(
     params(("id" = Uuid, Path, description = "Id of the search")),
     responses(
         (status = 200, description = "The search", body = Search),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<Search>, Problem> {
@@ -177,17 +179,17 @@ pub async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<
     Ok(Answer(state.outages.shown(search).into()))
 }
 
-/// Give a search another name, or none.
+/// Rename a search, or remove its name.
 #[utoipa::path(
     patch, path = "/searches/{id}", operation_id = "changeSearch", tag = "searches",
     params(("id" = Uuid, Path, description = "Id of the search")),
     request_body = SearchRenaming,
     responses(
-        (status = 200, description = "The search as it is now", body = Search),
+        (status = 200, description = "The changed search", body = Search),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The name is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The name is invalid", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -201,14 +203,14 @@ pub async fn change(
 
 /// Cancel a search.
 ///
-/// A queued search ends at once, a running one within a second. What it has found so far stays.
+/// A queued search ends at once, a running one within a second. Its candidates are kept.
 #[utoipa::path(
     post, path = "/searches/{id}/cancel", operation_id = "cancelSearch", tag = "searches",
     params(("id" = Uuid, Path, description = "Id of the search")),
     responses(
         (status = 200, description = "The search is cancelled", body = Search),
         (status = 202, description = "The worker was asked to stop", body = Search),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The search has ended already", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -218,31 +220,32 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     Ok((status, Answer(search)))
 }
 
-/// Take up a search again.
+/// Retry a search.
 ///
-/// One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
+/// A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
+/// a
 /// search that was never interrupted.
 #[utoipa::path(
     post, path = "/searches/{id}/retry", operation_id = "retrySearch", tag = "searches",
     params(("id" = Uuid, Path, description = "Id of the search")),
     responses(
         (status = 202, description = "The search is queued again", body = Search),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The search is queued, running or has succeeded, or a file of its model or dataset \
-            is gone", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search is queued, running or has succeeded, or a file of its model or \
+            dataset is missing", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn retry(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Search>), Problem> {
     Ok((StatusCode::ACCEPTED, Answer(store.searches().retry(id).await?.into())))
 }
 
-/// Delete a search, with its candidates and checkpoints. One that runs is stopped.
+/// Delete a search with its candidates and checkpoints. A running search is stopped.
 #[utoipa::path(
     delete, path = "/searches/{id}", operation_id = "deleteSearch", tag = "searches",
     params(("id" = Uuid, Path, description = "Id of the search")),
     responses(
-        (status = 204, description = "The search is gone"),
-        (status = 404, description = "No such search", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "The search is deleted"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {

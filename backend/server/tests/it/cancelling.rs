@@ -39,5 +39,5 @@ fn a_search_that_has_ended_cannot_be_cancelled() {
     let search = server.search();
     puppet.search(&[0.5]);
     let refused = server.post(&format!("/searches/{search}/cancel"), &json!({}));
-    refused.problem(409, "conflict", &["has succeeded already"]);
+    refused.problem(409, "conflict", &["has succeeded and can no longer be cancelled"]);
 }

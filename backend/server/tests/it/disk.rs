@@ -23,7 +23,7 @@ fn an_upload_that_the_disk_has_no_room_for_says_so_and_leaves_nothing() {
     for (path, name) in [("/models", "a.pt"), ("/datasets", "a.zip")] {
         let large = file("file", name, format!("good\n{}", "x".repeat(5_000_000)));
         let refusal = server.upload(path, large);
-        refusal.problem(507, "storage-full", &["disk is full", "nothing of this request was kept"]);
+        refusal.problem(507, "storage-full", &["disk is full", "nothing from this request was kept"]);
     }
     assert_nothing_left(&server, data.path());
     server.upload("/models", file("file", "a.pt", "good")).expect(201);

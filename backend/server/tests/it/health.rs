@@ -86,7 +86,7 @@ fn a_file_store_that_hangs_is_told_from_one_that_is_up() {
     assert!(Command::new("mkfifo").arg(&marker).status().unwrap().success());
     let (status, ill) = health(&server);
     assert_eq!((status, &ill["database"]["status"]), (503, &json!("ok")));
-    assert_eq!(ill["files"], json!({ "status": "unavailable", "detail": "it does not answer" }));
+    assert_eq!(ill["files"], json!({ "status": "unavailable", "detail": "it does not respond" }));
     // Lets go of who waits, which does not read what is no file.
     drop(std::fs::File::options().write(true).open(&marker).unwrap());
     std::fs::rename(&id, &marker).unwrap();
@@ -123,7 +123,7 @@ fn a_database_that_takes_no_writes_is_shown_in_health_in_the_search_and_in_its_e
     until("the search says what it waits for", Duration::from_secs(15), || shown().is_string().then_some(()));
     let (status, ill) = health(&server);
     assert_eq!((status, &ill["database"]["status"]), (503, &json!("unavailable")));
-    assert!(ill["database"]["detail"].as_str().unwrap().contains("takes no writes"), "{ill}");
+    assert!(ill["database"]["detail"].as_str().unwrap().contains("does not accept writes"), "{ill}");
     let told = stream.until("search").remove(0).data["waiting_for"].clone();
     assert!(told.as_str().unwrap().contains("the disk of the database"), "{told}");
     let refused = server.post(&format!("/searches/{search}/cancel"), &json!({}));

@@ -108,7 +108,7 @@ fn fields_that_are_wrong_and_things_that_do_not_fit_are_named_in_one_answer() {
     assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
 
     wrong["model_id"] = json!(Uuid::now_v7());
-    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["there is no model"]);
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["does not exist"]);
     assert!(fields(&refusal).contains(&"model_id") && fields(&refusal).contains(&"scoring_images"));
 }
 
@@ -151,7 +151,7 @@ fn a_dataset_that_does_not_fit_the_model_is_refused_with_what_would() {
     };
     let misfit = "dataset-does-not-fit";
     let refused = server.post("/searches", &small(&grey_model, &colour));
-    refused.problem(422, misfit, &["images of 1 channel and", "dataset's have 3"]);
+    refused.problem(422, misfit, &["images with 1 channel and", "dataset's have 3"]);
     let refused = server.post("/searches", &small(&grey_model, &many));
     refused.problem(422, misfit, &["labels up to 11", "10 classes", "from 0 to 9"]);
     server.post("/searches", &small(&headless, &grey)).problem(422, misfit, &["needs a classifier"]);

@@ -47,7 +47,7 @@ fn a_search_that_is_queued_running_or_done_is_not_taken_up_again() {
     let puppet = Puppet::new(data.path());
     let search = server.search();
     let retry = || server.post(&format!("/searches/{search}/retry"), &json!({}));
-    retry().problem(409, "conflict", &["is queued already"]);
+    retry().problem(409, "conflict", &["is already queued"]);
     let claim = puppet.claim();
     retry().problem(409, "conflict", &["is running", "cancel it first"]);
     puppet.begin(&claim.lease);
@@ -67,7 +67,10 @@ fn a_search_whose_dataset_file_is_gone_says_so_instead_of_failing_again() {
     let hash = blake3::hash(b"good").to_hex().to_string();
     std::fs::remove_file(data.path().join("files").join(&hash[..2]).join(&hash[2..])).unwrap();
     let refused = server.post(&format!("/searches/{search}/retry"), &json!({}));
-    let said =
-        refused.problem(409, "conflict", &["`network.pt` of model", "is gone from the file store", "upload it again"]);
+    let said = refused.problem(
+        409,
+        "conflict",
+        &["`network.pt` of model", "is missing from the file store", "upload it again"],
+    );
     assert!(!said["detail"].as_str().unwrap().contains(&hash), "a hash tells nobody what to upload: {said}");
 }

@@ -14,7 +14,7 @@ pub(super) fn open(address: &Address, cache: CacheConfig) -> Result<Files, Store
         Some(("s3", rest)) => s3(address, rest, cache),
         Some((scheme, _)) => Err(StoreError::BadFilesUrl {
             url: address.clone(),
-            reason: format!("the scheme {scheme} is unknown: a folder, file:// or s3:// is expected"),
+            reason: format!("the scheme {scheme} is unknown: use a folder, file:// or s3://"),
         }),
     }
 }
@@ -39,7 +39,7 @@ fn s3(address: &Address, rest: &str, cache: CacheConfig) -> Result<Files, StoreE
 
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
-        return Err(bad("the bucket is missing: s3://bucket/prefix is expected".to_string()));
+        return Err(bad("the bucket is missing: use s3://bucket/prefix".to_string()));
     }
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -59,6 +59,8 @@ fn s3(address: &Address, rest: &str, cache: CacheConfig) -> Result<Files, StoreE
 
 #[cfg(not(feature = "s3"))]
 fn s3(address: &Address, _rest: &str, _cache: CacheConfig) -> Result<Files, StoreError> {
-    let reason = "this program was built without S3; `cargo xtask build --release --s3` builds it with".to_string();
+    let reason = "this program was built without S3 support; build it with `cargo xtask build --release \
+        --s3`"
+        .to_string();
     Err(StoreError::BadFilesUrl { url: address.clone(), reason })
 }

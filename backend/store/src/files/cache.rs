@@ -30,7 +30,8 @@ pub struct CacheConfig {
 #[derive(Debug, Clone)]
 pub(super) struct Cache(CacheConfig);
 
-/// A file for a download, locked for as long as it goes on. It is gone when this is dropped, unless it was taken in before.
+/// A file for a download, locked for as long as it goes on. It is gone when this is dropped, unless it was taken in
+/// before.
 #[derive(Debug)]
 pub(super) struct Download {
     path: PathBuf,
@@ -111,7 +112,7 @@ impl Cache {
             return match opened.verified(known) {
                 Ok(file) => Ok(Some(file)),
                 Err(StoreError::Damaged { damage, .. }) => {
-                    tracing::warn!(%hash, %damage, "a cached copy is damaged and fetched again");
+                    tracing::warn!(%hash, %damage, "a cached copy is damaged; fetching it again");
                     Ok(None)
                 }
                 Err(error) => Err(error),
@@ -204,7 +205,8 @@ fn remove_unused(path: &Path) -> bool {
     true
 }
 
-/// Beside each copy is an empty file whose time says when it was used. The copy's own times stay as they are, since they
+/// Beside each copy is an empty file whose time says when it was used. The copy's own times stay as they are, since
+/// they
 /// stand for its content.
 fn note(path: &Path) -> PathBuf {
     path.with_extension(NOTE)
@@ -217,7 +219,7 @@ fn note_use(path: &Path) {
         .open(note(path))
         .and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = noted {
-        tracing::debug!(%error, "the use of a cached copy is not noted");
+        tracing::debug!(%error, "cannot record the use of a cached copy");
     }
 }
 

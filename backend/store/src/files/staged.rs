@@ -102,7 +102,7 @@ impl Drop for Writing {
         let (Some(writer), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
         runtime.spawn(async move {
             if let Err(error) = writer.abort().await {
-                tracing::warn!(%error, "an upload that broke off is left for the next sweep");
+                tracing::warn!(%error, "an interrupted upload is left for the next sweep");
             }
         });
     }

@@ -158,7 +158,7 @@ async fn reap(store: &Store, transaction: &DatabaseTransaction) -> Result<u64, S
 fn worn_out(store: &Store, job: &job::Model) -> String {
     let what = store.subjects().worn_out(&job.kind);
     let times = if job.attempts == 1 { "once".to_string() } else { format!("{} times", job.attempts) };
-    format!("the worker died or stalled {times} over this job {what}")
+    format!("the worker died or stalled {times} while working on this job {what}")
 }
 
 async fn give(

@@ -160,7 +160,7 @@ async fn a_search_that_has_ended_cannot_be_cancelled() {
     world.store.searches().finish(&lease).await.unwrap();
     let error = world.store.searches().cancel(search.id).await.unwrap_err();
     assert!(matches!(error, StoreError::Conflict { .. }));
-    assert!(error.to_string().ends_with("has succeeded already and cannot be cancelled"), "{error}");
+    assert!(error.to_string().ends_with("has succeeded and can no longer be cancelled"), "{error}");
 }
 
 #[tokio::test]

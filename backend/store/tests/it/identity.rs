@@ -26,7 +26,7 @@ async fn a_worker_knows_another_file_store_from_the_servers() {
 
     std::fs::write(world.folder.path().join("elsewhere/store-id"), "somebody else's\n").unwrap();
     let error = astray.check_files().await.unwrap_err();
-    assert!(error.to_string().contains("says somebody else's"), "{error}");
+    assert!(error.to_string().contains("contains somebody else's"), "{error}");
 }
 
 #[tokio::test]

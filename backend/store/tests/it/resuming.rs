@@ -51,7 +51,7 @@ async fn a_search_that_has_not_failed_is_not_taken_up_again() {
         assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
         assert!(error.to_string().contains(says), "{error}");
     };
-    refusal("is queued already").await;
+    refusal("is already queued").await;
     let lease = world.claim("a").await.lease;
     refusal("is running").await;
     world.store.searches().finish(&lease).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_search_whose_model_file_is_gone_is_not_taken_up_again() {
     let hash = world.store.models().get(search.model_id).await.unwrap().hash.to_string();
     std::fs::remove_file(world.folder.path().join("files").join(&hash[..2]).join(&hash[2..])).unwrap();
     let error = world.store.searches().retry(search.id).await.unwrap_err().to_string();
-    assert!(error.contains("`mobilenet.pt` of model `MobileNetV1`") && error.contains("is gone"), "{error}");
+    assert!(error.contains("`mobilenet.pt` of model `MobileNetV1`") && error.contains("is missing"), "{error}");
     assert!(!error.contains(&hash), "a hash tells nobody what to upload: {error}");
     assert_eq!(world.store.searches().get(search.id).await.unwrap().state, SearchState::Failed);
 }

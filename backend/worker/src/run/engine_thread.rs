@@ -41,10 +41,11 @@ pub async fn compute<T: Send + 'static>(
         _ = answer.send(outcome.unwrap_or_else(|panic| Err(JobError::Panicked(message(panic.as_ref())))));
     };
     thread::Builder::new().name("engine".to_owned()).stack_size(STACK_BYTES).spawn(body).map_err(JobError::Thread)?;
-    answered.await.unwrap_or_else(|_| Err(JobError::Panicked("it ended without an answer".to_owned())))
+    answered.await.unwrap_or_else(|_| Err(JobError::Panicked("it ended without a result".to_owned())))
 }
 
-/// Ends the process at once, as a kill from outside would. The ordinary way out runs destructors of libtorch, which can hang
+/// Ends the process at once, as a kill from outside would. The ordinary way out runs destructors of libtorch, which can
+/// hang
 /// or crash while its threads compute.
 pub fn end_process() -> ! {
     if let Err(error) = kill_process(getpid(), Signal::KILL) {

@@ -12,11 +12,11 @@ use crate::run::reader::ReaderError;
 pub enum RunError {
     #[error("`--device`: {0}")]
     Device(#[from] DeviceError),
-    #[error("no database is named: give EAGLEEYE_DATABASE, --database or --database-file")]
+    #[error("no database given: set EAGLEEYE_DATABASE, --database or --database-file")]
     NoDatabase,
     #[error(transparent)]
     AddressFile(#[from] AddressFileError),
-    #[error("cannot make a folder for temporary files: {0}")]
+    #[error("cannot create a folder for temporary files: {0}")]
     Temporary(std::io::Error),
     #[error("cannot start the runtime: {0}")]
     Runtime(std::io::Error),
@@ -71,7 +71,7 @@ pub enum JobError {
     /// The search is done, or was not worth doing, and its scores are not to be believed.
     #[error(transparent)]
     Doubt(Doubt),
-    #[error("the search of this candidate has no stored split")]
+    #[error("this candidate's search has no stored split")]
     NoSplit,
     #[error("the export: {0}")]
     Export(#[from] ExportError),
@@ -81,7 +81,7 @@ pub enum JobError {
     Temporary(std::io::Error),
     #[error("cannot start a thread for the engine: {0}")]
     Thread(std::io::Error),
-    #[error("a fault of the engine: {0}")]
+    #[error("an engine error: {0}")]
     Panicked(String),
 }
 

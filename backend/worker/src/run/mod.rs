@@ -1,7 +1,8 @@
 //! `run`: claims jobs from the queue and does them, one at a time; short ones also in the turns that a long one offers, as exports
 //! between two candidates of a search. What is done for which kind of job is in [`HANDLERS`].
 //!
-//! The engine computes on a thread of its own; this side talks to the database. That way the heartbeat goes on whatever the
+//! The engine computes on a thread of its own; this side talks to the database. That way the heartbeat goes on whatever
+//! the
 //! engine does, and a cancel is noticed in time.
 
 mod engine_thread;
@@ -60,11 +61,12 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Database with the queue: sqlite://PATH or postgres://... One with a password belongs in the variable or a file, since
-    /// everybody on this machine can read a command line.
+    /// Database with the queue: sqlite://PATH or postgres://... Put an address with a password into the variable or a
+    /// file, because
+    /// every user of this machine can read command lines.
     #[arg(long, value_name = "URL", env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     database: Option<Address>,
-    /// File that holds the address of the database and nothing else, instead of --database.
+    /// File that contains only the database address, instead of --database.
     #[arg(
         long,
         value_name = "FILE",
@@ -77,22 +79,22 @@ pub struct RunArgs {
     #[cfg_attr(not(feature = "s3"), doc = "File store of the server: a folder")]
     #[arg(long, value_name = "URL", env = "EAGLEEYE_FILES", hide_env_values = true)]
     files: Address,
-    /// Folder for copies of a remote file store's files; workers of one machine may share it.
+    /// Folder for copies of files from a remote file store; workers on one machine may share it.
     #[arg(long, value_name = "FOLDER", env = "EAGLEEYE_CACHE", hide_env_values = true, default_value = "data/cache")]
     cache: PathBuf,
-    /// Bytes that these copies may take; those that were not used for the longest time go first.
+    /// Largest total size of these copies in bytes; the least recently used are removed first.
     #[arg(long, value_name = "BYTES", env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true, default_value_t = DEFAULT_CACHE_BYTES)]
     cache_bytes: u64,
-    /// What the queue knows this process by; no other process, not even an earlier one, may have the same name.
+    /// Name of this process in the queue; no other process, past or present, may have the same one.
     #[arg(long)]
     name: String,
     /// Device to compute on: auto, cpu or cuda:N.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Threads to compute with; results are the same to the last digit only for the same number [default: all cores].
+    /// Threads to compute with; results are identical to the last digit only for the same number [default: all cores].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Memory in bytes that reading a model or a dataset may take.
+    /// Memory limit for reading a model or a dataset, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 16_000_000_000)]
     file_memory_bytes: u64,
 }
@@ -109,7 +111,8 @@ struct Worker {
     failed_reads: FailedReads,
 }
 
-/// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation: the
+/// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation:
+/// the
 /// process then ends, since libtorch cannot be stopped from outside.
 pub fn run(args: RunArgs) -> Result<(), RunError> {
     let database = match (args.database, args.database_file) {
@@ -162,7 +165,7 @@ async fn open(config: &StoreConfig, stop: &Stop) -> Result<Store, RunError> {
     let give_up = || is_file || stop.is_requested();
     let store = retry(give_up, async || Store::connect_with(config.clone()).await).await?;
     match retry(give_up, async || store.check_files().await).await {
-        Err(StoreError::Files(error)) => tracing::warn!(%error, "the file store does not answer yet"),
+        Err(StoreError::Files(error)) => tracing::warn!(%error, "the file store does not respond yet"),
         checked => checked?,
     }
     Ok(store)
@@ -189,7 +192,8 @@ impl Worker {
         Ok(())
     }
 
-    /// The next job, through any outage of the database. Not to be dropped half way: a job might be claimed, and nobody know
+    /// The next job, through any outage of the database. Not to be dropped half way: a job might be claimed, and nobody
+    /// know
     /// of it.
     async fn claim(&self, stop: &Stop) -> Result<Option<Claim>, StoreError> {
         let wanted = self.handlers.wanted();
@@ -303,7 +307,7 @@ impl Worker {
     async fn wait_for_files(&self, stop: &Stop) {
         let mut pause = FIRST_LOOK;
         while let Err(error) = once(async || self.store.check_files().await).await {
-            tracing::warn!(%error, "no jobs are taken");
+            tracing::warn!(%error, "not taking jobs");
             self.presence.note(Some(one_line(&error)));
             tokio::select! {
                 () = stop.requested() => return,
@@ -315,6 +319,6 @@ impl Worker {
 }
 
 fn end_with_busy_engine(lease: &Lease) -> ! {
-    tracing::warn!(job = %lease.job_id, "the engine does not stop; this process ends itself");
+    tracing::warn!(job = %lease.job_id, "the engine does not stop; terminating this process");
     engine_thread::end_process()
 }

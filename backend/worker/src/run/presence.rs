@@ -67,8 +67,8 @@ async fn keep_reporting(store: Store, mut changes: watch::Receiver<WorkerReport>
         let report = changes.borrow_and_update().clone();
         match timeout(ANSWER, store.workers().report(&report)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "this worker cannot say that it is there"),
-            Err(_) => tracing::debug!("the database does not answer when this worker says that it is there"),
+            Ok(Err(error)) => tracing::debug!(%error, "this worker cannot report its presence"),
+            Err(_) => tracing::debug!("the database does not respond to this worker's presence report"),
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}

@@ -40,27 +40,27 @@ pub enum ReaderError {
     /// It has failed so too often for the machine alone to be at fault.
     #[error("the process that reads the file failed {times} times in a row: {reason}")]
     FailedForGood { times: u32, reason: String },
-    #[error("the process that reads the file gave no answer for {} minutes and was ended", .0.as_secs() / 60)]
+    #[error("the process that reads the file gave no response for {} minutes and was terminated", .0.as_secs() / 60)]
     TooSlow(Duration),
-    #[error("the disk has no room for what is unpacked of the file: {0}")]
+    #[error("the disk has no space to unpack the file: {0}")]
     DiskFull(String),
     #[error(
-        "the process that reads the file crashed on it, or needed more than the {memory_bytes} bytes of memory that it may take ({how})"
+        "the process that reads the file crashed on it, or exceeded its memory limit of {memory_bytes} bytes ({how})"
     )]
     Crashed { how: String, memory_bytes: u64 },
-    #[error("cannot make a folder for temporary files: {0}")]
+    #[error("cannot create a folder for temporary files: {0}")]
     Temporary(io::Error),
     #[error("cannot start the process that reads the file: {0}")]
     Start(io::Error),
-    #[error("what the process that reads the file hands over cannot be used: {0}")]
+    #[error("the output of the process that reads the file cannot be used: {0}")]
     Handover(#[from] HandoverError),
-    #[error("what the process that reads the file hands over cannot be used: {0}")]
+    #[error("the output of the process that reads the file cannot be used: {0}")]
     Wire(#[from] WireError),
-    #[error("the process that reads the file hands over more than {0} bytes")]
+    #[error("the process that reads the file returned more than {0} bytes")]
     Endless(u64),
     #[error("the process that reads the file found no labels")]
     NoLabels,
-    #[error("the process that reads the file does not end")]
+    #[error("the process that reads the file does not exit")]
     Stuck,
 }
 
@@ -73,7 +73,8 @@ impl ReaderError {
         }
     }
 
-    /// What a job waits for, as a phrase that completes "waiting for", where the machine is at fault; `None` where the file is.
+    /// What a job waits for, as a phrase that completes "waiting for", where the machine is at fault; `None` where the
+    /// file is.
     pub fn waits_for(&self) -> Option<String> {
         match self {
             ReaderError::DiskFull(reason) => {
@@ -210,7 +211,7 @@ impl Reader {
             let kept = (&mut errors).take(MAX_REASON_BYTES).read_to_end(&mut said);
             let rest = io::copy(&mut errors, &mut io::sink());
             if let Err(error) = kept.and(rest) {
-                tracing::debug!(%error, "what a child says cannot be read");
+                tracing::debug!(%error, "cannot read the output of a child process");
             }
             said
         });
@@ -262,7 +263,8 @@ impl Reader {
             Some(code) if code == i32::from(INTERNAL) => Err(ReaderError::Failed(reason())),
             Some(code) if code == i32::from(DISK_FULL) => Err(ReaderError::DiskFull(reason())),
             _ if ended_after.is_some() => Err(ReaderError::TooSlow(ended_after.unwrap_or_default())),
-            // `BROKEN_DOWN`, and whatever libtorch or the kernel ends the process with: another attempt would end so, too.
+            // `BROKEN_DOWN`, and whatever libtorch or the kernel ends the process with: another attempt would end so,
+            // too.
             _ => Err(ReaderError::Crashed { how: status.to_string(), memory_bytes: self.memory_bytes }),
         }
     }

@@ -16,13 +16,15 @@ use crate::run::turns::Offers;
 /// Shortest time between two reports of progress within a phase.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(250);
 
-/// For how long no write is tried after one that the database did not take: trying takes seconds in which nothing is computed.
+/// For how long no write is tried after one that the database did not take: trying takes seconds in which nothing is
+/// computed.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Candidates that are kept here while the database is away; with the next one the search waits.
 const MOST_UNWRITTEN: usize = 256;
 
-/// Lives on the engine's thread, which waits for each write: results are in the store before the next is computed. While the
+/// Lives on the engine's thread, which waits for each write: results are in the store before the next is computed.
+/// While the
 /// database is away the search goes on, and what it finds is written when the database is back.
 #[derive(Debug)]
 pub struct Reporter {
@@ -96,7 +98,8 @@ impl Reporter {
             match self.runtime.block_on(once(write)) {
                 Ok(_) => _ = self.unwritten.pop_front(),
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, unwritten = self.unwritten.len(), "the search goes on without the database");
+                    tracing::warn!(%error, unwritten = self.unwritten.len(), "the search continues without the \
+                        database");
                     self.pause();
                 }
                 Err(error) => return self.note::<()>(Err(error)),
@@ -158,7 +161,7 @@ impl Observer for Reporter {
         match self.runtime.block_on(once(async || store.queue().progress(lease, &progress).await)) {
             // The next report says it as well.
             Err(error) if error.is_transient() => {
-                tracing::warn!(%error, "progress is not shown");
+                tracing::warn!(%error, "cannot report progress");
                 self.pause();
             }
             written => _ = self.note(written),

@@ -16,7 +16,8 @@ use crate::run::stop::Stop;
 const HEARTBEAT: Duration = Duration::from_millis(200);
 /// What the engine has to return in when it was told to stop.
 const GRACE: Duration = Duration::from_millis(700);
-/// Longest time between heartbeats that are not heard, short enough for the first one after an outage to come before the queue
+/// Longest time between heartbeats that are not heard, short enough for the first one after an outage to come before
+/// the queue
 /// gives the job to another.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so long without an answer a heartbeat is lost.
@@ -48,8 +49,10 @@ enum Interruption {
     Unheard(StoreError),
 }
 
-/// Heartbeats while `job` is under way, through any outage of the database: the job computes on, and loses its lease only where
-/// another worker was given it. A job that fails is ended as failed, with the reason; one that cannot be done for the moment
+/// Heartbeats while `job` is under way, through any outage of the database: the job computes on, and loses its lease
+/// only where
+/// another worker was given it. A job that fails is ended as failed, with the reason; one that cannot be done for the
+/// moment
 /// is set aside; an interrupted one is told so by `cancel`, given a moment to return, and ended or given back.
 ///
 /// # Errors
@@ -171,12 +174,12 @@ impl<'a> Heartbeats<'a> {
                 Ok(HeartbeatAnswer { cancel_requested: true, .. }) => return Interruption::Cancelled,
                 Ok(_) => {
                     if pause > HEARTBEAT {
-                        tracing::info!(silent = ?heard.elapsed(), "heard again");
+                        tracing::info!(silent = ?heard.elapsed(), "heartbeats arrive again");
                     }
                     (pause, heard) = (HEARTBEAT, Instant::now());
                 }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, silent = ?heard.elapsed(), "a heartbeat was not heard");
+                    tracing::warn!(%error, silent = ?heard.elapsed(), "a heartbeat was lost");
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 Err(error) => return Interruption::Unheard(error),
@@ -214,7 +217,7 @@ mod tests {
         let job = async { Err(JobError::Panicked("no\nmemory".to_owned())) };
         let tended = tend(&search.store, &search.lease, &stop, &CancelFlag::default(), job).await.unwrap();
         assert_eq!(tended, Tended::Ended);
-        assert_eq!(search.state().await, (SearchState::Failed, Some("a fault of the engine: no memory".to_owned())));
+        assert_eq!(search.state().await, (SearchState::Failed, Some("an engine error: no memory".to_owned())));
     }
 
     #[tokio::test]

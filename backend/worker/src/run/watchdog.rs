@@ -1,4 +1,5 @@
-//! Ends a child that gives no answer. One that sleeps uses no time on processors, and would hold the engine's thread for good.
+//! Ends a child that gives no answer. One that sleeps uses no time on processors, and would hold the engine's thread
+//! for good.
 
 use std::io;
 use std::process::Child;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Watches a child for as long as this lives. The child must not be waited for while an answer of it is awaited here: the
+/// Watches a child for as long as this lives. The child must not be waited for while an answer of it is awaited here:
+/// the
 /// number of its process might be another's by then.
 #[derive(Debug)]
 pub struct Watchdog {
@@ -86,7 +88,7 @@ impl Watch {
                 Some(Duration::ZERO) => {
                     // Under the lock, so that nobody has waited for the child.
                     if let Err(error) = kill_process(process, Signal::KILL) {
-                        tracing::error!(%error, "cannot end a process that gives no answer");
+                        tracing::error!(%error, "cannot terminate an unresponsive process");
                     }
                     (state.deadline, state.has_ended_it) = (None, true);
                     state

@@ -66,7 +66,7 @@ fn a_search_that_cannot_work_is_refused_before_it_is_queued() {
     let mut misfit = request(&model, &id(&colour));
     misfit["calibration_images"] = json!(1);
     misfit["scoring_images"] = json!(1);
-    server.post("/searches", &misfit).problem(422, "dataset-does-not-fit", &["images of 1 channel and"]);
+    server.post("/searches", &misfit).problem(422, "dataset-does-not-fit", &["images with 1 channel and"]);
 
     assert_eq!(server.get("/searches").expect(200)["items"], json!([]));
 }
