@@ -32,6 +32,7 @@ pub mod virtual_bn;
 
 pub use device::{DeviceChoice, DeviceError};
 pub use doubt::Doubt;
+pub use eagleeye_strategy::Evaluated;
 pub use eagleeye_torchscript::tensors::reason;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};

@@ -87,6 +87,7 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::datasets::list))
         .routes(routes!(api::datasets::get, api::datasets::change, api::datasets::delete))
         .routes(routes!(api::searches::list))
+        .routes(routes!(api::strategies::list))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
         .routes(routes!(api::searches::retry))

@@ -21,7 +21,6 @@ use tokio::sync::Semaphore;
 
 use crate::api::datasets::Class;
 use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
-use crate::api::search_request::Space;
 use crate::problem::{Kind, Problem};
 use crate::spawner::Spawner;
 use crate::store_problem::storage;
@@ -82,23 +81,6 @@ pub struct InspectReport {
     pub element_type: Option<String>,
     #[serde(default)]
     pub notices: Vec<String>,
-    /// Why the budget that was asked about cannot be met.
-    #[serde(default)]
-    pub unmet: Option<String>,
-}
-
-/// The strategies that a search would draw.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted {
-    pub space: Space,
-    /// The budget and the seed, where it is asked whether they can be met.
-    pub budget: Option<(f64, u64)>,
-}
-
-impl From<Space> for Wanted {
-    fn from(space: Space) -> Self {
-        Wanted { space, budget: None }
-    }
 }
 
 /// An input of a model.
@@ -163,28 +145,13 @@ impl Checker {
         self.support
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`; what is reachable is told
-    /// for the
-    /// strategies that are `wanted`.
-    pub async fn inspect(
-        &self,
-        file: &Path,
-        input_shape: Option<&str>,
-        wanted: impl Into<Wanted>,
-    ) -> Result<(InspectReport, Value), CheckError> {
-        let Wanted { space, budget } = wanted.into();
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`.
+    pub async fn inspect(&self, file: &Path, input_shape: Option<&str>) -> Result<(InspectReport, Value), CheckError> {
         let mut check = Check::new("inspect", file, self.share_for(file).await);
         check.arguments(["--sandbox", "--json"]);
         if let Some(shape) = input_shape {
             check.arguments(["--input-shape", shape]);
         }
-        if let Some((macs, seed)) = budget {
-            check.arguments(["--macs", &macs.to_string(), "--seed", &seed.to_string()]);
-        }
-        if let Some(multiple) = space.round_to {
-            check.arguments(["--round-to", &multiple.to_string()]);
-        }
-        check.arguments(["--min-keep-ratio", &space.min_keep_ratio.to_string()]);
         self.run(check).await
     }
 
@@ -340,7 +307,7 @@ mod tests {
 
     async fn refusal(script: &str, time: Duration) -> CheckError {
         let (_program, checker) = checker(script, time);
-        checker.inspect(Path::new("model"), None, Space::default()).await.unwrap_err()
+        checker.inspect(Path::new("model"), None).await.unwrap_err()
     }
 
     #[tokio::test]
@@ -365,7 +332,7 @@ mod tests {
     async fn a_program_that_is_not_there_is_a_fault_of_the_server() {
         let program = PathBuf::from("/no/such/program");
         let checker = Checker::new(program, limits(Duration::from_secs(1)), Support::default()).unwrap();
-        let error = checker.inspect(Path::new("model"), None, Space::default()).await.unwrap_err();
+        let error = checker.inspect(Path::new("model"), None).await.unwrap_err();
         assert_eq!(error.into_problem(Kind::UnusableModel).kind(), Kind::Internal);
     }
 
@@ -373,7 +340,7 @@ mod tests {
     async fn all_checks_together_have_the_memory_of_the_limit() {
         let script = "echo \"error: $EAGLEEYE_MEMORY_LIMIT\" >&2; exit 2";
         let (_program, checker) = checker(script, Duration::from_secs(10));
-        let given = async |file: &Path| match checker.inspect(file, None, Space::default()).await {
+        let given = async |file: &Path| match checker.inspect(file, None).await {
             Err(CheckError::Refused(line)) => line.parse::<u64>().unwrap(),
             other => panic!("{other:?}"),
         };

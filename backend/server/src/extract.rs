@@ -3,7 +3,6 @@
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -65,11 +64,6 @@ fn write_whole_numbers_as_such(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers_as_such),
         _ => {}
     }
-}
-
-/// Reads a field that may be left out, and may not be null.
-pub fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl From<JsonRejection> for Problem {

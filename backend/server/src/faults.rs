@@ -21,10 +21,6 @@ impl Faults {
         self.found.iter().any(|(_, error)| fields.contains(&error.field.as_str()))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
     /// A problem where there is a fault. Its type is that of the first one; `errors` has all.
     pub fn into_result(self) -> Result<(), Problem> {
         let Some((kind, _)) = self.found.first() else { return Ok(()) };

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 
+use crate::api::strategies;
 use crate::problem::FieldError;
 
 /// What the whole body is called where no field of it can be named.
@@ -22,8 +23,11 @@ impl BodySchema {
     pub fn of<T: ToSchema>() -> Self {
         let mut named = Vec::new();
         T::schemas(&mut named);
-        let schemas: serde_json::Map<String, Value> =
+        let mut schemas: serde_json::Map<String, Value> =
             named.into_iter().map(|(name, schema)| (name, json!(schema))).collect();
+        if let Some(names) = schemas.get_mut(strategies::NAMES) {
+            *names = json!(strategies::names());
+        }
         BodySchema { whole: json!({ "components": { "schemas": schemas }, "allOf": [T::schema()] }) }
     }
 
@@ -189,7 +193,7 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::search_request::SearchRequest;
+    use eagleeye_spec::SearchRequest;
 
     fn faults(body: &Value) -> Vec<(String, String)> {
         let found = BodySchema::of::<SearchRequest>().faults(body);

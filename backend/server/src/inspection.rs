@@ -1,9 +1,9 @@
-//! Looking again at a model that is stored: with another input shape, or for another choice of strategies.
+//! Looking again at a model that is stored: with another input shape, or because an older version looked at it last.
 
 use eagleeye_store::{Check, Model};
 use serde_json::Value;
 
-use crate::checker::{InspectReport, Wanted};
+use crate::checker::InspectReport;
 use crate::folder::Folder;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -13,12 +13,11 @@ pub async fn inspect_stored(
     state: &AppState,
     model: &Model,
     input_shape: &[u64],
-    wanted: impl Into<Wanted>,
 ) -> Result<(InspectReport, Value), Problem> {
     let local = state.store.models().local(model, Check::Once).await?;
     let folder = Folder::of(model.files().into_iter().map(|(name, _)| name).zip(local).collect()).await?;
     let shape: Vec<String> = input_shape.iter().map(u64::to_string).collect();
     let path = folder.path_of(&model.file_name);
-    let checked = state.checker.inspect(&path, Some(&shape.join(",")), wanted).await;
+    let checked = state.checker.inspect(&path, Some(&shape.join(","))).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableModel))
 }

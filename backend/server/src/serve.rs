@@ -16,6 +16,7 @@ use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
 use crate::outages::Outages;
+use crate::prunable::complete_all;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
 
@@ -71,6 +72,7 @@ pub async fn serve(config: Config) -> Result<()> {
     let checker = Checker::new(worker, config.check_limits(), sandbox).context("cannot start a thread")?;
     let checker = Arc::new(checker);
     let state = AppState { store, checker, config: Arc::new(config), workers, outages, shutdown: shutdown.clone() };
+    tokio::spawn(complete_all(state.clone()));
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the worker supervisor failed")
 }

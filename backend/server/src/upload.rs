@@ -10,7 +10,9 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use eagleeye_store::{Check, NamedUpload, Store, StoreError, Upload};
 
-use crate::api::names::{MAX_NAME, checked_name};
+use eagleeye_spec::name::MAX_NAME;
+
+use crate::api::names::checked_name;
 use crate::folder::Folder;
 use crate::problem::{FieldError, Kind, Problem};
 

@@ -76,6 +76,15 @@ pub struct NewCandidate {
     pub seconds: f64,
 }
 
+/// A strategy that was evaluated, and how well it did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredStrategy {
+    /// Units kept of each prunable group.
+    pub keep: Vec<u32>,
+    /// With adapted statistics.
+    pub top1: f64,
+}
+
 /// What a list of candidates can be ordered by. Ties go by index, so the order is always the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortKey {
@@ -169,17 +178,22 @@ impl Candidates<'_> {
         rows.into_iter().map(Candidate::try_from).collect()
     }
 
-    /// Top-1 of the candidates that are stored already, by index: what a worker that takes a search over need not evaluate.
-    pub async fn evaluated(&self, search_id: Uuid) -> Result<BTreeMap<u32, f64>, StoreError> {
-        let rows: Vec<(i32, f64)> = candidate::Entity::find()
+    /// The candidates that are stored already, by index: what a worker that takes a search over need not evaluate.
+    pub async fn evaluated(&self, search_id: Uuid) -> Result<BTreeMap<u32, StoredStrategy>, StoreError> {
+        let rows: Vec<(i32, sea_orm::JsonValue, f64)> = candidate::Entity::find()
             .select_only()
             .column(candidate::Column::Index)
+            .column(candidate::Column::Strategy)
             .column(candidate::Column::Top1)
             .filter(candidate::Column::SearchId.eq(search_id))
             .into_tuple()
             .all(self.0.database())
             .await?;
-        rows.into_iter().map(|(index, top1)| Ok((from_sql(Kind::Candidate, "index", index)?, top1))).collect()
+        let each = rows.into_iter().map(|(index, strategy, top1)| {
+            let keep = from_json(Kind::Candidate, "strategy", strategy)?;
+            Ok((from_sql(Kind::Candidate, "index", index)?, StoredStrategy { keep, top1 }))
+        });
+        each.collect()
     }
 }
 

@@ -193,6 +193,16 @@ impl Models<'_> {
         row.try_into()
     }
 
+    /// Stores what a newer version found in the same file under the same input shape. Nothing else of the model changes, so
+    /// searches may name it.
+    pub async fn complete_report(&self, id: Uuid, report: serde_json::Value) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let mut row = locked(&transaction, id).await?.into_active_model();
+        row.report = Set(report);
+        row.update(&transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// The searches that name a model, oldest first.
     pub async fn searches(&self, id: Uuid) -> Result<Vec<Uuid>, StoreError> {
         searches_with(self.0.database(), search::Column::ModelId, id).await

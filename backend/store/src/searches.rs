@@ -1,6 +1,7 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::{SearchRequest, StoredError};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
@@ -15,10 +16,9 @@ pub use crate::entities::search::SearchState;
 use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
 use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
-use crate::number::{from_json, from_sql, to_i64, to_json};
+use crate::number::{from_json, from_sql, to_i64};
 use crate::page::{Page, PageRequest};
 use crate::queue::{NewJob, Payload, enqueue_in};
-use crate::request::SearchRequest;
 use crate::store::Store;
 use crate::subject::Progress;
 
@@ -74,15 +74,6 @@ pub struct Search {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// What is needed to create a [`Search`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewSearch {
-    pub name: Option<String>,
-    pub model_id: Uuid,
-    pub dataset_id: Uuid,
-    pub request: SearchRequest,
-}
-
 /// The searches of a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Searches<'a>(pub(crate) &'a Store);
@@ -95,14 +86,14 @@ impl Store {
 
 impl Searches<'_> {
     /// Creates a search and, in the same transaction, its job.
-    pub async fn create(&self, new: NewSearch) -> Result<Search, StoreError> {
+    pub async fn create(&self, request: SearchRequest) -> Result<Search, StoreError> {
         let transaction = self.0.begin().await?;
-        let found = model::Entity::find_by_id(new.model_id).one(&transaction).await?;
-        found.ok_or_else(|| StoreError::not_found(Kind::Model, new.model_id))?;
-        let found = dataset::Entity::find_by_id(new.dataset_id).one(&transaction).await?;
-        found.ok_or_else(|| StoreError::not_found(Kind::Dataset, new.dataset_id))?;
+        let found = model::Entity::find_by_id(request.model_id).one(&transaction).await?;
+        found.ok_or_else(|| StoreError::not_found(Kind::Model, request.model_id))?;
+        let found = dataset::Entity::find_by_id(request.dataset_id).one(&transaction).await?;
+        found.ok_or_else(|| StoreError::not_found(Kind::Dataset, request.dataset_id))?;
 
-        let row = new_row(self.0, new)?.insert(&transaction).await?;
+        let row = new_row(self.0, request)?.insert(&transaction).await?;
         let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
         enqueue_in(self.0, &transaction, job).await?;
         transaction.commit().await?;
@@ -168,21 +159,25 @@ impl Searches<'_> {
     }
 }
 
-fn new_row(store: &Store, new: NewSearch) -> Result<search::ActiveModel, StoreError> {
+fn new_row(store: &Store, request: SearchRequest) -> Result<search::ActiveModel, StoreError> {
     Ok(search::ActiveModel {
         id: Set(Uuid::now_v7()),
-        name: Set(new.name),
-        model_id: Set(new.model_id),
-        dataset_id: Set(new.dataset_id),
+        model_id: Set(request.model_id),
+        dataset_id: Set(request.dataset_id),
         state: Set(SearchState::Queued),
-        request: Set(to_json(Kind::Search, "request", &new.request)?),
+        request: Set(request.to_stored().map_err(unreadable)?),
         phase: Set("queued".to_string()),
         done: Set(0),
-        total: Set(to_i64("candidates", new.request.candidates.into())?),
+        total: Set(to_i64("candidates", request.candidates.into())?),
         revision: Set(1),
         created_at: Set(store.clock().now()),
+        name: Set(request.name),
         ..Default::default()
     })
+}
+
+fn unreadable(error: StoredError) -> StoreError {
+    StoreError::Corrupt { kind: Kind::Search, column: "request", reason: error.to_string() }
 }
 
 /// Takes the locks of a deletion in the order in which workers take them, so that neither waits for the other; ids of the
@@ -247,7 +242,7 @@ impl TryFrom<search::Model> for Search {
             model_id: row.model_id,
             dataset_id: row.dataset_id,
             state: row.state,
-            request: from_json(kind, "request", row.request)?,
+            request: SearchRequest::from_stored(row.request, row.model_id, row.dataset_id).map_err(unreadable)?,
             progress: Progress {
                 phase: row.phase,
                 done: from_sql(kind, "done", row.done)?,

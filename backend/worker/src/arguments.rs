@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use eagleeye_graph::Space;
+use eagleeye_spec::Space;
 
 /// A network, as every command that takes one takes it.
 #[derive(Debug, Args)]

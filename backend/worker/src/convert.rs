@@ -1,37 +1,21 @@
 //! Between the store's types and the engine's: the store knows no tensors, and the engine does not know who keeps its results.
 
+use std::collections::BTreeMap;
+
 use eagleeye_data::{Preprocess, Split};
-use eagleeye_engine::{Adaptation, Baseline, Candidate, Format, GroupKeep, Score, Settings};
-use eagleeye_graph::Space;
+use eagleeye_engine::{Baseline, Candidate, Evaluated, Format, GroupKeep, Score};
+use eagleeye_graph::Strategy;
+use eagleeye_spec::{Preprocessing, SearchRequest};
 use eagleeye_store as store;
-use eagleeye_store::{AdaptationMode, CheckpointFormat, NewCandidate, Preprocessing, SearchRequest};
+use eagleeye_store::{CheckpointFormat, NewCandidate, StoredStrategy};
 
-/// Weight of the newest batch where the request names none, as in the paper's published code.
-const MOMENTUM: f64 = 0.1;
-
-pub fn settings(request: &SearchRequest) -> Settings {
-    Settings {
-        macs: request.macs,
-        candidates: request.candidates,
-        seed: request.seed,
-        space: Space {
-            round_to: request.round_to.map(|multiple| multiple as usize),
-            min_keep_ratio: request.min_keep_ratio,
-        },
-        batch_size: request.batch_size as usize,
-        adaptation: adaptation(request),
-    }
-}
-
-fn adaptation(request: &SearchRequest) -> Adaptation {
-    let whole_set = request.calibration_images.div_ceil(request.batch_size.max(1));
-    match request.adaptation.mode {
-        AdaptationMode::Cumulative => Adaptation::Cumulative,
-        AdaptationMode::Momentum => Adaptation::Momentum {
-            momentum: request.adaptation.momentum.unwrap_or(MOMENTUM),
-            batches: request.adaptation.batches.unwrap_or(whole_set) as usize,
-        },
-    }
+/// What the engine need not evaluate again.
+pub fn evaluated(stored: BTreeMap<u32, StoredStrategy>) -> BTreeMap<u32, Evaluated> {
+    let each = stored.into_iter().map(|(index, StoredStrategy { keep, top1 })| {
+        let strategy = Strategy { keep: keep.into_iter().map(|kept| kept as usize).collect() };
+        (index, Evaluated { strategy, top1 })
+    });
+    each.collect()
 }
 
 /// `channels`, `height` and `width` are the network's.
@@ -62,9 +46,7 @@ pub fn stored_split(split: &Split) -> store::Split {
 pub fn used_images(split: store::Split, request: &SearchRequest) -> Split {
     let indices = |list: Vec<u32>| list.into_iter().map(|index| index as usize).collect::<Vec<_>>();
     let mut calibration = indices(split.calibration);
-    if let (AdaptationMode::Cumulative, Some(batches)) = (request.adaptation.mode, request.adaptation.batches) {
-        calibration.truncate((batches as usize).saturating_mul(request.batch_size as usize));
-    }
+    calibration.truncate(request.used_calibration_images());
     Split { calibration, scoring: indices(split.scoring), test: indices(split.test) }
 }
 
@@ -107,7 +89,7 @@ mod tests {
 
     fn request(adaptation: serde_json::Value) -> SearchRequest {
         serde_json::from_value(serde_json::json!({
-            "macs": 0.5, "calibration_images": 250, "scoring_images": 10, "batch_size": 100,
+            "model_id": store::Uuid::nil(), "dataset_id": store::Uuid::nil(), "macs": 0.5, "calibration_images": 250, "scoring_images": 10, "batch_size": 100,
             "adaptation": adaptation, "preprocessing": { "mean": [0.5], "deviation": [0.25] },
         }))
         .unwrap()
@@ -115,19 +97,6 @@ mod tests {
 
     fn stored() -> store::Split {
         store::Split { calibration: (0..250).collect(), scoring: (250..260).collect(), test: vec![300] }
-    }
-
-    #[test]
-    fn momentum_without_numbers_is_the_papers_once_over_all_images() {
-        let settings = settings(&request(serde_json::json!({ "mode": "momentum" })));
-        assert_eq!(settings.adaptation, Adaptation::Momentum { momentum: 0.1, batches: 3 });
-    }
-
-    #[test]
-    fn momentum_may_go_round_the_calibration_images_several_times() {
-        let request = request(serde_json::json!({ "mode": "momentum", "momentum": 0.2, "batches": 7 }));
-        assert_eq!(settings(&request).adaptation, Adaptation::Momentum { momentum: 0.2, batches: 7 });
-        assert_eq!(used_images(stored(), &request).calibration.len(), 250);
     }
 
     #[test]

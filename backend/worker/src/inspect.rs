@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::Args;
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::inspect::unmet;
-use eagleeye_graph::Budget;
 use eagleeye_sandbox::Access;
+use eagleeye_spec::Budget;
 use eagleeye_spec::report::{BatchNormState, ChannelGroup, ModelInspection, ModelReport, Port};
 
 use crate::arguments::{ModelArgs, SpaceArgs};
@@ -49,7 +49,7 @@ pub fn inspect(args: &InspectArgs) -> Result<(), Failure> {
     let space = args.space.space();
     let mut found = eagleeye_engine::inspect(&loaded, &space)?;
     if let Some(macs) = args.macs {
-        found.unmet = unmet(&loaded, &space, &Budget { macs }, args.seed)?;
+        found.unmet = unmet(&loaded, &space, &Budget::macs(macs), args.seed)?;
     }
     if args.json { output::json(&found.to_stored()?) } else { output::text(&describe(&found)) }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{Format, Network, PruneReport, Pruned, export, prune_to};
-use eagleeye_graph::Space;
+use eagleeye_spec::Space;
 use serde::Serialize;
 
 use crate::arguments::{ModelArgs, SpaceArgs};

@@ -1,7 +1,7 @@
 //! A store with a search that a worker has claimed, for tests that need no engine.
 
 use eagleeye_store::{
-    Claim, Lease, ModelFormat, NamedUpload, NewDataset, NewModel, NewSearch, Reachable, SEARCH_JOB, SearchState, Store,
+    Claim, Lease, ModelFormat, NamedUpload, NewDataset, NewModel, Reachable, SEARCH_JOB, SearchState, Store,
     StoreConfig, Uuid, Wanted,
 };
 use tempfile::TempDir;
@@ -62,15 +62,11 @@ async fn queue_search(store: &Store) -> Uuid {
         thumbnails: Vec::new(),
         summary: serde_json::json!({}),
     };
+    let model = store.models().create(model).await.unwrap().id;
+    let dataset = store.datasets().create(dataset).await.unwrap().id;
     let request = serde_json::from_value(serde_json::json!({
-        "macs": 0.5, "calibration_images": 10, "scoring_images": 10,
+        "model_id": model, "dataset_id": dataset, "macs": 0.5, "calibration_images": 10, "scoring_images": 10,
         "preprocessing": { "mean": [0.5], "deviation": [0.25] },
     }));
-    let new = NewSearch {
-        name: None,
-        model_id: store.models().create(model).await.unwrap().id,
-        dataset_id: store.datasets().create(dataset).await.unwrap().id,
-        request: request.unwrap(),
-    };
-    store.searches().create(new).await.unwrap().id
+    store.searches().create(request.unwrap()).await.unwrap().id
 }

@@ -2,6 +2,7 @@
 
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
+use super::strategies;
 use crate::problem::MEDIA_TYPE;
 
 /// What any address may answer, whatever it is for.
@@ -18,8 +19,11 @@ const EVERYWHERE: [(&str, &str); 7] = [
 /// What an address may answer that takes a body.
 const WITH_BODY: [(&str, &str); 1] = [("413", "The body is too large")];
 
-/// Adds to each operation those answers of any operation that it does not describe itself.
+/// Lists the names of strategies, which the table of proposers has, and adds to each operation those answers of any operation that it does not describe itself.
 pub fn announce(mut document: OpenApi) -> OpenApi {
+    if let Some(components) = &mut document.components {
+        components.schemas.insert(strategies::NAMES.to_owned(), strategies::names().into());
+    }
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {

@@ -8,9 +8,7 @@ use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
 use super::datasets::{Class, Dataset};
 use super::health::ConnectedWorker;
 use super::models::{Model, ModelFormat, ModelSummary};
-use super::names::name_in;
 use super::paging::Page;
-use super::search_request::{Adaptation, AdaptationMode, Preprocessing, SearchRequest, SearchSettings};
 use super::searches::{Baseline, Progress, Search, SearchState, SplitCounts};
 use crate::checker::{InspectReport, ReportedRange};
 use crate::problem::{Problem, ReachableRange};
@@ -125,63 +123,6 @@ impl From<store::SearchState> for SearchState {
     }
 }
 
-impl From<SearchRequest> for store::NewSearch {
-    fn from(request: SearchRequest) -> Self {
-        let SearchRequest { adaptation, preprocessing, .. } = request;
-        let mode = match adaptation.mode {
-            AdaptationMode::Cumulative => store::AdaptationMode::Cumulative,
-            AdaptationMode::Momentum => store::AdaptationMode::Momentum,
-        };
-        store::NewSearch {
-            name: request.name.as_deref().and_then(name_in).map(str::to_owned),
-            model_id: request.model_id,
-            dataset_id: request.dataset_id,
-            request: store::SearchRequest {
-                macs: request.macs,
-                candidates: request.candidates,
-                seed: request.seed,
-                calibration_images: request.calibration_images,
-                scoring_images: request.scoring_images,
-                batch_size: request.batch_size,
-                round_to: request.round_to,
-                min_keep_ratio: request.min_keep_ratio,
-                adaptation: store::Adaptation { mode, momentum: adaptation.momentum, batches: adaptation.batches },
-                preprocessing: store::Preprocessing {
-                    mean: preprocessing.mean,
-                    deviation: preprocessing.deviation,
-                    scale: preprocessing.scale,
-                },
-            },
-        }
-    }
-}
-
-impl From<store::SearchRequest> for SearchSettings {
-    fn from(request: store::SearchRequest) -> Self {
-        let store::SearchRequest { adaptation, preprocessing, .. } = request;
-        let mode = match adaptation.mode {
-            store::AdaptationMode::Cumulative => AdaptationMode::Cumulative,
-            store::AdaptationMode::Momentum => AdaptationMode::Momentum,
-        };
-        SearchSettings {
-            macs: request.macs,
-            candidates: request.candidates,
-            seed: request.seed,
-            calibration_images: request.calibration_images,
-            scoring_images: request.scoring_images,
-            batch_size: request.batch_size,
-            round_to: request.round_to,
-            min_keep_ratio: request.min_keep_ratio,
-            adaptation: Adaptation { mode, momentum: adaptation.momentum, batches: adaptation.batches },
-            preprocessing: Preprocessing {
-                mean: preprocessing.mean,
-                deviation: preprocessing.deviation,
-                scale: preprocessing.scale,
-            },
-        }
-    }
-}
-
 impl From<store::Search> for Search {
     fn from(search: store::Search) -> Self {
         let baseline = search.baseline.map(|baseline| Baseline {
@@ -201,7 +142,7 @@ impl From<store::Search> for Search {
             model_id: search.model_id,
             dataset_id: search.dataset_id,
             state: search.state.into(),
-            request: search.request.into(),
+            request: search.request,
             progress: Progress { phase, done, total },
             baseline,
             best_candidate_id: search.best_candidate_id,

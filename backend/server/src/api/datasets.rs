@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::files::{Disposition, StoredFile, download};
-use super::names::{Renaming, checked_name, name};
+use eagleeye_spec::name::name;
+
+use super::names::{Renaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
 use crate::checker::DatasetReport;

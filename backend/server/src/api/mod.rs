@@ -11,8 +11,8 @@ pub mod health;
 pub mod models;
 pub mod names;
 pub mod paging;
-pub mod search_request;
 pub mod searches;
+pub mod strategies;
 
 use utoipa::OpenApi;
 

@@ -15,12 +15,14 @@ use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFo
 use uuid::Uuid;
 
 use super::files::{Disposition, StoredFile, download};
-use super::names::{checked_name, name, new_name};
+use eagleeye_spec::name::{name, new_name};
+use eagleeye_spec::optional::not_null;
+
+use super::names::checked_name;
 use super::paging::{Page, PageQuery};
-use super::search_request::Space;
 use super::{BASE, convert};
 use crate::checker::InspectReport;
-use crate::extract::{self, Path, Query, not_null};
+use crate::extract::{self, Path, Query};
 use crate::inspection::inspect_stored;
 use crate::problem::{FieldError, Kind, Problem, ReachableRange};
 use crate::state::AppState;
@@ -253,7 +255,7 @@ async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport
     let folder = received.as_folder().await?;
     let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is missing")) };
     let path = folder.path_of(&file.name);
-    let checked = state.checker.inspect(&path, input_shape.as_deref(), Space::default()).await;
+    let checked = state.checker.inspect(&path, input_shape.as_deref()).await;
     checked.map_err(|error| error.into_problem(Kind::UnusableModel))
 }
 
@@ -375,7 +377,7 @@ async fn reinspect(
         return Err(StoreError::InUse { kind: eagleeye_store::Kind::Model, id: model.id, searches }.into());
     }
     let shape: Vec<u64> = shape.iter().map(|&size| size.into()).collect();
-    let (report, whole_report) = inspect_stored(state, model, &shape, Space::default()).await?;
+    let (report, whole_report) = inspect_stored(state, model, &shape).await?;
     let found = Reinspection {
         input_shape: report.inputs.first().map_or(shape, |input| input.shape.clone()),
         macs: report.macs,

@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_store::{NewSearch, Store, StoreError};
+use eagleeye_spec::name::name_in;
+use eagleeye_spec::{FieldFault, SearchRequest};
+use eagleeye_store::{Store, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,12 +15,11 @@ use uuid::Uuid;
 use super::candidates::Score;
 use super::names::{SearchRenaming, checked_name};
 use super::paging::{Page, PageQuery};
-use super::search_request::{SearchRequest, SearchSettings};
 use super::{BASE, convert};
 use crate::extract::{Json, Path, Query};
 use crate::faults::Faults;
-use crate::fit;
 use crate::problem::{Kind, Problem};
+use crate::request_check;
 use crate::state::AppState;
 
 /// State of a search.
@@ -48,7 +49,8 @@ pub struct Search {
     pub model_id: Uuid,
     pub dataset_id: Uuid,
     pub state: SearchState,
-    pub request: SearchSettings,
+    /// What was asked for, with the defaults filled in.
+    pub request: SearchRequest,
     pub progress: Progress,
     /// The unpruned network on the same images. Null until it has been scored.
     #[schema(required)]
@@ -123,15 +125,22 @@ pub struct SplitCounts {
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn create(State(state): State<AppState>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {
-    let mut faults = request.check();
+pub async fn create(
+    State(state): State<AppState>,
+    Json(mut request): Json<SearchRequest>,
+) -> Result<Response, Problem> {
+    let mut faults = Faults::default();
+    for FieldFault { field, detail } in request.faults() {
+        faults.add(Kind::InvalidField, field, detail.to_owned());
+    }
     let model = named(Kind::UnknownModel, "model_id", state.store.models().get(request.model_id).await, &mut faults)?;
     let found = state.store.datasets().get(request.dataset_id).await;
     let dataset = named(Kind::UnknownDataset, "dataset_id", found, &mut faults)?;
-    fit::check(&state, &request, model.as_ref(), dataset.as_ref(), &mut faults).await?;
+    request_check::check(&state, &request, model.as_ref(), dataset.as_ref(), &mut faults).await?;
     faults.into_result()?;
 
-    let search = Search::from(state.store.searches().create(NewSearch::from(request)).await?);
+    request.name = request.name.as_deref().and_then(name_in).map(str::to_owned);
+    let search = Search::from(state.store.searches().create(request).await?);
     let location = format!("{BASE}/searches/{}", search.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(search)).into_response())
 }

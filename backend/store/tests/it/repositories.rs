@@ -1,7 +1,7 @@
 //! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
 
 use eagleeye_store::{
-    CheckpointFormat, Kind, NewSearch, Page, PageRequest, Reachable, Reinspection, SearchState, Store, StoreError, Uuid,
+    CheckpointFormat, Kind, Page, PageRequest, Reachable, Reinspection, SearchState, Store, StoreError, Uuid,
 };
 
 use crate::support::{World, request};
@@ -35,7 +35,7 @@ async fn a_new_search_is_queued_and_keeps_its_request() {
     let world = World::new().await;
     let search = world.search().await;
     assert_eq!(search.state, SearchState::Queued);
-    assert_eq!(search.request, request());
+    assert_eq!(search.request, request(search.model_id, search.dataset_id));
     assert_eq!(world.store.searches().get(search.id).await.unwrap(), search);
 }
 
@@ -91,7 +91,7 @@ async fn what_is_not_there_is_named() {
     let world = World::new().await;
     let id = Uuid::nil();
     let store = &world.store;
-    let new = NewSearch { name: None, model_id: id, dataset_id: id, request: request() };
+    let new = request(id, id);
     let errors = [
         (Kind::Model, store.models().get(id).await.unwrap_err()),
         (Kind::Model, store.models().delete(id).await.unwrap_err()),

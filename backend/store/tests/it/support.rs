@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
+use eagleeye_spec::SearchRequest;
 use eagleeye_store::{
-    Adaptation, CandidateSort, Check, Claim, Class, Clock, Dataset, EXPORT_JOB, FileHash, Files, GroupKeep, Lease,
-    Model, ModelFormat, NamedUpload, NewCandidate, NewDataset, NewModel, NewSearch, PageRequest, Preprocessing,
-    Reachable, SEARCH_JOB, Score, Search, SearchRequest, Store, StoreConfig, Uuid, Wanted,
+    CandidateSort, Check, Claim, Class, Clock, Dataset, EXPORT_JOB, FileHash, Files, GroupKeep, Lease, Model,
+    ModelFormat, NamedUpload, NewCandidate, NewDataset, NewModel, PageRequest, Reachable, SEARCH_JOB, Score, Search,
+    Store, StoreConfig, Uuid, Wanted,
 };
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, Database};
@@ -101,7 +102,7 @@ impl World {
     }
 
     pub async fn search_on(&self, model: &Model, dataset: &Dataset) -> Search {
-        let new = NewSearch { name: None, model_id: model.id, dataset_id: dataset.id, request: request() };
+        let new = request(model.id, dataset.id);
         self.store.searches().create(new).await.unwrap()
     }
 
@@ -192,19 +193,13 @@ impl World {
     }
 }
 
-pub fn request() -> SearchRequest {
-    SearchRequest {
-        macs: 0.5,
-        candidates: 3,
-        seed: 7,
-        calibration_images: 20,
-        scoring_images: 20,
-        batch_size: 10,
-        round_to: Some(8),
-        min_keep_ratio: 0.1,
-        adaptation: Adaptation::default(),
-        preprocessing: Preprocessing { mean: vec![0.286], deviation: vec![0.353], scale: 1.0 / 255.0 },
-    }
+pub fn request(model_id: Uuid, dataset_id: Uuid) -> SearchRequest {
+    let request = serde_json::json!({
+        "model_id": model_id, "dataset_id": dataset_id, "macs": 0.5, "candidates": 3, "seed": 7, "batch_size": 10,
+        "calibration_images": 20, "scoring_images": 20, "round_to": 8,
+        "preprocessing": { "mean": [0.286], "deviation": [0.353] },
+    });
+    serde_json::from_value(request).unwrap()
 }
 
 pub fn candidate(index: u32, top1: f64) -> NewCandidate {

@@ -93,9 +93,8 @@ impl CandidateExport {
         inputs.check_dataset()?;
         let images = images?;
         drop(dataset);
-        let settings = convert::settings(&inputs.request);
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
-        let mut made = make_candidate(&network, &images, &settings, &keep, &|| cancel.is_set())?;
+        let mut made = make_candidate(&network, &images, &inputs.request, &keep, &|| cancel.is_set())?;
         Provenance {
             source_hash: inputs.model_hash.to_string(),
             seed: inputs.request.seed,

@@ -3,7 +3,8 @@
 use eagleeye_data::{Files, Preprocess};
 use eagleeye_engine::Network;
 use eagleeye_engine::reason;
-use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, SearchRequest, Store};
+use eagleeye_spec::SearchRequest;
+use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, Store};
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};

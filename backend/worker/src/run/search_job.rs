@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use eagleeye_data::{SplitCounts, split};
-use eagleeye_engine::{Images, Source, search};
-use eagleeye_store::{SEARCH_JOB, SearchRequest, Split};
+use eagleeye_engine::{Evaluated, Images, Source, search};
+use eagleeye_spec::SearchRequest;
+use eagleeye_store::{SEARCH_JOB, Split};
 
 use crate::convert;
 use crate::run::engine_thread::compute;
@@ -42,7 +43,8 @@ async fn search_strategies(task: Task) -> Result<(), JobError> {
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
     let inputs = Inputs::fetch(&store, &search, &cancel).await?;
-    let remaining = RemainingSearch { inputs, split: stored_split, evaluated, resources };
+    let remaining =
+        RemainingSearch { inputs, split: stored_split, evaluated: convert::evaluated(evaluated), resources };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(resources.threads, move || remaining.evaluate(reporter)).await?;
     retry(give_up, async || store.searches().finish(&lease).await).await?;
@@ -54,8 +56,8 @@ struct RemainingSearch {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
-    /// Top-1 of the candidates that are stored already, by index.
-    evaluated: BTreeMap<u32, f64>,
+    /// The candidates that are stored already, by index.
+    evaluated: BTreeMap<u32, Evaluated>,
     resources: Resources,
 }
 
@@ -75,8 +77,7 @@ impl RemainingSearch {
             Err(error) => return reporter.outcome(Err(error)),
         };
         drop(dataset);
-        let settings = convert::settings(&inputs.request);
-        let outcome = search(&network, &images, &settings, &evaluated, &mut reporter);
+        let outcome = search(&network, &images, &inputs.request, &evaluated, &mut reporter);
         reporter.flush();
         reporter.outcome(outcome)
     }

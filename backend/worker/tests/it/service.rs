@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use eagleeye_store::{
     Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset,
-    NewModel, NewSearch, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
+    NewModel, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -69,13 +69,13 @@ impl World {
 
     pub async fn search(&self, model: &Model, further: Value) -> Uuid {
         let mut request = json!({
-            "macs": 0.5, "candidates": 3, "seed": 7, "calibration_images": 256, "scoring_images": 256,
+            "model_id": model.id, "dataset_id": self.dataset.id, "macs": 0.5, "candidates": 3, "seed": 7,
+            "calibration_images": 256, "scoring_images": 256,
             "preprocessing": { "mean": [0.2860], "deviation": [0.3530] },
         });
         request.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
         let request = serde_json::from_value(request).unwrap();
-        let new = NewSearch { name: None, model_id: model.id, dataset_id: self.dataset.id, request };
-        self.store.searches().create(new).await.unwrap().id
+        self.store.searches().create(request).await.unwrap().id
     }
 
     pub async fn example_search(&self, further: Value) -> Uuid {

@@ -1,12 +1,12 @@
 //! Whether a search can be done with the model and the dataset that it names.
 
+use eagleeye_spec::{Measure, SearchRequest};
 use eagleeye_store::{Dataset, Model};
+use eagleeye_strategy::{StrategyError, Task, feasible, reachable};
 
-use crate::api::search_request::{SearchRequest, Space};
-use crate::checker::Wanted;
 use crate::faults::Faults;
-use crate::inspection::inspect_stored;
 use crate::problem::{Kind, Problem, ReachableRange};
+use crate::prunable::prunable;
 use crate::state::AppState;
 
 /// Checks the request against both reports and names every field at fault. Image sizes need not match: images are
@@ -34,9 +34,8 @@ pub async fn check(
     }
     check_classes(model, dataset, faults);
     // What is reachable is known for a space that can be drawn from alone.
-    if !faults.has(&["macs", "round_to", "min_keep_ratio"]) {
-        let (range, unmet) = reachable(state, model, request).await?;
-        check_budget(request, range, unmet, faults);
+    if !faults.has(&["strategy", "macs", "parameters", "round_to", "min_keep_ratio"]) {
+        check_budget(state, request, model, faults).await?;
     }
     Ok(())
 }
@@ -114,48 +113,31 @@ fn check_images(request: &SearchRequest, dataset: &Dataset, faults: &mut Faults)
     }
 }
 
-/// What can be reached in the space of the request, and why its budget cannot be met there. The model's report has the
-/// range
-/// for the default space, in which smaller multiples are taken where others miss the budget; another one has to be
-/// asked about.
-async fn reachable(
+/// The check that the engine begins a search with, on the model's stored costs.
+async fn check_budget(
     state: &AppState,
-    model: &Model,
     request: &SearchRequest,
-) -> Result<(ReachableRange, Option<String>), Problem> {
-    let space = request.space();
-    if space == Space::default() {
-        return Ok((model.reachable.into(), None));
+    model: &Model,
+    faults: &mut Faults,
+) -> Result<(), Problem> {
+    let prunable = prunable(state, model).await?;
+    let (space, budget) = (request.space(), request.budget());
+    let task = Task { prunable: &prunable, space, budget: &budget, seed: request.seed };
+    let Err(error) = feasible(&request.strategy.0, &task) else { return Ok(()) };
+    match &error {
+        StrategyError::Unknown { .. } => faults.add(Kind::InvalidField, "strategy", error.to_string()),
+        StrategyError::NothingToPrune => {
+            let detail =
+                "nothing in this model can be pruned; its channel groups say what is locked and why".to_owned();
+            faults.add(Kind::BudgetOutOfReach, "macs", detail);
+        }
+        _ => {
+            for measure in error.measures() {
+                faults.add(Kind::BudgetOutOfReach, measure.field(), error.to_string());
+            }
+            let range = reachable(&prunable, &space, Measure::Macs);
+            faults.reachable = Some(ReachableRange { min: *range.start(), max: *range.end() });
+        }
     }
-    let wanted = Wanted { space, budget: Some((request.macs, request.seed)) };
-    let (report, _) = inspect_stored(state, model, &model.input_shape, wanted).await?;
-    Ok((ReachableRange { min: report.reachable.min, max: report.reachable.max }, report.unmet))
-}
-
-fn check_budget(request: &SearchRequest, reachable: ReachableRange, unmet: Option<String>, faults: &mut Faults) {
-    let ReachableRange { min, max } = reachable;
-    let Space { round_to, min_keep_ratio } = request.space();
-    let space = match round_to {
-        Some(multiple) => format!("round_to {multiple} and min_keep_ratio {min_keep_ratio}"),
-        None => format!("min_keep_ratio {min_keep_ratio}"),
-    };
-    let change = match round_to {
-        Some(2..) => "; a smaller round_to or min_keep_ratio widens this range",
-        _ if min_keep_ratio > 0.0 => "; a smaller min_keep_ratio widens this range",
-        _ => "",
-    };
-    let detail = if min >= max {
-        format!("with {space} nothing of this model can be pruned; its groups show what is locked and why{change}")
-    } else if !(min..=max).contains(&request.macs) {
-        format!(
-            "macs is {}; with {space} this model can be pruned to between {min} and {max} of its MACs{change}",
-            request.macs
-        )
-    } else if let Some(reason) = unmet {
-        reason
-    } else {
-        return;
-    };
-    faults.add(Kind::BudgetOutOfReach, "macs", detail);
-    faults.reachable = Some(reachable);
+    Ok(())
 }
