@@ -39,13 +39,13 @@ fn verify(asked: Asked, method: &str, path: &str, answer: &Answer) -> Result<(),
     let path = path.split('?').next().unwrap_or_default();
     let operation = operation(method, path);
     match (asked, operation) {
-        (Asked::Absent, None) if [404, 405].contains(&answer.status) => return Ok(()),
-        (Asked::Absent, None) => return Err("neither 404 nor 405".to_owned()),
-        (Asked::Absent, Some(_)) => return Err("the document has this operation".to_owned()),
-        (Asked::Documented, _) if answer.status == 500 => return Err(format!("unexpected: {}", answer.text())),
-        (Asked::Documented, None) if is_not_the_api(path) => return Ok(()),
-        (Asked::Broken, _) if answer.status != 500 => return Err("500 was expected".to_owned()),
-        (Asked::Documented | Asked::Broken, None) => return Err("the document has no such operation".to_owned()),
+        (Asked::Absent, None) if [404, 405].contains(&answer.status) => Ok(()),
+        (Asked::Absent, None) => Err("neither 404 nor 405".to_owned()),
+        (Asked::Absent, Some(_)) => Err("the document has this operation".to_owned()),
+        (Asked::Documented, _) if answer.status == 500 => Err(format!("unexpected: {}", answer.text())),
+        (Asked::Documented, None) if is_not_the_api(path) => Ok(()),
+        (Asked::Broken, _) if answer.status != 500 => Err("500 was expected".to_owned()),
+        (Asked::Documented | Asked::Broken, None) => Err("the document has no such operation".to_owned()),
         (Asked::Documented | Asked::Broken, Some(operation)) => announced(operation, method, answer),
     }
 }
