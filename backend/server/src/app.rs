@@ -143,7 +143,7 @@ mod tests {
     use crate::outages::Outages;
     use crate::supervisor::Workers;
 
-    const REPORT: &str = r#"{"format": "onnx", "inputs": [{"shape": [1, 3, 8, 8]}], "macs": 1, "parameters": 1, "batch_norms": 0,
+    const REPORT: &str = r#"{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 8, 8]}], "outputs": [], "macs": 1, "parameters": 1, "batch_norms": 0,
         "batch_norm_state": "folded", "guessed_shape": false, "operators": {}, "layers": [], "groups": [],
         "reachable": {"min": 0.25, "max": 1.0}, "classes": 10}"#;
 

@@ -131,6 +131,10 @@ async fn check_budget(
                 "nothing in this model can be pruned; its channel groups say what is locked and why".to_owned();
             faults.add(Kind::BudgetOutOfReach, "macs", detail);
         }
+        StrategyError::NothingWithin(_) => {
+            faults.add(Kind::BudgetOutOfReach, "macs", error.to_string());
+            faults.reachable = Some(ReachableRange { min: 1.0, max: 1.0 });
+        }
         _ => {
             for measure in error.measures() {
                 faults.add(Kind::BudgetOutOfReach, measure.field(), error.to_string());

@@ -7,6 +7,8 @@ use eagleeye_spec::{Budget, Constraint, Measure, Space};
 pub enum StrategyError {
     #[error("the network has no channel group that can be pruned")]
     NothingToPrune,
+    #[error("with {} nothing can be pruned{}", in_words(.0), less(.0))]
+    NothingWithin(Space),
     #[error("round_to is {0}, but must be 1 or more")]
     RoundTo(usize),
     #[error("min_keep_ratio is {0}, but must be from 0 to 1")]
@@ -43,7 +45,11 @@ impl StrategyError {
         match self {
             Self::OutOfReach { wanted, .. } => vec![wanted.measure],
             Self::TooCoarse { wanted, .. } => wanted.constraints().iter().map(|c| c.measure).collect(),
-            Self::NothingToPrune | Self::RoundTo(_) | Self::MinKeepRatio(_) | Self::Unknown { .. } => Vec::new(),
+            Self::NothingToPrune
+            | Self::NothingWithin(_)
+            | Self::RoundTo(_)
+            | Self::MinKeepRatio(_)
+            | Self::Unknown { .. } => Vec::new(),
         }
     }
 }
@@ -53,6 +59,14 @@ fn in_words(space: &Space) -> String {
     match space.round_to {
         Some(multiple) => format!("round_to {multiple} and {ratio}"),
         None => ratio,
+    }
+}
+
+/// What to change about a space that leaves nothing to prune.
+fn less(space: &Space) -> &'static str {
+    match space.round_to {
+        Some(2..) => "; a smaller round_to or min_keep_ratio leaves more within reach",
+        _ => "; a smaller min_keep_ratio leaves more within reach",
     }
 }
 

@@ -25,6 +25,10 @@ pub fn reachable(prunable: &PrunableSpace, space: &Space, measure: Measure) -> R
 /// What a search with the same settings would end with.
 pub fn feasible(name: &str, task: &Task) -> Result<(), StrategyError> {
     let proposer = proposer(name)?;
+    check(task)?;
+    if *reachable(task.prunable, &task.space, Measure::Macs).start() >= 1.0 {
+        return Err(StrategyError::NothingWithin(task.space));
+    }
     let mut history: Vec<Evaluated> = Vec::new();
     while history.len() < TRIED {
         let next = (proposer.propose)(task, &history)?;

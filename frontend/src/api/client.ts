@@ -15,6 +15,7 @@ import type {
   Page,
   Search,
   SearchRequest,
+  Strategy,
 } from "./types";
 
 /** Where the REST API lives on this page's server. */
@@ -79,6 +80,9 @@ export const getSearch = (id: string): Promise<Search> =>
   answer(client.GET("/api/v1/searches/{id}", { params: { path: { id } } }));
 
 export const createSearch = (body: SearchRequest): Promise<Search> => answer(client.POST("/api/v1/searches", { body }));
+
+/** The ways to choose strategies, the default first. */
+export const listStrategies = async (): Promise<Strategy[]> => (await answer(client.GET("/api/v1/strategies"))).items;
 
 export const cancelSearch = (id: string): Promise<Search> =>
   answer(client.POST("/api/v1/searches/{id}/cancel", { params: { path: { id } } }));

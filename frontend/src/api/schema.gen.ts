@@ -310,6 +310,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/strategies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the ways to choose strategies. */
+        get: operations["listStrategies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -338,14 +355,14 @@ export interface components {
         Adaptation: {
             /**
              * Format: int32
-             * @description Batches to use. If omitted, all calibration images once.
+             * @description Batches to use; all calibration images once if omitted.
              */
             batches?: number;
             /** @default cumulative */
             mode: components["schemas"]["AdaptationMode"];
             /**
              * Format: double
-             * @description Weight of the latest batch, for `momentum` only. If omitted, 0.1.
+             * @description Weight of the newest batch, for `momentum` only; 0.1 if omitted.
              */
             momentum?: number;
         };
@@ -967,7 +984,8 @@ export interface components {
                 model_id: string;
                 name: string | null;
                 progress: components["schemas"]["Progress"];
-                request: components["schemas"]["SearchSettings"];
+                /** @description What was asked for, with the defaults filled in. */
+                request: components["schemas"]["SearchRequest"];
                 split: components["schemas"]["SplitCounts"] | null;
                 /** Format: date-time */
                 started_at: string | null;
@@ -986,7 +1004,7 @@ export interface components {
         /** @description From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel. */
         Preprocessing: {
             /**
-             * @description One per channel of the model's input; must not be 0.
+             * @description One per channel of the model's input, none of them 0.
              * @example [
              *       0.229,
              *       0.224,
@@ -1004,7 +1022,7 @@ export interface components {
              */
             mean: number[];
             /**
-             * @description Defaults to 1/255; must not be 0.
+             * @description 1/255 if omitted; never 0.
              * @default 0.00392156862745098
              */
             scale: number;
@@ -1126,7 +1144,8 @@ export interface components {
             model_id: string;
             name: string | null;
             progress: components["schemas"]["Progress"];
-            request: components["schemas"]["SearchSettings"];
+            /** @description What was asked for, with the defaults filled in. */
+            request: components["schemas"]["SearchRequest"];
             split: components["schemas"]["SplitCounts"] | null;
             /** Format: date-time */
             started_at: string | null;
@@ -1144,7 +1163,7 @@ export interface components {
             /** @description The new name; null removes it. Surrounding whitespace is removed. */
             name: string | null;
         };
-        /** @description A pruning search to be queued. */
+        /** @description A pruning search. */
         SearchRequest: {
             adaptation?: components["schemas"]["Adaptation"];
             /**
@@ -1161,7 +1180,7 @@ export interface components {
             calibration_images: number;
             /**
              * Format: int32
-             * @description Number of strategies to evaluate.
+             * @description Strategies to evaluate at most.
              * @default 48
              */
             candidates: number;
@@ -1169,7 +1188,8 @@ export interface components {
             dataset_id: string;
             /**
              * Format: double
-             * @description Budget: the fraction of the full network's MACs that every candidate keeps, within 1%.
+             * @description Budget: the fraction of the full network's MACs that a candidate keeps at most. Every candidate comes within 1% of it,
+             *     unless another budget binds before.
              * @example 0.5
              */
             macs: number;
@@ -1183,70 +1203,34 @@ export interface components {
             model_id: string;
             /** @description Name. Surrounding whitespace is removed. */
             name?: string | null;
+            /**
+             * Format: double
+             * @description Budget: the fraction of the full network's parameters that a candidate keeps at most, within 1%. Without it, only the
+             *     MACs count.
+             */
+            parameters?: number;
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups
-             *     keep
-             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and
-             *     1 of
-             *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
+             * @description Keep a multiple of this many channels in every group, or all of them; 1 allows any number. If omitted, groups keep
+             *     multiples of 8 where they can, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of which a
+             *     group has at least four multiples, and smaller ones where these miss the budget.
              */
             round_to?: number | null;
             /**
              * Format: int32
-             * @description Held-out images on which candidates are scored. They never overlap the calibration images.
+             * @description Held-back images on which candidates are scored. They never overlap the calibration images.
              * @example 5000
              */
             scoring_images: number;
             /**
              * Format: int64
-             * @description All random draws derive from it: the same request with the same seed gives the same leaderboard.
+             * @description Everything random derives from it: the same request with the same seed gives the same leaderboard.
              * @default 0
              */
             seed: number;
-        };
-        /** @description What a search was asked to do, with the defaults filled in. */
-        SearchSettings: {
-            adaptation: components["schemas"]["Adaptation"];
-            /**
-             * Format: int32
-             * @description Images per forward pass.
-             */
-            batch_size: number;
-            /**
-             * Format: int32
-             * @description Images from which adaptive batch norm recomputes the running statistics.
-             */
-            calibration_images: number;
-            /**
-             * Format: int32
-             * @description Number of strategies to evaluate.
-             */
-            candidates: number;
-            /**
-             * Format: double
-             * @description Budget as a fraction of the full network's MACs.
-             */
-            macs: number;
-            /**
-             * Format: double
-             * @description Minimum fraction of its units that every group keeps.
-             */
-            min_keep_ratio: number;
-            preprocessing: components["schemas"]["Preprocessing"];
-            /**
-             * Format: int32
-             * @description Channels kept in a group are a multiple of this. Null: multiples of 8 if the group is large enough.
-             */
-            round_to: number | null;
-            /**
-             * Format: int32
-             * @description Images on which candidates are scored.
-             */
-            scoring_images: number;
-            /** Format: int64 */
-            seed: number;
+            /** @description How strategies are chosen; `GET /strategies` says what each does. */
+            strategy?: components["schemas"]["StrategyName"];
         };
         /**
          * @description State of a search.
@@ -1271,6 +1255,33 @@ export interface components {
              */
             test: number;
         };
+        /** @description The ways to choose strategies. */
+        Strategies: {
+            /** @description The default first. */
+            items: components["schemas"]["Strategy"][];
+        };
+        /** @description A way to choose the strategies of a search. */
+        Strategy: {
+            /**
+             * Format: int32
+             * @description The most candidates that it has to offer. Null: as many as are asked for.
+             */
+            most: number | null;
+            /**
+             * @description What a request calls it.
+             * @example random
+             */
+            name: string;
+            /** @description What it does, in a sentence or two. */
+            summary: string;
+        };
+        /**
+         * @description How strategies are chosen:
+         *     - `random`: Draws a keep ratio for each channel group at random, and prunes further or less along the draw until the budget is met. Candidate k depends on the seed and k alone.
+         * @default random
+         * @enum {string}
+         */
+        StrategyName: "random";
         /** @description Worker processes. */
         WorkerCounts: {
             /**
@@ -4059,6 +4070,89 @@ export interface operations {
             };
             /** @description The search is queued, running or has succeeded, or a file of its model or dataset is missing */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStrategies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All that a search can ask for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Strategies"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

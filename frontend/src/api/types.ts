@@ -22,8 +22,9 @@ export type Reachable = Schemas["Reachable"];
 export type Score = Schemas["Score"];
 export type Search = Schemas["Search"];
 export type SearchRequest = Schemas["SearchRequest"];
-export type SearchSettings = Schemas["SearchSettings"];
 export type SearchState = Schemas["SearchState"];
+export type Strategy = Schemas["Strategy"];
+export type StrategyName = Schemas["StrategyName"];
 
 /** One page of a list; `next_cursor` is null on the last one. */
 export interface Page<T> {

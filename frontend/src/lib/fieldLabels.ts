@@ -6,6 +6,8 @@ export const FIELD_LABELS: Record<string, string> = {
   dataset_id: "Dataset",
   name: "Name",
   macs: "Budget",
+  parameters: "Parameters",
+  strategy: "Strategy",
   candidates: "Candidates",
   seed: "Seed",
   calibration_images: "Calibration images",

@@ -143,6 +143,7 @@ describe("toRequest", () => {
       model_id: "m",
       dataset_id: "d",
       name: null,
+      strategy: "random",
       macs: 0.011,
       candidates: 48,
       seed: 0,

@@ -1,6 +1,6 @@
 // The form of a new search: what it starts with, what is likely to be wrong, and the request that it makes.
 
-import type { Dataset, ModelSummary, Reachable, SearchRequest } from "../api/types";
+import type { Dataset, ModelSummary, Reachable, SearchRequest, StrategyName } from "../api/types";
 import { count, counted, percent } from "./format";
 
 /** The fields as they are typed; a number is null while its field is empty. */
@@ -10,6 +10,7 @@ export interface SearchForm {
   datasetId: string;
   /** Percent of the full network's MACs. */
   budget: number | null;
+  strategy: StrategyName;
   candidates: number | null;
   seed: number | null;
   calibrationImages: number | null;
@@ -38,6 +39,7 @@ export const emptyForm = (): SearchForm => ({
   modelId: "",
   datasetId: "",
   budget: 50,
+  strategy: "random",
   candidates: 48,
   seed: 0,
   calibrationImages: null,
@@ -206,6 +208,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     model_id: form.modelId,
     dataset_id: form.datasetId,
     name: form.name.trim() || null,
+    strategy: form.strategy,
     macs: fraction(form.budget),
     candidates: form.candidates ?? 0,
     seed: form.seed ?? 0,

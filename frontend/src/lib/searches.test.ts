@@ -10,6 +10,8 @@ const search = (change: Partial<Search>): Search => ({
   dataset_id: "d",
   state: "running",
   request: {
+    model_id: "m",
+    dataset_id: "d",
     macs: 0.5,
     candidates: 48,
     seed: 0,

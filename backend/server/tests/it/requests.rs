@@ -105,7 +105,7 @@ fn fields_that_are_wrong_and_things_that_do_not_fit_are_named_in_one_answer() {
     let mut named = fields(&refusal);
     named.sort_unstable();
     assert_eq!(named, ["dataset_id", "macs", "preprocessing.mean", "scoring_images", "seed"]);
-    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(refusal["reachable"], json!({ "min": 0.125, "max": 1.0 }));
 
     wrong["model_id"] = json!(Uuid::now_v7());
     let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &["does not exist"]);
@@ -175,10 +175,10 @@ fn a_budget_out_of_reach_is_answered_with_the_range_that_is_reachable() {
     let (_data, server) = fake();
     let good = request(&id(&server.model("good")), &id(&server.dataset("good")));
     let refusal = server.post("/searches", &change(good.clone(), "/macs", json!(0.04)));
-    let refusal = refusal.problem(422, "budget-out-of-reach", &["0.04", "0.05", "1"]);
-    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    let refusal = refusal.problem(422, "budget-out-of-reach", &["0.04", "0.1250", "1"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.125, "max": 1.0 }));
     assert_eq!(searches(&server), json!([]));
-    server.post("/searches", &change(good, "/macs", json!(0.05))).expect(202);
+    server.post("/searches", &change(good, "/macs", json!(0.125))).expect(202);
 }
 
 #[test]
@@ -189,11 +189,11 @@ fn what_is_reachable_depends_on_what_may_be_drawn() {
     let refusal = server.post("/searches", &narrow).problem(422, "budget-out-of-reach", &["min_keep_ratio 0.75"]);
     assert_eq!(refusal["reachable"], json!({ "min": 0.75, "max": 1.0 }));
     assert_eq!(searches(&server), json!([]));
-    server.post("/searches", &change(narrow.clone(), "/macs", json!(0.8))).expect(202);
+    server.post("/searches", &change(narrow.clone(), "/macs", json!(0.8125))).expect(202);
 
     narrow["min_keep_ratio"] = json!(1);
     let refused = server.post("/searches", &change(narrow, "/macs", json!(1)));
-    refused.problem(422, "budget-out-of-reach", &["nothing of this model can be pruned"]);
+    refused.problem(422, "budget-out-of-reach", &["nothing can be pruned"]);
 }
 
 #[test]
@@ -201,11 +201,42 @@ fn a_budget_that_rounding_cannot_hit_is_refused_before_it_is_queued() {
     let (_data, server) = fake();
     let mut coarse = request(&id(&server.model("good")), &id(&server.dataset("good")));
     coarse["round_to"] = json!(512);
-    let refusal = server.post("/searches", &coarse).problem(422, "budget-out-of-reach", &["smaller round_to"]);
-    assert_eq!(refusal["reachable"], json!({ "min": 0.05, "max": 1.0 }));
-    assert_eq!(searches(&server), json!([]));
+    let refusal = server.post("/searches", &coarse).problem(422, "budget-out-of-reach", &["a smaller round_to"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 1.0, "max": 1.0 }));
     coarse["round_to"] = json!(16);
+    let between = change(coarse.clone(), "/macs", json!(0.7));
+    let refusal = server.post("/searches", &between).problem(422, "budget-out-of-reach", &["0.5000 of the MACs"]);
+    assert_eq!(refusal["reachable"], json!({ "min": 0.5, "max": 1.0 }));
+    assert_eq!(searches(&server), json!([]));
     server.post("/searches", &coarse).expect(202);
+}
+
+#[test]
+fn a_budget_of_parameters_is_checked_beside_that_of_macs() {
+    let (_data, server) = fake();
+    let mut both = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    both["parameters"] = json!(0.01);
+    let refusal = server.post("/searches", &both).problem(422, "budget-out-of-reach", &["0.01 of the parameters"]);
+    assert_eq!(fields(&refusal), ["parameters"]);
+    both["parameters"] = json!(0.25);
+    let search = server.post("/searches", &both).expect(202);
+    assert_eq!(search["request"]["parameters"], 0.25);
+}
+
+#[test]
+fn strategies_are_listed_and_another_name_is_refused_with_the_list() {
+    let (_data, server) = fake();
+    let listed = server.get("/strategies").expect(200);
+    let names: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names[0], "random");
+    let mut wrong = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    wrong["strategy"] = json!("best");
+    let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &names);
+    assert_eq!(fields(&refusal), ["strategy"]);
+    for name in names {
+        wrong["strategy"] = json!(name);
+        assert_eq!(server.post("/searches", &wrong).expect(202)["request"]["strategy"], name);
+    }
 }
 
 #[test]

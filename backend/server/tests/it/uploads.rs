@@ -19,7 +19,7 @@ fn a_model_is_stored_with_what_its_inspection_found() {
     assert_eq!(model["input_shape"], json!([1, 1, 28, 28]));
     assert_eq!((&model["macs"], &model["parameters"]), (&json!(1_000_000), &json!(50_000)));
     assert_eq!((&model["batch_norms"], &model["classes"]), (&json!(2), &json!(10)));
-    assert_eq!(model["reachable"], json!({ "min": 0.05, "max": 1.0 }));
+    assert_eq!(model["reachable"], json!({ "min": 0.125, "max": 1.0 }));
     assert_eq!(model["operators"], json!({ "conv2d": 2, "linear": 1 }));
     assert_eq!((&model["batch_norm_state"], &model["guessed_shape"]), (&json!("present"), &json!(false)));
     assert_eq!(model["layers"][0]["macs"], 900_000);

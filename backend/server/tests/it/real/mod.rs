@@ -2,6 +2,7 @@
 
 mod doubt;
 mod main_job;
+mod old_data;
 mod sandbox;
 mod two_files;
 mod walkthrough;

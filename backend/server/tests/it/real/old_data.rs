@@ -1,0 +1,94 @@
+//! Data folders that earlier versions have written. `tests/data_folders` says how each was made.
+
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+use super::{candidates, wait_for_end};
+use crate::answer::id;
+use crate::server::Server;
+
+/// The folder, unpacked, and what the API of its time said of it, by path.
+fn unpacked(name: &str) -> (tempfile::TempDir, Value) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data_folders");
+    let folder = tempfile::tempdir().unwrap();
+    let archive = std::fs::File::open(source.join(name).with_extension("tar.gz")).unwrap();
+    tar::Archive::new(GzDecoder::new(archive)).unpack(folder.path()).unwrap();
+    let told = std::fs::read(source.join(name).with_extension("json")).unwrap();
+    (folder, serde_json::from_slice(&told).unwrap())
+}
+
+/// Where an answer lacks something of an earlier one, or says something else. It may say more.
+fn differences(old: &Value, new: &Value, path: &str) -> Vec<String> {
+    match (old, new) {
+        (Value::Object(old), Value::Object(_)) => {
+            old.iter().flat_map(|(key, value)| differences(value, &new[key], &format!("{path}.{key}"))).collect()
+        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            let each = old.iter().zip(new).enumerate();
+            each.flat_map(|(index, (old, new))| differences(old, new, &format!("{path}[{index}]"))).collect()
+        }
+        _ if old == new => Vec::new(),
+        _ => vec![format!("{path}: {old} became {new}")],
+    }
+}
+
+/// Strategies to the last count; scores but for the last digits, which depend on the processor.
+fn assert_same_leaderboard(found: &[Value], expected: &[Value]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        for exact in ["index", "keep_ratios", "macs", "parameters"] {
+            assert_eq!(found[exact], expected[exact], "{exact}");
+        }
+        for score in ["score", "score_without_adaptation"] {
+            for (measure, within) in [("top1", 0.01), ("top5", 0.01), ("cross_entropy", 1e-4)] {
+                let of = |candidate: &Value| candidate[score][measure].as_f64().unwrap();
+                assert!((of(found) - of(expected)).abs() <= within, "{score}.{measure}: {found} and {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_data_folder_of_the_first_version_opens_goes_on_and_gives_the_same_leaderboards() {
+    let (folder, told) = unpacked("0001");
+    let server = Server::real(&folder.path().join("data"), &[]);
+    for (path, old) in told.as_object().unwrap().iter().filter(|(path, _)| path.starts_with('/')) {
+        let new = server.get(path).expect(200);
+        assert_eq!(differences(old, &new, path), Vec::<String>::new());
+    }
+    // What was interrupted and what was queued is done.
+    for search in ["interrupted", "queued"].map(|which| told[which].as_str().unwrap().to_owned()) {
+        let ended = wait_for_end(&server, &search);
+        assert_eq!(ended["state"], "succeeded", "{ended}");
+        // The request that is answered is the one that was sent, and can be sent again.
+        let again = id(&server.post("/searches", &ended["request"]).expect(202));
+        assert_eq!(wait_for_end(&server, &again)["state"], "succeeded");
+        assert_same_leaderboard(&candidates(&server, &again), &candidates(&server, &search));
+    }
+    // A request of that time is one of today's.
+    for (path, old) in told.as_object().unwrap() {
+        if old["state"] != "succeeded" {
+            continue;
+        }
+        let mut request = old["request"].clone();
+        request["model_id"] = old["model_id"].clone();
+        request["dataset_id"] = old["dataset_id"].clone();
+        let again = id(&server.post("/searches", &request).expect(202));
+        assert_eq!(wait_for_end(&server, &again)["state"], "succeeded");
+        let before = &told[format!("{path}/candidates?limit=100")]["items"];
+        assert_same_leaderboard(&candidates(&server, &again), before.as_array().unwrap());
+    }
+}
+
+#[test]
+fn what_an_answer_lost_or_changed_is_named() {
+    let old = json!({ "id": 1, "items": [{ "a": 1.5 }], "gone": null });
+    assert_eq!(
+        differences(&old, &json!({ "id": 1, "items": [{ "a": 1.5, "more": 2 }], "gone": null }), "x"),
+        Vec::<String>::new()
+    );
+    let new = json!({ "id": 2, "items": [{ "a": 1.25 }] });
+    assert_eq!(differences(&old, &new, "x"), ["x.id: 1 became 2", "x.items[0].a: 1.5 became 1.25"]);
+}
