@@ -118,8 +118,8 @@ pub enum StoreError {
     #[error("`{cursor}` is not a cursor of this list: pass the `next_cursor` of the page before, unchanged")]
     BadCursor { cursor: String },
     #[error(
-        "`{sort}` is not an order: index, top1, top5, cross_entropy, macs, parameters or seconds is expected, with - in \
-         front for descending"
+        "`{sort}` is not an order: rank, index, top1, top5, cross_entropy, macs, parameters or seconds is expected, with - \
+         in front for descending"
     )]
     BadSort { sort: String },
     #[error("`{hash}` is not a file hash: 64 lower-case hexadecimal digits are expected")]

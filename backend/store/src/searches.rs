@@ -1,6 +1,7 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::{Baseline, Score};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DeriveActiveEnum,
@@ -9,7 +10,6 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::candidates::Score;
 use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
 use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
@@ -44,14 +44,6 @@ pub struct Progress {
     pub phase: String,
     pub done: u64,
     pub total: u64,
-}
-
-/// The full network on the scoring images.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    pub score: Score,
-    pub macs: u64,
-    pub parameters: u64,
 }
 
 /// Which images of the dataset serve for what; the three lists never overlap.

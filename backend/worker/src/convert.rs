@@ -1,10 +1,10 @@
 //! Between the store's types and the engine's: the store knows no tensors, and the engine does not know who keeps its results.
 
 use eagleeye_data::{Preprocess, Split};
-use eagleeye_engine::{Adaptation, Baseline, Candidate, Format, GroupKeep, Score, Settings};
+use eagleeye_engine::{Adaptation, Format, Settings};
 use eagleeye_graph::Space;
 use eagleeye_store as store;
-use eagleeye_store::{AdaptationMode, CheckpointFormat, NewCandidate, Preprocessing, SearchRequest};
+use eagleeye_store::{AdaptationMode, CheckpointFormat, Preprocessing, SearchRequest};
 
 /// Weight of the newest batch where the request names none, as in the paper's published code.
 const MOMENTUM: f64 = 0.1;
@@ -76,31 +76,6 @@ pub fn format(format: CheckpointFormat) -> Format {
     }
 }
 
-pub fn baseline(baseline: &Baseline) -> store::Baseline {
-    store::Baseline { score: score(&baseline.score), macs: baseline.macs, parameters: baseline.parameters }
-}
-
-pub fn candidate(candidate: Candidate) -> NewCandidate {
-    NewCandidate {
-        index: candidate.index,
-        strategy: candidate.keep.into_iter().map(|kept| kept as u32).collect(),
-        keep_ratios: candidate.groups.into_iter().map(group_keep).collect(),
-        macs: candidate.macs,
-        parameters: candidate.parameters,
-        score: score(&candidate.score),
-        score_without_adaptation: Some(score(&candidate.score_without_adaptation)),
-        seconds: candidate.seconds,
-    }
-}
-
-fn group_keep(keep: GroupKeep) -> store::GroupKeep {
-    store::GroupKeep { group: keep.group, size: keep.size as u32, kept: keep.kept as u32 }
-}
-
-fn score(score: &Score) -> store::Score {
-    store::Score::new(score.top1, score.top5, score.cross_entropy)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,11 +112,5 @@ mod tests {
         let two = used_images(stored(), &request(serde_json::json!({ "batches": 2 })));
         assert_eq!(two.calibration, (0..200).collect::<Vec<_>>());
         assert_eq!(two.scoring, all.scoring);
-    }
-
-    #[test]
-    fn a_cross_entropy_that_is_not_a_number_is_absent_in_the_store() {
-        let broken = Score { top1: 0.1, top5: 0.5, cross_entropy: f64::NAN };
-        assert_eq!(score(&broken), store::Score { top1: 0.1, top5: 0.5, cross_entropy: None });
     }
 }

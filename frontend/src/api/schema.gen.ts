@@ -351,7 +351,7 @@ export interface components {
          * @enum {string}
          */
         AdaptationMode: "cumulative" | "momentum";
-        /** @description The unpruned network. */
+        /** @description The unpruned network on the scoring images. */
         Baseline: {
             /**
              * Format: int64
@@ -371,6 +371,8 @@ export interface components {
         Candidate: {
             /** Format: date-time */
             created_at: string;
+            /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
+            evaluations: components["schemas"]["Evaluation"][];
             /** Format: uuid */
             id: string;
             /**
@@ -378,7 +380,7 @@ export interface components {
              * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
              */
             index: number;
-            /** @description What each channel group keeps. */
+            /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
             keep_ratios: components["schemas"]["GroupKeep"][];
             /**
              * Format: int64
@@ -387,14 +389,14 @@ export interface components {
             macs: number;
             /** Format: int64 */
             parameters: number;
-            /** @description With adaptive batch norm. */
+            /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
             score: components["schemas"]["Score"];
             score_without_adaptation: components["schemas"]["Score"] | null;
             /** Format: uuid */
             search_id: string;
             /**
              * Format: double
-             * @description Time that the evaluation took.
+             * @description Time that all evaluations took.
              */
             seconds: number;
         };
@@ -584,6 +586,28 @@ export interface components {
             /** @description What to call it. Blanks around it are dropped. */
             name?: string;
         };
+        /** @description One evaluation of a candidate; there is at most one of each kind on each set of images. */
+        Evaluation: {
+            image_set: components["schemas"]["ImageSet"];
+            /**
+             * Format: int64
+             * @description Images of the set that were scored.
+             */
+            images: number;
+            kind: components["schemas"]["EvaluationKind"];
+            score: components["schemas"]["Score"];
+            /**
+             * Format: double
+             * @description Time that it took, making the network included; 0 where it was not measured apart from the candidate's other
+             *     evaluations.
+             */
+            seconds: number;
+        };
+        /**
+         * @description How a candidate's network was made before it was scored.
+         * @enum {string}
+         */
+        EvaluationKind: "adapted" | "unadapted";
         /** @description A field of the request's body that is not what it should be. */
         FieldError: {
             /** @description What would be right. */
@@ -645,6 +669,11 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "unavailable";
+        /**
+         * @description The images that a network was scored on.
+         * @enum {string}
+         */
+        ImageSet: "scoring" | "test";
         /** @description A layer with weights. */
         Layer: {
             /**
@@ -797,6 +826,8 @@ export interface components {
             items: {
                 /** Format: date-time */
                 created_at: string;
+                /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
+                evaluations: components["schemas"]["Evaluation"][];
                 /** Format: uuid */
                 id: string;
                 /**
@@ -804,7 +835,7 @@ export interface components {
                  * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
                  */
                 index: number;
-                /** @description What each channel group keeps. */
+                /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
                 keep_ratios: components["schemas"]["GroupKeep"][];
                 /**
                  * Format: int64
@@ -813,14 +844,14 @@ export interface components {
                 macs: number;
                 /** Format: int64 */
                 parameters: number;
-                /** @description With adaptive batch norm. */
+                /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
                 score: components["schemas"]["Score"];
                 score_without_adaptation: components["schemas"]["Score"] | null;
                 /** Format: uuid */
                 search_id: string;
                 /**
                  * Format: double
-                 * @description Time that the evaluation took.
+                 * @description Time that all evaluations took.
                  */
                 seconds: number;
             }[];
@@ -1079,7 +1110,7 @@ export interface components {
             /** @description Make connections, start programs, or use other system calls than reading needs (seccomp). */
             system_calls: boolean;
         };
-        /** @description How well a network does on the scoring images. */
+        /** @description How well a network does on a set of images. */
         Score: {
             /**
              * Format: double
@@ -1093,7 +1124,7 @@ export interface components {
             top1: number;
             /**
              * Format: double
-             * @description Fraction of images whose class is among the five highest outputs.
+             * @description Fraction of images whose class is among the five highest outputs; 1 where there are at most five classes.
              */
             top5: number;
         };
@@ -3800,8 +3831,9 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Key to sort by, with a leading minus for descending. Ties go by index.
-                 * @example -top1
+                 * @description Key to sort by, with a leading minus for descending. Ties go by index. `rank` is best first, by all the criteria in the
+                 *     operation's `x-ranking`.
+                 * @example rank
                  */
                 sort?: string;
                 /** @description Items per page, 1 to 100. */

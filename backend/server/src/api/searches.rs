@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use eagleeye_spec::Baseline;
 use eagleeye_store::{NewSearch, Store, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::candidates::Score;
 use super::names::{SearchRenaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::search_request::{SearchRequest, SearchSettings};
@@ -82,15 +82,6 @@ pub struct Progress {
     pub done: u64,
     /// Steps of the phase.
     pub total: u64,
-}
-
-/// The unpruned network.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Baseline {
-    pub score: Score,
-    /// MACs of one image.
-    pub macs: u64,
-    pub parameters: u64,
 }
 
 /// How the dataset is divided. The parts never overlap.

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::fence::{hold, hold_checkpoint, hold_search, work};
 use super::{JobState, Lease, Queue, Work};
-use crate::candidates::best;
 use crate::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState, request_in};
 use crate::entities::{checkpoint, job};
 use crate::error::{Kind, StoreError};
+use crate::leaderboard::best;
 use crate::number::to_i64;
 use crate::searches::{Search, SearchState, edit};
 use crate::store::Store;
@@ -35,7 +35,7 @@ pub(super) enum Ending {
 impl Queue<'_> {
     /// Ends a search: names its best candidate, and asks for that candidate in every format.
     ///
-    /// Best is the highest top-1, then the lowest cross-entropy, then the lowest index. May be repeated.
+    /// Best is the first of the ranking ([`eagleeye_spec::RANKING`]). May be repeated.
     pub async fn finish_search(&self, lease: &Lease) -> Result<Search, StoreError> {
         let transaction = self.0.begin().await?;
         if let Some(Work::Search(id)) = already_done(&transaction, lease).await? {

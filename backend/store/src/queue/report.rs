@@ -1,5 +1,6 @@
 //! What a worker writes while it is at a job. All of it is fenced by the lease, and all of it may be repeated.
 
+use eagleeye_spec::Baseline;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter,
@@ -8,11 +9,12 @@ use uuid::Uuid;
 
 use super::fence::hold_search;
 use super::{HeartbeatAnswer, JobState, Lease, Queue};
-use crate::candidates::{Candidate, NewCandidate};
+use crate::candidates::{Candidate, NewCandidate, read, unranked};
 use crate::entities::{candidate, job, split};
 use crate::error::{Kind, StoreError};
+use crate::evaluations;
 use crate::number::{to_i32, to_i64, to_json};
-use crate::searches::{Baseline, Progress, Split, edit};
+use crate::searches::{Progress, Split, edit};
 
 /// The phase in which candidates are evaluated; [`Queue::record_candidate`] keeps its progress.
 pub const CANDIDATES_PHASE: &str = "candidates";
@@ -98,8 +100,9 @@ impl Queue<'_> {
                 self.insert_candidate(&transaction, search_id, new).await?
             }
         };
+        let candidate = read(&transaction, vec![row]).await?.pop().ok_or_else(unranked)?;
         transaction.commit().await?;
-        row.try_into()
+        Ok(candidate)
     }
 
     async fn insert_candidate(
@@ -116,26 +119,21 @@ impl Queue<'_> {
             search.done = Set(done);
         })
         .await?;
-        let unadapted = new.score_without_adaptation;
         let row = candidate::ActiveModel {
             id: Set(Uuid::now_v7()),
             search_id: Set(search_id),
             index: Set(to_i32("index", new.index.into())?),
             strategy: Set(to_json(Kind::Candidate, "strategy", &new.strategy)?),
-            keep_ratios: Set(to_json(Kind::Candidate, "keep_ratios", &new.keep_ratios)?),
+            groups: Set(to_json(Kind::Candidate, "groups", &new.groups)?),
             macs: Set(to_i64("macs", new.macs)?),
             parameters: Set(to_i64("parameters", new.parameters)?),
-            top1: Set(new.score.top1),
-            top5: Set(new.score.top5),
-            cross_entropy: Set(new.score.cross_entropy),
-            unadapted_top1: Set(unadapted.map(|score| score.top1)),
-            unadapted_top5: Set(unadapted.map(|score| score.top5)),
-            unadapted_cross_entropy: Set(unadapted.and_then(|score| score.cross_entropy)),
             seconds: Set(new.seconds),
             revision: Set(search.revision),
             created_at: Set(self.0.clock().now()),
         };
-        Ok(row.insert(transaction).await?)
+        let row = row.insert(transaction).await?;
+        evaluations::insert(transaction, row.id, &new.evaluations).await?;
+        Ok(row)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use eagleeye_data::{SplitCounts, split};
 use eagleeye_engine::{Images, Source, search};
+use eagleeye_spec::Score;
 use eagleeye_store::{Lease, SearchRequest, Split, Store, Uuid};
 
 use crate::convert;
@@ -41,8 +42,8 @@ struct Rest {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
-    /// Top-1 of the candidates that are stored already, by index.
-    evaluated: BTreeMap<u32, f64>,
+    /// The scores that the candidates which are stored already are ranked by, by index.
+    evaluated: BTreeMap<u32, Score>,
     equipment: Equipment,
 }
 
