@@ -33,7 +33,7 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose
+         * @description A candidate has one checkpoint per format: asking again gives the one that is there, or queues one that failed or whose
          *     file is damaged.
          */
         post: operations["createCheckpoint"];
@@ -89,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a dataset.
-         * @description It is checked before it is stored: every image is read, and counts, classes and shapes are reported.
+         * @description It is checked before it is kept: every image is read, and counts, classes and shapes are reported.
          */
         post: operations["createDataset"];
         delete?: never;
@@ -113,7 +113,7 @@ export interface paths {
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
-        /** Rename a dataset. */
+        /** Give a dataset another name. */
         patch: operations["changeDataset"];
         trace?: never;
     };
@@ -146,8 +146,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a model.
-         * @description It is checked before it is stored: it is imported, its channels are grouped, and its MACs and parameters are
-         *     counted.
+         * @description It is checked before it is kept: imported, its channels grouped, and its MACs and parameters counted.
          */
         post: operations["createModel"];
         delete?: never;
@@ -171,7 +170,7 @@ export interface paths {
         delete: operations["deleteModel"];
         options?: never;
         head?: never;
-        /** Change a model's name or input shape. */
+        /** Change a model's name or the shape of its input. */
         patch: operations["changeModel"];
         trace?: never;
     };
@@ -221,11 +220,11 @@ export interface paths {
         get: operations["getSearch"];
         put?: never;
         post?: never;
-        /** Delete a search with its candidates and checkpoints. A running search is stopped. */
+        /** Delete a search, with its candidates and checkpoints. One that runs is stopped. */
         delete: operations["deleteSearch"];
         options?: never;
         head?: never;
-        /** Rename a search, or remove its name. */
+        /** Give a search another name, or none. */
         patch: operations["changeSearch"];
         trace?: never;
     };
@@ -240,7 +239,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a search.
-         * @description A queued search ends at once, a running one within a second. Its candidates are kept.
+         * @description A queued search ends at once, a running one within a second. What it has found so far stays.
          */
         post: operations["cancelSearch"];
         delete?: never;
@@ -276,8 +275,7 @@ export interface paths {
         /**
          * Follow a search.
          * @description Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
-         *     which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already
-         *     received.
+         *     which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already.
          */
         get: operations["followSearch"];
         put?: never;
@@ -298,9 +296,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry a search.
-         * @description A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
-         *     a
+         * Take up a search again.
+         * @description One that failed or was cancelled goes on where it ended: its candidates stay, and the leaderboard becomes that of a
          *     search that was never interrupted.
          */
         post: operations["retrySearch"];
@@ -318,8 +315,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Health of the server.
-         * @description Responds within two seconds, even if the database or file store is unreachable.
+         * Whether the server can work.
+         * @description The answer comes within two seconds, whatever is out of reach.
          */
         get: operations["getHealth"];
         put?: never;
@@ -338,14 +335,14 @@ export interface components {
         Adaptation: {
             /**
              * Format: int32
-             * @description Batches to use. If omitted, all calibration images once.
+             * @description Batches to use; where it is left out, all calibration images once.
              */
             batches?: number;
             /** @default cumulative */
             mode: components["schemas"]["AdaptationMode"];
             /**
              * Format: double
-             * @description Weight of the latest batch, for `momentum` only. If omitted, 0.1.
+             * @description Weight of the newest batch, for `momentum` only; 0.1 where it is left out.
              */
             momentum?: number;
         };
@@ -354,7 +351,7 @@ export interface components {
          * @enum {string}
          */
         AdaptationMode: "cumulative" | "momentum";
-        /** @description The unpruned network. */
+        /** @description The unpruned network on the scoring images. */
         Baseline: {
             /**
              * Format: int64
@@ -366,7 +363,7 @@ export interface components {
             score: components["schemas"]["Score"];
         };
         /**
-         * @description What adaptive batch norm can work with.
+         * @description What adaptive batch norm has to work with.
          * @enum {string}
          */
         BatchNormState: "present" | "folded" | "absent";
@@ -374,6 +371,8 @@ export interface components {
         Candidate: {
             /** Format: date-time */
             created_at: string;
+            /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
+            evaluations: components["schemas"]["Evaluation"][];
             /** Format: uuid */
             id: string;
             /**
@@ -381,7 +380,7 @@ export interface components {
              * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
              */
             index: number;
-            /** @description What each channel group keeps. */
+            /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
             keep_ratios: components["schemas"]["GroupKeep"][];
             /**
              * Format: int64
@@ -390,14 +389,14 @@ export interface components {
             macs: number;
             /** Format: int64 */
             parameters: number;
-            /** @description With adaptive batch norm. */
+            /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
             score: components["schemas"]["Score"];
             score_without_adaptation: components["schemas"]["Score"] | null;
             /** Format: uuid */
             search_id: string;
             /**
              * Format: double
-             * @description Duration of the evaluation.
+             * @description Time that all evaluations took.
              */
             seconds: number;
         };
@@ -408,15 +407,15 @@ export interface components {
             /** @description The stored tensors that have these channels on one of their axes. */
             members: components["schemas"]["GroupMember"][];
             name: string;
-            /** @description The norm over channels that reads them, whose statistics change when some are removed. Null if there is none. */
+            /** @description The norm over channels that reads them, whose statistics change when some go. Null where there is none. */
             normalised_by: string | null;
             /** @description Whether a search may prune it. */
             prunable: boolean;
-            /** @description Why it is locked. Null if it is prunable. */
+            /** @description Why it is locked. Null where it is prunable. */
             reason: string | null;
             /**
              * Format: int64
-             * @description Units: the smallest set of channels that must be removed together counts as one.
+             * @description Units: the smallest number of channels that go together counts as one.
              */
             size: number;
         };
@@ -444,7 +443,7 @@ export interface components {
              */
             max_difference: number | null;
             state: components["schemas"]["CheckpointState"];
-            /** @description What the export is waiting for, as a phrase that completes "waiting for". Null if nothing. */
+            /** @description What the export has to wait for, as a phrase that completes "waiting for". Null where nothing is in the way. */
             waiting_for: string | null;
         };
         /**
@@ -461,7 +460,7 @@ export interface components {
             format: components["schemas"]["CheckpointFormat"];
         };
         /**
-         * @description State of an export.
+         * @description Where an export is on its way.
          * @enum {string}
          */
         CheckpointState: "queued" | "running" | "ready" | "failed";
@@ -474,16 +473,13 @@ export interface components {
             count: number;
             /**
              * Format: int32
-             * @description The label: the index of the network's output for this class.
+             * @description The label, which is the network's output that stands for the class.
              */
             index: number;
-            /** @description Name of the folder in an archive; otherwise the index. */
+            /** @description Name of the folder in an archive; the index elsewhere. */
             name: string;
         };
-        /**
-         * @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files
-         *     store it.
-         */
+        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
         ComputedWeight: {
             /** Format: int64 */
             axis: number;
@@ -495,30 +491,30 @@ export interface components {
              */
             weight: string;
         };
-        /** @description A worker on this or another machine. */
+        /** @description A worker, wherever it runs. */
         ConnectedWorker: {
             /**
              * Format: uuid
-             * @description The checkpoint that it is exporting, or null.
+             * @description The checkpoint that it exports. Null where it exports none.
              */
             checkpoint_id: string | null;
             /**
-             * @description Device that it computes on.
+             * @description What it computes on.
              * @example cuda:0
              */
             device: string;
             host: string;
             /** Format: date-time */
             last_seen: string;
-            /** @description Name under which it claims jobs. */
+            /** @description The name that it claims jobs under. */
             name: string;
-            /** @description Why it is not taking jobs at the moment, or null if it is. */
+            /** @description Why it takes no jobs at the moment. Null where it does. */
             note: string | null;
             /** Format: int32 */
             pid: number;
             /**
              * Format: uuid
-             * @description The search that it is working on, or null.
+             * @description The search that it is at. Null where it is at none.
              */
             search_id: string | null;
             /** Format: date-time */
@@ -533,16 +529,16 @@ export interface components {
             bytes: number;
             /**
              * Format: int32
-             * @description 1 for greyscale, 3 for colour.
+             * @description 1 for grey, 3 for colour.
              */
             channels: number;
-            /** @description The classes with their numbers of images, by index. */
+            /** @description The classes with how many images each has, by index. */
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             created_at: string;
             /**
              * Format: int32
-             * @description Height in pixels; the most common one if images differ.
+             * @description Height in pixels; the most common one where images differ.
              */
             height: number;
             /** Format: uuid */
@@ -553,11 +549,11 @@ export interface components {
              */
             images: number;
             /**
-             * @description Format of the files: `idx`, `npz`, or the kind of archive.
+             * @description How the images came: `idx`, `npz`, or the kind of archive.
              * @example idx
              */
             kind: string;
-            /** @description Given at upload or later; defaults to the file name without its extension. */
+            /** @description Given at upload or later; else the file's name without its ending. */
             name: string;
             /**
              * Format: int32
@@ -566,7 +562,7 @@ export interface components {
             thumbnails: number;
             /**
              * Format: int32
-             * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
+             * @description Width in pixels; the most common one where images differ. Images are resized to the model's input.
              */
             width: number;
         };
@@ -574,28 +570,50 @@ export interface components {
         DatasetUpload: {
             /**
              * Format: binary
-             * @description An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+             * @description An NPZ, or an archive (zip, tar, tar.gz) with one folder per class of PNG or JPEG images.
              */
             file?: string | null;
             /**
              * Format: binary
-             * @description An IDX file of images, optionally gzipped.
+             * @description An IDX file of images, gzipped or not.
              */
             images?: string | null;
             /**
              * Format: binary
-             * @description The IDX file with the labels of `images`.
+             * @description The IDX file of labels that goes with `images`.
              */
             labels?: string | null;
-            /** @description Name. Surrounding whitespace is removed. */
+            /** @description What to call it. Blanks around it are dropped. */
             name?: string;
         };
-        /** @description An invalid field of the request body. */
+        /** @description One evaluation of a candidate; there is at most one of each kind on each set of images. */
+        Evaluation: {
+            image_set: components["schemas"]["ImageSet"];
+            /**
+             * Format: int64
+             * @description Images of the set that were scored.
+             */
+            images: number;
+            kind: components["schemas"]["EvaluationKind"];
+            score: components["schemas"]["Score"];
+            /**
+             * Format: double
+             * @description Time that it took, making the network included; 0 where it was not measured apart from the candidate's other
+             *     evaluations.
+             */
+            seconds: number;
+        };
+        /**
+         * @description How a candidate's network was made before it was scored.
+         * @enum {string}
+         */
+        EvaluationKind: "adapted" | "unadapted";
+        /** @description A field of the request's body that is not what it should be. */
         FieldError: {
-            /** @description What would be accepted. */
+            /** @description What would be right. */
             detail: string;
             /**
-             * @description Path of the field, with parts separated by dots.
+             * @description Path of the field, with dots between its parts.
              * @example adaptation.momentum
              */
             field: string;
@@ -606,7 +624,7 @@ export interface components {
             group: string;
             /**
              * Format: int64
-             * @description Units that are kept.
+             * @description Units that stay.
              */
             kept: number;
             /**
@@ -628,21 +646,21 @@ export interface components {
              */
             parameter: string;
         };
-        /** @description The state of the server and what it depends on. */
+        /** @description The state of the server and what it stands on. */
         Health: {
             database: components["schemas"]["HealthPart"];
             files: components["schemas"]["HealthPart"];
-            /** @description Which parts of the sandbox for uploaded files this machine supports. */
+            /** @description What of the sandbox for uploaded files this machine has. */
             sandbox: components["schemas"]["Sandbox"];
-            /** @description Overall state: `ok` if all parts are. */
+            /** @description Of the whole: `ok` where all parts are. */
             status: components["schemas"]["HealthStatus"];
             /** @description Version of the program. */
             version: string;
             workers: components["schemas"]["WorkerCounts"];
         };
-        /** @description Something that the server depends on. */
+        /** @description Something that the server stands on. */
         HealthPart: {
-            /** @description What is wrong with it. Null if it is `ok`. */
+            /** @description What is wrong with it. Null where it is `ok`. */
             detail: string | null;
             status: components["schemas"]["HealthStatus"];
         };
@@ -651,6 +669,11 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "unavailable";
+        /**
+         * @description The images that a network was scored on.
+         * @enum {string}
+         */
+        ImageSet: "scoring" | "test";
         /** @description A layer with weights. */
         Layer: {
             /**
@@ -659,7 +682,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Name in the file.
+             * @description As the file calls it.
              * @example layer1.0.conv1
              */
             name: string;
@@ -675,18 +698,18 @@ export interface components {
         };
         /** @description An uploaded network with its channel groups. */
         Model: components["schemas"]["ModelSummary"] & {
-            /** @description What adaptive batch norm can work with. */
+            /** @description What adaptive batch norm has to work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
             /**
-             * @description The element type of most weights, by its PyTorch name; exports keep the types of the file.
+             * @description The element type of most weights, as PyTorch calls it; exports are in the types of the file.
              * @example float32
              */
             element_type: string;
-            /** @description Groups of channels that can only be pruned together. */
+            /** @description Sets of channels that can only be pruned together. */
             groups: components["schemas"]["ChannelGroup"][];
             /** @description Convolutions, linear layers and norms in order of execution. */
             layers: components["schemas"]["Layer"][];
-            /** @description Notes about the file and its exports, one sentence each. */
+            /** @description What to know of the file and of what is made from it, a sentence each. */
             notices: string[];
             /**
              * @description How often each operator occurs.
@@ -700,10 +723,10 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description Changes to a model. Omitted fields keep their value. */
+        /** @description What of a model may be changed. What is left out stays. */
         ModelChange: {
             /**
-             * @description Input shape, batch first. The network is inspected again and its MACs are recounted. Only for a model that no search uses.
+             * @description Shape of the input, batch first: the network is inspected again with it, and its MACs are counted again. Only for a model that no search uses.
              * @example [
              *       1,
              *       3,
@@ -712,7 +735,7 @@ export interface components {
              *     ]
              */
             input_shape?: number[];
-            /** @description The new name. Surrounding whitespace is removed. */
+            /** @description What to call it from now on. Blanks around it are dropped. */
             name?: string;
         };
         /**
@@ -724,17 +747,17 @@ export interface components {
         ModelSummary: {
             /**
              * Format: int32
-             * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
+             * @description Batch norms in the file; 0 where the exporter folded them into the convolutions.
              */
             batch_norms: number;
             /**
              * Format: int64
-             * @description Size of the file in bytes, including its external weights.
+             * @description Size of the file in bytes, together with its file of external weights.
              */
             bytes: number;
             /**
              * Format: int32
-             * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
+             * @description Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
              */
             classes: number | null;
             /** Format: date-time */
@@ -750,7 +773,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /**
-             * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
+             * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
              * @example [
              *       1,
              *       3,
@@ -765,7 +788,7 @@ export interface components {
              */
             macs: number;
             /**
-             * @description Given at upload or later; defaults to the file name without its extension.
+             * @description Given at upload or later; else the file's name without its ending.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
@@ -791,11 +814,11 @@ export interface components {
              */
             file: string;
             /**
-             * @description Input shape, batch first, if the file does not contain it: `1,3,224,224`.
+             * @description Shape of the input, batch first, where the file does not have it: `1,3,224,224`.
              * @example 1,3,224,224
              */
             input_shape?: string;
-            /** @description Name. Surrounding whitespace is removed. */
+            /** @description What to call it. Blanks around it are dropped. */
             name?: string;
         };
         /** @description One page of a list. */
@@ -803,6 +826,8 @@ export interface components {
             items: {
                 /** Format: date-time */
                 created_at: string;
+                /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
+                evaluations: components["schemas"]["Evaluation"][];
                 /** Format: uuid */
                 id: string;
                 /**
@@ -810,7 +835,7 @@ export interface components {
                  * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
                  */
                 index: number;
-                /** @description What each channel group keeps. */
+                /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
                 keep_ratios: components["schemas"]["GroupKeep"][];
                 /**
                  * Format: int64
@@ -819,14 +844,14 @@ export interface components {
                 macs: number;
                 /** Format: int64 */
                 parameters: number;
-                /** @description With adaptive batch norm. */
+                /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
                 score: components["schemas"]["Score"];
                 score_without_adaptation: components["schemas"]["Score"] | null;
                 /** Format: uuid */
                 search_id: string;
                 /**
                  * Format: double
-                 * @description Duration of the evaluation.
+                 * @description Time that all evaluations took.
                  */
                 seconds: number;
             }[];
@@ -843,16 +868,16 @@ export interface components {
                 bytes: number;
                 /**
                  * Format: int32
-                 * @description 1 for greyscale, 3 for colour.
+                 * @description 1 for grey, 3 for colour.
                  */
                 channels: number;
-                /** @description The classes with their numbers of images, by index. */
+                /** @description The classes with how many images each has, by index. */
                 classes: components["schemas"]["Class"][];
                 /** Format: date-time */
                 created_at: string;
                 /**
                  * Format: int32
-                 * @description Height in pixels; the most common one if images differ.
+                 * @description Height in pixels; the most common one where images differ.
                  */
                 height: number;
                 /** Format: uuid */
@@ -863,11 +888,11 @@ export interface components {
                  */
                 images: number;
                 /**
-                 * @description Format of the files: `idx`, `npz`, or the kind of archive.
+                 * @description How the images came: `idx`, `npz`, or the kind of archive.
                  * @example idx
                  */
                 kind: string;
-                /** @description Given at upload or later; defaults to the file name without its extension. */
+                /** @description Given at upload or later; else the file's name without its ending. */
                 name: string;
                 /**
                  * Format: int32
@@ -876,7 +901,7 @@ export interface components {
                 thumbnails: number;
                 /**
                  * Format: int32
-                 * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
+                 * @description Width in pixels; the most common one where images differ. Images are resized to the model's input.
                  */
                 width: number;
             }[];
@@ -888,17 +913,17 @@ export interface components {
             items: {
                 /**
                  * Format: int32
-                 * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
+                 * @description Batch norms in the file; 0 where the exporter folded them into the convolutions.
                  */
                 batch_norms: number;
                 /**
                  * Format: int64
-                 * @description Size of the file in bytes, including its external weights.
+                 * @description Size of the file in bytes, together with its file of external weights.
                  */
                 bytes: number;
                 /**
                  * Format: int32
-                 * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
+                 * @description Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
                  */
                 classes: number | null;
                 /** Format: date-time */
@@ -914,7 +939,7 @@ export interface components {
                 /** Format: uuid */
                 id: string;
                 /**
-                 * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
+                 * @description Shape of the first input, [batch, channels, height, width]; the batch is 1 where the file leaves it open.
                  * @example [
                  *       1,
                  *       3,
@@ -929,7 +954,7 @@ export interface components {
                  */
                 macs: number;
                 /**
-                 * @description Given at upload or later; defaults to the file name without its extension.
+                 * @description Given at upload or later; else the file's name without its ending.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
@@ -973,8 +998,7 @@ export interface components {
                 started_at: string | null;
                 state: components["schemas"]["SearchState"];
                 /**
-                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
-                 *     free
+                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
                  *     worker is missing.
                  * @example space on the disk of the database
                  */
@@ -986,7 +1010,7 @@ export interface components {
         /** @description From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel. */
         Preprocessing: {
             /**
-             * @description One per channel of the model's input; must not be 0.
+             * @description One per channel of the model's input, none of them 0.
              * @example [
              *       0.229,
              *       0.224,
@@ -1004,29 +1028,29 @@ export interface components {
              */
             mean: number[];
             /**
-             * @description Defaults to 1/255; must not be 0.
+             * @description 1/255 where it is left out; never 0.
              * @default 0.00392156862745098
              */
             scale: number;
         };
-        /** @description An error as RFC 9457 problem details, with extension fields. */
+        /** @description An error as RFC 9457 problem details, with fields of our own where they help. */
         Problem: {
-            /** @description What is wrong with this request, and what would be accepted. */
+            /** @description What is wrong with this request, and what would be right. */
             detail: string;
             /** @description The fields at fault. */
             errors?: components["schemas"]["FieldError"][];
             /**
              * Format: int64
-             * @description The limit in bytes: of the body, of the address for `address-too-long`, of the headers for
+             * @description What is taken at most, in bytes: of the body, of the address for `address-too-long`, of the headers for
              *     `headers-too-large`.
              */
             limit_bytes?: number | null;
             reachable?: components["schemas"]["Reachable"] | null;
-            /** @description Searches that prevent this. */
+            /** @description Searches that stand in the way. */
             searches?: string[];
             /**
              * Format: int32
-             * @description The HTTP status.
+             * @description The HTTP status, once more.
              * @example 422
              */
             status: number;
@@ -1038,15 +1062,15 @@ export interface components {
              */
             type: string;
         };
-        /** @description Progress of a search. */
+        /** @description How far a search is. */
         Progress: {
             /**
              * Format: int64
-             * @description Completed steps of the phase.
+             * @description Steps of the phase that are done.
              */
             done: number;
             /**
-             * @description What is being done, in one or two words.
+             * @description What is being done, in a word or two.
              * @example candidates
              */
             phase: string;
@@ -1066,14 +1090,14 @@ export interface components {
             max: number;
             /**
              * Format: double
-             * @description Smallest fraction, with every prunable group at its minimum.
+             * @description Smallest fraction, with every prunable group at its floor.
              * @example 0.011
              */
             min: number;
         };
         /** @description A new name. */
         Renaming: {
-            /** @description The new name. Surrounding whitespace is removed. */
+            /** @description What to call it from now on. Blanks around it are dropped. */
             name: string;
         };
         /**
@@ -1086,11 +1110,11 @@ export interface components {
             /** @description Make connections, start programs, or use other system calls than reading needs (seccomp). */
             system_calls: boolean;
         };
-        /** @description How well a network does on the scoring images. */
+        /** @description How well a network does on a set of images. */
         Score: {
             /**
              * Format: double
-             * @description Mean cross-entropy in nats. Null if it is not finite.
+             * @description Mean cross-entropy in nats. Null where it is not finite.
              */
             cross_entropy: number | null;
             /**
@@ -1100,7 +1124,7 @@ export interface components {
             top1: number;
             /**
              * Format: double
-             * @description Fraction of images whose class is among the five highest outputs.
+             * @description Fraction of images whose class is among the five highest outputs; 1 where there are at most five classes.
              */
             top5: number;
         };
@@ -1132,8 +1156,7 @@ export interface components {
             started_at: string | null;
             state: components["schemas"]["SearchState"];
             /**
-             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
-             *     free
+             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a free
              *     worker is missing.
              * @example space on the disk of the database
              */
@@ -1141,7 +1164,7 @@ export interface components {
         };
         /** @description A new name of a search, or none. */
         SearchRenaming: {
-            /** @description The new name; null removes it. Surrounding whitespace is removed. */
+            /** @description What to call it from now on; null for a search without a name of its own. Blanks around it are dropped. */
             name: string | null;
         };
         /** @description A pruning search to be queued. */
@@ -1161,7 +1184,7 @@ export interface components {
             calibration_images: number;
             /**
              * Format: int32
-             * @description Number of strategies to evaluate.
+             * @description Strategies to draw and evaluate.
              * @default 48
              */
             candidates: number;
@@ -1181,27 +1204,25 @@ export interface components {
             min_keep_ratio: number;
             /** Format: uuid */
             model_id: string;
-            /** @description Name. Surrounding whitespace is removed. */
+            /** @description What to call it. Blanks around it are dropped. */
             name?: string | null;
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups
-             *     keep
-             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and
-             *     1 of
+             * @description Keep a multiple of this many channels in every group, or all; 1 for any number. Where it is left out, groups keep
+             *     multiples of 8 as far as they allow it, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of
              *     which a group has four multiples or more, and smaller ones where these do not meet the budget.
              */
             round_to?: number | null;
             /**
              * Format: int32
-             * @description Held-out images on which candidates are scored. They never overlap the calibration images.
+             * @description Held-back images on which candidates are scored. They never overlap the calibration images.
              * @example 5000
              */
             scoring_images: number;
             /**
              * Format: int64
-             * @description All random draws derive from it: the same request with the same seed gives the same leaderboard.
+             * @description Everything random derives from it: the same request with the same seed gives the same leaderboard.
              * @default 0
              */
             seed: number;
@@ -1221,7 +1242,7 @@ export interface components {
             calibration_images: number;
             /**
              * Format: int32
-             * @description Number of strategies to evaluate.
+             * @description Strategies to draw and evaluate.
              */
             candidates: number;
             /**
@@ -1231,13 +1252,13 @@ export interface components {
             macs: number;
             /**
              * Format: double
-             * @description Minimum fraction of its units that every group keeps.
+             * @description Fraction of its units that every group keeps at least.
              */
             min_keep_ratio: number;
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * Format: int32
-             * @description Channels kept in a group are a multiple of this. Null: multiples of 8 if the group is large enough.
+             * @description Channels kept in a group are a multiple of this; null: of 8 where groups allow it.
              */
             round_to: number | null;
             /**
@@ -1249,7 +1270,7 @@ export interface components {
             seed: number;
         };
         /**
-         * @description State of a search.
+         * @description Where a search is on its way.
          * @enum {string}
          */
         SearchState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
@@ -1274,13 +1295,13 @@ export interface components {
         /** @description Worker processes. */
         WorkerCounts: {
             /**
-             * @description All workers that have reported to the database lately, those on other machines included. Empty while the
-             *     database is unreachable.
+             * @description All workers that have reported to the database lately, those on other machines included. Empty while the database
+             *     is out of reach.
              */
             connected: components["schemas"]["ConnectedWorker"][];
-            /** @description How many of those are running. */
+            /** @description As many of those as are up at this moment. */
             running: number;
-            /** @description How many workers this server should keep running. */
+            /** @description As many as this server was asked to keep up. */
             wanted: number;
         };
     };
@@ -1313,7 +1334,7 @@ export interface operations {
                     "application/json": components["schemas"]["Candidate"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1322,7 +1343,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1331,7 +1352,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The candidate does not exist */
+            /** @description No such candidate */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1358,7 +1379,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1367,7 +1388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1408,7 +1429,7 @@ export interface operations {
                     "application/json": components["schemas"]["CheckpointList"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1417,7 +1438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1426,7 +1447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The candidate does not exist */
+            /** @description No such candidate */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1453,7 +1474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1462,7 +1483,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1498,7 +1519,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The checkpoint exists already */
+            /** @description The checkpoint is there already */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1507,7 +1528,7 @@ export interface operations {
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            /** @description The export is queued or running */
+            /** @description The export is on its way */
             202: {
                 headers: {
                     /** @description Where to look for it */
@@ -1527,7 +1548,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1536,7 +1557,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The candidate does not exist */
+            /** @description No such candidate */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1563,7 +1584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The `Content-Type` is not JSON */
+            /** @description The body is not declared as JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1572,7 +1593,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The format does not exist */
+            /** @description No such format */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1590,7 +1611,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1599,7 +1620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1640,7 +1661,7 @@ export interface operations {
                     "application/json": components["schemas"]["Checkpoint"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1649,7 +1670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1658,7 +1679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The checkpoint does not exist */
+            /** @description No such checkpoint */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1685,7 +1706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1694,7 +1715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1726,7 +1747,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file; byte ranges and `If-None-Match` are supported */
+            /** @description The file; byte ranges and `If-None-Match` are understood */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1735,7 +1756,7 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The requested byte range */
+            /** @description The byte range that was asked for */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -1744,14 +1765,14 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The client's copy is current */
+            /** @description The client has it already */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1760,7 +1781,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1769,7 +1790,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The checkpoint does not exist */
+            /** @description No such checkpoint */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1778,7 +1799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file is not ready, or its export failed */
+            /** @description The file is not there yet, or its export failed */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1823,7 +1844,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1832,7 +1853,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1857,7 +1878,7 @@ export interface operations {
             query?: {
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -1875,7 +1896,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset"];
                 };
             };
-            /** @description A parameter is invalid */
+            /** @description A parameter is wrong */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1884,7 +1905,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1911,7 +1932,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1920,7 +1941,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1964,7 +1985,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description The upload was interrupted or has wrong parts */
+            /** @description The upload broke off or has wrong parts */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1973,7 +1994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2009,7 +2030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The files cannot be used as a dataset */
+            /** @description The files are no dataset that can be used */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2027,7 +2048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2036,7 +2057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2077,7 +2098,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2086,7 +2107,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2095,7 +2116,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The dataset does not exist */
+            /** @description No such dataset */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2122,7 +2143,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2131,7 +2152,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2163,14 +2184,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The dataset is deleted */
+            /** @description The dataset is gone */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2179,7 +2200,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2188,7 +2209,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The dataset does not exist */
+            /** @description No such dataset */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2224,7 +2245,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2233,7 +2254,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2269,7 +2290,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The changed dataset */
+            /** @description The dataset as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2287,7 +2308,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2296,7 +2317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The dataset does not exist */
+            /** @description No such dataset */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2323,7 +2344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The `Content-Type` is not JSON */
+            /** @description The body is not declared as JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2332,7 +2353,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The name is invalid */
+            /** @description The name is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2350,7 +2371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2359,7 +2380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2402,7 +2423,7 @@ export interface operations {
                     "image/png": number[];
                 };
             };
-            /** @description The requested byte range */
+            /** @description The byte range that was asked for */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -2411,14 +2432,14 @@ export interface operations {
                     "image/png": number[];
                 };
             };
-            /** @description The client's copy is current */
+            /** @description The client has it already */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2427,7 +2448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2436,7 +2457,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The dataset or thumbnail does not exist */
+            /** @description No such dataset or thumbnail */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2481,7 +2502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2490,7 +2511,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2515,7 +2536,7 @@ export interface operations {
             query?: {
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -2533,7 +2554,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ModelSummary"];
                 };
             };
-            /** @description A parameter is invalid */
+            /** @description A parameter is wrong */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2542,7 +2563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2569,7 +2590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2578,7 +2599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2622,7 +2643,7 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description The upload was interrupted or has wrong parts */
+            /** @description The upload broke off or has wrong parts */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2631,7 +2652,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2667,7 +2688,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file cannot be used as a model */
+            /** @description The file is no model that can be used */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2685,7 +2706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2694,7 +2715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2735,7 +2756,7 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2744,7 +2765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2753,7 +2774,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model does not exist */
+            /** @description No such model */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2780,7 +2801,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2789,7 +2810,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2821,14 +2842,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The model is deleted */
+            /** @description The model is gone */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2837,7 +2858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2846,7 +2867,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model does not exist */
+            /** @description No such model */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2882,7 +2903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2891,7 +2912,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2927,7 +2948,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The changed model */
+            /** @description The model as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2945,7 +2966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2954,7 +2975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model does not exist */
+            /** @description No such model */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2963,7 +2984,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Searches use it, so its input shape cannot change; `searches` lists them */
+            /** @description Searches use it, so the shape of its input stays; `searches` lists them */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2990,7 +3011,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The `Content-Type` is not JSON */
+            /** @description The body is not declared as JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2999,7 +3020,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A field is invalid, or the network does not accept inputs of this shape */
+            /** @description A field is wrong, or the network does not take inputs of this shape */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3017,7 +3038,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3026,7 +3047,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3058,7 +3079,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file; byte ranges and `If-None-Match` are supported */
+            /** @description The file; byte ranges and `If-None-Match` are understood */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3067,7 +3088,7 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The requested byte range */
+            /** @description The byte range that was asked for */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -3076,14 +3097,14 @@ export interface operations {
                     "application/octet-stream": number[];
                 };
             };
-            /** @description The client's copy is current */
+            /** @description The client has it already */
             304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3092,7 +3113,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3101,7 +3122,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The model does not exist */
+            /** @description No such model */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3146,7 +3167,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
+            /** @description The stored file is damaged (`/problems/damaged-file`), or the server is at fault */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3155,7 +3176,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3180,7 +3201,7 @@ export interface operations {
             query?: {
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -3198,7 +3219,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Search"];
                 };
             };
-            /** @description A parameter is invalid */
+            /** @description A parameter is wrong */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3207,7 +3228,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3234,7 +3255,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3243,7 +3264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3296,7 +3317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3323,7 +3344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The `Content-Type` is not JSON */
+            /** @description The body is not declared as JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3332,7 +3353,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A field is invalid, the model or dataset does not exist, they do not match, there are not enough images, or the budget is out of reach */
+            /** @description A field is wrong, the model or dataset does not exist, the two do not fit each other, there are not enough images, or the budget is out of reach */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3350,7 +3371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A stored file is damaged (`/problems/damaged-file`), or an internal error */
+            /** @description A stored file is damaged (`/problems/damaged-file`), or the server is at fault */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3359,7 +3380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3400,7 +3421,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3409,7 +3430,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3418,7 +3439,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3445,7 +3466,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3454,7 +3475,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3486,14 +3507,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The search is deleted */
+            /** @description The search is gone */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3502,7 +3523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3511,7 +3532,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3538,7 +3559,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3547,7 +3568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3583,7 +3604,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The changed search */
+            /** @description The search as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3601,7 +3622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3610,7 +3631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +3658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The `Content-Type` is not JSON */
+            /** @description The body is not declared as JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3646,7 +3667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The name is invalid */
+            /** @description The name is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3664,7 +3685,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3673,7 +3694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3723,7 +3744,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3732,7 +3753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3741,7 +3762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3777,7 +3798,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3786,7 +3807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3810,13 +3831,14 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Key to sort by, with a leading minus for descending order. Ties are sorted by index.
-                 * @example -top1
+                 * @description Key to sort by, with a leading minus for descending. Ties go by index. `rank` is best first, by all the criteria in the
+                 *     operation's `x-ranking`.
+                 * @example rank
                  */
                 sort?: string;
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                /** @description `next_cursor` of the page before, unchanged. Without it: the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -3837,7 +3859,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Candidate"];
                 };
             };
-            /** @description A parameter is invalid */
+            /** @description A parameter is wrong */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3846,7 +3868,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3855,7 +3877,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3882,7 +3904,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3891,7 +3913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3915,7 +3937,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Id of the last event received; any other text starts from the beginning */
+                /** @description Id of the last event received; any other text begins anew */
                 "Last-Event-ID"?: string | null;
             };
             path: {
@@ -3935,7 +3957,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3944,7 +3966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3953,7 +3975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3980,7 +4002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3989,7 +4011,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4030,7 +4052,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4039,7 +4061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4048,7 +4070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search does not exist */
+            /** @description No such search */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4057,7 +4079,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is missing */
+            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is gone */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4084,7 +4106,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4093,7 +4115,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            /** @description The server cannot do this right now, as when its database is away; try again in a moment */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4131,7 +4153,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A parameter that this address does not accept */
+            /** @description A parameter that this address does not take */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4140,7 +4162,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The request comes from another site's page or uses an unknown host name */
+            /** @description The request comes from another site's page, or names another host */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4167,7 +4189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            /** @description The server is at fault, or may not write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
