@@ -2,7 +2,7 @@
 //! classes in another order break the full network first, and adaptive BN then mends its statistics in every candidate: the
 //! search would end with a pruned network far "above" the full one.
 
-use crate::score::Score;
+use eagleeye_spec::Score;
 
 /// Two shares differ by more than the noise when they are this many standard errors apart.
 const STANDARD_ERRORS: f64 = 2.0;
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn score(top1: f64) -> Score {
-        Score { top1, top5: 1.0, cross_entropy: 2.3 }
+        Score::new(top1, 1.0, 2.3)
     }
 
     #[test]

@@ -42,7 +42,6 @@ pub use load::{LoadError, Loaded, load};
 pub use network::{Format, Network};
 pub use prune::{PruneError, PruneReport, Pruned, prune_to};
 pub use rewrite::RewriteError;
-pub use score::Score;
-pub use search::{Baseline, Candidate, Flow, GroupKeep, Observer, Phase, SearchError, make_candidate, search};
+pub use search::{Flow, Observer, Phase, SearchError, make_candidate, search};
 pub use tch::Device;
 pub use verify::zero_oracle;

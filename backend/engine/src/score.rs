@@ -1,21 +1,11 @@
 //! How well a network classifies a set of images.
 
-use serde::{Deserialize, Serialize};
+use eagleeye_spec::Score;
 use tch::{Kind, TchError, Tensor};
 
 use crate::batches::batches;
 use crate::exec::{self, ExecError, Hook};
 use crate::network::Network;
-
-/// Shares of a set, and the mean cross-entropy in nats.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    pub top1: f64,
-    /// 1 for networks with at most five classes.
-    pub top5: f64,
-    /// Not a number where the network answers with infinities.
-    pub cross_entropy: f64,
-}
 
 /// Scores `network` on `images` `[n, C, H, W]` with `labels` `[n]` (`i64`), all on its device.
 ///
@@ -40,7 +30,7 @@ pub fn score(
         cross_entropy += tally.cross_entropy;
     }
     let share = |n: i64| n as f64 / count as f64;
-    Ok(Score { top1: share(top1), top5: share(top5), cross_entropy: cross_entropy / count as f64 })
+    Ok(Score::new(share(top1), share(top5), cross_entropy / count as f64))
 }
 
 struct Cancel<'a>(&'a dyn Fn() -> bool);

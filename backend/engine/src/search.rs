@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use eagleeye_graph::{ChannelGroups, CostModel, GroupError, ParameterId, Plan, PlanError, Strategy, channel_groups};
-use eagleeye_spec::SearchRequest;
 use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::{
+    Baseline, Candidate, Evaluation, EvaluationKind, GroupKeep, ImageSet, Ranked, Score, SearchRequest,
+};
 use eagleeye_strategy::{Evaluated, Proposer, StrategyError, Task, feasible, proposer};
 use tch::TchError;
 
@@ -18,43 +20,9 @@ use crate::images::{Images, ImagesError};
 use crate::network::Network;
 use crate::prune::{apply, importance, plan_by_importance};
 use crate::rewrite::RewriteError;
-use crate::score::{Score, score};
+use crate::score::score;
 use crate::virtual_bn::{self, VirtualBatchNorms};
 use eagleeye_torchscript::tensors::reason;
-
-/// The unpruned network on the scoring images.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Baseline {
-    pub score: Score,
-    pub macs: u64,
-    pub parameters: u64,
-}
-
-/// How many of a prunable group's units a candidate keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupKeep {
-    pub group: String,
-    pub size: usize,
-    pub kept: usize,
-}
-
-/// An evaluated strategy.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// Which draw of the search it is, from 0.
-    pub index: u32,
-    /// Units kept of each prunable group.
-    pub keep: Vec<usize>,
-    pub groups: Vec<GroupKeep>,
-    pub macs: u64,
-    pub parameters: u64,
-    /// With adapted statistics.
-    pub score: Score,
-    /// With the statistics of the unpruned network, which is what a test of the pruned network as it is would say.
-    pub score_without_adaptation: Score,
-    /// What the evaluation took.
-    pub seconds: f64,
-}
 
 /// What a search does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,15 +144,15 @@ pub fn search(
         history.push(match evaluated.get(&index) {
             Some(before) => before.clone(),
             None => {
-                let candidate = pruner.evaluate(index, &strategy, &|| observer.cancelled())?;
-                let top1 = candidate.score.top1;
+                let (candidate, score) = pruner.evaluate(index, &strategy, &|| observer.cancelled())?;
                 stop_or_go(observer.candidate(candidate))?;
-                Evaluated { strategy, top1 }
+                Evaluated { strategy, score }
             }
         });
         observer.phase(Phase::Candidates, history.len() as u64, u64::from(total));
     }
-    let best = history.iter().map(|candidate| candidate.top1).fold(0.0, f64::max);
+    let ranked = (0..).zip(&history).map(|(index, evaluated)| Ranked { index, score: evaluated.score });
+    let best = ranked.min_by(Ranked::best_first).map_or(0.0, |best| best.score.top1);
     Ok(doubt::best_candidate(baseline.score.top1, best, labels.images)?)
 }
 
@@ -309,25 +277,41 @@ impl<'a> Pruner<'a> {
         Ok(Baseline { score, macs: self.cost.macs(&full), parameters: self.cost.parameters(&full) })
     }
 
-    /// One candidate: pruning, adaptive BN, score.
+    /// One candidate: pruning, adaptive BN, score. With the score that it is ranked by.
     fn evaluate(
         &self,
         index: u32,
         strategy: &Strategy,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Candidate, SearchError> {
+    ) -> Result<(Candidate, Score), SearchError> {
         let started = Instant::now();
         let (pruned, adapted) = self.prune_and_adapt(strategy, cancelled)?;
-        Ok(Candidate {
+        let adapted = self.evaluation(EvaluationKind::Adapted, &adapted, started, cancelled)?;
+        let unadapted = self.evaluation(EvaluationKind::Unadapted, &pruned, Instant::now(), cancelled)?;
+        let score = adapted.score;
+        let candidate = Candidate {
             index,
             groups: self.kept(strategy),
             macs: self.cost.macs(strategy),
             parameters: self.cost.parameters(strategy),
-            score: self.score(&adapted, cancelled)?,
-            score_without_adaptation: self.score(&pruned, cancelled)?,
-            keep: strategy.keep.clone(),
+            evaluations: vec![adapted, unadapted],
+            strategy: strategy.keep.iter().map(|&kept| kept as u32).collect(),
             seconds: started.elapsed().as_secs_f64(),
-        })
+        };
+        Ok((candidate, score))
+    }
+
+    /// Scores a network whose making began at `started`.
+    fn evaluation(
+        &self,
+        kind: EvaluationKind,
+        network: &Network,
+        started: Instant,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Evaluation, SearchError> {
+        let score = self.score(network, cancelled)?;
+        let images = self.images.labels.numel() as u64;
+        Ok(Evaluation { kind, image_set: ImageSet::Scoring, images, score, seconds: started.elapsed().as_secs_f64() })
     }
 
     /// The pruned network with the statistics of the unpruned one, and with its own.
@@ -361,7 +345,12 @@ impl<'a> Pruner<'a> {
 
     fn kept(&self, strategy: &Strategy) -> Vec<GroupKeep> {
         let groups = self.groups.prunable().zip(&strategy.keep);
-        groups.map(|(group, &kept)| GroupKeep { group: group.name.clone(), size: group.size, kept }).collect()
+        let keep = groups.map(|(group, &kept)| GroupKeep {
+            group: group.name.clone(),
+            size: group.size as u64,
+            kept: kept as u64,
+        });
+        keep.collect()
     }
 }
 
@@ -424,17 +413,32 @@ mod tests {
         }
 
         fn candidate(&mut self, candidate: Candidate) -> Flow {
-            self.candidates.push(Candidate { seconds: 0.0, ..candidate });
+            let untimed = |&evaluation: &Evaluation| Evaluation { seconds: 0.0, ..evaluation };
+            let evaluations = candidate.evaluations.iter().map(untimed).collect();
+            self.candidates.push(Candidate { evaluations, seconds: 0.0, ..candidate });
             if self.stop_after == Some(self.candidates.len()) { Flow::Stop } else { Flow::Go }
         }
     }
 
     fn run(network: &Network, candidates: u32, evaluated: &[u32]) -> Record {
         let mut record = Record::default();
-        let unknown = Evaluated { strategy: Strategy { keep: Vec::new() }, top1: 0.5 };
+        let unknown = Evaluated { strategy: Strategy { keep: Vec::new() }, score: Score::new(0.5, 1.0, 1.0) };
         let evaluated = evaluated.iter().map(|&index| (index, unknown.clone())).collect();
         search(network, &images(network), &request(candidates), &evaluated, &mut record).unwrap();
         record
+    }
+
+    fn score_of(candidate: &Candidate, kind: EvaluationKind) -> Score {
+        eagleeye_spec::score_of(&candidate.evaluations, kind, ImageSet::Scoring).unwrap()
+    }
+
+    /// With adapted statistics, and with those of the unpruned network.
+    fn scores(candidate: &Candidate) -> (Score, Score) {
+        (score_of(candidate, EvaluationKind::Adapted), score_of(candidate, EvaluationKind::Unadapted))
+    }
+
+    fn keep(candidate: &Candidate) -> Vec<usize> {
+        candidate.strategy.iter().map(|&kept| kept as usize).collect()
     }
 
     #[test]
@@ -446,9 +450,11 @@ mod tests {
         for candidate in &record.candidates {
             let share = candidate.macs as f64 / baseline.macs as f64;
             assert!((share - 0.5).abs() <= 0.005, "{share}");
-            assert_eq!(candidate.groups.iter().map(|g| g.kept).collect::<Vec<_>>(), candidate.keep);
+            assert_eq!(candidate.groups.iter().map(|g| g.kept as u32).collect::<Vec<_>>(), candidate.strategy);
+            assert_eq!(candidate.evaluations.iter().map(|e| e.images).collect::<Vec<_>>(), [96, 96]);
         }
-        assert!(record.candidates.iter().any(|c| c.score != c.score_without_adaptation));
+        let differ = |candidate: &Candidate| scores(candidate).0 != scores(candidate).1;
+        assert!(record.candidates.iter().any(differ));
         assert_eq!(record.phases.last(), Some(&(Phase::Candidates, 6, 6)));
     }
 
@@ -464,7 +470,8 @@ mod tests {
     fn folded_batch_norms_are_replaced_by_virtual_ones() {
         let record = run(&classifier(3, false), 4, &[]);
         // Without virtual batch norms there would be nothing to adapt.
-        assert!(record.candidates.iter().all(|c| c.score.cross_entropy != c.score_without_adaptation.cross_entropy));
+        let differ = |candidate: &Candidate| scores(candidate).0.cross_entropy != scores(candidate).1.cross_entropy;
+        assert!(record.candidates.iter().all(differ));
     }
 
     #[test]
@@ -473,9 +480,9 @@ mod tests {
             let network = classifier(4, batch_norms);
             let images = images(&network);
             let candidate = run(&network, 3, &[0, 1]).candidates.remove(0);
-            let made = make_candidate(&network, &images, &request(3), &candidate.keep, &|| false).unwrap();
+            let made = make_candidate(&network, &images, &request(3), &keep(&candidate), &|| false).unwrap();
             let score = score(&fold(&made).unwrap(), &images.scoring, &images.labels, 16, &|| false).unwrap();
-            assert_eq!(score, candidate.score);
+            assert_eq!(score, score_of(&candidate, EvaluationKind::Adapted));
             assert_eq!(eagleeye_graph::macs(&made.graph), candidate.macs);
             let names = |n: &Network| n.graph.parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
             assert_eq!(names(&made), names(&network));
@@ -537,7 +544,7 @@ mod tests {
     #[test]
     fn a_best_candidate_far_above_the_full_network_ends_the_search_without_success_and_keeps_the_candidates() {
         let network = classifier(1, true);
-        let keep = run(&network, 1, &[]).candidates.remove(0).keep;
+        let keep = keep(&run(&network, 1, &[]).candidates[0]);
         let made = make_candidate(&network, &images(&network), &request(1), &keep, &|| false).unwrap();
         // The labels are the candidate's answers, and on a fifth of the images the full network has others.
         let scoring = random_images(1, &[6000, 1, 12, 12]);
@@ -554,10 +561,11 @@ mod tests {
         let outcome = search(&network, &images, &request(2), &BTreeMap::new(), &mut record);
         let Err(SearchError::Doubt(Doubt::AboveFull { full, best, .. })) = outcome else { panic!("{outcome:?}") };
         assert_eq!((record.baseline.unwrap().score.top1, record.candidates.len()), (full, 2));
-        assert_eq!(record.candidates[0].score.top1, best);
+        assert_eq!(scores(&record.candidates[0]).0.top1, best);
 
         // A search that goes on knows it of a candidate that it did not evaluate itself, too.
-        let before = BTreeMap::from([(0, Evaluated { strategy: Strategy { keep }, top1: best })]);
+        let before = Evaluated { strategy: Strategy { keep }, score: Score::new(best, 1.0, 1.0) };
+        let before = BTreeMap::from([(0, before)]);
         let outcome = search(&network, &images, &request(2), &before, &mut Record::default());
         assert!(matches!(outcome, Err(SearchError::Doubt(Doubt::AboveFull { .. }))), "{outcome:?}");
     }

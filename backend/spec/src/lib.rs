@@ -6,9 +6,12 @@
 
 pub mod adaptation;
 pub mod budget;
+pub mod candidate;
+pub mod evaluation;
 pub mod field_fault;
 pub mod name;
 pub mod optional;
+pub mod ranking;
 pub mod report;
 pub mod request;
 pub mod space;
@@ -16,7 +19,10 @@ pub mod stored;
 
 pub use adaptation::{Adaptation, AdaptationMode};
 pub use budget::{Budget, Constraint, Measure, TOLERANCE};
+pub use candidate::{Baseline, Candidate, GroupKeep};
+pub use evaluation::{Evaluation, EvaluationKind, ImageSet, Score, score_of};
 pub use field_fault::FieldFault;
+pub use ranking::{Criterion, RANKED_IMAGES, RANKED_KIND, RANKING, Ranked, RankedBy};
 pub use request::{Preprocessing, SearchRequest, StrategyName};
 pub use space::Space;
 pub use stored::StoredError;

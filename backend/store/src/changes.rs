@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::candidates::Candidate;
+use crate::candidates::{Candidate, read};
 use crate::entities::{candidate, search};
 use crate::error::StoreError;
 use crate::searches::{Search, Searches};
@@ -38,7 +38,7 @@ impl Searches<'_> {
             .order_by_asc(candidate::Column::Revision)
             .all(self.0.database())
             .await?;
-        let candidates = rows.into_iter().map(Candidate::try_from).collect::<Result<_, _>>()?;
+        let candidates = read(self.0.database(), rows).await?;
         Ok(Some(Changes { search, candidates }))
     }
 

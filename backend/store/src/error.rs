@@ -118,9 +118,8 @@ pub enum StoreError {
     #[error("`{cursor}` is not a cursor of this list: pass the `next_cursor` of the previous page unchanged")]
     BadCursor { cursor: String },
     #[error(
-        "`{sort}` is not a sort order: use index, top1, top5, cross_entropy, macs, parameters or seconds, prefixed \
-            with - \
-         for descending order"
+        "`{sort}` is not a sort order: use rank, index, top1, top5, cross_entropy, macs, parameters or seconds, prefixed \
+         with - for descending order"
     )]
     BadSort { sort: String },
     #[error(transparent)]

@@ -2,19 +2,22 @@
 //! that a worker writes is fenced by the lease, and all of it may be repeated.
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::Baseline;
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
 };
 use uuid::Uuid;
 
-use crate::candidates::{Candidate, NewCandidate, best};
+use crate::candidates::{Candidate, NewCandidate, read, unranked};
 use crate::checkpoints::{CheckpointFormat, request_in};
 use crate::entities::{candidate, search, split};
 use crate::error::{Kind, StoreError};
+use crate::evaluations;
+use crate::leaderboard::best;
 use crate::number::{to_i32, to_i64, to_json};
 use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
-use crate::searches::{Baseline, SEARCH_JOB, Search, SearchState, Searches, Split, edit};
+use crate::searches::{SEARCH_JOB, Search, SearchState, Searches, Split, edit};
 use crate::subject::{Step, Subject};
 
 /// The phase in which candidates are evaluated; [`Searches::record_candidate`] keeps its progress.
@@ -67,13 +70,14 @@ impl Searches<'_> {
                 self.insert_candidate(&transaction, search_id, new).await?
             }
         };
+        let candidate = read(&transaction, vec![row]).await?.pop().ok_or_else(unranked)?;
         transaction.commit().await?;
-        row.try_into()
+        Ok(candidate)
     }
 
     /// Ends a search: names its best candidate, and asks for that candidate in every format.
     ///
-    /// Best is the highest top-1, then the lowest cross-entropy, then the lowest index. May be repeated.
+    /// Best is the first of the ranking ([`eagleeye_spec::RANKING`]). May be repeated.
     pub async fn finish(&self, lease: &Lease) -> Result<Search, StoreError> {
         let transaction = self.0.begin().await?;
         if let Some(id) = already_done(&transaction, lease, SEARCH_JOB).await? {
@@ -114,26 +118,21 @@ impl Searches<'_> {
             search.done = Set(done);
         })
         .await?;
-        let unadapted = new.score_without_adaptation;
         let row = candidate::ActiveModel {
             id: Set(Uuid::now_v7()),
             search_id: Set(search_id),
             index: Set(to_i32("index", new.index.into())?),
             strategy: Set(to_json(Kind::Candidate, "strategy", &new.strategy)?),
-            keep_ratios: Set(to_json(Kind::Candidate, "keep_ratios", &new.keep_ratios)?),
+            groups: Set(to_json(Kind::Candidate, "groups", &new.groups)?),
             macs: Set(to_i64("macs", new.macs)?),
             parameters: Set(to_i64("parameters", new.parameters)?),
-            top1: Set(new.score.top1),
-            top5: Set(new.score.top5),
-            cross_entropy: Set(new.score.cross_entropy),
-            unadapted_top1: Set(unadapted.map(|score| score.top1)),
-            unadapted_top5: Set(unadapted.map(|score| score.top5)),
-            unadapted_cross_entropy: Set(unadapted.and_then(|score| score.cross_entropy)),
             seconds: Set(new.seconds),
             revision: Set(search.revision),
             created_at: Set(self.0.clock().now()),
         };
-        Ok(row.insert(transaction).await?)
+        let row = row.insert(transaction).await?;
+        evaluations::insert(transaction, row.id, &new.evaluations).await?;
+        Ok(row)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{SearchRequest, StoredError};
+use eagleeye_spec::{Baseline, Score, SearchRequest, StoredError};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
@@ -10,7 +10,6 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::candidates::Score;
 use crate::checkpoints::EXPORT_JOB;
 pub use crate::entities::search::SearchState;
 use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
@@ -24,14 +23,6 @@ use crate::subject::Progress;
 
 /// Kind of the jobs that do a search, which is their subject.
 pub const SEARCH_JOB: &str = "search";
-
-/// The full network on the scoring images.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    pub score: Score,
-    pub macs: u64,
-    pub parameters: u64,
-}
 
 /// Which images of the dataset serve for what; the three lists never overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 
 use eagleeye_graph::Strategy;
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Budget, Space};
+use eagleeye_spec::{Budget, Score, Space};
 
 use crate::PROPOSERS;
 use crate::error::StrategyError;
@@ -24,8 +24,8 @@ pub struct Task<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
     pub strategy: Strategy,
-    /// Fraction of the scoring images that it classifies correctly, with adapted statistics.
-    pub top1: f64,
+    /// The score that candidates are ranked by.
+    pub score: Score,
 }
 
 /// A way to choose strategies.

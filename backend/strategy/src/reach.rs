@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use eagleeye_graph::{CostModel, Strategy};
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Constraint, Measure, Space};
+use eagleeye_spec::{Constraint, Measure, Score, Space};
 
 use crate::choices::{Choice, choices};
 use crate::error::StrategyError;
@@ -12,6 +12,9 @@ use crate::proposer::{Evaluated, Task, proposer};
 
 /// Strategies that are tried before a search begins. Rounding spoils most of them, or none.
 const TRIED: usize = 4;
+
+/// Of strategies that were not evaluated.
+const UNKNOWN: Score = Score { top1: 0.0, top5: 0.0, cross_entropy: None };
 
 /// The fractions of a cost that strategies of a space can keep. Rounding leaves gaps between them.
 pub fn reachable(prunable: &PrunableSpace, space: &Space, measure: Measure) -> RangeInclusive<f64> {
@@ -35,8 +38,7 @@ pub fn feasible(name: &str, task: &Task) -> Result<(), StrategyError> {
         if next.is_empty() {
             break;
         }
-        // Nothing is known of how they score.
-        history.extend(next.into_iter().map(|strategy| Evaluated { strategy, top1: 0.0 }));
+        history.extend(next.into_iter().map(|strategy| Evaluated { strategy, score: UNKNOWN }));
     }
     Ok(())
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use eagleeye_data::{Preprocess, Split};
-use eagleeye_engine::{Baseline, Candidate, Evaluated, Format, GroupKeep, Score};
+use eagleeye_engine::{Evaluated, Format};
 use eagleeye_graph::Strategy;
 use eagleeye_spec::{Preprocessing, SearchRequest};
 use eagleeye_store as store;
-use eagleeye_store::{CheckpointFormat, NewCandidate, StoredStrategy};
+use eagleeye_store::{CheckpointFormat, StoredStrategy};
 
 /// What the engine need not evaluate again.
 pub fn evaluated(stored: BTreeMap<u32, StoredStrategy>) -> BTreeMap<u32, Evaluated> {
-    let each = stored.into_iter().map(|(index, StoredStrategy { keep, top1 })| {
+    let each = stored.into_iter().map(|(index, StoredStrategy { keep, score })| {
         let strategy = Strategy { keep: keep.into_iter().map(|kept| kept as usize).collect() };
-        (index, Evaluated { strategy, top1 })
+        (index, Evaluated { strategy, score })
     });
     each.collect()
 }
@@ -58,31 +58,6 @@ pub fn format(format: CheckpointFormat) -> Format {
     }
 }
 
-pub fn baseline(baseline: &Baseline) -> store::Baseline {
-    store::Baseline { score: score(&baseline.score), macs: baseline.macs, parameters: baseline.parameters }
-}
-
-pub fn candidate(candidate: Candidate) -> NewCandidate {
-    NewCandidate {
-        index: candidate.index,
-        strategy: candidate.keep.into_iter().map(|kept| kept as u32).collect(),
-        keep_ratios: candidate.groups.into_iter().map(group_keep).collect(),
-        macs: candidate.macs,
-        parameters: candidate.parameters,
-        score: score(&candidate.score),
-        score_without_adaptation: Some(score(&candidate.score_without_adaptation)),
-        seconds: candidate.seconds,
-    }
-}
-
-fn group_keep(keep: GroupKeep) -> store::GroupKeep {
-    store::GroupKeep { group: keep.group, size: keep.size as u32, kept: keep.kept as u32 }
-}
-
-fn score(score: &Score) -> store::Score {
-    store::Score::new(score.top1, score.top5, score.cross_entropy)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,11 +81,5 @@ mod tests {
         let two = used_images(stored(), &request(serde_json::json!({ "batches": 2 })));
         assert_eq!(two.calibration, (0..200).collect::<Vec<_>>());
         assert_eq!(two.scoring, all.scoring);
-    }
-
-    #[test]
-    fn a_cross_entropy_that_is_not_a_number_is_absent_in_the_store() {
-        let broken = Score { top1: 0.1, top5: 0.5, cross_entropy: f64::NAN };
-        assert_eq!(score(&broken), store::Score { top1: 0.1, top5: 0.5, cross_entropy: None });
     }
 }

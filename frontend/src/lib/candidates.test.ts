@@ -13,6 +13,7 @@ function candidate(index: number, top1: number, loss: number | null, plain: numb
     parameters: 400_000,
     score: { top1, top5: 0.99, cross_entropy: loss },
     score_without_adaptation: plain === null ? null : { top1: plain, top5: 0.5, cross_entropy: 2 },
+    evaluations: [],
     seconds: 1,
     created_at: "2026-11-25T12:00:00Z",
   };

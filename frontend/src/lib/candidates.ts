@@ -1,12 +1,23 @@
 // Candidates side by side: which is best, and in which order they are shown.
 
+import { RANKING } from "../api/ranking.gen";
 import type { Candidate } from "../api/types";
 
-/** Best first, as the server decides it: highest top-1, then lowest cross-entropy, then lowest index. */
-function byScore(a: Candidate, b: Candidate): number {
-  return (
-    b.score.top1 - a.score.top1 || compareNumbers(a.score.cross_entropy, b.score.cross_entropy) || a.index - b.index
-  );
+type Criterion = (typeof RANKING)[number]["by"];
+
+const VALUE: Record<Criterion, (candidate: Candidate) => number | null> = {
+  top1: ({ score }) => score.top1,
+  cross_entropy: ({ score }) => score.cross_entropy,
+  index: ({ index }) => index,
+};
+
+/** Best first, as the server ranks. */
+function byRank(a: Candidate, b: Candidate): number {
+  for (const { by, descending } of RANKING) {
+    const difference = compareNumbers(VALUE[by](a), VALUE[by](b));
+    if (difference !== 0) return descending ? -difference : difference;
+  }
+  return 0;
 }
 
 /** Ascending; what is missing or not finite comes last. */
@@ -23,7 +34,7 @@ export interface Ranked {
 
 /** All candidates, best first. */
 export const ranked = (candidates: Iterable<Candidate>): Ranked[] =>
-  [...candidates].sort(byScore).map((candidate, place) => ({ candidate, rank: place + 1 }));
+  [...candidates].sort(byRank).map((candidate, place) => ({ candidate, rank: place + 1 }));
 
 export type ColumnKey = "rank" | "index" | "macs" | "parameters" | "top1" | "top5" | "loss" | "plain";
 export type Direction = "ascending" | "descending";

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use eagleeye_spec::{Evaluation, GroupKeep, RANKING, Score};
 use eagleeye_store::{CandidateSort, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -20,56 +21,34 @@ pub struct Candidate {
     pub search_id: Uuid,
     /// Number of the strategy, from 0. It depends on the search's seed and on this number only.
     pub index: u32,
-    /// What each channel group keeps.
+    /// What each channel group keeps, as counts of units: `kept` of `size`.
     pub keep_ratios: Vec<GroupKeep>,
     /// MACs of one image.
     pub macs: u64,
     pub parameters: u64,
-    /// With adaptive batch norm.
+    /// The score that candidates are ranked by: on the scoring images, with adaptive batch norm.
     pub score: Score,
     /// The same network with the unpruned network's batch-norm statistics. Null if there are none.
     #[schema(required)]
     pub score_without_adaptation: Option<Score>,
-    /// Duration of the evaluation.
+    /// Every score of the candidate, those two among them. There may be further kinds in time.
+    pub evaluations: Vec<Evaluation>,
+    /// Duration of all evaluations.
     pub seconds: f64,
     pub created_at: DateTime<Utc>,
-}
-
-/// What a channel group keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct GroupKeep {
-    /// The group's name.
-    pub group: String,
-    /// Units of the full network.
-    pub size: u64,
-    /// Units that are kept.
-    pub kept: u64,
-}
-
-/// How well a network does on the scoring images.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-pub struct Score {
-    /// Fraction of images whose class has the highest output.
-    #[schema(minimum = 0, maximum = 1)]
-    pub top1: f64,
-    /// Fraction of images whose class is among the five highest outputs.
-    #[schema(minimum = 0, maximum = 1)]
-    pub top5: f64,
-    /// Mean cross-entropy in nats. Null if it is not finite.
-    #[schema(required)]
-    pub cross_entropy: Option<f64>,
 }
 
 /// The order of a list of candidates.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderQuery {
-    /// Key to sort by, with a leading minus for descending order. Ties are sorted by index.
+    /// Key to sort by, with a leading minus for descending order. Ties are sorted by index. `rank` is best first, by all the
+    /// criteria in the operation's `x-ranking`.
     #[serde(default = "by_index")]
     #[param(
-        pattern = "^-?(index|top1|top5|cross_entropy|macs|parameters|seconds)$",
+        pattern = "^-?(rank|index|top1|top5|cross_entropy|macs|parameters|seconds)$",
         default = "index",
-        example = "-top1"
+        example = "rank"
     )]
     sort: String,
 }
@@ -82,6 +61,7 @@ fn by_index() -> String {
 #[utoipa::path(
     get, path = "/searches/{id}/candidates", operation_id = "listCandidates", tag = "candidates",
     params(("id" = Uuid, Path, description = "Id of the search"), OrderQuery, PageQuery),
+    extensions(("x-ranking" = json!(RANKING))),
     responses(
         (status = 200, description = "One page of the candidates evaluated so far", body = Page<Candidate>),
         (status = 400, description = "A parameter is invalid", body = Problem, content_type = "application/problem+json"),

@@ -1,15 +1,16 @@
 //! From the store's structs to the API's types.
 
+use eagleeye_spec::{EvaluationKind, ImageSet, score_of};
 use eagleeye_store as store;
 use serde::Deserialize;
 
-use super::candidates::{Candidate, GroupKeep, Score};
+use super::candidates::Candidate;
 use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
 use super::datasets::{Class, Dataset};
 use super::health::ConnectedWorker;
 use super::models::{Model, ModelFormat, ModelSummary};
 use super::paging::Page;
-use super::searches::{Baseline, Progress, Search, SearchState, SplitCounts};
+use super::searches::{Progress, Search, SearchState, SplitCounts};
 use crate::checker::{InspectReport, ReportedRange};
 use crate::problem::{Problem, ReachableRange};
 
@@ -125,11 +126,6 @@ impl From<store::SearchState> for SearchState {
 
 impl From<store::Search> for Search {
     fn from(search: store::Search) -> Self {
-        let baseline = search.baseline.map(|baseline| Baseline {
-            score: baseline.score.into(),
-            macs: baseline.macs,
-            parameters: baseline.parameters,
-        });
         let split = search.split.map(|split| SplitCounts {
             calibration: split.calibration,
             scoring: split.scoring,
@@ -144,7 +140,7 @@ impl From<store::Search> for Search {
             state: search.state.into(),
             request: search.request,
             progress: Progress { phase, done, total },
-            baseline,
+            baseline: search.baseline,
             best_candidate_id: search.best_candidate_id,
             split,
             error: search.error,
@@ -174,25 +170,19 @@ impl From<store::Worker> for ConnectedWorker {
     }
 }
 
-impl From<store::Score> for Score {
-    fn from(score: store::Score) -> Self {
-        Score { top1: score.top1, top5: score.top5, cross_entropy: score.cross_entropy }
-    }
-}
-
 impl From<store::Candidate> for Candidate {
     fn from(candidate: store::Candidate) -> Self {
-        let keep =
-            |keep: store::GroupKeep| GroupKeep { group: keep.group, size: keep.size.into(), kept: keep.kept.into() };
+        let unadapted = score_of(&candidate.evaluations, EvaluationKind::Unadapted, ImageSet::Scoring);
         Candidate {
             id: candidate.id,
             search_id: candidate.search_id,
             index: candidate.index,
-            keep_ratios: candidate.keep_ratios.into_iter().map(keep).collect(),
+            keep_ratios: candidate.groups,
             macs: candidate.macs,
             parameters: candidate.parameters,
-            score: candidate.score.into(),
-            score_without_adaptation: candidate.score_without_adaptation.map(Score::from),
+            score: candidate.score,
+            score_without_adaptation: unadapted,
+            evaluations: candidate.evaluations,
             seconds: candidate.seconds,
             created_at: candidate.created_at,
         }

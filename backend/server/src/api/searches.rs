@@ -6,13 +6,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::name::name_in;
-use eagleeye_spec::{FieldFault, SearchRequest};
+use eagleeye_spec::{Baseline, FieldFault, SearchRequest};
 use eagleeye_store::{Store, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::candidates::Score;
 use super::names::{SearchRenaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
@@ -86,15 +85,6 @@ pub struct Progress {
     pub done: u64,
     /// Steps of the phase.
     pub total: u64,
-}
-
-/// The unpruned network.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Baseline {
-    pub score: Score,
-    /// MACs of one image.
-    pub macs: u64,
-    pub parameters: u64,
 }
 
 /// How the dataset is divided. The parts never overlap.

@@ -35,6 +35,9 @@ fn a_finished_search_names_its_best_candidate_and_how_the_images_were_used() {
     assert_eq!(candidate["score"]["top1"], 0.9);
     let without = json!({ "top1": 0.1, "top5": 0.5, "cross_entropy": null });
     assert_eq!(candidate["score_without_adaptation"], without, "an infinite loss is null");
+    let evaluation = |kind: &str, score: &Value, seconds: f64| json!({ "kind": kind, "image_set": "scoring", "images": 30, "score": score, "seconds": seconds });
+    let evaluations = [evaluation("adapted", &candidate["score"], 1.25), evaluation("unadapted", &without, 0.25)];
+    assert_eq!(candidate["evaluations"], json!(evaluations));
 }
 
 #[test]
@@ -47,12 +50,16 @@ fn candidates_come_in_the_order_that_is_asked_for() {
     assert_eq!(indices(&list("?sort=-top1")), [1, 3, 2, 0]);
     assert_eq!(indices(&list("?sort=cross_entropy")), [1, 3, 2, 0]);
     assert_eq!(indices(&list("?sort=-macs")), [3, 2, 1, 0]);
+    assert_eq!(indices(&list("?sort=rank")), [1, 3, 2, 0]);
+    assert_eq!(indices(&list("?sort=-rank")), [0, 2, 3, 1]);
 
-    let first = list("?sort=-top1&limit=3");
-    assert_eq!(indices(&first), [1, 3, 2]);
-    let cursor = first["next_cursor"].as_str().unwrap();
-    let second = list(&format!("?sort=-top1&limit=3&cursor={cursor}"));
-    assert_eq!((indices(&second), &second["next_cursor"]), (vec![0], &Value::Null));
+    for order in ["-top1", "rank"] {
+        let first = list(&format!("?sort={order}&limit=3"));
+        assert_eq!(indices(&first), [1, 3, 2]);
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let second = list(&format!("?sort={order}&limit=3&cursor={cursor}"));
+        assert_eq!((indices(&second), &second["next_cursor"]), (vec![0], &Value::Null));
+    }
 
     let refused = server.get(&format!("/searches/{search}/candidates?sort=luck"));
     refused.problem(400, "invalid-parameter", &["luck", "top1"]);

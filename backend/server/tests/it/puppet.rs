@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use eagleeye_spec::{Baseline, Evaluation, EvaluationKind, GroupKeep, ImageSet, Score};
 use eagleeye_store::{
-    Baseline, Claim, EXPORT_JOB, Exported, GroupKeep, Lease, NewCandidate, SEARCH_JOB, Score, Split, Store,
-    StoreConfig, StoreError, Wanted, WorkerReport,
+    Claim, EXPORT_JOB, Exported, Lease, NewCandidate, SEARCH_JOB, Split, Store, StoreConfig, StoreError, Wanted,
+    WorkerReport,
 };
 use tokio::runtime::Runtime;
 
@@ -53,11 +54,13 @@ impl Puppet {
         let candidate = NewCandidate {
             index,
             strategy: vec![16],
-            keep_ratios: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: 16 }],
+            groups: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: 16 }],
             macs: 500_000 + u64::from(index),
             parameters: 25_000,
-            score: Score::new(top1, 0.99, 1.0 - top1),
-            score_without_adaptation: Some(Score::new(0.1, 0.5, f64::INFINITY)),
+            evaluations: vec![
+                evaluation(EvaluationKind::Adapted, Score::new(top1, 0.99, 1.0 - top1), 1.25),
+                evaluation(EvaluationKind::Unadapted, Score::new(0.1, 0.5, f64::INFINITY), 0.25),
+            ],
             seconds: 1.5,
         };
         self.runtime.block_on(self.store.searches().record_candidate(lease, candidate)).map(drop)
@@ -97,4 +100,8 @@ impl Puppet {
         let exported = Exported { upload, max_difference: 2.5e-6 };
         self.runtime.block_on(self.store.checkpoints().finish(&claim.lease, &exported)).unwrap();
     }
+}
+
+fn evaluation(kind: EvaluationKind, score: Score, seconds: f64) -> Evaluation {
+    Evaluation { kind, image_set: ImageSet::Scoring, images: 30, score, seconds }
 }

@@ -10,21 +10,9 @@ pub struct Model {
     pub search_id: Uuid,
     pub index: i32,
     pub strategy: Json,
-    pub keep_ratios: Json,
+    pub groups: Json,
     pub macs: i64,
     pub parameters: i64,
-    #[sea_orm(column_type = "Double")]
-    pub top1: f64,
-    #[sea_orm(column_type = "Double")]
-    pub top5: f64,
-    #[sea_orm(column_type = "Double", nullable)]
-    pub cross_entropy: Option<f64>,
-    #[sea_orm(column_type = "Double", nullable)]
-    pub unadapted_top1: Option<f64>,
-    #[sea_orm(column_type = "Double", nullable)]
-    pub unadapted_top5: Option<f64>,
-    #[sea_orm(column_type = "Double", nullable)]
-    pub unadapted_cross_entropy: Option<f64>,
     #[sea_orm(column_type = "Double")]
     pub seconds: f64,
     pub revision: i64,

@@ -3,6 +3,7 @@
 pub(crate) mod candidate;
 pub(crate) mod checkpoint;
 pub(crate) mod dataset;
+pub(crate) mod evaluation;
 pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod model;

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use eagleeye_store::{Baseline, CandidateSort, PageRequest, Progress, Score, Split, SplitCounts, StoreError};
+use eagleeye_spec::{Baseline, EvaluationKind, ImageSet, Score};
+use eagleeye_store::{CandidateSort, Kind, PageRequest, Progress, Split, SplitCounts, StoreError};
 
-use crate::support::{World, candidate};
+use crate::support::{World, candidate, candidate_with, evaluation};
 
 #[tokio::test]
 async fn a_candidate_recorded_twice_is_stored_once() {
@@ -66,15 +67,53 @@ async fn scores_come_back_to_the_last_bit() {
     let world = World::new().await;
     world.search().await;
     let lease = world.claim("a").await.lease;
-    let mut new = candidate(0, 0.1 + 0.2);
-    new.score = Score::new(0.1 + 0.2, 1.0 / 3.0, f64::MIN_POSITIVE);
+    let score = Score::new(0.1 + 0.2, 1.0 / 3.0, f64::MIN_POSITIVE);
+    let mut new = candidate_with(0, score);
+    new.evaluations[0].seconds = 3.0f64.sqrt();
     new.seconds = 2.0f64.sqrt();
     let stored = world.store.searches().record_candidate(&lease, new.clone()).await.unwrap();
     let read = world.store.candidates().get(stored.id).await.unwrap();
     assert_eq!(read, stored);
-    assert_eq!((read.score, read.seconds), (new.score, new.seconds));
-    let unadapted = read.score_without_adaptation.unwrap();
-    assert_eq!((unadapted.top1, unadapted.cross_entropy), (0.1, None), "a loss that is no number is absent");
+    assert_eq!((read.score, &read.evaluations, read.seconds), (score, &new.evaluations, new.seconds));
+    assert_eq!(read.evaluations[1].score.cross_entropy, None, "a loss that is no number is absent");
+}
+
+#[tokio::test]
+async fn a_candidate_may_have_evaluations_of_every_kind_on_every_set_of_images() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let lease = world.claim("a").await.lease;
+    let mut new = candidate(0, 0.5);
+    new.evaluations.clear();
+    for (number, kind) in EvaluationKind::ALL.into_iter().enumerate() {
+        for image_set in ImageSet::ALL {
+            let images = 10 + number as u64;
+            let score = Score::new(images as f64 / 100.0, 1.0, 0.5);
+            new.evaluations.push(eagleeye_spec::Evaluation { image_set, images, ..evaluation(kind, score) });
+        }
+    }
+    let stored = world.store.searches().record_candidate(&lease, new.clone()).await.unwrap();
+    assert_eq!((stored.score, &stored.evaluations), (new.ranked().unwrap().score, &new.evaluations));
+    assert_eq!(world.store.candidates().all(search.id).await.unwrap(), std::slice::from_ref(&stored));
+    let changes = world.store.searches().changes_since(search.id, 0).await.unwrap().unwrap();
+    assert_eq!(changes.candidates, [stored]);
+}
+
+#[tokio::test]
+async fn a_candidate_that_cannot_be_ranked_is_refused_whole() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let lease = world.claim("a").await.lease;
+    let unadapted = evaluation(EvaluationKind::Unadapted, Score::new(0.5, 1.0, 1.0));
+    for evaluations in [vec![], vec![unadapted]] {
+        let mut new = candidate(0, 0.5);
+        new.evaluations = evaluations;
+        let error = world.store.searches().record_candidate(&lease, new).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { kind: Kind::Candidate, .. }), "{error}");
+        assert!(error.to_string().contains("`adapted`, images `scoring`"), "{error}");
+    }
+    assert_eq!(world.evaluated(search.id).await, [0; 0]);
+    assert_eq!(world.store.searches().get(search.id).await.unwrap().progress.done, 0);
 }
 
 #[tokio::test]
@@ -83,13 +122,24 @@ async fn pages_of_every_order_hold_each_candidate_once() {
     let search = world.search().await;
     let lease = world.claim("a").await.lease;
     for index in 0..11 {
-        let mut new = candidate(index, f64::from(index % 3) / 10.0);
-        if index % 4 == 0 {
-            new.score.cross_entropy = None;
-        }
+        let loss = if index % 4 == 0 { f64::NAN } else { 0.5 };
+        let new = candidate_with(index, Score::new(f64::from(index % 3) / 10.0, 0.99, loss));
         world.store.searches().record_candidate(&lease, new).await.unwrap();
     }
-    for name in ["index", "-top1", "top5", "cross_entropy", "-cross_entropy", "macs", "-parameters", "seconds"] {
+    let names = [
+        "rank",
+        "-rank",
+        "index",
+        "-index",
+        "-top1",
+        "top5",
+        "cross_entropy",
+        "-cross_entropy",
+        "macs",
+        "-parameters",
+        "seconds",
+    ];
+    for name in names {
         let sort: CandidateSort = name.parse().unwrap();
         let all = world.store.candidates().list(search.id, sort, &PageRequest::default()).await.unwrap();
         assert_eq!((all.items.len(), all.next_cursor.is_none()), (11, true));
@@ -106,10 +156,22 @@ async fn pages_of_every_order_hold_each_candidate_once() {
         }
         assert_eq!(paged, all.items, "order {name}");
     }
-    let best_first =
-        world.store.candidates().list(search.id, CandidateSort::BEST_FIRST, &PageRequest::default()).await.unwrap();
-    let indices: Vec<u32> = best_first.items.iter().map(|candidate| candidate.index).collect();
-    assert_eq!(indices, [2, 5, 8, 1, 4, 7, 10, 0, 3, 6, 9]);
+    let indices = async |name: &str| {
+        let page = PageRequest::default();
+        let listed = world.store.candidates().list(search.id, name.parse().unwrap(), &page).await.unwrap();
+        listed.items.iter().map(|candidate| candidate.index).collect::<Vec<u32>>()
+    };
+    assert_eq!(indices("-top1").await, [2, 5, 8, 1, 4, 7, 10, 0, 3, 6, 9]);
+    assert_eq!(indices("rank").await, [2, 5, 8, 1, 7, 10, 4, 3, 6, 9, 0], "of equal top-1, without a loss comes last");
+    assert_eq!(indices("-rank").await, [0, 9, 6, 3, 4, 10, 7, 1, 8, 5, 2]);
+
+    // What the database puts first is what the ranking says.
+    let mut all = world.store.candidates().all(search.id).await.unwrap();
+    all.sort_by(|a, b| {
+        let ranked = |c: &eagleeye_store::Candidate| eagleeye_spec::Ranked { index: c.index, score: c.score };
+        ranked(a).best_first(&ranked(b))
+    });
+    assert_eq!(all.iter().map(|candidate| candidate.index).collect::<Vec<_>>(), indices("rank").await);
 }
 
 #[tokio::test]
@@ -118,7 +180,7 @@ async fn an_order_or_cursor_that_makes_no_sense_is_refused() {
     let search = world.search().await;
     let error = "beauty".parse::<CandidateSort>().unwrap_err();
     assert!(matches!(error, StoreError::BadSort { .. }), "{error}");
-    for cursor in ["", "0.5", "x_1", "0.5_x"] {
+    for cursor in ["", "0.5", "0.5_1", "x_0.5_1", "0.5_0.5_x", "0.5_0.5_1_1"] {
         let page = PageRequest { limit: None, cursor: Some(cursor.to_string()) };
         let error = world.store.candidates().list(search.id, CandidateSort::BEST_FIRST, &page).await.unwrap_err();
         assert!(matches!(error, StoreError::BadCursor { .. }), "{cursor}: {error}");

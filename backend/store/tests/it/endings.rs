@@ -1,9 +1,9 @@
 //! How jobs end: finish, fail, cancel in every state, release.
 
+use eagleeye_spec::Score;
 use eagleeye_store::{Exported, SearchState, StoreError};
 
-use crate::support::KINDS;
-use crate::support::World;
+use crate::support::{KINDS, World, candidate_with};
 
 #[tokio::test]
 async fn a_finished_search_names_its_best_and_asks_for_three_files() {
@@ -27,8 +27,7 @@ async fn of_equal_candidates_the_lower_loss_wins_and_then_the_lower_index() {
     world.search().await;
     let lease = world.claim("a").await.lease;
     for (index, loss) in [(0, f64::INFINITY), (3, 0.25), (2, 0.5), (1, 0.25)] {
-        let mut new = crate::support::candidate(index, 0.9);
-        new.score = eagleeye_store::Score::new(0.9, 0.99, loss);
+        let new = candidate_with(index, Score::new(0.9, 0.99, loss));
         world.store.searches().record_candidate(&lease, new).await.unwrap();
     }
     let search = world.store.searches().finish(&lease).await.unwrap();

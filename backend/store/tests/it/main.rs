@@ -10,6 +10,7 @@ mod cache;
 mod candidates;
 mod claims;
 mod endings;
+mod evaluations;
 mod files;
 mod garbage;
 mod identity;

@@ -25,6 +25,7 @@ async fn migrations_go_down_and_up_again() {
         "candidates",
         "checkpoints",
         "datasets",
+        "evaluations",
         "files",
         "jobs",
         "models",

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use eagleeye_spec::SearchRequest;
+use eagleeye_spec::{Evaluation, EvaluationKind, GroupKeep, ImageSet, Score, SearchRequest};
 use eagleeye_store::{
-    CandidateSort, Check, Claim, Class, Clock, Dataset, EXPORT_JOB, FileHash, Files, GroupKeep, Lease, Model,
-    ModelFormat, NamedUpload, NewCandidate, NewDataset, NewModel, PageRequest, Reachable, SEARCH_JOB, Score, Search,
-    Store, StoreConfig, Uuid, Wanted,
+    CandidateSort, Check, Claim, Class, Clock, Dataset, EXPORT_JOB, FileHash, Files, Lease, Model, ModelFormat,
+    NamedUpload, NewCandidate, NewDataset, NewModel, PageRequest, Reachable, SEARCH_JOB, Search, Store, StoreConfig,
+    Uuid, Wanted,
 };
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, Database};
@@ -206,13 +206,26 @@ pub fn candidate(index: u32, top1: f64) -> NewCandidate {
     NewCandidate {
         index,
         strategy: vec![16, 24],
-        keep_ratios: vec![GroupKeep { group: "features.0".to_string(), size: 32, kept: 16 }],
+        groups: vec![GroupKeep { group: "features.0".to_string(), size: 32, kept: 16 }],
         macs: 8_000_000 + u64::from(index),
         parameters: 1_500_000,
-        score: Score::new(top1, 0.99, 1.0 - top1),
-        score_without_adaptation: Some(Score::new(0.1, 0.5, f64::NAN)),
+        evaluations: vec![
+            evaluation(EvaluationKind::Adapted, Score::new(top1, 0.99, 1.0 - top1)),
+            evaluation(EvaluationKind::Unadapted, Score::new(0.1, 0.5, f64::NAN)),
+        ],
         seconds: 1.5,
     }
+}
+
+/// A candidate with this score with adapted statistics.
+pub fn candidate_with(index: u32, score: Score) -> NewCandidate {
+    let mut new = candidate(index, score.top1);
+    new.evaluations[0].score = score;
+    new
+}
+
+pub fn evaluation(kind: EvaluationKind, score: Score) -> Evaluation {
+    Evaluation { kind, image_set: ImageSet::Scoring, images: 20, score, seconds: 0.75 }
 }
 
 /// The whole of a stored file.

@@ -99,7 +99,7 @@ impl CandidateExport {
             source_hash: inputs.model_hash.to_string(),
             seed: inputs.request.seed,
             index: u64::from(candidate.index),
-            strategy: candidate.keep_ratios.iter().map(|group| (group.group.clone(), group.kept.into())).collect(),
+            strategy: candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
         }
         .write_into(&mut made.metadata);
 

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use eagleeye_engine::{Baseline, Candidate, Flow, Observer, Phase};
-use eagleeye_store::{Lease, NewCandidate, Progress, Split, Store, StoreError};
+use eagleeye_engine::{Flow, Observer, Phase};
+use eagleeye_spec::{Baseline, Candidate};
+use eagleeye_store::{Lease, Progress, Split, Store, StoreError};
 use tokio::runtime::Handle;
 
-use crate::convert;
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::retry::{once, retry};
@@ -37,7 +37,7 @@ pub struct Reporter {
     /// What went wrong with a write; the search stops for it.
     failure: Option<StoreError>,
     /// Candidates that are not in the store yet.
-    unwritten: VecDeque<NewCandidate>,
+    unwritten: VecDeque<Candidate>,
     /// When a write is tried again, where the database did not take the last one.
     next_try: Option<Instant>,
 }
@@ -170,7 +170,6 @@ impl Observer for Reporter {
     }
 
     fn baseline(&mut self, baseline: Baseline) -> Flow {
-        let baseline = convert::baseline(&baseline);
         let (store, lease) = (&self.store, &self.lease);
         let give_up = || self.cancel.is_set();
         let save = async || store.searches().save_baseline(lease, &baseline).await;
@@ -181,9 +180,10 @@ impl Observer for Reporter {
     }
 
     fn candidate(&mut self, candidate: Candidate) -> Flow {
-        let (index, top1, seconds) = (candidate.index, candidate.score.top1, candidate.seconds);
+        let (index, seconds) = (candidate.index, candidate.seconds);
+        let top1 = candidate.ranked().map(|ranked| ranked.score.top1);
         tracing::info!(index, top1, seconds, "candidate evaluated");
-        self.unwritten.push_back(convert::candidate(candidate));
+        self.unwritten.push_back(candidate);
         let flow = self.write();
         self.offer_turn();
         flow
@@ -212,22 +212,27 @@ impl Observer for Unwatched {
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_engine::Score;
+    use eagleeye_spec::{Evaluation, RANKED_IMAGES, RANKED_KIND, Score};
 
     use super::*;
     use crate::run::turns::turns;
     use crate::testing::ClaimedSearch;
 
     fn evaluated(index: u32) -> Candidate {
-        let score = Score { top1: 0.5, top5: 0.9, cross_entropy: 1.0 };
+        let score = Score::new(0.5, 0.9, 1.0);
         Candidate {
             index,
-            keep: vec![1],
+            strategy: vec![1],
             groups: Vec::new(),
             macs: 1,
             parameters: 1,
-            score,
-            score_without_adaptation: score,
+            evaluations: vec![Evaluation {
+                kind: RANKED_KIND,
+                image_set: RANKED_IMAGES,
+                images: 10,
+                score,
+                seconds: 0.1,
+            }],
             seconds: 0.1,
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use eagleeye_spec::{EvaluationKind, ImageSet, score_of};
 use eagleeye_store::{
     Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset,
     NewModel, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
@@ -199,9 +200,11 @@ async fn a_search_is_done_and_its_winner_exported() {
     for candidate in &candidates {
         let share = candidate.macs as f64 / baseline.macs as f64;
         assert!((share - 0.5).abs() <= 0.005, "{share}");
-        let kept: Vec<u32> = candidate.keep_ratios.iter().map(|group| group.kept).collect();
+        let kept: Vec<u32> = candidate.groups.iter().map(|group| group.kept as u32).collect();
         assert_eq!(kept, candidate.strategy);
-        assert!(candidate.score.top1 > candidate.score_without_adaptation.unwrap().top1, "{candidate:?}");
+        let without = score_of(&candidate.evaluations, EvaluationKind::Unadapted, ImageSet::Scoring).unwrap();
+        assert!(candidate.score.top1 > without.top1, "{candidate:?}");
+        assert!(candidate.evaluations.iter().all(|evaluation| evaluation.images == 256), "{candidate:?}");
     }
     let split = world.store.searches().split(id).await.unwrap().unwrap();
     assert_eq!((split.calibration.len(), split.scoring.len(), split.test.len()), (256, 256, 9500 - 512));
@@ -339,13 +342,8 @@ async fn a_search_taken_over_from_a_killed_worker_gives_the_same_leaderboard() {
 pub async fn leaderboard(store: &Store, search: Uuid) -> Vec<Value> {
     let candidates = store.candidates().all(search).await.unwrap();
     let lines = candidates.iter().map(|candidate| {
-        json!([
-            candidate.index,
-            candidate.strategy,
-            candidate.macs,
-            candidate.score,
-            candidate.score_without_adaptation
-        ])
+        let scores: Vec<_> = candidate.evaluations.iter().map(|e| json!([e.kind, e.image_set, e.score])).collect();
+        json!([candidate.index, candidate.strategy, candidate.macs, scores])
     });
     lines.collect()
 }

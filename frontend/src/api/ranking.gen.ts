@@ -1,0 +1,20 @@
+/**
+ * This file was made by scripts/ranking.js from docs/openapi.json.
+ * Do not make direct changes to the file.
+ */
+
+/** What candidates are ranked by, best first; a criterion decides where all before it leave a tie. */
+export const RANKING = [
+  {
+    "by": "top1",
+    "descending": true
+  },
+  {
+    "by": "cross_entropy",
+    "descending": false
+  },
+  {
+    "by": "index",
+    "descending": false
+  }
+] as const;
