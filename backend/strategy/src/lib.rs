@@ -26,4 +26,5 @@ macro_rules! proposers {
 
 proposers! {
     random
+    uniform
 }

@@ -11,3 +11,4 @@ mod net;
 mod networks;
 mod random;
 mod support;
+mod uniform;
