@@ -371,7 +371,7 @@ export interface components {
          * @enum {string}
          */
         AdaptationMode: "cumulative" | "momentum";
-        /** @description The unpruned network. */
+        /** @description The unpruned network on the scoring images. */
         Baseline: {
             /**
              * Format: int64
@@ -391,6 +391,8 @@ export interface components {
         Candidate: {
             /** Format: date-time */
             created_at: string;
+            /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
+            evaluations: components["schemas"]["Evaluation"][];
             /** Format: uuid */
             id: string;
             /**
@@ -398,7 +400,7 @@ export interface components {
              * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
              */
             index: number;
-            /** @description What each channel group keeps. */
+            /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
             keep_ratios: components["schemas"]["GroupKeep"][];
             /**
              * Format: int64
@@ -407,14 +409,14 @@ export interface components {
             macs: number;
             /** Format: int64 */
             parameters: number;
-            /** @description With adaptive batch norm. */
+            /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
             score: components["schemas"]["Score"];
             score_without_adaptation: components["schemas"]["Score"] | null;
             /** Format: uuid */
             search_id: string;
             /**
              * Format: double
-             * @description Duration of the evaluation.
+             * @description Duration of all evaluations.
              */
             seconds: number;
         };
@@ -607,6 +609,28 @@ export interface components {
             /** @description Name. Surrounding whitespace is removed. */
             name?: string;
         };
+        /** @description One evaluation of a candidate; there is at most one of each kind on each set of images. */
+        Evaluation: {
+            image_set: components["schemas"]["ImageSet"];
+            /**
+             * Format: int64
+             * @description Images of the set that were scored.
+             */
+            images: number;
+            kind: components["schemas"]["EvaluationKind"];
+            score: components["schemas"]["Score"];
+            /**
+             * Format: double
+             * @description Time that it took, making the network included; 0 where it was not measured apart from the candidate's other
+             *     evaluations.
+             */
+            seconds: number;
+        };
+        /**
+         * @description How a candidate's network was made before it was scored.
+         * @enum {string}
+         */
+        EvaluationKind: "adapted" | "unadapted";
         /** @description An invalid field of the request body. */
         FieldError: {
             /** @description What would be accepted. */
@@ -623,7 +647,7 @@ export interface components {
             group: string;
             /**
              * Format: int64
-             * @description Units that are kept.
+             * @description Units that stay.
              */
             kept: number;
             /**
@@ -668,6 +692,11 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "unavailable";
+        /**
+         * @description The images that a network was scored on.
+         * @enum {string}
+         */
+        ImageSet: "scoring" | "test";
         /** @description A layer with weights. */
         Layer: {
             /**
@@ -820,6 +849,8 @@ export interface components {
             items: {
                 /** Format: date-time */
                 created_at: string;
+                /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
+                evaluations: components["schemas"]["Evaluation"][];
                 /** Format: uuid */
                 id: string;
                 /**
@@ -827,7 +858,7 @@ export interface components {
                  * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
                  */
                 index: number;
-                /** @description What each channel group keeps. */
+                /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
                 keep_ratios: components["schemas"]["GroupKeep"][];
                 /**
                  * Format: int64
@@ -836,14 +867,14 @@ export interface components {
                 macs: number;
                 /** Format: int64 */
                 parameters: number;
-                /** @description With adaptive batch norm. */
+                /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
                 score: components["schemas"]["Score"];
                 score_without_adaptation: components["schemas"]["Score"] | null;
                 /** Format: uuid */
                 search_id: string;
                 /**
                  * Format: double
-                 * @description Duration of the evaluation.
+                 * @description Duration of all evaluations.
                  */
                 seconds: number;
             }[];
@@ -1104,11 +1135,11 @@ export interface components {
             /** @description Make connections, start programs, or use other system calls than reading needs (seccomp). */
             system_calls: boolean;
         };
-        /** @description How well a network does on the scoring images. */
+        /** @description How well a network does on a set of images. */
         Score: {
             /**
              * Format: double
-             * @description Mean cross-entropy in nats. Null if it is not finite.
+             * @description Mean cross-entropy in nats. Null where it is not finite.
              */
             cross_entropy: number | null;
             /**
@@ -1118,7 +1149,7 @@ export interface components {
             top1: number;
             /**
              * Format: double
-             * @description Fraction of images whose class is among the five highest outputs.
+             * @description Fraction of images whose class is among the five highest outputs; 1 where there are at most five classes.
              */
             top5: number;
         };
@@ -1278,10 +1309,11 @@ export interface components {
         /**
          * @description How strategies are chosen:
          *     - `random`: Draws a keep ratio for each channel group at random, and prunes further or less along the draw until the budget is met. Candidate k depends on the seed and k alone.
+         *     - `uniform`: Keeps the same fraction of every channel group, as far as multiples of channels allow it: a single candidate, which other strategies can be measured against.
          * @default random
          * @enum {string}
          */
-        StrategyName: "random";
+        StrategyName: "random" | "uniform";
         /** @description Worker processes. */
         WorkerCounts: {
             /**
@@ -3821,8 +3853,9 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Key to sort by, with a leading minus for descending order. Ties are sorted by index.
-                 * @example -top1
+                 * @description Key to sort by, with a leading minus for descending order. Ties are sorted by index. `rank` is best first, by all the
+                 *     criteria in the operation's `x-ranking`.
+                 * @example rank
                  */
                 sort?: string;
                 /** @description Items per page, 1 to 100. */

@@ -1,11 +1,13 @@
 //! The uniform strategy.
 
 use eagleeye_graph::macs;
-use eagleeye_spec::{Budget, Constraint, Measure, Space};
+use eagleeye_spec::{Budget, Constraint, Measure, Score, Space};
 use eagleeye_strategy::{Evaluated, Task, proposer};
 
 use crate::networks;
 use crate::support::{prunable, resnet20};
+
+const SCORE: Score = Score { top1: 0.5, top5: 0.9, cross_entropy: Some(1.0) };
 
 #[test]
 fn every_group_keeps_about_the_same_fraction() {
@@ -34,7 +36,7 @@ fn there_is_one_uniform_strategy_whatever_the_seed() {
     };
     let first = at(1, &[]);
     assert_eq!(first, at(2, &[]));
-    let history: Vec<Evaluated> = first.into_iter().map(|strategy| Evaluated { strategy, top1: 0.5 }).collect();
+    let history: Vec<Evaluated> = first.into_iter().map(|strategy| Evaluated { strategy, score: SCORE }).collect();
     assert_eq!(at(1, &history), []);
     assert_eq!(uniform.most, Some(1));
 }
