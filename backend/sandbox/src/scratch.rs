@@ -16,8 +16,7 @@ const LOCK: &str = ".lock";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A process's own folder for temporary files. It goes when the last clone is dropped; where the process was killed,
-/// the next
-/// one that makes such a folder beside it removes it.
+/// the next one that makes such a folder beside it removes it.
 #[derive(Debug, Clone)]
 pub struct Scratch(Arc<Owned>);
 
@@ -97,8 +96,7 @@ fn is_own_folder(meta: &Metadata) -> bool {
 }
 
 /// Whether nobody holds the lock. A folder without one is being made at this moment, or was by a process that did not
-/// live
-/// to make the lock.
+/// live to make the lock.
 fn is_left(path: &Path, meta: &Metadata) -> bool {
     match File::open(path.join(LOCK)) {
         Ok(lock) => lock.try_lock().is_ok(),

@@ -1,6 +1,5 @@
 //! Looks at untrusted files in a child process that is locked up: a file that makes a parser crash, hang, fill the
-//! memory or
-//! do what a stranger wants costs an upload, and not the server.
+//! memory or do what a stranger wants costs an upload, and not the server.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

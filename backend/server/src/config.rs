@@ -39,9 +39,8 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_DATA", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
-    /// Database, if not SQLite in the data folder: sqlite://PATH or postgres://... Put an address with a
-    /// password
-    /// into the variable or a file, because every user of this machine can read command lines.
+    /// Database, if not SQLite in the data folder: sqlite://PATH or postgres://... Put an address with a password into
+    /// the variable or a file, because every user of this machine can read command lines.
     #[arg(long, env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<Address>,

@@ -19,8 +19,7 @@ pub struct Folder {
 
 impl Folder {
     /// Puts the files into a folder: they refer to each other by name, and a message that names a file should name it
-    /// as
-    /// the client does.
+    /// as the client does.
     pub async fn of(files: Vec<(&str, LocalFile)>) -> Result<Self, Problem> {
         let folder = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(storage)?;
         let mut held = Vec::with_capacity(files.len());

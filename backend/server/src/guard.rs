@@ -11,10 +11,8 @@ use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// Refuses requests under a foreign host name: a site can let its own name point at this server's address and would
-/// then
-/// count as same-origin (DNS rebinding). Where the server listens does not matter, since the visitor's browser may
-/// stand
-/// where it can reach it.
+/// then count as same-origin (DNS rebinding). Where the server listens does not matter, since the visitor's browser may
+/// stand where it can reach it.
 pub async fn known_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if is_known(host, state.config.host, &state.config.allowed_hosts) {

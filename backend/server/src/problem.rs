@@ -74,8 +74,7 @@ kinds! {
     /// The body is larger than this server accepts; `limit_bytes` is the limit. Nothing was kept.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Body too large";
     /// EagleEye cannot use this file as a model; `detail` names the unsupported operators and their nodes, or the
-    /// tensor
-    /// or node at fault. Nothing was kept.
+    /// tensor or node at fault. Nothing was kept.
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "Unusable model";
     /// EagleEye cannot use these files as a dataset; `detail` says what is wrong. Nothing was kept.
     UnusableDataset = "unusable-dataset", UNPROCESSABLE_ENTITY, "Unusable dataset";

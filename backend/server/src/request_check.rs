@@ -10,8 +10,7 @@ use crate::prunable::prunable;
 use crate::state::AppState;
 
 /// Checks the request against both reports and names every field at fault. Image sizes need not match: images are
-/// resized
-/// to the model's input.
+/// resized to the model's input.
 ///
 /// # Errors
 /// When the model cannot be looked at; what is wrong with the request goes to `faults`.

@@ -8,8 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// Starts children that die with this process. Linux ends such a child together with the thread that started it, and
-/// the
-/// runtime's threads come and go; this one stays until the last clone is dropped.
+/// the runtime's threads come and go; this one stays until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Spawner(mpsc::Sender<Order>);
 

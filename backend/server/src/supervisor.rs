@@ -126,8 +126,7 @@ async fn watch(mut child: Child, name: &str, shutdown: &CancellationToken) {
 }
 
 /// The jobs of a process that is known to be dead need not wait for their heartbeats to grow stale, and nobody needs to
-/// see it
-/// any more.
+/// see it any more.
 async fn give_back(store: &Store, name: &str) {
     match answer_within(ANSWER, store.queue().worker_died(name)).await {
         Ok(0) => {}

@@ -23,8 +23,8 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 
 struct Page;
 
 /// Answers with the file of this name, and with the page itself for every address that the page routes by itself. A
-/// browser
-/// that asks for anything else gets the page too, which says that there is nothing, with the status that says so.
+/// browser that asks for anything else gets the page too, which says that there is nothing, with the status that says
+/// so.
 pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
     let path = uri.path();
     let exact = path.trim_start_matches('/');

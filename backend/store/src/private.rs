@@ -27,8 +27,7 @@ pub fn folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Takes away what other users may do with a folder, and with what in it `is_ours` by its name, whatever lies below
-/// that.
-/// All else in it may be somebody's own. Links are not followed.
+/// that. All else in it may be somebody's own. Links are not followed.
 pub fn tighten(folder: &Path, is_ours: impl Fn(&str) -> bool) {
     restrict(folder, FOLDER);
     for entry in entries(folder) {
@@ -60,8 +59,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
 }
 
 /// A database's file, made when it is missing, and those that SQLite keeps beside it. SQLite gives new ones the rights
-/// of
-/// the database.
+/// of the database.
 pub(crate) fn database(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(FOLDER).create(parent)?;

@@ -23,7 +23,7 @@ impl Searches<'_> {
             Some(JobState::Queued | JobState::Running | JobState::Cancelled) => None,
         };
         if let Some(how) = ended {
-            let reason = format!("{how} already and cannot be cancelled");
+            let reason = format!("{how} and can no longer be cancelled");
             return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
         }
         transaction.commit().await?;
@@ -33,10 +33,8 @@ impl Searches<'_> {
     /// Queues a search again that failed or was cancelled. Its candidates stay, and only the others are evaluated, so
     /// that it ends as if it had never been interrupted.
     ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or dataset
-    /// is
-    /// gone.
+    /// # Errors [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or
+    /// dataset is gone.
     pub async fn retry(&self, id: Uuid) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;

@@ -26,8 +26,7 @@ impl ModelArgs {
 #[derive(Debug, Args)]
 pub struct SpaceArgs {
     /// Keep a multiple of this many channels per layer, or all of them; 1 allows any number. Default: multiples of 8 in
-    /// groups that have
-    /// at least four of them, because runtimes are slower with odd counts.
+    /// groups that have at least four of them, because runtimes are slower with odd counts.
     #[arg(long, value_name = "CHANNELS", value_parser = multiple)]
     round_to: Option<usize>,
     /// Smallest share of a channel group's units to keep.

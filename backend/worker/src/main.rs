@@ -1,12 +1,9 @@
 //! `eagleeye-worker`: does the queue's jobs with the engine, and offers the engine to scripts.
 //!
 //! Standard output carries what was asked for and nothing else; logs go to standard error. Exit code 2 means that what
-//! was
-//! given cannot be used, with the reason as one line `error: …`; exit code 3 means that the disk has no room for
-//! temporary
-//! files; exit code 4 means that the work on a file broke down, by a panic or for want of memory; exit code 1 means
-//! that the
-//! fault is here.
+//! was given cannot be used, with the reason as one line `error: …`; exit code 3 means that the disk has no room for
+//! temporary files; exit code 4 means that the work on a file broke down, by a panic or for want of memory; exit code 1
+//! means that the fault is here.
 
 mod arguments;
 mod check_dataset;

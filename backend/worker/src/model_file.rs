@@ -1,6 +1,5 @@
 //! Model files on their way into the engine. An ONNX file whose weights are in files beside it comes as several files,
-//! or as
-//! one zip of them; the engine wants them under their own names in one folder.
+//! or as one zip of them; the engine wants them under their own names in one folder.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -173,8 +172,7 @@ fn unpack(archive: &mut ZipArchive<File>, folder: &Path, limit: u64) -> Result<(
 }
 
 /// Copies an entry and returns what is left of the limit, or `None` when it does not suffice. What the zip says about
-/// sizes is
-/// not believed: bytes are counted as they come.
+/// sizes is not believed: bytes are counted as they come.
 fn copy(entry: &mut impl Read, mut file: File, mut left: u64, name: &str) -> Result<Option<u64>, ModelFileError> {
     let mut buffer = vec![0; COPY_BYTES];
     loop {

@@ -52,8 +52,7 @@ pub async fn follow(
 }
 
 /// The revision up to which the client knows the search. An id that this stream has not given, as after the database
-/// was
-/// restored from a copy, says nothing: the stream begins anew, and everything is told.
+/// was restored from a copy, says nothing: the stream begins anew, and everything is told.
 fn seen(headers: &HeaderMap, search: &store::Search) -> i64 {
     let id = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
     match id {

@@ -32,8 +32,7 @@ pub enum SearchState {
     /// All candidates are scored, and nothing says that the scores are wrong.
     Succeeded,
     /// Ended with an error; or the full network is no better than chance on the scoring images; or the best candidate
-    /// is
-    /// above the full network by more than the noise, which a wrong preprocessing brings about. Candidates stay.
+    /// is above the full network by more than the noise, which a wrong preprocessing brings about. Candidates stay.
     Failed,
     /// Ended because somebody asked for it.
     Cancelled,
@@ -64,8 +63,7 @@ pub struct Search {
     #[schema(required)]
     pub error: Option<String>,
     /// What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
-    /// free
-    /// worker is missing.
+    /// free worker is missing.
     #[schema(required, example = "space on the disk of the database")]
     pub waiting_for: Option<String>,
     pub created_at: DateTime<Utc>,
@@ -222,8 +220,7 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 /// Retry a search.
 ///
 /// A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
-/// a
-/// search that was never interrupted.
+/// a search that was never interrupted.
 #[utoipa::path(
     post, path = "/searches/{id}/retry", operation_id = "retrySearch", tag = "searches",
     params(("id" = Uuid, Path, description = "Id of the search")),

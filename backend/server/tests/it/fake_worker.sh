@@ -1,5 +1,7 @@
 #!/bin/sh
 # Stands in for eagleeye-worker: the first line of a file says what is to be found in it.
+# What can be pruned: one layer of 32 channels, which makes all MACs.
+space='"space": {"cost": {"units": [32], "sizes": [[0, 0, 32]], "macs": [[31250, 0]], "parameters": [[1562, 0], [16]]}, "groups": [{"name": "features.0", "size": 32, "channels_per_unit": 1}]}'
 task=$1
 read -r first < "${2:-/dev/null}" 2>/dev/null
 case "$task $first" in
@@ -17,8 +19,7 @@ case "$task $first" in
 {"format": "torchscript", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "outputs": [], "macs": 1000000, "parameters": 50000,
  "batch_norms": 2, "batch_norm_state": "present", "guessed_shape": false, "operators": {"conv2d": 2, "linear": 1},
  "reachable": {"min": 0.125, "max": 1.0}, "classes": 10,
- "space": {"cost": {"units": [32], "sizes": [[0, 0, 32]], "macs": [[31250, 0]], "parameters": [[1562, 0], [16]]},
-           "groups": [{"name": "features.0", "size": 32, "channels_per_unit": 1}]},
+ $space,
  "layers": [{"name": "features.0", "operator": "conv2d", "shape": [1, 32, 28, 28], "macs": 900000, "parameters": 40000}],
  "groups": [{"name": "features.0", "size": 32, "prunable": true, "reason": null, "normalised_by": null, "computed": [],
              "members": [{"parameter": "features.0.weight", "axis": 0}]},
@@ -42,19 +43,26 @@ REPORT
     esac
     cat << REPORT
 {"format": "torchscript", "inputs": [{"name": "x", "shape": [$shape]}], "outputs": [], "macs": $macs, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": $guessed, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": $guessed, "operators": {}, "layers": [], $space, "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
+REPORT
+    ;;
+"inspect aged"*)
+    # As versions before reports had a cost model.
+    cat << REPORT
+{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "outputs": [], "macs": 1000000, "parameters": 50000,
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
 REPORT
     ;;
 "inspect colour"*)
     cat << REPORT
 {"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 32, 32]}], "outputs": [], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 2, "groups": []}
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], $space, "reachable": {"min": 0.25, "max": 1.0}, "classes": 2, "groups": []}
 REPORT
     ;;
 "inspect headless"*)
     cat << REPORT
 {"format": "onnx", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "outputs": [], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": null, "groups": []}
+ "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], $space, "reachable": {"min": 0.25, "max": 1.0}, "classes": null, "groups": []}
 REPORT
     ;;
 "check-dataset good"*)

@@ -33,7 +33,7 @@ fn a_search_is_queued_with_its_defaults_filled_in() {
     assert_eq!((&search["state"], &search["name"]), (&json!("queued"), &Value::Null));
     assert_eq!((&search["model_id"], &search["dataset_id"]), (&json!(model), &json!(dataset)));
     let settings = json!({
-        "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
+        "model_id": model, "dataset_id": dataset, "strategy": "random", "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
         "batch_size": 128, "round_to": null, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
         "preprocessing": { "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0 },
     });

@@ -80,7 +80,7 @@ fn the_worker_sees_files_under_their_names_with_the_servers_limits() {
     let form = file("file", "net.onnx", "arguments").part("data", weights).text("input_shape", "1, 3,32,32");
     let said = server.upload("/models", form).problem(422, "unusable-model", &[]);
     let said = said["detail"].as_str().unwrap();
-    assert!(said.contains("/net.onnx --sandbox --json --input-shape 1,3,32,32 --min-keep-ratio 0.1 "), "{said}");
+    assert!(said.contains("/net.onnx --sandbox --json --input-shape 1,3,32,32 with "), "{said}");
     // Half of the memory of all checks, in whole mebibytes.
     let temporary = data.path().join("tmp").display().to_string();
     assert!(said.contains(&format!("with 7999586304 bytes and {temporary}/")), "{said}");

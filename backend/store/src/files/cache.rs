@@ -206,8 +206,7 @@ fn remove_unused(path: &Path) -> bool {
 }
 
 /// Beside each copy is an empty file whose time says when it was used. The copy's own times stay as they are, since
-/// they
-/// stand for its content.
+/// they stand for its content.
 fn note(path: &Path) -> PathBuf {
     path.with_extension(NOTE)
 }

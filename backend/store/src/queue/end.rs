@@ -57,8 +57,7 @@ impl Queue<'_> {
     }
 
     /// [`Queue::release`] of all jobs of `worker`, which calls this when it does not know whether its last claim has
-    /// gone
-    /// through. Returns how many there were.
+    /// gone through. Returns how many there were.
     pub async fn release_all(&self, worker: &str) -> Result<u64, StoreError> {
         let transaction = self.0.begin().await?;
         let jobs = job::Entity::find()

@@ -79,7 +79,7 @@ async fn it_is_set_aside_cancelled_and_given_up_like_any_other() {
     }
     assert_eq!(queue.reap().await.unwrap(), 1);
     let worn_out = queue.list(&PageRequest::default()).await.unwrap().items.remove(1);
-    let error = "the worker died or stalled 3 times over this job before it was done";
+    let error = "the worker died or stalled 3 times while working on this job before it was done";
     assert_eq!((worn_out.state, worn_out.error.as_deref()), (JobState::Failed, Some(error)));
 }
 

@@ -10,5 +10,6 @@ mod net;
 #[path = "../../../graph/tests/it/networks.rs"]
 mod networks;
 mod random;
+mod reach;
 mod support;
 mod uniform;

@@ -45,8 +45,7 @@ pub async fn compute<T: Send + 'static>(
 }
 
 /// Ends the process at once, as a kill from outside would. The ordinary way out runs destructors of libtorch, which can
-/// hang
-/// or crash while its threads compute.
+/// hang or crash while its threads compute.
 pub fn end_process() -> ! {
     if let Err(error) = kill_process(getpid(), Signal::KILL) {
         tracing::error!(%error, "cannot kill this process");

@@ -2,8 +2,7 @@
 //! between two candidates of a search. What is done for which kind of job is in [`HANDLERS`].
 //!
 //! The engine computes on a thread of its own; this side talks to the database. That way the heartbeat goes on whatever
-//! the
-//! engine does, and a cancel is noticed in time.
+//! the engine does, and a cancel is noticed in time.
 
 mod engine_thread;
 mod error;
@@ -62,8 +61,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Database with the queue: sqlite://PATH or postgres://... Put an address with a password into the variable or a
-    /// file, because
-    /// every user of this machine can read command lines.
+    /// file, because every user of this machine can read command lines.
     #[arg(long, value_name = "URL", env = "EAGLEEYE_DATABASE", hide_env_values = true)]
     database: Option<Address>,
     /// File that contains only the database address, instead of --database.
@@ -112,8 +110,7 @@ struct Worker {
 }
 
 /// Does jobs until it is told to stop. Does not return when a job had to be abandoned in the middle of a computation:
-/// the
-/// process then ends, since libtorch cannot be stopped from outside.
+/// the process then ends, since libtorch cannot be stopped from outside.
 pub fn run(args: RunArgs) -> Result<(), RunError> {
     let database = match (args.database, args.database_file) {
         (Some(database), _) => database,
@@ -193,8 +190,7 @@ impl Worker {
     }
 
     /// The next job, through any outage of the database. Not to be dropped half way: a job might be claimed, and nobody
-    /// know
-    /// of it.
+    /// know of it.
     async fn claim(&self, stop: &Stop) -> Result<Option<Claim>, StoreError> {
         let wanted = self.handlers.wanted();
         let mut is_in_doubt = false;

@@ -24,8 +24,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 const MOST_UNWRITTEN: usize = 256;
 
 /// Lives on the engine's thread, which waits for each write: results are in the store before the next is computed.
-/// While the
-/// database is away the search goes on, and what it finds is written when the database is back.
+/// While the database is away the search goes on, and what it finds is written when the database is back.
 #[derive(Debug)]
 pub struct Reporter {
     store: Store,

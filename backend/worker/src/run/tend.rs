@@ -17,8 +17,7 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 /// What the engine has to return in when it was told to stop.
 const GRACE: Duration = Duration::from_millis(700);
 /// Longest time between heartbeats that are not heard, short enough for the first one after an outage to come before
-/// the queue
-/// gives the job to another.
+/// the queue gives the job to another.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// After so long without an answer a heartbeat is lost.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -50,10 +49,9 @@ enum Interruption {
 }
 
 /// Heartbeats while `job` is under way, through any outage of the database: the job computes on, and loses its lease
-/// only where
-/// another worker was given it. A job that fails is ended as failed, with the reason; one that cannot be done for the
-/// moment
-/// is set aside; an interrupted one is told so by `cancel`, given a moment to return, and ended or given back.
+/// only where another worker was given it. A job that fails is ended as failed, with the reason; one that cannot be
+/// done for the moment is set aside; an interrupted one is told so by `cancel`, given a moment to return, and ended or
+/// given back.
 ///
 /// # Errors
 /// When the database refuses what waiting does not mend, or is out of reach when the worker is to stop.

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Watches a child for as long as this lives. The child must not be waited for while an answer of it is awaited here:
-/// the
-/// number of its process might be another's by then.
+/// the number of its process might be another's by then.
 #[derive(Debug)]
 pub struct Watchdog {
     watch: Arc<Watch>,
