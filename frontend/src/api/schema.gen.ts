@@ -300,8 +300,7 @@ export interface paths {
         /**
          * Retry a search.
          * @description A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
-         *     a
-         *     search that was never interrupted.
+         *     a search that was never interrupted.
          */
         post: operations["retrySearch"];
         delete?: never;
@@ -1023,8 +1022,7 @@ export interface components {
                 state: components["schemas"]["SearchState"];
                 /**
                  * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
-                 *     free
-                 *     worker is missing.
+                 *     free worker is missing.
                  * @example space on the disk of the database
                  */
                 waiting_for: string | null;
@@ -1183,8 +1181,7 @@ export interface components {
             state: components["schemas"]["SearchState"];
             /**
              * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
-             *     free
-             *     worker is missing.
+             *     free worker is missing.
              * @example space on the disk of the database
              */
             waiting_for: string | null;
