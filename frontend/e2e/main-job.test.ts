@@ -118,7 +118,7 @@ describe.sequential("the main job", () => {
     await button("Rename").click();
     await page.getByLabel("New name").fill("  ");
     await button("Save").click();
-    await page.getByText("Type a name.").waitFor();
+    await page.getByText("Enter a name.").waitFor();
     await page.getByLabel("New name").fill("MobileNetV1 at 56 × 56");
     await expectGoodPage(page);
     await page.keyboard.press("Enter");
@@ -347,7 +347,7 @@ describe.sequential("the main job", () => {
     await page.goto("/nothing/here");
     await heading("Page not found").waitFor();
     await expectGoodPage(page);
-    await link("The overview").click();
+    await link("overview").click();
     await page.getByRole("table", { name: "Searches" }).waitFor();
     await expectGoodPage(page);
     await page.goBack();
