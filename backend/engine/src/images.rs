@@ -7,7 +7,7 @@ use std::thread;
 use eagleeye_data::{DataError, Dataset, Preprocess, Split};
 use tch::{Device, TchError, Tensor};
 
-use crate::search::{Observer, Phase};
+use crate::observer::{Observer, Phase};
 use eagleeye_torchscript::tensors::reason;
 
 /// Images between two looks at whether the search was cancelled, all threads together.

@@ -5,7 +5,7 @@ use eagleeye_graph::{Binary, Dim, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
-use super::selection::is_mask;
+use super::masks::is_mask;
 use crate::batched;
 use crate::call::{Call, Fault, Lowered, training, unsupported};
 use crate::lowering::{Lowering, content, fresh};

@@ -1,9 +1,9 @@
 //! Convolutions and matrix products.
 
+use eagleeye_graph::compose::einsum::einsum;
 use eagleeye_graph::{Binary, Conv, Dim, Op, Unary, ValueId};
 
 use super::Operator;
-use super::products::with_vector;
 use crate::call::{Call, Fault, Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 use crate::value::Value;
@@ -106,6 +106,16 @@ pub(super) fn product(
         Some(bias) => lo.binary(call, Binary::Add, y, bias),
         None => Ok(y),
     }
+}
+
+/// `a` of any number of axes and a vector, or a vector and `b`: [`product`] is one of matrices.
+fn with_vector(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<ValueId> {
+    let equation = match (lo.shape(a).len(), lo.shape(b).len()) {
+        (_, 1) => "...i,i->...",
+        (1, _) => "i,...ij->...j",
+        _ => return Err(Fault::Invalid("multiplies a number".into())),
+    };
+    einsum(&mut lo.composer(call), equation, &[a, b])
 }
 
 /// `beta * c + alpha * (a @ b)`

@@ -32,6 +32,7 @@ mod convolution;
 mod folded;
 mod functions;
 mod indexing;
+mod masks;
 mod movement;
 mod normalization;
 mod pointwise;

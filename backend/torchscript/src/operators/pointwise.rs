@@ -7,7 +7,7 @@ use tch::Kind;
 use super::Operator;
 use super::convolution::{fixed, scaled};
 use super::folded;
-use super::selection::{as_mask, is_mask};
+use super::masks::{as_mask, is_mask};
 use crate::batched::{self, OneImage};
 use crate::call::{Call, Lowered, as_float, training, unsupported};
 use crate::lowering::{Lowering, content, fresh, known_scalar};

@@ -6,7 +6,7 @@ use eagleeye_graph::{Binary, Compose, Dim, Reduction, Unary, ValueId};
 
 use super::Operator;
 use super::convolution::{product, scaled};
-use crate::call::{Call, Fault, Lowered, as_int, unsupported};
+use crate::call::{Call, Lowered, as_int, unsupported};
 use crate::lowering::{Lowering, fresh};
 use crate::value::Value;
 
@@ -42,17 +42,6 @@ fn by_equation(lo: &mut Lowering, call: &Call) -> Lowered {
 fn fixed_equation(lo: &mut Lowering, call: &Call, equation: &str) -> Lowered {
     let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
     Ok(fresh(einsum(&mut lo.composer(call), equation, &[a, b])?))
-}
-
-/// `a` of any number of axes and a vector, or a vector and `b`: the product of [`super::convolution::product`] is one of
-/// matrices.
-pub(super) fn with_vector(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowered<ValueId> {
-    let equation = match (lo.shape(a).len(), lo.shape(b).len()) {
-        (_, 1) => "...i,i->...",
-        (1, _) => "i,...ij->...j",
-        _ => return Err(Fault::Invalid("multiplies a number".into())),
-    };
-    einsum(&mut lo.composer(call), equation, &[a, b])
 }
 
 /// `sum over i and j of a_i weight_oij b_j + bias_o`

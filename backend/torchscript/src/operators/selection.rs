@@ -1,10 +1,11 @@
 //! Comparisons of activations and choices by them. What PyTorch calls true is 1 in the graph, and false 0.
 
-use eagleeye_graph::compose::arithmetic::{self, Comparison, compare, is_not_zero, not, select};
+use eagleeye_graph::compose::arithmetic::{Comparison, compare, not, select};
 use eagleeye_graph::{Binary, Compose, Op, Unary, ValueId};
 use tch::{Kind, Tensor};
 
 use super::Operator;
+use super::masks::{as_mask, is_boolean, is_mask};
 use super::pointwise::{Operand, operand, operands};
 use crate::batched;
 use crate::call::{Call, Lowered, as_float, unsupported};
@@ -81,26 +82,6 @@ fn in_graph(lo: &mut Lowering, call: &Call, operand: Operand) -> Lowered<ValueId
         Operand::Graph(id) => Ok(id),
         Operand::Number(number) => lo.composer(call).number(number),
     }
-}
-
-/// Whether every entry is 0 or 1.
-pub(super) fn is_mask(lo: &mut Lowering, call: &Call, id: ValueId) -> bool {
-    arithmetic::is_mask(&lo.composer(call), id)
-}
-
-/// Whether a constant is one of truths.
-fn is_boolean(content: &Content) -> bool {
-    match content {
-        Content::Known(known) | Content::Batched([known, _]) => known.kind() == Kind::Bool,
-        Content::Graph(_) => false,
-    }
-}
-
-/// A tensor as a mask of zeros and ones.
-pub(super) fn as_mask(lo: &mut Lowering, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
-    let boolean = is_boolean(&content(tensor)?);
-    let id = lo.value(call, tensor)?;
-    if boolean || is_mask(lo, call, id) { Ok(id) } else { is_not_zero(&mut lo.composer(call), id) }
 }
 
 /// An operand of an operator that works on the bits of whole numbers, where these are truths.
