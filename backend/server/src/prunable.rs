@@ -19,11 +19,12 @@ pub async fn prunable(state: &AppState, model: &Model) -> Result<PrunableSpace, 
         return Ok(space);
     }
     let (_, report) = inspect_stored(state, model, &model.input_shape).await?;
-    let space = read(model, report.clone())?.space;
-    state.store.models().complete_report(model.id, report).await?;
-    space.ok_or_else(|| {
-        Problem::internal(format!("the inspection of model {} does not list what can be pruned", model.id))
-    })
+    let Some(space) = read(model, report.clone())?.space else {
+        let detail = format!("the inspection of model {} does not list what can be pruned", model.id);
+        return Err(Problem::internal(detail));
+    };
+    state.store.models().complete_report(model, report).await?;
+    Ok(space)
 }
 
 fn read(model: &Model, report: serde_json::Value) -> Result<ModelInspection, Problem> {

@@ -194,10 +194,14 @@ impl Models<'_> {
     }
 
     /// Stores what a newer version found in the same file under the same input shape. Nothing else of the model changes, so
-    /// searches may name it.
-    pub async fn complete_report(&self, id: Uuid, report: serde_json::Value) -> Result<(), StoreError> {
+    /// searches may name it. Where somebody has set another shape since `model` was read, the report of that shape stays.
+    pub async fn complete_report(&self, model: &Model, report: serde_json::Value) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        let mut row = locked(&transaction, id).await?.into_active_model();
+        let row = locked(&transaction, model.id).await?;
+        if row.input_shape != to_json(Kind::Model, "input_shape", &model.input_shape)? {
+            return Ok(());
+        }
+        let mut row = row.into_active_model();
         row.report = Set(report);
         row.update(&transaction).await?;
         Ok(transaction.commit().await?)

@@ -1,8 +1,10 @@
 //! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
 
 use eagleeye_store::{
-    CheckpointFormat, Kind, Page, PageRequest, Reachable, Reinspection, SearchState, Store, StoreError, Uuid,
+    CheckpointFormat, Kind, Model, Page, PageRequest, Reachable, Reinspection, SearchState, Store, StoreError, Uuid,
 };
+
+use serde_json::json;
 
 use crate::support::{World, request};
 
@@ -14,7 +16,7 @@ async fn a_model_comes_back_as_it_was_stored() {
     let stored = world.store.models().create(new).await.unwrap();
     assert_eq!(world.store.models().get(stored.id).await.unwrap(), stored);
     assert_eq!((stored.bytes, stored.data_name.as_deref()), (12, Some("model.onnx.data")));
-    assert_eq!(stored.report, serde_json::json!({ "operators": { "conv2d": 27 } }));
+    assert_eq!(stored.report, json!({ "operators": { "conv2d": 27 } }));
     assert_eq!(serde_json::to_value(stored.format).unwrap(), "torchscript");
 }
 
@@ -71,7 +73,7 @@ async fn a_model_is_inspected_anew_only_while_no_search_uses_it() {
         batch_norms: model.batch_norms,
         classes: Some(3),
         reachable: Reachable { min: 0.2, max: 0.9 },
-        report: serde_json::json!({ "guessed_shape": false }),
+        report: json!({ "guessed_shape": false }),
     };
     let changed = world.store.models().reinspected(model.id, found.clone()).await.unwrap();
     assert_eq!((changed.input_shape.as_slice(), changed.macs, changed.classes), (&[1, 1, 8, 8][..], 1_000, Some(3)));
@@ -84,6 +86,18 @@ async fn a_model_is_inspected_anew_only_while_no_search_uses_it() {
     let StoreError::InUse { searches, .. } = error else { panic!("{error}") };
     assert_eq!(searches, [search.id]);
     assert_eq!(world.store.models().searches(model.id).await.unwrap(), [search.id]);
+}
+
+#[tokio::test]
+async fn a_report_is_completed_unless_another_input_shape_was_set_meanwhile() {
+    let world = World::new().await;
+    let model = world.model("weights").await;
+    let models = world.store.models();
+    models.complete_report(&model, json!({ "complete": true })).await.unwrap();
+    assert_eq!(models.get(model.id).await.unwrap().report, json!({ "complete": true }));
+    let before = Model { input_shape: vec![1, 1, 56, 56], ..model.clone() };
+    models.complete_report(&before, json!({ "of": "another shape" })).await.unwrap();
+    assert_eq!(models.get(model.id).await.unwrap().report, json!({ "complete": true }));
 }
 
 #[tokio::test]
