@@ -16,6 +16,7 @@ mod m20260101_000007_jobs;
 mod m20260102_000001_workers;
 mod m20261127_000001_kinds_of_jobs;
 mod m20261127_000002_evaluations;
+mod m20261127_000003_events;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260102_000001_workers::Migration),
             Box::new(m20261127_000001_kinds_of_jobs::Migration),
             Box::new(m20261127_000002_evaluations::Migration),
+            Box::new(m20261127_000003_events::Migration),
         ]
     }
 }

@@ -140,6 +140,7 @@ mod tests {
     use super::*;
     use crate::checker::Checker;
     use crate::config::Config;
+    use crate::followers::Followers;
     use crate::outages::Outages;
     use crate::supervisor::Workers;
 
@@ -161,6 +162,7 @@ mod tests {
             config: Arc::new(config),
             workers: Workers::new(0),
             outages: Outages::default(),
+            followers: Followers::default(),
             shutdown: tokio_util::sync::CancellationToken::new(),
         }
     }

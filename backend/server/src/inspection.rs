@@ -4,7 +4,7 @@ use eagleeye_store::{Check, Model};
 use serde_json::Value;
 
 use crate::checker::InspectReport;
-use crate::folder::Folder;
+use crate::named_files::Folder;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 

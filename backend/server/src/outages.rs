@@ -1,10 +1,10 @@
 //! What keeps everything waiting: a database that takes no writes cannot be told what its searches wait for, so the server
 //! tries now and then, and says so itself.
 
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use eagleeye_store::{Search, Store};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const PERIOD: Duration = Duration::from_secs(5);
@@ -13,12 +13,17 @@ const ANSWER: Duration = Duration::from_secs(20);
 
 /// What the server knows to be out of order; clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Outages(Arc<RwLock<Option<String>>>);
+pub struct Outages(watch::Sender<Option<String>>);
 
 impl Outages {
     /// What has to come back, as a phrase that completes "waiting for".
     pub fn waiting_for(&self) -> Option<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
+    }
+
+    /// Changes when something else has to come back, or all of it has.
+    pub fn follow(&self) -> watch::Receiver<Option<String>> {
+        self.0.subscribe()
     }
 
     /// A search as it is shown: while the database takes no writes, that is what it waits for.
@@ -43,13 +48,16 @@ impl Outages {
     }
 
     fn note(&self, found: Option<String>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match (&*known, &found) {
-            (None, Some(fault)) => tracing::error!("waiting for {fault}"),
-            (Some(fault), None) => tracing::info!("no longer waiting for {fault}"),
-            _ => {}
-        }
-        *known = found;
+        self.0.send_if_modified(|known| {
+            match (&*known, &found) {
+                (None, Some(fault)) => tracing::error!("waiting for {fault}"),
+                (Some(fault), None) => tracing::info!("no longer waiting for {fault}"),
+                _ => {}
+            }
+            let is_news = *known != found;
+            *known = found;
+            is_news
+        });
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app;
 use crate::checker::Checker;
 use crate::config::Config;
+use crate::followers::Followers;
 use crate::outages::Outages;
 use crate::prunable::complete_all;
 use crate::state::AppState;
@@ -30,6 +31,8 @@ const ANSWER: Duration = Duration::from_secs(45);
 /// What it may take to remove files that nobody needs, of which there may be many.
 const LONGEST_SWEEP: Duration = Duration::from_secs(1800);
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How long events are kept for those who read them late.
+const EVENTS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Serves until the process is asked to stop by SIGTERM or Ctrl-C.
 pub async fn serve(config: Config) -> Result<()> {
@@ -62,6 +65,8 @@ pub async fn serve(config: Config) -> Result<()> {
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
     let outages = Outages::default();
     tokio::spawn(outages.clone().watch(store.clone(), shutdown.clone()));
+    let followers = Followers::default();
+    tokio::spawn(followers.clone().wake(store.clone(), shutdown.clone()));
     tokio::spawn(tidy(store.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone()));
 
@@ -71,7 +76,8 @@ pub async fn serve(config: Config) -> Result<()> {
     }
     let checker = Checker::new(worker, config.check_limits(), sandbox).context("cannot start a thread")?;
     let checker = Arc::new(checker);
-    let state = AppState { store, checker, config: Arc::new(config), workers, outages, shutdown: shutdown.clone() };
+    let (config, stop) = (Arc::new(config), shutdown.clone());
+    let state = AppState { store, checker, config, workers, outages, followers, shutdown: stop };
     tokio::spawn(complete_all(state.clone()));
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the worker supervisor failed")
@@ -114,6 +120,9 @@ async fn tidy(store: Store, shutdown: CancellationToken) {
                 match answer_within(LONGEST_SWEEP, store.sweep(ABANDONED_AFTER)).await {
                     Ok(swept) => tracing::debug!(?swept, "removed unused files"),
                     Err(error) => tracing::warn!(%error, "cannot remove unused files"),
+                }
+                if let Err(error) = answer_within(ANSWER, store.forget_events(EVENTS_KEPT)).await {
+                    tracing::warn!(%error, "cannot remove old events");
                 }
                 if let Err(error) = answer_within(ANSWER, store.workers().sweep()).await {
                     tracing::warn!(%error, "cannot remove workers that have exited");

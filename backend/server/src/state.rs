@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::checker::Checker;
 use crate::config::Config;
+use crate::followers::Followers;
 use crate::outages::Outages;
 use crate::supervisor::Workers;
 
@@ -21,6 +22,8 @@ pub struct AppState {
     pub workers: Workers,
     /// What the server has to wait for at the moment.
     pub outages: Outages,
+    /// Who follows what as it happens.
+    pub followers: Followers,
     /// Ends streams that would otherwise stay open for ever when the server stops.
     pub shutdown: CancellationToken,
 }

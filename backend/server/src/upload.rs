@@ -13,7 +13,7 @@ use eagleeye_store::{Check, NamedUpload, Store, StoreError, Upload};
 use eagleeye_spec::name::MAX_NAME;
 
 use crate::api::names::checked_name;
-use crate::folder::Folder;
+use crate::named_files::Folder;
 use crate::problem::{FieldError, Kind, Problem};
 
 /// Longest text part in bytes.

@@ -1,16 +1,14 @@
-//! How one process sees what another has written: cheap polling by revision.
+//! How one process sees what another has written: by revision, when an event says that there is something to see.
 //!
 //! Every change of a search or of its candidates counts the search's revision up, in the same transaction and under
 //! the lock of the search's row, so no revision becomes visible after a higher one.
 
-use std::collections::BTreeMap;
-
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::candidates::{Candidate, read};
-use crate::entities::{candidate, search};
+use crate::entities::candidate;
 use crate::error::StoreError;
 use crate::searches::{Search, Searches};
 
@@ -40,18 +38,5 @@ impl Searches<'_> {
             .await?;
         let candidates = read(self.0.database(), rows).await?;
         Ok(Some(Changes { search, candidates }))
-    }
-
-    /// The revisions of these searches, in one query. A search that is gone is not in the answer.
-    pub async fn revisions(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, i64>, StoreError> {
-        let rows: Vec<(Uuid, i64)> = search::Entity::find()
-            .select_only()
-            .column(search::Column::Id)
-            .column(search::Column::Revision)
-            .filter(search::Column::Id.is_in(ids.iter().copied()))
-            .into_tuple()
-            .all(self.0.database())
-            .await?;
-        Ok(rows.into_iter().collect())
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState};
 use crate::entities::{candidate, checkpoint};
 use crate::error::{Kind, Owner, StoreError};
+use crate::events::{EventKind, tell};
 use crate::files::{Check, FileHash};
 use crate::number::from_sql;
 use crate::queue::{NewJob, Payload, enqueue_in};
@@ -85,8 +86,9 @@ impl Checkpoints<'_> {
             Err(error @ StoreError::Damaged { .. }) => error.about(|| checkpoint.owner()),
             outcome => return outcome.map(drop),
         };
+        let transaction = self.0.begin().await?;
         // Another request may have had it made anew meanwhile.
-        checkpoint::Entity::update_many()
+        let updated = checkpoint::Entity::update_many()
             .col_expr(checkpoint::Column::State, Expr::value(CheckpointState::Failed))
             .col_expr(checkpoint::Column::Error, Expr::value(damage.to_string()))
             .col_expr(checkpoint::Column::FileHash, Expr::value(Option::<String>::None))
@@ -95,8 +97,12 @@ impl Checkpoints<'_> {
             .filter(checkpoint::Column::Id.eq(checkpoint.id))
             .filter(checkpoint::Column::State.eq(CheckpointState::Ready))
             .filter(checkpoint::Column::FileHash.eq(hash.as_str()))
-            .exec(self.0.database())
+            .exec(&transaction)
             .await?;
+        if updated.rows_affected > 0 {
+            tell(&transaction, EventKind::CheckpointEnded, checkpoint.id, self.0.clock().now()).await?;
+        }
+        transaction.commit().await?;
         self.0.collect([hash.clone()]).await
     }
 
@@ -136,20 +142,20 @@ pub(crate) async fn request_in(
         .await?;
 
     let row = find(transaction, candidate_id, format).await?;
-    if matches!(inserted, TryInsertResult::Inserted(count) if count > 0) {
-        enqueue_in(store, transaction, export_of(row.id)).await?;
+    let is_new = matches!(inserted, TryInsertResult::Inserted(count) if count > 0);
+    if !is_new && row.state != CheckpointState::Failed {
         return Ok(row);
     }
-    if row.state != CheckpointState::Failed {
+    tell(transaction, EventKind::CheckpointRequested, row.id, store.clock().now()).await?;
+    enqueue_in(store, transaction, export_of(row.id)).await?;
+    if is_new {
         return Ok(row);
     }
     let mut again = row.into_active_model();
     again.state = Set(CheckpointState::Queued);
     again.error = Set(None);
     again.waiting_for = Set(None);
-    let row = again.update(transaction).await?;
-    enqueue_in(store, transaction, export_of(row.id)).await?;
-    Ok(row)
+    Ok(again.update(transaction).await?)
 }
 
 fn export_of(subject: Uuid) -> NewJob<'static> {

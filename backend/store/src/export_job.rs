@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::checkpoints::{Checkpoint, CheckpointState, Checkpoints, EXPORT_JOB};
 use crate::entities::checkpoint;
 use crate::error::{Kind, StoreError};
+use crate::events::{EventKind, tell};
 use crate::number::to_i64;
 use crate::queue::{JobState, Lease, already_done, close, hold_of};
 use crate::subject::{Step, Subject};
@@ -49,6 +50,7 @@ impl Checkpoints<'_> {
         row.error = Set(None);
         row.waiting_for = Set(None);
         let row = row.update(&transaction).await?;
+        tell(&transaction, EventKind::CheckpointEnded, row.id, self.0.clock().now()).await?;
         consume(&transaction, std::slice::from_ref(&exported.upload)).await?;
         close(&transaction, job, JobState::Succeeded, None).await?;
         transaction.commit().await?;
@@ -75,7 +77,7 @@ impl Subject for CheckpointSubject {
         transaction: &DatabaseTransaction,
         id: Uuid,
         step: Step<'_>,
-        _now: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let row = locked(transaction, id).await?;
         let (state, error, waiting_for) = match step {
@@ -87,6 +89,8 @@ impl Subject for CheckpointSubject {
             // It takes seconds, and nobody is shown how far it is.
             Step::Progressed(_) => return Ok(()),
         };
+        let has_failed = state == CheckpointState::Failed;
+        let kind = if has_failed { EventKind::CheckpointEnded } else { EventKind::CheckpointChanged };
         let (error, waiting_for) = (error.map(str::to_owned), waiting_for.map(str::to_owned));
         if (&row.state, &row.error, &row.waiting_for) == (&state, &error, &waiting_for) {
             return Ok(());
@@ -96,7 +100,7 @@ impl Subject for CheckpointSubject {
         row.error = Set(error);
         row.waiting_for = Set(waiting_for);
         row.update(transaction).await?;
-        Ok(())
+        tell(transaction, kind, id, now).await
     }
 }
 

@@ -3,9 +3,10 @@
 //! One [`Store`] serves the server and every worker process; all of them share one database (SQLite or PostgreSQL)
 //! and one file store. Repositories take and return plain structs; no SQL, row or query leaves this crate.
 //!
-//! Three rules hold everything together:
+//! Four rules hold everything together:
 //! - a job is enqueued in the transaction that creates what it works on ([`queue`]),
 //! - a worker's write is fenced by its lease and idempotent, so no candidate is stored twice ([`queue::Lease`]),
+//! - what changes a search or a checkpoint tells of it in the same transaction ([`events`]),
 //! - a file lives as long as a row or an [`Upload`] names its hash ([`garbage`]).
 
 pub mod address;
@@ -18,8 +19,10 @@ pub mod datasets;
 mod entities;
 pub mod error;
 mod evaluations;
+pub mod events;
 mod export_job;
 pub mod fault;
+pub mod feed;
 pub mod files;
 pub mod garbage;
 mod identity;
@@ -47,8 +50,10 @@ pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState, EXPORT_JOB}
 pub use clock::Clock;
 pub use datasets::{Class, Dataset, LocalDataset, NewDataset};
 pub use error::{Damage, Kind, Owner, StoreError};
+pub use events::{Event, EventKind};
 pub use export_job::Exported;
 pub use fault::StorageFault;
+pub use feed::{Feed, News};
 pub use files::{BadHash, CacheConfig, Check, FileBody, FileHash, Files, LocalFile};
 pub use leaderboard::CandidateSort;
 pub use models::{Model, ModelFormat, NewModel, Reachable, Reinspection};

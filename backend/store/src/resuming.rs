@@ -52,7 +52,7 @@ impl Searches<'_> {
         restart(&transaction, job).await?;
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(id)).count(&transaction).await?;
         let done = to_i64("done", stored)?;
-        let search = edit(&transaction, id, |search| {
+        let search = edit(&transaction, id, self.0.clock().now(), |search| {
             search.state = Set(SearchState::Queued);
             search.phase = Set("queued".to_string());
             search.done = Set(done);

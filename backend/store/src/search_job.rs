@@ -30,7 +30,7 @@ impl Searches<'_> {
         let transaction = self.0.begin().await?;
         let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
         if split::Entity::find_by_id(search_id).one(&transaction).await?.is_none() {
-            insert_split(&transaction, search_id, split).await?;
+            insert_split(&transaction, search_id, split, self.0.clock().now()).await?;
         }
         transaction.commit().await?;
         Ok(self.split(search_id).await?.unwrap_or_default())
@@ -41,7 +41,7 @@ impl Searches<'_> {
         let (macs, parameters) = (to_i64("macs", baseline.macs)?, to_i64("parameters", baseline.parameters)?);
         let transaction = self.0.begin().await?;
         let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
-        edit(&transaction, search_id, |search| {
+        edit(&transaction, search_id, self.0.clock().now(), |search| {
             search.baseline_top1 = Set(Some(baseline.score.top1));
             search.baseline_top5 = Set(Some(baseline.score.top5));
             search.baseline_cross_entropy = Set(baseline.score.cross_entropy);
@@ -87,7 +87,7 @@ impl Searches<'_> {
         let job = hold_of(&transaction, lease, SEARCH_JOB).await?;
         let winner = best(&transaction, job.subject).await?;
         let now = self.0.clock().now();
-        let search = edit(&transaction, job.subject, |search| {
+        let search = edit(&transaction, job.subject, now, |search| {
             search.state = Set(SearchState::Succeeded);
             search.best_candidate_id = Set(winner.as_ref().map(|winner| winner.id));
             search.waiting_for = Set(None);
@@ -112,7 +112,8 @@ impl Searches<'_> {
     ) -> Result<candidate::Model, StoreError> {
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(search_id));
         let done = to_i64("done", stored.count(transaction).await? + 1)?;
-        let search = edit(transaction, search_id, |search| {
+        let now = self.0.clock().now();
+        let search = edit(transaction, search_id, now, |search| {
             search.phase = Set(CANDIDATES_PHASE.to_string());
             search.waiting_for = Set(None);
             search.done = Set(done);
@@ -128,7 +129,7 @@ impl Searches<'_> {
             parameters: Set(to_i64("parameters", new.parameters)?),
             seconds: Set(new.seconds),
             revision: Set(search.revision),
-            created_at: Set(self.0.clock().now()),
+            created_at: Set(now),
         };
         let row = row.insert(transaction).await?;
         evaluations::insert(transaction, row.id, &new.evaluations).await?;
@@ -136,7 +137,12 @@ impl Searches<'_> {
     }
 }
 
-async fn insert_split(transaction: &DatabaseTransaction, search_id: Uuid, split: &Split) -> Result<(), StoreError> {
+async fn insert_split(
+    transaction: &DatabaseTransaction,
+    search_id: Uuid,
+    split: &Split,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let count = |field, list: &[u32]| to_i32(field, list.len() as u64);
     let calibration = count("calibration", &split.calibration)?;
     let scoring = count("scoring", &split.scoring)?;
@@ -148,7 +154,7 @@ async fn insert_split(transaction: &DatabaseTransaction, search_id: Uuid, split:
         test: Set(to_json(Kind::Search, "test", &split.test)?),
     };
     split::Entity::insert(row).exec_without_returning(transaction).await?;
-    edit(transaction, search_id, |search| {
+    edit(transaction, search_id, now, |search| {
         search.split_calibration = Set(Some(calibration));
         search.split_scoring = Set(Some(scoring));
         search.split_test = Set(Some(test));
@@ -179,10 +185,10 @@ impl Subject for SearchSubject {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         match step {
-            Step::WaitsFor(reason) => return wait_for(transaction, id, reason).await,
+            Step::WaitsFor(reason) => return wait_for(transaction, id, reason, now).await,
             Step::Progressed(progress) => {
                 let (done, total) = (to_i64("done", progress.done)?, to_i64("total", progress.total)?);
-                edit(transaction, id, |search| {
+                edit(transaction, id, now, |search| {
                     search.phase = Set(progress.phase.clone());
                     search.waiting_for = Set(None);
                     search.done = Set(done);
@@ -190,12 +196,14 @@ impl Subject for SearchSubject {
                 })
                 .await?
             }
-            Step::Started => edit(transaction, id, |search| start(search, now)).await?,
-            Step::GivenBack => edit(transaction, id, |search| search.state = Set(SearchState::Queued)).await?,
+            Step::Started => edit(transaction, id, now, |search| start(search, now)).await?,
+            Step::GivenBack => edit(transaction, id, now, |search| search.state = Set(SearchState::Queued)).await?,
             Step::Failed(reason) => {
-                edit(transaction, id, |search| end(search, SearchState::Failed, Some(reason), now)).await?
+                edit(transaction, id, now, |search| end(search, SearchState::Failed, Some(reason), now)).await?
             }
-            Step::Cancelled => edit(transaction, id, |search| end(search, SearchState::Cancelled, None, now)).await?,
+            Step::Cancelled => {
+                edit(transaction, id, now, |search| end(search, SearchState::Cancelled, None, now)).await?
+            }
         };
         Ok(())
     }
@@ -218,10 +226,15 @@ fn end(search: &mut search::ActiveModel, state: SearchState, error: Option<&str>
 }
 
 /// Writes down what the search waits for, where that is news.
-async fn wait_for(transaction: &DatabaseTransaction, id: Uuid, reason: &str) -> Result<(), StoreError> {
+async fn wait_for(
+    transaction: &DatabaseTransaction,
+    id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let row = search::Entity::find_by_id(id).one(transaction).await?;
     if row.is_some_and(|row| row.waiting_for.as_deref() != Some(reason)) {
-        edit(transaction, id, |search| search.waiting_for = Set(Some(reason.to_owned()))).await?;
+        edit(transaction, id, now, |search| search.waiting_for = Set(Some(reason.to_owned()))).await?;
     }
     Ok(())
 }

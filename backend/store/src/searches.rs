@@ -14,6 +14,7 @@ use crate::checkpoints::EXPORT_JOB;
 pub use crate::entities::search::SearchState;
 use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
 use crate::error::{Kind, StoreError};
+use crate::events::{EventKind, tell};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql, to_i64};
 use crate::page::{Page, PageRequest};
@@ -85,6 +86,7 @@ impl Searches<'_> {
         found.ok_or_else(|| StoreError::not_found(Kind::Dataset, request.dataset_id))?;
 
         let row = new_row(self.0, request)?.insert(&transaction).await?;
+        tell(&transaction, EventKind::SearchCreated, row.id, row.created_at).await?;
         let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
         enqueue_in(self.0, &transaction, job).await?;
         transaction.commit().await?;
@@ -120,7 +122,7 @@ impl Searches<'_> {
     /// Gives a search another name, or none.
     pub async fn rename(&self, id: Uuid, name: Option<String>) -> Result<Search, StoreError> {
         let transaction = self.0.begin().await?;
-        let row = edit(&transaction, id, |search| search.name = Set(name)).await?;
+        let row = edit(&transaction, id, self.0.clock().now(), |search| search.name = Set(name)).await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -144,6 +146,7 @@ impl Searches<'_> {
         if deleted.rows_affected == 0 {
             return Err(StoreError::not_found(Kind::Search, id));
         }
+        tell(&transaction, EventKind::SearchDeleted, id, self.0.clock().now()).await?;
         transaction.commit().await?;
         let hashes: Vec<FileHash> = hashes.into_iter().map(FileHash::try_from).collect::<Result<_, _>>()?;
         self.0.collect(hashes).await
@@ -205,19 +208,24 @@ fn candidates_of(search_id: Uuid) -> SelectStatement {
         .into_query()
 }
 
-/// Changes a search inside a transaction and counts its revision up.
+/// Changes a search inside a transaction, counts its revision up and tells of it.
 pub(crate) async fn edit(
     transaction: &DatabaseTransaction,
     id: Uuid,
+    now: DateTime<Utc>,
     change: impl FnOnce(&mut search::ActiveModel),
 ) -> Result<search::Model, StoreError> {
     let row = search::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
     let row = row.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
-    let revision = row.revision + 1;
+    let (revision, before) = (row.revision + 1, row.state);
     let mut row = row.into_active_model();
     row.revision = Set(revision);
     change(&mut row);
-    Ok(row.update(transaction).await?)
+    let row = row.update(transaction).await?;
+    let has_ended = row.state.is_final() && row.state != before;
+    let kind = if has_ended { EventKind::SearchEnded } else { EventKind::SearchChanged };
+    tell(transaction, kind, id, now).await?;
+    Ok(row)
 }
 
 impl TryFrom<search::Model> for Search {

@@ -20,8 +20,8 @@ use crate::extract::Path;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// How often the search's revision is looked at: one row by its key.
-const POLL: Duration = Duration::from_millis(200);
+/// When the search is looked at again after the database has failed.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Follow a search.
 ///
@@ -66,19 +66,19 @@ fn seen(headers: &HeaderMap, search: &store::Search) -> i64 {
 
 fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Event, Infallible>> {
     async_stream::stream! {
-        let AppState { store, outages, shutdown, .. } = state;
+        let AppState { store, outages, followers, shutdown, .. } = state;
+        // Followed before it is looked at, so that no change falls in between.
+        let (mut events, mut fault) = (followers.follow(id), outages.follow());
         let mut seen = seen;
         let mut told = None;
         loop {
-            let fault = outages.waiting_for();
-            match look(&store, id, seen).await {
-                // What the database cannot be told is told from here.
-                Ok(News::None) if fault != told => match store.searches().get(id).await {
-                    Ok(search) => yield Ok(event("search", seen, &Search::from(outages.shown(search)))),
-                    Err(error) => tracing::warn!(%error, search = %id, "cannot read a search"),
-                },
+            let waiting_for = fault.borrow_and_update().clone();
+            let mut pause = None;
+            match look(&store, id, seen, waiting_for != told).await {
                 Ok(News::None) => {}
                 Ok(News::Gone) => return,
+                // What the database cannot be told is told from here.
+                Ok(News::Fault(search)) => yield Ok(event("search", seen, &Search::from(outages.shown(*search)))),
                 Ok(News::Some(changes)) => {
                     let Changes { search, candidates } = *changes;
                     seen = search.revision;
@@ -90,12 +90,27 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
                         return;
                     }
                 }
-                Err(error) => tracing::warn!(%error, search = %id, "cannot read a search"),
+                Err(error) => {
+                    tracing::warn!(%error, search = %id, "cannot read a search");
+                    pause = Some(PAUSE);
+                }
             }
-            told = fault;
+            // After a failure it is yet to be told.
+            if pause.is_none() {
+                told = waiting_for;
+            }
+            let again = async {
+                match pause {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Neither channel closes while the server runs.
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(POLL) => {}
+                Ok(()) = events.changed() => {}
+                Ok(()) = fault.changed() => {}
+                () = again => {}
             }
         }
     }
@@ -106,20 +121,21 @@ enum News {
     None,
     /// The search was deleted while it was followed.
     Gone,
+    /// Not to the search, but it has to wait for something else now.
+    Fault(Box<store::Search>),
     Some(Box<Changes>),
 }
 
-async fn look(store: &Store, id: Uuid, seen: i64) -> Result<News, StoreError> {
-    match store.searches().revisions(&[id]).await?.get(&id) {
-        None => return Ok(News::Gone),
-        Some(revision) if *revision <= seen => return Ok(News::None),
-        Some(_) => {}
-    }
-    match store.searches().changes_since(id, seen).await {
+async fn look(store: &Store, id: Uuid, seen: i64, is_other_fault: bool) -> Result<News, StoreError> {
+    let looked = match store.searches().changes_since(id, seen).await {
         Ok(Some(changes)) => Ok(News::Some(Box::new(changes))),
+        Ok(None) if is_other_fault => store.searches().get(id).await.map(|search| News::Fault(Box::new(search))),
         Ok(None) => Ok(News::None),
-        Err(StoreError::NotFound { .. }) => Ok(News::Gone),
         Err(error) => Err(error),
+    };
+    match looked {
+        Err(StoreError::NotFound { .. }) => Ok(News::Gone),
+        looked => looked,
     }
 }
 

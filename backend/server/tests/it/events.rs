@@ -183,3 +183,32 @@ fn a_last_event_id_that_this_stream_has_not_given_begins_it_anew_and_the_stream_
         assert_eq!((candidates(&ended), ended.last().unwrap().name.as_str()), (vec![0], "end"), "after `{id}`");
     }
 }
+
+/// Processor time that a process has used, all its threads together.
+fn processor_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    // utime and stime (proc(5)), in ticks, of which there are a hundred in a second wherever Linux runs.
+    Duration::from_millis(10 * (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()))
+}
+
+#[test]
+fn three_hundred_clients_of_a_search_cost_next_to_nothing_while_nothing_happens_and_all_see_what_does() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = server.search();
+    let mut streams: Vec<Stream> = (0..300).map(|_| Stream::open(&server, &search, None)).collect();
+    for stream in &mut streams {
+        assert_eq!(stream.until("search")[0].data["state"], "queued");
+    }
+    let (before, began) = (processor_time(server.process_id()), Instant::now());
+    std::thread::sleep(Duration::from_secs(4));
+    let share = (processor_time(server.process_id()) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    eprintln!("{:.1}% of a core with 300 clients", 100.0 * share);
+    assert!(share < 0.05, "{:.1}% of a core", 100.0 * share);
+
+    puppet.claim();
+    for stream in &mut streams {
+        assert_eq!(stream.until("search").last().unwrap().data["state"], "running");
+    }
+}

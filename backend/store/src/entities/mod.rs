@@ -4,6 +4,7 @@ pub(crate) mod candidate;
 pub(crate) mod checkpoint;
 pub(crate) mod dataset;
 pub(crate) mod evaluation;
+pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod model;

@@ -11,6 +11,7 @@ mod candidates;
 mod claims;
 mod endings;
 mod evaluations;
+mod events;
 mod files;
 mod garbage;
 mod identity;

@@ -1,6 +1,6 @@
 //! How the server sees what a worker process writes.
 
-use eagleeye_store::{Progress, SearchState, Uuid};
+use eagleeye_store::{Progress, SearchState};
 
 use crate::support::{KINDS, World};
 
@@ -33,15 +33,4 @@ async fn every_change_by_another_process_is_seen_once() {
     worker.searches().finish(&lease).await.unwrap();
     let change = searches.changes_since(id, seen).await.unwrap().unwrap();
     assert_eq!((change.search.state, change.candidates.len()), (SearchState::Succeeded, 0));
-}
-
-#[tokio::test]
-async fn revisions_of_many_searches_come_in_one_answer() {
-    let world = World::new().await;
-    let first = world.search().await;
-    let (model, dataset) = (world.model("w").await, world.dataset("d").await);
-    let second = world.search_on(&model, &dataset).await;
-    world.claim("a").await;
-    let revisions = world.store.searches().revisions(&[first.id, second.id, Uuid::nil()]).await.unwrap();
-    assert_eq!(revisions.into_iter().collect::<Vec<_>>(), [(first.id, 2), (second.id, 1)]);
 }

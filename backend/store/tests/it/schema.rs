@@ -26,6 +26,7 @@ async fn migrations_go_down_and_up_again() {
         "checkpoints",
         "datasets",
         "evaluations",
+        "events",
         "files",
         "jobs",
         "models",

@@ -51,8 +51,17 @@ fn assert_same_leaderboard(found: &[Value], expected: &[Value]) {
 }
 
 #[test]
-fn a_data_folder_of_the_first_version_opens_goes_on_and_gives_the_same_leaderboards() {
-    let (folder, told) = unpacked("0001");
+fn a_data_folder_with_documents_without_versions_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0001");
+}
+
+#[test]
+fn a_data_folder_without_events_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0002");
+}
+
+fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
+    let (folder, told) = unpacked(name);
     let server = Server::real(&folder.path().join("data"), &[]);
     for (path, old) in told.as_object().unwrap().iter().filter(|(path, _)| path.starts_with('/')) {
         let new = server.get(path).expect(200);
