@@ -77,7 +77,7 @@ enum Task {
     },
     /// Prune torchvision's classifiers in every format and compare them with the zeroed full networks.
     Matrix(matrix::Options),
-    /// Seconds and memory that inspecting networks takes, with an optimised build.
+    /// Seconds and memory that inspecting networks takes, and how fast the server answers, with an optimised build.
     Bench,
     /// Feed hostile files to the importers, ten minutes each; needs a nightly compiler and cargo-fuzz.
     Fuzz(fuzz::Options),

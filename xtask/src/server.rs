@@ -20,9 +20,13 @@ pub struct Server {
 impl Server {
     /// Starts a server with its data in the given folder and waits until it answers.
     pub fn start(port: u16, data: &Path) -> Result<Self> {
-        let program = binary("eagleeye");
-        let mut serve = command(&program);
-        serve.arg("serve").args(["--port", &port.to_string()]).arg("--data").arg(data);
+        Self::start_with(&binary("eagleeye"), port, data, &[])
+    }
+
+    /// The same with a server built otherwise, whose worker lies beside it, and further arguments.
+    pub fn start_with(program: &Path, port: u16, data: &Path, more: &[&str]) -> Result<Self> {
+        let mut serve = command(program);
+        serve.arg("serve").args(["--port", &port.to_string()]).arg("--data").arg(data).args(more);
         serve.env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into())).stdin(Stdio::null());
         let child = serve.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let mut server = Self { child, url: format!("http://127.0.0.1:{port}") };
@@ -43,6 +47,10 @@ impl Server {
             std::thread::sleep(Duration::from_millis(100));
         }
         bail!("the server did not answer on {} within a minute", self.url)
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until the server ends by itself.
@@ -95,6 +103,11 @@ impl Api {
 
     pub fn upload(&self, path: &str, form: Form) -> Result<Value> {
         json(self.client.post(format!("{}{path}", self.base)).multipart(form).send()?)
+    }
+
+    /// A stream of events, which goes on until it is dropped.
+    pub fn events(&self, path: &str) -> Result<Response> {
+        Ok(self.client.get(format!("{}{path}", self.base)).send()?.error_for_status()?)
     }
 
     /// Size of a download in bytes.

@@ -7,8 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::matrix::{Script, script};
-use crate::project::{Build, build, output, release_binary, root};
-use crate::{python, setup};
+use crate::project::{output, release_binary};
 
 /// Runs of each file; the fastest counts.
 const RUNS: usize = 3;
@@ -27,25 +26,17 @@ struct Measured {
 }
 
 /// Inspects networks at their usual sizes, as TorchScript and as ONNX; fails where a limit is missed.
-pub fn run() -> Result<()> {
-    setup::ensure()?;
-    build(Build::Release)?;
-    let python = python::ensure()?;
-    let work = root().join("target/bench");
-    fs::create_dir_all(&work).context("cannot make target/bench")?;
-    let mut exporter = script(&python, "export.py");
-    exporter.arg(&work).arg("traced@stated,onnx@stated");
-    let mut exporter = Script::start(exporter)?;
+pub fn measure_all(exporter: &mut Script, python: &Path) -> Result<()> {
     println!("| model | format | nodes | seconds | ms a node | MB |\n|---|---|---|---|---|---|");
     for (name, seconds, mb) in LIMITS {
-        for (format, measured) in measure(name, &mut exporter, &python)? {
+        for (format, measured) in measure(name, exporter, python)? {
             ensure!(measured.seconds <= seconds, "{name} as {format} took {:.2} s, not {seconds}", measured.seconds);
             ensure!(measured.mb <= mb, "{name} as {format} took {:.0} MB, not {mb}", measured.mb);
         }
     }
     let mut before: Vec<f64> = Vec::new();
     for name in DEEPER {
-        let measured = measure(name, &mut exporter, &python)?;
+        let measured = measure(name, exporter, python)?;
         let per_node: Vec<f64> = measured.iter().map(|(_, m)| m.seconds / m.nodes as f64).collect();
         for (now, before) in per_node.iter().zip(&before) {
             ensure!(*now <= before * LINEAR, "{name} takes {:.1} times as long for a node", now / before);
