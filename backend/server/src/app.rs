@@ -133,7 +133,7 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::header;
     use eagleeye_sandbox::Support;
-    use eagleeye_store::{ModelFormat, NamedUpload, NewModel, Reachable, Store, StoreConfig};
+    use eagleeye_store::{NamedUpload, NewModel, Store, StoreConfig};
     use serde_json::{Value, json};
     use tower::ServiceExt;
 
@@ -144,15 +144,13 @@ mod tests {
     use crate::outages::Outages;
     use crate::supervisor::Workers;
 
-    const REPORT: &str = r#"{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 8, 8]}], "outputs": [], "macs": 1, "parameters": 1, "batch_norms": 0,
-        "batch_norm_state": "folded", "guessed_shape": false, "operators": {}, "layers": [], "groups": [],
-        "reachable": {"min": 0.25, "max": 1.0}, "classes": 10}"#;
+    const FAKE_WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fake_worker.sh");
 
     /// A server in a folder, whose checks take so long.
     async fn state(folder: &std::path::Path, check: Duration) -> AppState {
         use std::os::unix::fs::PermissionsExt;
         let worker = folder.join("worker");
-        let script = format!("#!/bin/sh\nsleep {}\ncat << REPORT\n{REPORT}\nREPORT\n", check.as_secs_f64());
+        let script = format!("#!/bin/sh\nsleep {}\nexec {FAKE_WORKER} \"$@\"\n", check.as_secs_f64());
         std::fs::write(&worker, script).unwrap();
         std::fs::set_permissions(&worker, std::fs::Permissions::from_mode(0o755)).unwrap();
         let config = Config::default();
@@ -167,23 +165,14 @@ mod tests {
         }
     }
 
-    async fn model(store: &Store) -> String {
-        let file =
-            NamedUpload { name: "network.onnx".to_owned(), upload: store.upload_bytes("weights").await.unwrap() };
-        let new = NewModel {
-            name: "network".to_owned(),
-            format: ModelFormat::Onnx,
-            file,
-            data: None,
-            input_shape: vec![1, 3, 28, 28],
-            macs: 1,
-            parameters: 1,
-            batch_norms: 0,
-            classes: Some(10),
-            reachable: Reachable { min: 0.25, max: 1.0 },
-            report: serde_json::from_str(REPORT).unwrap(),
-        };
-        store.models().create(new).await.unwrap().id.to_string()
+    /// A stored model that takes any number of pixels.
+    async fn model(state: &AppState, folder: &std::path::Path) -> String {
+        let file = folder.join("network.pt");
+        std::fs::write(&file, "shaped\n").unwrap();
+        let inspection = state.checker.inspect(&file, None).await.unwrap();
+        let file = NamedUpload { name: "network.pt".to_owned(), upload: state.store.upload_file(&file).await.unwrap() };
+        let new = NewModel { name: "network".to_owned(), file, data: None, inspection };
+        state.store.models().create(new).await.unwrap().id.to_string()
     }
 
     #[tokio::test]
@@ -191,16 +180,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let timeout = Duration::from_millis(500);
         let state = state(folder.path(), 3 * timeout).await;
-        let id = model(&state.store).await;
+        let id = model(&state, folder.path()).await;
         let router = router_that_answers_within(timeout, state);
         let change = Request::patch(format!("{BASE}/models/{id}"))
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(json!({ "input_shape": [1, 3, 8, 8] }).to_string()))
+            .body(Body::from(json!({ "input_shape": [1, 1, 8, 8] }).to_string()))
             .unwrap();
         let answer = router.oneshot(change).await.unwrap();
         let status = answer.status();
         let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap();
-        assert_eq!((status, &body["input_shape"]), (StatusCode::OK, &json!([1, 3, 8, 8])), "{body}");
+        assert_eq!((status, &body["input_shape"]), (StatusCode::OK, &json!([1, 1, 8, 8])), "{body}");
     }
 }

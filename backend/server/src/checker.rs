@@ -1,7 +1,6 @@
 //! Looks at untrusted files in a child process that is locked up: a file that makes a parser crash, hang, fill the
 //! memory or do what a stranger wants costs an upload, and not the server.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,16 +9,13 @@ use std::time::Duration;
 
 use eagleeye_sandbox::exit::{self, MAX_REASON_BYTES};
 use eagleeye_sandbox::{Allowance, Support, confined};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use eagleeye_spec::report::{DatasetReport, ModelInspection, ReportError};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use crate::api::datasets::Class;
-use crate::api::models::{BatchNormState, ChannelGroup, Layer, ModelFormat};
 use crate::problem::{Kind, Problem};
 use crate::spawner::Spawner;
 use crate::store_problem::storage;
@@ -59,55 +55,6 @@ pub struct CheckLimits {
     pub unpacked_bytes: u64,
 }
 
-/// What `inspect` finds in a model. Fields that the server does not need are kept in the stored report.
-#[derive(Debug, Clone, Deserialize)]
-pub struct InspectReport {
-    pub format: ModelFormat,
-    pub inputs: Vec<Input>,
-    pub macs: u64,
-    pub parameters: u64,
-    pub batch_norms: u32,
-    pub batch_norm_state: BatchNormState,
-    pub guessed_shape: bool,
-    pub operators: BTreeMap<String, u64>,
-    pub layers: Vec<Layer>,
-    pub groups: Vec<ChannelGroup>,
-    pub reachable: ReportedRange,
-    #[serde(default)]
-    pub classes: Option<u32>,
-    /// Absent in reports of older versions.
-    #[serde(default)]
-    pub element_type: Option<String>,
-    #[serde(default)]
-    pub notices: Vec<String>,
-}
-
-/// An input of a model.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Input {
-    /// [batch, channels, height, width].
-    pub shape: Vec<u64>,
-}
-
-/// Smallest and largest budget, as fractions of the full network's MACs.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub struct ReportedRange {
-    pub min: f64,
-    pub max: f64,
-}
-
-/// What `check-dataset` finds in a dataset.
-#[derive(Debug, Clone, Deserialize)]
-pub struct DatasetReport {
-    pub kind: String,
-    pub images: u64,
-    pub classes: Vec<Class>,
-    pub channels: u32,
-    /// The most common width and height.
-    pub width: u32,
-    pub height: u32,
-}
-
 /// Why a file was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
@@ -122,7 +69,7 @@ pub enum CheckError {
     #[error("the report is longer than {MAX_REPORT_BYTES} bytes")]
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
-    Report(serde_json::Error),
+    Report(#[from] ReportError),
     #[error("cannot create a folder for temporary files: {0}")]
     Temporary(std::io::Error),
     #[error("cannot run {}: {source}", program.display())]
@@ -144,14 +91,19 @@ impl Checker {
         self.support
     }
 
-    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`.
-    pub async fn inspect(&self, file: &Path, input_shape: Option<&str>) -> Result<(InspectReport, Value), CheckError> {
+    /// Imports a model and reports on it. `input_shape` is the client's, as `1,3,224,224`. A model without an input is
+    /// refused.
+    pub async fn inspect(&self, file: &Path, input_shape: Option<&str>) -> Result<ModelInspection, CheckError> {
         let mut check = Check::new("inspect", file, self.share_for(file).await);
         check.arguments(["--sandbox", "--json"]);
         if let Some(shape) = input_shape {
             check.arguments(["--input-shape", shape]);
         }
-        self.run(check).await
+        let found = ModelInspection::from_stored(self.run(check).await?)?;
+        match found.report.inputs.is_empty() {
+            true => Err(CheckError::Refused("the model has no input; it needs one for images".to_owned())),
+            false => Ok(found),
+        }
     }
 
     /// Reads every image of a dataset and reports on it; thumbnails go into the folder `thumbnails`.
@@ -160,7 +112,7 @@ impl Checker {
         images: &Path,
         labels: Option<&Path>,
         thumbnails: &Path,
-    ) -> Result<(DatasetReport, Value), CheckError> {
+    ) -> Result<DatasetReport, CheckError> {
         let mut check = Check::new("check-dataset", images, self.share());
         check.arguments(["--json", "--thumbnails"]);
         check.arguments([thumbnails.as_os_str(), "--sandbox".as_ref()]);
@@ -168,7 +120,7 @@ impl Checker {
         if let Some(labels) = labels {
             check.arguments(["--labels".as_ref(), labels.as_os_str()]);
         }
-        self.run(check).await
+        Ok(DatasetReport::from_stored(self.run(check).await?)?)
     }
 
     /// Memory of a check that needs no more than others, in pieces.
@@ -184,7 +136,8 @@ impl Checker {
         needed.clamp(self.share(), all)
     }
 
-    async fn run<T: DeserializeOwned>(&self, check: Check) -> Result<(T, Value), CheckError> {
+    /// The report that a check prints.
+    async fn run(&self, check: Check) -> Result<Value, CheckError> {
         let _memory = self.memory.acquire_many(check.pieces).await.map_err(|_| CheckError::Stopping)?;
         let scratch = tempfile::Builder::new().prefix("eagleeye-check-").tempdir().map_err(CheckError::Temporary)?;
         let memory_bytes = u64::from(check.pieces) * PIECE;
@@ -192,9 +145,7 @@ impl Checker {
         let printed = tokio::time::timeout(self.limits.time, self.output(command, memory_bytes))
             .await
             .map_err(|_| CheckError::TooSlow(self.limits.time))??;
-        let report: Value = serde_json::from_slice(&printed).map_err(CheckError::Report)?;
-        let needed = T::deserialize(&report).map_err(CheckError::Report)?;
-        Ok((needed, report))
+        Ok(serde_json::from_slice(&printed).map_err(ReportError::Form)?)
     }
 
     fn command(&self, check: Check, memory_bytes: u64, scratch: &TempDir) -> Command {

@@ -1,13 +1,15 @@
 //! All that is wrong with a request, collected so that one answer can name every field.
 
-use crate::problem::{FieldError, Kind, Problem, ReachableRange};
+use eagleeye_spec::report::Reachable;
+
+use crate::problem::{FieldError, Kind, Problem};
 
 /// The faults of a request, in the order in which they were found.
 #[derive(Debug, Default)]
 pub struct Faults {
     found: Vec<(Kind, FieldError)>,
     /// The budgets that are within reach, where one is out of it.
-    pub reachable: Option<ReachableRange>,
+    pub reachable: Option<Reachable>,
 }
 
 impl Faults {

@@ -1,19 +1,14 @@
 //! Looking again at a model that is stored: with another input shape, or because an older version looked at it last.
 
+use eagleeye_spec::report::ModelInspection;
 use eagleeye_store::{Check, Model};
-use serde_json::Value;
 
-use crate::checker::InspectReport;
 use crate::named_files::Folder;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// Inspects a stored model. `input_shape` is [batch, channels, height, width].
-pub async fn inspect_stored(
-    state: &AppState,
-    model: &Model,
-    input_shape: &[u64],
-) -> Result<(InspectReport, Value), Problem> {
+pub async fn inspect_stored(state: &AppState, model: &Model, input_shape: &[u64]) -> Result<ModelInspection, Problem> {
     let local = state.store.models().local(model, Check::Once).await?;
     let folder = Folder::of(model.files().into_iter().map(|(name, _)| name).zip(local).collect()).await?;
     let shape: Vec<String> = input_shape.iter().map(u64::to_string).collect();

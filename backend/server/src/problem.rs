@@ -8,6 +8,7 @@ use std::fmt;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use eagleeye_spec::report::Reachable;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -145,7 +146,7 @@ pub struct Problem {
     errors: Box<[FieldError]>,
     /// Fractions of the full network's MACs that the model can be pruned to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reachable: Option<ReachableRange>,
+    reachable: Option<Reachable>,
     /// Searches that prevent this.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<Uuid>)]
@@ -164,18 +165,6 @@ pub struct FieldError {
     pub field: String,
     /// What would be accepted.
     pub detail: String,
-}
-
-/// The budgets that a model can be pruned to, as fractions of the full network's MACs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-#[schema(as = Reachable)]
-pub struct ReachableRange {
-    /// Smallest fraction, with every prunable group at its minimum.
-    #[schema(example = 0.011)]
-    pub min: f64,
-    /// Largest fraction: 1 for the full network.
-    #[schema(example = 1.0)]
-    pub max: f64,
 }
 
 impl Problem {
@@ -218,7 +207,7 @@ impl Problem {
         )
     }
 
-    pub fn with_reachable(mut self, reachable: ReachableRange) -> Self {
+    pub fn with_reachable(mut self, reachable: Reachable) -> Self {
         self.reachable = Some(reachable);
         self
     }

@@ -3,7 +3,7 @@
 //! It is part of the model's report. Reports of older versions lack it: such a model is inspected once more, in the background
 //! after the start or when a search first asks.
 
-use eagleeye_spec::report::{ModelInspection, PrunableSpace};
+use eagleeye_spec::report::PrunableSpace;
 use eagleeye_store::{Model, PageRequest};
 
 use crate::inspection::inspect_stored;
@@ -15,21 +15,16 @@ use crate::state::AppState;
 /// # Errors
 /// Where the report cannot be read, or a model of an older version cannot be inspected.
 pub async fn prunable(state: &AppState, model: &Model) -> Result<PrunableSpace, Problem> {
-    if let Some(space) = read(model, model.report.clone())?.space {
+    if let Some(space) = model.inspection()?.space {
         return Ok(space);
     }
-    let (_, report) = inspect_stored(state, model, &model.input_shape).await?;
-    let Some(space) = read(model, report.clone())?.space else {
+    let found = inspect_stored(state, model, &model.input_shape).await?;
+    let Some(space) = found.space.clone() else {
         let detail = format!("the inspection of model {} does not list what can be pruned", model.id);
         return Err(Problem::internal(detail));
     };
-    state.store.models().complete_report(model, report).await?;
+    state.store.models().complete_report(model, &found).await?;
     Ok(space)
-}
-
-fn read(model: &Model, report: serde_json::Value) -> Result<ModelInspection, Problem> {
-    ModelInspection::from_stored(report)
-        .map_err(|error| Problem::internal(format!("the report of model {}: {error}", model.id)))
 }
 
 /// Completes the reports of all models that an older version has inspected, one after the other.

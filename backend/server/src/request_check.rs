@@ -1,11 +1,12 @@
 //! Whether a search can be done with the model and the dataset that it names.
 
+use eagleeye_spec::report::Reachable;
 use eagleeye_spec::{Measure, SearchRequest};
 use eagleeye_store::{Dataset, Model};
 use eagleeye_strategy::{StrategyError, Task, feasible, reachable};
 
 use crate::faults::Faults;
-use crate::problem::{Kind, Problem, ReachableRange};
+use crate::problem::{Kind, Problem};
 use crate::prunable::prunable;
 use crate::state::AppState;
 
@@ -54,7 +55,7 @@ fn input_channels(model: &Model, faults: &mut Faults) -> Option<u64> {
 }
 
 fn check_channels(channels: u64, dataset: &Dataset, faults: &mut Faults) {
-    let images = u64::from(dataset.channels);
+    let images = u64::from(dataset.content.channels);
     // One grey channel can stand for each of three colours; the other way round would be a guess.
     if images == channels || (images == 1 && channels == 3) {
         return;
@@ -74,11 +75,11 @@ fn counted(number: u64, what: &str) -> String {
 }
 
 fn check_classes(model: &Model, dataset: Option<&Dataset>, faults: &mut Faults) {
-    let Some(classes) = model.classes else {
+    let Some(classes) = model.figures.classes else {
         let detail = "the model's output is not a list of class scores; a search needs a classifier".to_owned();
         return faults.add(Kind::DatasetDoesNotFit, "model_id", detail);
     };
-    let largest = dataset.and_then(|dataset| dataset.classes.iter().map(|class| class.index).max());
+    let largest = dataset.and_then(|dataset| dataset.content.classes.iter().map(|class| class.index).max());
     if let Some(largest) = largest.filter(|largest| *largest >= classes) {
         let detail = format!(
             "the dataset has labels up to {largest} but the model has {classes} classes; labels must be from 0 \
@@ -102,11 +103,11 @@ fn check_preprocessing(request: &SearchRequest, channels: u64, faults: &mut Faul
 
 fn check_images(request: &SearchRequest, dataset: &Dataset, faults: &mut Faults) {
     let (calibration, scoring) = (u64::from(request.calibration_images), u64::from(request.scoring_images));
-    if calibration + scoring > dataset.images {
+    let images = dataset.content.images;
+    if calibration + scoring > images {
         let detail = format!(
             "calibration_images ({calibration}) and scoring_images ({scoring}) never overlap, so together they must be \
-             at most the dataset's {} images",
-            dataset.images
+             at most the dataset's {images} images"
         );
         faults.add(Kind::NotEnoughImages, "scoring_images", detail);
     }
@@ -132,14 +133,14 @@ async fn check_budget(
         }
         StrategyError::NothingWithin(_) => {
             faults.add(Kind::BudgetOutOfReach, "macs", error.to_string());
-            faults.reachable = Some(ReachableRange { min: 1.0, max: 1.0 });
+            faults.reachable = Some(Reachable { min: 1.0, max: 1.0 });
         }
         _ => {
             for measure in error.measures() {
                 faults.add(Kind::BudgetOutOfReach, measure.field(), error.to_string());
             }
             let range = reachable(&prunable, &space, Measure::Macs);
-            faults.reachable = Some(ReachableRange { min: *range.start(), max: *range.end() });
+            faults.reachable = Some(Reachable { min: *range.start(), max: *range.end() });
         }
     }
     Ok(())

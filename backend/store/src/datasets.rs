@@ -1,6 +1,7 @@
 //! Uploaded datasets.
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::report::{DatasetContent, DatasetReport};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -17,22 +18,11 @@ use crate::searches::searches_with;
 use crate::store::Store;
 use crate::uploads::{NamedUpload, Upload, consume};
 
-/// One class of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Class {
-    pub index: u32,
-    pub name: String,
-    /// Images with this label.
-    pub count: u64,
-}
-
 /// An uploaded dataset and what its check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
     pub id: Uuid,
     pub name: String,
-    /// `idx`, `npz` or `archive`, as the check named it.
-    pub kind: String,
     /// The name the file of images was uploaded under; its ending may tell the format.
     pub images_name: String,
     pub images_hash: FileHash,
@@ -41,17 +31,9 @@ pub struct Dataset {
     pub labels_hash: Option<FileHash>,
     /// Size of the file or files.
     pub bytes: u64,
-    /// Number of images.
-    pub images: u64,
-    pub classes: Vec<Class>,
-    pub channels: u32,
-    /// Most common width and height in pixels.
-    pub width: u32,
-    pub height: u32,
+    pub content: DatasetContent,
     /// Number of thumbnails.
     pub thumbnails: u32,
-    /// What `eagleeye-worker check-dataset --json` printed.
-    pub summary: serde_json::Value,
     pub created_at: DateTime<Utc>,
 }
 
@@ -90,17 +72,11 @@ pub struct LocalDataset {
 #[derive(Debug, Clone)]
 pub struct NewDataset {
     pub name: String,
-    pub kind: String,
     pub images_file: NamedUpload,
     pub labels_file: Option<NamedUpload>,
-    pub images: u64,
-    pub classes: Vec<Class>,
-    pub channels: u32,
-    pub width: u32,
-    pub height: u32,
+    pub report: DatasetReport,
     /// PNG files, in order.
     pub thumbnails: Vec<Upload>,
-    pub summary: serde_json::Value,
 }
 
 impl NewDataset {
@@ -219,21 +195,22 @@ impl Datasets<'_> {
 
     async fn insert(&self, new: NewDataset, files: &[Upload]) -> Result<Dataset, StoreError> {
         let transaction = self.0.begin().await?;
+        let DatasetContent { kind, images, classes, channels, width, height } = &new.report.content;
         let row = dataset::ActiveModel {
             id: Set(Uuid::now_v7()),
             name: Set(new.name),
-            kind: Set(new.kind),
+            kind: Set(kind.name().to_owned()),
             images_name: Set(new.images_file.name),
             images_hash: Set(new.images_file.upload.hash.into()),
             labels_name: Set(new.labels_file.as_ref().map(|labels| labels.name.clone())),
             labels_hash: Set(new.labels_file.map(|labels| labels.upload.hash.into())),
             bytes: Set(to_i64("bytes", files.iter().map(|upload| upload.bytes).sum())?),
-            images: Set(to_i64("images", new.images)?),
-            channels: Set(to_i32("channels", new.channels.into())?),
-            width: Set(to_i32("width", new.width.into())?),
-            height: Set(to_i32("height", new.height.into())?),
-            classes: Set(to_json(Kind::Dataset, "classes", &new.classes)?),
-            summary: Set(new.summary),
+            images: Set(to_i64("images", *images)?),
+            channels: Set(to_i32("channels", (*channels).into())?),
+            width: Set(to_i32("width", (*width).into())?),
+            height: Set(to_i32("height", (*height).into())?),
+            classes: Set(to_json(Kind::Dataset, "classes", classes)?),
+            summary: Set(stored(&new.report)?),
             created_at: Set(self.0.clock().now()),
         }
         .insert(&transaction)
@@ -254,24 +231,31 @@ async fn count_thumbnails<C: ConnectionTrait>(connection: &C, id: Uuid) -> Resul
     Ok(thumbnail::Entity::find().filter(thumbnail::Column::DatasetId.eq(id)).count(connection).await?)
 }
 
+fn stored(report: &DatasetReport) -> Result<serde_json::Value, StoreError> {
+    let corrupt = |reason| StoreError::Corrupt { kind: Kind::Dataset, column: "summary", reason };
+    report.to_stored().map_err(|error| corrupt(error.to_string()))
+}
+
 fn into_dataset(row: dataset::Model, thumbnails: u64) -> Result<Dataset, StoreError> {
     let kind = Kind::Dataset;
-    Ok(Dataset {
-        id: row.id,
-        name: row.name,
-        kind: row.kind,
-        images_name: row.images_name,
-        images_hash: row.images_hash.parse()?,
-        labels_name: row.labels_name,
-        labels_hash: row.labels_hash.map(FileHash::try_from).transpose()?,
-        bytes: from_sql(kind, "bytes", row.bytes)?,
+    let content = DatasetContent {
+        kind: from_json(kind, "kind", row.kind.into())?,
         images: from_sql(kind, "images", row.images)?,
         classes: from_json(kind, "classes", row.classes)?,
         channels: from_sql(kind, "channels", row.channels)?,
         width: from_sql(kind, "width", row.width)?,
         height: from_sql(kind, "height", row.height)?,
+    };
+    Ok(Dataset {
+        id: row.id,
+        name: row.name,
+        images_name: row.images_name,
+        images_hash: row.images_hash.parse()?,
+        labels_name: row.labels_name,
+        labels_hash: row.labels_hash.map(FileHash::try_from).transpose()?,
+        bytes: from_sql(kind, "bytes", row.bytes)?,
+        content,
         thumbnails: from_sql(kind, "thumbnails", thumbnails)?,
-        summary: row.summary,
         created_at: row.created_at,
     })
 }

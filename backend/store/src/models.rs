@@ -1,6 +1,7 @@
 //! Uploaded networks.
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::report::{ModelFigures, ModelInspection, Reachable};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
@@ -8,7 +9,6 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use crate::entities::model::ModelFormat;
 use crate::entities::{model, search};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::{Check, FileHash, LocalFile};
@@ -18,19 +18,11 @@ use crate::searches::searches_with;
 use crate::store::Store;
 use crate::uploads::{NamedUpload, Upload, consume};
 
-/// Budgets that a search can reach on a network, as fractions of its MACs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Reachable {
-    pub min: f64,
-    pub max: f64,
-}
-
 /// An uploaded network and what its inspection found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     pub id: Uuid,
     pub name: String,
-    pub format: ModelFormat,
     /// The name the file was uploaded under.
     pub file_name: String,
     pub hash: FileHash,
@@ -41,19 +33,24 @@ pub struct Model {
     pub bytes: u64,
     /// Of the first input, batch dimension included.
     pub input_shape: Vec<u64>,
-    /// Multiply-accumulates for one image.
-    pub macs: u64,
-    pub parameters: u64,
-    pub batch_norms: u32,
-    /// Width of the output, where the network is a classifier.
-    pub classes: Option<u32>,
-    pub reachable: Reachable,
-    /// What `eagleeye-worker inspect --json` printed.
+    pub figures: ModelFigures,
+    /// The stored inspection, of this version or an older one; [`Model::inspection`] reads it.
     pub report: serde_json::Value,
     pub created_at: DateTime<Utc>,
 }
 
 impl Model {
+    /// All that the inspection found.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where the stored report is damaged, or a newer version has written it.
+    pub fn inspection(&self) -> Result<ModelInspection, StoreError> {
+        ModelInspection::from_stored(self.report.clone()).map_err(|error| {
+            let reason = format!("model {}: {error}", self.id);
+            StoreError::Corrupt { kind: Kind::Model, column: "report", reason }
+        })
+    }
+
     /// The file of the network itself, for messages.
     pub fn owner(&self) -> Owner {
         self.owner_of(&self.file_name)
@@ -79,34 +76,15 @@ impl Model {
 #[derive(Debug, Clone)]
 pub struct NewModel {
     pub name: String,
-    pub format: ModelFormat,
     pub file: NamedUpload,
     pub data: Option<NamedUpload>,
-    pub input_shape: Vec<u64>,
-    pub macs: u64,
-    pub parameters: u64,
-    pub batch_norms: u32,
-    pub classes: Option<u32>,
-    pub reachable: Reachable,
-    pub report: serde_json::Value,
+    pub inspection: ModelInspection,
 }
 
 impl NewModel {
     fn uploads(&self) -> Vec<Upload> {
         [Some(&self.file), self.data.as_ref()].into_iter().flatten().map(|named| named.upload.clone()).collect()
     }
-}
-
-/// What another inspection of a stored network found, with another input shape.
-#[derive(Debug, Clone)]
-pub struct Reinspection {
-    pub input_shape: Vec<u64>,
-    pub macs: u64,
-    pub parameters: u64,
-    pub batch_norms: u32,
-    pub classes: Option<u32>,
-    pub reachable: Reachable,
-    pub report: serde_json::Value,
 }
 
 /// The models of a store.
@@ -171,23 +149,16 @@ impl Models<'_> {
         row.try_into()
     }
 
-    /// Replaces what is known of a model's network. Searches keep the shape that they were begun with, so a model that a
-    /// search names stays as it is: [`StoreError::InUse`].
-    pub async fn reinspected(&self, id: Uuid, found: Reinspection) -> Result<Model, StoreError> {
+    /// Replaces what is known of a model's network by what another inspection found, with another input shape. Searches keep
+    /// the shape that they were begun with, so a model that a search names stays as it is: [`StoreError::InUse`].
+    pub async fn reinspected(&self, id: Uuid, found: &ModelInspection) -> Result<Model, StoreError> {
         let transaction = self.0.begin().await?;
         let mut row = locked(&transaction, id).await?.into_active_model();
         let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
         if !searches.is_empty() {
             return Err(StoreError::InUse { kind: Kind::Model, id, searches });
         }
-        row.input_shape = Set(to_json(Kind::Model, "input_shape", &found.input_shape)?);
-        row.macs = Set(to_i64("macs", found.macs)?);
-        row.parameters = Set(to_i64("parameters", found.parameters)?);
-        row.batch_norms = Set(to_i32("batch_norms", found.batch_norms.into())?);
-        row.classes = Set(found.classes.map(|classes| to_i32("classes", classes.into())).transpose()?);
-        row.reachable_min = Set(found.reachable.min);
-        row.reachable_max = Set(found.reachable.max);
-        row.report = Set(found.report);
+        set_report(&mut row, found)?;
         let row = row.update(&transaction).await?;
         transaction.commit().await?;
         row.try_into()
@@ -195,14 +166,14 @@ impl Models<'_> {
 
     /// Stores what a newer version found in the same file under the same input shape. Nothing else of the model changes, so
     /// searches may name it. Where somebody has set another shape since `model` was read, the report of that shape stays.
-    pub async fn complete_report(&self, model: &Model, report: serde_json::Value) -> Result<(), StoreError> {
+    pub async fn complete_report(&self, model: &Model, found: &ModelInspection) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let row = locked(&transaction, model.id).await?;
         if row.input_shape != to_json(Kind::Model, "input_shape", &model.input_shape)? {
             return Ok(());
         }
         let mut row = row.into_active_model();
-        row.report = Set(report);
+        row.report = Set(stored(found)?);
         row.update(&transaction).await?;
         Ok(transaction.commit().await?)
     }
@@ -212,42 +183,40 @@ impl Models<'_> {
         searches_with(self.0.database(), search::Column::ModelId, id).await
     }
 
-    /// Deletes a model and its files. A model that a search names stays: [`StoreError::InUse`].
+    /// Deletes a model and its files, whether or not its report can be read. A model that a search names stays:
+    /// [`StoreError::InUse`].
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        let model: Model = locked(&transaction, id).await?.try_into()?;
+        let hashes = model::Entity::find_by_id(id).lock_exclusive().select_only();
+        let hashes = hashes.column(model::Column::FileHash).column(model::Column::DataHash);
+        let found: Option<(String, Option<String>)> = hashes.into_tuple().one(&transaction).await?;
+        let (file, data) = found.ok_or_else(|| StoreError::not_found(Kind::Model, id))?;
         let searches = searches_with(&transaction, search::Column::ModelId, id).await?;
         if !searches.is_empty() {
             return Err(StoreError::InUse { kind: Kind::Model, id, searches });
         }
         model::Entity::delete_by_id(id).exec(&transaction).await?;
         transaction.commit().await?;
-        self.0.collect([Some(model.hash), model.data_hash].into_iter().flatten()).await
+        let hashes: Vec<FileHash> =
+            [Some(file), data].into_iter().flatten().map(FileHash::try_from).collect::<Result<_, _>>()?;
+        self.0.collect(hashes).await
     }
 
     async fn insert(&self, new: NewModel, uploads: &[Upload]) -> Result<Model, StoreError> {
         let transaction = self.0.begin().await?;
-        let row = model::ActiveModel {
+        let mut row = model::ActiveModel {
             id: Set(Uuid::now_v7()),
             name: Set(new.name),
-            format: Set(new.format),
             file_name: Set(new.file.name),
             file_hash: Set(new.file.upload.hash.into()),
             data_name: Set(new.data.as_ref().map(|data| data.name.clone())),
             data_hash: Set(new.data.map(|data| data.upload.hash.into())),
             bytes: Set(to_i64("bytes", uploads.iter().map(|upload| upload.bytes).sum())?),
-            input_shape: Set(to_json(Kind::Model, "input_shape", &new.input_shape)?),
-            macs: Set(to_i64("macs", new.macs)?),
-            parameters: Set(to_i64("parameters", new.parameters)?),
-            batch_norms: Set(to_i32("batch_norms", new.batch_norms.into())?),
-            classes: Set(new.classes.map(|classes| to_i32("classes", classes.into())).transpose()?),
-            reachable_min: Set(new.reachable.min),
-            reachable_max: Set(new.reachable.max),
-            report: Set(new.report),
             created_at: Set(self.0.clock().now()),
-        }
-        .insert(&transaction)
-        .await?;
+            ..Default::default()
+        };
+        set_report(&mut row, &new.inspection)?;
+        let row = row.insert(&transaction).await?;
         consume(&transaction, uploads).await?;
         transaction.commit().await?;
         row.try_into()
@@ -259,26 +228,52 @@ async fn locked(transaction: &DatabaseTransaction, id: Uuid) -> Result<model::Mo
     row.ok_or_else(|| StoreError::not_found(Kind::Model, id))
 }
 
+/// Fills every column that an inspection decides.
+fn set_report(row: &mut model::ActiveModel, found: &ModelInspection) -> Result<(), StoreError> {
+    let ModelFigures { format, guessed_shape: _, macs, parameters, batch_norms, reachable, classes } =
+        &found.report.figures;
+    row.format = Set(format.name().to_owned());
+    row.input_shape = Set(to_json(Kind::Model, "input_shape", &found.report.input_shape().unwrap_or_default())?);
+    row.macs = Set(to_i64("macs", *macs)?);
+    row.parameters = Set(to_i64("parameters", *parameters)?);
+    row.batch_norms = Set(to_i32("batch_norms", (*batch_norms).into())?);
+    row.classes = Set(classes.map(|classes| to_i32("classes", classes.into())).transpose()?);
+    row.reachable_min = Set(reachable.min);
+    row.reachable_max = Set(reachable.max);
+    row.report = Set(stored(found)?);
+    Ok(())
+}
+
+fn stored(found: &ModelInspection) -> Result<serde_json::Value, StoreError> {
+    let corrupt = |reason| StoreError::Corrupt { kind: Kind::Model, column: "report", reason };
+    found.to_stored().map_err(|error| corrupt(error.to_string()))
+}
+
 impl TryFrom<model::Model> for Model {
     type Error = StoreError;
 
     fn try_from(row: model::Model) -> Result<Self, StoreError> {
         let kind = Kind::Model;
+        let figures = ModelFigures {
+            format: from_json(kind, "format", row.format.into())?,
+            // The only one that has no column. A list is shown even where a report cannot be read.
+            guessed_shape: row.report["guessed_shape"].as_bool().unwrap_or_default(),
+            macs: from_sql(kind, "macs", row.macs)?,
+            parameters: from_sql(kind, "parameters", row.parameters)?,
+            batch_norms: from_sql(kind, "batch_norms", row.batch_norms)?,
+            reachable: Reachable { min: row.reachable_min, max: row.reachable_max },
+            classes: row.classes.map(|classes| from_sql(kind, "classes", classes)).transpose()?,
+        };
         Ok(Model {
             id: row.id,
             name: row.name,
-            format: row.format,
             file_name: row.file_name,
             hash: row.file_hash.parse()?,
             data_name: row.data_name,
             data_hash: row.data_hash.map(FileHash::try_from).transpose()?,
             bytes: from_sql(kind, "bytes", row.bytes)?,
             input_shape: from_json(kind, "input_shape", row.input_shape)?,
-            macs: from_sql(kind, "macs", row.macs)?,
-            parameters: from_sql(kind, "parameters", row.parameters)?,
-            batch_norms: from_sql(kind, "batch_norms", row.batch_norms)?,
-            classes: row.classes.map(|classes| from_sql(kind, "classes", classes)).transpose()?,
-            reachable: Reachable { min: row.reachable_min, max: row.reachable_max },
+            figures,
             report: row.report,
             created_at: row.created_at,
         })

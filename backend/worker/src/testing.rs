@@ -1,10 +1,12 @@
 //! A store with a search that a worker has claimed, for tests that need no engine.
 
 use eagleeye_store::{
-    Claim, Lease, ModelFormat, NamedUpload, NewDataset, NewModel, Reachable, SEARCH_JOB, SearchState, Store,
-    StoreConfig, Uuid, Wanted,
+    Claim, Lease, NamedUpload, NewDataset, NewModel, SEARCH_JOB, SearchState, Store, StoreConfig, Uuid, Wanted,
 };
 use tempfile::TempDir;
+
+#[path = "../tests/it/reports.rs"]
+mod reports;
 
 pub const KINDS: [Wanted<'static>; 1] = [Wanted { kind: SEARCH_JOB, priority: 1 }];
 
@@ -38,29 +40,16 @@ async fn queue_search(store: &Store) -> Uuid {
     };
     let model = NewModel {
         name: "model".to_owned(),
-        format: ModelFormat::TorchScript,
         file: file("model.pt").await,
         data: None,
-        input_shape: vec![1, 1, 28, 28],
-        macs: 1,
-        parameters: 1,
-        batch_norms: 1,
-        classes: Some(10),
-        reachable: Reachable { min: 0.1, max: 1.0 },
-        report: serde_json::json!({}),
+        inspection: reports::inspection(),
     };
     let dataset = NewDataset {
         name: "dataset".to_owned(),
-        kind: "npz".to_owned(),
         images_file: file("images.npz").await,
         labels_file: None,
-        images: 20,
-        classes: Vec::new(),
-        channels: 1,
-        width: 28,
-        height: 28,
+        report: reports::dataset_report(),
         thumbnails: Vec::new(),
-        summary: serde_json::json!({}),
     };
     let model = store.models().create(model).await.unwrap().id;
     let dataset = store.datasets().create(dataset).await.unwrap().id;

@@ -498,10 +498,7 @@ export interface components {
             /** @description Name of the folder in an archive; otherwise the index. */
             name: string;
         };
-        /**
-         * @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files
-         *     store it.
-         */
+        /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
         ComputedWeight: {
             /** Format: int64 */
             axis: number;
@@ -543,12 +540,26 @@ export interface components {
             since: string;
         };
         /** @description Labelled images. */
-        Dataset: {
+        Dataset: components["schemas"]["DatasetContent"] & {
             /**
              * Format: int64
              * @description Size of the files in bytes.
              */
             bytes: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @description Given at upload or later; defaults to the file name without its extension. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Number of thumbnails, which are numbered from 0.
+             */
+            thumbnails: number;
+        };
+        /** @description What is in a dataset. */
+        DatasetContent: {
             /**
              * Format: int32
              * @description 1 for greyscale, 3 for colour.
@@ -556,15 +567,11 @@ export interface components {
             channels: number;
             /** @description The classes with their numbers of images, by index. */
             classes: components["schemas"]["Class"][];
-            /** Format: date-time */
-            created_at: string;
             /**
              * Format: int32
              * @description Height in pixels; the most common one if images differ.
              */
             height: number;
-            /** Format: uuid */
-            id: string;
             /**
              * Format: int64
              * @description Number of images.
@@ -575,13 +582,6 @@ export interface components {
              * @example idx
              */
             kind: string;
-            /** @description Given at upload or later; defaults to the file name without its extension. */
-            name: string;
-            /**
-             * Format: int32
-             * @description Number of thumbnails, which are numbered from 0.
-             */
-            thumbnails: number;
             /**
              * Format: int32
              * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
@@ -719,7 +719,24 @@ export interface components {
             shape: number[];
         };
         /** @description An uploaded network with its channel groups. */
-        Model: components["schemas"]["ModelSummary"] & {
+        Model: components["schemas"]["ModelSummary"] & components["schemas"]["ModelDetails"];
+        /** @description Changes to a model. Omitted fields keep their value. */
+        ModelChange: {
+            /**
+             * @description Input shape, batch first. The network is inspected again and its MACs are recounted. Only for a model that no search uses.
+             * @example [
+             *       1,
+             *       3,
+             *       224,
+             *       224
+             *     ]
+             */
+            input_shape?: number[];
+            /** @description The new name. Surrounding whitespace is removed. */
+            name?: string;
+        };
+        /** @description The structure of a model: its layers and channel groups, and what pruning makes of them. */
+        ModelDetails: {
             /** @description What adaptive batch norm can work with. */
             batch_norm_state: components["schemas"]["BatchNormState"];
             /**
@@ -745,20 +762,36 @@ export interface components {
                 [key: string]: number;
             };
         };
-        /** @description Changes to a model. Omitted fields keep their value. */
-        ModelChange: {
+        /** @description The figures of a model that lists show. */
+        ModelFigures: {
             /**
-             * @description Input shape, batch first. The network is inspected again and its MACs are recounted. Only for a model that no search uses.
-             * @example [
-             *       1,
-             *       3,
-             *       224,
-             *       224
-             *     ]
+             * Format: int32
+             * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
              */
-            input_shape?: number[];
-            /** @description The new name. Surrounding whitespace is removed. */
-            name?: string;
+            batch_norms: number;
+            /**
+             * Format: int32
+             * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
+             */
+            classes: number | null;
+            format: components["schemas"]["ModelFormat"];
+            /**
+             * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
+             *     and the reachable budgets depend on it; set it where it is wrong.
+             */
+            guessed_shape: boolean;
+            /**
+             * Format: int64
+             * @description MACs (multiply-accumulates) of one image: convolutions and linear layers.
+             */
+            macs: number;
+            /**
+             * Format: int64
+             * @description Trainable parameters.
+             */
+            parameters: number;
+            /** @description The budgets that the model can be pruned to. */
+            reachable: components["schemas"]["Reachable"];
         };
         /**
          * @description File format of a network.
@@ -766,30 +799,14 @@ export interface components {
          */
         ModelFormat: "torchscript" | "onnx";
         /** @description An uploaded network, as lists show it. */
-        ModelSummary: {
-            /**
-             * Format: int32
-             * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
-             */
-            batch_norms: number;
+        ModelSummary: components["schemas"]["ModelFigures"] & {
             /**
              * Format: int64
              * @description Size of the file in bytes, including its external weights.
              */
             bytes: number;
-            /**
-             * Format: int32
-             * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
-             */
-            classes: number | null;
             /** Format: date-time */
             created_at: string;
-            format: components["schemas"]["ModelFormat"];
-            /**
-             * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
-             *     and the reachable budgets depend on it; set it where it is wrong.
-             */
-            guessed_shape: boolean;
             /** @description BLAKE3 of the file, 64 hexadecimal digits. */
             hash: string;
             /** Format: uuid */
@@ -805,22 +822,10 @@ export interface components {
              */
             input_shape: number[];
             /**
-             * Format: int64
-             * @description MACs (multiply-accumulates) of one image: convolutions and linear layers.
-             */
-            macs: number;
-            /**
              * @description Given at upload or later; defaults to the file name without its extension.
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
-            /**
-             * Format: int64
-             * @description Trainable parameters.
-             */
-            parameters: number;
-            /** @description The budgets that the model can be pruned to. */
-            reachable: components["schemas"]["Reachable"];
         };
         /** @description The parts of a model upload. */
         ModelUpload: {
@@ -882,38 +887,16 @@ export interface components {
         };
         /** @description One page of a list. */
         Page_Dataset: {
-            items: {
+            items: (components["schemas"]["DatasetContent"] & {
                 /**
                  * Format: int64
                  * @description Size of the files in bytes.
                  */
                 bytes: number;
-                /**
-                 * Format: int32
-                 * @description 1 for greyscale, 3 for colour.
-                 */
-                channels: number;
-                /** @description The classes with their numbers of images, by index. */
-                classes: components["schemas"]["Class"][];
                 /** Format: date-time */
                 created_at: string;
-                /**
-                 * Format: int32
-                 * @description Height in pixels; the most common one if images differ.
-                 */
-                height: number;
                 /** Format: uuid */
                 id: string;
-                /**
-                 * Format: int64
-                 * @description Number of images.
-                 */
-                images: number;
-                /**
-                 * @description Format of the files: `idx`, `npz`, or the kind of archive.
-                 * @example idx
-                 */
-                kind: string;
                 /** @description Given at upload or later; defaults to the file name without its extension. */
                 name: string;
                 /**
@@ -921,41 +904,20 @@ export interface components {
                  * @description Number of thumbnails, which are numbered from 0.
                  */
                 thumbnails: number;
-                /**
-                 * Format: int32
-                 * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
-                 */
-                width: number;
-            }[];
+            })[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
         };
         /** @description One page of a list. */
         Page_ModelSummary: {
-            items: {
-                /**
-                 * Format: int32
-                 * @description Batch norms in the file; 0 if the exporter folded them into the convolutions.
-                 */
-                batch_norms: number;
+            items: (components["schemas"]["ModelFigures"] & {
                 /**
                  * Format: int64
                  * @description Size of the file in bytes, including its external weights.
                  */
                 bytes: number;
-                /**
-                 * Format: int32
-                 * @description Number of classes: the length of the output. Null if the output is not a list of class scores.
-                 */
-                classes: number | null;
                 /** Format: date-time */
                 created_at: string;
-                format: components["schemas"]["ModelFormat"];
-                /**
-                 * @description Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
-                 *     and the reachable budgets depend on it; set it where it is wrong.
-                 */
-                guessed_shape: boolean;
                 /** @description BLAKE3 of the file, 64 hexadecimal digits. */
                 hash: string;
                 /** Format: uuid */
@@ -971,23 +933,11 @@ export interface components {
                  */
                 input_shape: number[];
                 /**
-                 * Format: int64
-                 * @description MACs (multiply-accumulates) of one image: convolutions and linear layers.
-                 */
-                macs: number;
-                /**
                  * @description Given at upload or later; defaults to the file name without its extension.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
-                /**
-                 * Format: int64
-                 * @description Trainable parameters.
-                 */
-                parameters: number;
-                /** @description The budgets that the model can be pruned to. */
-                reachable: components["schemas"]["Reachable"];
-            }[];
+            })[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
         };

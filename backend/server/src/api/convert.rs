@@ -2,74 +2,30 @@
 
 use eagleeye_spec::{EvaluationKind, ImageSet, score_of};
 use eagleeye_store as store;
-use serde::Deserialize;
 
 use super::candidates::Candidate;
 use super::checkpoints::{Checkpoint, CheckpointFormat, CheckpointState};
-use super::datasets::{Class, Dataset};
+use super::datasets::Dataset;
 use super::health::ConnectedWorker;
-use super::models::{Model, ModelFormat, ModelSummary};
+use super::models::{Model, ModelSummary};
 use super::paging::Page;
 use super::searches::{Progress, Search, SearchState, SplitCounts};
-use crate::checker::{InspectReport, ReportedRange};
-use crate::problem::{Problem, ReachableRange};
+use crate::problem::Problem;
 
 /// A page with each of its items converted.
 pub fn page<T, U>(page: store::Page<T>, convert: impl Fn(T) -> U) -> Page<U> {
     Page { items: page.items.into_iter().map(convert).collect(), next_cursor: page.next_cursor }
 }
 
-/// A class as the store keeps it.
-pub fn class(class: Class) -> store::Class {
-    store::Class { index: class.index, name: class.name, count: class.count }
-}
-
-impl From<ReportedRange> for store::Reachable {
-    fn from(range: ReportedRange) -> Self {
-        store::Reachable { min: range.min, max: range.max }
-    }
-}
-
-impl From<store::Reachable> for ReachableRange {
-    fn from(reachable: store::Reachable) -> Self {
-        ReachableRange { min: reachable.min, max: reachable.max }
-    }
-}
-
-impl From<store::ModelFormat> for ModelFormat {
-    fn from(format: store::ModelFormat) -> Self {
-        match format {
-            store::ModelFormat::TorchScript => ModelFormat::TorchScript,
-            store::ModelFormat::Onnx => ModelFormat::Onnx,
-        }
-    }
-}
-
-impl From<ModelFormat> for store::ModelFormat {
-    fn from(format: ModelFormat) -> Self {
-        match format {
-            ModelFormat::TorchScript => store::ModelFormat::TorchScript,
-            ModelFormat::Onnx => store::ModelFormat::Onnx,
-        }
-    }
-}
-
 impl From<store::Model> for ModelSummary {
     fn from(model: store::Model) -> Self {
-        let guessed_shape = model.report["guessed_shape"].as_bool().unwrap_or(false);
         ModelSummary {
             id: model.id,
             name: model.name,
-            format: model.format.into(),
             bytes: model.bytes,
             hash: model.hash.into(),
             input_shape: model.input_shape,
-            guessed_shape,
-            macs: model.macs,
-            parameters: model.parameters,
-            batch_norms: model.batch_norms,
-            reachable: model.reachable.into(),
-            classes: model.classes,
+            figures: model.figures,
             created_at: model.created_at,
         }
     }
@@ -79,33 +35,18 @@ impl TryFrom<store::Model> for Model {
     type Error = Problem;
 
     fn try_from(model: store::Model) -> Result<Self, Problem> {
-        let report = InspectReport::deserialize(&model.report)
-            .map_err(|error| Problem::internal(format!("the report of model {} cannot be read: {error}", model.id)))?;
-        Ok(Model {
-            summary: model.into(),
-            element_type: report.element_type.unwrap_or_else(|| "float32".to_owned()),
-            notices: report.notices,
-            batch_norm_state: report.batch_norm_state,
-            operators: report.operators,
-            layers: report.layers,
-            groups: report.groups,
-        })
+        let details = model.inspection()?.report.details;
+        Ok(Model { summary: model.into(), details })
     }
 }
 
 impl From<store::Dataset> for Dataset {
     fn from(dataset: store::Dataset) -> Self {
-        let class = |class: store::Class| Class { index: class.index, name: class.name, count: class.count };
         Dataset {
             id: dataset.id,
             name: dataset.name,
-            kind: dataset.kind,
             bytes: dataset.bytes,
-            images: dataset.images,
-            classes: dataset.classes.into_iter().map(class).collect(),
-            channels: dataset.channels,
-            width: dataset.width,
-            height: dataset.height,
+            content: dataset.content,
             thumbnails: dataset.thumbnails,
             created_at: dataset.created_at,
         }

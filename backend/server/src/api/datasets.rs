@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use eagleeye_spec::report::{DatasetContent, DatasetReport};
 use eagleeye_store::{NewDataset, Store, Upload};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -19,7 +19,6 @@ use eagleeye_spec::name::name;
 use super::names::{Renaming, checked_name};
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
-use crate::checker::DatasetReport;
 use crate::extract::{self, Path, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -38,35 +37,13 @@ pub struct Dataset {
     pub id: Uuid,
     /// Given at upload or later; defaults to the file name without its extension.
     pub name: String,
-    /// Format of the files: `idx`, `npz`, or the kind of archive.
-    #[schema(example = "idx")]
-    pub kind: String,
     /// Size of the files in bytes.
     pub bytes: u64,
-    /// Number of images.
-    pub images: u64,
-    /// The classes with their numbers of images, by index.
-    pub classes: Vec<Class>,
-    /// 1 for greyscale, 3 for colour.
-    pub channels: u32,
-    /// Width in pixels; the most common one if images differ. Images are resized to the model's input.
-    pub width: u32,
-    /// Height in pixels; the most common one if images differ.
-    pub height: u32,
+    #[serde(flatten)]
+    pub content: DatasetContent,
     /// Number of thumbnails, which are numbered from 0.
     pub thumbnails: u32,
     pub created_at: DateTime<Utc>,
-}
-
-/// One class of a dataset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Class {
-    /// The label: the index of the network's output for this class.
-    pub index: u32,
-    /// Name of the folder in an archive; otherwise the index.
-    pub name: String,
-    /// Number of images.
-    pub count: u64,
 }
 
 /// The parts of a dataset upload: either `file`, or `images` and `labels`.
@@ -108,23 +85,12 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
     let name = received.display_name(images)?;
 
     let pictures = tempfile::Builder::new().prefix("eagleeye-thumbnails-").tempdir().map_err(storage)?;
-    let (report, summary) = inspect(&state, &received, images, labels, pictures.path()).await?;
+    let report = inspect(&state, &received, images, labels, pictures.path()).await?;
     let thumbnails = keep_thumbnails(&state.store, pictures.path()).await?;
 
     let Some(images_file) = received.take(images) else { return Err(Problem::internal("the images are missing")) };
-    let new = NewDataset {
-        name,
-        kind: report.kind,
-        images_file,
-        labels_file: labels.and_then(|part| received.take(part)),
-        images: report.images,
-        classes: report.classes.into_iter().map(convert::class).collect(),
-        channels: report.channels,
-        width: report.width,
-        height: report.height,
-        thumbnails,
-        summary,
-    };
+    let labels_file = labels.and_then(|part| received.take(part));
+    let new = NewDataset { name, images_file, labels_file, report, thumbnails };
     let dataset = Dataset::from(state.store.datasets().create(new).await?);
     let location = format!("{BASE}/datasets/{}", dataset.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(dataset)).into_response())
@@ -148,7 +114,7 @@ async fn inspect(
     images: &str,
     labels: Option<&str>,
     thumbnails: &FilePath,
-) -> Result<(DatasetReport, Value), Problem> {
+) -> Result<DatasetReport, Problem> {
     let folder = received.as_folder().await?;
     let path = |part: &str| received.file(part).map(|file| folder.path_of(&file.name));
     let Some(images) = path(images) else { return Err(Problem::internal("the images are missing")) };

@@ -1,15 +1,14 @@
 //! Models: networks that were uploaded, with what their inspection found.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_store::{NewModel, Reinspection, Store, StoreError};
+use eagleeye_spec::report::{ModelDetails, ModelFigures, ModelInspection};
+use eagleeye_store::{self as store, NewModel, Store, StoreError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
@@ -21,10 +20,9 @@ use eagleeye_spec::optional::not_null;
 use super::names::checked_name;
 use super::paging::{Page, PageQuery};
 use super::{BASE, convert};
-use crate::checker::InspectReport;
 use crate::extract::{self, Path, Query};
 use crate::inspection::inspect_stored;
-use crate::problem::{FieldError, Kind, Problem, ReachableRange};
+use crate::problem::{FieldError, Kind, Problem};
 use crate::state::AppState;
 use crate::upload::{Body, Expected, Received};
 
@@ -39,14 +37,6 @@ const MAX_LENGTH: u32 = 999_999_999;
 /// The shape of an input as a text.
 const SHAPE_PATTERN: &str = r"^\s*[1-9][0-9]{0,8}\s*(,\s*[1-9][0-9]{0,8}\s*){0,7}$";
 
-/// File format of a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ModelFormat {
-    TorchScript,
-    Onnx,
-}
-
 /// An uploaded network, as lists show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ModelSummary {
@@ -54,7 +44,6 @@ pub struct ModelSummary {
     /// Given at upload or later; defaults to the file name without its extension.
     #[schema(example = "MobileNetV1 on Fashion-MNIST")]
     pub name: String,
-    pub format: ModelFormat,
     /// Size of the file in bytes, including its external weights.
     pub bytes: u64,
     /// BLAKE3 of the file, 64 hexadecimal digits.
@@ -62,20 +51,8 @@ pub struct ModelSummary {
     /// Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
     #[schema(example = json!([1, 3, 224, 224]))]
     pub input_shape: Vec<u64>,
-    /// Whether the shape of the input is a guess from the weights, since neither the file nor anybody had said it. MACs
-    /// and the reachable budgets depend on it; set it where it is wrong.
-    pub guessed_shape: bool,
-    /// MACs (multiply-accumulates) of one image: convolutions and linear layers.
-    pub macs: u64,
-    /// Trainable parameters.
-    pub parameters: u64,
-    /// Batch norms in the file; 0 if the exporter folded them into the convolutions.
-    pub batch_norms: u32,
-    /// The budgets that the model can be pruned to.
-    pub reachable: ReachableRange,
-    /// Number of classes: the length of the output. Null if the output is not a list of class scores.
-    #[schema(required)]
-    pub classes: Option<u32>,
+    #[serde(flatten)]
+    pub figures: ModelFigures,
     pub created_at: DateTime<Utc>,
 }
 
@@ -84,94 +61,8 @@ pub struct ModelSummary {
 pub struct Model {
     #[serde(flatten)]
     pub summary: ModelSummary,
-    /// The element type of most weights, by its PyTorch name; exports keep the types of the file.
-    #[schema(example = "float32")]
-    pub element_type: String,
-    /// Notes about the file and its exports, one sentence each.
-    pub notices: Vec<String>,
-    /// What adaptive batch norm can work with.
-    pub batch_norm_state: BatchNormState,
-    /// How often each operator occurs.
-    #[schema(example = json!({"conv2d": 27, "batch_norm": 27, "linear": 1}))]
-    pub operators: BTreeMap<String, u64>,
-    /// Convolutions, linear layers and norms in order of execution.
-    pub layers: Vec<Layer>,
-    /// Groups of channels that can only be pruned together.
-    pub groups: Vec<ChannelGroup>,
-}
-
-/// What adaptive batch norm can work with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BatchNormState {
-    /// Batch norms stand behind convolutions.
-    Present,
-    /// Convolutions have biases and no batch norm: the exporter folded them, or there never were any. A search puts
-    /// virtual ones in their place.
-    Folded,
-    /// There is nothing to adapt.
-    Absent,
-}
-
-/// A layer with weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Layer {
-    /// Name in the file.
-    #[schema(example = "layer1.0.conv1")]
-    pub name: String,
-    #[schema(example = "conv2d")]
-    pub operator: String,
-    /// Shape of its output for a batch of one.
-    pub shape: Vec<u64>,
-    /// MACs of one image.
-    pub macs: u64,
-    /// Trainable parameters; shared ones count at the first layer that has them.
-    pub parameters: u64,
-}
-
-/// Channels of several layers that can only be pruned together.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ChannelGroup {
-    pub name: String,
-    /// Units: the smallest set of channels that must be removed together counts as one.
-    pub size: u64,
-    /// Whether a search may prune it.
-    pub prunable: bool,
-    /// Why it is locked. Null if it is prunable.
-    #[schema(required)]
-    pub reason: Option<String>,
-    /// The norm over channels that reads them, whose statistics change when some are removed. Null if there is none.
-    #[serde(default)]
-    #[schema(required)]
-    pub normalised_by: Option<String>,
-    /// The stored tensors that have these channels on one of their axes.
-    pub members: Vec<GroupMember>,
-    /// Weights with these channels that the file does not store but computes from its tensors.
-    #[serde(default)]
-    #[schema(required)]
-    pub computed: Vec<ComputedWeight>,
-}
-
-/// An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files
-/// store it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ComputedWeight {
-    /// Name of the weight in exported files.
-    #[schema(example = "layer1.0.conv1.weight")]
-    pub weight: String,
-    pub axis: u64,
-    /// Names of the stored tensors that it is computed from.
-    pub from: Vec<String>,
-}
-
-/// An axis of a parameter.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct GroupMember {
-    /// Name of the parameter, as it was uploaded.
-    #[schema(example = "layer1.0.conv1.weight")]
-    pub parameter: String,
-    /// 0 for output channels of a weight, 1 for its input channels.
-    pub axis: u64,
+    #[serde(flatten)]
+    pub details: ModelDetails,
 }
 
 /// The parts of a model upload.
@@ -226,31 +117,15 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
         return Err(Problem::new(Kind::MalformedUpload, "part `file` with the model is missing"));
     }
     let name = received.display_name("file")?;
-    let (report, whole_report) = inspect(&state, &received).await?;
-    let Some(input) = report.inputs.first() else {
-        return Err(Problem::new(Kind::UnusableModel, "the model has no input; it needs one for images"));
-    };
-
+    let inspection = inspect(&state, &received).await?;
     let Some(file) = received.take("file") else { return Err(Problem::internal("the model's file is missing")) };
-    let new = NewModel {
-        name,
-        format: report.format.into(),
-        file,
-        data: received.take("data"),
-        input_shape: input.shape.clone(),
-        macs: report.macs,
-        parameters: report.parameters,
-        batch_norms: report.batch_norms,
-        classes: report.classes,
-        reachable: report.reachable.into(),
-        report: whole_report,
-    };
+    let new = NewModel { name, file, data: received.take("data"), inspection };
     let model = Model::try_from(state.store.models().create(new).await?)?;
     let location = format!("{BASE}/models/{}", model.summary.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(model)).into_response())
 }
 
-async fn inspect(state: &AppState, received: &Received) -> Result<(InspectReport, Value), Problem> {
+async fn inspect(state: &AppState, received: &Received) -> Result<ModelInspection, Problem> {
     let input_shape = received.text("input_shape").map(shape).transpose()?;
     let folder = received.as_folder().await?;
     let Some(file) = received.file("file") else { return Err(Problem::internal("the model's file is missing")) };
@@ -364,30 +239,17 @@ pub async fn change(
 }
 
 /// Looks at the network with another input shape and keeps what is found.
-async fn reinspect(
-    state: &AppState,
-    model: &eagleeye_store::Model,
-    shape: &[u32],
-) -> Result<eagleeye_store::Model, Problem> {
+async fn reinspect(state: &AppState, model: &store::Model, shape: &[u32]) -> Result<store::Model, Problem> {
     if !(1..=MAX_AXES).contains(&shape.len()) || !shape.iter().all(|&length| is_length(length)) {
         return Err(shape_problem());
     }
     let searches = state.store.models().searches(model.id).await?;
     if !searches.is_empty() {
-        return Err(StoreError::InUse { kind: eagleeye_store::Kind::Model, id: model.id, searches }.into());
+        return Err(StoreError::InUse { kind: store::Kind::Model, id: model.id, searches }.into());
     }
     let shape: Vec<u64> = shape.iter().map(|&size| size.into()).collect();
-    let (report, whole_report) = inspect_stored(state, model, &shape).await?;
-    let found = Reinspection {
-        input_shape: report.inputs.first().map_or(shape, |input| input.shape.clone()),
-        macs: report.macs,
-        parameters: report.parameters,
-        batch_norms: report.batch_norms,
-        classes: report.classes,
-        reachable: report.reachable.into(),
-        report: whole_report,
-    };
-    Ok(state.store.models().reinspected(model.id, found).await?)
+    let found = inspect_stored(state, model, &shape).await?;
+    Ok(state.store.models().reinspected(model.id, &found).await?)
 }
 
 /// Download a model's file, as it was uploaded.

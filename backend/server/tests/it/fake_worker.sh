@@ -1,7 +1,29 @@
 #!/bin/sh
 # Stands in for eagleeye-worker: the first line of a file says what is to be found in it.
-# What can be pruned: one layer of 32 channels, which makes all MACs.
-space='"space": {"cost": {"units": [32], "sizes": [[0, 0, 32]], "macs": [[31250, 0]], "parameters": [[1562, 0], [16]]}, "groups": [{"name": "features.0", "size": 32, "channels_per_unit": 1}]}'
+
+# What is not said of a model is this. Its space is one layer of 32 channels, which makes all MACs.
+format=onnx shape=1,1,28,28 guessed=true macs=1000000 batch_norms=0 state=folded classes=10 smallest=0.25
+operators='{}' layers='[]' groups='[]' version='"version": 1,'
+space=', "space": {"cost": {"units": [32], "sizes": [[0, 0, 32]], "macs": [[31250, 0]], "parameters": [[1562, 0], [16]]}, "groups": [{"name": "features.0", "size": 32, "channels_per_unit": 1}]}'
+
+model() {
+    cat << REPORT
+{$version "format": "$format", "inputs": [{"name": "x", "shape": [$shape]}], "outputs": [], "guessed_shape": $guessed,
+ "macs": $macs, "parameters": 50000, "batch_norms": $batch_norms, "reachable": {"min": $smallest, "max": 1.0}, "classes": $classes,
+ "element_type": "float32", "notices": [], "batch_norm_state": "$state", "operators": $operators, "layers": $layers,
+ "groups": $groups $space}
+REPORT
+}
+
+# Of a kind, with so many images of so many channels and so many pixels each way, and these classes.
+dataset() {
+    size="{\"width\": $4, \"height\": $4}"
+    cat << REPORT
+{"version": 1, "kind": "$1", "images": $2, "classes": [$5], "channels": $3, "width": $4, "height": $4,
+ "shapes": {"min": $size, "max": $size, "most_common": $size}}
+REPORT
+}
+
 task=$1
 read -r first < "${2:-/dev/null}" 2>/dev/null
 case "$task $first" in
@@ -14,23 +36,17 @@ case "$task $first" in
     echo "$$ released" >> "$data/workers"
     ;;
 "inspect good"*)
-    # Its MACs are those of one layer of 32 channels.
-    cat << REPORT
-{"format": "torchscript", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "outputs": [], "macs": 1000000, "parameters": 50000,
- "batch_norms": 2, "batch_norm_state": "present", "guessed_shape": false, "operators": {"conv2d": 2, "linear": 1},
- "reachable": {"min": 0.125, "max": 1.0}, "classes": 10,
- $space,
- "layers": [{"name": "features.0", "operator": "conv2d", "shape": [1, 32, 28, 28], "macs": 900000, "parameters": 40000}],
- "groups": [{"name": "features.0", "size": 32, "prunable": true, "reason": null, "normalised_by": null, "computed": [],
-             "members": [{"parameter": "features.0.weight", "axis": 0}]},
-            {"name": "classifier", "size": 10, "prunable": false, "reason": "the output", "normalised_by": null, "computed": [],
-             "members": [{"parameter": "classifier.weight", "axis": 0}]}],
- "only_in_the_report": 1}
-REPORT
+    format=torchscript guessed=false batch_norms=2 state=present smallest=0.125 operators='{"conv2d": 2, "linear": 1}'
+    layers='[{"name": "features.0", "operator": "conv2d", "shape": [1, 32, 28, 28], "macs": 900000, "parameters": 40000}]'
+    groups='[{"name": "features.0", "size": 32, "prunable": true, "reason": null, "normalised_by": null, "computed": [],
+              "members": [{"parameter": "features.0.weight", "axis": 0}]},
+             {"name": "classifier", "size": 10, "prunable": false, "reason": "the output", "normalised_by": null, "computed": [],
+              "members": [{"parameter": "classifier.weight", "axis": 0}]}]'
+    model
     ;;
 "inspect shaped"*)
     # A network whose cost follows its input, and which takes one channel.
-    shape=1,1,28,28 guessed=true macs=784000
+    format=torchscript macs=784000
     while [ $# -gt 0 ]; do
         [ "$1" = --input-shape ] && { shape=$2; guessed=false; macs=64000; }
         shift
@@ -41,44 +57,30 @@ REPORT
         exit 2
         ;;
     esac
-    cat << REPORT
-{"format": "torchscript", "inputs": [{"name": "x", "shape": [$shape]}], "outputs": [], "macs": $macs, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": $guessed, "operators": {}, "layers": [], $space, "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
-REPORT
+    model
     ;;
 "inspect aged"*)
-    # As versions before reports had a cost model.
-    cat << REPORT
-{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "outputs": [], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], "reachable": {"min": 0.25, "max": 1.0}, "classes": 10, "groups": []}
-REPORT
+    # As versions before reports had a version and a cost model.
+    version= space=
+    model
     ;;
 "inspect colour"*)
-    cat << REPORT
-{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 3, 32, 32]}], "outputs": [], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], $space, "reachable": {"min": 0.25, "max": 1.0}, "classes": 2, "groups": []}
-REPORT
+    shape=1,3,32,32 classes=2
+    model
     ;;
 "inspect headless"*)
-    cat << REPORT
-{"format": "onnx", "inputs": [{"name": "x", "shape": [1, 1, 28, 28]}], "outputs": [], "macs": 1000000, "parameters": 50000,
- "batch_norms": 0, "batch_norm_state": "folded", "guessed_shape": true, "operators": {}, "layers": [], $space, "reachable": {"min": 0.25, "max": 1.0}, "classes": null, "groups": []}
-REPORT
+    classes=null
+    model
     ;;
 "check-dataset good"*)
     for picture in 000 001; do printf 'picture %s' "$picture" > "$5/$picture.png"; done
-    cat << REPORT
-{"kind": "npz", "images": 100, "channels": 1, "width": 28, "height": 28,
- "classes": [{"index": 0, "name": "bag", "count": 60}, {"index": 1, "name": "boot", "count": 40}]}
-REPORT
+    dataset npz 100 1 28 '{"index": 0, "name": "bag", "count": 60}, {"index": 1, "name": "boot", "count": 40}'
     ;;
 "check-dataset colour"*)
-    echo '{"kind": "zip", "images": 6, "channels": 3, "width": 8, "height": 8,
-           "classes": [{"index": 0, "name": "cat", "count": 6}]}'
+    dataset zip 6 3 8 '{"index": 0, "name": "cat", "count": 6}'
     ;;
 "check-dataset many"*)
-    echo '{"kind": "zip", "images": 100, "channels": 1, "width": 8, "height": 8,
-           "classes": [{"index": 11, "name": "lynx", "count": 100}]}'
+    dataset zip 100 1 8 '{"index": 11, "name": "lynx", "count": 100}'
     ;;
 *" bad"*)
     echo "error: \`stem/wavelet\` cannot be used" >&2

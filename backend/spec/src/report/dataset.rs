@@ -20,18 +20,18 @@ pub struct DatasetReport {
 /// What is in a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DatasetContent {
-    /// How the images came: `idx`, `npz`, or the kind of archive.
+    /// Format of the files: `idx`, `npz`, or the kind of archive.
     #[schema(value_type = String, example = "idx")]
     pub kind: DatasetKind,
     /// Number of images.
     pub images: u64,
-    /// The classes with how many images each has, by index.
+    /// The classes with their numbers of images, by index.
     pub classes: Vec<Class>,
-    /// 1 for grey, 3 for colour.
+    /// 1 for greyscale, 3 for colour.
     pub channels: u32,
-    /// Width in pixels; the most common one where images differ. Images are resized to the model's input.
+    /// Width in pixels; the most common one if images differ. Images are resized to the model's input.
     pub width: u32,
-    /// Height in pixels; the most common one where images differ.
+    /// Height in pixels; the most common one if images differ.
     pub height: u32,
 }
 
@@ -50,9 +50,9 @@ pub enum DatasetKind {
 /// One class of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Class {
-    /// The label, which is the network's output that stands for the class.
+    /// The label: the index of the network's output for this class.
     pub index: u32,
-    /// Name of the folder in an archive; the index elsewhere.
+    /// Name of the folder in an archive; otherwise the index.
     pub name: String,
     /// Number of images.
     pub count: u64,

@@ -35,7 +35,7 @@ pub struct ModelReport {
     pub details: ModelDetails,
 }
 
-/// What of a model's report lists show.
+/// The figures of a model that lists show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelFigures {
     pub format: ModelFormat,
@@ -46,31 +46,31 @@ pub struct ModelFigures {
     pub macs: u64,
     /// Trainable parameters.
     pub parameters: u64,
-    /// Batch norms in the file; 0 where the exporter folded them into the convolutions.
+    /// Batch norms in the file; 0 if the exporter folded them into the convolutions.
     pub batch_norms: u32,
     /// The budgets that the model can be pruned to.
     pub reachable: Reachable,
-    /// Classes that the network tells apart: the length of its output. Null where the output is no list of scores.
+    /// Number of classes: the length of the output. Null if the output is not a list of class scores.
     #[schema(required)]
     pub classes: Option<u32>,
 }
 
-/// What of a model's report the page of one model shows.
+/// The structure of a model: its layers and channel groups, and what pruning makes of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelDetails {
-    /// The element type of most weights, as PyTorch calls it; exports are in the types of the file.
+    /// The element type of most weights, by its PyTorch name; exports keep the types of the file.
     #[schema(example = "float32")]
     pub element_type: String,
-    /// What to know of the file and of what is made from it, a sentence each.
+    /// Notes about the file and its exports, one sentence each.
     pub notices: Vec<String>,
-    /// What adaptive batch norm has to work with.
+    /// What adaptive batch norm can work with.
     pub batch_norm_state: BatchNormState,
     /// How often each operator occurs.
     #[schema(example = json!({"conv2d": 27, "batch_norm": 27, "linear": 1}))]
     pub operators: BTreeMap<String, u64>,
     /// Convolutions, linear layers and norms in order of execution.
     pub layers: Vec<Layer>,
-    /// Sets of channels that can only be pruned together.
+    /// Groups of channels that can only be pruned together.
     pub groups: Vec<ChannelGroup>,
 }
 
@@ -85,7 +85,7 @@ pub enum ModelFormat {
 /// The budgets that a model can be pruned to, as fractions of the full network's MACs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reachable {
-    /// Smallest fraction, with every prunable group at its floor.
+    /// Smallest fraction, with every prunable group at its minimum.
     #[schema(example = 0.011)]
     pub min: f64,
     /// Largest fraction: 1 for the full network.
@@ -101,7 +101,7 @@ pub struct Port {
     pub shape: Vec<u64>,
 }
 
-/// What adaptive batch norm has to work with.
+/// What adaptive batch norm can work with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchNormState {
@@ -117,7 +117,7 @@ pub enum BatchNormState {
 /// A layer with weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Layer {
-    /// As the file calls it.
+    /// Name in the file.
     #[schema(example = "layer1.0.conv1")]
     pub name: String,
     #[schema(example = "conv2d")]
@@ -134,14 +134,14 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChannelGroup {
     pub name: String,
-    /// Units: the smallest number of channels that go together counts as one.
+    /// Units: the smallest set of channels that must be removed together counts as one.
     pub size: u64,
     /// Whether a search may prune it.
     pub prunable: bool,
-    /// Why it is locked. Null where it is prunable.
+    /// Why it is locked. Null if it is prunable.
     #[schema(required)]
     pub reason: Option<String>,
-    /// The norm over channels that reads them, whose statistics change when some go. Null where there is none.
+    /// The norm over channels that reads them, whose statistics change when some are removed. Null if there is none.
     #[schema(required)]
     pub normalised_by: Option<String>,
     /// The stored tensors that have these channels on one of their axes.

@@ -2,24 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 
-use serde::{Deserialize, Serialize};
-
-/// The file format that a network was uploaded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum ModelFormat {
-    TorchScript,
-    Onnx,
-}
-
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "models")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub name: String,
-    pub format: ModelFormat,
+    pub format: String,
     pub file_name: String,
     pub file_hash: String,
     pub data_name: Option<String>,

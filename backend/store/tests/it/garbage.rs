@@ -38,7 +38,7 @@ async fn checkpoints_go_with_their_search() {
 async fn a_model_that_cannot_be_stored_leaves_no_file() {
     let world = World::new().await;
     let mut new = world.new_model("weights").await;
-    new.macs = u64::MAX;
+    new.inspection.report.figures.macs = u64::MAX;
     let error = world.store.models().create(new).await.unwrap_err();
     assert!(matches!(error, StoreError::OutOfRange { field: "macs", .. }), "{error}");
     assert!(world.files_on_disk().is_empty());

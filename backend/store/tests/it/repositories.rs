@@ -1,12 +1,11 @@
 //! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
 
-use eagleeye_store::{
-    CheckpointFormat, Kind, Model, Page, PageRequest, Reachable, Reinspection, SearchState, Store, StoreError, Uuid,
-};
+use eagleeye_spec::report::{DatasetReport, REPORT_VERSION, Reachable};
+use eagleeye_store::{CheckpointFormat, Kind, Model, Page, PageRequest, SearchState, Store, StoreError, Uuid};
 
-use serde_json::json;
+use sea_orm::{ConnectionTrait, Database, Statement};
 
-use crate::support::{World, request};
+use crate::support::{World, dataset_report, inspection, request};
 
 #[tokio::test]
 async fn a_model_comes_back_as_it_was_stored() {
@@ -16,8 +15,8 @@ async fn a_model_comes_back_as_it_was_stored() {
     let stored = world.store.models().create(new).await.unwrap();
     assert_eq!(world.store.models().get(stored.id).await.unwrap(), stored);
     assert_eq!((stored.bytes, stored.data_name.as_deref()), (12, Some("model.onnx.data")));
-    assert_eq!(stored.report, json!({ "operators": { "conv2d": 27 } }));
-    assert_eq!(serde_json::to_value(stored.format).unwrap(), "torchscript");
+    assert_eq!((&stored.figures, stored.input_shape.as_slice()), (&inspection().report.figures, &[1, 1, 28, 28][..]));
+    assert_eq!(stored.inspection().unwrap(), inspection());
 }
 
 #[tokio::test]
@@ -25,7 +24,7 @@ async fn a_dataset_comes_back_as_it_was_stored() {
     let world = World::new().await;
     let stored = world.dataset("clothes").await;
     assert_eq!(world.store.datasets().get(stored.id).await.unwrap(), stored);
-    assert_eq!(stored.thumbnails, 2);
+    assert_eq!((&stored.content, stored.thumbnails), (&dataset_report().content, 2));
     let second = world.store.datasets().thumbnail(stored.id, 1).await.unwrap();
     assert_eq!(crate::support::content(world.store.files(), &second).await, b"clothes second");
     let error = world.store.datasets().thumbnail(stored.id, 2).await.unwrap_err();
@@ -66,23 +65,19 @@ async fn names_can_be_changed_and_nothing_else_changes_with_them() {
 async fn a_model_is_inspected_anew_only_while_no_search_uses_it() {
     let world = World::new().await;
     let model = world.model("weights").await;
-    let found = Reinspection {
-        input_shape: vec![1, 1, 8, 8],
-        macs: 1_000,
-        parameters: model.parameters,
-        batch_norms: model.batch_norms,
-        classes: Some(3),
-        reachable: Reachable { min: 0.2, max: 0.9 },
-        report: json!({ "guessed_shape": false }),
-    };
-    let changed = world.store.models().reinspected(model.id, found.clone()).await.unwrap();
-    assert_eq!((changed.input_shape.as_slice(), changed.macs, changed.classes), (&[1, 1, 8, 8][..], 1_000, Some(3)));
-    assert_eq!((changed.reachable, &changed.report), (found.reachable, &found.report));
+    let mut found = inspection();
+    found.report.inputs[0].shape = vec![1, 1, 8, 8];
+    let figures = &mut found.report.figures;
+    (figures.macs, figures.classes, figures.guessed_shape) = (1_000, Some(3), false);
+    figures.reachable = Reachable { min: 0.2, max: 0.9 };
+    let changed = world.store.models().reinspected(model.id, &found).await.unwrap();
+    assert_eq!((changed.input_shape.as_slice(), &changed.figures), (&[1, 1, 8, 8][..], &found.report.figures));
+    assert_eq!(changed.inspection().unwrap(), found);
     assert_eq!((changed.name, changed.hash), (model.name.clone(), model.hash.clone()));
 
     let dataset = world.dataset("clothes").await;
     let search = world.search_on(&model, &dataset).await;
-    let error = world.store.models().reinspected(model.id, found).await.unwrap_err();
+    let error = world.store.models().reinspected(model.id, &found).await.unwrap_err();
     let StoreError::InUse { searches, .. } = error else { panic!("{error}") };
     assert_eq!(searches, [search.id]);
     assert_eq!(world.store.models().searches(model.id).await.unwrap(), [search.id]);
@@ -93,11 +88,51 @@ async fn a_report_is_completed_unless_another_input_shape_was_set_meanwhile() {
     let world = World::new().await;
     let model = world.model("weights").await;
     let models = world.store.models();
-    models.complete_report(&model, json!({ "complete": true })).await.unwrap();
-    assert_eq!(models.get(model.id).await.unwrap().report, json!({ "complete": true }));
+    let stored = async || models.get(model.id).await.unwrap().inspection().unwrap();
+    let found = |notice: &str| {
+        let mut found = inspection();
+        found.report.details.notices.push(notice.to_owned());
+        found
+    };
+    models.complete_report(&model, &found("complete")).await.unwrap();
+    assert_eq!(stored().await, found("complete"));
     let before = Model { input_shape: vec![1, 1, 56, 56], ..model.clone() };
-    models.complete_report(&before, json!({ "of": "another shape" })).await.unwrap();
-    assert_eq!(models.get(model.id).await.unwrap().report, json!({ "complete": true }));
+    models.complete_report(&before, &found("of another shape")).await.unwrap();
+    assert_eq!(stored().await, found("complete"));
+}
+
+#[tokio::test]
+async fn a_model_whose_report_cannot_be_read_is_listed_and_deleted() {
+    let world = World::new().await;
+    let models = world.store.models();
+    let model = world.model("weights").await;
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
+    database.execute_unprepared("UPDATE models SET report = '{\"version\": 99}'").await.unwrap();
+    let listed = models.list(&PageRequest::default()).await.unwrap().items.remove(0);
+    assert_eq!((listed.id, listed.figures.macs), (model.id, model.figures.macs));
+    let error = listed.inspection().unwrap_err().to_string();
+    assert!(error.contains(&model.id.to_string()) && error.contains("version 99"), "{error}");
+    // Nor does it need what no version has written.
+    database.execute_unprepared("UPDATE models SET report = '[]', format = 'caffe', macs = -1").await.unwrap();
+    models.get(model.id).await.unwrap_err();
+    models.delete(model.id).await.unwrap();
+    assert!(world.files_on_disk().is_empty(), "{:?}", world.files_on_disk());
+}
+
+#[tokio::test]
+async fn reports_are_stored_with_their_version() {
+    let world = World::new().await;
+    world.model("weights").await;
+    world.dataset("clothes").await;
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
+    let stored = async |column: &str, table: &str| -> serde_json::Value {
+        let sql = format!("SELECT {column} FROM {table}");
+        let row = database.query_one_raw(Statement::from_string(database.get_database_backend(), sql)).await;
+        row.unwrap().unwrap().try_get("", column).unwrap()
+    };
+    let (model, dataset) = (stored("report", "models").await, stored("summary", "datasets").await);
+    assert_eq!((&model["version"], &dataset["version"]), (&REPORT_VERSION.into(), &REPORT_VERSION.into()));
+    assert_eq!(DatasetReport::from_stored(dataset).unwrap(), dataset_report());
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
+use eagleeye_spec::report::{DatasetReport, ModelInspection};
 use eagleeye_spec::{Evaluation, EvaluationKind, GroupKeep, ImageSet, Score, SearchRequest};
 use eagleeye_store::{
-    CandidateSort, Check, Claim, Class, Clock, Dataset, EXPORT_JOB, FileHash, Files, Lease, Model, ModelFormat,
-    NamedUpload, NewCandidate, NewDataset, NewModel, PageRequest, Reachable, SEARCH_JOB, Search, Store, StoreConfig,
-    Uuid, Wanted,
+    CandidateSort, Check, Claim, Clock, Dataset, EXPORT_JOB, FileHash, Files, Lease, Model, NamedUpload, NewCandidate,
+    NewDataset, NewModel, PageRequest, SEARCH_JOB, Search, Store, StoreConfig, Uuid, Wanted,
 };
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, Database};
@@ -54,16 +54,9 @@ impl World {
     pub async fn new_model(&self, content: &str) -> NewModel {
         NewModel {
             name: "MobileNetV1".to_string(),
-            format: ModelFormat::TorchScript,
             file: self.file("mobilenet.pt", content).await,
             data: None,
-            input_shape: vec![1, 1, 28, 28],
-            macs: 16_242_186,
-            parameters: 3_217_226,
-            batch_norms: 27,
-            classes: Some(10),
-            reachable: Reachable { min: 0.02, max: 1.0 },
-            report: serde_json::json!({ "operators": { "conv2d": 27 } }),
+            inspection: inspection(),
         }
     }
 
@@ -72,22 +65,15 @@ impl World {
     }
 
     pub async fn new_dataset(&self, content: &str) -> NewDataset {
-        let classes = ["shirt", "bag"].into_iter().zip(0..);
         NewDataset {
             name: "Fashion-MNIST".to_string(),
-            kind: "idx".to_string(),
             images_file: self.file("images.gz", &format!("{content} images")).await,
             labels_file: Some(self.file("labels.gz", &format!("{content} labels")).await),
-            images: 60,
-            classes: classes.map(|(name, index)| Class { index, name: name.to_string(), count: 30 }).collect(),
-            channels: 1,
-            width: 28,
-            height: 28,
+            report: dataset_report(),
             thumbnails: vec![
                 self.store.upload_bytes(format!("{content} first")).await.unwrap(),
                 self.store.upload_bytes(format!("{content} second")).await.unwrap(),
             ],
-            summary: serde_json::json!({ "kind": "idx" }),
         }
     }
 
@@ -256,4 +242,27 @@ async fn database_url(folder: &TempDir) -> String {
     admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (address, _) = server.rsplit_once('/').unwrap();
     format!("{address}/{name}")
+}
+
+/// What an inspection finds in every model of these tests.
+pub fn inspection() -> ModelInspection {
+    let document = serde_json::json!({
+        "format": "torchscript", "inputs": [{ "name": "x", "shape": [1, 1, 28, 28] }],
+        "outputs": [{ "name": "linear", "shape": [1, 10] }], "guessed_shape": true, "macs": 16_242_186,
+        "parameters": 3_217_226, "batch_norms": 27, "reachable": { "min": 0.02, "max": 1.0 }, "classes": 10,
+        "element_type": "float32", "notices": [], "batch_norm_state": "present", "operators": { "conv2d": 27 },
+        "layers": [], "groups": [],
+    });
+    ModelInspection::from_stored(document).unwrap()
+}
+
+/// What a check finds in every dataset of these tests.
+pub fn dataset_report() -> DatasetReport {
+    let size = serde_json::json!({ "width": 28, "height": 28 });
+    let document = serde_json::json!({
+        "kind": "idx", "images": 60, "channels": 1, "width": 28, "height": 28,
+        "classes": [{ "index": 0, "name": "shirt", "count": 30 }, { "index": 1, "name": "bag", "count": 30 }],
+        "shapes": { "min": size, "max": size, "most_common": size },
+    });
+    DatasetReport::from_stored(document).unwrap()
 }

@@ -10,6 +10,7 @@ mod external_weights;
 mod outage;
 mod postgres;
 mod protobuf;
+mod reports;
 mod sandbox;
 mod service;
 mod support;

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use eagleeye_spec::{EvaluationKind, ImageSet, score_of};
 use eagleeye_store::{
-    Checkpoint, CheckpointState, Class, Dataset, FileHash, JobState, Model, ModelFormat, NamedUpload, NewDataset,
-    NewModel, PageRequest, Reachable, Search, SearchState, Store, StoreConfig, Uuid,
+    Checkpoint, CheckpointState, Dataset, FileHash, JobState, Model, NamedUpload, NewDataset, NewModel, PageRequest,
+    Search, SearchState, Store, StoreConfig, Uuid,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::reports;
 use crate::support::{example, until, worker};
 
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,16 +37,10 @@ impl World {
         store.own_files().await.unwrap();
         let dataset = NewDataset {
             name: "Fashion-MNIST".to_owned(),
-            kind: "idx".to_owned(),
             images_file: upload(&store, &example("fashion-mnist-images-idx3-ubyte.gz")).await,
             labels_file: Some(upload(&store, &example("fashion-mnist-labels-idx1-ubyte.gz")).await),
-            images: 9500,
-            classes: (0..10).map(|index| Class { index, name: index.to_string(), count: 950 }).collect(),
-            channels: 1,
-            width: 28,
-            height: 28,
+            report: reports::dataset_report(),
             thumbnails: Vec::new(),
-            summary: json!({}),
         };
         let dataset = store.datasets().create(dataset).await.unwrap();
         Self { store, folder, dataset }
@@ -54,16 +49,9 @@ impl World {
     pub async fn model(&self, file: &Path) -> Model {
         let new = NewModel {
             name: "MobileNetV1".to_owned(),
-            format: ModelFormat::TorchScript,
             file: upload(&self.store, file).await,
             data: None,
-            input_shape: vec![1, 1, 28, 28],
-            macs: 15_666_752,
-            parameters: 823_434,
-            batch_norms: 27,
-            classes: Some(10),
-            reachable: Reachable { min: 0.02, max: 1.0 },
-            report: json!({}),
+            inspection: reports::inspection(),
         };
         self.store.models().create(new).await.unwrap()
     }
