@@ -6,12 +6,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use eagleeye_spec::report::{Class, DatasetContent, DatasetReport, ImageSize, ImageSizes};
+
 use crate::dataset::{Content, Dataset, Files};
 use crate::error::DataError;
 use crate::limits::Limits;
 use crate::picture::{self, Samples};
 use crate::storage::Budget;
-use crate::summary::{Class, Shapes, Size, Summary};
 
 /// Images that a thread takes at a time.
 const BATCH: usize = 16;
@@ -19,7 +20,7 @@ const BATCH: usize = 16;
 /// Reads a dataset from end to end and says what is in it.
 ///
 /// Memory stays at one image a thread and the labels, whatever the size of the files.
-pub fn check(files: &Files, limits: &Limits) -> Result<Summary, DataError> {
+pub fn check(files: &Files, limits: &Limits) -> Result<DatasetReport, DataError> {
     let mut budget = Budget::new(limits);
     let dataset = Dataset::open_within(files, limits, &mut budget)?;
     let findings = match &dataset.content {
@@ -27,19 +28,21 @@ pub fn check(files: &Files, limits: &Limits) -> Result<Summary, DataError> {
             if images.is_float() {
                 (0..images.count).try_for_each(|index| finite(&dataset, index))?;
             }
-            let size = Size { width: images.width as u64, height: images.height as u64 };
-            Findings { channels: images.channels, sizes: BTreeMap::from([(size, images.count as u64)]) }
+            let size = size("0", images.width, images.height, limits)?;
+            Findings { channels: images.channels as u32, sizes: BTreeMap::from([(size, images.count as u64)]) }
         }
         Content::Archive(_) => read_all(&dataset, Mutex::new(budget))?,
     };
-    summarize(&dataset, findings)
+    report(&dataset, findings)
 }
 
 /// What was seen in the images.
 #[derive(Debug, Default)]
 struct Findings {
-    channels: usize,
-    sizes: BTreeMap<Size, u64>,
+    /// 1 when all images are grey, else 3.
+    channels: u32,
+    /// How many images have each size.
+    sizes: BTreeMap<ImageSize, u64>,
 }
 
 impl Findings {
@@ -49,6 +52,29 @@ impl Findings {
             *self.sizes.entry(size).or_default() += count;
         }
     }
+
+    /// `None` where there are no images.
+    fn sizes(&self) -> Option<ImageSizes> {
+        let widths = || self.sizes.keys().map(|size| size.width);
+        let heights = || self.sizes.keys().map(|size| size.height);
+        // Of equally common sizes the smallest, so that the answer does not depend on anything else.
+        let most_common = self.sizes.iter().rev().max_by_key(|&(_, count)| *count).map(|(size, _)| *size)?;
+        Some(ImageSizes {
+            min: ImageSize { width: widths().min()?, height: heights().min()? },
+            max: ImageSize { width: widths().max()?, height: heights().max()? },
+            most_common,
+        })
+    }
+}
+
+/// The size of an image whose number of pixels is within the limits.
+fn size(entry: &str, width: usize, height: usize, limits: &Limits) -> Result<ImageSize, DataError> {
+    let pixels = || {
+        let (width, height, limit) = (width as u64, height as u64, limits.pixels.min(u32::MAX.into()));
+        DataError::Pixels { entry: entry.to_owned(), width, height, limit }
+    };
+    let side = |length: usize| u32::try_from(length).map_err(|_| pixels());
+    Ok(ImageSize { width: side(width)?, height: side(height)? })
 }
 
 fn finite(dataset: &Dataset, index: usize) -> Result<(), DataError> {
@@ -112,25 +138,29 @@ fn read_one(dataset: &Dataset, index: usize, budget: &Mutex<Budget>) -> Result<F
         budget.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).spend(bytes.len() as u64)?;
     }
     let picture = picture::decode(archive.name(index), &bytes, &dataset.limits)?;
-    let size = Size { width: picture.width as u64, height: picture.height as u64 };
-    Ok(Findings { channels: picture.channels, sizes: BTreeMap::from([(size, 1)]) })
+    let size = size(archive.name(index), picture.width, picture.height, &dataset.limits)?;
+    Ok(Findings { channels: picture.channels as u32, sizes: BTreeMap::from([(size, 1)]) })
 }
 
-fn summarize(dataset: &Dataset, findings: Findings) -> Result<Summary, DataError> {
-    let shapes = Shapes::of(&findings.sizes).ok_or(DataError::Empty)?;
+fn report(dataset: &Dataset, findings: Findings) -> Result<DatasetReport, DataError> {
+    let shapes = findings.sizes().ok_or(DataError::Empty)?;
     let mut counts = vec![0; dataset.classes().len()];
     for &label in dataset.labels() {
         counts[label] += 1;
     }
-    let names = dataset.classes().iter().zip(counts).enumerate();
-    let classes = names.map(|(index, (name, count))| Class { index, name: name.clone(), count }).collect();
-    Ok(Summary {
+    let too_many = || DataError::TooManyClasses { found: counts.len() as u64, limit: u32::MAX.into() };
+    let classes = dataset.classes().iter().zip(&counts).enumerate().map(|(index, (name, &count))| {
+        let index = u32::try_from(index).map_err(|_| too_many())?;
+        Ok(Class { index, name: name.clone(), count })
+    });
+    let classes = classes.collect::<Result<_, DataError>>()?;
+    let content = DatasetContent {
         kind: dataset.kind,
         images: dataset.len() as u64,
         classes,
         channels: findings.channels,
         width: shapes.most_common.width,
         height: shapes.most_common.height,
-        shapes,
-    })
+    };
+    Ok(DatasetReport { content, shapes })
 }

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use eagleeye_spec::report::DatasetKind;
+
 use crate::archive::{Archive, open_zip};
 use crate::array::{Images, read_labels};
 use crate::error::DataError;
 use crate::limits::Limits;
 use crate::picture::{self, Picture};
 use crate::preprocess::Preprocess;
-use crate::sniff::{Kind, Layers, sniff};
+use crate::sniff::{Layers, sniff};
 use crate::storage::{Budget, Storage};
 use crate::{idx, npz};
 
@@ -24,7 +26,7 @@ pub struct Files {
 /// Labelled images. Several threads may decode from one dataset.
 #[derive(Debug)]
 pub struct Dataset {
-    pub(crate) kind: Kind,
+    pub(crate) kind: DatasetKind,
     pub(crate) content: Content,
     pub(crate) limits: Limits,
     labels: Vec<usize>,
@@ -55,7 +57,7 @@ impl Dataset {
                 return Self::open_idx((storage, gzipped), labels, limits, budget);
             }
             Layers::Tar { gzipped } => {
-                let kind = if gzipped { Kind::TarGz } else { Kind::Tar };
+                let kind = if gzipped { DatasetKind::TarGz } else { DatasetKind::Tar };
                 let storage = if gzipped { storage.gunzip("images", budget)? } else { storage };
                 Self::from_archive(kind, Archive::from_tar(storage, limits)?, limits)
             }
@@ -80,7 +82,7 @@ impl Dataset {
         let labels = if labels_gzipped { labels.gunzip("labels", budget)? } else { labels };
         let images = Images::new(idx::read("images", images)?, limits)?;
         let labels = read_labels(&idx::read("labels", labels)?, limits)?;
-        Self::from_arrays(Kind::Idx, images, labels, limits)
+        Self::from_arrays(DatasetKind::Idx, images, labels, limits)
     }
 
     /// An NPZ is a zip whose top holds `.npy` files.
@@ -88,13 +90,13 @@ impl Dataset {
         let mut archive = open_zip(storage)?;
         let is_npz = archive.file_names().any(|n| n.is_ok_and(|n| n.ends_with(".npy") && !n.contains('/')));
         if !is_npz {
-            return Ok(Self::from_archive(Kind::Zip, Archive::from_zip(archive, limits)?, limits));
+            return Ok(Self::from_archive(DatasetKind::Zip, Archive::from_zip(archive, limits)?, limits));
         }
         let (images, labels) = npz::read(&mut archive, budget)?;
-        Self::from_arrays(Kind::Npz, Images::new(images, limits)?, read_labels(&labels, limits)?, limits)
+        Self::from_arrays(DatasetKind::Npz, Images::new(images, limits)?, read_labels(&labels, limits)?, limits)
     }
 
-    fn from_arrays(kind: Kind, images: Images, labels: Vec<usize>, limits: &Limits) -> Result<Self, DataError> {
+    fn from_arrays(kind: DatasetKind, images: Images, labels: Vec<usize>, limits: &Limits) -> Result<Self, DataError> {
         if images.count != labels.len() {
             return Err(DataError::LabelCount { images: images.count as u64, labels: labels.len() as u64 });
         }
@@ -103,7 +105,7 @@ impl Dataset {
         Ok(Self { kind, content: Content::Array(images), limits: *limits, labels, classes })
     }
 
-    fn from_archive(kind: Kind, archive: Archive, limits: &Limits) -> Self {
+    fn from_archive(kind: DatasetKind, archive: Archive, limits: &Limits) -> Self {
         let (labels, classes) = (archive.labels(), archive.classes.clone());
         Self { kind, content: Content::Archive(archive), limits: *limits, labels, classes }
     }

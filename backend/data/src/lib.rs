@@ -18,7 +18,6 @@ mod preprocess;
 mod sniff;
 mod split;
 mod storage;
-mod summary;
 mod thumbnail;
 
 pub use check::check;
@@ -26,7 +25,5 @@ pub use dataset::{Dataset, Files};
 pub use error::DataError;
 pub use limits::Limits;
 pub use preprocess::Preprocess;
-pub use sniff::Kind;
 pub use split::{Split, SplitCounts, split};
-pub use summary::{Class, Shapes, Size, Summary};
 pub use thumbnail::{THUMBNAIL_SIDE, thumbnails};

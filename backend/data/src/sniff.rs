@@ -3,7 +3,6 @@
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::storage::Storage;
@@ -12,30 +11,6 @@ use crate::storage::Storage;
 const HEAD_BYTES: usize = 512;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZIP: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
-
-/// How a dataset is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// IDX images and IDX labels.
-    Idx,
-    Npz,
-    Zip,
-    Tar,
-    TarGz,
-}
-
-impl Kind {
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Kind::Idx => "an IDX file",
-            Kind::Npz => "an NPZ",
-            Kind::Zip => "a zip archive",
-            Kind::Tar => "a tar archive",
-            Kind::TarGz => "a tar.gz archive",
-        }
-    }
-}
 
 /// The outermost layers of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

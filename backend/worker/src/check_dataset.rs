@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eagleeye_data::{Dataset, Files, Limits, Summary, check, thumbnails};
+use eagleeye_data::{Dataset, Files, Limits, check, thumbnails};
 use eagleeye_sandbox::Access;
+use eagleeye_spec::report::DatasetReport;
 
 use crate::confinement::{SandboxArgs, dataset_access};
 use crate::failure::Failure;
@@ -44,11 +45,11 @@ impl CheckDatasetArgs {
 pub fn check_dataset(args: &CheckDatasetArgs) -> Result<(), Failure> {
     let files = Files { images: args.images.clone(), labels: args.labels.clone() };
     let limits = Limits { unpacked_bytes: args.max_unpacked_bytes, ..Limits::default() };
-    let summary = check(&files, &limits)?;
+    let report = check(&files, &limits)?;
     if let Some(folder) = &args.thumbnails {
         write_thumbnails(&Dataset::open(&files, &limits)?, folder)?;
     }
-    if args.json { output::json(&summary) } else { output::text(&describe(&summary)) }
+    if args.json { output::json(&report.to_stored()?) } else { output::text(&describe(&report)) }
 }
 
 /// The order of the names is the order of the pictures.
@@ -65,12 +66,13 @@ fn write_thumbnails(dataset: &Dataset, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(summary: &Summary) -> String {
-    let colour = if summary.channels == 1 { "grey" } else { "colour" };
-    let (min, max, common) = (summary.shapes.min, summary.shapes.max, summary.shapes.most_common);
+fn describe(report: &DatasetReport) -> String {
+    let content = &report.content;
+    let colour = if content.channels == 1 { "grey" } else { "colour" };
+    let (min, max, common) = (report.shapes.min, report.shapes.max, report.shapes.most_common);
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{} images in {}, {colour}", grouped(summary.images), summary.kind.in_words());
+    let _ = writeln!(text, "{} images in {}, {colour}", grouped(content.images), content.kind.in_words());
     let _ = match min == max {
         true => writeln!(text, "{}x{} pixels each", common.width, common.height),
         false => writeln!(
@@ -80,7 +82,7 @@ fn describe(summary: &Summary) -> String {
         ),
     };
     let head = vec!["class".to_owned(), "label".to_owned(), "images".to_owned()];
-    let classes = summary.classes.iter().map(|c| vec![c.name.clone(), c.index.to_string(), grouped(c.count)]);
+    let classes = content.classes.iter().map(|c| vec![c.name.clone(), c.index.to_string(), grouped(c.count)]);
     text.push('\n');
     text + &table(&std::iter::once(head).chain(classes).collect::<Vec<_>>())
 }

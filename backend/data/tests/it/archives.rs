@@ -1,6 +1,7 @@
 //! Archives with one folder per class: zip, tar, tar.gz.
 
-use eagleeye_data::{DataError, Kind, Size};
+use eagleeye_data::DataError;
+use eagleeye_spec::report::{DatasetKind, ImageSize};
 use image::ExtendedColorType;
 
 use crate::support::{OnDisk, as_stored, colour_png, grey_png, gzip, jpeg, outline, png, tar, tar_header, zip};
@@ -32,12 +33,16 @@ fn refusal_beside(name: &str, bytes: &[u8]) -> DataError {
 fn the_three_kinds_of_archive_give_the_same_dataset() {
     let entries = pets();
     let entries = borrowed(&entries);
-    let kinds = [(Kind::Zip, zip(&entries)), (Kind::Tar, tar(&entries)), (Kind::TarGz, gzip(&tar(&entries)))];
+    let kinds = [
+        (DatasetKind::Zip, zip(&entries)),
+        (DatasetKind::Tar, tar(&entries)),
+        (DatasetKind::TarGz, gzip(&tar(&entries))),
+    ];
     for (kind, file) in kinds {
         let dataset = OnDisk::one(&file);
-        let summary = dataset.check().unwrap();
-        assert_eq!(summary.kind, kind);
-        assert_eq!(outline(&summary), (3, 1, 2, 1, vec![("cat", 2), ("dog", 1)]));
+        let report = dataset.check().unwrap();
+        assert_eq!(report.content.kind, kind);
+        assert_eq!(outline(&report), (3, 1, 2, 1, vec![("cat", 2), ("dog", 1)]));
 
         let dataset = dataset.open();
         assert_eq!((dataset.classes(), dataset.labels()), (&["cat".into(), "dog".into()][..], &[0, 0, 1][..]));
@@ -64,8 +69,8 @@ fn the_order_in_an_archive_does_not_matter() {
 fn the_class_folders_may_lie_in_one_common_folder() {
     let dot = grey_png(1, 1, &[0]);
     let nested = [("pets/LICENSE", &b"MIT"[..]), ("pets/cat/a.png", &dot), ("./pets/dog/b.png", &dot)];
-    let summary = OnDisk::one(&zip(&nested)).check().unwrap();
-    assert_eq!(outline(&summary), (2, 1, 1, 1, vec![("cat", 1), ("dog", 1)]));
+    let report = OnDisk::one(&zip(&nested)).check().unwrap();
+    assert_eq!(outline(&report), (2, 1, 1, 1, vec![("cat", 1), ("dog", 1)]));
 }
 
 #[test]
@@ -76,15 +81,15 @@ fn images_of_several_sizes_and_colours_are_summed_up() {
         ("b/1.png", &colour_png(3, 5, [9, 8, 7])),
     ]);
     let dataset = OnDisk::one(&file);
-    let summary = dataset.check().unwrap();
-    assert_eq!(outline(&summary), (3, 3, 4, 2, vec![("a", 2), ("b", 1)]));
-    assert_eq!(summary.shapes.min, Size { width: 3, height: 2 });
-    assert_eq!(summary.shapes.max, Size { width: 4, height: 5 });
-    assert_eq!(summary.shapes.most_common, Size { width: 4, height: 2 });
+    let report = dataset.check().unwrap();
+    assert_eq!(outline(&report), (3, 3, 4, 2, vec![("a", 2), ("b", 1)]));
+    assert_eq!(report.shapes.min, ImageSize { width: 3, height: 2 });
+    assert_eq!(report.shapes.max, ImageSize { width: 4, height: 5 });
+    assert_eq!(report.shapes.most_common, ImageSize { width: 4, height: 2 });
 }
 
 #[test]
-fn the_summary_is_the_json_that_the_server_reads() {
+fn every_field_of_the_report_is_filled() {
     let file = zip(&[("a/1.png", &grey_png(4, 2, &[0; 8]))]);
     let json = serde_json::to_value(OnDisk::one(&file).check().unwrap()).unwrap();
     let size = serde_json::json!({ "width": 4, "height": 2 });

@@ -1,6 +1,7 @@
 //! IDX files of images and labels.
 
-use eagleeye_data::{DataError, Files, Kind};
+use eagleeye_data::{DataError, Files};
+use eagleeye_spec::report::DatasetKind;
 
 use crate::support::{F32, F64, OnDisk, U8, as_stored, gzip, idx, outline, small_idx};
 
@@ -14,9 +15,9 @@ fn images_and_labels_are_read_packed_or_not() {
         (images.clone(), gzip(&labels)),
     ] {
         let dataset = OnDisk::two(&images, &labels);
-        let summary = dataset.check().unwrap();
-        assert_eq!(summary.kind, Kind::Idx);
-        assert_eq!(outline(&summary), (4, 1, 3, 2, vec![("0", 2), ("1", 0), ("2", 2)]));
+        let report = dataset.check().unwrap();
+        assert_eq!(report.content.kind, DatasetKind::Idx);
+        assert_eq!(outline(&report), (4, 1, 3, 2, vec![("0", 2), ("1", 0), ("2", 2)]));
 
         let dataset = dataset.open();
         assert_eq!(dataset.labels(), [0, 2, 2, 0]);
@@ -30,7 +31,7 @@ fn images_and_labels_are_read_packed_or_not() {
 fn a_gzip_of_several_members_is_one_file() {
     let (images, labels) = small_idx();
     let packed = [gzip(&images[..20]), gzip(&images[20..])].concat();
-    assert_eq!(OnDisk::two(&packed, &labels).check().unwrap().images, 4);
+    assert_eq!(OnDisk::two(&packed, &labels).check().unwrap().content.images, 4);
 }
 
 #[test]

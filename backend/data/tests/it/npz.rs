@@ -1,6 +1,7 @@
 //! NPZ files, as NumPy writes them.
 
-use eagleeye_data::{DataError, Kind};
+use eagleeye_data::DataError;
+use eagleeye_spec::report::DatasetKind;
 
 use crate::support::{OnDisk, as_stored, npy, npy_with, npz, outline, small_idx, zip};
 
@@ -19,9 +20,9 @@ fn arrays_are_found_by_their_usual_names() {
         let (image_key, label_key) = (format!("{image_key}.npy"), format!("{label_key}.npy"));
         let file = zip(&[("other.npy", &labels()), (&label_key, &labels()), (&image_key, &images())]);
         let dataset = OnDisk::one(&file);
-        let summary = dataset.check().unwrap();
-        assert_eq!(summary.kind, Kind::Npz);
-        assert_eq!(outline(&summary), (4, 1, 3, 2, vec![("0", 2), ("1", 0), ("2", 2)]));
+        let report = dataset.check().unwrap();
+        assert_eq!(report.content.kind, DatasetKind::Npz);
+        assert_eq!(outline(&report), (4, 1, 3, 2, vec![("0", 2), ("1", 0), ("2", 2)]));
         let last = dataset.open().decode(3, &as_stored(1, 2, 3)).unwrap();
         assert_eq!(last, [18.0, 19.0, 20.0, 21.0, 22.0, 23.0]);
     }

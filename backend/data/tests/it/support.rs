@@ -3,7 +3,8 @@
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 
-use eagleeye_data::{DataError, Dataset, Files, Limits, Preprocess, Summary};
+use eagleeye_data::{DataError, Dataset, Files, Limits, Preprocess};
+use eagleeye_spec::report::DatasetReport;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::{ExtendedColorType, ImageEncoder};
@@ -36,11 +37,11 @@ impl OnDisk {
         Self { files, _folder: folder }
     }
 
-    pub fn check(&self) -> Result<Summary, DataError> {
+    pub fn check(&self) -> Result<DatasetReport, DataError> {
         self.check_within(&Limits::default())
     }
 
-    pub fn check_within(&self, limits: &Limits) -> Result<Summary, DataError> {
+    pub fn check_within(&self, limits: &Limits) -> Result<DatasetReport, DataError> {
         eagleeye_data::check(&self.files, limits)
     }
 
@@ -51,9 +52,10 @@ impl OnDisk {
 
 /// Of what [`eagleeye_data::check`] says, the part that tests compare: images, channels, width, height, and each class
 /// with its count.
-pub fn outline(summary: &Summary) -> (u64, usize, u64, u64, Vec<(&str, u64)>) {
-    let classes = summary.classes.iter().map(|class| (class.name.as_str(), class.count)).collect();
-    (summary.images, summary.channels, summary.width, summary.height, classes)
+pub fn outline(report: &DatasetReport) -> (u64, u32, u32, u32, Vec<(&str, u64)>) {
+    let content = &report.content;
+    let classes = content.classes.iter().map(|class| (class.name.as_str(), class.count)).collect();
+    (content.images, content.channels, content.width, content.height, classes)
 }
 
 /// An input of this size whose values are those that are stored.

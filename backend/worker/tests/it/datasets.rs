@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use eagleeye_spec::report::DatasetReport;
+
 use crate::support::{example, refusal, report, text, worker};
 
 #[test]
@@ -17,6 +19,7 @@ fn a_dataset_is_counted_and_shown() {
         (report["channels"].as_u64(), report["width"].as_u64(), report["height"].as_u64()),
         (Some(1), Some(28), Some(28))
     );
+    assert_eq!(DatasetReport::from_stored(report.clone()).unwrap().to_stored().unwrap(), report, "it has its version");
     let classes = report["classes"].as_array().unwrap();
     assert_eq!(classes.iter().map(|class| class["count"].as_u64().unwrap()).sum::<u64>(), 9500);
     assert_eq!(classes.len(), 10);
