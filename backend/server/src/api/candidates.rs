@@ -3,13 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Evaluation, GroupKeep, RANKING, Score};
-use eagleeye_store::{CandidateSort, Store};
+use eagleeye_spec::{Evaluation, EvaluationKind, GroupKeep, ImageSet, RANKING, Score, score_of};
+use eagleeye_store::{self as store, CandidateSort, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::convert;
 use super::paging::{Page, PageQuery};
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
@@ -36,6 +35,25 @@ pub struct Candidate {
     /// Duration of all evaluations.
     pub seconds: f64,
     pub created_at: DateTime<Utc>,
+}
+
+impl From<store::Candidate> for Candidate {
+    fn from(candidate: store::Candidate) -> Self {
+        let unadapted = score_of(&candidate.evaluations, EvaluationKind::Unadapted, ImageSet::Scoring);
+        Candidate {
+            id: candidate.id,
+            search_id: candidate.search_id,
+            index: candidate.index,
+            keep_ratios: candidate.groups,
+            macs: candidate.macs,
+            parameters: candidate.parameters,
+            score: candidate.score,
+            score_without_adaptation: unadapted,
+            evaluations: candidate.evaluations,
+            seconds: candidate.seconds,
+            created_at: candidate.created_at,
+        }
+    }
 }
 
 /// The order of a list of candidates.
@@ -76,7 +94,7 @@ pub async fn list(
 ) -> Result<Json<Page<Candidate>>, Problem> {
     let sort: CandidateSort = order.sort.parse()?;
     let found = store.candidates().list(id, sort, &page.request()?).await?;
-    Ok(Json(convert::page(found, Candidate::from)))
+    Ok(Json(Page::of(found, Candidate::from)))
 }
 
 /// Get a candidate.

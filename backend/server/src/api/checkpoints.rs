@@ -84,6 +84,49 @@ impl CheckpointFormat {
     }
 }
 
+impl From<CheckpointFormat> for store::CheckpointFormat {
+    fn from(format: CheckpointFormat) -> Self {
+        match format {
+            CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
+            CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
+            CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
+        }
+    }
+}
+
+impl From<store::CheckpointFormat> for CheckpointFormat {
+    fn from(format: store::CheckpointFormat) -> Self {
+        match format {
+            store::CheckpointFormat::TorchScript => CheckpointFormat::TorchScript,
+            store::CheckpointFormat::Onnx => CheckpointFormat::Onnx,
+            store::CheckpointFormat::Safetensors => CheckpointFormat::Safetensors,
+        }
+    }
+}
+
+impl From<store::Checkpoint> for Checkpoint {
+    fn from(checkpoint: store::Checkpoint) -> Self {
+        let state = match checkpoint.state {
+            store::CheckpointState::Queued => CheckpointState::Queued,
+            store::CheckpointState::Running => CheckpointState::Running,
+            store::CheckpointState::Ready => CheckpointState::Ready,
+            store::CheckpointState::Failed => CheckpointState::Failed,
+        };
+        Checkpoint {
+            id: checkpoint.id,
+            candidate_id: checkpoint.candidate_id,
+            format: checkpoint.format.into(),
+            state,
+            bytes: checkpoint.bytes,
+            hash: checkpoint.hash.map(String::from),
+            max_difference: checkpoint.max_difference,
+            error: checkpoint.error,
+            waiting_for: checkpoint.waiting_for,
+            created_at: checkpoint.created_at,
+        }
+    }
+}
+
 /// Export a candidate.
 ///
 /// A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose

@@ -8,17 +8,17 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::report::{DatasetContent, DatasetReport};
-use eagleeye_store::{NewDataset, Store, Upload};
+use eagleeye_store::{self as store, NewDataset, Store, Upload};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::BASE;
 use super::files::{Disposition, StoredFile, download};
 use eagleeye_spec::name::name;
 
 use super::names::{Renaming, checked_name};
 use super::paging::{Page, PageQuery};
-use super::{BASE, convert};
 use crate::extract::{self, Path, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
@@ -44,6 +44,19 @@ pub struct Dataset {
     /// Number of thumbnails, which are numbered from 0.
     pub thumbnails: u32,
     pub created_at: DateTime<Utc>,
+}
+
+impl From<store::Dataset> for Dataset {
+    fn from(dataset: store::Dataset) -> Self {
+        Dataset {
+            id: dataset.id,
+            name: dataset.name,
+            bytes: dataset.bytes,
+            content: dataset.content,
+            thumbnails: dataset.thumbnails,
+            created_at: dataset.created_at,
+        }
+    }
 }
 
 /// The parts of a dataset upload: either `file`, or `images` and `labels`.
@@ -159,7 +172,7 @@ async fn keep_thumbnails(store: &Store, folder: &FilePath) -> Result<Vec<Upload>
 )]
 pub async fn list(State(store): State<Store>, Query(page): Query<PageQuery>) -> Result<Json<Page<Dataset>>, Problem> {
     let found = store.datasets().list(&page.request()?).await?;
-    Ok(Json(convert::page(found, Dataset::from)))
+    Ok(Json(Page::of(found, Dataset::from)))
 }
 
 /// Get a dataset.

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use eagleeye_sandbox::Support;
-use eagleeye_store::Store;
+use eagleeye_store::{self as store, Store};
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -178,5 +178,23 @@ impl From<Support> for Sandbox {
     fn from(support: Support) -> Self {
         let Support { files, system_calls } = support;
         Sandbox { files, system_calls }
+    }
+}
+
+impl From<store::Worker> for ConnectedWorker {
+    fn from(worker: store::Worker) -> Self {
+        let at = |kind: &str| worker.work.as_ref().filter(|work| work.kind == kind).map(|work| work.subject);
+        let (search_id, checkpoint_id) = (at(store::SEARCH_JOB), at(store::EXPORT_JOB));
+        ConnectedWorker {
+            name: worker.name,
+            host: worker.host,
+            pid: worker.pid,
+            device: worker.device,
+            since: worker.since,
+            last_seen: worker.last_seen,
+            search_id,
+            checkpoint_id,
+            note: worker.note,
+        }
     }
 }

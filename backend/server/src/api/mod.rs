@@ -3,7 +3,6 @@
 pub mod candidates;
 pub mod checkpoints;
 pub mod common;
-mod convert;
 pub mod datasets;
 pub mod events;
 pub mod files;

@@ -13,13 +13,13 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
 
+use super::BASE;
 use super::files::{Disposition, StoredFile, download};
 use eagleeye_spec::name::{name, new_name};
 use eagleeye_spec::optional::not_null;
 
 use super::names::checked_name;
 use super::paging::{Page, PageQuery};
-use super::{BASE, convert};
 use crate::extract::{self, Path, Query};
 use crate::inspection::inspect_stored;
 use crate::problem::{FieldError, Kind, Problem};
@@ -63,6 +63,29 @@ pub struct Model {
     pub summary: ModelSummary,
     #[serde(flatten)]
     pub details: ModelDetails,
+}
+
+impl From<store::Model> for ModelSummary {
+    fn from(model: store::Model) -> Self {
+        ModelSummary {
+            id: model.id,
+            name: model.name,
+            bytes: model.bytes,
+            hash: model.hash.into(),
+            input_shape: model.input_shape,
+            figures: model.figures,
+            created_at: model.created_at,
+        }
+    }
+}
+
+impl TryFrom<store::Model> for Model {
+    type Error = Problem;
+
+    fn try_from(model: store::Model) -> Result<Self, Problem> {
+        let details = model.inspection()?.report.details;
+        Ok(Model { summary: model.into(), details })
+    }
 }
 
 /// The parts of a model upload.
@@ -191,7 +214,7 @@ pub async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<ModelSummary>>, Problem> {
     let found = store.models().list(&page.request()?).await?;
-    Ok(Json(convert::page(found, ModelSummary::from)))
+    Ok(Json(Page::of(found, ModelSummary::from)))
 }
 
 /// Get a model with its channel groups.

@@ -1,6 +1,6 @@
 //! Lists that are handed out page by page.
 
-use eagleeye_store::PageRequest;
+use eagleeye_store::{self as store, PageRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -41,4 +41,11 @@ pub struct Page<T> {
     /// Pass it back as `cursor` for the next page. Null on the last page.
     #[schema(required)]
     pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of the store's with each of its items converted.
+    pub fn of<U>(page: store::Page<U>, convert: impl Fn(U) -> T) -> Self {
+        Page { items: page.items.into_iter().map(convert).collect(), next_cursor: page.next_cursor }
+    }
 }

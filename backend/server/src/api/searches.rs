@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::name::name_in;
 use eagleeye_spec::{Baseline, FieldFault, SearchRequest};
-use eagleeye_store::{Store, StoreError};
+use eagleeye_store::{self as store, Store, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::BASE;
 use super::names::{SearchRenaming, checked_name};
 use super::paging::{Page, PageQuery};
-use super::{BASE, convert};
 use crate::extract::{Json, Path, Query};
 use crate::faults::Faults;
 use crate::problem::{Kind, Problem};
@@ -96,6 +96,46 @@ pub struct SplitCounts {
     pub test: u32,
 }
 
+impl From<store::SearchState> for SearchState {
+    fn from(state: store::SearchState) -> Self {
+        match state {
+            store::SearchState::Queued => SearchState::Queued,
+            store::SearchState::Running => SearchState::Running,
+            store::SearchState::Succeeded => SearchState::Succeeded,
+            store::SearchState::Failed => SearchState::Failed,
+            store::SearchState::Cancelled => SearchState::Cancelled,
+        }
+    }
+}
+
+impl From<store::Search> for Search {
+    fn from(search: store::Search) -> Self {
+        let split = search.split.map(|split| SplitCounts {
+            calibration: split.calibration,
+            scoring: split.scoring,
+            test: split.test,
+        });
+        let store::Progress { phase, done, total } = search.progress;
+        Search {
+            id: search.id,
+            name: search.name,
+            model_id: search.model_id,
+            dataset_id: search.dataset_id,
+            state: search.state.into(),
+            request: search.request,
+            progress: Progress { phase, done, total },
+            baseline: search.baseline,
+            best_candidate_id: search.best_candidate_id,
+            split,
+            error: search.error,
+            waiting_for: search.waiting_for,
+            created_at: search.created_at,
+            started_at: search.started_at,
+            finished_at: search.finished_at,
+        }
+    }
+}
+
 /// Queue a search.
 #[utoipa::path(
     post, path = "/searches", operation_id = "createSearch", tag = "searches",
@@ -159,7 +199,7 @@ pub async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Page<Search>>, Problem> {
     let found = state.store.searches().list(&page.request()?).await?;
-    Ok(Answer(convert::page(found, |search| state.outages.shown(search).into())))
+    Ok(Answer(Page::of(found, |search| state.outages.shown(search).into())))
 }
 
 /// Get a search.
