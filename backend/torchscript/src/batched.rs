@@ -3,11 +3,10 @@
 //! What the code does with one is computed for batches of two sizes. Where it then meets an activation, the axis whose size
 //! differs is the batch: the entries must be the same for every image, and those of one image become the constant of the graph.
 
-use eagleeye_graph::{Dim, Op, Shape, ValueId};
-use tch::{Kind, Tensor};
+use eagleeye_graph::{Dim, Shape};
+use tch::Tensor;
 
-use super::call::{Call, Lowered, unsupported};
-use super::lowering::Lowering;
+use super::fault::{Lowered, unsupported};
 
 /// The sizes of the batch that such constants are computed for. Halves and quarters of them, and their remainders, differ too.
 pub(super) const SAMPLES: [i64; 2] = [2, 5];
@@ -84,41 +83,4 @@ fn first_of_equals(sample: &Tensor, axis: usize, per_image: usize) -> Lowered<Op
 
 fn equal(a: &Tensor, b: &Tensor) -> bool {
     a.f_equal(b).unwrap_or(false)
-}
-
-/// The value of the graph that repeats the part of one image over the batch.
-pub(super) fn repeated(lo: &mut Lowering, call: &Call, samples: &[Tensor; 2]) -> Lowered<ValueId> {
-    let OneImage { entries, batch } = one_image(samples)?;
-    let entries = entries.f_to_kind(Kind::Float)?;
-    let Some((axis, per_image)) = batch else { return lo.constant(call, &entries) };
-    let separate = entries.f_unsqueeze(axis as i64)?;
-    let mut repeated: Shape = separate.size().iter().map(|&size| Dim::Fixed(size as usize)).collect();
-    repeated[axis] = Dim::Batch(1);
-    let every: Vec<usize> = (0..repeated.len()).collect();
-    let stored = collapsed(lo, &separate, &every)?;
-    if per_image == 1 {
-        // No axis for the part of each image.
-        repeated.remove(axis + 1);
-        let stored = lo.constant(call, &stored.f_squeeze_dim(axis as i64 + 1)?)?;
-        return lo.push(call, Op::Expand { shape: repeated }, &[stored]);
-    }
-    let stored = lo.constant(call, &stored)?;
-    let value = lo.push(call, Op::Expand { shape: repeated.clone() }, &[stored])?;
-    repeated.splice(axis..axis + 2, [Dim::Batch(per_image)]);
-    lo.reshape(call, value, repeated)
-}
-
-/// A constant without the repeats along those of the axes where all entries are the same.
-pub(super) fn collapsed(lo: &mut Lowering, tensor: &Tensor, axes: &[usize]) -> Lowered<Tensor> {
-    let mut tensor = tensor.shallow_clone();
-    for &axis in axes {
-        if tensor.size()[axis] > 1 {
-            lo.charge(tensor.numel())?;
-            let first = tensor.f_narrow(axis as i64, 0, 1)?;
-            if tensor.f_eq_tensor(&first)?.f_all()?.f_int64_value(&[])? == 1 {
-                tensor = first;
-            }
-        }
-    }
-    Ok(tensor)
 }

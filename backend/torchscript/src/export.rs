@@ -8,7 +8,7 @@ use tch::Tensor;
 
 use super::error::TorchScriptError;
 use super::ffi::{ModuleBuilder, Slot};
-use super::lowering::is_float;
+use super::tensors::is_float;
 use super::{INPUT_SHAPE, names, source};
 
 /// Key of the metadata that says which attribute holds which parameter, where a name could not be kept.

@@ -7,9 +7,9 @@ use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, Valu
 use tch::Tensor;
 
 use super::archive::Contents;
-use super::call::Fault;
 use super::description::{Description, Function, Object};
 use super::error::TorchScriptError;
+use super::fault::Fault;
 use super::ffi::LoadedModule;
 use super::file_constants::FileConstants;
 use super::interpreter::{Interpreter, stored_value};

@@ -10,13 +10,16 @@ use std::rc::Rc;
 use eagleeye_graph::Unsupported;
 use tch::Tensor;
 
-use super::call::{Call, Fault, note};
+use super::call::{Call, note};
 use super::description::{AttributeKind, Block, Description, Literal, Node};
 use super::error::TorchScriptError;
-use super::lowering::{Lowering, known};
+use super::fault::Fault;
+use super::known::known;
+use super::lowering::Lowering;
 use super::operators;
 use super::value::{Content, TensorRef, Value};
 use super::weight;
+use crate::tensors::is_float;
 
 /// Far more operations than any classifier has (EfficientNet-B7 takes some 20,000), far fewer than take a second.
 const MAX_STEPS: usize = 3_000_000;
@@ -424,7 +427,7 @@ fn bind(node: &Node, result: Value, environment: &mut Environment) {
 
 /// The values that reading a stored tensor gives: float tensors are graph values, others can also be computed with.
 pub(super) fn stored_value(id: eagleeye_graph::ValueId, tensor: &Tensor) -> Value {
-    if super::lowering::is_float(tensor.kind()) {
+    if is_float(tensor.kind()) {
         Value::Tensor(TensorRef::new(Content::Graph(id)))
     } else {
         Value::Tensor(TensorRef::new(Content::Known(tensor.copy())))

@@ -8,10 +8,12 @@ use eagleeye_graph::{
 };
 use tch::{Kind, Tensor};
 
-use super::batched;
-use super::call::{Call, Fault, Lowered, unsupported};
+use super::batched::{self, OneImage};
+use super::call::Call;
 use super::error::TorchScriptError;
+use super::fault::{Fault, Lowered, unsupported};
 use super::file_constants::FileConstants;
+use super::known::content;
 use super::value::{Content, TensorRef, Value};
 use crate::tensors::element;
 
@@ -73,7 +75,7 @@ impl Lowering {
         let stored = element(tensor.kind()).filter(|e| e.is_float() && kind != ParameterKind::Constant);
         let tensor = to_engine_precision(tensor)?;
         let sizes: Vec<usize> = tensor.size().iter().map(|&s| s as usize).collect();
-        let computed = element_type(tensor.kind())
+        let computed = element(tensor.kind())
             .ok_or_else(|| Fault::Invalid(format!("tensor `{name}` has the element type {:?}", tensor.kind())))?;
         let (_, value) = self.builder.parameter(name, &sizes, computed, kind)?;
         if let Some(stored) = stored {
@@ -105,7 +107,7 @@ impl Lowering {
                 // Constants take the type of what they are combined with: a file whose types fit has them so.
                 None => (self.constant(call, &known.f_to_kind(Kind::Float)?)?, known.kind()),
             },
-            Content::Batched(samples) => (batched::repeated(self, call, &samples)?, samples[0].kind()),
+            Content::Batched(samples) => (self.repeated(call, &samples)?, samples[0].kind()),
         };
         if kind == Kind::Bool {
             self.truths.insert(id);
@@ -138,6 +140,43 @@ impl Lowering {
             name = format!("{base}_{count}");
         }
         self.parameter(&name, &tensor.copy(), ParameterKind::Constant)
+    }
+
+    /// The value of the graph that repeats the part of one image over the batch.
+    pub fn repeated(&mut self, call: &Call, samples: &[Tensor; 2]) -> Lowered<ValueId> {
+        let OneImage { entries, batch } = batched::one_image(samples)?;
+        let entries = entries.f_to_kind(Kind::Float)?;
+        let Some((axis, per_image)) = batch else { return self.constant(call, &entries) };
+        let separate = entries.f_unsqueeze(axis as i64)?;
+        let mut repeated: Shape = separate.size().iter().map(|&size| Dim::Fixed(size as usize)).collect();
+        repeated[axis] = Dim::Batch(1);
+        let every: Vec<usize> = (0..repeated.len()).collect();
+        let stored = self.collapsed(&separate, &every)?;
+        if per_image == 1 {
+            // No axis for the part of each image.
+            repeated.remove(axis + 1);
+            let stored = self.constant(call, &stored.f_squeeze_dim(axis as i64 + 1)?)?;
+            return self.push(call, Op::Expand { shape: repeated }, &[stored]);
+        }
+        let stored = self.constant(call, &stored)?;
+        let value = self.push(call, Op::Expand { shape: repeated.clone() }, &[stored])?;
+        repeated.splice(axis..axis + 2, [Dim::Batch(per_image)]);
+        self.reshape(call, value, repeated)
+    }
+
+    /// A constant without the repeats along those of the axes where all entries are the same.
+    pub fn collapsed(&mut self, tensor: &Tensor, axes: &[usize]) -> Lowered<Tensor> {
+        let mut tensor = tensor.shallow_clone();
+        for &axis in axes {
+            if tensor.size()[axis] > 1 {
+                self.charge(tensor.numel())?;
+                let first = tensor.f_narrow(axis as i64, 0, 1)?;
+                if tensor.f_eq_tensor(&first)?.f_all()?.f_int64_value(&[])? == 1 {
+                    tensor = first;
+                }
+            }
+        }
+        Ok(tensor)
     }
 
     /// The element type that a tensor has in the file, where that is known.
@@ -257,42 +296,6 @@ pub(super) fn view(of: &TensorRef, id: ValueId) -> Value {
     }
 }
 
-pub(super) fn known(tensor: Tensor) -> Value {
-    Value::Tensor(TensorRef::new(Content::Known(tensor)))
-}
-
-pub(super) fn content(tensor: &TensorRef) -> Lowered<Content> {
-    match tensor.content() {
-        Some(content) => Ok(content),
-        None => unsupported("reads a tensor that was changed in place through another view of its memory"),
-    }
-}
-
-/// The entries of a tensor that depends on neither the input nor the batch.
-pub(super) fn known_entries(tensor: &TensorRef) -> Option<Tensor> {
-    match tensor.content()? {
-        Content::Graph(_) => None,
-        Content::Known(known) => Some(known),
-        Content::Batched(samples) => batched::same(&samples),
-    }
-}
-
-/// The number in a known tensor of one element.
-pub(super) fn known_scalar(tensor: &TensorRef) -> Option<f64> {
-    let known = known_entries(tensor).filter(|known| known.numel() == 1)?;
-    known.f_double_value(&vec![0; known.dim()]).ok()
-}
-
-/// The whole number in a known tensor of one element.
-pub(super) fn known_whole(tensor: &TensorRef) -> Option<i64> {
-    let known = known_entries(tensor).filter(|known| known.numel() == 1 && is_whole(known.kind()))?;
-    known.f_int64_value(&vec![0; known.dim()]).ok()
-}
-
-fn is_whole(kind: Kind) -> bool {
-    matches!(kind, Kind::Uint8 | Kind::Int8 | Kind::Int16 | Kind::Int | Kind::Int64)
-}
-
 /// Sizes as a shape.
 pub(super) fn shape_from(counts: &[Count]) -> Lowered<Shape> {
     let dim = |count: &Count| match count.dim() {
@@ -302,27 +305,10 @@ pub(super) fn shape_from(counts: &[Count]) -> Lowered<Shape> {
     counts.iter().map(dim).collect()
 }
 
-pub(super) fn is_float(kind: Kind) -> bool {
-    matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
-}
-
 fn to_engine_precision(tensor: &Tensor) -> Lowered<Tensor> {
     let tensor = match tensor.kind() {
         Kind::Half | Kind::BFloat16 | Kind::Double => tensor.f_to_kind(Kind::Float)?,
         _ => tensor.shallow_clone(),
     };
     Ok(tensor.f_contiguous()?)
-}
-
-fn element_type(kind: Kind) -> Option<ElementType> {
-    Some(match kind {
-        Kind::Float => ElementType::F32,
-        Kind::Uint8 => ElementType::U8,
-        Kind::Int8 => ElementType::I8,
-        Kind::Int16 => ElementType::I16,
-        Kind::Int => ElementType::I32,
-        Kind::Int64 => ElementType::I64,
-        Kind::Bool => ElementType::Bool,
-        _ => return None,
-    })
 }

@@ -36,6 +36,11 @@ pub fn element(kind: Kind) -> Option<ElementType> {
     })
 }
 
+/// Whether the entries are floating-point numbers of a type that networks compute in.
+pub fn is_float(kind: Kind) -> bool {
+    element(kind).is_some_and(ElementType::is_float)
+}
+
 /// A CPU tensor with a copy of `data`.
 pub fn from_data(data: &TensorData) -> Result<Tensor, TchError> {
     Tensor::f_from_data_size(&data.bytes, &signed(&data.shape), kind(data.element))

@@ -5,7 +5,8 @@ use eagleeye_graph::{Binary, Op, Unary};
 
 use super::Operator;
 use super::convolution::fixed;
-use crate::call::{Call, Lowered, unsupported};
+use crate::call::Call;
+use crate::fault::{Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 
 pub const OPERATORS: &[Operator] = &[

@@ -6,9 +6,10 @@ use tch::{Kind, Tensor};
 
 use super::Operator;
 use super::masks::is_mask;
-use crate::batched;
-use crate::call::{Call, Fault, Lowered, training, unsupported};
-use crate::lowering::{Lowering, content, fresh};
+use crate::call::{Call, training};
+use crate::fault::{Fault, Lowered, unsupported};
+use crate::known::content;
+use crate::lowering::{Lowering, fresh};
 use crate::value::{Content, Value};
 
 pub const OPERATORS: &[Operator] = &[
@@ -61,7 +62,7 @@ fn mask(lo: &mut Lowering, call: &Call, q: ValueId, k: ValueId) -> Lowered<Optio
         }
         Content::Graph(id) => Ok(Some(id)),
         Content::Known(mask) => lo.constant(call, &added(&mask)?).map(Some),
-        Content::Batched([few, many]) => batched::repeated(lo, call, &[added(&few)?, added(&many)?]).map(Some),
+        Content::Batched([few, many]) => lo.repeated(call, &[added(&few)?, added(&many)?]).map(Some),
     }
 }
 

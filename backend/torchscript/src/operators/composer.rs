@@ -4,7 +4,8 @@ use eagleeye_graph::{Compose, Op, Shape, ValueId};
 use tch::Tensor;
 
 use super::convolution::product;
-use crate::call::{Call, Fault, Lowered};
+use crate::call::Call;
+use crate::fault::{Fault, Lowered};
 use crate::lowering::Lowering;
 use crate::tensors::signed;
 

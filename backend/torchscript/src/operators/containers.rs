@@ -5,7 +5,8 @@ use std::rc::Rc;
 use eagleeye_graph::Count;
 
 use super::truth;
-use crate::call::{Call, Fault, Lowered, as_int, unsupported};
+use crate::call::{Call, as_int};
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::value::Value;
 
 pub const OPERATORS: &[&str] = &[

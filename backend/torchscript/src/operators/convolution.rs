@@ -4,7 +4,8 @@ use eagleeye_graph::compose::einsum::einsum;
 use eagleeye_graph::{Binary, Conv, Dim, Op, Unary, ValueId};
 
 use super::Operator;
-use crate::call::{Call, Fault, Lowered, unsupported};
+use crate::call::Call;
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 use crate::value::Value;
 

@@ -10,10 +10,12 @@ use tch::{Kind, Tensor};
 
 use super::rule::{self, Cost};
 use crate::batched::SAMPLES;
-use crate::call::{Call, Fault, Lowered, as_float, unsupported};
+use crate::call::{Call, as_float};
 use crate::error::TorchScriptError;
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::ffi::compute::{self, ComputeError, Datum, Traits};
-use crate::lowering::{Lowering, MAX_COMPUTED, content, known, known_whole};
+use crate::known::{content, known, known_whole};
+use crate::lowering::{Lowering, MAX_COMPUTED};
 use crate::value::{Content, TensorRef, Value};
 
 /// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.

@@ -3,7 +3,8 @@
 use eagleeye_graph::Op;
 
 use super::Operator;
-use crate::call::{Call, Lowered, unsupported};
+use crate::call::Call;
+use crate::fault::{Lowered, unsupported};
 use crate::functions::{FUNCTIONS, named};
 use crate::lowering::Lowering;
 

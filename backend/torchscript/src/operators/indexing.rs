@@ -7,8 +7,10 @@ use super::Operator;
 use super::convolution::fixed;
 use super::movement::repeated;
 use crate::batched::SAMPLES;
-use crate::call::{Call, Fault, Lowered, as_float, as_int, unsupported};
-use crate::lowering::{Lowering, content, fresh, known_entries, known_scalar};
+use crate::call::{Call, as_float, as_int};
+use crate::fault::{Fault, Lowered, unsupported};
+use crate::known::{content, known_entries, known_scalar};
+use crate::lowering::{Lowering, fresh};
 use crate::value::{Content, Cut, TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[

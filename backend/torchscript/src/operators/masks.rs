@@ -4,8 +4,10 @@ use eagleeye_graph::ValueId;
 use eagleeye_graph::compose::arithmetic::{self, is_not_zero};
 use tch::Kind;
 
-use crate::call::{Call, Lowered};
-use crate::lowering::{Lowering, content};
+use crate::call::Call;
+use crate::fault::Lowered;
+use crate::known::content;
+use crate::lowering::Lowering;
 use crate::value::{Content, TensorRef};
 
 /// Whether every entry is 0 or 1.

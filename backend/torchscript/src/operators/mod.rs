@@ -47,8 +47,10 @@ mod selection;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::call::{Call, Fault, Lowered, unsupported};
-use super::lowering::{Lowering, content, known_scalar};
+use super::call::Call;
+use super::fault::{Fault, Lowered, unsupported};
+use super::known::{content, known_scalar};
+use super::lowering::Lowering;
 use super::value::{Content, TensorRef, Value};
 
 /// An operator that becomes nodes of the graph.

@@ -5,7 +5,8 @@ use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId, shape};
 
 use super::Operator;
 use super::convolution::fixed;
-use crate::call::{Call, Fault, Lowered, counts, unsupported};
+use crate::call::{Call, counts};
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::lowering::{Lowering, fresh, shape_from, view};
 use crate::value::{TensorRef, Value};
 

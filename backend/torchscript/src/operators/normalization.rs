@@ -6,7 +6,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::Operator;
 use super::convolution::fixed;
-use crate::call::{Call, Fault, Lowered, training, unsupported};
+use crate::call::{Call, training};
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 use crate::value::Value;
 

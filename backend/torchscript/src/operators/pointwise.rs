@@ -9,8 +9,10 @@ use super::convolution::{fixed, scaled};
 use super::folded;
 use super::masks::{as_mask, is_mask};
 use crate::batched::{self, OneImage};
-use crate::call::{Call, Lowered, as_float, training, unsupported};
-use crate::lowering::{Lowering, content, fresh, known_scalar};
+use crate::call::{Call, as_float, training};
+use crate::fault::{Lowered, unsupported};
+use crate::known::{content, known_scalar};
+use crate::lowering::{Lowering, fresh};
 use crate::tensors::element;
 use crate::value::{Content, TensorRef, Value};
 
@@ -199,7 +201,7 @@ pub(super) fn operand(lo: &mut Lowering, call: &Call, value: &Value, other: &Val
     let own = lo.shape_of(tensor)?;
     let Some(missing) = partner.len().checked_sub(own.len()) else { return lo.value(call, tensor).map(Operand::Graph) };
     let alike: Vec<usize> = (0..own.len()).filter(|&axis| own[axis] == partner[missing + axis]).collect();
-    let small = batched::collapsed(lo, &entries, &alike)?;
+    let small = lo.collapsed(&entries, &alike)?;
     let stays = batch.filter(|&(axis, _)| small.size()[axis] != 1 || partner[missing + axis] != own[axis]);
     match small.numel() {
         _ if stays.is_some() => lo.value(call, tensor).map(Operand::Graph),

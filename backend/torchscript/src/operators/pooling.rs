@@ -3,7 +3,8 @@
 use eagleeye_graph::{Dim, Op, Pool, PoolKind, Unary, ValueId};
 
 use super::Operator;
-use crate::call::{Call, Fault, Lowered, as_int, unsupported};
+use crate::call::{Call, as_int};
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::lowering::Lowering;
 use crate::value::Value;
 

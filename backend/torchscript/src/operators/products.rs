@@ -6,7 +6,8 @@ use eagleeye_graph::{Binary, Compose, Dim, Reduction, Unary, ValueId};
 
 use super::Operator;
 use super::convolution::{product, scaled};
-use crate::call::{Call, Lowered, as_int, unsupported};
+use crate::call::{Call, as_int};
+use crate::fault::{Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 use crate::value::Value;
 

@@ -5,7 +5,8 @@ use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId};
 
 use super::Operator;
 use super::pointwise::extreme;
-use crate::call::{Call, Fault, Lowered, unsupported};
+use crate::call::Call;
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 use crate::value::Value;
 

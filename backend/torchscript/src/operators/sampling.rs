@@ -6,7 +6,8 @@ use eagleeye_graph::{Compose, Interpolation, Op, SampleMode, SamplePadding, Valu
 
 use super::Operator;
 use super::pooling::spatial;
-use crate::call::{Call, Fault, Lowered, as_float, unsupported};
+use crate::call::{Call, as_float};
+use crate::fault::{Fault, Lowered, unsupported};
 use crate::lowering::{Lowering, fresh};
 
 const PLAIN: &str = "resize; for scale factors that do not fit the size, gather or linear along each axis";

@@ -8,8 +8,11 @@ use eagleeye_graph::{Count, ElementType};
 use tch::{Kind, Tensor};
 
 use super::{folded, truth};
-use crate::call::{Call, Fault, Lowered, as_float, unsupported};
-use crate::lowering::{Lowering, is_float, known, known_entries, known_scalar, known_whole};
+use crate::call::{Call, as_float};
+use crate::fault::{Fault, Lowered, unsupported};
+use crate::known::{known, known_entries, known_scalar, known_whole};
+use crate::lowering::Lowering;
+use crate::tensors::is_float;
 use crate::value::{Content, TensorRef, Value};
 
 pub const OPERATORS: &[&str] = &[

@@ -7,9 +7,10 @@ use tch::{Kind, Tensor};
 use super::Operator;
 use super::masks::{as_mask, is_boolean, is_mask};
 use super::pointwise::{Operand, operand, operands};
-use crate::batched;
-use crate::call::{Call, Lowered, as_float, unsupported};
-use crate::lowering::{Lowering, content, fresh, known_scalar};
+use crate::call::{Call, as_float};
+use crate::fault::{Lowered, unsupported};
+use crate::known::{content, known_scalar};
+use crate::lowering::{Lowering, fresh};
 use crate::value::{Content, TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[
@@ -159,8 +160,8 @@ fn kept_and_filled(lo: &mut Lowering, call: &Call, mask: &TensorRef, value: f64)
         Content::Graph(_) => None,
         Content::Known(mask) => Some([lo.constant(call, &kept(&mask)?)?, lo.constant(call, &filled(&mask)?)?]),
         Content::Batched([few, many]) => Some([
-            batched::repeated(lo, call, &[kept(&few)?, kept(&many)?])?,
-            batched::repeated(lo, call, &[filled(&few)?, filled(&many)?])?,
+            lo.repeated(call, &[kept(&few)?, kept(&many)?])?,
+            lo.repeated(call, &[filled(&few)?, filled(&many)?])?,
         ]),
     })
 }
