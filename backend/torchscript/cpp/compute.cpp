@@ -191,7 +191,7 @@ class Arguments {
         if (value.kind == EE_BOOL) return IValue(value.number != 0);
         return IValue(whole(value));
       case TypeKind::StringType:
-        if (value.kind != EE_TEXT) throw std::runtime_error("an argument is not a text");
+        if (value.kind != EE_TEXT) throw std::runtime_error("an argument is not a string");
         return IValue(std::string(value.text));
       // Everything is computed here.
       case TypeKind::DeviceObjType:
@@ -217,7 +217,7 @@ class Arguments {
   }
 
   static int64_t whole(const ee_value& value) {
-    if (value.kind != EE_INT && value.kind != EE_BOOL) throw std::runtime_error("an argument is not a whole number");
+    if (value.kind != EE_INT && value.kind != EE_BOOL) throw std::runtime_error("an argument is not an integer");
     // The processor stops a program that divides it by -1.
     if (value.number == std::numeric_limits<int64_t>::min()) throw std::runtime_error("an argument is -2^63, which cannot be divided safely");
     return value.number;

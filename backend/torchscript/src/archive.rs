@@ -45,7 +45,7 @@ pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
     let stored = directory::names(&mut file, archive.central_directory_start(), MAX_ENTRIES);
     let stored = stored.map_err(|error| TorchScriptError::NotTorchScript(error.to_string()))?;
     if stored.len() != archive.len() || archive.has_duplicate_names() {
-        return Err(TorchScriptError::NotTorchScript("it has two entries of the same name".into()));
+        return Err(TorchScriptError::NotTorchScript("it has two entries with the same name".into()));
     }
     let mut contents = Contents::default();
     let (mut sizes, mut storages) = (HashMap::new(), Vec::new());
@@ -58,7 +58,7 @@ pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
         unpacked = unpacked.saturating_add(entry.size());
         // Tensors are stored as they are; only code is compressed.
         if unpacked > file_bytes.saturating_add(MAX_CODE) {
-            return Err(bad(format!("unpacks to more than the file's {file_bytes} bytes can hold")));
+            return Err(bad(format!("unpacks to more data than the file's {file_bytes} bytes can hold")));
         }
         // libtorch takes names for the same that differ in upper and lower case.
         let lower = name.to_ascii_lowercase();
@@ -68,7 +68,7 @@ pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
         if is_code || is_pickle {
             code_bytes = code_bytes.saturating_add(entry.size());
             if code_bytes > MAX_CODE {
-                return Err(bad(format!("brings the code to more than {MAX_CODE} bytes")));
+                return Err(bad(format!("brings the total size of the code above {MAX_CODE} bytes")));
             }
             let mut bytes = Vec::new();
             entry.by_ref().take(MAX_CODE).read_to_end(&mut bytes).map_err(|e| bad(format!("cannot be read: {e}")))?;
@@ -89,7 +89,7 @@ pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
                 }
             }
             if definitions.count > MAX_DEFINITIONS {
-                return Err(bad(format!("brings the classes and functions to more than {MAX_DEFINITIONS}")));
+                return Err(bad(format!("brings the number of classes and functions above {MAX_DEFINITIONS}")));
             }
         } else if let Some(key) = extra_file(&name)
             && entry.size() <= MAX_METADATA
@@ -97,13 +97,13 @@ pub(super) fn check(path: &Path) -> Result<Contents, TorchScriptError> {
             contents.extra.push(key.to_owned());
         }
         if sizes.insert(lower, i128::from(entry.size())).is_some() {
-            return Err(bad("is there twice, but for upper and lower case".into()));
+            return Err(bad("occurs twice, differing only in case".into()));
         }
     }
     check_storages(&storages, &sizes)?;
     if !has_code {
         return Err(TorchScriptError::NotTorchScript(
-            "the archive holds no code; save the model with torch.jit.trace or torch.jit.script, not with torch.save"
+            "the archive contains no code; save the model with torch.jit.trace or torch.jit.script, not with torch.save"
                 .into(),
         ));
     }
@@ -135,7 +135,7 @@ fn check_storages(storages: &[(String, i128)], sizes: &HashMap<String, i128>) ->
             // libtorch says which record is missing, unless it needs none.
             None => {}
             Some(size) if (0..=*size).contains(wanted) => {}
-            Some(size) => return Err(bad(format!("has {size} bytes, but {wanted} of it are tensors"))),
+            Some(size) => return Err(bad(format!("has {size} bytes, but its tensors need {wanted}"))),
         }
     }
     Ok(())

@@ -21,7 +21,7 @@ pub(super) fn same(samples: &[Tensor; 2]) -> Option<Tensor> {
 pub(super) fn shape(samples: &[Tensor; 2]) -> Lowered<Shape> {
     let (few, many) = (samples[0].size(), samples[1].size());
     if few.len() != many.len() {
-        return unsupported("makes a constant tensor whose rank depends on the batch");
+        return unsupported("makes a constant tensor whose rank depends on the batch size");
     }
     few.iter().zip(&many).map(|(&few, &many)| dim(few, many)).collect()
 }
@@ -32,7 +32,7 @@ fn dim(few: i64, many: i64) -> Lowered<Dim> {
     match usize::try_from(few) {
         Ok(size) if few == many => Ok(Dim::Fixed(size)),
         Ok(_) if per_image * SAMPLES[0] == few && per_image * SAMPLES[1] == many => Ok(Dim::Batch(per_image as usize)),
-        _ => unsupported("makes a constant tensor with an axis that is no multiple of the batch"),
+        _ => unsupported("makes a constant tensor with an axis that is not a multiple of the batch size"),
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn one_image(samples: &[Tensor; 2]) -> Lowered<OneImage> {
     match axes[..] {
         [] => match same(samples) {
             Some(entries) => Ok(OneImage { entries, batch: None }),
-            None => unsupported("makes a constant tensor whose entries depend on the size of the batch"),
+            None => unsupported("makes a constant tensor whose entries depend on the batch size"),
         },
         [(axis, per_image)] => {
             let [few, many] = samples.each_ref().map(|sample| first_of_equals(sample, axis, per_image));
@@ -68,7 +68,7 @@ pub(super) fn one_image(samples: &[Tensor; 2]) -> Lowered<OneImage> {
                 _ => unsupported("makes a constant tensor that is not the same for every image of the batch"),
             }
         }
-        _ => unsupported("makes a constant tensor in which several axes depend on the batch"),
+        _ => unsupported("makes a constant tensor in which more than one axis depends on the batch size"),
     }
 }
 

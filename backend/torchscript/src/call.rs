@@ -46,7 +46,7 @@ impl Call<'_> {
 
     /// The first of several outputs, where the engine has no other. `others` says what they are: `indices`.
     pub fn only(&self, first: Value, count: usize, others: &str) -> Value {
-        let cause = note(self.operator, &self.name, format!("its {others} are used, which are not computed"));
+        let cause = note(self.operator, &self.name, format!("its {others} are used, which is not supported"));
         let missing = Value::Missing(Rc::new(cause));
         Value::tuple([first].into_iter().chain(std::iter::repeat_n(missing, count - 1)).collect())
     }
@@ -125,7 +125,7 @@ impl Call<'_> {
     pub fn sizes(&self, name: &str, axes: usize, default: usize) -> Lowered<Vec<usize>> {
         let values = self.ints(name)?;
         let sizes = values.iter().map(|&v| usize::try_from(v)).collect::<Result<Vec<_>, _>>();
-        let sizes = sizes.map_err(|_| Fault::Invalid(format!("{name} is negative: {values:?}")))?;
+        let sizes = sizes.map_err(|_| Fault::Invalid(format!("{name} contains a negative number: {values:?}")))?;
         match sizes[..] {
             [] => Ok(vec![default; axes]),
             [one] => Ok(vec![one; axes]),

@@ -15,41 +15,41 @@ pub enum TorchScriptError {
     Archive { entry: String, reason: String },
     #[error("libtorch cannot load the file: {0}")]
     Load(String),
-    #[error("the module's description is broken: {0}")]
+    #[error("the module's description is malformed: {0}")]
     Description(String),
-    #[error("the module's code reaches {what}, which was not found in the file")]
+    #[error("the module's code refers to {what}, which is not in the file")]
     Missing { what: String },
     #[error("unsupported operators: {}", Unsupported::list(.0))]
     Unsupported(Vec<Unsupported>),
-    #[error("the network takes `{name}`, which is {kind}; expected one tensor, a batch of images")]
+    #[error("the network's input `{name}` is {kind}; expected a single tensor, the batch of images")]
     Input { name: String, kind: String },
     #[error(
-        "the network takes {} inputs ({}), but images are the only input that a search can feed; export a module whose \
-         forward takes the images alone, with everything else as constants",
+        "the network takes {} inputs ({}), but a search can only provide images; export a module whose forward takes only \
+         the images, with everything else as constants",
         .0.len(), quoted(.0)
     )]
     Inputs(Vec<String>),
-    #[error("the network takes no input; expected a forward that takes a batch of images")]
+    #[error("the network has no input; its forward must take a batch of images")]
     NoInput,
     #[error(
-        "the file is in training mode: {operator} at `{node}` does what it does in training; call model.eval() before \
-         torch.jit.trace, and give functional dropout training=self.training"
+        "the file is in training mode: {operator} at `{node}` behaves as in training; call model.eval() before \
+         torch.jit.trace, and pass training=self.training to functional dropout"
     )]
     Training { operator: String, node: String },
     #[error(
-        "the network is quantised ({found}), and channels are pruned in floating point; upload the network from before \
-         quantisation, and quantise what comes out"
+        "the network is quantised ({found}), but pruning works on floating-point weights; upload the network from before \
+         quantisation, and quantise the pruned network"
     )]
     Quantised { found: String },
     #[error(
-        "the network calls the custom operator {0}, which is no part of PyTorch; save it without that operator, for example \
-         without what comes behind the class scores"
+        "the network calls the custom operator {0}, which is not part of PyTorch; save it without that operator, for example \
+         without the post-processing of the class scores"
     )]
     CustomOperator(String),
-    #[error("the input shape {0:?} is not [batch, channels, ...] with sizes of at least 1")]
+    #[error("the input shape {0:?} must be [batch, channels, ...] with every size at least 1")]
     InputShape(Vec<usize>),
     #[error(
-        "the input shape is not stored in the file and none of the usual ones fits ({tried}); give it. The first misfit: {first}"
+        "the file does not state its input shape, and none of the usual ones works ({tried}); specify it. The first error: {first}"
     )]
     NoInputShape { tried: String, first: Box<TorchScriptError> },
     #[error("with the input shape {shape:?}: {error}")]
@@ -60,11 +60,13 @@ pub enum TorchScriptError {
     Raised { node: String, text: String },
     #[error("reading the network takes more than {0} steps")]
     TooLong(usize),
-    #[error("the file describes more than can be read in reasonable memory: {0}")]
+    #[error("the file is too large to be read in reasonable memory: {0}")]
     TooComplex(String),
     #[error("the network's output is not a tensor or a tuple, list or dict of tensors")]
     Output,
-    #[error("the weights do not belong to the graph: parameter `{name}` has shape {expected:?}, its tensor {found:?}")]
+    #[error(
+        "the weights do not match the graph: parameter `{name}` has shape {expected:?}, but its tensor has {found:?}"
+    )]
     Weights { name: String, expected: Vec<usize>, found: Vec<i64> },
     #[error("{operator} at `{node}` cannot be written as TorchScript: {reason}")]
     Write { operator: String, node: String, reason: String },

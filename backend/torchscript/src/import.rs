@@ -63,7 +63,7 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
     };
     let guessed_shape = known.is_none();
     if guessed_shape {
-        tracing::warn!(shape = ?graph.input_shape(1), "the input shape is a guess; give it if it is wrong");
+        tracing::warn!(shape = ?graph.input_shape(1), "the input shape is a guess; specify it if it is wrong");
     }
     Ok(Imported { graph, precision, weights, metadata: description.metadata, guessed_shape })
 }
@@ -119,7 +119,8 @@ fn load(path: &Path, extra_names: &[String]) -> Result<(Description, Vec<Tensor>
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("torchscript-loader".into()).stack_size(LOADER_STACK);
         let thread = builder.spawn_scoped(scope, work);
-        let thread = thread.map_err(|error| TorchScriptError::Load(format!("no thread to load on: {error}")))?;
+        let thread = thread
+            .map_err(|error| TorchScriptError::Load(format!("cannot start a thread to load the file: {error}")))?;
         thread.join().unwrap_or_else(|_| Err(TorchScriptError::Load("the loading thread panicked".into())))
     })
 }
@@ -257,7 +258,7 @@ impl Importer<'_> {
                 values.push(Value::Tensor(TensorRef::new(Content::Graph(id))));
             } else {
                 let default = forward.defaults.get(index).and_then(super::interpreter::plain);
-                let kind = || "a value of another kind".to_owned();
+                let kind = || "neither a tensor nor an argument with a default".to_owned();
                 values.push(default.ok_or_else(|| TorchScriptError::Input { name: name.clone(), kind: kind() })?);
             }
         }

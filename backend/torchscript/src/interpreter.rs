@@ -105,7 +105,7 @@ impl<'a> Interpreter<'a> {
 
     fn block(&mut self, block: &Block, environment: &mut Environment, depth: usize) -> Result<(), TorchScriptError> {
         if depth + self.frames.len() > MAX_DEPTH {
-            return Err(TorchScriptError::TooComplex(format!("calls and blocks more than {MAX_DEPTH} deep")));
+            return Err(TorchScriptError::TooComplex(format!("calls and blocks nested more than {MAX_DEPTH} deep")));
         }
         for node in &block.nodes {
             self.step()?;
@@ -125,7 +125,7 @@ impl<'a> Interpreter<'a> {
     fn branch(&mut self, node: &Node, environment: &mut Environment, depth: usize) -> Result<(), TorchScriptError> {
         let condition = lookup(environment, first(node)?)?;
         let [then, otherwise] = &node.blocks[..] else {
-            return Err(TorchScriptError::Description("an if without two blocks".into()));
+            return Err(TorchScriptError::Description("an `if` without both of its blocks".into()));
         };
         let Some(holds) = operators::truth(&condition) else {
             if let Some(cause) = condition.missing() {
@@ -148,12 +148,12 @@ impl<'a> Interpreter<'a> {
         let most = lookup(environment, *most)?;
         let mut condition = operators::truth(&lookup(environment, *condition)?);
         let Value::Int(most) = most else {
-            self.note(node, "repeats as often as an activation's values say".into());
+            self.note(node, "loops a number of times that depends on the values of an activation".into());
             bind(node, Value::Unknown, environment);
             return Ok(());
         };
         let (Some(most), Some(inputs)) = (most.known(), body.inputs.get(1..)) else {
-            self.note(node, "repeats as often as the batch is large".into());
+            self.note(node, "loops a number of times that depends on the batch size".into());
             bind(node, Value::Unknown, environment);
             return Ok(());
         };
@@ -163,7 +163,7 @@ impl<'a> Interpreter<'a> {
             environment.insert(body.inputs[0], Value::int(round));
             self.block(body, environment, depth + 1)?;
             let [next, results @ ..] = &body.outputs[..] else {
-                return Err(TorchScriptError::Description("a loop's body without a condition".into()));
+                return Err(TorchScriptError::Description("a loop body without a condition".into()));
             };
             condition = operators::truth(&lookup(environment, *next)?);
             self.carry(results, inputs, environment)?;
@@ -172,7 +172,7 @@ impl<'a> Interpreter<'a> {
             self.step()?;
         }
         if condition.is_none() {
-            self.note(node, "repeats as long as an activation's values say".into());
+            self.note(node, "loops on a condition that depends on the values of an activation".into());
             bind(node, Value::Unknown, environment);
             return Ok(());
         }
@@ -278,7 +278,7 @@ impl<'a> Interpreter<'a> {
         let unpacked =
             result.items().filter(|items| node.kind.ends_with("Unpack") && items.len() != node.outputs.len());
         if let Some(items) = unpacked {
-            self.note(node, format!("takes {} items apart into {}", items.len(), node.outputs.len()));
+            self.note(node, format!("unpacks {} items into {}", items.len(), node.outputs.len()));
             return Value::Unknown;
         }
         let mut items = match &result {
@@ -290,7 +290,7 @@ impl<'a> Interpreter<'a> {
             return result;
         }
         let short = node.kind.rsplit("::").next().unwrap_or(&node.kind);
-        let reason = "more than its first output is used, which is not computed".to_owned();
+        let reason = "an output other than its first is used, which is not supported".to_owned();
         let missing = Value::Missing(Rc::new(note(&node.kind, &self.node_name(short), reason)));
         items.resize(node.outputs.len(), missing.clone());
         for item in items.iter_mut().filter(|item| matches!(item, Value::Unknown)) {
@@ -317,7 +317,7 @@ impl<'a> Interpreter<'a> {
             // The network is read as `eval()` leaves it.
             Literal::Bool(_) if name == "training" && object.module => Ok(Value::Bool(false)),
             Literal::Object(_) if path.len() > MAX_PATH => {
-                Err(TorchScriptError::TooComplex(format!("a path of more than {MAX_PATH} characters")))
+                Err(TorchScriptError::TooComplex(format!("a module path of more than {MAX_PATH} characters")))
             }
             Literal::Object(child) => Ok(Value::Object(*child, joined(path, name))),
             Literal::Tensor(tensor) => match self.stored.get(&tensor.index) {
@@ -407,7 +407,7 @@ fn first(node: &Node) -> Result<usize, TorchScriptError> {
 
 fn lookup(environment: &Environment, id: usize) -> Result<Value, TorchScriptError> {
     let found = environment.get(&id).cloned();
-    found.ok_or_else(|| TorchScriptError::Description(format!("value {id} is used before it is made")))
+    found.ok_or_else(|| TorchScriptError::Description(format!("value {id} is used before it is defined")))
 }
 
 /// Gives a node's result to its outputs; several outputs take a tuple apart.

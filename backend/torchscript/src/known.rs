@@ -13,7 +13,7 @@ pub(super) fn known(tensor: Tensor) -> Value {
 pub(super) fn content(tensor: &TensorRef) -> Lowered<Content> {
     match tensor.content() {
         Some(content) => Ok(content),
-        None => unsupported("reads a tensor that was changed in place through another view of its memory"),
+        None => unsupported("reads a tensor that was modified in place through another view of its memory"),
     }
 }
 

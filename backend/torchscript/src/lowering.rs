@@ -59,7 +59,7 @@ impl Lowering {
     pub fn charge(&mut self, elements: usize) -> Lowered<()> {
         self.computed = self.computed.saturating_add(elements);
         if self.computed > MAX_COMPUTED {
-            let reason = format!("constants of more than {MAX_COMPUTED} elements together");
+            let reason = format!("constants with more than {MAX_COMPUTED} elements in total");
             return Err(TorchScriptError::TooComplex(reason).into());
         }
         Ok(())
@@ -75,8 +75,9 @@ impl Lowering {
         let stored = element(tensor.kind()).filter(|e| e.is_float() && kind != ParameterKind::Constant);
         let tensor = to_engine_precision(tensor)?;
         let sizes: Vec<usize> = tensor.size().iter().map(|&s| s as usize).collect();
-        let computed = element(tensor.kind())
-            .ok_or_else(|| Fault::Invalid(format!("tensor `{name}` has the element type {:?}", tensor.kind())))?;
+        let computed = element(tensor.kind()).ok_or_else(|| {
+            Fault::Invalid(format!("tensor `{name}` has the unsupported element type {:?}", tensor.kind()))
+        })?;
         let (_, value) = self.builder.parameter(name, &sizes, computed, kind)?;
         if let Some(stored) = stored {
             self.builder.stored_as(value, stored);

@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
         let found: Option<&'a _> = self.description.objects.get(index);
         let object = found.ok_or_else(|| TorchScriptError::Missing { what: format!("object {index}") })?;
         if depth > MAX_DEPTH {
-            return Err(TorchScriptError::Description(format!("modules are nested deeper than {MAX_DEPTH}")));
+            return Err(TorchScriptError::Description(format!("modules are nested more than {MAX_DEPTH} deep")));
         }
         self.count()?;
         for wanted in [AttributeKind::Parameter, AttributeKind::Buffer, AttributeKind::Attribute] {

@@ -21,14 +21,14 @@ pub(super) fn of_values(values: &[Value]) -> Result<usize, TorchScriptError> {
 
 fn add(value: &Value, depth: usize, count: &mut usize) -> Result<(), TorchScriptError> {
     if depth > MAX_DEPTH {
-        return Err(TorchScriptError::TooComplex(format!("a value of more than {MAX_DEPTH} containers in each other")));
+        return Err(TorchScriptError::TooComplex(format!("a value with more than {MAX_DEPTH} nested containers")));
     }
     *count += match value {
         Value::String(text) => text.len(),
         _ => 1,
     };
     if *count > MAX_ITEMS {
-        return Err(TorchScriptError::TooComplex(format!("a value of more than {MAX_ITEMS} items")));
+        return Err(TorchScriptError::TooComplex(format!("a value with more than {MAX_ITEMS} items")));
     }
     match value {
         Value::Tuple(items) => items.iter().try_for_each(|item| add(item, depth + 1, count)),

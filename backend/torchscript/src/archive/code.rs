@@ -45,7 +45,7 @@ fn walk<'a>(text: &'a [u8], mut visit: impl FnMut(Token<'a>) -> Result<(), Strin
     loop {
         let token = tokens.next();
         if tokens.gap > MAX_GAP {
-            return Err(format!("has more than {MAX_GAP} empty lines in a row"));
+            return Err(format!("has more than {MAX_GAP} consecutive blank lines"));
         }
         let Some(token) = token else {
             return Ok(());
@@ -82,7 +82,7 @@ impl Nesting {
             Token::Mark(b'(' | b'[' | b'{') => {
                 self.chains.push(0);
                 if self.chains.len() > MAX_NESTING {
-                    return Err(format!("nests brackets more than {MAX_NESTING} deep"));
+                    return Err(format!("nests brackets more than {MAX_NESTING} levels deep"));
                 }
             }
             Token::Mark(b')' | b']' | b'}') if self.chains.len() > 1 => {
@@ -99,13 +99,13 @@ impl Nesting {
         if let Token::Word(word) = token
             && word.len() > MAX_WORD
         {
-            return Err(format!("has a name of more than {MAX_WORD} bytes"));
+            return Err(format!("has a name longer than {MAX_WORD} bytes"));
         }
         if let Some(chain) = self.chains.last_mut() {
             *chain += 1;
         }
         self.depth += 1;
-        if self.depth > MAX_CHAIN { Err(format!("has an expression of more than {MAX_CHAIN} parts")) } else { Ok(()) }
+        if self.depth > MAX_CHAIN { Err(format!("has an expression with more than {MAX_CHAIN} parts")) } else { Ok(()) }
     }
 }
 
@@ -174,7 +174,7 @@ impl<'a> Check<'a> {
             Token::Word(b"elif") => {
                 self.branches += 1;
                 if self.branches > MAX_BLOCKS {
-                    return Err(format!("has more than {MAX_BLOCKS} branches in a row"));
+                    return Err(format!("has more than {MAX_BLOCKS} consecutive branches"));
                 }
             }
             _ => {}
@@ -204,7 +204,7 @@ impl<'a> Check<'a> {
             self.blocks.push((indentation, self.next));
         }
         if self.blocks.len() > MAX_BLOCKS {
-            return Err(format!("nests blocks more than {MAX_BLOCKS} deep"));
+            return Err(format!("nests blocks more than {MAX_BLOCKS} levels deep"));
         }
         (self.place, self.brackets, self.can_be_called) = (Place::Start, 0, false);
         self.name.clear();
@@ -231,10 +231,12 @@ impl<'a> Check<'a> {
         match token {
             Token::Mark(b'(') if self.can_be_called && !HARMLESS.contains(&self.name.as_slice()) => {
                 let words: Vec<_> = self.name.iter().map(|word| String::from_utf8_lossy(word)).collect();
-                Err(format!("calls `{}` in a value that is computed while the file is loaded", words.join(".")))
+                Err(format!("calls `{}` in an expression that is evaluated while the file is loaded", words.join(".")))
             }
             Token::Mark(b'*' | b'/' | b'%' | b'+' | b'@' | b'<' | b'>' | b'&' | b'|' | b'^' | b'~')
-            | Token::Word(b"for" | b"in") => Err("computes a value while the file is loaded".into()),
+            | Token::Word(b"for" | b"in") => {
+                Err("contains an expression that is evaluated while the file is loaded".into())
+            }
             _ => Ok(()),
         }
     }
@@ -293,9 +295,9 @@ mod tests {
         assert!(refusal(&blocks).contains("blocks"));
         assert!(refusal(&format!("if a:\n  pass\n{}", "elif a:\n  pass\n".repeat(300))).contains("branches"));
         assert!(refusal(&"n".repeat(5000)).contains("name"));
-        assert!(refusal(&"# note\n".repeat(20_000)).contains("empty lines"));
-        assert!(refusal(&format!("a{}", "\n".repeat(20_000))).contains("empty lines"));
-        assert!(refusal(&format!("f({}", "\n".repeat(20_000))).contains("empty lines"));
+        assert!(refusal(&"# note\n".repeat(20_000)).contains("blank lines"));
+        assert!(refusal(&format!("a{}", "\n".repeat(20_000))).contains("blank lines"));
+        assert!(refusal(&format!("f({}", "\n".repeat(20_000))).contains("blank lines"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ struct Place {
 pub(super) fn names<R: Read + Seek>(file: &mut R, start: u64, most: usize) -> std::io::Result<Vec<Vec<u8>>> {
     let place = place(file)?;
     if place.start != start {
-        return Err(broken("its two directories are at different places"));
+        return Err(broken("its two directories are at different offsets"));
     }
     if place.entries > most as u64 {
         return Err(broken(format!("it has more than {most} entries")));
@@ -55,7 +55,7 @@ fn place<R: Read + Seek>(file: &mut R) -> std::io::Result<Place> {
     }
     let wide_start = long(&locator, 8);
     if wide_start.checked_add(END_64) != Some(locator_start) {
-        return Err(broken("its 64-bit directory is at another place than it says"));
+        return Err(broken("its 64-bit directory is not where it says"));
     }
     file.seek(SeekFrom::Start(wide_start))?;
     let wide = read::<{ END_64 as usize }, _>(file)?;
@@ -77,7 +77,7 @@ fn name<R: Read>(directory: &mut Take<R>) -> std::io::Result<Vec<u8>> {
     directory.read_exact(&mut name)?;
     let rest = short(&entry, 30) + short(&entry, 32);
     let skipped = std::io::copy(&mut directory.by_ref().take(rest), &mut std::io::sink())?;
-    if skipped == rest { Ok(name) } else { Err(broken("its directory is cut short")) }
+    if skipped == rest { Ok(name) } else { Err(broken("its directory is truncated")) }
 }
 
 fn read<const N: usize, R: Read + ?Sized>(file: &mut R) -> std::io::Result<[u8; N]> {

@@ -201,16 +201,16 @@ impl<'a> Walk<'a> {
                     self.storages.push(storage);
                     self.push(Content::Loaded)?;
                 }
-                _ => return Err("refers to something that is no storage".into()),
+                _ => return Err("refers to something that is not a storage".into()),
             },
-            other => return Err(format!("has the instruction {other:#04x}, which TorchScript does not write")),
+            other => return Err(format!("contains the instruction {other:#04x}, which TorchScript never writes")),
         }
         Ok(true)
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let end = self.at.checked_add(count);
-        let taken = end.and_then(|end| self.bytes.get(self.at..end)).ok_or("is cut short")?;
+        let taken = end.and_then(|end| self.bytes.get(self.at..end)).ok_or("is truncated")?;
         self.at += count;
         Ok(taken)
     }
@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
 
     fn line(&mut self) -> Result<&'a [u8], String> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|b| *b == b'\n').ok_or("is cut short")?;
+        let length = rest.iter().position(|b| *b == b'\n').ok_or("is truncated")?;
         self.at += length + 1;
         Ok(&rest[..length])
     }
@@ -231,7 +231,7 @@ impl<'a> Walk<'a> {
     fn number(&mut self, width: usize, signed: bool) -> Result<(), String> {
         let bytes = self.take(width)?;
         if width > 8 {
-            return Err("has a number of more than 64 bits".into());
+            return Err("contains an integer of more than 64 bits".into());
         }
         let negative = signed && bytes.last().is_some_and(|last| *last >= 0x80);
         let mut whole = [if negative { 0xff } else { 0 }; 8];
@@ -307,7 +307,7 @@ impl<'a> Walk<'a> {
     fn push_item(&mut self, item: Item<'a>) -> Result<(), String> {
         self.stack.push(item);
         if self.stack.len() + self.containers.len() > MAX_VALUES {
-            return Err(format!("has more than {MAX_VALUES} values"));
+            return Err(format!("contains more than {MAX_VALUES} values"));
         }
         Ok(())
     }
@@ -320,12 +320,12 @@ impl<'a> Walk<'a> {
 
     fn get(&mut self, id: u32) -> Result<(), String> {
         let item = self.memo.get(&id).copied();
-        self.push_item(item.ok_or_else(|| format!("fetches value {id}, which it did not put aside"))?)
+        self.push_item(item.ok_or_else(|| format!("reads memo entry {id}, which it never wrote"))?)
     }
 
     /// Takes values off the stack for something that holds them; returns the depth of the deepest.
     fn pop(&mut self, count: usize) -> Result<usize, String> {
-        let start = self.stack.len().checked_sub(count).ok_or("takes more values than it has")?;
+        let start = self.stack.len().checked_sub(count).ok_or("pops more values than are on its stack")?;
         let mut deepest = 0;
         for item in self.stack.drain(start..) {
             deepest = deepest.max(match item.depth {
@@ -340,20 +340,20 @@ impl<'a> Walk<'a> {
     }
 
     fn above_mark(&mut self) -> Result<usize, String> {
-        let mark = self.marks.pop().ok_or("takes more values than it has")?;
-        let count = self.stack.len().checked_sub(mark).ok_or("takes more values than it has")?;
+        let mark = self.marks.pop().ok_or("pops more values than are on its stack")?;
+        let count = self.stack.len().checked_sub(mark).ok_or("pops more values than are on its stack")?;
         self.pop(count)
     }
 
     /// The value on top gets values of this depth.
     fn grow(&mut self, depth: usize) -> Result<(), String> {
-        let item = self.stack.last().ok_or("takes more values than it has")?;
+        let item = self.stack.last().ok_or("pops more values than are on its stack")?;
         let Depth::Of(index) = item.depth else {
-            return Err("puts a value into something that is no list, dict or object".into());
+            return Err("adds a value to something that is not a list, dict or object".into());
         };
         let container = &mut self.containers[index];
         if container.held {
-            return Err("changes a list, dict or object that another value holds".into());
+            return Err("changes a list, dict or object that is already part of another value".into());
         }
         container.depth = container.depth.max(deeper(depth)?);
         Ok(())
@@ -362,7 +362,7 @@ impl<'a> Walk<'a> {
 
 /// The depth of what holds a value of this depth.
 fn deeper(depth: usize) -> Result<usize, String> {
-    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(format!("nests values more than {MAX_DEPTH} deep")) }
+    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(format!("nests values more than {MAX_DEPTH} levels deep")) }
 }
 
 /// Bytes of an entry of a storage; of kinds that are not known, the most that any has.
@@ -396,7 +396,7 @@ mod tests {
         let put = |id: usize| [&b"]r"[..], &(id as u32).to_le_bytes()].concat();
         let get = |id: usize| [&b"j"[..], &(id as u32).to_le_bytes()].concat();
         // Each list is put into the one before, from the inside out and from the outside in.
-        for (outward, reason) in [(true, "deep"), (false, "another value holds")] {
+        for (outward, reason) in [(true, "deep"), (false, "part of another value")] {
             let mut bytes: Vec<u8> = (0..=MAX_DEPTH).flat_map(|id| [put(id), b"0".to_vec()].concat()).collect();
             for id in 0..MAX_DEPTH {
                 let (inner, outer) = if outward { (id, id + 1) } else { (id + 1, id) };
@@ -406,8 +406,8 @@ mod tests {
             assert!(check(&bytes).unwrap_err().contains(reason), "{outward}");
         }
         let itself = b"]q\x00h\x00a.";
-        assert!(check(itself).unwrap_err().contains("another value holds"));
-        assert!(check(b"h\x01.").unwrap_err().contains("did not put aside"));
+        assert!(check(itself).unwrap_err().contains("part of another value"));
+        assert!(check(b"h\x01.").unwrap_err().contains("never wrote"));
     }
 
     #[test]
@@ -437,7 +437,7 @@ mod tests {
         let bytes = [&tuple[..], again].concat();
         let found = check(&bytes).unwrap();
         assert_eq!(found, [Storage { key: b"7", bytes: 40 }, Storage { key: b"7", bytes: 8 << 32 }]);
-        assert!(check(b"(K\x01tQ.").unwrap_err().contains("no storage"));
+        assert!(check(b"(K\x01tQ.").unwrap_err().contains("not a storage"));
     }
 
     /// A list of one tensor whose shape is this tuple.
@@ -462,8 +462,8 @@ mod tests {
 
     #[test]
     fn damage_is_said() {
-        assert!(check(b"").unwrap_err().contains("cut short"));
-        assert!(check(b"X\xff\xff\xff\xffa").unwrap_err().contains("cut short"));
+        assert!(check(b"").unwrap_err().contains("truncated"));
+        assert!(check(b"X\xff\xff\xff\xffa").unwrap_err().contains("truncated"));
         assert!(check(b"t.").unwrap_err().contains("more values"));
         assert!(check(b"\x85.").unwrap_err().contains("more values"));
         assert!(check(b"ios\nsystem\n.").unwrap_err().contains("0x69"));

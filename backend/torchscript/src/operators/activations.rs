@@ -69,7 +69,7 @@ fn softplus(lo: &mut Lowering, call: &Call) -> Lowered {
         return unsupported("softplus with a beta of 0");
     }
     if threshold < LINEAR {
-        return unsupported(format!("softplus that is linear from {threshold} on"));
+        return unsupported(format!("softplus with a threshold of {threshold}"));
     }
     let x = lo.operand(call, 0)?;
     Ok(fresh(arithmetic::softplus(&mut lo.composer(call), x, beta)?))

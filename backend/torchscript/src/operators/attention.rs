@@ -69,7 +69,7 @@ fn mask(lo: &mut Lowering, call: &Call, q: ValueId, k: ValueId) -> Lowered<Optio
 fn native_multi_head(lo: &mut Lowering, call: &Call) -> Lowered {
     let (query, key, value) = (call.at(0), call.at(1), call.at(2));
     if !query.same(key) || !query.same(value) || call.has("mask") {
-        return unsupported("attention to another tensor or with a mask");
+        return unsupported("cross-attention, or attention with a mask");
     }
     let x = lo.operand(call, 0)?;
     let weights = stored(lo, call, ["qkv_weight", "qkv_bias", "proj_weight", "proj_bias"])?;
@@ -96,7 +96,7 @@ fn self_attention(
     let heads = usize::try_from(heads).ok().filter(|&h| h > 0);
     let heads = heads.ok_or_else(|| Fault::Invalid("num_head must be positive".into()))?;
     let [batch, Dim::Fixed(tokens), Dim::Fixed(width)] = lo.shape(x)[..] else {
-        return Err(Fault::Invalid("needs a tensor [batch, tokens, width]".into()));
+        return Err(Fault::Invalid("expected a tensor of shape [batch, tokens, width]".into()));
     };
     let head = Dim::Fixed(width / heads);
     let (tokens, heads) = (Dim::Fixed(tokens), Dim::Fixed(heads));
@@ -116,7 +116,7 @@ fn self_attention(
 /// A layer of `nn.TransformerEncoder` as its fused path records it.
 fn encoder_layer(lo: &mut Lowering, call: &Call) -> Lowered {
     if call.has("mask") {
-        return unsupported("a mask");
+        return unsupported("attention with a mask");
     }
     let x = lo.operand(call, 0)?;
     let weights = stored(lo, call, ["qkv_weight", "qkv_bias", "proj_weight", "proj_bias"])?;

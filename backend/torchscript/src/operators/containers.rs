@@ -104,7 +104,7 @@ fn constructed(call: &Call) -> Option<Lowered> {
         "aten::format" | "aten::percentFormat" | "aten::str" => Value::String("".into()),
         "prim::rangelist" => {
             let Ok(end @ 0..=0xffff) = as_int(call.at(0)) else {
-                return Some(Err(Fault::Invalid("a range that is too long".into())));
+                return Some(Err(Fault::Invalid("the range is too long".into())));
             };
             Value::list((0..end).map(Value::int).collect())
         }
@@ -137,7 +137,7 @@ fn position(index: &Value, length: usize) -> Lowered<usize> {
     let index = as_int(index)?;
     let found = if index < 0 { index + length as i64 } else { index };
     let found = usize::try_from(found).ok().filter(|&i| i < length);
-    found.ok_or_else(|| Fault::Invalid(format!("index {index} is outside a list of {length}")))
+    found.ok_or_else(|| Fault::Invalid(format!("index {index} is out of range for a list of {length} items")))
 }
 
 fn item(items: &[Value], index: &Value) -> Lowered {
@@ -161,7 +161,10 @@ fn slice(call: &Call, items: &[Value]) -> Lowered {
 }
 
 fn concatenated(call: &Call, mut items: Vec<Value>) -> Lowered {
-    let other = call.at(1).items().ok_or_else(|| Fault::Invalid("adds a list and something else".into()))?;
+    let other = call
+        .at(1)
+        .items()
+        .ok_or_else(|| Fault::Invalid("concatenates a list with something that is not a list".into()))?;
     items.extend(other);
     bounded(items)
 }
@@ -193,7 +196,9 @@ fn folded(call: &Call, items: &[Value]) -> Option<Lowered> {
             "prim::min" => ints.iter().copied().min(),
             _ => ints.iter().copied().max(),
         };
-        result.map(Value::int).ok_or_else(|| Fault::Invalid("an empty or too large list of numbers".into()))
+        result
+            .map(Value::int)
+            .ok_or_else(|| Fault::Invalid("the list of numbers is empty, or its sum exceeds 64 bits".into()))
     }))
 }
 
@@ -210,7 +215,7 @@ fn equal_items(a: &Value, b: &Value) -> Lowered<bool> {
     Ok(match (a, b) {
         (Value::Int(x), Value::Int(y)) => match x.compare(*y, std::cmp::Ordering::is_eq) {
             Some(same) => same,
-            None => return unsupported("compares the batch size"),
+            None => return unsupported("a comparison whose result depends on the batch size"),
         },
         (Value::String(x), Value::String(y)) => x == y,
         (Value::Float(x), Value::Float(y)) => x == y,
@@ -288,7 +293,7 @@ fn dict(call: &Call) -> Option<Lowered> {
         "aten::__contains__" => find().map(|found| Value::Bool(found.is_some())),
         "aten::__getitem__" => find().and_then(|found| match found {
             Some(index) => Ok(dict.borrow()[index].1.clone()),
-            None => Err(Fault::Invalid("a key that is not in the dict".into())),
+            None => Err(Fault::Invalid("the key is not in the dict".into())),
         }),
         "aten::_set_item" => find().map(|found| {
             match found {

@@ -38,7 +38,7 @@ fn convolution(lo: &mut Lowering, call: &Call) -> Lowered {
     let axes = kernel.len();
     if lo.shape(x).len() != axes + 2 {
         return Err(Fault::Invalid(format!(
-            "needs an input of rank {}, but it has rank {}",
+            "expected an input of rank {}, but it has rank {}",
             axes + 2,
             lo.shape(x).len()
         )));
@@ -114,7 +114,7 @@ fn with_vector(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) -> Lowere
     let equation = match (lo.shape(a).len(), lo.shape(b).len()) {
         (_, 1) => "...i,i->...",
         (1, _) => "i,...ij->...j",
-        _ => return Err(Fault::Invalid("multiplies a number".into())),
+        _ => return Err(Fault::Invalid("multiplies a tensor that has no axes".into())),
     };
     einsum(&mut lo.composer(call), equation, &[a, b])
 }
@@ -145,7 +145,7 @@ pub(super) fn scaled(lo: &mut Lowering, call: &Call, x: ValueId, factor: f64) ->
 pub(super) fn fixed(lo: &Lowering, x: ValueId, axis: usize) -> Lowered<usize> {
     match lo.shape(x).get(axis) {
         Some(Dim::Fixed(size)) => Ok(*size),
-        Some(Dim::Batch(_)) => unsupported("works along the batch axis"),
+        Some(Dim::Batch(_)) => unsupported("operates along the batch axis"),
         None => Err(Fault::Invalid(format!("axis {axis} is outside a tensor of rank {}", lo.shape(x).len()))),
     }
 }

@@ -124,7 +124,7 @@ fn flatten(value: &Value, depth: usize, shape: &mut Vec<i64>, entries: &mut Vec<
     match shape.get(depth) {
         None => shape.push(length),
         Some(&before) if before != length => {
-            return Err(Fault::Invalid("makes a tensor of lists that differ in length".into()));
+            return Err(Fault::Invalid("makes a tensor from lists of different lengths".into()));
         }
         Some(_) => {}
     }
@@ -198,7 +198,7 @@ fn run(lowering: &mut Lowering, call: &Call, traits: Traits, batch: i64) -> Lowe
         });
     }
     if traits.gives_list() && arguments.iter().any(has_many_parts) {
-        return Err(Fault::Invalid(format!("takes a constant tensor apart into more than {MAX_PARTS} parts")));
+        return Err(Fault::Invalid(format!("splits a constant tensor into more than {MAX_PARTS} parts")));
     }
     let given = arguments.iter().map(elements).fold(0, usize::saturating_add).max(1);
     let cost = rule::cost(call.operator, traits);
@@ -207,7 +207,7 @@ fn run(lowering: &mut Lowering, call: &Call, traits: Traits, batch: i64) -> Lowe
     let name = call.operator;
     let done = compute::compute(name, call.overload, &arguments, left.min(MAX_BYTES)).map_err(|error| match error {
         ComputeError::Exceeded if left < MAX_BYTES => {
-            let reason = format!("constants of more than {MAX_COMPUTED} elements together");
+            let reason = format!("constants with more than {MAX_COMPUTED} elements in total");
             Fault::Fatal(TorchScriptError::TooComplex(reason))
         }
         ComputeError::Exceeded => too_large(),
@@ -255,7 +255,7 @@ fn datum(value: &Value, batch: i64) -> Lowered<Datum> {
         Value::Bool(flag) => Datum::Bool(*flag),
         Value::Int(count) => {
             let number = count.at(batch);
-            Datum::Int(number.ok_or_else(|| Fault::Invalid("computes with a number beyond 64 bits".into()))?)
+            Datum::Int(number.ok_or_else(|| Fault::Invalid("computes with an integer that exceeds 64 bits".into()))?)
         }
         Value::Float(number) => Datum::Float(*number),
         Value::String(text) => Datum::Text(text.to_string()),
@@ -313,14 +313,14 @@ fn both(few: Datum, many: Datum) -> Lowered {
         }
         (Datum::None, Datum::None) => Value::None,
         // Two batches do not tell that a number is linear in the batch.
-        _ => return unsupported("computes a number from the batch size that is not a multiple of it"),
+        _ => return unsupported("computes a number that depends on the batch size but is not a multiple of it"),
     })
 }
 
 /// Ends an in-place operation on a constant: writes into its memory, which views of it share.
 pub fn assign(call: &Call, result: &Value) -> Lowered {
     let (Value::Tensor(result), target) = (result, call.tensor(0)?) else {
-        return Err(Fault::Invalid("an in-place operation without a tensor".into()));
+        return Err(Fault::Invalid("the target of an in-place operation is not a tensor".into()));
     };
     match (content(&target)?, content(result)?) {
         // Operators that only change the shape leave the memory as it is.
@@ -334,7 +334,7 @@ pub fn assign(call: &Call, result: &Value) -> Lowered {
         }
         (Content::Batched(_), new @ Content::Batched(_)) => target.assign(new),
         (Content::Known(_), Content::Batched(_)) => {
-            return unsupported("writes what depends on the batch into a constant tensor");
+            return unsupported("writes values that depend on the batch size into a constant tensor");
         }
         _ => return unsupported("writes an activation into a constant tensor"),
     }

@@ -22,7 +22,7 @@ const TABLE: [Operator; FUNCTIONS.len()] = {
 
 fn apply(lo: &mut Lowering, call: &Call) -> Lowered {
     if call.has("decimals") && call.int("decimals")? != 0 {
-        return unsupported("rounds to decimals");
+        return unsupported("rounds to a given number of decimals");
     }
     let Some(function) = named(call.operator) else {
         return unsupported("");

@@ -18,8 +18,8 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::concat", becomes: "cat", lower: cat },
     Operator { name: "aten::concatenate", becomes: "cat", lower: cat },
     Operator { name: "aten::hstack", becomes: "cat", lower: cat },
-    Operator { name: "aten::column_stack", becomes: "cat; of tensors with two axes or more", lower: cat },
-    Operator { name: "aten::dstack", becomes: "cat; of tensors with three axes or more", lower: cat },
+    Operator { name: "aten::column_stack", becomes: "cat; only tensors with two axes or more", lower: cat },
+    Operator { name: "aten::dstack", becomes: "cat; only tensors with three axes or more", lower: cat },
     Operator { name: "aten::stack", becomes: "reshape and cat", lower: stack },
     Operator { name: "aten::chunk", becomes: "split", lower: chunk },
     Operator { name: "aten::unsafe_chunk", becomes: "split", lower: chunk },
@@ -31,7 +31,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::unbind", becomes: "split and reshape", lower: unbind },
     Operator { name: "aten::slice", becomes: "slice with constant bounds", lower: slice },
     Operator { name: "aten::narrow", becomes: "slice", lower: narrow },
-    Operator { name: "aten::select", becomes: "slice and reshape; not of the batch", lower: select },
+    Operator { name: "aten::select", becomes: "slice and reshape; not along the batch axis", lower: select },
     Operator { name: "aten::index", becomes: "gather with constant indices along one axis", lower: index },
     Operator { name: "aten::index_select", becomes: "gather with constant indices", lower: index_select },
     Operator { name: "aten::embedding", becomes: "gather with constant indices", lower: embedding },
@@ -56,7 +56,7 @@ fn cat(lo: &mut Lowering, call: &Call) -> Lowered {
             values.push(lo.value(call, tensor)?);
         }
     }
-    let &first = values.first().ok_or_else(|| Fault::Invalid("joins no tensors".into()))?;
+    let &first = values.first().ok_or_else(|| Fault::Invalid("concatenates an empty list of tensors".into()))?;
     let given = match call.operator {
         "aten::hstack" if lo.shape(first).len() == 1 => 0,
         "aten::hstack" | "aten::column_stack" => 1,
@@ -102,7 +102,7 @@ fn stack(lo: &mut Lowering, call: &Call) -> Lowered {
         values.push(lo.reshape(call, x, shape)?);
     }
     match values[..] {
-        [] => Err(Fault::Invalid("stacks no tensors".into())),
+        [] => Err(Fault::Invalid("stacks an empty list of tensors".into())),
         [one] => Ok(fresh(one)),
         _ => lo.emit(call, Op::Cat { axis }, &values),
     }
@@ -141,7 +141,7 @@ fn pieces(size: usize, length: usize) -> Lowered<Vec<usize>> {
 
 /// A number of parts, unless there are more than a network has.
 fn few(parts: usize) -> Lowered<usize> {
-    if parts > MAX_PARTS { Err(Fault::Invalid(format!("takes a tensor apart into {parts} parts"))) } else { Ok(parts) }
+    if parts > MAX_PARTS { Err(Fault::Invalid(format!("splits a tensor into {parts} parts"))) } else { Ok(parts) }
 }
 
 fn chunk(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -160,7 +160,7 @@ fn split(lo: &mut Lowering, call: &Call) -> Lowered {
             let known = given.iter().map(|c| c.known().and_then(|s| usize::try_from(s).ok())).collect();
             match known {
                 Some(sizes) => sizes,
-                None => return unsupported("sizes that depend on the batch or are negative"),
+                None => return unsupported("sizes that are negative or depend on the batch size"),
             }
         }
     };
@@ -216,7 +216,7 @@ fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
             return if step == 1 && open("start", Count::fixed(0)) && open("end", whole) {
                 Ok(Value::Tensor(tensor))
             } else {
-                unsupported("slices the batch")
+                unsupported("slices along the batch axis")
             };
         }
     };
@@ -273,7 +273,8 @@ fn narrow(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x, axis, size) = along(lo, call)?;
     let start = call.int("start")?;
     let start = if start < 0 { start + size as i64 } else { start };
-    let start = usize::try_from(start).map_err(|_| Fault::Invalid("starts before the axis".into()))?;
+    let start =
+        usize::try_from(start).map_err(|_| Fault::Invalid("the start is before the first entry of the axis".into()))?;
     let end = start.saturating_add(usize::try_from(call.int("length")?).unwrap_or(0));
     let id = lo.push(call, Op::Slice { axis, start, end, step: 1 }, &[x])?;
     Ok(Value::Tensor(tensor.slice(Content::Graph(id), Cut { axis, start, end, step: 1, dropped: false })))
@@ -297,7 +298,7 @@ fn positions(tensor: &TensorRef, size: usize) -> Lowered<(Vec<usize>, Vec<usize>
         return unsupported("indices that depend on the input");
     };
     if known.kind() == Kind::Bool && known.dim() != 1 {
-        return unsupported("a mask over several axes as indices");
+        return unsupported("indexing with a mask of more than one axis");
     }
     let known = if known.kind() == Kind::Bool { known.f_nonzero()?.f_flatten(0, -1)? } else { known };
     let shape = known.size().iter().map(|&s| s as usize).collect();
@@ -328,7 +329,7 @@ fn index(lo: &mut Lowering, call: &Call) -> Lowered {
         .collect();
     match given[..] {
         [(axis, indices)] => gather(lo, call, x, axis, indices),
-        _ => unsupported("indices along several axes"),
+        _ => unsupported("indexing along more than one axis"),
     }
 }
 
@@ -378,7 +379,7 @@ fn filled(lo: &mut Lowering, call: &Call) -> Lowered {
         number => as_float(number).ok(),
     };
     let Some(value) = value else {
-        return unsupported("fills in a value that is not a constant");
+        return unsupported("fills with a value that is not a constant");
     };
     let number = lo.composer(call).number(value)?;
     lo.emit(call, Op::Expand { shape }, &[number])
@@ -419,7 +420,7 @@ fn replaced(lo: &mut Lowering, call: &Call, whole: ValueId, cut: Cut, part: Valu
     let mut wanted = lo.shape(whole).clone();
     wanted[axis] = Dim::Fixed(taken.len());
     if *lo.shape(part) != wanted {
-        return Err(Fault::Invalid("assigns a tensor of another shape".into()));
+        return Err(Fault::Invalid("assigns a tensor of a different shape".into()));
     }
     if taken.len() == size {
         return Ok(part);

@@ -186,7 +186,7 @@ fn depends_on_input(call: &Call) -> Lowered<bool> {
 /// Ends an in-place operation: its first argument is the result from now on.
 fn assign(lowering: &mut Lowering, call: &Call, result: &Value) -> Lowered {
     let (Value::Tensor(result), target) = (result, call.tensor(0)?) else {
-        return Err(Fault::Invalid("an in-place operation without a tensor".into()));
+        return Err(Fault::Invalid("the target of an in-place operation is not a tensor".into()));
     };
     let changed = content(result)?;
     match (content(&target)?, &changed) {
@@ -194,7 +194,7 @@ fn assign(lowering: &mut Lowering, call: &Call, result: &Value) -> Lowered {
             return unsupported("writes an activation into a constant tensor");
         }
         (Content::Graph(old), Content::Graph(new)) if lowering.is_parameter(old) && old != *new => {
-            return unsupported("changes a stored tensor in place");
+            return unsupported("modifies a stored tensor in place");
         }
         (_, Content::Graph(new)) => {
             let wholes = indexing::written_back(lowering, call, &target, *new);

@@ -79,17 +79,15 @@ pub(super) fn completed(from: &Shape, wanted: &[Count]) -> Lowered<Shape> {
         if open.is_empty() {
             return shape_from(wanted);
         }
-        return Err(Fault::Invalid("more than one size of -1".into()));
+        return Err(Fault::Invalid("more than one size is -1".into()));
     };
     let all = product(from.iter().map(|&d| Count::of(d)));
     let given = product(wanted.iter().copied().filter(|&c| c != Count::fixed(-1)));
     let (Some(all), Some(given)) = (all, given) else {
-        return unsupported("makes a shape in which several axes depend on the batch");
+        return unsupported("makes a shape in which more than one axis depends on the batch size");
     };
     let rest = all.floor_divide(given).filter(|rest| rest.multiply(given) == Some(all));
-    let rest = rest.ok_or_else(|| {
-        Fault::Invalid(format!("cannot view {} as {} with one size open", in_words(from), in_words(wanted)))
-    })?;
+    let rest = rest.ok_or_else(|| Fault::Invalid(format!("cannot view {} as {}", in_words(from), in_words(wanted))))?;
     let mut wanted = wanted.to_vec();
     wanted[axis] = rest;
     shape_from(&wanted)
@@ -101,10 +99,11 @@ fn flatten(lo: &mut Lowering, call: &Call) -> Lowered {
     let start = lo.axis(call.int_or("start_dim", 0)?, from.len())?;
     let end = lo.axis(call.int_or("end_dim", -1)?, from.len())?;
     if start > end {
-        return Err(Fault::Invalid(format!("flattens from axis {start} to {end}")));
+        return Err(Fault::Invalid(format!("start_dim {start} is after end_dim {end}")));
     }
     let product = from[start..=end].iter().try_fold(Count::fixed(1), |n, &d| n.multiply(Count::of(d)));
-    let joined = product.and_then(Count::dim).ok_or_else(|| Fault::Invalid("too many elements".into()))?;
+    let joined =
+        product.and_then(Count::dim).ok_or_else(|| Fault::Invalid("the result has too many elements".into()))?;
     let target = from[..start].iter().copied().chain([joined]).chain(from[end + 1..].iter().copied()).collect();
     Ok(view(&tensor, lo.reshape(call, x, target)?))
 }
@@ -179,7 +178,7 @@ fn turn_last(lo: &mut Lowering, call: &Call) -> Lowered {
     let mut order: Vec<usize> = (0..lo.shape(x).len()).collect();
     let rank = order.len();
     if rank < 2 {
-        return Err(Fault::Invalid("transposes a vector".into()));
+        return Err(Fault::Invalid("transposes a tensor with fewer than two axes".into()));
     }
     order.swap(rank - 2, rank - 1);
     Ok(view(&tensor, lo.permute(call, x, order)?))
@@ -189,7 +188,10 @@ fn expand(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let from = lo.shape(x).clone();
     let wanted = call.counts("size")?;
-    let added = wanted.len().checked_sub(from.len()).ok_or_else(|| Fault::Invalid("expands to fewer axes".into()))?;
+    let added = wanted
+        .len()
+        .checked_sub(from.len())
+        .ok_or_else(|| Fault::Invalid("expands to fewer axes than the tensor has".into()))?;
     let size = |(axis, count): (usize, &Count)| match axis.checked_sub(added) {
         Some(old) if *count == Count::fixed(-1) => Count::of(from[old]),
         _ => *count,
@@ -222,7 +224,7 @@ fn repeat(lo: &mut Lowering, call: &Call) -> Lowered {
         from.insert(0, Dim::Fixed(1));
     }
     if from.len() != times.len() {
-        return Err(Fault::Invalid("repeats fewer axes than there are".into()));
+        return Err(Fault::Invalid("repeats fewer axes than the tensor has".into()));
     }
     let mut y = lo.reshape(call, x, from.clone())?;
     // Axes of one entry are broadcast, all of them at once; longer ones are gathered.
@@ -266,7 +268,7 @@ fn pad(lo: &mut Lowering, call: &Call) -> Lowered {
     let mut pads = vec![(0, 0); rank];
     let (pairs, odd) = given.as_chunks::<2>();
     if pairs.len() > rank || !odd.is_empty() {
-        return Err(Fault::Invalid(format!("pads {given:?} of a tensor of rank {rank}")));
+        return Err(Fault::Invalid(format!("pads a tensor of rank {rank} by {given:?}")));
     }
     // PyTorch lists the last axis first.
     for (slot, [before, after]) in pads.iter_mut().rev().zip(pairs) {
@@ -310,7 +312,7 @@ fn rotate(lo: &mut Lowering, call: &Call) -> Lowered {
     let rank = lo.shape(x).len();
     let axes = call.ints("dims")?.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<Vec<_>>>()?;
     let [a, b] = axes[..] else {
-        return Err(Fault::Invalid("turns other than two axes".into()));
+        return Err(Fault::Invalid("expected exactly two axes to rotate".into()));
     };
     let (flipped, swapped): (&[usize], bool) = match call.int_or("k", 1)?.rem_euclid(4) {
         0 => (&[], false),
@@ -335,7 +337,7 @@ fn image(lo: &Lowering, x: ValueId) -> Lowered<(Dim, [usize; 3])> {
     let shape = lo.shape(x);
     match shape[..] {
         [batch, Dim::Fixed(c), Dim::Fixed(h), Dim::Fixed(w)] => Ok((batch, [c, h, w])),
-        _ => Err(Fault::Invalid(format!("needs a tensor of rank 4, but it has rank {}", shape.len()))),
+        _ => Err(Fault::Invalid(format!("expected a tensor of rank 4, but it has rank {}", shape.len()))),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::value::Value;
 pub const OPERATORS: &[Operator] = &[
     Operator {
         name: "aten::batch_norm",
-        becomes: "batch_norm; of weights without running statistics, reduce_mean, sub, pow_scalar, sqrt, div, mul and add",
+        becomes: "batch_norm; for weights without running statistics reduce_mean, sub, pow_scalar, sqrt, div, mul and add",
         lower: batch_norm,
     },
     Operator { name: "aten::native_batch_norm", becomes: "batch_norm; needs running statistics", lower: batch_norm },
@@ -40,7 +40,7 @@ pub const OPERATORS: &[Operator] = &[
     },
     Operator {
         name: "aten::_weight_norm",
-        becomes: "pow_scalar, reduce_sum, sqrt, div and mul, computed where the file alone decides them",
+        becomes: "pow_scalar, reduce_sum, sqrt, div and mul; computed at import where they do not depend on the input",
         lower: weight_norm,
     },
 ];
@@ -116,7 +116,8 @@ fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = call.tensor(0)?;
     let x = lo.value(call, &x)?;
     let named = if call.has("num_groups") { "num_groups" } else { "group" };
-    let groups = usize::try_from(call.int(named)?).map_err(|_| Fault::Invalid("negative groups".into()))?;
+    let groups =
+        usize::try_from(call.int(named)?).map_err(|_| Fault::Invalid("the number of groups is negative".into()))?;
     let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
     lo.emit(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
 }

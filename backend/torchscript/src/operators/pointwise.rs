@@ -40,7 +40,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::sub", becomes: "sub or add_scalar", lower: sub },
     Operator { name: "aten::rsub", becomes: "sub or mul_scalar and add_scalar", lower: rsub },
     Operator { name: "aten::mul", becomes: "mul or mul_scalar", lower: mul },
-    Operator { name: "aten::div", becomes: "div or mul_scalar, then floor or as trunc where it rounds", lower: div },
+    Operator { name: "aten::div", becomes: "div or mul_scalar; floor, or as trunc, if it rounds", lower: div },
     Operator { name: "aten::floor_divide", becomes: "div or mul_scalar, and floor", lower: div },
     Operator { name: "aten::remainder", becomes: "div, floor, mul and sub", lower: remainder },
     Operator { name: "aten::fmod", becomes: "div, as trunc, mul and sub", lower: remainder },
@@ -49,7 +49,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::lerp", becomes: "sub, mul or mul_scalar, and add", lower: interpolate },
     Operator { name: "aten::logaddexp", becomes: "sub, softplus and add", lower: log_add_exp },
     Operator { name: "aten::multiply", becomes: "mul or mul_scalar", lower: mul },
-    Operator { name: "aten::divide", becomes: "div or mul_scalar, then floor or as trunc where it rounds", lower: div },
+    Operator { name: "aten::divide", becomes: "div or mul_scalar; floor, or as trunc, if it rounds", lower: div },
     Operator { name: "aten::subtract", becomes: "sub or add_scalar", lower: sub },
     Operator { name: "aten::true_divide", becomes: "div or mul_scalar", lower: div },
     Operator { name: "aten::maximum", becomes: "max", lower: maximum },
@@ -111,7 +111,7 @@ fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
         ("aten::float", _, _) => Some(ElementType::F32),
         (_, Value::Int(number), _) => match number.known().and_then(folded::kind_of).and_then(element) {
             Some(wanted) => Some(wanted),
-            None => return unsupported("of an activation to another type of numbers"),
+            None => return unsupported("casts an activation to an unsupported element type"),
         },
         (_, _, Value::Tensor(other)) => lo.element_of(other),
         _ => None,
@@ -278,7 +278,7 @@ fn div(lo: &mut Lowering, call: &Call) -> Lowered {
             scaled(lo, call, inverse, a)?
         }
         (Operand::Number(a), Operand::Number(b)) if rounding.is_none() => return Ok(Value::Float(a / b)),
-        (Operand::Number(_), Operand::Number(_)) => return unsupported("division with rounding"),
+        (Operand::Number(_), Operand::Number(_)) => return unsupported("division of two numbers with rounding"),
     };
     Ok(fresh(match rounding {
         None => quotient,
@@ -355,7 +355,9 @@ fn pow(lo: &mut Lowering, call: &Call) -> Lowered {
             let exponent = lo.unary(call, Unary::MulScalar(a.ln()), b)?;
             lo.emit(call, Op::Unary(Unary::Exp), &[exponent])
         }
-        (Operand::Number(_), Operand::Graph(_)) => unsupported("a power of a negative number"),
+        (Operand::Number(_), Operand::Graph(_)) => {
+            unsupported("raises a number that is not positive to the power of an activation")
+        }
         (Operand::Number(a), Operand::Number(b)) => Ok(Value::Float(a.powf(b))),
     }
 }

@@ -17,12 +17,12 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::avg_pool1d", becomes: "avg_pool", lower: average_pool },
     Operator {
         name: "aten::avg_pool2d",
-        becomes: "avg_pool, and mul_scalar for a divisor of its own",
+        becomes: "avg_pool, and mul_scalar for a custom divisor",
         lower: average_pool,
     },
     Operator {
         name: "aten::avg_pool3d",
-        becomes: "avg_pool, and mul_scalar for a divisor of its own",
+        becomes: "avg_pool, and mul_scalar for a custom divisor",
         lower: average_pool,
     },
     Operator { name: "aten::adaptive_avg_pool1d", becomes: "adaptive_avg_pool", lower: adaptive },
@@ -36,14 +36,14 @@ pub const OPERATORS: &[Operator] = &[
 pub(super) fn spatial(lo: &Lowering, call: &Call) -> Lowered<(ValueId, usize)> {
     let x = match call.tensor(0)?.content() {
         Some(crate::value::Content::Graph(id)) => id,
-        _ => return unsupported("of a constant tensor"),
+        _ => return unsupported("its input is a constant tensor"),
     };
     let rank = lo.shape(x).len();
     // PyTorch also takes one image without a batch axis; a classifier's graph has one.
     let axes =
         call.operator.chars().rev().find(char::is_ascii_digit).and_then(|c| c.to_digit(10)).unwrap_or(2) as usize;
     if rank != axes + 2 {
-        return Err(Fault::Invalid(format!("needs an input of rank {}, but it has rank {rank}", axes + 2)));
+        return Err(Fault::Invalid(format!("expected an input of rank {}, but it has rank {rank}", axes + 2)));
     }
     Ok((x, axes))
 }
@@ -78,7 +78,7 @@ fn average_pool(lo: &mut Lowering, call: &Call) -> Lowered {
 fn divided_sum(lo: &mut Lowering, call: &Call, x: ValueId, axes: usize) -> Lowered {
     let pool = window(call, axes, PoolKind::Average { count_include_pad: true })?;
     if pool.ceil {
-        return unsupported("a divisor of its own with windows that hang over");
+        return unsupported("a custom divisor with windows that extend beyond the input");
     }
     let area: usize = pool.kernel.iter().product();
     let average = lo.push(call, Op::Pool(pool), &[x])?;
@@ -97,7 +97,9 @@ fn adaptive(lo: &mut Lowering, call: &Call) -> Lowered {
     for (axis, item) in items.iter().enumerate() {
         let size = match (item, lo.shape(x)[axis + 2]) {
             (Value::None, Dim::Fixed(size)) => size,
-            (item, _) => usize::try_from(as_int(item)?).map_err(|_| Fault::Invalid("a negative output size".into()))?,
+            (item, _) => {
+                usize::try_from(as_int(item)?).map_err(|_| Fault::Invalid("output_size is negative".into()))?
+            }
         };
         output.push(size);
     }

@@ -65,7 +65,7 @@ fn tensor_dot(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     let (over_a, over_b) = (axes(2, rank_a)?, axes(3, rank_b)?);
     if rank_a + rank_b > 26 || over_a.len() != over_b.len() {
-        return unsupported("sums over axes that do not pair");
+        return unsupported("sums over different numbers of axes, or over tensors with more than 26 axes in total");
     }
     let letter = |index: usize| char::from(b'a' + index as u8);
     let left: String = (0..rank_a).map(letter).collect();
@@ -102,7 +102,7 @@ fn cosine_similarity(lo: &mut Lowering, call: &Call) -> Lowered {
     let rank = lo.shape(a).len().max(lo.shape(b).len());
     let axis = lo.axis(call.int_or("dim", 1)?, rank)?;
     if lo.shape(a).len() != lo.shape(b).len() {
-        return unsupported("of tensors with different numbers of axes");
+        return unsupported("tensors with different numbers of axes");
     }
     let epsilon = call.float_or("eps", 1e-8)?;
     Ok(fresh(reductions::cosine_similarity(&mut lo.composer(call), a, b, axis, epsilon)?))
@@ -122,7 +122,7 @@ fn distances(lo: &mut Lowering, call: &Call) -> Lowered {
     let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
     let rank = lo.shape(a).len();
     if rank < 2 || lo.shape(b).len() != rank {
-        return unsupported("of tensors with different numbers of axes");
+        return unsupported("tensors with different numbers of axes");
     }
     let (mut left, mut right) = (lo.shape(a).clone(), lo.shape(b).clone());
     left.insert(rank - 1, Dim::Fixed(1));

@@ -34,7 +34,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::aminmax", becomes: "reduce_min and reduce_max", lower: both_extremes },
     Operator { name: "aten::linalg_vector_norm", becomes: NORM, lower: norm },
     Operator { name: "aten::linalg_norm", becomes: NORM, lower: norm },
-    Operator { name: "aten::linalg_matrix_norm", becomes: "pow_scalar, reduce_sum, sqrt; `fro` alone", lower: norm },
+    Operator { name: "aten::linalg_matrix_norm", becomes: "pow_scalar, reduce_sum, sqrt; only `fro`", lower: norm },
     Operator { name: "aten::norm", becomes: NORM, lower: norm },
     Operator { name: "aten::frobenius_norm", becomes: "pow_scalar, reduce_sum, sqrt", lower: norm },
     Operator { name: "aten::logsumexp", becomes: "reduce_max, sub, exp, reduce_sum, log, add", lower: log_sum_exp },
@@ -62,7 +62,7 @@ fn axes(lo: &Lowering, call: &Call, x: ValueId) -> Lowered<Vec<usize>> {
     axes.sort_unstable();
     axes.dedup();
     if axes.iter().any(|&axis| matches!(lo.shape(x)[axis], Dim::Batch(_))) {
-        return unsupported("reduces over the batch");
+        return unsupported("reduces over the batch axis");
     }
     Ok(axes)
 }
@@ -110,7 +110,7 @@ fn moments(lo: &mut Lowering, call: &Call) -> Lowered<(ValueId, ValueId)> {
     let biased = lo.reduce(call, Reduction::Mean, &axes, keep, squares)?;
     let factor = count as f64 / (count as f64 - correction);
     if !factor.is_finite() {
-        return Err(Fault::Invalid("the variance of a single entry".into()));
+        return Err(Fault::Invalid("the variance of a single entry is not defined".into()));
     }
     let variance = if factor == 1.0 { biased } else { lo.unary(call, Unary::MulScalar(factor), biased)? };
     let mean = if keep { mean } else { lo.reduce(call, Reduction::Mean, &axes, false, x)? };
@@ -153,7 +153,7 @@ fn norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let matrix =
         call.operator == "aten::linalg_matrix_norm" || (call.operator == "aten::linalg_norm" && axes.len() == 2);
     if matrix && !(order == 2.0 && call.text("ord").is_some() || !call.has("ord")) {
-        return unsupported(format!("the norm of order {order} of a matrix"));
+        return unsupported(format!("the matrix norm of order {order}"));
     }
     Ok(fresh(reductions::norm(&mut lo.composer(call), x, order, &axes, call.flag("keepdim"))?))
 }
@@ -174,7 +174,7 @@ fn softmax(lo: &mut Lowering, call: &Call, log: bool) -> Lowered {
     let x = first(lo, call)?;
     let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
     if matches!(lo.shape(x).get(axis), Some(Dim::Batch(_))) {
-        return unsupported("softmax over the batch");
+        return unsupported("softmax over the batch axis");
     }
     lo.emit(call, Op::Softmax { axis, log }, &[x])
 }

@@ -57,9 +57,9 @@ const REFUSED: &[(Part, &str)] = &[
     (Part::Start("sspaddmm"), NOT_DENSE),
     (Part::Start("smm"), NOT_DENSE),
     (Part::Start("from_file"), "reads a file"),
-    (Part::Whole("pin_memory"), "is about memory, and not about what is in it"),
-    (Part::Whole("set"), "is about memory, and not about what is in it"),
-    (Part::Start("resize"), "is about memory, and not about what is in it"),
+    (Part::Whole("pin_memory"), "concerns memory rather than values"),
+    (Part::Whole("set"), "concerns memory rather than values"),
+    (Part::Start("resize"), "concerns memory rather than values"),
     (Part::Within("_polynomial_"), BY_NUMBER),
     (Part::Whole("combinations"), BY_NUMBER),
     (Part::Whole("factorial"), BY_NUMBER),
@@ -76,13 +76,13 @@ const REFUSED: &[(Part, &str)] = &[
 /// Operators that are computed although a part of their name is among the above.
 const COMPUTED: &[&str] = &["linalg_vector_norm", "linalg_matmul", "linalg_cross", "linalg_vecdot"];
 
-const INTERNAL: &str = "is a part of libtorch that is not computed while a network is read";
+const INTERNAL: &str = "is internal to libtorch and not evaluated while a network is read";
 const RECURRENT: &str = "is a recurrent layer";
-const UNCHECKED: &str = "takes positions that libtorch does not check";
-const LAPACK: &str = "is linear algebra, which may fail or not end for some matrices";
-const NOT_DENSE: &str = "is about tensors that are not dense";
-const BY_NUMBER: &str = "runs as long as one of its arguments says";
-const DIVIDES: &str = "divides whole numbers by zero, or beyond 64 bits";
+const UNCHECKED: &str = "takes indices that libtorch does not check";
+const LAPACK: &str = "is linear algebra, which may fail or never finish for some matrices";
+const NOT_DENSE: &str = "concerns tensors that are not dense";
+const BY_NUMBER: &str = "has a running time that one of its arguments sets";
+const DIVIDES: &str = "divides integers without a check for zero or overflow";
 
 #[derive(Clone, Copy, Debug)]
 enum Part {

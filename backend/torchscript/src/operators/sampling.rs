@@ -26,8 +26,8 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "aten::_upsample_nearest_exact3d", becomes: "gather along each axis", lower: resize },
     Operator { name: "aten::_upsample_bilinear2d_aa", becomes: WIDENED, lower: resize },
     Operator { name: "aten::_upsample_bicubic2d_aa", becomes: WIDENED, lower: resize },
-    Operator { name: "aten::affine_grid_generator", becomes: "permute, matmul and reshape; of images", lower: grid },
-    Operator { name: "aten::grid_sampler", becomes: "grid_sample; of images", lower: sample },
+    Operator { name: "aten::affine_grid_generator", becomes: "permute, matmul and reshape; images only", lower: grid },
+    Operator { name: "aten::grid_sampler", becomes: "grid_sample; images only", lower: sample },
     Operator { name: "aten::grid_sampler_2d", becomes: "grid_sample", lower: sample },
     Operator { name: "aten::im2col", becomes: "pad, gather, reshape and permute", lower: to_columns },
     Operator {
@@ -77,10 +77,10 @@ fn scalings(lo: &Lowering, call: &Call, x: ValueId, axes: usize) -> Lowered<Vec<
         let to = match (&given, factor) {
             (Some(given), _) => given[i],
             (None, Some(factor)) => (from as f64 * factor).floor() as usize,
-            (None, None) => return unsupported("a size that is neither given nor a scale factor"),
+            (None, None) => return unsupported("neither an output size nor a scale factor is given"),
         };
         if to == 0 {
-            return Err(Fault::Invalid(format!("resizes an axis of {from} entries to none")));
+            return Err(Fault::Invalid(format!("resizes an axis of {from} entries to size 0")));
         }
         let even = from as f64 / to as f64;
         let step = factor.filter(|f| *f > 0.0).map_or(even, |factor| 1.0 / factor);
@@ -155,7 +155,7 @@ fn grid(lo: &mut Lowering, call: &Call) -> Lowered {
     let sizes = call.counts("size")?;
     let size = |index: usize| sizes.get(index).and_then(|c| c.known()).and_then(|n| usize::try_from(n).ok());
     let (Some(height), Some(width), 4) = (size(2), size(3), sizes.len()) else {
-        return unsupported("a grid of other sizes than those of images");
+        return unsupported("a grid for anything but images");
     };
     let align_corners = call.flag("align_corners");
     Ok(fresh(affine_grid(&mut lo.composer(call), theta, [height, width], align_corners)?))
@@ -176,7 +176,7 @@ fn sample(lo: &mut Lowering, call: &Call) -> Lowered {
         other => return unsupported(format!("the padding mode {other}")),
     };
     if lo.shape(x).len() != 4 {
-        return unsupported("of volumes");
+        return unsupported("samples volumes");
     }
     lo.emit(call, Op::GridSample { mode, padding, align_corners: call.flag("align_corners") }, &[x, grid])
 }

@@ -149,7 +149,7 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         "aten::len" => shape().map(|shape| shape.first().map_or(Value::int(0), |&d| Value::Int(Count::of(d)))),
         "aten::numel" => shape().and_then(|shape| {
             let product = shape.iter().try_fold(Count::fixed(1), |n, &d| n.multiply(Count::of(d)));
-            product.map(Value::Int).ok_or_else(|| Fault::Invalid("has too many elements".into()))
+            product.map(Value::Int).ok_or_else(|| Fault::Invalid("the tensor has too many elements".into()))
         }),
         "aten::is_floating_point" => Ok(Value::Bool(kind(tensor).is_none_or(is_float))),
         "prim::device" => Ok(Value::String("cpu".into())),
@@ -166,10 +166,10 @@ fn about_tensors(lowering: &Lowering, call: &Call) -> Option<Lowered> {
         | "aten::ScalarImplicit"
         | "aten::item" => match known_scalar(tensor) {
             Some(number) => Ok(converted(call.operator, tensor, number)),
-            None if kind(tensor).is_some() => unsupported(
-                "takes a number that depends on the size of the batch in another way than as a multiple of it",
-            ),
-            None => unsupported("takes a number out of an activation"),
+            None if kind(tensor).is_some() => {
+                unsupported("takes a number that depends on the batch size but is not a multiple of it")
+            }
+            None => unsupported("reads a number from an activation"),
         },
         _ => return None,
     })
@@ -346,7 +346,7 @@ fn compare(a: &Value, b: &Value, holds: impl Fn(Ordering) -> bool) -> Lowered {
     };
     match outcome {
         Some(flag) => Ok(Value::Bool(flag)),
-        None => unsupported("compares the batch size"),
+        None => unsupported("a comparison whose result depends on the batch size"),
     }
 }
 
@@ -358,7 +358,7 @@ fn larger(maximum: bool, a: &Value, b: &Value) -> Lowered {
 fn range_length(call: &Call) -> Lowered {
     let (low, high, step) = (integer(call.at(0))?, integer(call.at(1))?, integer(call.at(2))?);
     let length = match step {
-        0 => return Err(Fault::Invalid("a range with a step of zero".into())),
+        0 => return Err(Fault::Invalid("the step of the range is zero".into())),
         1.. => high.saturating_sub(low).max(0).saturating_add(step - 1) / step,
         _ => {
             let step = step.saturating_neg();
@@ -371,7 +371,7 @@ fn range_length(call: &Call) -> Lowered {
 fn derive_index(call: &Call) -> Lowered {
     let (index, start, step) = (integer(call.at(0))?, integer(call.at(1))?, integer(call.at(2))?);
     let value = index.checked_mul(step).and_then(|v| v.checked_add(start));
-    value.map(Value::int).ok_or_else(|| Fault::Invalid("a range beyond 64 bits".into()))
+    value.map(Value::int).ok_or_else(|| Fault::Invalid("the range exceeds 64 bits".into()))
 }
 
 fn integer(value: &Value) -> Lowered<i64> {

@@ -34,27 +34,27 @@ pub const OPERATORS: &[Operator] = &[
     },
     Operator { name: "aten::isnan", becomes: "equal, neg and add_scalar", lower: is_no_number },
     Operator { name: "aten::logical_not", becomes: "neg and add_scalar", lower: negated },
-    Operator { name: "aten::bitwise_not", becomes: "neg and add_scalar; of comparisons", lower: bits_negated },
+    Operator { name: "aten::bitwise_not", becomes: "neg and add_scalar; comparisons only", lower: bits_negated },
     Operator { name: "aten::logical_and", becomes: "mul", lower: |lo, call| combined(lo, call, Binary::Mul) },
     Operator {
         name: "aten::bitwise_and",
-        becomes: "mul; of comparisons",
+        becomes: "mul; comparisons only",
         lower: |lo, call| bits_combined(lo, call, Binary::Mul),
     },
     Operator {
         name: "aten::__and__",
-        becomes: "mul; of comparisons",
+        becomes: "mul; comparisons only",
         lower: |lo, call| bits_combined(lo, call, Binary::Mul),
     },
     Operator { name: "aten::logical_or", becomes: "max", lower: |lo, call| combined(lo, call, Binary::Max) },
     Operator {
         name: "aten::bitwise_or",
-        becomes: "max; of comparisons",
+        becomes: "max; comparisons only",
         lower: |lo, call| bits_combined(lo, call, Binary::Max),
     },
     Operator {
         name: "aten::__or__",
-        becomes: "max; of comparisons",
+        becomes: "max; comparisons only",
         lower: |lo, call| bits_combined(lo, call, Binary::Max),
     },
     Operator { name: "aten::where", becomes: "select", lower: chosen },
@@ -88,13 +88,13 @@ fn in_graph(lo: &mut Lowering, call: &Call, operand: Operand) -> Lowered<ValueId
 /// An operand of an operator that works on the bits of whole numbers, where these are truths.
 fn as_bits(lo: &mut Lowering, call: &Call, index: usize) -> Lowered<ValueId> {
     let Value::Tensor(tensor) = call.at(index) else {
-        return unsupported("whole numbers bit by bit");
+        return unsupported("a bitwise operation on integers");
     };
     let truths = match content(tensor)? {
         Content::Graph(id) => is_mask(lo, call, id),
         constant => is_boolean(&constant),
     };
-    if truths { lo.value(call, tensor) } else { unsupported("whole numbers bit by bit") }
+    if truths { lo.value(call, tensor) } else { unsupported("a bitwise operation on integers") }
 }
 
 fn bits_negated(lo: &mut Lowering, call: &Call) -> Lowered {
@@ -124,7 +124,7 @@ fn is_no_number(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn chosen(lo: &mut Lowering, call: &Call) -> Lowered {
     if matches!(call.at(1), Value::None) {
-        return unsupported("asks for the places where an activation is not 0");
+        return unsupported("asks for the positions where an activation is not 0");
     }
     let condition = lo.operand(call, 0)?;
     let (a, b) = (operand(lo, call, call.at(1), call.at(0))?, operand(lo, call, call.at(2), call.at(0))?);
@@ -172,7 +172,7 @@ fn numbers_alone(lo: &mut Lowering, call: &Call) -> Lowered {
     let (nan, low, high) =
         (call.float_or("nan", 0.0)?, call.float_or("neginf", -most)?, call.float_or("posinf", most)?);
     if low > -most || high < most {
-        return unsupported("replaces infinities by small numbers");
+        return unsupported("replaces infinities by numbers within the range of f32");
     }
     let c = &mut lo.composer(call);
     let (number, other) = (compare(c, Comparison::Equal, x, x)?, c.number(nan)?);
@@ -185,7 +185,7 @@ fn filled_by_mask(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.operand(call, 0)?;
     let items = call.at(1).items().unwrap_or_default();
     let ([Value::Tensor(mask)], false) = (&items[..], call.flag("accumulate")) else {
-        return unsupported("assigns to places along several axes");
+        return unsupported("assigns to positions along more than one axis");
     };
     let boolean = match content(mask)? {
         Content::Graph(id) => is_mask(lo, call, id),
@@ -196,7 +196,7 @@ fn filled_by_mask(lo: &mut Lowering, call: &Call) -> Lowered {
         number => as_float(number).ok(),
     };
     let (Some(value), true) = (value, boolean && lo.shape_of(mask)?.len() == lo.shape(x).len()) else {
-        return unsupported("assigns other than one number to the entries of a mask");
+        return unsupported("assigns anything but one number to the entries that a mask selects");
     };
     let mask = lo.value(call, mask)?;
     let c = &mut lo.composer(call);

@@ -84,7 +84,7 @@ fn tensor_sizes_that_lie_are_refused() {
     // Fewer bytes than the storage says, which libtorch would read past the end of.
     let mut archive = Archive::controlled();
     archive.entries.iter_mut().find(|(name, _)| name == "net/data/0").unwrap().1.truncate(8);
-    assert!(archive.refusal().contains("has 8 bytes, but 36 of it are tensors"), "{}", archive.refusal());
+    assert!(archive.refusal().contains("has 8 bytes, but its tensors need 36"), "{}", archive.refusal());
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn modules_in_a_cycle_are_refused() {
 #[test]
 fn lists_that_hold_themselves_are_refused() {
     let error = said(&["l = annotate(List[Any], [])", "l0 = torch.append(l, l)", "x = torch.mul(x, torch.len(l))"]);
-    assert!(error.contains("containers in each other"), "{error}");
+    assert!(error.contains("nested containers"), "{error}");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn values_that_nest_or_double_without_end_are_refused() {
         said(&["t = annotate(Any, x)", times, value, "n = torch.len(annotate(List[Any], [t]))", "x = torch.mul(x, n)"])
     };
     let nested = loops("for i in range(900000):", "  t = annotate(Any, (t,))");
-    assert!(nested.contains("containers in each other"), "{nested}");
+    assert!(nested.contains("nested containers"), "{nested}");
     let doubled = loops("for i in range(60):", "  t = annotate(Any, (t, t))");
     assert!(doubled.contains("items"), "{doubled}");
 }
@@ -140,7 +140,7 @@ fn constants_that_multiply_are_refused_before_they_fill_the_memory() {
     ]);
     assert!(broadcast.contains("too large"), "{broadcast}");
     let again = said(&["for i in range(2000000):", "  x = torch.mul(x, torch.size(torch.zeros([8000, 8000]), 0))"]);
-    assert!(again.contains("together"), "{again}");
+    assert!(again.contains("in total"), "{again}");
     let apart = said(&["x = torch.mul(x, torch.len(torch.unbind(torch.zeros([60000000]))))"]);
     assert!(apart.contains("parts"), "{apart}");
 }

@@ -68,9 +68,9 @@ fn several_inputs_are_named_and_no_input_is_refused() {
         refusal("def forward(self, x: Tensor, scale: Tensor) -> Tensor:\n    return torch.conv2d(x, self.w) * scale\n");
     assert!(error.contains("2 inputs (`x`, `scale`)") && error.contains("images"), "{error}");
     let error = refusal("def forward(self) -> Tensor:\n    return torch.relu(self.g)\n");
-    assert!(error.contains("takes no input"), "{error}");
+    assert!(error.contains("has no input"), "{error}");
     let error = refusal("def forward(self, xs: List[Tensor]) -> Tensor:\n    return torch.conv2d(xs[0], self.w)\n");
-    assert!(error.contains("`xs`, which is a list"), "{error}");
+    assert!(error.contains("`xs` is a list"), "{error}");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_cast_of_an_activation_to_whole_numbers_drops_its_fractions() {
     let operators: Vec<&str> = whole.graph.nodes.iter().map(|node| node.op.name(4)).collect();
     assert_eq!(operators, ["conv2d", "sign", "abs", "floor", "mul"]);
     let error = refusal(&forward_of("return torch.to(torch.to(torch.conv2d(x, self.w), 9), 6)"));
-    assert!(error.contains("another type of numbers"), "{error}");
+    assert!(error.contains("an unsupported element type"), "{error}");
 }
 
 #[test]
