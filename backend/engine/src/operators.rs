@@ -13,6 +13,11 @@ Every operator becomes operations of one graph (`backend/graph/src/ops.rs`), and
 Label propagation knows these operations only: what can be pruned follows from them.
 ";
 
+const FOLLOWED: &str = "
+Calls, branches and loops of the code are followed: `prim::Constant`, `prim::GetAttr`, `prim::SetAttr`, `prim::CallMethod`,
+`prim::CallFunction`, `prim::If`, `prim::Loop`, `prim::RaiseException`.
+";
+
 const COMPUTED: &str = "
 Tensors that do not depend on the input, also those whose size follows the batch (`zeros(x.shape[0], 1, h, w)`): libtorch
 computes every operator of `aten` that takes and gives tensors, numbers, texts and lists of them, within a limit of memory and
@@ -27,7 +32,7 @@ const GUIDE: &str = "
 ## Adding an operator
 1. Say it with the graph's operations, if they can: most operators are a composition. Write a function from the call to its
    result in the family that fits (`backend/torchscript/src/operators/`, `backend/onnx/src/import/operators/`) and list
-   it in that family's `OPERATORS` with what it becomes and what about it is refused. Never guess: return `unsupported` with
+   it in that family's table with what it becomes and what about it is refused. Never guess: return `unsupported` with
    the reason.
 2. Only where no composition says it, add an operation to `Op` (`backend/graph/src/ops.rs`). The compiler then names every
    place that must know it: its shape (`shape.rs`), its labels (`labels/`: an operation that only moves data runs on the label
@@ -46,9 +51,13 @@ pub fn page() -> String {
         table(&mut text, title, operators.iter().map(|o| (o.name, o.becomes)));
     }
     text.push_str("\n### Computed while the network is read\n");
-    for (title, names) in torchscript::folded_operators() {
-        list(&mut text, title, names.iter().copied());
+    text.push_str(FOLLOWED);
+    for family in torchscript::folded_families() {
+        list(&mut text, family.title, family.operators.iter().map(|o| o.name));
     }
+    list(&mut text, "Constant tensors", torchscript::constant_operators().iter().map(|o| o.name));
+    let title = "Constant tensors of the shape or the element type of an activation";
+    list(&mut text, title, torchscript::of_shape_alone().into_iter());
     text.push_str(COMPUTED);
     for (name, reason) in torchscript::refused_operators() {
         let _ = writeln!(text, "| `{name}` | {reason} |");
@@ -80,11 +89,37 @@ fn list<'a>(text: &mut String, title: &str, names: impl Iterator<Item = &'a str>
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn the_page_in_the_repository_is_of_this_code() {
         let stored = include_str!("../../../docs/operators.md");
         assert!(stored == page(), "run `cargo run -p eagleeye-worker -- operators > docs/operators.md`");
+    }
+
+    #[test]
+    fn every_operator_that_the_torchscript_importer_names_is_on_the_page() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../torchscript/src");
+        let families = fs::read_dir(source.join("operators")).unwrap().map(|entry| entry.unwrap().path());
+        let page = page();
+        let mut named = 0;
+        for file in families.chain([source.join("interpreter.rs")]) {
+            let text = fs::read_to_string(&file).unwrap();
+            let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((&text, ""));
+            for operator in code.split('"').filter(|part| is_operator(part)) {
+                let plain = operator.strip_suffix('_').filter(|plain| !plain.ends_with('_')).unwrap_or(operator);
+                assert!(page.contains(&format!("`{plain}`")), "{operator} of {} is not on the page", file.display());
+                named += 1;
+            }
+        }
+        assert!(named > 300, "only {named} operators were found");
+    }
+
+    fn is_operator(text: &str) -> bool {
+        let name = text.strip_prefix("aten::").or_else(|| text.strip_prefix("prim::"));
+        name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
     }
 }

@@ -36,6 +36,30 @@ pub fn element(kind: Kind) -> Option<ElementType> {
     })
 }
 
+/// Element types by PyTorch's numbers.
+const KINDS: [(i64, Kind); 10] = [
+    (0, Kind::Uint8),
+    (1, Kind::Int8),
+    (2, Kind::Int16),
+    (3, Kind::Int),
+    (4, Kind::Int64),
+    (5, Kind::Half),
+    (6, Kind::Float),
+    (7, Kind::Double),
+    (11, Kind::Bool),
+    (15, Kind::BFloat16),
+];
+
+/// The element type that PyTorch has a number for.
+pub(crate) fn by_number(number: i64) -> Option<Kind> {
+    KINDS.iter().find(|(found, _)| *found == number).map(|(_, kind)| *kind)
+}
+
+/// PyTorch's number for an element type.
+pub(crate) fn number_of(kind: Kind) -> Option<i64> {
+    KINDS.iter().find(|(_, found)| *found == kind).map(|(number, _)| *number)
+}
+
 /// Whether the entries are floating-point numbers of a type that networks compute in.
 pub fn is_float(kind: Kind) -> bool {
     element(kind).is_some_and(ElementType::is_float)

@@ -1,136 +1,130 @@
 //! Lists, tuples, dicts and strings of the network's code.
 
+use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 use eagleeye_graph::Count;
 
+use super::folding::{Folded, FoldedFamily};
 use super::truth;
 use crate::call::{Call, as_int};
 use crate::fault::{Fault, Lowered, unsupported};
 use crate::value::Value;
 
-pub const OPERATORS: &[&str] = &[
-    "prim::ListConstruct",
-    "prim::TupleConstruct",
-    "prim::DictConstruct",
-    "prim::ListUnpack",
-    "prim::TupleUnpack",
-    "prim::TupleIndex",
-    "prim::TupleSlice",
-    "aten::__getitem__",
-    "aten::_set_item",
-    "aten::append",
-    "aten::extend",
-    "aten::insert",
-    "aten::pop",
-    "aten::clear",
-    "aten::reverse",
-    "aten::list",
-    "aten::copy",
-    "aten::len",
-    "aten::slice",
-    "aten::add",
-    "aten::mul",
-    "aten::sum",
-    "aten::eq",
-    "aten::ne",
-    "aten::__contains__",
-    "aten::keys",
-    "aten::values",
-    "aten::items",
-    "aten::format",
-    "aten::percentFormat",
-    "aten::str",
-    "aten::join",
-    "aten::lower",
-    "aten::all",
-    "aten::any",
-    "prim::min",
-    "prim::max",
-    "prim::rangelist",
-    "prim::type",
+pub const FAMILIES: [FoldedFamily; 5] = [
+    FoldedFamily { title: "Making lists, tuples, dicts and strings", applies: |_| true, operators: MAKING },
+    FoldedFamily { title: "Lists of numbers", applies: |call| is_sequence(call) && is_alone(call), operators: NUMBERS },
+    FoldedFamily { title: "Lists and tuples", applies: is_sequence, operators: SEQUENCES },
+    FoldedFamily { title: "Dicts", applies: |call| matches!(call.at(0), Value::Dict(_)), operators: DICTS },
+    FoldedFamily { title: "Strings", applies: |call| matches!(call.at(0), Value::String(_)), operators: STRINGS },
+];
+
+const MAKING: &[Folded] = &[
+    Folded::carrying("prim::ListConstruct", |_, call| Ok(Value::list(call.arguments.clone()))),
+    Folded::carrying("prim::TupleConstruct", |_, call| Ok(Value::tuple(call.arguments.clone()))),
+    Folded::carrying("prim::DictConstruct", |_, call| Ok(made_dict(call))),
+    // What a network says about itself is in no file.
+    Folded::new("aten::format", |_, _| Ok(Value::String("".into()))),
+    Folded::new("aten::percentFormat", |_, _| Ok(Value::String("".into()))),
+    Folded::new("aten::str", |_, _| Ok(Value::String("".into()))),
+    Folded::new("prim::rangelist", |_, call| range(call)),
+];
+
+const NUMBERS: &[Folded] = &[
+    Folded::new("aten::sum", |_, call| numbers(call, |ints| ints.iter().try_fold(0i64, |sum, &v| sum.checked_add(v)))),
+    Folded::new("prim::min", |_, call| numbers(call, |ints| ints.iter().copied().min())),
+    Folded::new("prim::max", |_, call| numbers(call, |ints| ints.iter().copied().max())),
+];
+
+const SEQUENCES: &[Folded] = &[
+    Folded::carrying("prim::ListUnpack", |_, call| Ok(Value::tuple(items(call)))),
+    Folded::carrying("prim::TupleUnpack", |_, call| Ok(Value::tuple(items(call)))),
+    Folded::carrying("prim::TupleIndex", |_, call| item(&items(call), call.at(1))),
+    Folded::carrying("prim::TupleSlice", |_, call| slice(call)),
+    Folded::carrying("aten::__getitem__", |_, call| item(&items(call), call.at(1))),
+    Folded::carrying("aten::len", |_, call| Ok(Value::int(items(call).len() as i64))),
+    Folded::carrying("aten::list", |_, call| Ok(Value::list(items(call)))),
+    Folded::carrying("aten::copy", |_, call| Ok(Value::list(items(call)))),
+    Folded::carrying("aten::slice", |_, call| slice(call)),
+    Folded::carrying("aten::add", |_, call| concatenated(call)),
+    Folded::carrying("aten::mul", |_, call| repeated(call)),
+    Folded::new("aten::all", |_, call| quantified(call, |flags| !flags.contains(&false))),
+    Folded::new("aten::any", |_, call| quantified(call, |flags| flags.contains(&true))),
+    Folded::new("aten::eq", |_, call| equal(call).map(Value::Bool)),
+    Folded::new("aten::ne", |_, call| equal(call).map(|same| Value::Bool(!same))),
+    Folded::new("aten::__contains__", |_, call| contains(&items(call), call.at(1))),
+    Folded::carrying("aten::append", |_, call| extended(call, vec![call.at(1).clone()])),
+    Folded::carrying("aten::extend", |_, call| extended(call, call.at(1).items().unwrap_or_default())),
+    Folded::carrying("aten::insert", |_, call| inserted(call)),
+    Folded::carrying("aten::pop", |_, call| popped(call)),
+    Folded::carrying("aten::clear", |_, call| changed(call, |list| list.borrow_mut().clear())),
+    Folded::carrying("aten::reverse", |_, call| changed(call, |list| list.borrow_mut().reverse())),
+    Folded::carrying("aten::_set_item", |_, call| item_set(call)),
+];
+
+const DICTS: &[Folded] = &[
+    Folded::carrying("aten::len", |_, call| Ok(Value::int(dict(call)?.borrow().len() as i64))),
+    Folded::carrying("aten::keys", |_, call| listed(call, |(key, _)| key.clone())),
+    Folded::carrying("aten::values", |_, call| listed(call, |(_, value)| value.clone())),
+    Folded::carrying("aten::items", |_, call| listed(call, |(k, v)| Value::tuple(vec![k.clone(), v.clone()]))),
+    Folded::new("aten::__contains__", |_, call| Ok(Value::Bool(entry(call)?.is_some()))),
+    Folded::carrying("aten::__getitem__", |_, call| match entry(call)? {
+        Some(index) => Ok(dict(call)?.borrow()[index].1.clone()),
+        None => Err(Fault::Invalid("the key is not in the dict".into())),
+    }),
+    Folded::carrying("aten::_set_item", |_, call| entry_set(call)),
+];
+
+const STRINGS: &[Folded] = &[
+    Folded::new("aten::eq", |_, call| Ok(Value::Bool(same_text(call)))),
+    Folded::new("aten::ne", |_, call| Ok(Value::Bool(!same_text(call)))),
+    Folded::new("aten::__contains__", |_, call| {
+        Ok(Value::Bool(matches!((call.at(0), call.at(1)), (Value::String(a), Value::String(b)) if a.contains(&**b))))
+    }),
+    Folded::new("aten::len", |_, call| Ok(Value::int(super::text(call.at(0)).unwrap_or_default().len() as i64))),
+    Folded::new("aten::lower", |_, call| {
+        Ok(Value::String(super::text(call.at(0)).unwrap_or_default().to_lowercase().into()))
+    }),
+    // A device is known by the name of its type.
+    Folded::new("prim::type", |_, call| Ok(call.at(0).clone())),
+    Folded::new("aten::add", |_, call| Ok(call.at(0).clone())),
+    Folded::new("aten::join", |_, call| Ok(call.at(0).clone())),
+    Folded::new("aten::__not__", |_, call| Ok(Value::Bool(truth(call.at(0)) != Some(true)))),
 ];
 
 /// A list made by code is not longer than this; a hostile one could double itself for ever.
 const MAX_LENGTH: usize = 1 << 16;
 
-/// Whether the call only moves items from one container to another, whatever they are.
-pub fn moves_items(call: &Call) -> bool {
-    const MOVERS: [&str; 18] = [
-        "prim::ListUnpack",
-        "prim::TupleUnpack",
-        "prim::TupleIndex",
-        "prim::TupleSlice",
-        "aten::__getitem__",
-        "aten::extend",
-        "aten::pop",
-        "aten::clear",
-        "aten::reverse",
-        "aten::list",
-        "aten::copy",
-        "aten::len",
-        "aten::slice",
-        "aten::add",
-        "aten::mul",
-        "aten::keys",
-        "aten::values",
-        "aten::items",
-    ];
-    let container = matches!(call.at(0), Value::List(_) | Value::Tuple(_) | Value::Dict(_));
-    container && MOVERS.contains(&call.operator)
+fn is_sequence(call: &Call) -> bool {
+    matches!(call.at(0), Value::List(_) | Value::Tuple(_))
 }
 
-/// Computes the call, or `None` where it is not about containers.
-pub fn evaluate(call: &Call) -> Option<Lowered> {
-    if let Some(result) = constructed(call) {
-        return Some(result);
-    }
-    match call.at(0) {
-        Value::List(_) | Value::Tuple(_) => sequence(call),
-        Value::Dict(_) => dict(call),
-        Value::String(_) => string(call),
-        _ => None,
+fn is_alone(call: &Call) -> bool {
+    call.arguments.len() == 1
+}
+
+/// The items of the list or tuple that a call is about.
+fn items(call: &Call) -> Vec<Value> {
+    call.at(0).items().unwrap_or_default()
+}
+
+fn made_dict(call: &Call) -> Value {
+    let pairs = call.arguments.as_chunks::<2>().0.iter().map(|[key, value]| (key.clone(), value.clone()));
+    Value::Dict(Rc::new(pairs.collect::<Vec<_>>().into()))
+}
+
+fn range(call: &Call) -> Lowered {
+    match as_int(call.at(0)) {
+        Ok(end @ 0..=0xffff) => Ok(Value::list((0..end).map(Value::int).collect())),
+        _ => Err(Fault::Invalid("the range is too long".into())),
     }
 }
 
-fn constructed(call: &Call) -> Option<Lowered> {
-    Some(Ok(match call.operator {
-        "prim::ListConstruct" => Value::list(call.arguments.clone()),
-        "prim::TupleConstruct" => Value::tuple(call.arguments.clone()),
-        "prim::DictConstruct" => {
-            let pairs = call.arguments.as_chunks::<2>().0.iter().map(|[key, value]| (key.clone(), value.clone()));
-            Value::Dict(Rc::new(pairs.collect::<Vec<_>>().into()))
-        }
-        "aten::format" | "aten::percentFormat" | "aten::str" => Value::String("".into()),
-        "prim::rangelist" => {
-            let Ok(end @ 0..=0xffff) = as_int(call.at(0)) else {
-                return Some(Err(Fault::Invalid("the range is too long".into())));
-            };
-            Value::list((0..end).map(Value::int).collect())
-        }
-        _ => return None,
-    }))
-}
-
-fn sequence(call: &Call) -> Option<Lowered> {
-    let items = call.at(0).items()?;
-    Some(match call.operator {
-        "prim::ListUnpack" | "prim::TupleUnpack" => Ok(Value::tuple(items)),
-        "prim::TupleIndex" | "aten::__getitem__" => item(&items, call.at(1)),
-        "aten::len" => Ok(Value::int(items.len() as i64)),
-        "aten::list" | "aten::copy" => Ok(Value::list(items)),
-        "aten::slice" | "prim::TupleSlice" => slice(call, &items),
-        "aten::add" => concatenated(call, items),
-        "aten::mul" => repeated(call, &items),
-        "aten::sum" | "prim::min" | "prim::max" => return folded(call, &items),
-        "aten::all" => quantified(&items, false),
-        "aten::any" => quantified(&items, true),
-        "aten::eq" | "aten::ne" => equal(call, &items),
-        "aten::__contains__" => contains(&items, call.at(1)),
-        "aten::append" | "aten::extend" | "aten::insert" | "aten::pop" | "aten::clear" | "aten::reverse"
-        | "aten::_set_item" => change(call),
-        _ => return None,
-    })
+fn numbers(call: &Call, reduce: impl Fn(&[i64]) -> Option<i64>) -> Lowered {
+    let ints = items(call).iter().map(as_int).collect::<Lowered<Vec<i64>>>()?;
+    let reduced = reduce(&ints).map(Value::int);
+    reduced.ok_or_else(|| Fault::Invalid("the list of numbers is empty, or its sum exceeds 64 bits".into()))
 }
 
 fn position(index: &Value, length: usize) -> Lowered<usize> {
@@ -144,7 +138,8 @@ fn item(items: &[Value], index: &Value) -> Lowered {
     Ok(items[position(index, items.len())?].clone())
 }
 
-fn slice(call: &Call, items: &[Value]) -> Lowered {
+fn slice(call: &Call) -> Lowered {
+    let items = items(call);
     let bound = |index: usize, default: i64| match call.at(index) {
         Value::None => Ok(default),
         value => as_int(value),
@@ -160,60 +155,43 @@ fn slice(call: &Call, items: &[Value]) -> Lowered {
     Ok(if matches!(call.at(0), Value::Tuple(_)) { Value::tuple(kept) } else { Value::list(kept) })
 }
 
-fn concatenated(call: &Call, mut items: Vec<Value>) -> Lowered {
-    let other = call
-        .at(1)
-        .items()
-        .ok_or_else(|| Fault::Invalid("concatenates a list with something that is not a list".into()))?;
+fn concatenated(call: &Call) -> Lowered {
+    let mut items = items(call);
+    let Some(other) = call.at(1).items() else {
+        return Err(Fault::Invalid("concatenates a list with something that is not a list".into()));
+    };
+    bounded(items.len() + other.len())?;
     items.extend(other);
-    bounded(items)
+    Ok(Value::list(items))
 }
 
-fn repeated(call: &Call, items: &[Value]) -> Lowered {
+fn repeated(call: &Call) -> Lowered {
+    let items = items(call);
     let times = as_int(call.at(1))?.max(0) as usize;
-    if items.len().saturating_mul(times) > MAX_LENGTH {
-        return Err(Fault::Invalid("makes a list that is too long".into()));
-    }
+    bounded(items.len().saturating_mul(times))?;
     Ok(Value::list(items.iter().cycle().take(items.len() * times).cloned().collect()))
 }
 
-fn bounded(items: Vec<Value>) -> Lowered {
-    if items.len() > MAX_LENGTH {
-        Err(Fault::Invalid("makes a list that is too long".into()))
+fn bounded(length: usize) -> Lowered<()> {
+    if length > MAX_LENGTH {
+        Err(Fault::Invalid(format!("makes a list of more than {MAX_LENGTH} items")))
     } else {
-        Ok(Value::list(items))
+        Ok(())
     }
 }
 
-fn folded(call: &Call, items: &[Value]) -> Option<Lowered> {
-    let ints: Lowered<Vec<i64>> = items.iter().map(as_int).collect();
-    if call.operator != "aten::sum" && call.arguments.len() > 1 {
-        return None;
-    }
-    Some(ints.and_then(|ints| {
-        let result = match call.operator {
-            "aten::sum" => ints.iter().try_fold(0i64, |sum, &v| sum.checked_add(v)),
-            "prim::min" => ints.iter().copied().min(),
-            _ => ints.iter().copied().max(),
-        };
-        result
-            .map(Value::int)
-            .ok_or_else(|| Fault::Invalid("the list of numbers is empty, or its sum exceeds 64 bits".into()))
-    }))
-}
-
-fn equal(call: &Call, items: &[Value]) -> Lowered {
-    let other = call.at(1).items().unwrap_or_default();
+fn equal(call: &Call) -> Lowered<bool> {
+    let (items, other) = (items(call), call.at(1).items().unwrap_or_default());
     let mut same = items.len() == other.len();
     for (a, b) in items.iter().zip(&other) {
         same = same && equal_items(a, b)?;
     }
-    Ok(Value::Bool(same == (call.operator == "aten::eq")))
+    Ok(same)
 }
 
 fn equal_items(a: &Value, b: &Value) -> Lowered<bool> {
     Ok(match (a, b) {
-        (Value::Int(x), Value::Int(y)) => match x.compare(*y, std::cmp::Ordering::is_eq) {
+        (Value::Int(x), Value::Int(y)) => match x.compare(*y, Ordering::is_eq) {
             Some(same) => same,
             None => return unsupported("a comparison whose result depends on the batch size"),
         },
@@ -232,105 +210,92 @@ fn contains(items: &[Value], wanted: &Value) -> Lowered {
     Ok(Value::Bool(false))
 }
 
-fn change(call: &Call) -> Lowered {
-    let Value::List(list) = call.at(0) else {
-        return Err(Fault::Invalid("changes a tuple".into()));
-    };
-    let length = list.borrow().len();
-    if length >= MAX_LENGTH {
-        return Err(Fault::Invalid("makes a list that is too long".into()));
+fn quantified(call: &Call, holds: impl Fn(&[bool]) -> bool) -> Lowered {
+    let known: Option<Vec<bool>> = items(call).iter().map(truth).collect();
+    match known {
+        Some(flags) => Ok(Value::Bool(holds(&flags))),
+        None => unsupported("the condition depends on the input"),
     }
-    match call.operator {
-        "aten::append" => list.borrow_mut().push(call.at(1).clone()),
-        "aten::extend" => {
-            let added = call.at(1).items().unwrap_or_default();
-            if length + added.len() > MAX_LENGTH {
-                return Err(Fault::Invalid("makes a list that is too long".into()));
-            }
-            list.borrow_mut().extend(added);
-        }
-        "aten::insert" => {
-            let index = as_int(call.at(1))?;
-            let index = if index < 0 { (index + length as i64).max(0) } else { index.min(length as i64) };
-            list.borrow_mut().insert(index as usize, call.at(2).clone());
-        }
-        "aten::pop" => {
-            let index = position(if call.arguments.len() > 1 { call.at(1) } else { &Value::Int(LAST) }, length)?;
-            return Ok(list.borrow_mut().remove(index));
-        }
-        "aten::clear" => list.borrow_mut().clear(),
-        "aten::reverse" => list.borrow_mut().reverse(),
-        _ => {
-            let index = position(call.at(1), length)?;
-            list.borrow_mut()[index] = call.at(2).clone();
-        }
+}
+
+/// The list that a call changes. Tuples stay as they are.
+fn list<'a>(call: &'a Call<'_>) -> Lowered<&'a RefCell<Vec<Value>>> {
+    match call.at(0) {
+        Value::List(list) => Ok(list),
+        _ => Err(Fault::Invalid("modifies a tuple".into())),
     }
+}
+
+fn changed(call: &Call, change: impl Fn(&RefCell<Vec<Value>>)) -> Lowered {
+    change(list(call)?);
     Ok(call.at(0).clone())
 }
 
-const LAST: Count = Count::fixed(-1);
-
-fn dict(call: &Call) -> Option<Lowered> {
-    let Value::Dict(dict) = call.at(0) else {
-        return None;
-    };
-    let find = || -> Lowered<Option<usize>> {
-        for (index, (key, _)) in dict.borrow().iter().enumerate() {
-            if equal_items(key, call.at(1))? {
-                return Ok(Some(index));
-            }
-        }
-        Ok(None)
-    };
-    Some(match call.operator {
-        "aten::len" => Ok(Value::int(dict.borrow().len() as i64)),
-        "aten::keys" => Ok(Value::list(dict.borrow().iter().map(|(key, _)| key.clone()).collect())),
-        "aten::values" => Ok(Value::list(dict.borrow().iter().map(|(_, value)| value.clone()).collect())),
-        "aten::items" => {
-            let pair = |(key, value): &(Value, Value)| Value::tuple(vec![key.clone(), value.clone()]);
-            Ok(Value::list(dict.borrow().iter().map(pair).collect()))
-        }
-        "aten::__contains__" => find().map(|found| Value::Bool(found.is_some())),
-        "aten::__getitem__" => find().and_then(|found| match found {
-            Some(index) => Ok(dict.borrow()[index].1.clone()),
-            None => Err(Fault::Invalid("the key is not in the dict".into())),
-        }),
-        "aten::_set_item" => find().map(|found| {
-            match found {
-                Some(index) => dict.borrow_mut()[index].1 = call.at(2).clone(),
-                None => dict.borrow_mut().push((call.at(1).clone(), call.at(2).clone())),
-            }
-            Value::None
-        }),
-        _ => return None,
-    })
+fn extended(call: &Call, added: Vec<Value>) -> Lowered {
+    let list = list(call)?;
+    bounded(list.borrow().len() + added.len())?;
+    list.borrow_mut().extend(added);
+    Ok(call.at(0).clone())
 }
 
-/// Whether any item is true, or else whether all are.
-fn quantified(items: &[Value], any: bool) -> Lowered {
-    let known: Option<Vec<bool>> = items.iter().map(truth).collect();
-    match known {
-        Some(flags) if any => Ok(Value::Bool(flags.contains(&true))),
-        Some(flags) => Ok(Value::Bool(!flags.contains(&false))),
-        None => unsupported("a condition that depends on the input"),
+fn inserted(call: &Call) -> Lowered {
+    let list = list(call)?;
+    let length = list.borrow().len();
+    bounded(length + 1)?;
+    let index = as_int(call.at(1))?;
+    let index = if index < 0 { (index + length as i64).max(0) } else { index.min(length as i64) };
+    list.borrow_mut().insert(index as usize, call.at(2).clone());
+    Ok(call.at(0).clone())
+}
+
+fn popped(call: &Call) -> Lowered {
+    const LAST: Value = Value::Int(Count::fixed(-1));
+    let list = list(call)?;
+    let length = list.borrow().len();
+    let index = position(if is_alone(call) { &LAST } else { call.at(1) }, length)?;
+    Ok(list.borrow_mut().remove(index))
+}
+
+fn item_set(call: &Call) -> Lowered {
+    let list = list(call)?;
+    let index = position(call.at(1), list.borrow().len())?;
+    list.borrow_mut()[index] = call.at(2).clone();
+    Ok(call.at(0).clone())
+}
+
+type Entries = RefCell<Vec<(Value, Value)>>;
+
+/// The dict that a call is about.
+fn dict<'a>(call: &'a Call<'_>) -> Lowered<&'a Entries> {
+    match call.at(0) {
+        Value::Dict(dict) => Ok(dict),
+        other => Err(Fault::Invalid(format!("argument 0 is {}, expected a dict", other.describe()))),
     }
 }
 
-fn string(call: &Call) -> Option<Lowered> {
-    let (Value::String(a), b) = (call.at(0), call.at(1)) else {
-        return None;
-    };
-    let same = matches!(b, Value::String(b) if a == b);
-    Some(Ok(match call.operator {
-        "aten::eq" => Value::Bool(same),
-        "aten::ne" => Value::Bool(!same),
-        "aten::__contains__" => Value::Bool(matches!(b, Value::String(b) if a.contains(&**b))),
-        "aten::len" => Value::int(a.len() as i64),
-        "aten::lower" => Value::String(a.to_lowercase().into()),
-        // A device is known by the name of its type.
-        "prim::type" => Value::String(a.clone()),
-        "aten::add" | "aten::join" => Value::String(a.clone()),
-        "aten::__not__" => Value::Bool(truth(call.at(0)) != Some(true)),
-        _ => return None,
-    }))
+fn listed(call: &Call, part: impl Fn(&(Value, Value)) -> Value) -> Lowered {
+    Ok(Value::list(dict(call)?.borrow().iter().map(part).collect()))
+}
+
+/// Where the key of a call is in its dict.
+fn entry(call: &Call) -> Lowered<Option<usize>> {
+    for (index, (key, _)) in dict(call)?.borrow().iter().enumerate() {
+        if equal_items(key, call.at(1))? {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+fn entry_set(call: &Call) -> Lowered {
+    let (dict, value) = (dict(call)?, call.at(2).clone());
+    match entry(call)? {
+        Some(index) => dict.borrow_mut()[index].1 = value,
+        None => dict.borrow_mut().push((call.at(1).clone(), value)),
+    }
+    Ok(Value::None)
+}
+
+fn same_text(call: &Call) -> bool {
+    matches!((call.at(0), call.at(1)), (Value::String(a), Value::String(b)) if a == b)
 }

@@ -52,7 +52,7 @@ fn convolution(lo: &mut Lowering, call: &Call) -> Lowered {
         Some("same") => kernel.iter().zip(&dilation).map(|(k, d)| same(*k, *d)).collect(),
         Some(other) => return unsupported(format!("padding `{other}`")),
     };
-    let transposed = call.flag("transposed") || call.operator.starts_with("aten::conv_transpose");
+    let transposed = call.flag("transposed") || call.operator.contains("conv_transpose");
     let transposed = if transposed { Some(call.sizes("output_padding", axes, 0)?) } else { None };
     let groups = usize::try_from(call.int_or("groups", 1)?).unwrap_or(0);
     let mut inputs = vec![x, weight];

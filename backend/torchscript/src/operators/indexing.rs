@@ -41,7 +41,11 @@ pub const OPERATORS: &[Operator] = &[
         lower: repeat_interleave,
     },
     Operator { name: "aten::fill", becomes: "expand of a constant", lower: filled },
-    Operator { name: "aten::zero", becomes: "expand of a constant", lower: filled },
+    Operator {
+        name: "aten::zero",
+        becomes: "expand of a constant; of a slice in place, mul with a constant mask",
+        lower: filled,
+    },
 ];
 
 /// Parts that one operator may take a tensor apart into.

@@ -1,7 +1,7 @@
 //! TorchScript operators by family, and which family takes a call.
 //!
 //! To add an operator: write a function from a [`Call`] to a [`Value`] in the family that fits and list it in that family's
-//! `OPERATORS`. The list is also the data of `docs/operators.md`.
+//! table. The tables are also the data of `docs/operators.md`.
 
 /// An operator that is one function of each entry.
 macro_rules! unary {
@@ -27,9 +27,10 @@ macro_rules! composed {
 mod activations;
 mod attention;
 mod composer;
+mod constants;
 mod containers;
 mod convolution;
-mod folded;
+mod folding;
 mod functions;
 mod indexing;
 mod masks;
@@ -46,6 +47,8 @@ mod selection;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+pub use folding::{Folded, FoldedFamily};
 
 use super::call::Call;
 use super::fault::{Fault, Lowered, unsupported};
@@ -82,10 +85,19 @@ pub fn families() -> [(&'static str, &'static [Operator]); 13] {
     ]
 }
 
-/// Operators that are computed while the network is read, because they work on sizes, numbers, containers or tensors that do
-/// not depend on the input.
-pub fn folded_operators() -> [(&'static str, &'static [&'static str]); 2] {
-    [("Numbers and sizes", scalars::OPERATORS), ("Lists, tuples, dicts and strings", containers::OPERATORS)]
+/// Operators that are computed while the network is read, by what they work on, in the order in which they are tried.
+pub fn folded_families() -> Vec<FoldedFamily> {
+    containers::FAMILIES.into_iter().chain(scalars::FAMILIES).collect()
+}
+
+/// Operators on constant tensors that libtorch does not compute.
+pub fn constant_operators() -> &'static [Folded] {
+    constants::OPERATORS
+}
+
+/// Operators of which libtorch computes the result where it depends on nothing but the shape of an activation.
+pub fn of_shape_alone() -> Vec<&'static str> {
+    constants::of_shape_alone()
 }
 
 /// Operators of `aten` that are not computed while the network is read, and why.
@@ -95,6 +107,20 @@ pub fn refused_operators() -> Vec<(String, &'static str)> {
 
 static BY_NAME: LazyLock<BTreeMap<&'static str, &'static Operator>> =
     LazyLock::new(|| families().into_iter().flat_map(|(_, operators)| operators).map(|o| (o.name, o)).collect());
+
+/// Whether a call is about what an operator works on, and the operator.
+type Applicable = (fn(&Call) -> bool, &'static Folded);
+
+/// The operators of [`folded_families`] by name.
+static FOLDED: LazyLock<BTreeMap<&'static str, Vec<Applicable>>> = LazyLock::new(|| {
+    let mut by_name = BTreeMap::<_, Vec<_>>::new();
+    for FoldedFamily { applies, operators, .. } in folded_families() {
+        for operator in operators {
+            by_name.entry(operator.name).or_default().push((applies, operator));
+        }
+    }
+    by_name
+});
 
 /// The operator's name without the underscore that marks in-place forms.
 pub(super) fn base_name(kind: &str) -> &str {
@@ -124,14 +150,8 @@ pub(super) fn text(value: &Value) -> Option<String> {
 
 /// Turns a call into nodes, or computes it where it does not depend on the input.
 pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered {
-    let builds_container = matches!(kind, "prim::TupleConstruct" | "prim::ListConstruct" | "prim::DictConstruct");
-    // Something unknown in a list makes the list unknown, and no shorter one.
-    let fills_container = matches!(kind, "aten::append" | "aten::insert" | "aten::_set_item")
-        && matches!(call.at(0), Value::List(_) | Value::Dict(_));
-    // What is not known may be carried along; it matters where it is used.
-    let carries =
-        builds_container || fills_container || containers::moves_items(call) || scalars::looks_at_nothing(call);
-    if !carries {
+    let folded = FOLDED.get(call.operator).and_then(|named| named.iter().find(|(applies, _)| applies(call)));
+    if !folded.is_some_and(|(_, operator)| operator.takes_unknown(&call.arguments)) {
         if call.arguments.iter().any(Value::is_unknown) {
             return Err(Fault::Unknown);
         }
@@ -139,17 +159,14 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
             return Err(Fault::Missing(cause));
         }
     }
-    if let Some(result) = containers::evaluate(call) {
-        return result;
-    }
-    if let Some(result) = scalars::evaluate(lowering, call) {
-        return result;
+    if let Some((_, operator)) = folded {
+        return (operator.compute)(lowering, call);
     }
     let in_place = base_name(kind) != kind;
     if !depends_on_input(call)?
-        && let Some(result) = folded::evaluate(lowering, call)
+        && let Some(result) = constants::evaluate(lowering, call)
     {
-        return if in_place { folded::assign(call, &result?) } else { result };
+        return if in_place { constants::assign(call, &result?) } else { result };
     }
     if kind == "aten::zero_"
         && let Some(result) = indexing::zero_slice(lowering, call)?
@@ -157,7 +174,7 @@ pub(super) fn lower(lowering: &mut Lowering, kind: &str, call: &Call) -> Lowered
         return Ok(result);
     }
     let Some(operator) = BY_NAME.get(call.operator) else {
-        return unsupported(folded::known_against(call));
+        return unsupported(constants::known_against(call));
     };
     let result = (operator.lower)(lowering, call)?;
     if in_place { assign(lowering, call, &result) } else { Ok(result) }
@@ -168,7 +185,7 @@ fn depends_on_input(call: &Call) -> Lowered<bool> {
     let is_graph = |tensor: &TensorRef| Ok(matches!(content(tensor)?, Content::Graph(_)));
     for (index, argument) in call.arguments.iter().enumerate() {
         let depends = match argument {
-            Value::Tensor(_) if folded::takes_shape_alone(call.operator, index) => false,
+            Value::Tensor(_) if constants::takes_shape_alone(call.operator, index) => false,
             Value::Tensor(tensor) => is_graph(tensor)?,
             other => {
                 let items = other.items().unwrap_or_default();

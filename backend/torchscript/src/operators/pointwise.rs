@@ -6,14 +6,13 @@ use tch::Kind;
 
 use super::Operator;
 use super::convolution::{fixed, scaled};
-use super::folded;
 use super::masks::{as_mask, is_mask};
 use crate::batched::{self, OneImage};
 use crate::call::{Call, as_float, training};
 use crate::fault::{Lowered, unsupported};
 use crate::known::{content, known_scalar};
 use crate::lowering::{Lowering, fresh};
-use crate::tensors::element;
+use crate::tensors::{by_number, element};
 use crate::value::{Content, TensorRef, Value};
 
 macro_rules! same {
@@ -109,7 +108,7 @@ fn converted(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     let wanted = match (call.operator, call.get("dtype"), call.get("other")) {
         ("aten::float", _, _) => Some(ElementType::F32),
-        (_, Value::Int(number), _) => match number.known().and_then(folded::kind_of).and_then(element) {
+        (_, Value::Int(number), _) => match number.known().and_then(by_number).and_then(element) {
             Some(wanted) => Some(wanted),
             None => return unsupported("casts an activation to an unsupported element type"),
         },

@@ -8,6 +8,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::folding::Folded;
 use super::rule::{self, Cost};
 use crate::batched::SAMPLES;
 use crate::call::{Call, as_float};
@@ -16,6 +17,7 @@ use crate::fault::{Fault, Lowered, unsupported};
 use crate::ffi::compute::{self, ComputeError, Datum, Traits};
 use crate::known::{content, known, known_whole};
 use crate::lowering::{Lowering, MAX_COMPUTED};
+use crate::tensors::by_number;
 use crate::value::{Content, TensorRef, Value};
 
 /// Elements of a tensor that the code makes; a mask of a large Swin has some 10^6.
@@ -45,17 +47,29 @@ const SHAPE_ALONE: &[(&str, usize)] = &[
     ("aten::type_as", 1),
 ];
 
+/// The operators of [`SHAPE_ALONE`].
+pub fn of_shape_alone() -> Vec<&'static str> {
+    SHAPE_ALONE.iter().map(|(name, _)| *name).collect()
+}
+
 /// Whether the operator looks at nothing but the shape and the element type of the argument.
 pub(super) fn takes_shape_alone(operator: &str, argument: usize) -> bool {
     SHAPE_ALONE.contains(&(operator, argument))
 }
 
-/// Computes the call, or `None` where libtorch cannot.
+/// Operators that libtorch does not compute.
+pub const OPERATORS: &[Folded] = &[
+    Folded::new("aten::tensor", |lo, call| literal(lo, call, call.at(0))),
+    Folded::new("aten::as_tensor", |lo, call| literal(lo, call, call.at(0))),
+    Folded::new("aten::new_tensor", |lo, call| literal(lo, call, call.at(1))),
+    Folded::new("aten::cpu", |_, call| Ok(call.at(0).clone())),
+    Folded::new("aten::cuda", |_, call| Ok(call.at(0).clone())),
+];
+
+/// Computes the call, or `None` where neither this code nor libtorch can.
 pub fn evaluate(lowering: &mut Lowering, call: &Call) -> Option<Lowered> {
-    match call.operator {
-        "aten::tensor" | "aten::as_tensor" | "aten::new_tensor" => return Some(literal(lowering, call)),
-        "aten::cpu" | "aten::cuda" => return Some(Ok(call.at(0).clone())),
-        _ => {}
+    if let Some(operator) = OPERATORS.iter().find(|operator| operator.name == call.operator) {
+        return Some((operator.compute)(lowering, call));
     }
     let traits = match compute::traits(call.operator, call.overload) {
         Ok(traits) if traits.computes() => traits,
@@ -76,8 +90,7 @@ pub fn known_against(call: &Call) -> &'static str {
 }
 
 /// `torch.tensor` of a number or of lists of numbers, which is TorchScript's own.
-fn literal(lowering: &mut Lowering, call: &Call) -> Lowered {
-    let data = if call.operator == "aten::new_tensor" { call.at(1) } else { call.at(0) };
+fn literal(lowering: &mut Lowering, call: &Call, data: &Value) -> Lowered {
     if let Value::Tensor(_) = data {
         return Ok(data.clone());
     }
@@ -137,34 +150,10 @@ fn kind(call: &Call) -> Lowered<Option<Kind>> {
         return Ok(None);
     }
     let number = call.int("dtype")?;
-    match kind_of(number) {
+    match by_number(number) {
         Some(kind) => Ok(Some(kind)),
         None => unsupported(format!("the element type {number}")),
     }
-}
-
-/// Element types by PyTorch's numbers.
-const KINDS: [(i64, Kind); 10] = [
-    (0, Kind::Uint8),
-    (1, Kind::Int8),
-    (2, Kind::Int16),
-    (3, Kind::Int),
-    (4, Kind::Int64),
-    (5, Kind::Half),
-    (6, Kind::Float),
-    (7, Kind::Double),
-    (11, Kind::Bool),
-    (15, Kind::BFloat16),
-];
-
-/// The element type that PyTorch has a number for.
-pub(super) fn kind_of(number: i64) -> Option<Kind> {
-    KINDS.iter().find(|(found, _)| *found == number).map(|(_, kind)| *kind)
-}
-
-/// PyTorch's number for an element type.
-pub(super) fn number_of(kind: Kind) -> Option<i64> {
-    KINDS.iter().find(|(_, found)| *found == kind).map(|(number, _)| *number)
 }
 
 /// Runs the operator, or runs it for batches of two sizes where an argument depends on the batch.
