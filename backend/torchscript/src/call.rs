@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use eagleeye_graph::reading::indices;
 use eagleeye_graph::{Count, Unsupported};
 
 use super::error::TorchScriptError;
@@ -114,6 +115,19 @@ impl Call<'_> {
             None if matches!(value, Value::None) => Ok(Vec::new()),
             None => Ok(vec![self.int(name)?]),
         }
+    }
+
+    /// An axis of a tensor of this rank; negative ones count from the end.
+    pub fn axis(&self, name: &str, rank: usize) -> Lowered<usize> {
+        Ok(indices::axis(self.int(name)?, rank)?)
+    }
+
+    pub fn axis_or(&self, name: &str, default: i64, rank: usize) -> Lowered<usize> {
+        Ok(indices::axis(self.int_or(name, default)?, rank)?)
+    }
+
+    pub fn axes(&self, name: &str, rank: usize) -> Lowered<Vec<usize>> {
+        self.ints(name)?.iter().map(|&axis| Ok(indices::axis(axis, rank)?)).collect()
     }
 
     /// A list of sizes, which may depend on the batch.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use eagleeye_graph::reading::Refusal;
 use eagleeye_graph::{BuildError, Unsupported};
 
 use super::error::TorchScriptError;
@@ -25,6 +26,15 @@ pub(super) enum Fault {
 impl From<BuildError> for Fault {
     fn from(error: BuildError) -> Self {
         Self::Build(error)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unsupported(reason) => Self::Unsupported(reason),
+            Refusal::Invalid(reason) => Self::Invalid(reason),
+        }
     }
 }
 

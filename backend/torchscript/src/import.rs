@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use eagleeye_graph::{BuildError, Dim, ElementType, Graph, Precision, Shape, ValueId};
+use eagleeye_graph::reading::{Draft, drop_unused, shapes};
+use eagleeye_graph::{BuildError, ElementType, Graph, ParameterKind, Precision, ValueId};
 use tch::Tensor;
 
 use super::archive::Contents;
@@ -16,13 +17,10 @@ use super::interpreter::{Interpreter, stored_value};
 use super::lowering::Lowering;
 use super::state::{self, Entry};
 use super::value::{Content, TensorRef, Value};
-use super::{INPUT_SHAPE, archive, cleanup, weight};
+use super::{INPUT_SHAPE, archive, weight};
 
 /// libtorch's parser and destructors call themselves for each level of nesting; the archive check bounds the levels.
 const LOADER_STACK: usize = 512 << 20;
-/// Image sizes to try where none is known.
-const SIDES: [usize; 12] = [224, 32, 64, 28, 96, 128, 160, 192, 256, 299, 384, 512];
-const GREY_SIDES: [usize; 4] = [28, 32, 64, 224];
 
 /// A network read from a TorchScript file.
 #[derive(Debug)]
@@ -55,7 +53,9 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
     let importer = Importer { description: &description, tensors: &tensors, entries: &entries };
     let known = match input_shape {
         Some(shape) => Some(vec![shape.to_vec()]),
-        None => description.metadata.get(INPUT_SHAPE).and_then(|text| parse_shapes(text)).or_else(|| traced(&contents)),
+        None => {
+            description.metadata.get(INPUT_SHAPE).and_then(|text| shapes::parse(text)).or_else(|| traced(&contents))
+        }
     };
     let (graph, weights, precision) = match &known {
         Some(shapes) => importer.import(shapes)?,
@@ -125,12 +125,6 @@ fn load(path: &Path, extra_names: &[String]) -> Result<(Description, Vec<Tensor>
     })
 }
 
-/// `1,3,224,224`, several inputs separated by semicolons.
-fn parse_shapes(text: &str) -> Option<Vec<Vec<usize>>> {
-    let shape = |part: &str| part.split(',').map(|size| size.trim().parse().ok()).collect::<Option<Vec<_>>>();
-    text.split(';').map(shape).collect()
-}
-
 /// The shapes that the network was traced with, where they are such as images have.
 fn traced(contents: &Contents) -> Option<Vec<Vec<usize>>> {
     let size = |size: &i64| usize::try_from(*size).ok().filter(|size| *size > 0);
@@ -184,9 +178,7 @@ impl Importer<'_> {
             let linear = weights().find(|size| size.len() == 2);
             return linear.map(|size| vec![1, size[1] as usize]).into_iter().collect();
         };
-        let channels = convolution[1] as usize;
-        let sides: &[usize] = if channels == 1 { &GREY_SIDES } else { &SIDES };
-        sides.iter().map(|&side| vec![1, channels, side, side]).collect()
+        shapes::usual_images(convolution[1] as usize)
     }
 
     fn build(&self, shapes: &[Vec<usize>]) -> Result<Network, TorchScriptError> {
@@ -213,7 +205,7 @@ impl Importer<'_> {
         }
         let mut outputs = Vec::new();
         collect_outputs(&result, &mut outputs)?;
-        let Lowering { mut builder, weights, file_constants, .. } = interpreter.lowering;
+        let Lowering { draft: Draft { mut builder, .. }, weights, file_constants, .. } = interpreter.lowering;
         for (id, element) in &outputs {
             builder.seen_as(*id, *element);
         }
@@ -221,7 +213,10 @@ impl Importer<'_> {
         let precision = builder.precision(&outputs);
         let mut graph = builder.finish(&outputs).map_err(misfit)?;
         file_constants.make_parameters(&mut graph);
-        let (graph, weights) = cleanup::drop_unused(&graph, &weights).map_err(misfit)?;
+        // Stored tensors stay, used or not.
+        let (graph, kept) =
+            drop_unused(&graph, |parameter| parameter.kind != ParameterKind::Constant).map_err(misfit)?;
+        let weights = weights.into_iter().zip(kept).filter_map(|(weight, kept)| kept.then_some(weight)).collect();
         Ok((graph, weights, precision))
     }
 
@@ -254,7 +249,8 @@ impl Importer<'_> {
             if forward.types.get(index).is_some_and(|kind| kind == "TensorType") {
                 let tensors = values.iter().filter(|v| matches!(v, Value::Tensor(_))).count();
                 let shape = shapes.get(tensors).or(shapes.last()).map_or(&[][..], Vec::as_slice);
-                let id = lowering.builder.input(name, batched(shape)?).map_err(misfit)?;
+                let shape = shapes::batched(shape).ok_or_else(|| TorchScriptError::InputShape(shape.to_vec()))?;
+                let id = lowering.draft.builder.input(name, shape).map_err(misfit)?;
                 values.push(Value::Tensor(TensorRef::new(Content::Graph(id))));
             } else {
                 let default = forward.defaults.get(index).and_then(super::interpreter::plain);
@@ -263,16 +259,6 @@ impl Importer<'_> {
             }
         }
         Ok(values)
-    }
-}
-
-/// The shape of an input with its first axis as the batch.
-fn batched(shape: &[usize]) -> Result<Shape, TorchScriptError> {
-    match shape {
-        [_, rest @ ..] if !rest.is_empty() && !shape.contains(&0) => {
-            Ok([Dim::Batch(1)].into_iter().chain(rest.iter().map(|&s| Dim::Fixed(s))).collect())
-        }
-        _ => Err(TorchScriptError::InputShape(shape.to_vec())),
     }
 }
 

@@ -6,7 +6,6 @@
 mod archive;
 mod batched;
 mod call;
-mod cleanup;
 mod description;
 mod error;
 mod export;

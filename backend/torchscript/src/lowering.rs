@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use eagleeye_graph::reading::Draft;
 use eagleeye_graph::{
-    Binary, BuildError, Compose, Count, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Shape, Source,
-    Unary, ValueId,
+    Binary, BuildError, Compose, Dim, ElementType, Op, ParameterKind, Reduction, Shape, Source, Unary, ValueId,
 };
 use tch::{Kind, Tensor};
 
 use super::batched::{self, OneImage};
 use super::call::Call;
 use super::error::TorchScriptError;
-use super::fault::{Fault, Lowered, unsupported};
+use super::fault::{Fault, Lowered};
 use super::file_constants::FileConstants;
 use super::known::content;
 use super::value::{Content, TensorRef, Value};
@@ -23,11 +23,9 @@ pub(super) const MAX_COMPUTED: usize = 1 << 29;
 /// Builds the graph while the interpreter runs the network's code.
 #[derive(Debug)]
 pub(super) struct Lowering {
-    pub builder: GraphBuilder,
+    pub draft: Draft,
     /// Tensors by parameter.
     pub weights: Vec<Tensor>,
-    /// Node that made each value, for looking one operation back.
-    made_by: HashMap<ValueId, (Op, Vec<ValueId>)>,
     /// Constants of truths.
     truths: HashSet<ValueId>,
     names: HashSet<String>,
@@ -43,9 +41,8 @@ pub(super) struct Lowering {
 impl Lowering {
     pub fn new(name: &str) -> Self {
         Self {
-            builder: GraphBuilder::new(name),
+            draft: Draft::new(name),
             weights: Vec::new(),
-            made_by: HashMap::new(),
             truths: HashSet::new(),
             names: HashSet::new(),
             constants: HashMap::new(),
@@ -78,9 +75,9 @@ impl Lowering {
         let computed = element(tensor.kind()).ok_or_else(|| {
             Fault::Invalid(format!("tensor `{name}` has the unsupported element type {:?}", tensor.kind()))
         })?;
-        let (_, value) = self.builder.parameter(name, &sizes, computed, kind)?;
+        let (_, value) = self.draft.builder.parameter(name, &sizes, computed, kind)?;
         if let Some(stored) = stored {
-            self.builder.stored_as(value, stored);
+            self.draft.builder.stored_as(value, stored);
         }
         self.names.insert(name.to_owned());
         self.weights.push(tensor);
@@ -90,8 +87,8 @@ impl Lowering {
     /// Gives a stored tensor a further name.
     pub fn alias(&mut self, id: ValueId, name: &str) -> Result<(), BuildError> {
         self.names.insert(name.to_owned());
-        match self.builder.source(id) {
-            Source::Parameter(parameter) => self.builder.alias(parameter, name),
+        match self.draft.builder.source(id) {
+            Source::Parameter(parameter) => self.draft.builder.alias(parameter, name),
             Source::Input(_) | Source::Node(..) => Ok(()),
         }
     }
@@ -100,7 +97,7 @@ impl Lowering {
     pub fn value(&mut self, call: &Call, tensor: &TensorRef) -> Lowered<ValueId> {
         let (id, kind) = match content(tensor)? {
             Content::Graph(id) => {
-                self.builder.seen_as(id, tensor.element());
+                self.draft.builder.seen_as(id, tensor.element());
                 return Ok(id);
             }
             Content::Known(known) => match self.file_constants.find(&known)? {
@@ -124,7 +121,7 @@ impl Lowering {
         self.charge(tensor.numel())?;
         let id = self.parameter(name, &tensor.copy(), ParameterKind::Constant)?;
         if let Some(stored) = element(tensor.kind()) {
-            self.builder.stored_as(id, stored);
+            self.draft.builder.stored_as(id, stored);
         }
         self.file_constants.lower(name, id);
         Ok(id)
@@ -183,19 +180,19 @@ impl Lowering {
     /// The element type that a tensor has in the file, where that is known.
     pub fn element_of(&self, tensor: &TensorRef) -> Option<ElementType> {
         tensor.element().or_else(|| match tensor.content()? {
-            Content::Graph(id) => self.builder.element(id),
+            Content::Graph(id) => self.draft.builder.element(id),
             Content::Known(known) | Content::Batched([known, _]) => element(known.kind()),
         })
     }
 
     pub fn shape(&self, id: ValueId) -> &Shape {
-        self.builder.shape(id)
+        self.draft.shape(id)
     }
 
     /// Shape of a tensor without making it a graph value.
     pub fn shape_of(&self, tensor: &TensorRef) -> Lowered<Shape> {
         match content(tensor)? {
-            Content::Graph(id) => Ok(self.builder.shape(id).clone()),
+            Content::Graph(id) => Ok(self.draft.shape(id).clone()),
             Content::Known(known) => Ok(known.size().iter().map(|&s| Dim::Fixed(s as usize)).collect()),
             Content::Batched(samples) => batched::shape(&samples),
         }
@@ -210,21 +207,13 @@ impl Lowering {
         }
     }
 
-    /// An axis argument as an index into a tensor of this rank; negative ones count from the end.
-    pub fn axis(&self, axis: i64, rank: usize) -> Lowered<usize> {
-        let index = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-        let index = index.and_then(|i| usize::try_from(i).ok()).filter(|&i| i < rank);
-        index.ok_or_else(|| Fault::Invalid(format!("axis {axis} is outside a tensor of rank {rank}")))
-    }
-
     /// Adds a node with one output.
     pub fn push(&mut self, call: &Call, op: Op, inputs: &[ValueId]) -> Lowered<ValueId> {
         if let Op::Gather { indices, .. } = &op {
             self.charge(indices.len())?;
         }
-        let id = self.builder.push(&call.name, op.clone(), inputs)?;
+        let id = self.draft.push(&call.name, op, inputs)?;
         self.pushed += 1;
-        self.made_by.insert(id, (op, inputs.to_vec()));
         Ok(id)
     }
 
@@ -261,26 +250,9 @@ impl Lowering {
         self.composer(call).permute(x, order)
     }
 
-    pub fn is_parameter(&self, id: ValueId) -> bool {
-        matches!(self.builder.source(id), Source::Parameter(_))
-    }
-
-    /// The operation that made a value, with its inputs; `None` for inputs, parameters and parts of a split.
-    pub fn made_by(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
-        self.made_by.get(&id).map(|(op, inputs)| (op, &inputs[..]))
-    }
-
     /// Whether a value is a constant of truths.
     pub fn holds_truths(&self, id: ValueId) -> bool {
         self.truths.contains(&id)
-    }
-
-    /// The input of the transposition that made a matrix, if one did.
-    pub fn untransposed(&self, id: ValueId) -> Option<ValueId> {
-        match self.made_by.get(&id)? {
-            (Op::Permute { order }, inputs) if *order == [1, 0] => inputs.first().copied(),
-            _ => None,
-        }
     }
 }
 
@@ -295,15 +267,6 @@ pub(super) fn view(of: &TensorRef, id: ValueId) -> Value {
         Some(Content::Graph(same)) if same == id => Value::Tensor(of.clone()),
         _ => Value::Tensor(of.view(Content::Graph(id))),
     }
-}
-
-/// Sizes as a shape.
-pub(super) fn shape_from(counts: &[Count]) -> Lowered<Shape> {
-    let dim = |count: &Count| match count.dim() {
-        Some(dim) => Ok(dim),
-        None => unsupported(format!("makes an axis of size {} * batch + {}", count.per_image, count.fixed)),
-    };
-    counts.iter().map(dim).collect()
 }
 
 fn to_engine_precision(tensor: &Tensor) -> Lowered<Tensor> {

@@ -6,8 +6,10 @@
 pub mod draft;
 pub mod indices;
 pub mod shapes;
+mod unused;
 
 pub use draft::{Draft, Made};
+pub use unused::drop_unused;
 
 /// Why an operator cannot be read. An importer adds which one it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

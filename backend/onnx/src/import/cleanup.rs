@@ -1,43 +1,14 @@
-//! Drops what no output needs: parts of fused operations, code that only asked for sizes.
+//! Names the outputs as the file does, once what none of them needs is gone.
 
 use std::collections::HashSet;
 
-use eagleeye_graph::{BuildError, Graph, GraphBuilder, ParameterId, Source, ValueId};
+use eagleeye_graph::reading::drop_unused;
+use eagleeye_graph::{BuildError, Graph, Source};
 
 /// The graph without unused nodes and parameters, its outputs named as in the file, and for every parameter of the old graph
 /// whether it was kept. Kept ones stay in order.
-pub(super) fn drop_unused(graph: &Graph, output_names: &[String]) -> Result<(Graph, Vec<bool>), BuildError> {
-    let needed = needed(graph);
-    let mut builder = GraphBuilder::new(graph.name.clone());
-    let mut renamed: Vec<Option<ValueId>> = vec![None; graph.values.len()];
-    let mut kept = vec![false; graph.parameters.len()];
-    for &input in &graph.inputs {
-        let value = graph.value(input);
-        renamed[input.index()] = Some(builder.input(&value.name, value.shape.clone())?);
-    }
-    for (index, value) in graph.values.iter().enumerate() {
-        if let Source::Parameter(ParameterId(id)) = value.source
-            && needed[index]
-        {
-            let parameter = graph.parameter(ParameterId(id));
-            let (new, value) =
-                builder.parameter(&parameter.name, &parameter.shape, parameter.element, parameter.kind)?;
-            for alias in &parameter.aliases {
-                builder.alias(new, alias)?;
-            }
-            kept[id as usize] = true;
-            renamed[index] = Some(value);
-        }
-    }
-    for node in graph.nodes.iter().filter(|node| node.outputs.iter().any(|o| needed[o.index()])) {
-        let inputs: Vec<ValueId> = node.inputs.iter().filter_map(|i| renamed[i.index()]).collect();
-        let outputs = builder.node(&node.name, node.op.clone(), &inputs)?;
-        for (old, new) in node.outputs.iter().zip(outputs) {
-            renamed[old.index()] = Some(new);
-        }
-    }
-    let outputs: Vec<ValueId> = graph.outputs.iter().filter_map(|o| renamed[o.index()]).collect();
-    let mut graph = builder.finish(&outputs)?;
+pub(super) fn cleaned(graph: &Graph, output_names: &[String]) -> Result<(Graph, Vec<bool>), BuildError> {
+    let (mut graph, kept) = drop_unused(graph, |_| false)?;
     name_outputs(&mut graph, output_names);
     Ok((graph, kept))
 }
@@ -51,20 +22,4 @@ fn name_outputs(graph: &mut Graph, names: &[String]) {
             value.name.clone_from(name);
         }
     }
-}
-
-/// Which values an output depends on.
-fn needed(graph: &Graph) -> Vec<bool> {
-    let mut needed = vec![false; graph.values.len()];
-    for output in &graph.outputs {
-        needed[output.index()] = true;
-    }
-    for node in graph.nodes.iter().rev() {
-        if node.outputs.iter().any(|o| needed[o.index()]) {
-            for input in &node.inputs {
-                needed[input.index()] = true;
-            }
-        }
-    }
-    needed
 }

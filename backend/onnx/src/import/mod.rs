@@ -239,7 +239,7 @@ impl<'a> Importer<'a> {
         let builder = std::mem::take(&mut lowering.draft.builder);
         let precision = builder.precision(outputs);
         let graph = builder.finish(outputs).map_err(misfit)?;
-        let (graph, kept) = cleanup::drop_unused(&graph, names).map_err(misfit)?;
+        let (graph, kept) = cleanup::cleaned(&graph, names).map_err(misfit)?;
         let weights = lowering.weights(|index| kept.get(index).copied().unwrap_or(false))?;
         Ok((graph, weights, precision))
     }

@@ -124,9 +124,9 @@ fn prelu(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn glu(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, &call.tensor(0)?)?;
-    let axis = lo.axis(call.int_or("dim", -1)?, lo.shape(x).len())?;
+    let axis = call.axis_or("dim", -1, lo.shape(x).len())?;
     let half = fixed(lo, x, axis)? / 2;
-    let halves = lo.builder.node(&call.name, Op::Split { axis, sizes: vec![half, half] }, &[x])?;
+    let halves = lo.draft.builder.node(&call.name, Op::Split { axis, sizes: vec![half, half] }, &[x])?;
     let gate = lo.unary(call, Unary::Sigmoid, halves[1])?;
     lo.emit(call, Op::Binary(Binary::Mul), &[halves[0], gate])
 }

@@ -101,7 +101,7 @@ fn self_attention(
     let head = Dim::Fixed(width / heads);
     let (tokens, heads) = (Dim::Fixed(tokens), Dim::Fixed(heads));
     let qkv = lo.push(call, Op::Linear { transposed: false }, &[x, weight, bias])?;
-    let thirds = lo.builder.node(&call.name, Op::Split { axis: 2, sizes: vec![width; 3] }, &[qkv])?;
+    let thirds = lo.draft.builder.node(&call.name, Op::Split { axis: 2, sizes: vec![width; 3] }, &[qkv])?;
     let mut by_head = Vec::with_capacity(3);
     for third in thirds {
         let split = lo.reshape(call, third, vec![batch, tokens, heads, head])?;

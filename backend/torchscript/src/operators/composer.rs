@@ -36,11 +36,11 @@ impl Compose for Composer<'_, '_> {
     }
 
     fn is_parameter(&self, id: ValueId) -> bool {
-        self.lo.is_parameter(id)
+        self.lo.draft.is_parameter(id)
     }
 
     fn made_by(&self, id: ValueId) -> Option<(&Op, &[ValueId])> {
-        self.lo.made_by(id)
+        self.lo.draft.made_by(id).map(|made| (&made.op, &made.inputs[..]))
     }
 
     fn holds_truths(&self, id: ValueId) -> bool {

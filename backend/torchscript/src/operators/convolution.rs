@@ -91,11 +91,11 @@ pub(super) fn product(
     b: ValueId,
     bias: Option<ValueId>,
 ) -> Lowered<ValueId> {
-    let (matrix, transposed) = match lo.untransposed(b) {
-        Some(weight) if lo.is_parameter(weight) => (weight, false),
+    let (matrix, transposed) = match lo.draft.untransposed(b) {
+        Some(weight) if lo.draft.is_parameter(weight) => (weight, false),
         _ => (b, true),
     };
-    if lo.is_parameter(matrix) && lo.shape(matrix).len() == 2 && !lo.is_parameter(a) {
+    if lo.draft.is_parameter(matrix) && lo.shape(matrix).len() == 2 && !lo.draft.is_parameter(a) {
         let inputs: Vec<ValueId> = [a, matrix].into_iter().chain(bias).collect();
         return lo.push(call, Op::Linear { transposed }, &inputs);
     }

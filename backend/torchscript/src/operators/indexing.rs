@@ -1,5 +1,6 @@
 //! Taking tensors apart and putting them together.
 
+use eagleeye_graph::reading::indices;
 use eagleeye_graph::{Binary, Compose, Count, Dim, Op, ValueId};
 use tch::{Kind, Tensor};
 
@@ -67,7 +68,7 @@ fn cat(lo: &mut Lowering, call: &Call) -> Lowered {
         "aten::dstack" => 2,
         _ => call.int_or("dim", 0)?,
     };
-    let axis = lo.axis(given, lo.shape(first).len())?;
+    let axis = indices::axis(given, lo.draft.rank(first))?;
     if values.len() == 1 {
         return Ok(fresh(first));
     }
@@ -101,7 +102,7 @@ fn stack(lo: &mut Lowering, call: &Call) -> Lowered {
     for tensor in &tensors {
         let x = lo.value(call, tensor)?;
         let mut shape = lo.shape(x).clone();
-        axis = lo.axis(call.int_or("dim", 0)?, shape.len() + 1)?;
+        axis = call.axis_or("dim", 0, shape.len() + 1)?;
         shape.insert(axis, Dim::Fixed(1));
         values.push(lo.reshape(call, x, shape)?);
     }
@@ -115,7 +116,7 @@ fn stack(lo: &mut Lowering, call: &Call) -> Lowered {
 fn along(lo: &mut Lowering, call: &Call) -> Lowered<(TensorRef, ValueId, usize, usize)> {
     let tensor = call.tensor(0)?;
     let x = lo.value(call, &tensor)?;
-    let axis = lo.axis(call.int_or("dim", 0)?, lo.shape(x).len())?;
+    let axis = call.axis_or("dim", 0, lo.shape(x).len())?;
     let size = fixed(lo, x, axis)?;
     Ok((tensor, x, axis, size))
 }
@@ -125,7 +126,7 @@ fn parts(lo: &mut Lowering, call: &Call, x: ValueId, axis: usize, sizes: Vec<usi
     if sizes.len() == 1 && lo.shape(x)[axis] == Dim::Fixed(sizes[0]) {
         return Ok(vec![x]);
     }
-    Ok(lo.builder.node(&call.name, Op::Split { axis, sizes }, &[x])?)
+    Ok(lo.draft.builder.node(&call.name, Op::Split { axis, sizes }, &[x])?)
 }
 
 fn as_list(tensor: &TensorRef, ids: Vec<ValueId>) -> Value {
@@ -205,7 +206,7 @@ fn unbind(lo: &mut Lowering, call: &Call) -> Lowered {
 fn slice(lo: &mut Lowering, call: &Call) -> Lowered {
     let tensor = call.tensor(0)?;
     let x = lo.value(call, &tensor)?;
-    let axis = lo.axis(call.int_or("dim", 0)?, lo.shape(x).len())?;
+    let axis = call.axis_or("dim", 0, lo.shape(x).len())?;
     let step = positive(call.int_or("step", 1)?, "the step")?;
     let size = match lo.shape(x)[axis] {
         Dim::Fixed(size) => size,
@@ -339,7 +340,7 @@ fn index(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn index_select(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, &call.tensor(0)?)?;
-    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
+    let axis = call.axis("dim", lo.shape(x).len())?;
     gather(lo, call, x, axis, &call.tensor_named("index")?)
 }
 
@@ -353,7 +354,7 @@ fn repeat_interleave(lo: &mut Lowering, call: &Call) -> Lowered {
         return unsupported("repeats the flattened tensor");
     }
     let x = lo.operand(call, 0)?;
-    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
+    let axis = call.axis("dim", lo.shape(x).len())?;
     let repeats = positive(call.int("repeats")?, "the number of repeats")?;
     let shape = lo.shape(x).clone();
     match shape[axis] {
@@ -401,7 +402,7 @@ pub(super) fn written_back(
     let mut part = part;
     while let Some((base, cut)) = part.base() {
         let Some(Content::Graph(whole)) = base.content() else { break };
-        if lo.is_parameter(whole) {
+        if lo.draft.is_parameter(whole) {
             break;
         }
         let Ok(replaced) = replaced(lo, call, whole, cut, new) else { break };

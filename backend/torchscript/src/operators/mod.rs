@@ -210,7 +210,7 @@ fn assign(lowering: &mut Lowering, call: &Call, result: &Value) -> Lowered {
         (Content::Known(_) | Content::Batched(_), Content::Graph(_)) => {
             return unsupported("writes an activation into a constant tensor");
         }
-        (Content::Graph(old), Content::Graph(new)) if lowering.is_parameter(old) && old != *new => {
+        (Content::Graph(old), Content::Graph(new)) if lowering.draft.is_parameter(old) && old != *new => {
             return unsupported("modifies a stored tensor in place");
         }
         (_, Content::Graph(new)) => {

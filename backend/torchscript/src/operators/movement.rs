@@ -1,13 +1,14 @@
 //! Operators that only move or repeat data: views, permutations, padding, shuffles.
 
 use eagleeye_graph::count::in_words;
+use eagleeye_graph::reading::{indices, shapes};
 use eagleeye_graph::{Count, Dim, Op, PadMode, Shape, ValueId, shape};
 
 use super::Operator;
 use super::convolution::fixed;
-use crate::call::{Call, counts};
+use crate::call::{Call, as_int, counts};
 use crate::fault::{Fault, Lowered, unsupported};
-use crate::lowering::{Lowering, fresh, shape_from, view};
+use crate::lowering::{Lowering, fresh, view};
 use crate::value::{TensorRef, Value};
 
 pub const OPERATORS: &[Operator] = &[
@@ -77,7 +78,7 @@ pub(super) fn completed(from: &Shape, wanted: &[Count]) -> Lowered<Shape> {
     let open: Vec<usize> = (0..wanted.len()).filter(|&i| wanted[i] == Count::fixed(-1)).collect();
     let [axis] = open[..] else {
         if open.is_empty() {
-            return shape_from(wanted);
+            return Ok(shapes::from_counts(wanted)?);
         }
         return Err(Fault::Invalid("more than one size is -1".into()));
     };
@@ -90,14 +91,14 @@ pub(super) fn completed(from: &Shape, wanted: &[Count]) -> Lowered<Shape> {
     let rest = rest.ok_or_else(|| Fault::Invalid(format!("cannot view {} as {}", in_words(from), in_words(wanted))))?;
     let mut wanted = wanted.to_vec();
     wanted[axis] = rest;
-    shape_from(&wanted)
+    Ok(shapes::from_counts(&wanted)?)
 }
 
 fn flatten(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let from = lo.shape(x).clone();
-    let start = lo.axis(call.int_or("start_dim", 0)?, from.len())?;
-    let end = lo.axis(call.int_or("end_dim", -1)?, from.len())?;
+    let start = call.axis_or("start_dim", 0, from.len())?;
+    let end = call.axis_or("end_dim", -1, from.len())?;
     if start > end {
         return Err(Fault::Invalid(format!("start_dim {start} is after end_dim {end}")));
     }
@@ -111,7 +112,7 @@ fn flatten(lo: &mut Lowering, call: &Call) -> Lowered {
 fn unflatten(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let from = lo.shape(x).clone();
-    let axis = lo.axis(call.int("dim")?, from.len())?;
+    let axis = call.axis("dim", from.len())?;
     let parts = completed(&vec![from[axis]], &call.counts("sizes")?)?;
     let target = from[..axis].iter().copied().chain(parts).chain(from[axis + 1..].iter().copied()).collect();
     Ok(view(&tensor, lo.reshape(call, x, target)?))
@@ -120,11 +121,7 @@ fn unflatten(lo: &mut Lowering, call: &Call) -> Lowered {
 fn squeeze(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let from = lo.shape(x).clone();
-    let axes: Vec<usize> = if call.has("dim") {
-        call.ints("dim")?.iter().map(|&axis| lo.axis(axis, from.len())).collect::<Lowered<_>>()?
-    } else {
-        (0..from.len()).collect()
-    };
+    let axes: Vec<usize> = if call.has("dim") { call.axes("dim", from.len())? } else { (0..from.len()).collect() };
     let kept = from.iter().enumerate().filter(|(i, d)| !(axes.contains(i) && **d == Dim::Fixed(1)));
     let target = kept.map(|(_, d)| *d).collect();
     Ok(view(&tensor, lo.reshape(call, x, target)?))
@@ -133,7 +130,7 @@ fn squeeze(lo: &mut Lowering, call: &Call) -> Lowered {
 fn unsqueeze(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let mut target = lo.shape(x).clone();
-    let axis = lo.axis(call.int("dim")?, target.len() + 1)?;
+    let axis = call.axis("dim", target.len() + 1)?;
     target.insert(axis, Dim::Fixed(1));
     Ok(view(&tensor, lo.reshape(call, x, target)?))
 }
@@ -141,14 +138,14 @@ fn unsqueeze(lo: &mut Lowering, call: &Call) -> Lowered {
 fn permute(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let rank = lo.shape(x).len();
-    let order = call.ints("dims")?.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<_>>()?;
+    let order = call.axes("dims", rank)?;
     Ok(view(&tensor, lo.permute(call, x, order)?))
 }
 
 fn transpose(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let rank = lo.shape(x).len();
-    let axis = |index: usize| crate::call::as_int(call.at(index)).and_then(|axis| lo.axis(axis, rank));
+    let axis = |index: usize| -> Lowered<usize> { Ok(indices::axis(as_int(call.at(index))?, rank)?) };
     let (a, b) = (axis(1)?, axis(2)?);
     let mut order: Vec<usize> = (0..rank).collect();
     order.swap(a, b);
@@ -158,7 +155,7 @@ fn transpose(lo: &mut Lowering, call: &Call) -> Lowered {
 fn move_axes(lo: &mut Lowering, call: &Call) -> Lowered {
     let (tensor, x) = graph_input(lo, call)?;
     let rank = lo.shape(x).len();
-    let axes = |name: &str| call.ints(name)?.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<Vec<_>>>();
+    let axes = |name: &str| call.axes(name, rank);
     let (from, to) = (axes("source")?, axes("destination")?);
     let mut rest = (0..rank).filter(|axis| !from.contains(axis));
     let place = |axis: usize| to.iter().position(|&t| t == axis);
@@ -196,7 +193,7 @@ fn expand(lo: &mut Lowering, call: &Call) -> Lowered {
         Some(old) if *count == Count::fixed(-1) => Count::of(from[old]),
         _ => *count,
     };
-    let target = shape_from(&wanted.iter().enumerate().map(size).collect::<Vec<_>>())?;
+    let target = shapes::from_counts(&wanted.iter().enumerate().map(size).collect::<Vec<_>>())?;
     expanded(lo, call, &tensor, x, target)
 }
 
@@ -230,7 +227,7 @@ fn repeat(lo: &mut Lowering, call: &Call) -> Lowered {
     // Axes of one entry are broadcast, all of them at once; longer ones are gathered.
     let one = |axis: usize| from[axis] == Dim::Fixed(1);
     let sizes: Vec<Count> = (0..from.len()).map(|a| if one(a) { times[a] } else { Count::of(from[a]) }).collect();
-    let target = shape_from(&sizes)?;
+    let target = shapes::from_counts(&sizes)?;
     if target != from {
         y = lo.push(call, Op::Expand { shape: target }, &[y])?;
     }
@@ -283,11 +280,10 @@ fn pad(lo: &mut Lowering, call: &Call) -> Lowered {
 fn roll(lo: &mut Lowering, call: &Call) -> Lowered {
     let (_, x) = graph_input(lo, call)?;
     let rank = lo.shape(x).len();
-    let (shifts, axes) = (call.ints("shifts")?, call.ints("dims")?);
+    let (shifts, axes) = (call.ints("shifts")?, call.axes("dims", rank)?);
     if axes.is_empty() || axes.len() != shifts.len() {
         return unsupported("rolls the flattened tensor");
     }
-    let axes = axes.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<Vec<_>>>()?;
     let shifts: Vec<(usize, i64)> = axes.into_iter().zip(shifts).filter(|&(_, shift)| shift != 0).collect();
     if shifts.is_empty() {
         return Ok(fresh(x));
@@ -299,7 +295,7 @@ fn flip(lo: &mut Lowering, call: &Call) -> Lowered {
     let (_, mut x) = graph_input(lo, call)?;
     let rank = lo.shape(x).len();
     for axis in call.ints("dims")? {
-        let axis = lo.axis(axis, rank)?;
+        let axis = indices::axis(axis, rank)?;
         let indices = (0..fixed(lo, x, axis)?).rev().collect();
         x = lo.push(call, Op::Gather { axis, indices }, &[x])?;
     }
@@ -310,7 +306,7 @@ fn flip(lo: &mut Lowering, call: &Call) -> Lowered {
 fn rotate(lo: &mut Lowering, call: &Call) -> Lowered {
     let (_, x) = graph_input(lo, call)?;
     let rank = lo.shape(x).len();
-    let axes = call.ints("dims")?.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<Vec<_>>>()?;
+    let axes = call.axes("dims", rank)?;
     let [a, b] = axes[..] else {
         return Err(Fault::Invalid("expected exactly two axes to rotate".into()));
     };

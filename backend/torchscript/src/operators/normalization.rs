@@ -1,6 +1,7 @@
 //! Batch, layer, group and instance norm, and norms of weights.
 
 use eagleeye_graph::compose::reductions;
+use eagleeye_graph::reading::indices;
 use eagleeye_graph::{Binary, Dim, Op, Reduction, Unary, ValueId};
 use tch::{Device, Kind, Tensor};
 
@@ -160,7 +161,7 @@ fn weight_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let axes: Vec<usize> = match call.int_or("dim", 0)? {
         -1 => (0..rank).collect(),
         kept => {
-            let kept = lo.axis(kept, rank)?;
+            let kept = indices::axis(kept, rank)?;
             (0..rank).filter(|&axis| axis != kept).collect()
         }
     };

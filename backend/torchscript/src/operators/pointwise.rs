@@ -336,7 +336,7 @@ fn fake_quantise(lo: &mut Lowering, call: &Call) -> Lowered {
     let (mut scale, mut zero_point) = (side(1)?, side(2)?);
     if call.has("axis") {
         let rank = lo.shape(x).len();
-        let axis = lo.axis(call.int("axis")?, rank)?;
+        let axis = call.axis("axis", rank)?;
         let column = |size: usize| (axis..rank).map(|a| Dim::Fixed(if a == axis { size } else { 1 })).collect();
         let size = fixed(lo, x, axis)?;
         scale = lo.reshape(call, scale, column(size))?;

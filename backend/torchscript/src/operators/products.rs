@@ -2,6 +2,7 @@
 
 use eagleeye_graph::compose::einsum::einsum;
 use eagleeye_graph::compose::reductions;
+use eagleeye_graph::reading::indices;
 use eagleeye_graph::{Binary, Compose, Dim, Reduction, Unary, ValueId};
 
 use super::Operator;
@@ -61,7 +62,7 @@ fn tensor_dot(lo: &mut Lowering, call: &Call) -> Lowered {
     let (rank_a, rank_b) = (lo.shape(a).len(), lo.shape(b).len());
     let axes = |index: usize, rank: usize| {
         let items = call.at(index).items().unwrap_or_default();
-        items.iter().map(|axis| lo.axis(as_int(axis)?, rank)).collect::<Lowered<Vec<_>>>()
+        items.iter().map(|axis| Ok(indices::axis(as_int(axis)?, rank)?)).collect::<Lowered<Vec<_>>>()
     };
     let (over_a, over_b) = (axes(2, rank_a)?, axes(3, rank_b)?);
     if rank_a + rank_b > 26 || over_a.len() != over_b.len() {
@@ -100,7 +101,7 @@ fn weighted_sum(lo: &mut Lowering, call: &Call, c: ValueId, y: ValueId) -> Lower
 fn cosine_similarity(lo: &mut Lowering, call: &Call) -> Lowered {
     let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
     let rank = lo.shape(a).len().max(lo.shape(b).len());
-    let axis = lo.axis(call.int_or("dim", 1)?, rank)?;
+    let axis = call.axis_or("dim", 1, rank)?;
     if lo.shape(a).len() != lo.shape(b).len() {
         return unsupported("tensors with different numbers of axes");
     }
@@ -112,7 +113,7 @@ fn pairwise_distance(lo: &mut Lowering, call: &Call) -> Lowered {
     let (a, b) = (lo.operand(call, 0)?, lo.operand(call, 1)?);
     let difference = lo.binary(call, Binary::Sub, a, b)?;
     let shifted = lo.unary(call, Unary::AddScalar(call.float_or("eps", 1e-6)?), difference)?;
-    let last = lo.axis(-1, lo.shape(shifted).len())?;
+    let last = indices::axis(-1, lo.draft.rank(shifted))?;
     let order = call.float_or("p", 2.0)?;
     Ok(fresh(reductions::norm(&mut lo.composer(call), shifted, order, &[last], call.flag("keepdim"))?))
 }

@@ -54,11 +54,7 @@ pub const OPERATORS: &[Operator] = &[
 fn axes(lo: &Lowering, call: &Call, x: ValueId) -> Lowered<Vec<usize>> {
     let rank = lo.shape(x).len();
     let given = call.ints("dim")?;
-    let mut axes: Vec<usize> = if given.is_empty() {
-        (0..rank).collect()
-    } else {
-        given.iter().map(|&axis| lo.axis(axis, rank)).collect::<Lowered<_>>()?
-    };
+    let mut axes: Vec<usize> = if given.is_empty() { (0..rank).collect() } else { call.axes("dim", rank)? };
     axes.sort_unstable();
     axes.dedup();
     if axes.iter().any(|&axis| matches!(lo.shape(x)[axis], Dim::Batch(_))) {
@@ -166,13 +162,13 @@ fn log_sum_exp(lo: &mut Lowering, call: &Call) -> Lowered {
 
 fn running_sum(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = first(lo, call)?;
-    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
+    let axis = call.axis("dim", lo.shape(x).len())?;
     Ok(fresh(reductions::running_sum(&mut lo.composer(call), x, axis, false, false)?))
 }
 
 fn softmax(lo: &mut Lowering, call: &Call, log: bool) -> Lowered {
     let x = first(lo, call)?;
-    let axis = lo.axis(call.int("dim")?, lo.shape(x).len())?;
+    let axis = call.axis("dim", lo.shape(x).len())?;
     if matches!(lo.shape(x).get(axis), Some(Dim::Batch(_))) {
         return unsupported("softmax over the batch axis");
     }

@@ -209,7 +209,7 @@ fn from_columns(lo: &mut Lowering, call: &Call) -> Lowered {
 fn unfold(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.operand(call, 0)?;
     let rank = lo.shape(x).len();
-    let axis = lo.axis(call.int("dimension")?, rank)?;
+    let axis = call.axis("dimension", rank)?;
     let size = |name: &str| {
         let value = call.int(name)?;
         usize::try_from(value).map_err(|_| Fault::Invalid(format!("{name} is negative: {value}")))

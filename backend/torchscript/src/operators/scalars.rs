@@ -161,7 +161,7 @@ fn size(lo: &Lowering, call: &Call) -> Lowered {
     if matches!(call.at(1), Value::None) {
         return Ok(Value::list(shape.iter().map(|&dim| Value::Int(Count::of(dim))).collect()));
     }
-    let axis = lo.axis(call.int("dim")?, shape.len())?;
+    let axis = call.axis("dim", shape.len())?;
     Ok(Value::Int(Count::of(shape[axis])))
 }
 
