@@ -24,7 +24,7 @@ const MAKING: &[Folded] = &[
     Folded::carrying("prim::ListConstruct", |_, call| Ok(Value::list(call.arguments.clone()))),
     Folded::carrying("prim::TupleConstruct", |_, call| Ok(Value::tuple(call.arguments.clone()))),
     Folded::carrying("prim::DictConstruct", |_, call| Ok(made_dict(call))),
-    // What a network says about itself is in no file.
+    // Texts end up in messages and warnings alone, and what they say is not computed.
     Folded::new("aten::format", |_, _| Ok(Value::String("".into()))),
     Folded::new("aten::percentFormat", |_, _| Ok(Value::String("".into()))),
     Folded::new("aten::str", |_, _| Ok(Value::String("".into()))),
