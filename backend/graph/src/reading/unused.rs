@@ -2,7 +2,7 @@
 //! taken.
 
 use crate::builder::{BuildError, GraphBuilder};
-use crate::ir::{Graph, Parameter, ParameterId, Source, ValueId};
+use crate::ir::{Graph, Parameter, Source, ValueId};
 
 /// The graph without unused nodes, and without unused parameters but those that stay in any case; and for every parameter of the
 /// old graph whether it was kept. Kept ones stay in order.
@@ -19,7 +19,7 @@ pub fn drop_unused(graph: &Graph, stays: impl Fn(&Parameter) -> bool) -> Result<
         renamed[input.index()] = Some(builder.input(&value.name, value.shape.clone())?);
     }
     for (index, value) in graph.values.iter().enumerate() {
-        let Source::Parameter(id @ ParameterId(_)) = value.source else { continue };
+        let Source::Parameter(id) = value.source else { continue };
         let parameter = graph.parameter(id);
         if needed[index] || stays(parameter) {
             let (new, value) =
