@@ -20,9 +20,9 @@ use crate::network::Format;
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InspectError {
-    #[error("the channel groups of the network cannot be found: {0}")]
+    #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(#[from] GroupError),
-    #[error("a {0} file has weights and no network; a TorchScript or an ONNX file has both")]
+    #[error("a {0} file has weights but no network; a TorchScript or ONNX file has both")]
     NoNetwork(&'static str),
 }
 

@@ -20,7 +20,7 @@ use eagleeye_torchscript::tensors::{reason, signed, values};
 /// Why a network cannot be pruned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PruneError {
-    #[error("the channel groups of the network cannot be found: {0}")]
+    #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(String),
     #[error(transparent)]
     Strategy(#[from] StrategyError),

@@ -30,20 +30,20 @@ use eagleeye_torchscript::tensors::reason;
 pub enum SearchError {
     #[error("cancelled")]
     Cancelled,
-    #[error("the channel groups of the network cannot be found: {0}")]
+    #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(#[from] GroupError),
     #[error(transparent)]
     Strategy(#[from] StrategyError),
     #[error("a strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
     #[error(
-        "the candidate has keep counts for {found} groups, but {expected} groups of the network can be pruned; another \
-         version has evaluated it, so the search has to be run again"
+        "the candidate has keep counts for {found} groups, but {expected} groups of the network can be pruned; it \
+         was evaluated by another version, so the search must be run again"
     )]
     KeepCounts { expected: usize, found: usize },
     #[error("{0}")]
     Exec(ExecError),
-    #[error("the pruned network does not fit together: {0}")]
+    #[error("the pruned network is inconsistent: {0}")]
     Rewrite(#[from] RewriteError),
     #[error(transparent)]
     Images(#[from] ImagesError),

@@ -9,7 +9,7 @@ pub enum StrategyError {
     NothingToPrune,
     #[error("with {} nothing can be pruned{}", in_words(.0), less(.0))]
     NothingWithin(Space),
-    #[error("round_to is {0}, but must be 1 or more")]
+    #[error("round_to is {0}, but must be at least 1")]
     RoundTo(usize),
     #[error("min_keep_ratio is {0}, but must be from 0 to 1")]
     MinKeepRatio(f64),
@@ -27,8 +27,8 @@ pub enum StrategyError {
         finest: f64,
     },
     #[error(
-        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest one found keeps {}; ask for about \
-         that{}",
+        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest one found keeps {}; choose a \
+         budget near that{}",
         in_words(space), kept(nearest), if space.round_to == Some(1) { "" } else { ", or choose a smaller round_to" }
     )]
     TooCoarse {

@@ -71,7 +71,7 @@ fn global(lo: &mut Lowering, call: &Call, max: bool) -> Lowered {
 fn power_pool(lo: &mut Lowering, call: &Call) -> Lowered {
     let order = call.int_or("p", 2)? as f64;
     if call.flag("ceil_mode")? || call.ints("dilations")?.is_some_and(|d| d.iter().any(|&d| d != 1)) {
-        return unsupported("with dilations or windows that hang over");
+        return unsupported("with dilations or windows that extend beyond the input");
     }
     let mut raised = call.clone();
     let x = lo.value(call, 0)?;
