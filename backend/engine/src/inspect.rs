@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, ValueId, channel_groups, macs_by_node,
+    CostModel, Graph, Group, GroupError, NodeId, ParameterKind, ValueId, channel_groups, macs_by_node,
 };
 use eagleeye_spec::report::{
-    BatchNormState, ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection,
-    ModelReport, Port, PrunableSpace, Reachable,
+    ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection, ModelReport, Port,
+    PrunableSpace, Reachable,
 };
 use eagleeye_spec::{Budget, Measure, Space, StrategyName};
 use eagleeye_strategy::{Task, feasible, reachable};
 
-use crate::fold::norms_are_folded;
 use crate::load::Loaded;
 use crate::members;
 use crate::network::Format;
+use crate::norms::Norms;
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
     let details = ModelDetails {
         element_type: network.precision.main().name().to_owned(),
         notices: network.precision_notices(),
-        batch_norm_state: batch_norm_state(graph),
+        batch_norm_state: Norms::of(graph).state,
         operators: graph.operators().into_iter().map(|(name, count)| (name.to_owned(), count as u64)).collect(),
         layers: layers(graph),
         groups: groups.groups.iter().map(|group| channel_group(graph, group)).collect(),
@@ -81,16 +81,6 @@ fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
 /// The shape of a value for a batch of one.
 fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
     eagleeye_graph::shape::sample(graph.shape(id)).into_iter().map(|size| size as u64).collect()
-}
-
-fn batch_norm_state(graph: &Graph) -> BatchNormState {
-    if graph.nodes.iter().any(|n| matches!(n.op, Op::BatchNorm { .. })) {
-        BatchNormState::Present
-    } else if norms_are_folded(graph) {
-        BatchNormState::Folded
-    } else {
-        BatchNormState::Absent
-    }
 }
 
 fn layers(graph: &Graph) -> Vec<Layer> {
@@ -195,11 +185,5 @@ mod tests {
         let locked: Vec<&ChannelGroup> = report.details.groups.iter().filter(|g| !g.prunable).collect();
         assert!(locked.iter().all(|g| g.reason.is_some()));
         assert_eq!(locked.iter().map(|g| g.size).sum::<u64>(), u64::from(report.figures.classes.unwrap()));
-    }
-
-    #[test]
-    fn batch_norms_are_present_or_folded() {
-        assert_eq!(report(true).details.batch_norm_state, BatchNormState::Present);
-        assert_eq!(report(false).details.batch_norm_state, BatchNormState::Folded);
     }
 }
