@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use eagleeye_graph::ParameterKind;
 use eagleeye_onnx::OnnxError;
 use tch::{TchError, Tensor};
 
@@ -81,12 +80,4 @@ pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadEr
 /// The network in the form in which it can be pruned; it computes the same.
 fn prepared(network: Network) -> Result<Network, LoadError> {
     means_as_sums(store_computed_weights(network).map_err(LoadError::Computed)?).map_err(LoadError::Means)
-}
-
-impl Loaded {
-    /// Names of the stored tensors that are learned or buffers: what an export must keep.
-    pub fn state_names(&self) -> impl Iterator<Item = &str> {
-        let stored = self.network.graph.parameters.iter().filter(|p| p.kind != ParameterKind::Constant);
-        stored.map(|p| p.name.as_str())
-    }
 }
