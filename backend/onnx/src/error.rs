@@ -45,13 +45,13 @@ pub enum OnnxError {
     Training { operator: String, node: String },
     #[error(
         "the network is quantised ({operator} at `{node}`), but pruning works on floating-point weights; upload the \
-         network from before quantisation and quantise the pruned one"
+         network from before quantisation, and quantise the pruned network"
     )]
     Quantised { operator: String, node: String },
-    #[error("the input shape {0:?} is not [batch, channels, ...] with sizes of at least 1")]
+    #[error("the input shape {0:?} must be [batch, channels, ...] with every size at least 1")]
     InputShape(Vec<usize>),
     #[error(
-        "the input shape is not stored in the file and none of the usual ones works ({tried}); specify it. \
+        "the file does not state its input shape, and none of the usual ones works ({tried}); specify it. \
          The first error: {first}"
     )]
     NoInputShape { tried: String, first: Box<OnnxError> },

@@ -10,10 +10,14 @@ use crate::import::indices::{axis, bounds, position, size};
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "Concat", becomes: "cat; not over the batch", lower: concat },
-    Operator { name: "Split", becomes: "split; not of the batch", lower: split },
-    Operator { name: "Slice", becomes: "slice or gather with constant bounds; not of the batch", lower: slice },
-    Operator { name: "Gather", becomes: "slice or gather with constant indices; not of the batch", lower: gather },
+    Operator { name: "Concat", becomes: "cat; not along the batch axis", lower: concat },
+    Operator { name: "Split", becomes: "split; not along the batch axis", lower: split },
+    Operator { name: "Slice", becomes: "slice or gather with constant bounds; not along the batch axis", lower: slice },
+    Operator {
+        name: "Gather",
+        becomes: "slice or gather with constant indices; not along the batch axis",
+        lower: gather,
+    },
     Operator { name: "GatherND", becomes: "reshape and gather with constant indices", lower: gather_nd },
 ];
 

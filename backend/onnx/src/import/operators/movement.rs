@@ -21,7 +21,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Transpose", becomes: "permute", lower: transpose },
     Operator { name: "Expand", becomes: "expand", lower: expand },
     Operator { name: "Tile", becomes: "expand and gather", lower: tile },
-    Operator { name: "Pad", becomes: "pad, all modes; not of the batch", lower: pad },
+    Operator { name: "Pad", becomes: "pad, all modes; not along the batch axis", lower: pad },
     Operator { name: "DepthToSpace", becomes: "reshape and permute", lower: depth_to_space },
     Operator { name: "SpaceToDepth", becomes: "reshape and permute", lower: space_to_depth },
     Operator { name: "Identity", becomes: "nothing: the same tensor", lower: same_tensor },

@@ -11,7 +11,7 @@ use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "MaxPool", becomes: "max_pool; without the indices", lower: max_pool },
-    Operator { name: "AveragePool", becomes: "avg_pool; no dilations", lower: average_pool },
+    Operator { name: "AveragePool", becomes: "avg_pool; without dilations", lower: average_pool },
     Operator {
         name: "GlobalAveragePool",
         becomes: "adaptive_avg_pool to size 1",

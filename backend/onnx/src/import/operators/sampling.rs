@@ -11,11 +11,11 @@ use crate::import::indices::size;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "GridSample", becomes: "grid_sample; of images", lower: grid_sample },
-    Operator { name: "AffineGrid", becomes: "permute, matmul and reshape; of images", lower: grid },
+    Operator { name: "GridSample", becomes: "grid_sample; images only", lower: grid_sample },
+    Operator { name: "AffineGrid", becomes: "permute, matmul and reshape; images only", lower: grid },
     Operator {
         name: "Col2Im",
-        becomes: "reshape and permute where windows do not overlap, else conv_transpose; of images",
+        becomes: "reshape and permute where windows do not overlap, else conv_transpose; images only",
         lower: from_windows,
     },
 ];

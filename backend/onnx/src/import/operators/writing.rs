@@ -14,7 +14,7 @@ use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[Operator {
     name: "ScatterND",
-    becomes: "mul and add with constant updates, else slice, cat and gather; constant places",
+    becomes: "mul and add with constant updates, else slice, cat and gather; constant positions",
     lower: scatter,
 }];
 
