@@ -19,7 +19,7 @@ pub enum DeviceChoice {
 pub enum DeviceError {
     #[error("unknown device `{0}`: use auto, cpu or cuda:N")]
     Unknown(String),
-    #[error("cuda:{index} is not there: libtorch sees {count} CUDA devices")]
+    #[error("cuda:{index} does not exist: libtorch sees {count} CUDA devices")]
     Absent { index: usize, count: usize },
 }
 
@@ -73,6 +73,6 @@ mod tests {
     #[test]
     fn a_device_that_is_not_there_is_refused() {
         let error = DeviceChoice::Cuda(1000).resolve().unwrap_err();
-        assert!(error.to_string().starts_with("cuda:1000 is not there"), "{error}");
+        assert!(error.to_string().starts_with("cuda:1000 does not exist"), "{error}");
     }
 }

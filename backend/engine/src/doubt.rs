@@ -17,14 +17,14 @@ const TELLING: f64 = 0.2;
 pub enum Doubt {
     #[error(
         "the full network classifies {} of the {images} scoring images correctly, which is chance for {classes} classes: \
-         check mean and deviation, the scale, the order of the classes and the input size",
+         check the mean, deviation and scale, the order of the classes and the input size",
         percent(*top1)
     )]
     Chance { top1: f64, images: u64, classes: u64 },
     #[error(
         "the best candidate classifies {} of the {images} scoring images correctly and the full network only {}: pruning \
-         does not do that, so the preprocessing is probably not the one that the network was trained with, or the images \
-         are of another kind; check mean and deviation, the scale and the input size",
+         cannot cause this, so the preprocessing probably differs from the one used in training, or the images are \
+         of a different kind; check the mean, deviation, scale and input size",
         percent(*best),
         percent(*full)
     )]
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(doubt, Doubt::Chance { top1: 0.1, images: 1000, classes: 10 });
         let said = doubt.to_string();
         assert!(said.contains("10.0% of the 1000 scoring images") && said.contains("chance for 10 classes"), "{said}");
-        for thing in ["mean and deviation", "scale", "order of the classes", "input size"] {
+        for thing in ["mean, deviation", "scale", "order of the classes", "input size"] {
             assert!(said.contains(thing), "{said}");
         }
         // Below chance is not above it, and a few hits more than a tenth are luck.

@@ -48,10 +48,11 @@ pub enum ExportError {
     Missing(String),
     #[error("parameter `{0}` has another element type in the written file")]
     Element(String),
-    #[error("the written file answers with {found} outputs instead of {expected}")]
+    #[error("the written file returns {found} outputs instead of {expected}")]
     Outputs { expected: usize, found: usize },
     #[error(
-        "the written file's output differs from the engine's by {difference:e} of the largest number; at most {tolerance:e} is accepted"
+        "the written file's output differs from the engine's by {difference:e} of the largest value; at most \
+         {tolerance:e} is accepted"
     )]
     Differs { difference: f64, tolerance: f64 },
     #[error("{0}")]

@@ -49,14 +49,6 @@ fn fold_from(network: &Network, first: usize, keep: impl Fn(ParameterId) -> bool
     rewrite.finish()
 }
 
-/// Whether an exporter seems to have folded batch norms into the convolutions: these have biases and no norm of any kind is
-/// left. A network that never had norms looks the same, and is treated alike.
-pub fn norms_are_folded(graph: &Graph) -> bool {
-    let any = |holds: fn(&Node) -> bool| graph.nodes.iter().any(holds);
-    let normalised = any(|n| matches!(n.op, Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::GroupNorm { .. }));
-    !normalised && any(|n| matches!(n.op, Op::Conv(_)) && n.inputs.len() == 3)
-}
-
 /// The batch norm behind each convolution, where it is the only reader of the convolution's output.
 pub(crate) fn batch_norms_behind_convolutions(graph: &Graph) -> BTreeMap<NodeId, NodeId> {
     let consumers = graph.consumers();

@@ -28,19 +28,19 @@ pub enum HandoverError {
     Encode(rmp_serde::encode::Error),
     #[error("the graph has {0} bytes; the limit is {MAX_HEAD_BYTES}")]
     Head(usize),
-    #[error("the message ends too early")]
+    #[error("the message is truncated")]
     Short,
     #[error("the graph cannot be decoded: {0}")]
     Decode(rmp_serde::decode::Error),
-    #[error("the graph is not sound: {0}")]
+    #[error("the graph is inconsistent: {0}")]
     Graph(#[from] GraphFault),
-    #[error("the network computes in {0}, which is no floating-point type")]
+    #[error("the network computes in {0}, which is not a floating-point type")]
     Precision(&'static str),
     #[error("the weights: {0}")]
     Weights(#[from] SafeTensorError),
-    #[error("there are {found} tensors for {parameters} parameters")]
+    #[error("found {found} tensors for {parameters} parameters")]
     Count { found: usize, parameters: usize },
-    #[error("tensor `{0}` is not what the graph says")]
+    #[error("tensor `{0}` does not match the graph")]
     Tensor(String),
     #[error("libtorch: {0}")]
     Torch(String),

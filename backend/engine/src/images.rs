@@ -54,7 +54,7 @@ pub enum ImagesError {
     /// The process that reads the dataset says so.
     #[error(transparent)]
     Reader(Box<dyn std::error::Error + Send + Sync>),
-    #[error("there are {found} values for {images} images of {each} values each")]
+    #[error("found {found} values for {images} images with {each} values each")]
     Values { images: usize, each: usize, found: usize },
     #[error("libtorch: {0}")]
     Torch(String),

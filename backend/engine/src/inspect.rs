@@ -3,26 +3,26 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    CostModel, Graph, Group, GroupError, NodeId, Op, ParameterKind, ValueId, channel_groups, macs_by_node,
+    CostModel, Graph, Group, GroupError, NodeId, ParameterKind, ValueId, channel_groups, macs_by_node,
 };
 use eagleeye_spec::report::{
-    BatchNormState, ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection,
-    ModelReport, Port, PrunableSpace, Reachable,
+    ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection, ModelReport, Port,
+    PrunableSpace, Reachable,
 };
 use eagleeye_spec::{Budget, Measure, Space, StrategyName};
 use eagleeye_strategy::{Task, feasible, reachable};
 
-use crate::fold::norms_are_folded;
 use crate::load::Loaded;
 use crate::members;
 use crate::network::Format;
+use crate::norms::Norms;
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InspectError {
-    #[error("the channel groups of the network cannot be found: {0}")]
+    #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(#[from] GroupError),
-    #[error("a {0} file has weights and no network; a TorchScript or an ONNX file has both")]
+    #[error("a {0} file has weights but no network; a TorchScript or ONNX file has both")]
     NoNetwork(&'static str),
 }
 
@@ -46,7 +46,7 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
     let details = ModelDetails {
         element_type: network.precision.main().name().to_owned(),
         notices: network.precision_notices(),
-        batch_norm_state: batch_norm_state(graph),
+        batch_norm_state: Norms::of(graph).state,
         operators: graph.operators().into_iter().map(|(name, count)| (name.to_owned(), count as u64)).collect(),
         layers: layers(graph),
         groups: groups.groups.iter().map(|group| channel_group(graph, group)).collect(),
@@ -81,16 +81,6 @@ fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
 /// The shape of a value for a batch of one.
 fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
     eagleeye_graph::shape::sample(graph.shape(id)).into_iter().map(|size| size as u64).collect()
-}
-
-fn batch_norm_state(graph: &Graph) -> BatchNormState {
-    if graph.nodes.iter().any(|n| matches!(n.op, Op::BatchNorm { .. })) {
-        BatchNormState::Present
-    } else if norms_are_folded(graph) {
-        BatchNormState::Folded
-    } else {
-        BatchNormState::Absent
-    }
 }
 
 fn layers(graph: &Graph) -> Vec<Layer> {
@@ -135,8 +125,13 @@ fn channel_group(graph: &Graph, group: &Group) -> ChannelGroup {
 
 #[cfg(test)]
 mod tests {
+    use eagleeye_spec::{Baseline, Candidate, SearchRequest};
+
     use super::*;
-    use crate::testing::classifier;
+    use crate::images::Images;
+    use crate::observer::{Flow, Observer, Phase};
+    use crate::search::{SearchError, search};
+    use crate::testing::{classifier, images};
 
     fn report(batch_norms: bool) -> ModelReport {
         inspect(&Loaded { network: classifier(1, batch_norms), guessed_shape: false }, &Space::default())
@@ -197,9 +192,54 @@ mod tests {
         assert_eq!(locked.iter().map(|g| g.size).sum::<u64>(), u64::from(report.figures.classes.unwrap()));
     }
 
+    /// Ends a search before its first forward pass.
+    struct Cancelled;
+
+    impl Observer for Cancelled {
+        fn cancelled(&self) -> bool {
+            true
+        }
+
+        fn phase(&mut self, _: Phase, _: u64, _: u64) {}
+
+        fn baseline(&mut self, _: Baseline) -> Flow {
+            Flow::Stop
+        }
+
+        fn candidate(&mut self, _: Candidate) -> Flow {
+            Flow::Stop
+        }
+    }
+
     #[test]
-    fn batch_norms_are_present_or_folded() {
-        assert_eq!(report(true).details.batch_norm_state, BatchNormState::Present);
-        assert_eq!(report(false).details.batch_norm_state, BatchNormState::Folded);
+    fn a_search_refuses_what_the_stored_space_refuses() {
+        let loaded = Loaded { network: classifier(1, true), guessed_shape: false };
+        let stored = inspect(&loaded, &Space::default()).unwrap().to_stored().unwrap();
+        let prunable = ModelInspection::from_stored(stored).unwrap().space.unwrap();
+        let labels = tch::Tensor::zeros([4], (tch::Kind::Int64, tch::Device::Cpu));
+        let images = Images { calibration: images(1, &[4, 1, 12, 12]), scoring: images(2, &[4, 1, 12, 12]), labels };
+        let mut answers = (0, 0);
+        for round_to in [None, Some(1), Some(4), Some(8), Some(12), Some(64)] {
+            for hundredths in (2..100).step_by(7) {
+                let request: SearchRequest = serde_json::from_value(serde_json::json!({
+                    "model_id": "00000000-0000-0000-0000-000000000000",
+                    "dataset_id": "00000000-0000-0000-0000-000000000000", "macs": f64::from(hundredths) / 100.0,
+                    "round_to": round_to, "candidates": 2, "seed": 3, "batch_size": 4, "calibration_images": 4,
+                    "scoring_images": 4, "preprocessing": { "mean": [0.0], "deviation": [1.0] },
+                }))
+                .unwrap();
+                let (space, budget) = (request.space(), request.budget());
+                let task = Task { prunable: &prunable, space, budget: &budget, seed: request.seed };
+                let server = feasible(&request.strategy.0, &task).err();
+                let engine = match search(&loaded.network, &images, &request, &BTreeMap::new(), &mut Cancelled) {
+                    Err(SearchError::Strategy(error)) => Some(error),
+                    Err(SearchError::Cancelled) => None,
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(server, engine, "{round_to:?}, {hundredths}");
+                *(if server.is_none() { &mut answers.0 } else { &mut answers.1 }) += 1;
+            }
+        }
+        assert!(answers.0 > 10 && answers.1 > 10, "{answers:?}");
     }
 }

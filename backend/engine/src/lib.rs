@@ -19,6 +19,7 @@ pub mod load;
 mod means;
 mod members;
 pub mod network;
+mod norms;
 mod observer;
 pub mod operators;
 pub mod prune;

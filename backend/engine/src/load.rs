@@ -42,7 +42,7 @@ pub enum LoadError {
     Tensor { name: String, reason: String },
     #[error("a weight that the network computes from its stored tensors cannot be computed: {0}")]
     Computed(RewriteError),
-    #[error("a mean over channels cannot be written as a sum: {0}")]
+    #[error("a mean over channels cannot be rewritten as a sum: {0}")]
     Means(RewriteError),
 }
 

@@ -122,7 +122,7 @@ impl Network {
         let mixed = self.precision.parameters.values().chain(self.precision.nodes.values()).any(|e| *e != main);
         let types = if mixed { "several floating-point types".to_owned() } else { main.name().to_owned() };
         notices.push(format!(
-            "The file is in {types}. It is searched in float32; exports store, take and return what the file does."
+            "The file is in {types}. The search computes in float32; exports keep the types of the file."
         ));
         let all = self.precision.parameters.values().chain(self.precision.nodes.values());
         let cannot: Vec<&str> = [ElementType::Bf16, ElementType::F64]
@@ -132,12 +132,12 @@ impl Network {
             .collect();
         if !cannot.is_empty() {
             notices.push(format!(
-                "ONNX exports compute in float32 where the file computes in {}, for which ONNX Runtime has no convolution.",
+                "ONNX exports compute in float32 instead of {}, for which ONNX Runtime has no convolution.",
                 cannot.join(" or ")
             ));
         }
         if cannot.contains(&"float64") {
-            notices.push("Weights in float64 are rounded to float32 when they are read.".to_owned());
+            notices.push("Weights in float64 are rounded to float32 when the file is read.".to_owned());
         }
         notices
     }

@@ -12,15 +12,15 @@ use serde::Serialize;
 use tch::{Kind, TchError, Tensor};
 
 use crate::divisors::divisors;
-use crate::fold::norms_are_folded;
 use crate::members;
 use crate::network::Network;
+use crate::norms::Norms;
 use eagleeye_torchscript::tensors::{reason, signed, values};
 
 /// Why a network cannot be pruned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PruneError {
-    #[error("the channel groups of the network cannot be found: {0}")]
+    #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(String),
     #[error(transparent)]
     Strategy(#[from] StrategyError),
@@ -71,7 +71,7 @@ pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Spa
 /// little about what they were in training. Where that was done the norm is taken over the weights by which the next layers
 /// read the channel: in their sum over many filters the scales of the folded batch norms even out.
 pub fn importance(network: &Network, groups: &ChannelGroups) -> Result<Vec<Vec<f64>>, TchError> {
-    let role = if norms_are_folded(&network.graph) { Role::Consumes } else { Role::Produces };
+    let role = if Norms::of(&network.graph).scaled_filters { Role::Consumes } else { Role::Produces };
     groups.groups.iter().map(|group| unit_norms(network, group, role)).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use eagleeye_graph::{ChannelGroups, CostModel, GroupError, ParameterId, Plan, PlanError, Strategy, channel_groups};
-use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::report::{BatchNormState, PrunableSpace};
 use eagleeye_spec::{
     Baseline, Candidate, Evaluation, EvaluationKind, GroupKeep, ImageSet, Ranked, Score, SearchRequest,
 };
@@ -18,11 +18,12 @@ use crate::exec::ExecError;
 use crate::fold::fold;
 use crate::images::{Images, ImagesError};
 use crate::network::Network;
+use crate::norms::Norms;
 use crate::observer::{Flow, Observer, Phase};
 use crate::prune::{apply, importance, plan_by_importance};
 use crate::rewrite::RewriteError;
 use crate::score::score;
-use crate::virtual_bn::{self, VirtualBatchNorms};
+use crate::virtual_bn::VirtualBatchNorms;
 use eagleeye_torchscript::tensors::reason;
 
 /// Why a search ended early.
@@ -30,20 +31,20 @@ use eagleeye_torchscript::tensors::reason;
 pub enum SearchError {
     #[error("cancelled")]
     Cancelled,
-    #[error("the channel groups of the network cannot be found: {0}")]
+    #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(#[from] GroupError),
     #[error(transparent)]
     Strategy(#[from] StrategyError),
     #[error("a strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
     #[error(
-        "the candidate has keep counts for {found} groups, but {expected} groups of the network can be pruned; another \
-         version has evaluated it, so the search has to be run again"
+        "the candidate has keep counts for {found} groups, but {expected} groups of the network can be pruned; it \
+         was evaluated by another version, so the search must be run again"
     )]
     KeepCounts { expected: usize, found: usize },
     #[error("{0}")]
     Exec(ExecError),
-    #[error("the pruned network does not fit together: {0}")]
+    #[error("the pruned network is inconsistent: {0}")]
     Rewrite(#[from] RewriteError),
     #[error(transparent)]
     Images(#[from] ImagesError),
@@ -211,7 +212,7 @@ struct Pruner<'a> {
     groups: ChannelGroups,
     cost: CostModel,
     importance: Vec<Vec<f64>>,
-    /// For networks whose exporter folded the batch norms away.
+    /// For networks without batch norms behind their convolutions.
     virtual_norms: Option<VirtualBatchNorms>,
 }
 
@@ -225,11 +226,11 @@ impl<'a> Pruner<'a> {
         let groups = channel_groups(&network.graph)?;
         let cost = CostModel::new(&network.graph, &groups);
         let importance = importance(network, &groups)?;
-        let virtual_norms = match virtual_bn::wanted(&network.graph) {
-            true => {
+        let virtual_norms = match Norms::of(&network.graph).state {
+            BatchNormState::Folded => {
                 Some(VirtualBatchNorms::measure(network, &images.calibration, request.batch_size as usize, cancelled)?)
             }
-            false => None,
+            BatchNormState::Present | BatchNormState::Absent => None,
         };
         Ok(Self { network, images, request, groups, cost, importance, virtual_norms })
     }

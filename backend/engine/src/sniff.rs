@@ -31,12 +31,12 @@ const TRACE: &str =
     "save it in Python with torch.jit.save(torch.jit.trace(model.eval(), example), path) or torch.onnx.export";
 
 const STATE_DICT: Kind = Kind::Other {
-    is: "weights without their network (a state_dict, saved with torch.save)",
-    instead: "load them into the model in Python with load_state_dict, and save that with \
+    is: "weights without the network (a state_dict, saved with torch.save)",
+    instead: "load them into the model in Python with load_state_dict and save the model with \
               torch.jit.save(torch.jit.trace(model.eval(), example), path) or torch.onnx.export",
 };
 const MODULE: Kind = Kind::Other {
-    is: "a module saved with torch.save, which only the Python code of its class can open",
+    is: "a module saved with torch.save, which can only be opened with the Python code of its class",
     instead: TRACE,
 };
 
@@ -62,8 +62,8 @@ fn of_head(head: &[u8], bytes: u64) -> Kind {
     }
     if is_safetensors(head, bytes) {
         return Kind::Other {
-            is: "weights without their network (safetensors)",
-            instead: "load them into the model in Python, and save that with \
+            is: "weights without the network (safetensors)",
+            instead: "load them into the model in Python and save the model with \
                       torch.jit.save(torch.jit.trace(model.eval(), example), path) or torch.onnx.export",
         };
     }
@@ -94,11 +94,11 @@ const KERAS: Kind = Kind::Other {
     is: "a Keras model",
     instead: "convert it in Python with tf2onnx.convert.from_keras(model, output_path=\"model.onnx\")",
 };
-const ARCHIVE: Kind = Kind::Other { is: "a packed archive", instead: "unpack it and upload the model's own file" };
-const PICTURE: Kind = Kind::Other { is: "a picture", instead: "upload a network here, and pictures as a dataset" };
+const ARCHIVE: Kind = Kind::Other { is: "a compressed archive", instead: "unpack it and upload the model's file" };
+const PICTURE: Kind = Kind::Other { is: "an image", instead: "upload a network here and images as a dataset" };
 const WEB_PAGE: Kind = Kind::Other {
-    is: "a web page and no model",
-    instead: "look at the address that it was downloaded from, and download the file itself",
+    is: "a web page",
+    instead: "check the address that it was downloaded from and download the file itself",
 };
 
 const BY_START: [(&[u8], Kind); 14] = [
@@ -107,8 +107,8 @@ const BY_START: [(&[u8], Kind); 14] = [
     (
         b"version https://git-lfs",
         Kind::Other {
-            is: "a pointer of Git LFS and not the file itself",
-            instead: "fetch it with `git lfs pull`, and upload that",
+            is: "a Git LFS pointer instead of the file itself",
+            instead: "fetch the file with `git lfs pull` and upload it",
         },
     ),
     (b"<!DOCTYPE html", WEB_PAGE),
@@ -116,7 +116,7 @@ const BY_START: [(&[u8], Kind); 14] = [
     (b"<html", WEB_PAGE),
     (
         b"<?xml",
-        Kind::Other { is: "XML, perhaps of OpenVINO", instead: "upload the ONNX file that it was converted from" },
+        Kind::Other { is: "XML, possibly OpenVINO", instead: "upload the ONNX file that it was converted from" },
     ),
     (b"\x1f\x8b", ARCHIVE),
     (b"7z\xbc\xaf\x27\x1c", ARCHIVE),
@@ -124,7 +124,7 @@ const BY_START: [(&[u8], Kind); 14] = [
     (b"\xfd7zXZ", ARCHIVE),
     (b"\x89PNG", PICTURE),
     (b"\xff\xd8\xff", PICTURE),
-    (b"\x93NUMPY", Kind::Other { is: "an array of NumPy", instead: "upload a network here, and arrays as a dataset" }),
+    (b"\x93NUMPY", Kind::Other { is: "a NumPy array", instead: "upload a network here and arrays as a dataset" }),
 ];
 
 /// FlatBuffers have their identifier behind the first offset.
@@ -145,7 +145,7 @@ const BY_IDENTIFIER: [(&[u8], Kind); 3] = [
     ),
     (
         b"ET12",
-        Kind::Other { is: "a program of ExecuTorch", instead: "upload the module that it was made from, traced" },
+        Kind::Other { is: "an ExecuTorch program", instead: "trace the module that it was made from and upload that" },
     ),
 ];
 
@@ -167,8 +167,8 @@ fn of_zip(file: File) -> Kind {
     }
     if has(&|name| name == "archive_format" || name == "serialized_exported_program.json") {
         return Kind::Other {
-            is: "a program of torch.export (.pt2)",
-            instead: "load it in Python with torch.export.load, and save it with \
+            is: "a torch.export program (.pt2)",
+            instead: "load it in Python with torch.export.load and save it with \
                       torch.onnx.export(program, dynamo=True).save(\"model.onnx\")",
         };
     }
@@ -181,11 +181,11 @@ fn of_zip(file: File) -> Kind {
     if has(&|name| name.ends_with(".npy")) {
         return Kind::Other {
             is: "a file of NumPy arrays (.npz)",
-            instead: "upload a network here, and arrays of images as a dataset",
+            instead: "upload a network here and arrays of images as a dataset",
         };
     }
     Kind::Other {
-        is: "a zip that holds neither an ONNX file nor TorchScript",
+        is: "a zip that contains neither an ONNX file nor TorchScript",
         instead: "upload the network's own file, or a zip of one ONNX file with its weights",
     }
 }

@@ -44,7 +44,7 @@ pub fn zero_oracle(network: &Network, pruned: &Pruned) -> Result<f64, PruneError
 
 /// The largest difference, relative to the largest number of `expected`. Nothing equals not-a-number, and nothing a tensor of
 /// another shape.
-fn difference(found: &Tensor, expected: &Tensor) -> Result<f64, TchError> {
+pub(crate) fn difference(found: &Tensor, expected: &Tensor) -> Result<f64, TchError> {
     if found.size() != expected.size() {
         return Ok(f64::INFINITY);
     }

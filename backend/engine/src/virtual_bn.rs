@@ -12,7 +12,7 @@ use tch::{TchError, Tensor};
 
 use crate::batches::batches;
 use crate::exec::{self, ExecError, Hook};
-use crate::fold::{batch_norms_behind_convolutions, fold_added};
+use crate::fold::fold_added;
 use crate::network::Network;
 use crate::rewrite::{Rewrite, RewriteError, free_name, parameter_uses};
 
@@ -33,11 +33,6 @@ struct Site {
     mean: Tensor,
     variance: Tensor,
     batches: usize,
-}
-
-/// Whether the network has convolutions and none of them has a batch norm of its own behind it.
-pub fn wanted(graph: &Graph) -> bool {
-    graph.nodes.iter().any(|n| matches!(n.op, Op::Conv(_))) && batch_norms_behind_convolutions(graph).is_empty()
 }
 
 impl VirtualBatchNorms {
@@ -109,8 +104,9 @@ fn insert_one(
     rewrite.push(&stem, Op::BatchNorm { epsilon: EPSILON }, &inputs)
 }
 
-/// The convolutions behind which a batch norm can be folded again: nothing else reads their weight.
-fn sites(graph: &Graph) -> BTreeMap<NodeId, ParameterId> {
+/// The convolutions behind which a search can insert a virtual batch norm and fold it away again: nothing else reads their
+/// weight, which is given with them.
+pub(crate) fn sites(graph: &Graph) -> BTreeMap<NodeId, ParameterId> {
     let uses = parameter_uses(graph);
     let mut sites = BTreeMap::new();
     for (id, node) in graph.nodes_with_ids() {
@@ -170,12 +166,6 @@ mod tests {
 
     fn never() -> bool {
         false
-    }
-
-    #[test]
-    fn they_are_wanted_only_where_no_convolution_has_one() {
-        assert!(wanted(&classifier(1, false).graph));
-        assert!(!wanted(&classifier(1, true).graph));
     }
 
     #[test]

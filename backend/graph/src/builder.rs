@@ -12,9 +12,9 @@ use crate::tensor::ElementType;
 /// Why a graph cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
-    #[error("{operator} at node `{node}` {error}")]
+    #[error("{operator} at node `{node}`: {error}")]
     Shape { node: String, operator: &'static str, error: ShapeError },
-    #[error("tensor `{name}` {error}")]
+    #[error("tensor `{name}`: {error}")]
     Tensor { name: String, error: ShapeError },
     #[error("parameter `{0}` is stored twice")]
     DuplicateParameter(String),

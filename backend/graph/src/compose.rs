@@ -83,7 +83,7 @@ pub trait Compose {
         }
         let batch_axes = |shape: &Shape| shape.iter().filter(|dim| matches!(dim, Dim::Batch(_))).count();
         if batch_axes(&shape) > 1 {
-            return Err(Self::unsupported("makes a shape in which several axes depend on the batch".into()));
+            return Err(Self::unsupported("makes a shape in which more than one axis depends on the batch".into()));
         }
         // They have as many entries where the batch is one, and nowhere else.
         if batch_axes(&shape) != batch_axes(self.shape(x)) {
@@ -111,7 +111,10 @@ pub trait Compose {
         match self.shape(x).get(axis) {
             Some(Dim::Fixed(size)) => Ok(*size),
             Some(Dim::Batch(_)) => Err(Self::unsupported("works along the batch axis".into())),
-            None => Err(Self::invalid(format!("axis {axis} is outside a tensor of rank {}", self.shape(x).len()))),
+            None => {
+                let rank = self.shape(x).len();
+                Err(Self::invalid(format!("axis {axis} is out of range for a tensor of rank {rank}")))
+            }
         }
     }
 

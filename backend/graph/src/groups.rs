@@ -59,7 +59,7 @@ pub struct Group {
 }
 
 /// Why a group of one unit is locked that could be pruned if it had more.
-const ONE_STAYS: &str = "and one unit always stays";
+const ONE_STAYS: &str = "and one unit is always kept";
 
 impl Group {
     /// Whether nothing but its size locks the group: it has one unit.
@@ -185,7 +185,7 @@ fn describe(graph: &Graph, found: &Propagated, units: &[Unit], group: &[usize]) 
     let producer = places.iter().copied().find(|&place| axis(place).role == Role::Produces);
     let reason = match (&first.locked, producer) {
         (Some(reason), _) => Some(reason.to_string()),
-        (None, None) => Some("no convolution or linear layer makes these channels".to_owned()),
+        (None, None) => Some("these channels are not made by a convolution or linear layer".to_owned()),
         (None, Some(_)) if group.len() == 1 => Some(single(first, &axis)),
         (None, Some(_)) => None,
     };
@@ -204,7 +204,7 @@ fn single<'a>(unit: &Unit, axis: &impl Fn(usize) -> &'a AxisLabels) -> String {
     let channels = unit.places.iter().filter(|(place, _)| axis(**place).role == Role::Produces).map(|(_, i)| i.len());
     match channels.max() {
         None | Some(1) => format!("it is a single channel, {ONE_STAYS}"),
-        Some(n) => format!("its {n} channels can only go together, {ONE_STAYS}"),
+        Some(n) => format!("its {n} channels can only be removed together, {ONE_STAYS}"),
     }
 }
 

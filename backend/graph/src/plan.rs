@@ -29,25 +29,25 @@ pub struct Plan {
 /// Why a network cannot be pruned as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PlanError {
-    #[error("units are given for {found} groups, but the network has {expected}")]
+    #[error("units were given for {found} groups, but the network has {expected}")]
     GroupCount { expected: usize, found: usize },
-    #[error("group `{group}` has units 0 to {last}, but unit {unit} is asked for")]
+    #[error("group `{group}` has units 0 to {last}, but unit {unit} was requested")]
     UnknownUnit { group: String, unit: usize, last: usize },
-    #[error("the kept units of group `{group}` must be ascending, each once")]
+    #[error("the kept units of group `{group}` must be in ascending order and without duplicates")]
     Order { group: String },
     #[error("group `{group}` must keep at least one unit")]
     NothingKept { group: String },
     #[error("group `{group}` is locked and must keep all its units: {reason}")]
     Locked { group: String, reason: String },
-    #[error("tensor `{value}` would lose all its channels")]
+    #[error("tensor `{value}` would lose all of its channels")]
     Empty { value: String },
-    #[error("node `{node}` does not fit its pruned inputs: it {error}")]
+    #[error("node `{node}` does not fit its pruned inputs: {error}")]
     Shape { node: String, error: ShapeError },
-    #[error("node `{node}` would make a tensor of shape {found:?}, but the channels that stay need {expected:?}")]
+    #[error("node `{node}` would make a tensor of shape {found:?}, but the remaining channels require {expected:?}")]
     Size { node: String, expected: Vec<usize>, found: Vec<usize> },
-    #[error("node `{node}` would put channels in other places than those that stay")]
+    #[error("node `{node}` would move the remaining channels")]
     Misplaced { node: String },
-    #[error("parameter `{parameter}` has another order of channels than the input of node `{node}`")]
+    #[error("parameter `{parameter}` orders its channels differently from the input of node `{node}`")]
     Weight { node: String, parameter: String },
 }
 

@@ -51,25 +51,25 @@ pub enum ShapeError {
     InputCount { expected: &'static str, found: usize },
     #[error("needs a tensor of rank {expected}, but its input has rank {found}")]
     Rank { expected: String, found: usize },
-    #[error("axis {axis} is outside a tensor of rank {rank}")]
+    #[error("axis {axis} is out of range for a tensor of rank {rank}")]
     Axis { axis: usize, rank: usize },
     #[error("expects {expected} channels, but its input has {found}")]
     Channels { expected: usize, found: usize },
     #[error("the {what} has shape {found:?}, expected {expected}")]
     Parameter { what: &'static str, expected: String, found: Vec<usize> },
-    #[error("the shapes {left:?} and {right:?} do not broadcast")]
+    #[error("the shapes {left:?} and {right:?} cannot be broadcast together")]
     Broadcast { left: Vec<usize>, right: Vec<usize> },
-    #[error("a window of {window} does not fit an axis of {size} with padding")]
+    #[error("a window of {window} does not fit into an axis of {size}, padding included")]
     Window { window: usize, size: usize },
     #[error("cannot view {from:?} as {to:?}: the number of elements differs")]
     Reshape { from: Vec<usize>, to: Vec<usize> },
     #[error("the sizes {sizes:?} do not add up to an axis of {size}")]
     Split { sizes: Vec<usize>, size: usize },
-    #[error("index {index} is outside an axis of {size}")]
+    #[error("index {index} is out of range for an axis of {size}")]
     Index { index: usize, size: usize },
     #[error("works along the batch axis, which is not supported")]
     Batch,
-    #[error("would make a tensor of more than {MAX_ELEMENTS} elements for each image")]
+    #[error("a tensor would have more than {MAX_ELEMENTS} elements per image")]
     TooLarge,
     #[error("attribute {what} is invalid: {found}")]
     Attribute { what: &'static str, found: String },

@@ -11,21 +11,21 @@ use crate::shape::{self, ShapeError};
 pub enum GraphFault {
     #[error("the graph has no {0}")]
     Without(&'static str),
-    #[error("value {0} is named, but not there")]
+    #[error("value {0} is referenced, but does not exist")]
     NoValue(u32),
-    #[error("value `{0}` does not come from where it says")]
+    #[error("value `{0}` does not come from its stated source")]
     Source(String),
     #[error("node `{node}` reads `{value}`, which is not computed before it")]
     Order { node: String, value: String },
-    #[error("value `{value}` {error}")]
+    #[error("value `{value}`: {error}")]
     Size { value: String, error: ShapeError },
-    #[error("node `{node}` {error}")]
+    #[error("node `{node}`: {error}")]
     Shape { node: String, error: ShapeError },
-    #[error("node `{0}` makes other shapes than its outputs have")]
+    #[error("node `{0}` makes shapes that differ from those of its outputs")]
     Output(String),
-    #[error("parameter `{0}` is not computed from what it says")]
+    #[error("parameter `{0}` is not computed from its stated sources")]
     Computed(String),
-    #[error("{what} `{name}` is there twice")]
+    #[error("{what} `{name}` occurs twice")]
     Twice { what: &'static str, name: String },
 }
 

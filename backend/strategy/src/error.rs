@@ -9,7 +9,7 @@ pub enum StrategyError {
     NothingToPrune,
     #[error("with {} nothing can be pruned{}", in_words(.0), less(.0))]
     NothingWithin(Space),
-    #[error("round_to is {0}, but must be 1 or more")]
+    #[error("round_to is {0}, but must be at least 1")]
     RoundTo(usize),
     #[error("min_keep_ratio is {0}, but must be from 0 to 1")]
     MinKeepRatio(f64),
@@ -27,14 +27,14 @@ pub enum StrategyError {
         finest: f64,
     },
     #[error(
-        "no strategy with {} comes within 1% of a budget of {wanted}: the nearest one found keeps {}; ask for about \
-         that{}",
-        in_words(space), kept(nearest), if space.round_to == Some(1) { "" } else { ", or choose a smaller round_to" }
+        "no strategy with {} comes within 1% of a budget of {wanted}{}{}",
+        in_words(space), instead(nearest), if space.round_to == Some(1) { "" } else { "; a smaller round_to reaches more" }
     )]
     TooCoarse {
         wanted: Budget,
-        /// What the nearest strategy keeps of each cost that the budget limits.
-        nearest: Vec<Constraint>,
+        /// The nearest budgets that can be met, the smaller one first: what a strategy below and one above keep of each cost
+        /// that the budget limits.
+        nearest: Vec<Vec<Constraint>>,
         space: Space,
     },
 }
@@ -82,9 +82,17 @@ fn further(space: &Space, smallest: f64, finest: f64) -> String {
     format!("; {changes} further, down to {:.4}", rounded_up(finest))
 }
 
-fn kept(nearest: &[Constraint]) -> String {
-    let each = nearest.iter().map(|kept| format!("{:.4} of the {}", rounded_up(kept.fraction), kept.measure));
-    each.collect::<Vec<_>>().join(" and ")
+/// The budgets that can be met instead.
+fn instead(nearest: &[Vec<Constraint>]) -> String {
+    let budget = |kept: &Vec<Constraint>| {
+        let each = kept.iter().map(|kept| format!("{:.4} of the {}", rounded_up(kept.fraction), kept.measure));
+        each.collect::<Vec<_>>().join(" and ")
+    };
+    match &nearest.iter().map(budget).collect::<Vec<_>>()[..] {
+        [] => String::new(),
+        [one] => format!("; the nearest budget within reach is {one}"),
+        several => format!("; the nearest budgets within reach are {}", several.join(", or ")),
+    }
 }
 
 /// To the four places that are printed, so that what is read there can be asked for.

@@ -21,7 +21,7 @@ pub(crate) fn land(
 ) -> Result<Strategy, StrategyError> {
     check(task)?;
     let costs = Costs::new(task);
-    let mut nearest: Option<Vec<usize>> = None;
+    let mut nearest = Nearest::default();
     let mut tried: Option<Vec<Choice>> = None;
     // A multiple that was asked for is the only one.
     let multiples = if task.space.round_to.is_some() { &MULTIPLES[..1] } else { &MULTIPLES[..] };
@@ -31,20 +31,40 @@ pub(crate) fn land(
             continue;
         }
         for _ in 0..tries {
-            let mut keep = bisect(&costs, &choices, &direction(choices.len()));
+            let (mut keep, other) = bisect(&costs, &choices, &direction(choices.len()));
             let distance = settle(&costs, &choices, &mut keep);
             if distance <= TOLERANCE {
                 return Ok(Strategy { keep });
             }
-            if nearest.as_ref().is_none_or(|nearest| distance < costs.distance(nearest)) {
-                nearest = Some(keep);
-            }
+            nearest.note(&costs, keep);
+            nearest.note(&costs, other);
         }
         tried = Some(choices);
     }
-    let floors = || choices(&task.prunable.groups, &task.space, 1).iter().map(|choice| choice.floor).collect();
-    let nearest = kept(task, &nearest.unwrap_or_else(floors));
+    if nearest == Nearest::default() {
+        let floors = choices(&task.prunable.groups, &task.space, 1).iter().map(|choice| choice.floor).collect();
+        nearest.note(&costs, floors);
+    }
+    let full = task.prunable.cost.full().keep;
+    let found = [nearest.below, nearest.above].into_iter().flatten().filter(|keep| *keep != full);
+    let nearest = found.map(|keep| kept(task, &keep)).collect();
     Err(StrategyError::TooCoarse { wanted: task.budget.clone(), nearest, space: task.space })
+}
+
+/// The keep counts nearest to a budget, on either side of it.
+#[derive(Debug, Default, PartialEq)]
+struct Nearest {
+    below: Option<Vec<usize>>,
+    above: Option<Vec<usize>>,
+}
+
+impl Nearest {
+    fn note(&mut self, costs: &Costs, keep: Vec<usize>) {
+        let side = if costs.excess(&keep) > 0.0 { &mut self.above } else { &mut self.below };
+        if side.as_ref().is_none_or(|nearest| costs.distance(&keep) < costs.distance(nearest)) {
+            *side = Some(keep);
+        }
+    }
 }
 
 /// Whether every constraint can be met with these choices.
@@ -80,8 +100,8 @@ impl<'a> Costs<'a> {
     }
 }
 
-/// The counts on the line from the full network along `steepness` whose cost is nearest to the budget.
-fn bisect(costs: &Costs, choices: &[Choice], steepness: &[f64]) -> Vec<usize> {
+/// The counts on the line from the full network along `steepness` on either side of the budget, the nearer ones first.
+fn bisect(costs: &Costs, choices: &[Choice], steepness: &[f64]) -> (Vec<usize>, Vec<usize>) {
     let at = |scale: f64| -> Vec<usize> {
         choices.iter().zip(steepness).map(|(choice, s)| choice.nearest(1.0 - s * scale)).collect()
     };
@@ -95,7 +115,7 @@ fn bisect(costs: &Costs, choices: &[Choice], steepness: &[f64]) -> Vec<usize> {
         if costs.excess(&at(middle)) > 0.0 { above = middle } else { below = middle }
     }
     let (above, below) = (at(above), at(below));
-    if costs.distance(&above) < costs.distance(&below) { above } else { below }
+    if costs.distance(&above) < costs.distance(&below) { (above, below) } else { (below, above) }
 }
 
 /// Moves single counts, or two at once, by a step as long as that brings the cost closer to the budget. Returns the distance.

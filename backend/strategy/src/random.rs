@@ -27,7 +27,16 @@ const DIRECTIONS: usize = 32;
 /// Draws strategy `index` of the sequence that the seed names. It depends on nothing else.
 ///
 /// Keep ratios are uniform as in the paper, then moved together along the line to the full network until the budget is met.
+/// Where rounding leaves so few strategies that none of the directions leads to one, it is strategy 0 once more: a search whose
+/// first draw meets the budget never fails at a later one.
 pub fn draw(task: &Task, index: u64) -> Result<Strategy, StrategyError> {
+    match land_from(task, index) {
+        Err(StrategyError::TooCoarse { .. }) if index > 0 => land_from(task, 0),
+        landed => landed,
+    }
+}
+
+fn land_from(task: &Task, index: u64) -> Result<Strategy, StrategyError> {
     let mut rng = ChaCha8Rng::seed_from_u64(task.seed);
     rng.set_stream(index);
     land(task, DIRECTIONS, |groups| (0..groups).map(|_| rng.random::<f64>().max(1e-6)).collect())

@@ -88,7 +88,7 @@ fn ports(ports: &[Port]) -> String {
 fn batch_norms(report: &ModelReport) -> String {
     match report.details.batch_norm_state {
         BatchNormState::Present => report.figures.batch_norms.to_string(),
-        BatchNormState::Folded => "folded into the convolutions; a search inserts virtual ones after them".to_owned(),
+        BatchNormState::Folded => "none after a convolution; a search inserts virtual ones".to_owned(),
         BatchNormState::Absent => "none".to_owned(),
     }
 }

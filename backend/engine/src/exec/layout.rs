@@ -31,7 +31,7 @@ pub(super) fn pad(pads: &[(i64, i64)], mode: PadMode, x: &Tensor) -> Result<Tens
     // libtorch wants all axes behind batch and channels in these modes, and no other.
     match pads.split_at_checked(2) {
         Some(([(0, 0), (0, 0)], spatial)) if !spatial.is_empty() => x.f_pad(last_axis_first(spatial), name, value),
-        _ => Err(TchError::Shape(format!("{name} padding {pads:?} of batch or channels"))),
+        _ => Err(TchError::Shape(format!("{name} padding {pads:?} along the batch or the channels"))),
     }
 }
 

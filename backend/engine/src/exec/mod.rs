@@ -18,7 +18,7 @@ pub use norm::BatchNormInputs;
 /// Why a network cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExecError {
-    #[error("the network takes {expected} inputs, but was given {found}")]
+    #[error("the network takes {expected} inputs, but {found} were given")]
     InputCount { expected: usize, found: usize },
     #[error("input `{name}` has shape {found:?}, expected {expected}")]
     InputShape { name: String, expected: String, found: Vec<usize> },

@@ -46,6 +46,7 @@ fn answer(op: Op, input: Vec<Dim>, parameters: &[Tensor]) -> Result<Tensor, Exec
 }
 
 fn assert_close(a: &Tensor, b: &Tensor) {
+    assert_eq!(a.size(), b.size());
     let difference = (a - b).abs().max().double_value(&[]);
     assert!(difference < 1e-5, "difference {difference}");
 }

@@ -8,6 +8,8 @@ use eagleeye_spec::Space;
 use eagleeye_spec::report::ModelReport;
 use tch::{Device, Kind, Tensor};
 
+use crate::difference::difference;
+
 pub fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/mobilenet_v1.pt")
 }
@@ -19,11 +21,6 @@ fn example() -> Loaded {
 fn images(count: i64) -> Tensor {
     tch::manual_seed(1);
     Tensor::randn([count, 1, 28, 28], (Kind::Float, Device::Cpu))
-}
-
-fn difference(found: &Tensor, expected: &Tensor) -> f64 {
-    let largest = expected.abs().max().double_value(&[]);
-    (found - expected).abs().max().double_value(&[]) / largest
 }
 
 #[test]

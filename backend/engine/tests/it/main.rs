@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod damage;
+mod difference;
 mod example;
 mod onnx_file;
 mod onnx_operators;

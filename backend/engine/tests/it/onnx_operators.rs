@@ -3,14 +3,10 @@
 use eagleeye_engine::forward;
 use tch::{Device, Kind, Tensor};
 
+use crate::difference::difference;
 use crate::onnx_file::{Node, network, node};
 
 const SIZES: [i64; 3] = [4, 6, 6];
-
-fn difference(found: &Tensor, expected: &Tensor) -> f64 {
-    let largest = expected.abs().max().double_value(&[]).max(1e-12);
-    (found - expected).abs().max().double_value(&[]) / largest
-}
 
 /// The nodes on `x` `[N, 4, 6, 6]`, for batches of two sizes.
 fn assert_same(

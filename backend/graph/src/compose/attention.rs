@@ -16,7 +16,7 @@ pub const HIDDEN: f64 = -1e9;
 pub fn attention<C: Compose>(c: &mut C, [q, k, v]: [ValueId; 3], mask: Option<ValueId>, scale: Option<f64>) -> Made<C> {
     let rank = c.shape(q).len();
     if rank < 2 || c.shape(k).len() != rank || c.shape(v).len() != rank {
-        return Err(C::invalid("needs queries, keys and values of one rank, which is 2 or more".into()));
+        return Err(C::invalid("needs queries, keys and values of the same rank, which must be at least 2".into()));
     }
     let width = c.fixed(q, rank - 1)?;
     let (k, v) = (like_heads(c, q, k)?, like_heads(c, q, v)?);

@@ -26,8 +26,8 @@ struct Term {
 /// in one operand, and sums over the batch.
 pub fn einsum<C: Compose>(c: &mut C, equation: &str, operands: &[ValueId]) -> Made<C> {
     let ranks: Vec<usize> = operands.iter().map(|&x| c.shape(x).len()).collect();
-    let (inputs, output) = parsed(equation, &ranks)
-        .map_err(|reason| C::unsupported(format!("the equation `{equation}`, which {reason}")))?;
+    let (inputs, output) =
+        parsed(equation, &ranks).map_err(|reason| C::unsupported(format!("the equation `{equation}` {reason}")))?;
     let mut terms: Vec<Term> = operands.iter().zip(inputs).map(|(&value, axes)| Term { value, axes }).collect();
     drop_single_entries(c, &mut terms)?;
     let mut terms = terms.into_iter();
@@ -54,17 +54,17 @@ fn parsed(equation: &str, ranks: &[usize]) -> Result<(Vec<Vec<char>>, Vec<char>)
         return Err(format!("has {} operands, more than {MAX_OPERANDS}", inputs.len()));
     }
     if inputs.len() != ranks.len() {
-        return Err(format!("names {} operands of {}", inputs.len(), ranks.len()));
+        return Err(format!("names {} operands, but the operator has {}", inputs.len(), ranks.len()));
     }
     let most = inputs.iter().zip(ranks).filter_map(|(term, &rank)| dots(term, rank)).max().unwrap_or(0);
     if most > MAX_DOTS {
-        return Err(format!("has dots for more than {MAX_DOTS} axes"));
+        return Err(format!("has an ellipsis for more than {MAX_DOTS} axes"));
     }
     let mut terms = Vec::with_capacity(inputs.len());
     for (term, &rank) in inputs.iter().zip(ranks) {
         let axes = names(term, dots(term, rank).unwrap_or(0), most)?;
         if axes.len() != rank {
-            return Err(format!("names {} axes of a tensor of {rank}", axes.len()));
+            return Err(format!("names {} axes for a tensor of rank {rank}", axes.len()));
         }
         if let Some(twice) = repeated(&axes) {
             return Err(format!("takes a diagonal along `{twice}`"));
@@ -77,7 +77,7 @@ fn parsed(equation: &str, ranks: &[usize]) -> Result<(Vec<Vec<char>>, Vec<char>)
     };
     let known = output.iter().all(|axis| terms.iter().any(|t| t.contains(axis)));
     if !known || repeated(&output).is_some() {
-        return Err("names an axis of the result that no operand has, or names one twice".into());
+        return Err("names an axis of the result that no operand has, or names an axis twice".into());
     }
     Ok((terms, output))
 }
@@ -94,7 +94,7 @@ fn names(term: &str, count: usize, most: usize) -> Result<Vec<char>, String> {
         if axes.iter().all(char::is_ascii_alphabetic) {
             Ok(axes)
         } else {
-            Err("has other signs than letters".to_owned())
+            Err("contains characters other than letters".to_owned())
         }
     };
     let Some((before, after)) = term.split_once("...") else {
@@ -130,7 +130,8 @@ fn drop_single_entries<C: Compose>(c: &mut C, terms: &mut [Term]) -> Made<C, ()>
             match sizes.iter_mut().find(|(name, _)| *name == axis) {
                 Some((_, known)) if *known == Dim::Fixed(1) => *known = size,
                 Some((_, known)) if *known != size && size != Dim::Fixed(1) => {
-                    return Err(C::invalid(format!("an axis has {} and {} entries", known.sample(), size.sample())));
+                    let (known, size) = (known.sample(), size.sample());
+                    return Err(C::invalid(format!("an axis has both {known} and {size} entries")));
                 }
                 Some(_) => {}
                 None => sizes.push((axis, size)),
@@ -160,7 +161,7 @@ fn summed<C: Compose>(c: &mut C, term: Term, needed: impl Fn(char) -> bool) -> M
 /// Permutes the axes into an order.
 fn arranged<C: Compose>(c: &mut C, term: Term, order: &[char]) -> Made<C, Term> {
     let places = order.iter().map(|axis| term.axes.iter().position(|a| a == axis)).collect::<Option<Vec<_>>>();
-    let places = places.ok_or_else(|| C::invalid("an axis is in no operand".into()))?;
+    let places = places.ok_or_else(|| C::invalid("an axis does not occur in any operand".into()))?;
     Ok(Term { value: c.permute(term.value, places)?, axes: order.to_vec() })
 }
 
@@ -296,10 +297,10 @@ mod tests {
     #[test]
     fn diagonals_and_misfits_are_named() {
         assert!(output("ii->i", &[2]).unwrap_err().contains("diagonal"));
-        assert!(output("ij,jk->ik", &[2, 3]).unwrap_err().contains("2 axes of a tensor of 3"));
+        assert!(output("ij,jk->ik", &[2, 3]).unwrap_err().contains("2 axes for a tensor of rank 3"));
         assert!(output("ij->ijk", &[2]).unwrap_err().contains("no operand has"));
         assert!(output("i1->i", &[2]).unwrap_err().contains("letters"));
-        assert!(output("ij,jk->ik", &[2]).unwrap_err().contains("2 operands of 1"));
+        assert!(output("ij,jk->ik", &[2]).unwrap_err().contains("2 operands, but the operator has 1"));
     }
 
     #[test]
@@ -313,6 +314,6 @@ mod tests {
     fn every_axis_of_the_dots_has_a_name() {
         let (inputs, result) = parsed("...a->...", &[MAX_DOTS + 1]).unwrap();
         assert_eq!((inputs[0].len(), result.len()), (MAX_DOTS + 1, MAX_DOTS));
-        assert!(parsed("...->...", &[MAX_DOTS + 1]).unwrap_err().contains("dots"));
+        assert!(parsed("...->...", &[MAX_DOTS + 1]).unwrap_err().contains("ellipsis"));
     }
 }

@@ -37,7 +37,7 @@ pub fn windows<C: Compose>(c: &mut C, x: ValueId, axis: usize, window: Window) -
     let Window { kernel, stride, dilation, .. } = window;
     let positions = Window { padding: (0, 0), ..window }.positions(size);
     if kernel == 0 || stride == 0 || dilation == 0 || positions == 0 {
-        return Err(C::invalid(format!("a window of {kernel} does not fit an axis of {size}")));
+        return Err(C::invalid(format!("a window of {kernel} does not fit into an axis of {size}")));
     }
     if positions.saturating_mul(kernel) > MAX_ELEMENTS {
         return Err(C::invalid(format!("makes {positions} windows of {kernel}")));

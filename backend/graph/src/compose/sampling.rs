@@ -30,7 +30,7 @@ pub fn along<C: Compose>(
 fn entries_along<C: Compose>(c: &C, x: ValueId, axis: usize, size: usize) -> Made<C, usize> {
     let from = c.fixed(x, axis)?;
     if size.saturating_mul(from) > MAX_ELEMENTS {
-        return Err(C::invalid(format!("makes {size} entries of {from} along axis {axis}")));
+        return Err(C::invalid(format!("resizes axis {axis} from {from} to {size} entries")));
     }
     Ok(from)
 }

@@ -9,7 +9,7 @@ use super::{CostModel, Size, Term};
 /// Why a stored cost model is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CostModelFault {
-    #[error("group {group} of the cost model has no unit; it must have 1 or more")]
+    #[error("group {group} of the cost model has no units; it must have at least 1")]
     NoUnits { group: usize },
     #[error(
         "size {size} of the cost model is a list of {length} numbers; it must be a constant and pairs of a group and its channels"
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_damaged_model_is_refused() {
         let cases = [
-            ("/units/1", json!(0), "group 1 of the cost model has no unit"),
+            ("/units/1", json!(0), "group 1 of the cost model has no units"),
             ("/sizes/1", json!([]), "size 1 of the cost model is a list of 0 numbers"),
             ("/sizes/1", json!([1, 0]), "size 1 of the cost model is a list of 2 numbers"),
             ("/sizes/0/1", json!(2), "size 0 of the cost model names group 2; there are 2"),

@@ -29,7 +29,7 @@ impl Propagation<'_> {
             }
             let Some(keep) = axis_to_keep(&labels, &varying) else { continue };
             let name = &self.graph.values[index].name;
-            let why: Arc<str> = format!("`{name}` must stay rectangular, and a part of it is fixed").into();
+            let why: Arc<str> = format!("`{name}` must stay rectangular, and part of it is fixed").into();
             self.merge_onto(&labels, &[keep], &why);
             locked = self.atoms.locked();
         }

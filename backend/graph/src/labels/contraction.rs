@@ -42,13 +42,13 @@ impl Propagation<'_> {
         let (rows, columns) = (a.varies(a.kept), b.varies(b.kept));
         let (passing, axis, other, other_input) = match (rows, columns) {
             (true, true) => {
-                return self.give_up(node, &[&a.labels, &b.labels], "is a product of two tensors by their channels");
+                return self.give_up(node, &[&a.labels, &b.labels], "multiplies two tensors along their channels");
             }
             (true, false) => (a.labels.vector(a.kept), rank - 2, &b, 1),
             (false, true) => (b.labels.vector(b.kept), rank - 1, &a, 0),
             (false, false) => return self.batched(node, &a, &b),
         };
-        let why = reason(node, &format!("multiplies by {}", self.describe(node.inputs[other_input])));
+        let why = reason(node, &format!("multiplies these channels by {}", self.describe(node.inputs[other_input])));
         self.lock_all(&other.labels, &why);
         self.set(node, Arc::new(Labels::along(shape, axis, passing)))
     }
@@ -63,9 +63,9 @@ impl Propagation<'_> {
 
     fn contract(&mut self, node: &Node, a: &Side, b: &Side) -> Result<(), GroupError> {
         if a.varies_along_batch() || b.varies_along_batch() {
-            return self.give_up(node, &[&a.labels, &b.labels], "sums over channels of whole heads");
+            return self.give_up(node, &[&a.labels, &b.labels], "sums over the channels of several heads");
         }
-        let why = reason(node, "sums over it together with fixed channels");
+        let why = reason(node, "sums over these channels together with fixed ones");
         let left = self.merge_onto(&a.labels, &[a.summed], &why).vector(a.summed);
         let right = self.merge_onto(&b.labels, &[b.summed], &why).vector(b.summed);
         for (&a, &b) in left.iter().zip(&right) {
@@ -77,7 +77,11 @@ impl Propagation<'_> {
     /// Labels vary along batch axes alone, if at all: whole heads.
     fn batched(&mut self, node: &Node, a: &Side, b: &Side) -> Result<(), GroupError> {
         if !a.varies_along_batch() && !b.varies_along_batch() {
-            return self.give_up(node, &[&a.labels, &b.labels], "multiplies whole tensors");
+            return self.give_up(
+                node,
+                &[&a.labels, &b.labels],
+                "multiplies tensors along axes that cannot be followed",
+            );
         }
         let shape = self.output_shape(node);
         let fit = |side: &Side| {
@@ -92,7 +96,7 @@ impl Propagation<'_> {
         if left_repeated || right_repeated {
             return self.give_up(node, &[&a.labels, &b.labels], "uses one matrix for several heads");
         }
-        let why = reason(node, "multiplies it with a fixed tensor");
+        let why = reason(node, "multiplies these channels by a fixed tensor");
         let joined = self.unify(node, &left, &right, &why)?;
         self.set(node, Arc::new(joined))
     }

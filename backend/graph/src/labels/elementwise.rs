@@ -45,7 +45,7 @@ impl Propagation<'_> {
         let (x, labels) = if shared.is_empty() && !varying.is_empty() {
             (x, Labels::uniform(sizes, WILD))
         } else {
-            let why = reason(node, "combines it with a parameter that other, fixed channels share");
+            let why = reason(node, "combines these channels with a parameter that fixed channels share");
             let x = self.merge_onto(&x, &shared, &why);
             let labels = x.without_axes(&(0..missing).collect::<Vec<_>>()).resized(sizes);
             (x, labels)
@@ -67,12 +67,12 @@ impl Propagation<'_> {
         // One value for all channels of the other operand has no channel in common with it: it can only stay.
         if a.spread_over(b) || b.spread_over(a) {
             let (spread, kept, which) = if a.spread_over(b) { (a, b, 0) } else { (b, a, 1) };
-            let why = reason(node, &format!("uses {} for every channel", self.describe(node.inputs[which])));
+            let why = reason(node, &format!("uses {} for all channels", self.describe(node.inputs[which])));
             self.lock_all(&spread.labels, &why);
             return self.set(node, Arc::new(kept.labels.clone()));
         }
         let why = |run: &Self, input: usize| {
-            reason(node, &format!("combines it with {}, which is fixed", run.describe(node.inputs[input])))
+            reason(node, &format!("combines these channels with {}, which is fixed", run.describe(node.inputs[input])))
         };
         let fixed = usize::from(b.labels.iter().all(|l| l == FIXED));
         let why = why(self, fixed);
@@ -107,7 +107,7 @@ impl Propagation<'_> {
     /// Positions to sample at are numbers and no channels; the image is treated as by resizing.
     pub(super) fn grid_sample(&mut self, node: &Node) -> Result<(), GroupError> {
         let grid = self.labels(node, 1);
-        self.lock_all(&grid, &reason(node, "samples at the positions that it gives"));
+        self.lock_all(&grid, &reason(node, "uses these channels as sampling positions"));
         self.spatial(node)
     }
 
@@ -116,9 +116,9 @@ impl Propagation<'_> {
         let x = self.labels(node, 0);
         let channels: Vec<usize> = x.varying().into_iter().filter(|&axis| axis < 2).collect();
         if channels.is_empty() && !x.varying().is_empty() {
-            return self.give_up(node, &[&x], "slides a window along them");
+            return self.give_up(node, &[&x], "slides a window along these channels");
         }
-        let x = self.merge_onto(&x, &channels, &reason(node, "takes it together with fixed positions"));
+        let x = self.merge_onto(&x, &channels, &reason(node, "combines these channels with fixed positions"));
         self.set(node, Arc::new(x.resized(self.output_shape(node))))
     }
 
@@ -130,12 +130,12 @@ impl Propagation<'_> {
             if self.copies.contains(&node.inputs[0]) {
                 self.reduce_copies(node, &x);
             } else if !matches!(node.op, Op::Reduce { kind: Reduction::Sum, .. }) {
-                let by = reason(node, "takes it together with other channels");
+                let by = reason(node, "reduces these channels together with others");
                 x.iter().for_each(|label| self.atoms.normalise(label, &by));
             }
             return self.set(node, Arc::new(Labels::uniform(self.output_shape(node), FIXED)));
         }
-        let x = self.merge_onto(&x, &others, &reason(node, "takes it together with fixed channels"));
+        let x = self.merge_onto(&x, &others, &reason(node, "reduces these channels together with fixed ones"));
         let shape = self.output_shape(node);
         let mut gone: Vec<usize> = if keep_dims { Vec::new() } else { axes.to_vec() };
         gone.sort_unstable();

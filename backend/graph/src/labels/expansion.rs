@@ -18,7 +18,7 @@ impl Propagation<'_> {
             return self.set(node, Arc::new(labels));
         };
         let x = self.labels(node, 0);
-        self.lock_all(&x, &reason(node, "uses it for every channel"));
+        self.lock_all(&x, &reason(node, "expands this channel to all others"));
         self.count(node, out[axis])?;
         let labels = self.atoms.fresh(out[axis]);
         self.copies.insert(node.outputs[0]);
@@ -82,8 +82,8 @@ impl Propagation<'_> {
     /// Copies are taken together. All reductions but the sum and the product are the same over any number of them.
     pub(super) fn reduce_copies(&mut self, node: &Node, x: &Labels) {
         let what = match node.op {
-            Op::Reduce { kind: Reduction::Sum, .. } => "sums copies of one channel, as many as there are",
-            Op::Reduce { kind: Reduction::Product, .. } => "multiplies copies of one channel, as many as there are",
+            Op::Reduce { kind: Reduction::Sum, .. } => "sums copies of one channel, one for each channel",
+            Op::Reduce { kind: Reduction::Product, .. } => "multiplies copies of one channel, one for each channel",
             _ => return,
         };
         self.lock_all(x, &reason(node, what));

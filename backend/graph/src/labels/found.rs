@@ -11,9 +11,9 @@ use crate::ir::ParameterId;
 /// Why the channel groups of a network cannot be found.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum GroupError {
-    #[error("tensor `{value}` is empty; every axis needs a size of 1 or more")]
+    #[error("tensor `{value}` is empty; every axis must have a size of at least 1")]
     Empty { value: String },
-    #[error("node `{node}` would need more labels than any network that fits the memory; its tensors are too large")]
+    #[error("node `{node}` would need too many labels; its tensors are too large")]
     TooLarge { node: String },
     #[error("the labels of node `{node}` do not follow its shapes: {source}")]
     Labels { node: String, source: ndarray::ShapeError },

@@ -16,7 +16,7 @@ impl Propagation<'_> {
         let shape = self.output_shape(node);
         let varying = x.varying();
         let out = if varying.is_empty() || varying.contains(&1) {
-            let why = reason(node, "convolves it together with fixed channels");
+            let why = reason(node, "convolves these channels together with fixed ones");
             let channels = self.merge_onto(&x, &[1], &why).vector(1);
             let out = self.filters(conv, node, weight, channels, shape[1])?;
             Labels::along(shape, 1, out)
@@ -37,7 +37,7 @@ impl Propagation<'_> {
     ) -> Result<Labels, GroupError> {
         let slides = x.varying() != [0];
         if slides {
-            self.lock_all(x, &reason(node, "is a convolution that slides along them"));
+            self.lock_all(x, &reason(node, "slides a convolution along these channels"));
         }
         if slides && shape[1] > 1 {
             let out = self.filters(conv, node, weight, vec![FIXED; x.shape()[1]], shape[1])?;
@@ -124,7 +124,7 @@ impl Propagation<'_> {
     /// Makes the j-th channel of every group one, so that the groups stay equally large.
     fn equal_groups(&mut self, node: &Node, mut channels: Vec<u32>, groups: usize) -> Vec<u32> {
         if groups > 1 {
-            let why = reason(node, "keeps its groups equal, and one of them is fixed");
+            let why = reason(node, "needs groups of equal size, and one of them is fixed");
             let each = channels.len() / groups;
             for i in each..channels.len() {
                 channels[i % each] = self.atoms.join(channels[i % each], channels[i], &why);
@@ -185,12 +185,12 @@ impl Propagation<'_> {
         if !varying.is_empty() && !varying.contains(&1) {
             return self.set(node, Arc::new(x));
         }
-        let why = reason(node, "has parameters for each channel, and some are fixed");
+        let why = reason(node, "has parameters per channel, and some are fixed");
         let x = self.merge_onto(&x, &[1], &why);
         let mut channels = x.vector(1);
         if groups < channels.len() {
             channels = self.equal_groups(node, channels, groups);
-            let by = reason(node, "normalises it together with other channels");
+            let by = reason(node, "normalises these channels together with others");
             channels.iter().for_each(|&c| self.atoms.normalise(c, &by));
         }
         for input in 1..node.inputs.len() {
@@ -208,9 +208,9 @@ impl Propagation<'_> {
         if normalised.is_empty() && !x.varying().is_empty() {
             return self.set(node, Arc::new(x));
         }
-        let why = reason(node, "normalises it together with fixed channels");
+        let why = reason(node, "normalises these channels together with fixed ones");
         let x = self.merge_onto(&x, &normalised, &why);
-        let by = reason(node, "normalises it together with other channels");
+        let by = reason(node, "normalises these channels together with others");
         x.iter().for_each(|label| self.atoms.normalise(label, &by));
         let parameter = x.without_axes(&(0..first).collect::<Vec<_>>());
         for input in 1..node.inputs.len() {

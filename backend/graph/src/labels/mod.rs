@@ -230,7 +230,7 @@ impl<'g> Propagation<'g> {
         let labels = match self.values[value.index()].clone() {
             None => labels,
             Some(present) => {
-                let why = reason(node, &format!("uses it together with {}", self.describe(value)));
+                let why = reason(node, &format!("uses these channels together with {}", self.describe(value)));
                 self.unify(node, &present, &labels, &why)?
             }
         };
@@ -305,7 +305,8 @@ impl<'g> Propagation<'g> {
             let axes: Vec<u32> =
                 self.weights.range((id, 0)..=(id, usize::MAX)).flat_map(|(_, (_, labels))| labels.clone()).collect();
             if !axes.is_empty() {
-                let why = format!("`{}` is a weight and an operand at once", self.graph.parameter(id).name).into();
+                let name = &self.graph.parameter(id).name;
+                let why = format!("`{name}` is used both as a weight and as an operand").into();
                 self.lock_all(&labels, &why);
                 axes.into_iter().for_each(|l| self.atoms.lock(l, &why));
             }

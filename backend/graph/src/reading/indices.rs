@@ -7,7 +7,7 @@ use super::Refusal;
 /// # Errors
 /// An axis outside of `-rank..rank`.
 pub fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
-    let outside = || Refusal::Invalid(format!("axis {axis} is outside a tensor of rank {rank}"));
+    let outside = || Refusal::Invalid(format!("axis {axis} is out of range for a tensor of rank {rank}"));
     from_start(axis, rank).ok_or_else(outside)
 }
 
@@ -16,7 +16,7 @@ pub fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
 /// # Errors
 /// An index outside of `-size..size`.
 pub fn position(index: i64, size: usize) -> Result<usize, Refusal> {
-    let outside = || Refusal::Invalid(format!("index {index} is outside an axis of {size}"));
+    let outside = || Refusal::Invalid(format!("index {index} is out of range for an axis of {size}"));
     from_start(index, size).ok_or_else(outside)
 }
 
@@ -37,6 +37,6 @@ mod tests {
             assert!(matches!(axis(outside, 4), Err(Refusal::Invalid(_))), "{outside}");
         }
         let Err(Refusal::Invalid(reason)) = position(0, 0) else { panic!("an axis without entries has no index") };
-        assert_eq!(reason, "index 0 is outside an axis of 0");
+        assert_eq!(reason, "index 0 is out of range for an axis of 0");
     }
 }

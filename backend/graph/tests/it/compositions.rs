@@ -152,5 +152,5 @@ fn positions_to_sample_at_are_locked_and_the_channels_that_are_sampled_are_not()
     let found = groups(&graph);
     assert_eq!(found.prunable().map(|g| (g.name.as_str(), g.size)).collect::<Vec<_>>(), [("a", 6)]);
     let positions = found.groups.iter().find(|g| g.name == "positions").unwrap();
-    assert!(positions.reason.as_ref().unwrap().contains("samples at the positions"), "{:?}", positions.reason);
+    assert!(positions.reason.as_ref().unwrap().contains("as sampling positions"), "{:?}", positions.reason);
 }

@@ -104,7 +104,7 @@ fn copies_of_a_layers_only_channel_lock_it_and_nothing_else() {
     let x = net.mul(x, map);
     let graph = net.classifier(x, 3);
     assert_eq!(prunable(&graph), named(&[("a", 6)]));
-    assert!(group(&graph, "map").reason.unwrap().contains("uses it for every channel"));
+    assert!(group(&graph, "map").reason.unwrap().contains("expands this channel to all others"));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_group_of_one_unit_is_locked_and_says_why() {
     let graph = net.classifier(x, 3);
     assert_eq!(prunable(&graph), named(&[("b", 4)]));
     assert!(group(&graph, "a").is_one_unit());
-    assert_eq!(group(&graph, "a").reason.as_deref(), Some("it is a single channel, and one unit always stays"));
+    assert_eq!(group(&graph, "a").reason.as_deref(), Some("it is a single channel, and one unit is always kept"));
 }
 
 #[test]

@@ -11,6 +11,6 @@ pub enum ExportError {
     WeightBytes { name: String, expected: usize, found: usize },
     #[error("{operator} at node `{node}` cannot be written as ONNX: {reason}")]
     Operator { operator: &'static str, node: String, reason: String },
-    #[error("the file would have {bytes} bytes, but an ONNX file without external data ends at {limit}")]
+    #[error("the file would have {bytes} bytes, but an ONNX file without external data is limited to {limit}")]
     TooLarge { bytes: usize, limit: usize },
 }

@@ -142,7 +142,8 @@ fn pad_circular(
 ) -> Result<Tensor, ExportError> {
     for (axis, (&(before, after), &size)) in pads.iter().zip(sizes).enumerate() {
         if before.max(after) > size {
-            return writer.refused(format!("circular padding {before}, {after} goes around an axis of {size} twice"));
+            let what = format!("circular padding {before}, {after} wraps around an axis of {size} more than once");
+            return writer.refused(what);
         }
         let mut parts = vec![x];
         if before > 0 {

@@ -223,7 +223,7 @@ impl<'a> Writer<'a> {
             return Ok(batch);
         }
         let Some((input, axis, each)) = batch_axis(self.graph) else {
-            return self.refused("its size depends on the batch, but no input of the network does");
+            return self.refused("its size depends on the batch, but none of the network's inputs does");
         };
         let input = self.value(input);
         let mut batch = self.call("Shape", &[input], vec![int("start", axis as i64), int("end", axis as i64 + 1)]);

@@ -139,7 +139,7 @@ impl<'a> Call<'a> {
             return Ok("");
         };
         let bytes: &'a [u8] = attribute.s.as_deref().unwrap_or_default();
-        std::str::from_utf8(bytes).or_else(|_| invalid(format!("attribute `{name}` is no text")))
+        std::str::from_utf8(bytes).or_else(|_| invalid(format!("attribute `{name}` is not a string")))
     }
 
     pub fn tensor(&self, name: &str) -> Option<&'a TensorProto> {

@@ -68,11 +68,11 @@ pub(super) fn read(tensor: &TensorProto, folder: &Folder, expected: usize) -> Re
     let (mut file, size) = open().map_err(|error| wrong(format!("cannot be opened: {error}")))?;
     let length = reference.length.unwrap_or_else(|| size.saturating_sub(reference.offset));
     if length != expected as u64 {
-        return Err(wrong(format!("holds {length} bytes for it, but its shape needs {expected}")));
+        return Err(wrong(format!("contains {length} bytes for it, but its shape needs {expected}")));
     }
     if reference.offset.checked_add(length).is_none_or(|end| end > size) {
         return Err(wrong(format!(
-            "has {size} bytes, but {length} of it from byte {} on are needed",
+            "has {size} bytes, but {length} bytes are needed from byte {} on",
             reference.offset
         )));
     }
@@ -103,7 +103,7 @@ pub(super) fn check_sizes<'a>(
         let total = wanted.entry(reference.location).or_insert(0);
         *total = total.saturating_add(reference.length.unwrap_or(size.saturating_sub(reference.offset)));
         if *total > size.saturating_mul(MAX_REUSE) {
-            return Err(wrong(format!("has {size} bytes, but would be read for {total}")));
+            return Err(wrong(format!("has {size} bytes, but {total} would be read from it")));
         }
     }
     Ok(())
@@ -115,7 +115,7 @@ fn reference(tensor: &TensorProto) -> Result<Reference<'_>, OnnxError> {
         let number = || {
             entry.value().parse::<u64>().map_err(|_| OnnxError::Tensor {
                 name: tensor.name().to_owned(),
-                reason: format!("has the external {} `{}`, which is no number", entry.key(), entry.value()),
+                reason: format!("has the external {} `{}`, which is not a number", entry.key(), entry.value()),
             })
         };
         match entry.key() {
@@ -134,21 +134,21 @@ fn inside(folder: &Folder, location: &str) -> Result<PathBuf, String> {
     let relative = Path::new(location);
     let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     if location.is_empty() || !plain || location.contains('\\') {
-        return Err("is no plain name of a file beside the model".into());
+        return Err("is not a plain name of a file next to the model".into());
     }
     let named = if folder.named.as_os_str().is_empty() { Path::new(".") } else { &folder.named };
     let missing = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "is missing: it belongs to the model and must be given with it".to_owned(),
+        std::io::ErrorKind::NotFound => "is missing: it is part of the model and must be given with it".to_owned(),
         _ => format!("cannot be opened: {error}"),
     };
     let root = named.canonicalize().map_err(missing)?;
     let path = root.join(relative).canonicalize().map_err(missing)?;
     let beside_linked = folder.behind_link.as_deref().is_some_and(|real| path.parent() == Some(real));
     if !path.starts_with(&root) && !beside_linked {
-        return Err("is a link that leads out of the model's folder".into());
+        return Err("is a link that points outside the model's folder".into());
     }
     if !path.is_file() {
-        return Err("is no file".into());
+        return Err("is not a file".into());
     }
     Ok(path)
 }
@@ -199,8 +199,8 @@ mod tests {
         assert!(read(&[("offset", "6"), ("length", "4")], 4).contains("has 8 bytes"));
         assert!(read(&[("offset", "18446744073709551615"), ("length", "4")], 4).contains("has 8 bytes"));
         assert!(read(&[("length", "4")], 8).contains("its shape needs 8"));
-        assert!(read(&[("offset", "100")], 8).contains("holds 0 bytes"));
-        assert!(read(&[("offset", "-1")], 8).contains("no number"));
+        assert!(read(&[("offset", "100")], 8).contains("contains 0 bytes"));
+        assert!(read(&[("offset", "-1")], 8).contains("not a number"));
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
         let external = TensorProto { data_location: Some(DataLocation::External.into()), ..part };
         assert!(check_sizes(vec![&external; 16].into_iter(), &beside(folder.path())).is_ok());
         let error = check_sizes(vec![&external; 17].into_iter(), &beside(folder.path())).unwrap_err();
-        assert!(error.to_string().contains("has 8 bytes, but would be read for 136"));
+        assert!(error.to_string().contains("has 8 bytes, but 136 would be read from it"));
     }
 
     #[test]
@@ -223,11 +223,11 @@ mod tests {
             |location: &str| read(&tensor(&[("location", location)]), &beside(&inner), 8).unwrap_err().to_string();
         let absolute = folder.path().join("model.onnx.data").display().to_string();
         for location in ["../model.onnx.data", "a/../../model.onnx.data", &absolute, "", "..\\model.onnx.data"] {
-            assert!(reason(location).contains("no plain name"), "{location}");
+            assert!(reason(location).contains("not a plain name"), "{location}");
         }
-        assert!(reason("link").contains("leads out"));
+        assert!(reason("link").contains("points outside"));
         assert!(reason("absent").contains("is missing"));
-        assert!(reason(".").contains("no file"));
+        assert!(reason(".").contains("not a file"));
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
         link("../model.onnx.data", "outside");
         let read = |location: &str| read(&tensor(&[("location", location)]), &beside(&snapshot), 8);
         assert_eq!(read("model.onnx.data").unwrap()[..], [1; 8]);
-        assert!(read("outside").unwrap_err().to_string().contains("leads out"));
+        assert!(read("outside").unwrap_err().to_string().contains("points outside"));
         // Without the link of the model nothing says that the other folder is its own.
         std::fs::remove_file(snapshot.join("model.onnx")).unwrap();
         std::fs::write(snapshot.join("model.onnx"), "graph").unwrap();

@@ -39,10 +39,10 @@ pub(super) fn decode(bytes: Bytes, folder: PathBuf) -> Result<Model, OnnxError> 
     }
     wire::check(&bytes)?;
     let mut model =
-        ModelProto::decode(bytes).map_err(|error| OnnxError::NotOnnx(format!("it does not decode ({error})")))?;
+        ModelProto::decode(bytes).map_err(|error| OnnxError::NotOnnx(format!("it cannot be decoded ({error})")))?;
     let graph = model.graph.take().ok_or_else(|| OnnxError::NotOnnx("it has no graph".into()))?;
     if model.opset_import.is_empty() {
-        return Err(OnnxError::NotOnnx("it says no operator set".into()));
+        return Err(OnnxError::NotOnnx("it does not declare an operator set".into()));
     }
     Ok(Model { model, graph, folder: folder.into() })
 }
@@ -101,11 +101,11 @@ mod tests {
 
     #[test]
     fn what_is_no_onnx_file_is_said() {
-        assert_eq!(reason(b""), "this is no ONNX file: it is empty");
-        assert_eq!(reason("# Über\nA text file\n".as_bytes()), "this is no ONNX file: it is text");
+        assert_eq!(reason(b""), "this is not an ONNX file: it is empty");
+        assert_eq!(reason("# Über\nA text file\n".as_bytes()), "this is not an ONNX file: it is text");
         assert!(reason(b"PK\x03\x04rest").contains("TorchScript"));
         assert!(reason(b"\x08\x07").contains("no graph"));
-        assert!(reason(&[0xff; 40]).contains("does not decode"));
+        assert!(reason(&[0xff; 40]).contains("cannot be decoded"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) fn bounds(start: i64, end: i64, step: i64, size: usize) -> Result<(us
     let from_end = |v: i64| if v < 0 { v.saturating_add(length) } else { v };
     let (start, end) = (from_end(start), from_end(end));
     let (start, reach) = match step {
-        0 => return invalid("a step of 0"),
+        0 => return invalid("the step is 0"),
         1.. => (start.clamp(0, length), end.clamp(0, length)),
         _ => (start.clamp(0, (length - 1).max(0)), end.clamp(-1, (length - 1).max(0))),
     };

@@ -233,7 +233,7 @@ impl<'a> Interpreter<'a> {
                     "else_branch"
                 }
             }
-            None => return Err(Fault::Unsupported("a condition that is no single truth value".into())),
+            None => return Err(Fault::Unsupported("a condition that is not a single boolean".into())),
         };
         let graph = call.attributes.get(taken).and_then(|a| a.g.as_ref());
         let graph = graph.ok_or_else(|| Fault::Invalid(format!("has no {taken}")))?;
@@ -274,7 +274,7 @@ impl<'a> Interpreter<'a> {
 
 /// An output that the engine does not have.
 fn missing(node: &NodeProto, call: &Call, index: usize) -> Value {
-    let reason = format!("output {index} is used, which is not computed");
+    let reason = format!("output {index} is used, but it is not computed");
     Value::Missing(Rc::new(Unsupported { operator: cut(node.op_type()), node: call.name.clone(), reason }))
 }
 
@@ -315,12 +315,11 @@ fn is_quantised(operator: &str) -> bool {
 fn foreign(domain: &str) -> &'static str {
     match domain {
         _ if domain.starts_with("com.microsoft") => {
-            "an operator that ONNX Runtime puts in when it optimises a network; upload the file from before that"
+            "an operator that ONNX Runtime inserts when it optimises a network; upload the file from before the \
+             optimisation"
         }
-        "ai.onnx.ml" => {
-            "an operator of ONNX-ML, which is for trees, tables and texts and not for convolutional networks"
-        }
-        _ => "a custom operator, which is no part of the ONNX standard",
+        "ai.onnx.ml" => "an ONNX-ML operator; ONNX-ML is for trees, tables and text, not for convolutional networks",
+        _ => "a custom operator, which is not part of the ONNX standard",
     }
 }
 

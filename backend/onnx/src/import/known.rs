@@ -95,7 +95,7 @@ impl Known {
             for entry in entries {
                 if let Some(number) = entry.known() {
                     let wrapped = whole_type.wrapped(number).map(Count::fixed);
-                    *entry = wrapped.ok_or_else(|| Fault::Unsupported("a whole number beyond 63 bits".into()))?;
+                    *entry = wrapped.ok_or_else(|| Fault::Unsupported("an integer beyond 63 bits".into()))?;
                 }
             }
         }
@@ -155,7 +155,7 @@ impl Known {
         match &self.entries {
             Entries::Int(v) => Ok(v.clone()),
             Entries::Bool(v) => Ok(v.iter().map(|&v| Count::fixed(i64::from(v))).collect()),
-            Entries::Float(_) => Err(Fault::Invalid("has floats where whole numbers belong".into())),
+            Entries::Float(_) => Err(Fault::Invalid("has floats instead of integers".into())),
         }
     }
 
@@ -204,7 +204,7 @@ impl Known {
 /// Number of entries of a shape, where a known tensor may have as many.
 pub(super) fn size_of(shape: &[usize]) -> Result<usize, Fault> {
     if shape.len() > MAX_RANK {
-        return invalid(format!("makes a tensor of {} axes", shape.len()));
+        return invalid(format!("makes a tensor of rank {}", shape.len()));
     }
     // An empty tensor may not have huge axes either: sizes are multiplied in any order later.
     let size = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1))).filter(|&n| n <= MAX_KNOWN);
@@ -248,7 +248,7 @@ pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
     let sizes = (0..rank).map(|axis| match (at(a, axis), at(b, axis)) {
         (x, y) if x == y || y == 1 => Ok(x),
         (1, y) => Ok(y),
-        _ => Err(Fault::Invalid(format!("the shapes {a:?} and {b:?} do not broadcast"))),
+        _ => Err(Fault::Invalid(format!("the shapes {a:?} and {b:?} cannot be broadcast together"))),
     });
     sizes.collect()
 }

@@ -90,7 +90,7 @@ fn takes_images_alone(file: &Model) -> Result<(), OnnxError> {
     };
     match element {
         DataType::Int64 | DataType::Bool | DataType::String | DataType::Complex64 | DataType::Complex128 => {
-            let reason = format!("holds {}; images are floating-point numbers", element.as_str_name());
+            let reason = format!("contains {}; images must be floating-point numbers", element.as_str_name());
             Err(OnnxError::Input { name: call::cut(input.name()), reason })
         }
         _ => Ok(()),
@@ -222,10 +222,10 @@ impl<'a> Importer<'a> {
             match frame.get(name) {
                 Some(Value::Graph(id)) => Ok(*id),
                 Some(Value::Known(_) | Value::Stored(_) | Value::PerImage(_) | Value::Places(_)) => {
-                    wrong("does not depend on its input")
+                    wrong("does not depend on the network's input")
                 }
                 Some(_) => wrong("is not computed"),
-                None => wrong("is not made by any node"),
+                None => wrong("is not the output of any node"),
             }
         };
         let outputs = names.iter().map(output).collect::<Result<Vec<_>, _>>()?;
@@ -272,7 +272,7 @@ fn element_of(info: &ValueInfoProto) -> Option<ElementType> {
 fn check_type(input: &ValueInfoProto) -> Result<(), OnnxError> {
     match input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
         None | Some(Type::TensorType(_)) => Ok(()),
-        Some(_) => Err(OnnxError::Input { name: input.name().to_owned(), reason: "is no tensor".into() }),
+        Some(_) => Err(OnnxError::Input { name: input.name().to_owned(), reason: "is not a tensor".into() }),
     }
 }
 

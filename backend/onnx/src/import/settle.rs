@@ -99,13 +99,13 @@ fn evaluated(lo: &mut Lowering, values: &BTreeSet<ValueId>) -> Lowered<Option<Kn
 
 fn applied(op: &Op, operands: &[&Known], out: Vec<usize>) -> Lowered<Known> {
     let (Some(x), y) = (operands.first(), operands.last()) else {
-        return invalid("a weight made of nothing");
+        return invalid("a weight computed without inputs");
     };
     let floats = |entries: Vec<f64>| Known::floats(out.clone(), entries, false);
     Ok(match (op, y) {
         (Op::Unary(f), _) => {
             let Some(f) = function(*f) else {
-                return unsupported(format!("a weight made by {}", f.name()));
+                return unsupported(format!("a weight computed by {}", f.name()));
             };
             floats(x.numbers()?.into_iter().map(f).collect())
         }
@@ -181,7 +181,7 @@ fn pair(function: Binary) -> fn(f64, f64) -> f64 {
 
 fn reduced(x: &Known, kind: Reduction, axes: &[usize]) -> Lowered<Vec<f64>> {
     let Entries::Float(entries) = &x.entries else {
-        return unsupported("a weight made of whole numbers");
+        return unsupported("a weight computed from integers");
     };
     let kept: Vec<usize> = x.shape.iter().enumerate().map(|(a, &s)| if axes.contains(&a) { 1 } else { s }).collect();
     let target = strides(&kept);

@@ -95,7 +95,7 @@ impl Place {
                 shape[axis] = Dim::Batch(sizes[axis] / written);
                 Ok(shape)
             }
-            _ => unsupported(format!("a shape that is written for a batch of {written}; export with a dynamic batch")),
+            _ => unsupported(format!("a shape with a fixed batch of {written}; export with a dynamic batch size")),
         }
     }
 

@@ -105,10 +105,10 @@ pub struct Port {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchNormState {
-    /// Batch norms stand behind convolutions.
+    /// Batch norms follow convolutions, or the network has batch norms and no convolutions.
     Present,
-    /// Convolutions have biases and no batch norm: the exporter folded them, or there never were any. A search puts
-    /// virtual ones in their place.
+    /// No convolution is followed by a batch norm: the exporter folded them, or there never were any. A search inserts
+    /// virtual ones.
     Folded,
     /// There is nothing to adapt.
     Absent,

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use eagleeye_spec::{Budget, Space};
-use eagleeye_strategy::{StrategyError, Task, feasible};
+use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::{Budget, Measure, Space, TOLERANCE};
+use eagleeye_strategy::{StrategyError, Task, draw, feasible, reachable};
 
+use crate::net::Net;
 use crate::networks;
 use crate::support::{prunable, resnet20};
 
@@ -32,6 +34,75 @@ fn checking_a_budget_for_resnet50_takes_milliseconds_whatever_the_multiple() {
         }
     }
     assert!(slowest.0 < Duration::from_millis(50), "{slowest:?}");
+}
+
+/// The server asks about costs that were stored, the engine about those that it has just counted.
+#[test]
+fn stored_costs_give_the_same_answer_also_at_the_edge_of_the_tolerance() {
+    let counted = prunable(&resnet20());
+    let stored: PrunableSpace = serde_json::from_str(&serde_json::to_string(&counted).unwrap()).unwrap();
+    for round_to in [None, Some(1), Some(8), Some(16), Some(24)] {
+        let space = Space { round_to, ..Space::default() };
+        let strategy = draw(&Task { prunable: &counted, space, budget: &Budget::macs(0.5), seed: 3 }, 0);
+        let Ok(strategy) = strategy else { continue };
+        let kept = counted.cost.macs(&strategy) as f64 / counted.cost.macs(&counted.cost.full()) as f64;
+        let smallest = *reachable(&counted, &space, Measure::Macs).start();
+        let at = |edge: f64| [edge * (1.0 - 1e-12), edge, edge * (1.0 + 1e-12)];
+        let edges = [kept, kept / (1.0 + TOLERANCE), kept / (1.0 - TOLERANCE), smallest, 0.995, 1.0];
+        for macs in edges.into_iter().flat_map(at).filter(|&macs| macs <= 1.0) {
+            for name in ["random", "uniform"] {
+                let budget = Budget::macs(macs);
+                let answer = |prunable| feasible(name, &Task { prunable, space, budget: &budget, seed: 3 });
+                assert_eq!(answer(&counted), answer(&stored), "{name}, {round_to:?}, {macs}");
+                assert_eq!(answer(&counted), answer(&counted), "{name}, {round_to:?}, {macs}");
+            }
+        }
+    }
+}
+
+/// As many convolutions behind each other as there are widths.
+fn chain(widths: &[usize]) -> PrunableSpace {
+    let (mut net, mut x) = Net::image(3, 16);
+    for (index, &width) in widths.iter().enumerate() {
+        x = net.conv(&format!("conv{index}"), x, width, 3, 1);
+    }
+    prunable(&net.classifier(x, 10))
+}
+
+/// Where rounding is coarse, what is refused is refused before the search, and what is accepted does not fail in it.
+#[test]
+fn a_budget_that_is_accepted_is_met_by_every_candidate_and_one_that_is_refused_names_those_that_are() {
+    let networks = [prunable(&resnet20()), chain(&[64]), chain(&[32, 48]), chain(&[48, 64, 96])];
+    let (mut accepted, mut refused, mut named) = (0, 0, 0);
+    for (prunable, round_to) in networks.iter().flat_map(|n| [4, 8, 12, 16, 24, 32].map(|round_to| (n, round_to))) {
+        let space = Space { round_to: Some(round_to), ..Space::default() };
+        for macs in (1..20).map(|twentieth| f64::from(twentieth) / 20.0) {
+            let budget = Budget::macs(macs);
+            let task = Task { prunable, space, budget: &budget, seed: 5 };
+            match feasible("random", &task) {
+                Ok(()) => {
+                    accepted += 1;
+                    for index in 0..50 {
+                        let keep = draw(&task, index).unwrap();
+                        let kept = prunable.cost.macs(&keep) as f64 / prunable.cost.macs(&prunable.cost.full()) as f64;
+                        assert!((kept - macs).abs() <= TOLERANCE * macs, "{round_to}, {macs}: {kept}");
+                    }
+                }
+                Err(StrategyError::TooCoarse { nearest, .. }) => {
+                    refused += 1;
+                    for budget in nearest {
+                        named += 1;
+                        let budget = Budget::macs((budget[0].fraction * 1e4).ceil() / 1e4);
+                        feasible("random", &Task { prunable, space, budget: &budget, seed: 5 }).unwrap();
+                    }
+                }
+                Err(StrategyError::OutOfReach { smallest, .. }) => assert!(macs < smallest, "{round_to}, {macs}"),
+                Err(StrategyError::NothingWithin(_)) => {}
+                Err(error) => panic!("{round_to}, {macs}: {error}"),
+            }
+        }
+    }
+    assert!(accepted > 50 && refused > 50 && named > refused, "{accepted}, {refused}, {named}");
 }
 
 #[test]

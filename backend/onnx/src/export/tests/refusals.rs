@@ -29,7 +29,7 @@ fn an_operation_that_onnx_does_not_have_is_refused_with_its_node() {
     let said = "avg_pool at node `layer3` cannot be written as ONNX: average pooling with dilation [2] (must be 1)";
     assert_eq!(refused(&[3, 9], Op::Pool(pool)), said);
     let pads = vec![(0, 0), (0, 0), (7, 0)];
-    assert!(refused(&[3, 6], Op::Pad { pads, mode: PadMode::Circular }).contains("an axis of 6 twice"));
+    assert!(refused(&[3, 6], Op::Pad { pads, mode: PadMode::Circular }).contains("an axis of 6 more than once"));
     let pads = vec![(0, 0), (0, 0), (2, -1)];
     assert!(refused(&[3, 6], Op::Pad { pads, mode: PadMode::Circular }).contains("also crops"));
 }
@@ -40,8 +40,8 @@ fn a_batch_that_no_input_has_is_refused() {
     let x = builder.input("x", vec![Dim::Fixed(1), Dim::Fixed(3)]).unwrap();
     let y = builder.push("y", Op::Expand { shape: batched(&[3]) }, &[x]).unwrap();
     let error = write(&builder.finish(&[y]).unwrap(), &[], &BTreeMap::new()).unwrap_err();
-    let said = "expand at node `y` cannot be written as ONNX: its size depends on the batch, but no input of the \
-                network does";
+    let said = "expand at node `y` cannot be written as ONNX: its size depends on the batch, but none of the network's \
+                inputs does";
     assert_eq!(error.to_string(), said);
 }
 

@@ -63,7 +63,8 @@ impl<'a> Lowering<'a> {
     pub fn charge(&mut self, entries: usize) -> Lowered<()> {
         self.computed = self.computed.saturating_add(entries);
         if self.computed > MAX_COMPUTED {
-            return Err(OnnxError::TooComplex(format!("constants of more than {MAX_COMPUTED} entries together")).into());
+            let what = format!("constants with more than {MAX_COMPUTED} entries in total");
+            return Err(OnnxError::TooComplex(what).into());
         }
         Ok(())
     }
@@ -87,7 +88,7 @@ impl<'a> Lowering<'a> {
         match self.shape(id).get(axis) {
             Some(Dim::Fixed(size)) => Ok(*size),
             Some(Dim::Batch(_)) => unsupported("works along the batch axis"),
-            None => invalid(format!("axis {axis} is outside a tensor of rank {}", self.rank(id))),
+            None => invalid(format!("axis {axis} is out of range for a tensor of rank {}", self.rank(id))),
         }
     }
 
@@ -98,7 +99,7 @@ impl<'a> Lowering<'a> {
         }
         let id = self.draft.push(&call.name, op.clone(), inputs)?;
         if self.rank(id) > MAX_RANK {
-            return invalid(format!("makes a tensor of {} axes", self.rank(id)));
+            return invalid(format!("makes a tensor of rank {}", self.rank(id)));
         }
         self.note_batch(id, &op, inputs);
         Ok(id)

@@ -100,14 +100,14 @@ impl<'a> Lowering<'a> {
                 shape[0] = Dim::Batch(1);
                 self.push(call, Op::Expand { shape }, &[id])
             }
-            Value::PerImage(_) | Value::Places(_) => unsupported("computes with the number of the image"),
+            Value::PerImage(_) | Value::Places(_) => unsupported("computes with the index of the image"),
             Value::Greater { x, than } => {
                 let than = self.composer(call).number(*than)?;
                 compare(&mut self.composer(call), Comparison::Greater, *x, than)
             }
             Value::NotANumber(x) => compare(&mut self.composer(call), Comparison::NotEqual, *x, *x),
             Value::Absent => invalid(format!("input {index} is missing")),
-            Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Unavailable => unsupported("reads a result that has not been computed"),
             Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
@@ -122,10 +122,10 @@ impl<'a> Lowering<'a> {
                 let name = call.input_names.get(index).map_or("", String::as_str);
                 unsupported(format!("`{}` must be a constant, but depends on the network's input", cut(name)))
             }
-            Value::PerImage(_) | Value::Places(_) => unsupported("computes with the number of the image"),
+            Value::PerImage(_) | Value::Places(_) => unsupported("computes with the index of the image"),
             Value::Greater { .. } | Value::NotANumber(_) => unsupported("computes with a comparison of activations"),
             Value::Absent => invalid(format!("input {index} is missing")),
-            Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Unavailable => unsupported("reads a result that has not been computed"),
             Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }
@@ -294,7 +294,7 @@ impl<'a> Lowering<'a> {
                 Ok([Dim::Batch(1)].into_iter().chain(each).collect())
             }
             Value::Absent => invalid("an input is missing"),
-            Value::Unavailable => unsupported("reads a result that is not computed"),
+            Value::Unavailable => unsupported("reads a result that has not been computed"),
             Value::Missing(cause) => Err(Fault::Missing(Rc::clone(cause))),
             Value::Unknown => Err(Fault::Unknown),
         }

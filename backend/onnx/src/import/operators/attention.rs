@@ -21,7 +21,7 @@ pub const OPERATORS: &[Operator] = &[Operator {
 /// Queries, keys and values are `[N, heads, tokens, width]`, or `[N, tokens, heads * width]` with the heads as attributes.
 fn fused(lo: &mut Lowering, call: &Call) -> Lowered {
     if (4..7).any(|index| call.has(index)) || call.outputs > 1 {
-        return unsupported("with keys and values from before");
+        return unsupported("with keys and values from earlier calls");
     }
     if call.float_or("softcap", 0.0)? != 0.0 {
         return unsupported("with a softcap");

@@ -82,7 +82,7 @@ fn operands(lo: &mut Lowering, call: &Call) -> Lowered<(ValueId, ValueId, Vec<Wi
     let axes = kernel.len();
     if lo.rank(x) != axes + 2 || axes == 0 {
         let (rank, weight) = (lo.rank(x), lo.rank(weight));
-        return invalid(format!("its input has rank {rank} and its weight rank {weight}, both must be 3 to 5"));
+        return invalid(format!("its input has rank {rank} and its weight rank {weight}, but both must be 3 to 5"));
     }
     let stated = call.sizes("kernel_shape", axes, 0)?;
     if call.has_attribute("kernel_shape") && stated != kernel {
@@ -152,7 +152,7 @@ fn transposed_padding(
         let full = before.saturating_add(window.reach()).saturating_add(extra);
         match full.checked_sub(wanted) {
             Some(total) => Ok(halves(total, rule == "SAME_UPPER")),
-            None => unsupported(format!("an output of {wanted}, larger than the {full} that the kernel reaches")),
+            None => unsupported(format!("an output of {wanted}, larger than the {full} that the kernel covers")),
         }
     });
     pads.collect()
@@ -176,7 +176,7 @@ pub(super) fn product(lo: &mut Lowering, call: &Call, a: ValueId, b: ValueId) ->
         let equation = match (lo.rank(a), lo.rank(b)) {
             (_, 1) => "...i,i->...",
             (1, _) => "i,...ij->...j",
-            _ => return invalid("multiplies a number"),
+            _ => return invalid("multiplies a scalar"),
         };
         return einsum(&mut lo.composer(call), equation, &[a, b]);
     }

@@ -10,10 +10,14 @@ use crate::import::indices::{axis, bounds, position, size};
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "Concat", becomes: "cat; not over the batch", lower: concat },
-    Operator { name: "Split", becomes: "split; not of the batch", lower: split },
-    Operator { name: "Slice", becomes: "slice or gather with constant bounds; not of the batch", lower: slice },
-    Operator { name: "Gather", becomes: "slice or gather with constant indices; not of the batch", lower: gather },
+    Operator { name: "Concat", becomes: "cat; not along the batch axis", lower: concat },
+    Operator { name: "Split", becomes: "split; not along the batch axis", lower: split },
+    Operator { name: "Slice", becomes: "slice or gather with constant bounds; not along the batch axis", lower: slice },
+    Operator {
+        name: "Gather",
+        becomes: "slice or gather with constant indices; not along the batch axis",
+        lower: gather,
+    },
     Operator { name: "GatherND", becomes: "reshape and gather with constant indices", lower: gather_nd },
 ];
 
@@ -29,7 +33,7 @@ fn concat(lo: &mut Lowering, call: &Call) -> Lowered {
         return invalid("joins no tensors");
     };
     let Some(given) = call.optional_int("axis")? else {
-        return invalid("has no axis");
+        return invalid("does not give an axis");
     };
     let axis = axis(given, lo.rank(first))?;
     if values.len() == 1 {
@@ -128,7 +132,7 @@ fn ranges(lo: &mut Lowering, call: &Call, rank: usize) -> Lowered<Vec<Range>> {
     let axes = list(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).map(Count::fixed).collect());
     let steps = list(4, "steps")?.unwrap_or_else(|| vec![Count::fixed(1); starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return invalid("starts, ends, axes and steps are not of the same length");
+        return invalid("starts, ends, axes and steps differ in length");
     }
     let known = |count: Count| count.known().map_or_else(|| unsupported("depends on the batch size"), Ok);
     let parts = starts.into_iter().zip(ends).zip(axes).zip(steps);
@@ -196,7 +200,7 @@ fn gather_nd(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let known = lo.known(call, 1)?;
     if call.int_or("batch_dims", 0)? != 0 {
-        return unsupported("with batch axes");
+        return unsupported("with batch dimensions");
     }
     let depth = known.shape.last().copied().unwrap_or(0).min(lo.rank(x));
     let axes = (0..depth).map(|axis| lo.fixed(x, axis)).collect::<Lowered<Vec<_>>>()?;

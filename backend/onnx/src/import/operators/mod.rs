@@ -94,7 +94,7 @@ pub(super) fn lower<'a>(lowering: &mut Lowering<'a>, call: &Call<'a>) -> Lowered
     }
     match operator {
         Some(operator) => (operator.lower)(lowering, call),
-        None if is_known(call.operator) => unsupported("of a tensor that depends on the input"),
+        None if is_known(call.operator) => unsupported("on a tensor that depends on the input"),
         None => unsupported(""),
     }
 }

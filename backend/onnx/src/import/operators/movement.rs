@@ -21,7 +21,7 @@ pub const OPERATORS: &[Operator] = &[
     Operator { name: "Transpose", becomes: "permute", lower: transpose },
     Operator { name: "Expand", becomes: "expand", lower: expand },
     Operator { name: "Tile", becomes: "expand and gather", lower: tile },
-    Operator { name: "Pad", becomes: "pad, all modes; not of the batch", lower: pad },
+    Operator { name: "Pad", becomes: "pad, all modes; not along the batch axis", lower: pad },
     Operator { name: "DepthToSpace", becomes: "reshape and permute", lower: depth_to_space },
     Operator { name: "SpaceToDepth", becomes: "reshape and permute", lower: space_to_depth },
     Operator { name: "Identity", becomes: "nothing: the same tensor", lower: same_tensor },
@@ -77,7 +77,7 @@ fn unsqueeze(lo: &mut Lowering, call: &Call) -> Lowered {
     let mut shape = lo.shape(x).clone();
     for axis in axes(&given, shape.len() + given.len())? {
         if axis > shape.len() {
-            return invalid(format!("the axes {given:?} leave a gap"));
+            return invalid(format!("the axes {given:?} are not contiguous"));
         }
         shape.insert(axis, Dim::Fixed(1));
     }
@@ -250,8 +250,8 @@ fn cast(lo: &mut Lowering, call: &Call) -> Lowered {
         (Some(DataType::Bool), Value::Graph(x)) => Ok(one(is_not_zero(&mut lo.composer(call), *x)?)),
         (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) if is_mask(lo, call, *x) => Ok(one(*x)),
         (Some(DataType::Int32 | DataType::Int64), Value::Graph(x)) => Ok(one(truncated(&mut lo.composer(call), *x)?)),
-        (Some(other), _) => unsupported(format!("of an activation to {}", other.as_str_name())),
-        (None, _) => invalid(format!("the type {to} does not exist")),
+        (Some(other), _) => unsupported(format!("casts an activation to {}", other.as_str_name())),
+        (None, _) => invalid(format!("casts to the unknown type {to}")),
     }
 }
 
@@ -262,5 +262,5 @@ fn cast_like(lo: &mut Lowering, call: &Call) -> Lowered {
         Value::Known(known) => known.is_float(),
         _ => false,
     };
-    if float { Ok(vec![call.input(0).clone()]) } else { unsupported("of an activation to whole numbers") }
+    if float { Ok(vec![call.input(0).clone()]) } else { unsupported("casts an activation to integers") }
 }

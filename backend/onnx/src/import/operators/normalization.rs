@@ -151,7 +151,7 @@ fn lp_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let axis = axis(call.int_or("axis", -1)?, lo.rank(x))?;
     let order = match call.int_or("p", 2)? {
         order @ 1..=2 => order as f64,
-        other => return invalid(format!("p is {other}, but can be 1 or 2")),
+        other => return invalid(format!("p is {other}, but must be 1 or 2")),
     };
     let norm = reductions::norm(&mut lo.composer(call), x, order, &[axis], true)?;
     Ok(one(lo.binary(call, Binary::Div, x, norm)?))

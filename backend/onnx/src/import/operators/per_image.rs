@@ -28,7 +28,7 @@ pub(super) fn evaluate(lo: &mut Lowering, call: &Call) -> Option<Lowered> {
         "Expand" => expanded(lo, call, &indices),
         "Concat" => places(lo, call, &indices),
         "Gather" => gathered(lo, call, &indices),
-        _ => unsupported("of the numbers of the images"),
+        _ => unsupported("on image indices"),
     })
 }
 
@@ -52,7 +52,7 @@ fn offset(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let other = other(lo, call)?;
     let shape = broadcast(&indices.each.shape, &other.shape)?;
     if shape.len() != indices.each.shape.len() || shape.first() != Some(&1) {
-        return unsupported("adds other numbers for other images");
+        return unsupported("adds different numbers for different images");
     }
     lo.charge(size_of(&shape)?)?;
     let (left, right) = (indices.each.counts()?, other.counts()?);
@@ -67,7 +67,7 @@ fn offset(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
 fn scaled(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let factor = match other(lo, call)?.whole()?[..] {
         [factor] => factor,
-        _ => return unsupported("multiplies by several numbers"),
+        _ => return unsupported("multiplies image indices by several numbers"),
     };
     let each = indices.each.counts()?.into_iter().map(|c| c.multiply(Count::fixed(factor))).collect::<Option<Vec<_>>>();
     match (indices.stride.checked_mul(factor), each) {
@@ -81,7 +81,7 @@ fn unsqueezed(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let mut shape = indices.each.shape.clone();
     for axis in axes(&given, shape.len() + given.len())? {
         if axis == 0 || axis > shape.len() {
-            return unsupported("an axis in front of the batch");
+            return unsupported("inserts an axis before the batch");
         }
         shape.insert(axis, 1);
     }
@@ -95,14 +95,14 @@ fn behind_batch(lo: &mut Lowering, call: &Call) -> Lowered<Vec<usize>> {
     let sizes = target.iter().skip(1).map(|c| c.known().and_then(|size| usize::try_from(size).ok()));
     match sizes.collect::<Option<Vec<_>>>() {
         Some(sizes) if target.first().is_some_and(|first| batch.contains(first)) => Ok(sizes),
-        _ => unsupported("of the numbers of the images, to another shape"),
+        _ => unsupported("changes the shape of image indices"),
     }
 }
 
 fn reshaped(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let shape: Vec<usize> = [1].into_iter().chain(behind_batch(lo, call)?).collect();
     if size_of(&shape)? != indices.each.len() {
-        return unsupported("of the numbers of the images, to another shape");
+        return unsupported("changes the shape of image indices");
     }
     Ok(made(indices.stride, indices.each.reshaped(shape)))
 }
@@ -111,7 +111,7 @@ fn expanded(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let target: Vec<usize> = [1].into_iter().chain(behind_batch(lo, call)?).collect();
     let shape = broadcast(&indices.each.shape, &target)?;
     if shape.len() != indices.each.shape.len() {
-        return unsupported("of the numbers of the images, to another shape");
+        return unsupported("changes the shape of image indices");
     }
     lo.charge(size_of(&shape)?)?;
     let places = broadcast_positions(&indices.each.shape, &shape);
@@ -120,7 +120,7 @@ fn expanded(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
 
 /// Coordinates side by side, the number of the image first: places in tensors with a batch.
 fn places(lo: &mut Lowering, call: &Call, first: &PerImage) -> Lowered {
-    const NO_PLACE: &str = "of the numbers of the images, to something that is no place";
+    const NO_PLACE: &str = "joins image indices with something that is not a position";
     let shape = &first.each.shape;
     let counts = first.stride == 1 && first.each.whole()?.iter().all(|&number| number == 0);
     let last = axis(call.int_or("axis", 0)?, shape.len())? == shape.len() - 1;
@@ -150,7 +150,7 @@ fn gathered(lo: &mut Lowering, call: &Call, indices: &PerImage) -> Lowered {
     let x = lo.value(call, 0)?;
     let size = match lo.shape(x)[..] {
         [Dim::Batch(size)] if axis(call.int_or("axis", 0)?, 1)? == 0 && indices.stride == size as i64 => size,
-        _ => return unsupported("by image, from a tensor that is not flat"),
+        _ => return unsupported("gathers by image index from a tensor with more than one axis"),
     };
     let each = indices.each.whole()?.iter().map(|&i| position(i, size)).collect::<Lowered<Vec<_>>>()?;
     let whole = each.len() == size && each.iter().enumerate().all(|(i, &index)| i == index);

@@ -18,8 +18,8 @@ pub const OPERATORS: &[Operator] = &[
     unary!("Mish", "mish", Unary::Mish),
     Operator { name: "LeakyRelu", becomes: "leaky_relu", lower: leaky_relu },
     Operator { name: "Elu", becomes: "elu", lower: elu },
-    Operator { name: "Celu", becomes: "elu, between mul_scalar where alpha is not 1", lower: celu },
-    Operator { name: "Selu", becomes: "selu with the usual constants", lower: selu },
+    Operator { name: "Celu", becomes: "elu; with mul_scalar before and after it where alpha is not 1", lower: celu },
+    Operator { name: "Selu", becomes: "selu with the standard constants", lower: selu },
     Operator { name: "HardSigmoid", becomes: "hard_sigmoid", lower: hard_sigmoid },
     Operator { name: "Gelu", becomes: "gelu, exact or tanh", lower: gelu },
     Operator { name: "Swish", becomes: "silu, or sigmoid and mul", lower: swish },
@@ -72,7 +72,7 @@ fn selu(lo: &mut Lowering, call: &Call) -> Lowered {
     const GAMMA: f64 = 1.050_700_987_355_480_5;
     let near = |value: f64, usual: f64| (value - usual).abs() < 1e-5;
     if !near(call.float_or("alpha", ALPHA)?, ALPHA) || !near(call.float_or("gamma", GAMMA)?, GAMMA) {
-        return unsupported("selu with other constants than the usual ones");
+        return unsupported("selu with non-standard constants");
     }
     unary(lo, call, Unary::Selu)
 }
@@ -157,7 +157,7 @@ fn clip(lo: &mut Lowering, call: &Call) -> Lowered {
         }
         match lo.known(call, index)?.number() {
             Some(number) => Ok(Some(number)),
-            None => invalid(format!("{name} is no single number")),
+            None => invalid(format!("{name} is not a single number")),
         }
     };
     let (low, high) = (bound(1, "min")?, bound(2, "max")?);
@@ -245,7 +245,7 @@ fn sum(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered<ValueI
         (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => {
             lo.unary(call, Unary::AddScalar(c), x)
         }
-        (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
+        (Operand::Number(_), Operand::Number(_)) => unsupported("on two constants"),
     }
 }
 
@@ -257,7 +257,7 @@ fn difference(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered
             let negated = lo.unary(call, Unary::Neg, x)?;
             lo.unary(call, Unary::AddScalar(c), negated)
         }
-        (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
+        (Operand::Number(_), Operand::Number(_)) => unsupported("on two constants"),
     }
 }
 
@@ -266,7 +266,7 @@ fn multiplied(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered
         (Operand::Graph(a), Operand::Graph(b)) if a == b => lo.unary(call, Unary::PowScalar(2.0), a),
         (Operand::Graph(a), Operand::Graph(b)) => lo.binary(call, Binary::Mul, a, b),
         (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => lo.times(call, x, c),
-        (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
+        (Operand::Number(_), Operand::Number(_)) => unsupported("on two constants"),
     }
 }
 
@@ -278,7 +278,7 @@ fn quotient(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered<V
             let inverse = lo.unary(call, Unary::Reciprocal, x)?;
             lo.times(call, inverse, c)
         }
-        (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
+        (Operand::Number(_), Operand::Number(_)) => unsupported("on two constants"),
     }
 }
 
@@ -300,7 +300,7 @@ fn maximum(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered<Va
         (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => {
             lo.unary(call, Unary::Clamp(Some(c), None), x)
         }
-        (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
+        (Operand::Number(_), Operand::Number(_)) => unsupported("on two constants"),
     }
 }
 
@@ -310,6 +310,6 @@ fn minimum(lo: &mut Lowering, call: &Call, a: Operand, b: Operand) -> Lowered<Va
         (Operand::Graph(x), Operand::Number(c)) | (Operand::Number(c), Operand::Graph(x)) => {
             lo.unary(call, Unary::Clamp(None, Some(c)), x)
         }
-        (Operand::Number(_), Operand::Number(_)) => unsupported("of two numbers"),
+        (Operand::Number(_), Operand::Number(_)) => unsupported("on two constants"),
     }
 }

@@ -11,7 +11,7 @@ use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
     Operator { name: "MaxPool", becomes: "max_pool; without the indices", lower: max_pool },
-    Operator { name: "AveragePool", becomes: "avg_pool; no dilations", lower: average_pool },
+    Operator { name: "AveragePool", becomes: "avg_pool; without dilations", lower: average_pool },
     Operator {
         name: "GlobalAveragePool",
         becomes: "adaptive_avg_pool to size 1",
@@ -71,7 +71,7 @@ fn global(lo: &mut Lowering, call: &Call, max: bool) -> Lowered {
 fn power_pool(lo: &mut Lowering, call: &Call) -> Lowered {
     let order = call.int_or("p", 2)? as f64;
     if call.flag("ceil_mode")? || call.ints("dilations")?.is_some_and(|d| d.iter().any(|&d| d != 1)) {
-        return unsupported("with dilations or windows that hang over");
+        return unsupported("with dilations or windows that extend beyond the input");
     }
     let mut raised = call.clone();
     let x = lo.value(call, 0)?;

@@ -70,7 +70,7 @@ fn log_sum_exp(lo: &mut Lowering, call: &Call) -> Lowered {
 fn running_sum(lo: &mut Lowering, call: &Call) -> Lowered {
     let x = lo.value(call, 0)?;
     let Some(along) = lo.known(call, 1)?.number() else {
-        return invalid("the axis is no single number");
+        return invalid("the axis is not a single number");
     };
     let along = axis(along as i64, lo.rank(x))?;
     let (exclusive, reverse) = (call.flag("exclusive")?, call.flag("reverse")?);

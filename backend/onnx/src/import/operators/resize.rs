@@ -232,7 +232,7 @@ fn separable(
     reach: i64,
 ) -> Lowered {
     if call.flag("exclude_outside")? {
-        return unsupported("interpolation that leaves out what is outside");
+        return unsupported("interpolation that excludes positions outside the image");
     }
     let mut y = x;
     for scaling in scalings {

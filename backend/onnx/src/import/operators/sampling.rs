@@ -11,11 +11,11 @@ use crate::import::indices::size;
 use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[
-    Operator { name: "GridSample", becomes: "grid_sample; of images", lower: grid_sample },
-    Operator { name: "AffineGrid", becomes: "permute, matmul and reshape; of images", lower: grid },
+    Operator { name: "GridSample", becomes: "grid_sample; images only", lower: grid_sample },
+    Operator { name: "AffineGrid", becomes: "permute, matmul and reshape; images only", lower: grid },
     Operator {
         name: "Col2Im",
-        becomes: "reshape and permute where windows do not overlap, else conv_transpose; of images",
+        becomes: "reshape and permute where windows do not overlap, else conv_transpose; images only",
         lower: from_windows,
     },
 ];
@@ -35,7 +35,7 @@ fn grid_sample(lo: &mut Lowering, call: &Call) -> Lowered {
         other => return unsupported(format!("padding by `{other}`")),
     };
     if lo.rank(x) != 4 {
-        return unsupported("of volumes");
+        return unsupported("on a tensor that is not [batch, channels, height, width]");
     }
     lo.emit(call, Op::GridSample { mode, padding, align_corners: call.flag("align_corners")? }, &[x, grid])
 }
@@ -45,7 +45,7 @@ fn grid(lo: &mut Lowering, call: &Call) -> Lowered {
     let sizes = lo.known(call, 1)?.counts()?;
     let along = |index: usize| sizes.get(index).and_then(|c| c.known()).and_then(|n| usize::try_from(n).ok());
     let (Some(height), Some(width), 4) = (along(2), along(3), sizes.len()) else {
-        return unsupported("a grid of other sizes than those of images");
+        return unsupported("a size that is not [batch, channels, height, width], with the last two constant");
     };
     let align_corners = call.flag("align_corners")?;
     Ok(one(affine_grid(&mut lo.composer(call), theta, [height, width], align_corners)?))
@@ -59,7 +59,7 @@ fn from_windows(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     let (output, kernel) = (sizes(1)?, sizes(2)?);
     let ([height, width], [_, _]) = (&output[..], &kernel[..]) else {
-        return invalid("makes other tensors than images");
+        return invalid("image_shape and block_shape must have two entries each");
     };
     let (stride, dilation) = (call.sizes("strides", 2, 1)?, call.sizes("dilations", 2, 1)?);
     let pads = call.sizes("pads", 4, 0)?;

@@ -14,7 +14,7 @@ use crate::import::lowering::Lowering;
 
 pub const OPERATORS: &[Operator] = &[Operator {
     name: "ScatterND",
-    becomes: "mul and add with constant updates, else slice, cat and gather; constant places",
+    becomes: "mul and add with constant updates, else slice, cat and gather; constant positions",
     lower: scatter,
 }];
 
@@ -33,7 +33,7 @@ fn scatter(lo: &mut Lowering, call: &Call) -> Lowered {
 fn slices_written(lo: &mut Lowering, call: &Call) -> Lowered {
     let (x, updates, indices) = (lo.value(call, 0)?, lo.value(call, 2)?, lo.known(call, 1)?);
     let [count, 1] = indices.shape[..] else {
-        return unsupported("activations at places along several axes");
+        return unsupported("writes activations at positions along several axes");
     };
     let size = lo.fixed(x, 0)?;
     lo.charge(size)?;
@@ -44,7 +44,7 @@ fn slices_written(lo: &mut Lowering, call: &Call) -> Lowered {
     // A constant under an activation is repeated over the batch.
     let mut shape = lo.shape(updates).clone();
     if shape.first() != Some(&Dim::Fixed(count)) {
-        return invalid("has not one update for each index");
+        return invalid("does not have one update per index");
     }
     shape[0] = Dim::Fixed(size);
     let x = if *lo.shape(x) == shape { x } else { lo.push(call, Op::Expand { shape }, &[x])? };
@@ -96,7 +96,7 @@ fn consecutive(indices: &Known) -> Option<Range<usize>> {
 fn filled(lo: &mut Lowering, call: &Call, x: ValueId, range: Range<usize>, number: f64) -> Lowered {
     let size = lo.fixed(x, 0)?;
     if range.end > size {
-        return invalid(format!("writes {range:?} of an axis of {size}"));
+        return invalid(format!("writes to {range:?} of an axis of {size}"));
     }
     let mut parts = Vec::with_capacity(3);
     for Range { start, end } in [0..range.start, range.clone(), range.end..size] {
@@ -118,18 +118,18 @@ fn box_written(lo: &mut Lowering, call: &Call, places: &Known) -> Lowered {
     let (x, updates) = (lo.value(call, 0)?, lo.value(call, 2)?);
     let ranges = ranges(places)?;
     if lo.rank(x) <= ranges.len() {
-        return invalid("has places of more axes than the tensor");
+        return invalid("has positions with more axes than the tensor");
     }
     let mut replaced = lo.shape(x).clone();
     for (axis, range) in ranges.iter().enumerate() {
         let size = lo.fixed(x, axis + 1)?;
         if range.end > size {
-            return invalid(format!("writes {range:?} of an axis of {size}"));
+            return invalid(format!("writes to {range:?} of an axis of {size}"));
         }
         replaced[axis + 1] = Dim::Fixed(range.len());
     }
     if *lo.shape(updates) != replaced {
-        return invalid("has updates that do not fit their places");
+        return invalid("has updates that do not match their positions");
     }
     Ok(one(boxed(lo, call, x, updates, &ranges, 1)?))
 }
@@ -169,15 +169,15 @@ fn boxed(
 /// The range along every axis behind the batch, where the places `[1, sizes..., axes]` are those of a box without gaps.
 fn ranges(places: &Known) -> Lowered<Vec<Range<usize>>> {
     let Some((&depth, grid)) = places.shape.split_last() else {
-        return invalid("has no places");
+        return invalid("has no positions");
     };
     let whole = places.whole()?;
     if grid.len() != depth || whole.is_empty() {
-        return unsupported("places that are no box");
+        return unsupported("positions that do not form a box");
     }
     let starts = whole[1..depth].iter().map(|&start| usize::try_from(start).ok()).collect::<Option<Vec<_>>>();
     let Some(starts) = starts else {
-        return unsupported("places that are counted from the end");
+        return unsupported("positions that are counted from the end");
     };
     let range = |(&start, &size): (&usize, &usize)| start..start.saturating_add(size);
     let ranges: Vec<Range<usize>> = starts.iter().zip(&grid[1..]).map(range).collect();
@@ -187,7 +187,7 @@ fn ranges(places: &Known) -> Lowered<Vec<Range<usize>>> {
         let is_box =
             |(&place, &offset): (&i64, &usize)| usize::try_from(place).is_ok_and(|p| p == range.start + offset);
         if !found.zip(&offsets).all(is_box) {
-            return unsupported("places that are no box");
+            return unsupported("positions that do not form a box");
         }
     }
     Ok(ranges)

@@ -52,7 +52,7 @@ fn a_kernel_that_is_not_the_weights_is_refused() {
 #[test]
 fn channels_that_do_not_fit_are_refused_with_the_node() {
     let error = Net::new(&[5, 9, 9]).weight("w", &[6, 4, 3, 3]).node("features.0", "Conv", &["x", "w"]).error();
-    assert!(error.contains("conv2d at node `features.0` expects 4 channels, but its input has 5"), "{error}");
+    assert!(error.contains("conv2d at node `features.0`: expects 4 channels, but its input has 5"), "{error}");
 }
 
 fn transposed(attributes: &[AttributeProto]) -> Graph {
@@ -96,7 +96,7 @@ fn the_indices_of_a_max_pooling_are_not_computed() {
     let pool = node("pool", "MaxPool", &["x"], &["y", "indices"], &[list("kernel_shape", &[2, 2])]);
     assert!(Net::new(&[4, 8, 8]).push(pool.clone()).outputs(&["y"]).read().is_ok());
     let error = Net::new(&[4, 8, 8]).push(pool).node("z", "Relu", &["indices"]).error();
-    assert_eq!(error, "unsupported operators: MaxPool at `pool` (output 1 is used, which is not computed)");
+    assert_eq!(error, "unsupported operators: MaxPool at `pool` (output 1 is used, but it is not computed)");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_batch_norm_in_training_mode_is_refused() {
         net.node_with("y", "BatchNormalization", &["x", "a", "b", "c", "d"], &[int("training_mode", 1)]).error();
     assert_eq!(
         error,
-        "the file was exported in training mode: BatchNormalization at `y` does what it does in training; call model.eval() \
-         and leave out training= of torch.onnx.export"
+        "the file was exported in training mode: BatchNormalization at `y` behaves as in training; call model.eval() \
+         and omit training= in torch.onnx.export"
     );
 }

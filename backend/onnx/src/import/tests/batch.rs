@@ -154,7 +154,7 @@ fn a_box_of_every_image_is_written() {
     let inputs: Vec<_> = graph.nodes.last().unwrap().inputs.iter().map(|&i| graph.shape(i)[1]).collect();
     assert_eq!(inputs, [Dim::Fixed(1), Dim::Fixed(2), Dim::Fixed(1)]);
     let misfit = net.node("y", "ScatterND", &["x", "places", "x"]).error();
-    assert!(misfit.contains("updates that do not fit"), "{misfit}");
+    assert!(misfit.contains("updates that do not match their positions"), "{misfit}");
 }
 
 #[test]

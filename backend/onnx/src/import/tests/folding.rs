@@ -247,7 +247,7 @@ fn whole_numbers_are_calculated_with_bit_by_bit() {
     assert_eq!(bits("BitShift", &[text("direction", "RIGHT")]), [3.0, 2.0]);
     assert_eq!(bits("BitShift", &[text("direction", "LEFT")]), [48.0, 10.0]);
     let error = net().node("y", "BitwiseAnd", &["a", "a"]).node("sum", "Add", &["x", "y"]).error();
-    assert!(error.contains("BitwiseAnd at `y`: needs whole numbers"), "{error}");
+    assert!(error.contains("BitwiseAnd at `y`: needs integers"), "{error}");
 }
 
 #[test]
@@ -260,5 +260,5 @@ fn an_output_that_is_not_computed_is_no_matter_unless_it_is_used() {
     };
     assert!(pool("values").is_ok());
     let error = pool("places").unwrap_err().to_string();
-    assert!(error.contains("MaxPool at `pool` (output 1 is used, which is not computed)"), "{error}");
+    assert!(error.contains("MaxPool at `pool` (output 1 is used, but it is not computed)"), "{error}");
 }

@@ -60,8 +60,8 @@ fn a_guess_that_never_fits_says_what_was_tried() {
     let mut net = open();
     net.graph.initializer[1] = floats("m", &[7, 5], &[0.0; 35]);
     let error = net.error();
-    assert!(error.contains("none of the usual ones fits ([1, 3, 224, 224], [1, 3, 32, 32]"), "{error}");
-    assert!(error.contains("linear at node `y` expects 7 channels"), "{error}");
+    assert!(error.contains("none of the usual ones works ([1, 3, 224, 224], [1, 3, 32, 32]"), "{error}");
+    assert!(error.contains("linear at node `y`: expects 7 channels"), "{error}");
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn initializers_that_are_listed_as_inputs_are_none() {
 #[test]
 fn outputs_that_are_constant_or_missing_are_refused() {
     let net = || Net::new(&[4]).weight("w", &[4]).node("y", "Relu", &["x"]);
-    assert_eq!(net().outputs(&["w"]).error(), "the network's output `w` does not depend on its input");
-    assert_eq!(net().outputs(&["nothing"]).error(), "the network's output `nothing` is not made by any node");
+    assert_eq!(net().outputs(&["w"]).error(), "the network's output `w` does not depend on the network's input");
+    assert_eq!(net().outputs(&["nothing"]).error(), "the network's output `nothing` is not the output of any node");
 }
 
 #[test]
@@ -116,5 +116,5 @@ fn weights_beside_the_file_are_read() {
     assert_eq!(entries(&imported, "w").to_f32().unwrap(), [2.0, 3.0, 4.0, 5.0]);
     std::fs::remove_file(folder.path().join("net.onnx.data")).unwrap();
     let error = crate::read(&path, None).unwrap_err().to_string();
-    assert!(error.contains("`w` is stored in `net.onnx.data` beside the model, which is missing"), "{error}");
+    assert!(error.contains("`w` is stored next to the model in `net.onnx.data`, which is missing"), "{error}");
 }

@@ -53,7 +53,7 @@ fn operators_of_other_domains_say_what_they_are() {
         let custom = NodeProto { domain: Some(domain.into()), ..node("q", "Own", &["c"], &["y"], &[]) };
         refusal(convolution().push(custom))
     };
-    assert!(of("com.microsoft.nchwc").contains("ONNX Runtime puts in"));
+    assert!(of("com.microsoft.nchwc").contains("ONNX Runtime inserts"));
     assert!(of("ai.onnx.ml").contains("ONNX-ML"));
     assert!(of("own.domain").contains("custom operator"));
 }
@@ -75,7 +75,7 @@ fn several_inputs_are_named_and_initializers_feed_them() {
 #[test]
 fn an_input_of_whole_numbers_is_refused() {
     let error = refusal(input_of_type(convolution(), DataType::Int64));
-    assert!(error.contains("`x` holds INT64"), "{error}");
+    assert!(error.contains("`x` contains INT64"), "{error}");
 }
 
 #[test]

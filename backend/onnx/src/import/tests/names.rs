@@ -99,8 +99,8 @@ fn all_unsupported_operators_are_named_with_their_nodes() {
     assert_eq!(
         net.node("y", "Relu", &["d"]).error(),
         "unsupported operators: Det at `d`; NonMaxSuppression at `a`; Resize at `c` (keeping the aspect ratio); \
-         com.microsoft::FusedConv at `fused` (an operator that ONNX Runtime puts in when it optimises a network; upload the \
-         file from before that)"
+         com.microsoft::FusedConv at `fused` (an operator that ONNX Runtime inserts when it optimises a network; upload \
+         the file from before the optimisation)"
     );
 }
 

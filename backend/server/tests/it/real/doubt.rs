@@ -40,7 +40,7 @@ fn a_wrong_mean_and_deviation_end_without_success_and_the_candidates_stay() {
     let search = ended(&server, &wrong);
     assert_eq!((&search["state"], &search["best_candidate_id"]), (&json!("failed"), &Value::Null), "{search}");
     let reason = search["error"].as_str().unwrap();
-    assert!(reason.contains("preprocessing") && reason.contains("mean and deviation"), "{reason}");
+    assert!(reason.contains("preprocessing") && reason.contains("mean, deviation"), "{reason}");
     let full = search["baseline"]["score"]["top1"].as_f64().unwrap();
     let kept = candidates(&server, &id(&search));
     let best = kept.iter().map(|candidate| candidate["score"]["top1"].as_f64().unwrap()).fold(0.0, f64::max);

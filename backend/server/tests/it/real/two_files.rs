@@ -77,9 +77,9 @@ fn weights_are_read_from_no_file_that_was_not_given_with_the_model() {
     for location in [absolute.as_str(), &relative, "sub/../m.onnx.data", ".."] {
         let (graph, _) = with_external_weights(&std::fs::read(scratch.path().join("whole.onnx")).unwrap(), location);
         let refusal = server.upload("/models", two_parts(&graph, &weights, "m.onnx.data"));
-        refusal.problem(422, "unusable-model", &["no plain name"]);
+        refusal.problem(422, "unusable-model", &["not a plain name"]);
         let zipped = zip(&[("m.onnx", &graph), ("m.onnx.data", &weights)]);
-        server.upload("/models", file("file", "m.zip", zipped)).problem(422, "unusable-model", &["no plain name"]);
+        server.upload("/models", file("file", "m.zip", zipped)).problem(422, "unusable-model", &["not a plain name"]);
     }
     assert_nothing_left(&server, data.path());
     assert!(stored_files(data.path()).is_empty());

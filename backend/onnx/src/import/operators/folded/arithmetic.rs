@@ -169,7 +169,7 @@ fn compared(lo: &mut Lowering, inputs: &Inputs, holds: impl Fn(Ordering) -> bool
     let entries = pairs.map(&a.counts()?, &b.counts()?, |a, b| a.order(b).map(&holds));
     match entries.into_iter().collect::<Option<Vec<_>>>() {
         Some(entries) => Ok(constant(Known::bools(pairs.shape, entries))),
-        None => unsupported("a comparison whose outcome depends on the batch size"),
+        None => unsupported("a comparison that depends on the batch size"),
     }
 }
 
@@ -218,7 +218,8 @@ fn each(
     match (&x.entries, whole) {
         (Entries::Int(entries), Some(whole)) => {
             let entries = entries.iter().map(|&v| whole(v)).collect::<Option<Vec<_>>>();
-            let entries = entries.ok_or_else(|| Fault::Unsupported("a number that depends on the batch".into()))?;
+            let entries =
+                entries.ok_or_else(|| Fault::Unsupported("a number that depends on the batch size".into()))?;
             Ok(constant(Known::ints(x.shape.clone(), entries).in_type(x.whole_type)?))
         }
         (Entries::Float(entries), _) => {
@@ -266,7 +267,7 @@ fn mean(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
 
 fn bitwise(lo: &mut Lowering, inputs: &Inputs, f: impl Fn(i64, i64) -> Option<i64>) -> Lowered {
     if inputs.all().any(Known::is_float) {
-        return invalid("needs whole numbers");
+        return invalid("needs integers");
     }
     numeric(lo, inputs, |a, b| f(a.known()?, b.known()?).map(Count::fixed), |_, _| f64::NAN)
 }

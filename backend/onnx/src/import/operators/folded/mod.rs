@@ -132,7 +132,7 @@ fn stored_constant(lo: &mut Lowering, call: &Call, _: &Inputs) -> Lowered {
         let values = call.floats("value_floats")?.unwrap_or_default();
         return single(Known::floats(vec![values.len()], values, false));
     }
-    unsupported("a constant that is neither numbers nor a dense tensor")
+    unsupported("a constant that is not a number, a list of numbers or a dense tensor")
 }
 
 /// Sizes of a tensor that is made while reading.
@@ -140,7 +140,7 @@ fn sizes(counts: &[Count]) -> Lowered<Vec<usize>> {
     let size = |count: &Count| match count.known().map(usize::try_from) {
         Some(Ok(size)) => Ok(size),
         Some(Err(_)) => invalid("has a negative size"),
-        None => unsupported("a size that depends on the batch"),
+        None => unsupported("a size that depends on the batch size"),
     };
     counts.iter().map(size).collect()
 }
@@ -160,7 +160,7 @@ fn constant_of_shape(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered
 
 fn range(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
     let (start, limit, delta) = (inputs.get(0)?, inputs.get(1)?, inputs.get(2)?);
-    let number = |k: &Known| k.number().map_or_else(|| unsupported("a range that depends on the batch"), Ok);
+    let number = |k: &Known| k.number().map_or_else(|| unsupported("a range that depends on the batch size"), Ok);
     let (first, last, step) = (number(start)?, number(limit)?, number(delta)?);
     let count = ((last - first) / step).ceil().max(0.0);
     if !count.is_finite() {
@@ -182,7 +182,7 @@ fn range(lo: &mut Lowering, _: &Call, inputs: &Inputs) -> Lowered {
 fn cast(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let to = i32::try_from(call.int_or("to", 0)?).ok().and_then(|to| DataType::try_from(to).ok());
     let Some(to) = to else {
-        return invalid("casts to a type that does not exist");
+        return invalid("casts to an unknown type");
     };
     converted(lo, inputs.get(0)?, to)
 }
@@ -210,7 +210,7 @@ fn converted(lo: &mut Lowering, known: &Known, to: DataType) -> Lowered {
         DataType::Float | DataType::Float16 | DataType::Bfloat16 => Known::floats(shape, known.numbers()?, false),
         DataType::Double => Known::floats(shape, known.numbers()?, true),
         DataType::Bool => Known::bools(shape, known.truths()?),
-        other => return unsupported(format!("to the type {}", other.as_str_name())),
+        other => return unsupported(format!("casts to {}", other.as_str_name())),
     }))
 }
 
@@ -239,7 +239,7 @@ fn one_hot(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let (indices, values) = (inputs.get(0)?, inputs.get(2)?);
     let depth = match inputs.get(1)?.whole()?[..] {
         [depth] => indices::size(depth, "the depth")?,
-        _ => return invalid("the depth is no single number"),
+        _ => return invalid("the depth is not a single number"),
     };
     if values.len() != 2 {
         return invalid("needs two values");

@@ -77,7 +77,7 @@ fn unsqueeze(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let mut shape = x.shape.clone();
     for axis in axes(&given, shape.len() + given.len())? {
         if axis > shape.len() {
-            return invalid(format!("the axes {given:?} leave a gap"));
+            return invalid(format!("the axes {given:?} are not contiguous"));
         }
         shape.insert(axis, 1);
     }
@@ -237,7 +237,7 @@ fn slice(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let along = list(3, "axes")?.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = list(4, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), along.len(), steps.len()] != [starts.len(); 3] {
-        return invalid("starts, ends, axes and steps are not of the same length");
+        return invalid("starts, ends, axes and steps differ in length");
     }
     for (((start, end), along), step) in starts.into_iter().zip(ends).zip(along).zip(steps) {
         let axis = axis(along, x.shape.len())?;
@@ -263,7 +263,7 @@ fn pad(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let rank = x.shape.len();
     let pads = lo.ints(call, 1, "pads")?.unwrap_or_default();
     if !matches!(call.text("mode")?, "" | "constant") || inputs.optional(3).is_some() || pads.len() != 2 * rank {
-        return unsupported("of a constant, in this form");
+        return unsupported("pads a constant with this mode or these axes");
     }
     let filling = inputs.optional(2).filter(|f| f.len() == 1);
     let grown = |axis: usize| {
@@ -293,7 +293,7 @@ const OUTSIDE: usize = 1 << 56;
 fn with_filling(x: &Known, filling: Option<&Known>) -> Lowered<Known> {
     let number = filling.map_or(Some(0.0), Known::number);
     let Some(number) = number else {
-        return unsupported("pads with a number that depends on the batch");
+        return unsupported("pads with a number that depends on the batch size");
     };
     let mut y = Known { shape: vec![x.len() + 1], ..x.clone() };
     match &mut y.entries {

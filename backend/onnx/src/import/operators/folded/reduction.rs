@@ -62,7 +62,7 @@ fn reduced(
     }
     let gone = if given.is_empty() { (0..rank).collect() } else { axes(&given, rank)? };
     if x.len() == 0 {
-        return unsupported("of an empty tensor");
+        return unsupported("on an empty tensor");
     }
     let ones: Vec<usize> = x.shape.iter().enumerate().map(|(a, &s)| if gone.contains(&a) { 1 } else { s }).collect();
     let target = strides(&ones);
@@ -98,14 +98,14 @@ fn folded<T: Copy>(count: usize, places: &[usize], entries: &[T], f: impl Fn(T, 
         }
         results[place] = next;
     }
-    results.into_iter().collect::<Option<Vec<_>>>().map_or_else(|| unsupported("of an empty tensor"), Ok)
+    results.into_iter().collect::<Option<Vec<_>>>().map_or_else(|| unsupported("on an empty tensor"), Ok)
 }
 
 fn running_sum(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let x = inputs.get(0)?;
     lo.charge(x.len())?;
     let Some(&along) = inputs.get(1)?.whole()?.first() else {
-        return invalid("has no axis");
+        return invalid("does not give an axis");
     };
     let axis = axis(along, x.shape.len())?;
     let (exclusive, reverse) = (call.flag("exclusive")?, call.flag("reverse")?);
@@ -196,7 +196,7 @@ fn place_of(lo: &mut Lowering, call: &Call, inputs: &Inputs, wanted: Ordering) -
     lo.charge(x.len())?;
     let axis = axis(call.int_or("axis", 0)?, x.shape.len())?;
     if x.shape[axis] == 0 {
-        return unsupported("of an empty tensor");
+        return unsupported("on an empty tensor");
     }
     let last = call.flag("select_last_index")?;
     let numbers = x.numbers()?;

@@ -45,7 +45,7 @@ fn run(lo: &mut Lowering, call: &Call, fold: Fold, batch: usize) -> Lowered {
     for index in 0..sized.inputs.len() {
         let known = match &sized.inputs[index] {
             Value::PerImage(PerImage { stride: 0, each }) => repeated(lo, each, batch)?,
-            Value::PerImage(_) => return unsupported("of the numbers of the images"),
+            Value::PerImage(_) => return unsupported("on image indices"),
             Value::Absent => continue,
             _ => at(&*lo.known(call, index)?, batch)?,
         };

@@ -47,7 +47,7 @@ pub(in crate::import::operators) fn scatter_places(
 ) -> Lowered<Vec<usize>> {
     let (starts, length) = slices(shape, indices)?;
     if starts.len().checked_mul(length) != Some(updates.len()) {
-        return invalid(format!("writes {} entries to {} places of {length}", updates.len(), starts.len()));
+        return invalid(format!("writes {} entries to {} positions of {length}", updates.len(), starts.len()));
     }
     Ok(starts.iter().flat_map(|&start| start..start + length).collect())
 }
@@ -59,7 +59,7 @@ fn scatter_elements(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered 
     }
     let places = elements(call, x, inputs.get(1)?)?;
     if places.len() != updates.len() {
-        return invalid(format!("writes {} entries to {} places", updates.len(), places.len()));
+        return invalid(format!("writes {} entries to {} positions", updates.len(), places.len()));
     }
     written(lo, x, &places, updates)
 }
@@ -97,7 +97,7 @@ fn written(lo: &mut Lowering, x: &Known, places: &[usize], updates: &Known) -> L
 fn gather_nd(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     let (x, indices) = (inputs.get(0)?, inputs.get(1)?);
     if call.int_or("batch_dims", 0)? != 0 {
-        return unsupported("with batch axes");
+        return unsupported("with batch dimensions");
     }
     let (starts, length) = slices(&x.shape, indices)?;
     let depth = indices.shape.last().copied().unwrap_or(0);
