@@ -81,10 +81,8 @@ enum Task {
     Bench,
     /// Feed hostile files to the importers, ten minutes each; needs a nightly compiler and cargo-fuzz.
     Fuzz(fuzz::Options),
-    /// Which crate knows which, how long files are, what must not be in the tree.
+    /// Which crate knows which, which files name each other in a circle, how long files are, what must not be in the tree.
     Tidy,
-    /// List cycles between the files of each crate.
-    Cycles,
     /// Whether the licences of all crates and npm packages are on the list of those allowed.
     Licences,
 }
@@ -103,7 +101,6 @@ fn main() -> Result<()> {
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
-        Task::Cycles => tidy::list_cycles(),
         Task::Licences => licences::run(),
     }
 }
