@@ -1,11 +1,13 @@
 //! Which norms a network has, and what follows from that: what adaptive batch norm has to work with, and whether filters can
 //! be judged by their own weights. The report and the search both ask here.
 
-use eagleeye_graph::{Graph, Node, Op};
+use std::collections::BTreeMap;
+
+use eagleeye_graph::{Graph, Node, NodeId, Op, ParameterId};
 use eagleeye_spec::report::BatchNormState;
 
 use crate::fold::batch_norms_behind_convolutions;
-use crate::virtual_bn;
+use crate::rewrite::parameter_uses;
 
 /// What is known of a network's norms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ impl Norms {
         let others = any(|n| matches!(n.op, Op::LayerNorm { .. } | Op::GroupNorm { .. }));
         let biases = any(|n| matches!(n.op, Op::Conv(_)) && n.inputs.len() == 3);
         let adaptable = !batch_norms_behind_convolutions(graph).is_empty();
-        let state = if !adaptable && !virtual_bn::sites(graph).is_empty() {
+        let state = if !adaptable && !virtual_sites(graph).is_empty() {
             BatchNormState::Folded
         } else if batch_norms {
             BatchNormState::Present
@@ -37,11 +39,30 @@ impl Norms {
     }
 }
 
+/// The convolutions behind which a search can insert a virtual batch norm and fold it away again: nothing else reads their
+/// weight, which is given with them.
+pub fn virtual_sites(graph: &Graph) -> BTreeMap<NodeId, ParameterId> {
+    let uses = parameter_uses(graph);
+    let mut sites = BTreeMap::new();
+    for (id, node) in graph.nodes_with_ids() {
+        let Op::Conv(conv) = &node.op else { continue };
+        let bias_is_stored = node.inputs.get(2).is_none_or(|&b| graph.parameter_of(b).is_some());
+        // Which outputs of a grouped transposed convolution stay is not readable from its weight's slices alone.
+        let readable = conv.transposed.is_none() || conv.groups == 1;
+        if let Some(weight) = graph.parameter_of(node.inputs[1])
+            && uses[weight.index()] == 1
+            && bias_is_stored
+            && readable
+        {
+            sites.insert(id, weight);
+        }
+    }
+    sites
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use eagleeye_graph::{Op, ParameterKind, Role, ValueId, channel_groups};
+    use eagleeye_graph::{ParameterKind, Role, ValueId, channel_groups};
     use eagleeye_spec::{Baseline, Candidate, SearchRequest, Space};
     use tch::Tensor;
 

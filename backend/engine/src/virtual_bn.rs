@@ -14,7 +14,8 @@ use crate::batches::batches;
 use crate::exec::{self, ExecError, Hook};
 use crate::fold::fold_added;
 use crate::network::Network;
-use crate::rewrite::{Rewrite, RewriteError, free_name, parameter_uses};
+use crate::norms::virtual_sites;
+use crate::rewrite::{Rewrite, RewriteError, free_name};
 
 /// Added to the variance under the root, as in PyTorch's batch norms.
 const EPSILON: f64 = 1e-5;
@@ -44,7 +45,7 @@ impl VirtualBatchNorms {
         batch_size: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, ExecError> {
-        let mut measuring = Measuring { weights: sites(&network.graph), sites: BTreeMap::new(), cancelled };
+        let mut measuring = Measuring { weights: virtual_sites(&network.graph), sites: BTreeMap::new(), cancelled };
         let images = calibration.size().first().map_or(0, |&n| n as usize);
         for range in batches(images, batch_size) {
             let batch = calibration.f_narrow(0, range.start as i64, range.len() as i64)?;
@@ -102,27 +103,6 @@ fn insert_one(
         inputs.push(rewrite.parameter(&free_name(graph, &format!("{stem}.{part}")), tensor, kind)?.1);
     }
     rewrite.push(&stem, Op::BatchNorm { epsilon: EPSILON }, &inputs)
-}
-
-/// The convolutions behind which a search can insert a virtual batch norm and fold it away again: nothing else reads their
-/// weight, which is given with them.
-pub(crate) fn sites(graph: &Graph) -> BTreeMap<NodeId, ParameterId> {
-    let uses = parameter_uses(graph);
-    let mut sites = BTreeMap::new();
-    for (id, node) in graph.nodes_with_ids() {
-        let Op::Conv(conv) = &node.op else { continue };
-        let bias_is_stored = node.inputs.get(2).is_none_or(|&b| graph.parameter_of(b).is_some());
-        // Which outputs of a grouped transposed convolution stay is not readable from its weight's slices alone.
-        let readable = conv.transposed.is_none() || conv.groups == 1;
-        if let Some(weight) = graph.parameter_of(node.inputs[1])
-            && uses[weight.index()] == 1
-            && bias_is_stored
-            && readable
-        {
-            sites.insert(id, weight);
-        }
-    }
-    sites
 }
 
 struct Measuring<'a> {
