@@ -392,6 +392,8 @@ export interface components {
             created_at: string;
             /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
             evaluations: components["schemas"]["Evaluation"][];
+            /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
+            groups: components["schemas"]["GroupKeep"][];
             /** Format: uuid */
             id: string;
             /**
@@ -399,8 +401,6 @@ export interface components {
              * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
              */
             index: number;
-            /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
-            keep_ratios: components["schemas"]["GroupKeep"][];
             /**
              * Format: int64
              * @description MACs of one image.
@@ -855,6 +855,8 @@ export interface components {
                 created_at: string;
                 /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
                 evaluations: components["schemas"]["Evaluation"][];
+                /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
+                groups: components["schemas"]["GroupKeep"][];
                 /** Format: uuid */
                 id: string;
                 /**
@@ -862,8 +864,6 @@ export interface components {
                  * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
                  */
                 index: number;
-                /** @description What each channel group keeps, as counts of units: `kept` of `size`. */
-                keep_ratios: components["schemas"]["GroupKeep"][];
                 /**
                  * Format: int64
                  * @description MACs of one image.

@@ -8,7 +8,7 @@ function candidate(index: number, top1: number, loss: number | null, plain: numb
     id: `c${index}`,
     search_id: "s",
     index,
-    keep_ratios: [],
+    groups: [],
     macs: 8_000_000 - index,
     parameters: 400_000,
     score: { top1, top5: 0.99, cross_entropy: loss },

@@ -21,7 +21,7 @@ pub struct Candidate {
     /// Number of the strategy, from 0. It depends on the search's seed and on this number only.
     pub index: u32,
     /// What each channel group keeps, as counts of units: `kept` of `size`.
-    pub keep_ratios: Vec<GroupKeep>,
+    pub groups: Vec<GroupKeep>,
     /// MACs of one image.
     pub macs: u64,
     pub parameters: u64,
@@ -44,7 +44,7 @@ impl From<store::Candidate> for Candidate {
             id: candidate.id,
             search_id: candidate.search_id,
             index: candidate.index,
-            keep_ratios: candidate.groups,
+            groups: candidate.groups,
             macs: candidate.macs,
             parameters: candidate.parameters,
             score: candidate.score,

@@ -31,7 +31,7 @@ fn a_finished_search_names_its_best_candidate_and_how_the_images_were_used() {
     let best = search["best_candidate_id"].as_str().unwrap();
     let candidate = server.get(&format!("/candidates/{best}")).expect(200);
     assert_eq!(candidate["index"], 1, "of equal scores the first");
-    assert_eq!(candidate["keep_ratios"], json!([{ "group": "features.0", "size": 32, "kept": 16 }]));
+    assert_eq!(candidate["groups"], json!([{ "group": "features.0", "size": 32, "kept": 16 }]));
     assert_eq!(candidate["score"]["top1"], 0.9);
     let without = json!({ "top1": 0.1, "top5": 0.5, "cross_entropy": null });
     assert_eq!(candidate["score_without_adaptation"], without, "an infinite loss is null");

@@ -11,7 +11,7 @@ use crate::server::{Server, until};
 
 /// What must be the same to the last digit, whatever happened in between.
 fn leaderboard(server: &Server, search: &str) -> Vec<Value> {
-    let kept = ["index", "keep_ratios", "macs", "parameters", "score", "score_without_adaptation"];
+    let kept = ["index", "groups", "macs", "parameters", "score", "score_without_adaptation"];
     let candidates = candidates(server, search);
     candidates.iter().map(|c| kept.iter().map(|k| ((*k).to_owned(), c[*k].clone())).collect::<Value>()).collect()
 }

@@ -35,7 +35,7 @@ fn leaderboard(server: &Server, model: &Value, dataset: &str) -> Vec<Value> {
     let search = id(&server.post("/searches", &small).expect(202));
     let ended = wait_for_end(server, &search);
     assert_eq!(ended["state"], "succeeded", "{ended}");
-    candidates(server, &search).iter().map(|c| json!([c["keep_ratios"], c["macs"], c["score"]])).collect()
+    candidates(server, &search).iter().map(|c| json!([c["groups"], c["macs"], c["score"]])).collect()
 }
 
 #[test]
