@@ -52,7 +52,7 @@ fn upload(api: &Api, exporter: &mut Script, python: &Path, folder: &Path) -> Res
     }
     let images = folder.join("images.npz");
     run(command(python).args(["-c", IMAGES]).arg(&images))?;
-    Ok((model, api.upload("/datasets", Form::new().file("images", images)?)?))
+    Ok((model, api.upload("/datasets", Form::new().file("file", images)?)?))
 }
 
 fn measure_requests(api: &Api, model: &Value, dataset: &Value) -> Result<()> {
@@ -65,7 +65,7 @@ fn measure_requests(api: &Api, model: &Value, dataset: &Value) -> Result<()> {
     }
     took.sort_by(f64::total_cmp);
     let (p50, p99) = (took[REQUESTS / 2], took[REQUESTS * 99 / 100]);
-    println!("\nPOST /searches, {NETWORK}, {REQUESTS} requests: p50 {p50:.1} ms, p99 {p99:.1} ms");
+    println!("POST /searches, {NETWORK}, {REQUESTS} requests: p50 {p50:.1} ms, p99 {p99:.1} ms");
     ensure!(p99 <= P99_MS, "99 of 100 searches should be accepted within {P99_MS} ms");
     Ok(())
 }
@@ -84,7 +84,7 @@ fn measure_followers(api: &Api, server: &Server, model: &Value, dataset: &Value)
     sleep(WATCHED);
     let used = processor_time(server.process_id())?.saturating_sub(before);
     let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
-    println!("{CLIENTS} clients of a search in which nothing happens: {:.2}% of a core", 100.0 * share);
+    println!("{CLIENTS} clients of a search in which nothing happens: {:.2}% of a core\n", 100.0 * share);
     ensure!(share <= IDLE_SHARE, "they should cost at most {:.0}%", 100.0 * IDLE_SHARE);
     Ok(())
 }

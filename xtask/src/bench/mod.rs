@@ -21,6 +21,6 @@ pub fn run() -> Result<()> {
     let mut exporter = script(&python, "export.py");
     exporter.arg(&work).arg("traced@stated,onnx@stated");
     let mut exporter = Script::start(exporter)?;
-    reading::measure_all(&mut exporter, &python)?;
-    answers::measure(&mut exporter, &python)
+    answers::measure(&mut exporter, &python)?;
+    reading::measure_all(&mut exporter, &python)
 }
