@@ -101,7 +101,10 @@ fn request(model: &Value, dataset: &Value, seed: usize, round_to: u32) -> Value 
 fn processor_time(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the server is gone")?;
     let fields: Vec<&str> = stat.rsplit_once(") ").context("/proc has another form")?.1.split(' ').collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    let ticks = |index: usize| {
+        let field = fields.get(index).with_context(|| format!("/proc has no field {index} behind the name"))?;
+        field.parse::<u64>().with_context(|| format!("`{field}` is not a number of ticks"))
+    };
     // utime and stime (proc(5)), in ticks, of which there are a hundred in a second wherever Linux runs.
-    Ok(Duration::from_millis(10 * (ticks(11) + ticks(12))))
+    Ok(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }

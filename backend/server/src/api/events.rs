@@ -73,7 +73,7 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
         let mut told = None;
         loop {
             let waiting_for = fault.borrow_and_update().clone();
-            let mut pause = None;
+            let mut has_failed = false;
             match look(&store, id, seen, waiting_for != told).await {
                 Ok(News::None) => {}
                 Ok(News::Gone) => return,
@@ -92,25 +92,19 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
                 }
                 Err(error) => {
                     tracing::warn!(%error, search = %id, "cannot read a search");
-                    pause = Some(PAUSE);
+                    has_failed = true;
                 }
             }
             // After a failure it is yet to be told.
-            if pause.is_none() {
+            if !has_failed {
                 told = waiting_for;
             }
-            let again = async {
-                match pause {
-                    Some(pause) => tokio::time::sleep(pause).await,
-                    None => std::future::pending().await,
-                }
-            };
             // Neither channel closes while the server runs.
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 Ok(()) = events.changed() => {}
                 Ok(()) = fault.changed() => {}
-                () = again => {}
+                () = tokio::time::sleep(PAUSE), if has_failed => {}
             }
         }
     }
