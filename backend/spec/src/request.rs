@@ -36,12 +36,12 @@ pub struct SearchRequest {
     /// How strategies are chosen; `GET /strategies` says what each does.
     #[serde(default)]
     pub strategy: StrategyName,
-    /// Budget: the fraction of the full network's MACs that a candidate keeps at most. Every candidate comes within 1% of it,
-    /// unless another budget binds before.
+    /// Budget: the fraction of the full network's MACs that a candidate keeps, to within 1% of it, or less where another budget
+    /// binds before.
     #[schema(exclusive_minimum = 0, maximum = 1, example = 0.5)]
     pub macs: f64,
-    /// Budget: the fraction of the full network's parameters that a candidate keeps at most, within 1%. Without it, only the
-    /// MACs count.
+    /// Budget: the fraction of the full network's parameters that a candidate keeps, to within 1% of it, or less where the MACs
+    /// bind before. Without it, only the MACs count; with `macs` at 1, only the parameters do.
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
     pub parameters: Option<f64>,

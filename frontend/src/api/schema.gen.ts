@@ -277,7 +277,8 @@ export interface paths {
          * Follow a search.
          * @description Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
          *     which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already
-         *     received.
+         *     received, and only later events follow, but for `end`, which is told again. The stream of a search that is deleted
+         *     closes without `end`.
          */
         get: operations["followSearch"];
         put?: never;
@@ -1166,8 +1167,8 @@ export interface components {
             dataset_id: string;
             /**
              * Format: double
-             * @description Budget: the fraction of the full network's MACs that a candidate keeps at most. Every candidate comes within 1% of it,
-             *     unless another budget binds before.
+             * @description Budget: the fraction of the full network's MACs that a candidate keeps, to within 1% of it, or less where another budget
+             *     binds before.
              * @example 0.5
              */
             macs: number;
@@ -1183,8 +1184,8 @@ export interface components {
             name?: string | null;
             /**
              * Format: double
-             * @description Budget: the fraction of the full network's parameters that a candidate keeps at most, within 1%. Without it, only the
-             *     MACs count.
+             * @description Budget: the fraction of the full network's parameters that a candidate keeps, to within 1% of it, or less where the MACs
+             *     bind before. Without it, only the MACs count; with `macs` at 1, only the parameters do.
              */
             parameters?: number;
             preprocessing: components["schemas"]["Preprocessing"];

@@ -1,7 +1,8 @@
 //! A search's progress as server-sent events.
 //!
-//! An event's id is the search's revision at that time. A client that reconnects sends the last one it saw
-//! (`Last-Event-ID`, which browsers do by themselves) and gets what has happened since.
+//! An event has the same id in every stream: each revision of the search has two, the first for the candidate that it brought,
+//! or before the end for the search, the second for what comes last ([`first_of`], [`last_of`]). A client that reconnects sends
+//! the last one it saw (`Last-Event-ID`, which browsers do by themselves) and gets what has happened since, and nothing twice.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -27,7 +28,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 ///
 /// Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
 /// which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already
-/// received.
+/// received, and only later events follow, but for `end`, which is told again. The stream of a search that is deleted
+/// closes without `end`.
 #[utoipa::path(
     get, path = "/searches/{id}/events", operation_id = "followSearch", tag = "searches",
     params(
@@ -51,14 +53,29 @@ pub async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-/// The revision up to which the client knows the search. An id that this stream has not given, as after the database
+/// The first id of a revision.
+fn first_of(revision: i64) -> i64 {
+    2 * revision - 1
+}
+
+/// The last id of a revision: who has seen it knows all of the search up to then.
+fn last_of(revision: i64) -> i64 {
+    2 * revision
+}
+
+/// The last revision of which a client that has seen the event `id` knows all.
+fn known_at(id: i64) -> i64 {
+    id / 2
+}
+
+/// The last event that the client has seen, or 0. An id that this stream has not given, as after the database
 /// was restored from a copy, says nothing: the stream begins anew, and everything is told.
 fn seen(headers: &HeaderMap, search: &store::Search) -> i64 {
     let id = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
     match id {
-        Some(id) if (0..=search.revision).contains(&id) => {
+        Some(id) if (0..=last_of(search.revision)).contains(&id) => {
             // A client that has seen the end and asks again is told once more, instead of waiting for ever.
-            if search.state.is_final() { id.min(search.revision - 1) } else { id }
+            if search.state.is_final() { id.min(first_of(search.revision)) } else { id }
         }
         _ => 0,
     }
@@ -81,11 +98,11 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
                 Ok(News::Fault(search)) => yield Ok(event("search", seen, &Search::from(outages.shown(*search)))),
                 Ok(News::Some(changes)) => {
                     let Changes { search, candidates } = *changes;
-                    seen = search.revision;
-                    let ended = search.state.is_final();
-                    for event in changed(Changes { search: outages.shown(search), candidates }) {
+                    let (newest, ended) = (last_of(search.revision), search.state.is_final());
+                    for event in changed(Changes { search: outages.shown(search), candidates }, seen) {
                         yield Ok(event);
                     }
+                    seen = newest;
                     if ended {
                         return;
                     }
@@ -110,7 +127,7 @@ fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Eve
     }
 }
 
-/// What has happened since a revision.
+/// What has happened since an event.
 enum News {
     None,
     /// The search was deleted while it was followed.
@@ -121,7 +138,7 @@ enum News {
 }
 
 async fn look(store: &Store, id: Uuid, seen: i64, is_other_fault: bool) -> Result<News, StoreError> {
-    let looked = match store.searches().changes_since(id, seen).await {
+    let looked = match store.searches().changes_since(id, known_at(seen)).await {
         Ok(Some(changes)) => Ok(News::Some(Box::new(changes))),
         Ok(None) if is_other_fault => store.searches().get(id).await.map(|search| News::Fault(Box::new(search))),
         Ok(None) => Ok(News::None),
@@ -133,27 +150,28 @@ async fn look(store: &Store, id: Uuid, seen: i64, is_other_fault: bool) -> Resul
     }
 }
 
-/// The candidates come first, so that a client that sees the search's new progress has them already. None of them
-/// carries the newest revision: a client that loses the connection before the search's own event gets that one later.
-fn changed(changes: Changes) -> Vec<Event> {
+/// What comes after `seen`. The candidates come first, so that a client that sees the search's new progress has them already.
+fn changed(changes: Changes, seen: i64) -> Vec<Event> {
     let newest = changes.search.revision;
-    let mut events: Vec<Event> = changes
-        .candidates
-        .into_iter()
-        .map(|candidate| event("candidate", candidate.revision.min(newest - 1), &Candidate::from(candidate)))
+    let candidates = changes.candidates.into_iter().filter(|candidate| first_of(candidate.revision) > seen);
+    let mut events: Vec<Event> = candidates
+        .map(|candidate| event("candidate", first_of(candidate.revision), &Candidate::from(candidate)))
         .collect();
     let ended = changes.search.state.is_final();
     let search = Search::from(changes.search);
-    // The same holds for the last event: seen is what the client saw the end of.
-    events.push(event("search", if ended { newest - 1 } else { newest }, &search));
+    // No candidate comes with the revision in which a search ends.
+    let id = if ended { first_of(newest) } else { last_of(newest) };
+    if id > seen {
+        events.push(event("search", id, &search));
+    }
     if ended {
-        events.push(event("end", newest, &search));
+        events.push(event("end", last_of(newest), &search));
     }
     events
 }
 
-fn event(name: &str, revision: i64, data: &impl Serialize) -> Event {
-    let event = Event::default().event(name).id(revision.to_string());
+fn event(name: &str, id: i64, data: &impl Serialize) -> Event {
+    let event = Event::default().event(name).id(id.to_string());
     event.json_data(data).unwrap_or_else(|error| {
         tracing::error!(%error, name, "an event cannot be written");
         Event::default().comment("an event could not be written")

@@ -117,6 +117,38 @@ fn ids_only_grow_and_a_client_that_reconnects_misses_nothing_and_sees_nothing_tw
         all.extend(candidates(&again));
         assert_eq!(all, [0, 1, 2, 3], "after event {position} with id {}", event.id);
         assert_eq!(again.last().unwrap().name, "end", "also one that has seen the end is told");
+        assert!(again.iter().all(|again| again.id > event.id || again.name == "end"));
+    }
+}
+
+#[test]
+fn an_event_has_the_same_id_live_and_later_so_a_client_that_was_cut_off_at_any_event_sees_none_of_them_again() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = server.search();
+    let mut stream = Stream::open(&server, &search, None);
+    let mut live = stream.until("search");
+    let claim = puppet.claim();
+    live.extend(stream.until("search"));
+    puppet.begin(&claim.lease);
+    for index in 0..4 {
+        puppet.candidate(&claim.lease, index, 0.5).unwrap();
+        live.extend(stream.until("candidate"));
+        live.extend(stream.until("search"));
+    }
+    puppet.finish(&claim.lease);
+    live.extend(stream.rest());
+    assert!(live.windows(2).all(|pair| pair[0].id < pair[1].id), "each has its own");
+    let ids = |events: &[Event]| -> Vec<i64> {
+        events.iter().filter(|event| event.name == "candidate").map(|event| event.id).collect()
+    };
+    assert_eq!(ids(&live), ids(&Stream::open(&server, &search, None).rest()));
+    for (position, event) in live.iter().enumerate() {
+        let again = Stream::open(&server, &search, Some(event.id)).rest();
+        let mut all = candidates(&live[..=position]);
+        all.extend(candidates(&again));
+        assert_eq!(all, [0, 1, 2, 3], "after event {position} with id {}", event.id);
+        assert!(again.iter().all(|again| again.id > event.id || again.name == "end"));
     }
 }
 
