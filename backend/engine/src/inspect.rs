@@ -15,7 +15,7 @@ use eagleeye_strategy::{Task, feasible, reachable};
 use crate::load::Loaded;
 use crate::members;
 use crate::network::Format;
-use crate::norms::Norms;
+use crate::norms::batch_norm_state;
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
     let details = ModelDetails {
         element_type: network.precision.main().name().to_owned(),
         notices: network.precision_notices(),
-        batch_norm_state: Norms::of(graph).state,
+        batch_norm_state: batch_norm_state(graph),
         operators: graph.operators().into_iter().map(|(name, count)| (name.to_owned(), count as u64)).collect(),
         layers: layers(graph),
         groups: groups.groups.iter().map(|group| channel_group(graph, group)).collect(),

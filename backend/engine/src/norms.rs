@@ -9,34 +9,34 @@ use eagleeye_spec::report::BatchNormState;
 use crate::fold::batch_norms_behind_convolutions;
 use crate::rewrite::parameter_uses;
 
-/// What is known of a network's norms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Norms {
-    /// What adaptive batch norm has to work with. A search inserts virtual batch norms where they are
-    /// [`Folded`](BatchNormState::Folded).
-    pub state: BatchNormState,
-    /// Whether an exporter seems to have scaled the filters by batch norms: convolutions have biases and no norm of any kind is
-    /// left. A network that never had norms looks the same, and is treated alike; one with layer norms (ConvNeXt) never had
-    /// batch norms.
-    pub scaled_filters: bool,
+/// What adaptive batch norm has to work with. A search inserts virtual batch norms where they are
+/// [`Folded`](BatchNormState::Folded).
+pub fn batch_norm_state(graph: &Graph) -> BatchNormState {
+    let is_adaptable = !batch_norms_behind_convolutions(graph).is_empty();
+    if !is_adaptable && !virtual_sites(graph).is_empty() {
+        BatchNormState::Folded
+    } else if has(graph, is_batch_norm) {
+        BatchNormState::Present
+    } else {
+        BatchNormState::Absent
+    }
 }
 
-impl Norms {
-    pub fn of(graph: &Graph) -> Self {
-        let any = |holds: fn(&Node) -> bool| graph.nodes.iter().any(holds);
-        let batch_norms = any(|n| matches!(n.op, Op::BatchNorm { .. }));
-        let others = any(|n| matches!(n.op, Op::LayerNorm { .. } | Op::GroupNorm { .. }));
-        let biases = any(|n| matches!(n.op, Op::Conv(_)) && n.inputs.len() == 3);
-        let adaptable = !batch_norms_behind_convolutions(graph).is_empty();
-        let state = if !adaptable && !virtual_sites(graph).is_empty() {
-            BatchNormState::Folded
-        } else if batch_norms {
-            BatchNormState::Present
-        } else {
-            BatchNormState::Absent
-        };
-        Self { state, scaled_filters: biases && !batch_norms && !others }
-    }
+/// Whether an exporter seems to have scaled the filters by batch norms: convolutions have biases and no norm of any kind is
+/// left. A network that never had norms looks the same, and is treated alike; one with layer norms (ConvNeXt) never had
+/// batch norms.
+pub fn filters_are_scaled(graph: &Graph) -> bool {
+    let is_other_norm = |node: &Node| matches!(node.op, Op::LayerNorm { .. } | Op::GroupNorm { .. });
+    let has_bias = |node: &Node| matches!(node.op, Op::Conv(_)) && node.inputs.len() == 3;
+    has(graph, has_bias) && !has(graph, is_batch_norm) && !has(graph, is_other_norm)
+}
+
+fn has(graph: &Graph, holds: impl Fn(&Node) -> bool) -> bool {
+    graph.nodes.iter().any(holds)
+}
+
+fn is_batch_norm(node: &Node) -> bool {
+    matches!(node.op, Op::BatchNorm { .. })
 }
 
 /// The convolutions behind which a search can insert a virtual batch norm and fold it away again: nothing else reads their
@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn norms_are_told_apart() {
         for (what, network, state, scaled_filters) in all() {
-            assert_eq!(Norms::of(&network.graph), Norms { state, scaled_filters }, "{what}");
+            let graph = &network.graph;
+            assert_eq!((batch_norm_state(graph), filters_are_scaled(graph)), (state, scaled_filters), "{what}");
         }
     }
 

@@ -14,7 +14,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::divisors::divisors;
 use crate::members;
 use crate::network::Network;
-use crate::norms::Norms;
+use crate::norms::filters_are_scaled;
 use eagleeye_torchscript::tensors::{reason, signed, values};
 
 /// Why a network cannot be pruned.
@@ -71,7 +71,7 @@ pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Spa
 /// little about what they were in training. Where that was done the norm is taken over the weights by which the next layers
 /// read the channel: in their sum over many filters the scales of the folded batch norms even out.
 pub fn importance(network: &Network, groups: &ChannelGroups) -> Result<Vec<Vec<f64>>, TchError> {
-    let role = if Norms::of(&network.graph).scaled_filters { Role::Consumes } else { Role::Produces };
+    let role = if filters_are_scaled(&network.graph) { Role::Consumes } else { Role::Produces };
     groups.groups.iter().map(|group| unit_norms(network, group, role)).collect()
 }
 

@@ -18,7 +18,7 @@ use crate::exec::ExecError;
 use crate::fold::fold;
 use crate::images::{Images, ImagesError};
 use crate::network::Network;
-use crate::norms::Norms;
+use crate::norms::batch_norm_state;
 use crate::observer::{Flow, Observer, Phase};
 use crate::prune::{apply, importance, plan_by_importance};
 use crate::rewrite::RewriteError;
@@ -226,7 +226,7 @@ impl<'a> Pruner<'a> {
         let groups = channel_groups(&network.graph)?;
         let cost = CostModel::new(&network.graph, &groups);
         let importance = importance(network, &groups)?;
-        let virtual_norms = match Norms::of(&network.graph).state {
+        let virtual_norms = match batch_norm_state(&network.graph) {
             BatchNormState::Folded => {
                 Some(VirtualBatchNorms::measure(network, &images.calibration, request.batch_size as usize, cancelled)?)
             }

@@ -13,7 +13,7 @@ pub enum OnnxError {
     FileTooLarge { bytes: u64 },
     #[error("this is not an ONNX file: {0}")]
     NotOnnx(String),
-    #[error("reading the file would take too much memory: {0}")]
+    #[error("reading the file would take too much memory or time: {0}")]
     TooComplex(String),
     #[error(
         "the file uses operator set {found}; {oldest} to {newest} are supported: convert it in Python with \

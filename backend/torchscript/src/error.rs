@@ -60,7 +60,7 @@ pub enum TorchScriptError {
     Raised { node: String, text: String },
     #[error("reading the network takes more than {0} steps")]
     TooLong(usize),
-    #[error("the file is too large to be read in reasonable memory: {0}")]
+    #[error("reading the file would take too much memory or time: {0}")]
     TooComplex(String),
     #[error("the network's output is not a tensor or a tuple, list or dict of tensors")]
     Output,

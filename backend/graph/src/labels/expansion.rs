@@ -82,8 +82,10 @@ impl Propagation<'_> {
     /// Copies are taken together. All reductions but the sum and the product are the same over any number of them.
     pub(super) fn reduce_copies(&mut self, node: &Node, x: &Labels) {
         let what = match node.op {
-            Op::Reduce { kind: Reduction::Sum, .. } => "sums copies of one channel, one for each channel",
-            Op::Reduce { kind: Reduction::Product, .. } => "multiplies copies of one channel, one for each channel",
+            Op::Reduce { kind: Reduction::Sum, .. } => "sums copies of one channel, as many as there are channels",
+            Op::Reduce { kind: Reduction::Product, .. } => {
+                "multiplies copies of one channel, as many as there are channels"
+            }
             _ => return,
         };
         self.lock_all(x, &reason(node, what));

@@ -26,6 +26,15 @@ pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
     Ok(axes)
 }
 
+/// Where axes are inserted into a tensor of this rank, ascending; `list` counts in the result.
+pub(super) fn new_axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
+    let found = axes(list, rank + list.len())?;
+    if found.len() < list.len() {
+        return invalid(format!("the axes {list:?} name one of them twice"));
+    }
+    Ok(found)
+}
+
 /// An index into an axis; negative ones count from the end.
 pub(super) fn position(index: i64, size: usize) -> Result<usize, Fault> {
     Ok(indices::position(index, size)?)

@@ -47,7 +47,7 @@ const SEQUENCES: &[Folded] = &[
     Folded::carrying("aten::list", |_, call| Ok(Value::list(items(call)))),
     Folded::carrying("aten::copy", |_, call| Ok(Value::list(items(call)))),
     Folded::carrying("aten::slice", |_, call| slice(call)),
-    Folded::carrying("aten::add", |_, call| concatenated(call)),
+    Folded::of_parts("aten::add", |_, call| concatenated(call)),
     Folded::carrying("aten::mul", |_, call| repeated(call)),
     Folded::new("aten::all", |_, call| quantified(call, |flags| !flags.contains(&false))),
     Folded::new("aten::any", |_, call| quantified(call, |flags| flags.contains(&true))),
@@ -55,7 +55,7 @@ const SEQUENCES: &[Folded] = &[
     Folded::new("aten::ne", |_, call| equal(call).map(|same| Value::Bool(!same))),
     Folded::new("aten::__contains__", |_, call| contains(&items(call), call.at(1))),
     Folded::carrying("aten::append", |_, call| extended(call, vec![call.at(1).clone()])),
-    Folded::carrying("aten::extend", |_, call| extended(call, call.at(1).items().unwrap_or_default())),
+    Folded::carrying("aten::extend", |_, call| extended(call, added(call.at(1))?)),
     Folded::carrying("aten::insert", |_, call| inserted(call)),
     Folded::carrying("aten::pop", |_, call| popped(call)),
     Folded::carrying("aten::clear", |_, call| changed(call, |list| list.borrow_mut().clear())),
@@ -238,6 +238,14 @@ fn extended(call: &Call, added: Vec<Value>) -> Lowered {
     Ok(call.at(0).clone())
 }
 
+/// What a list is extended by. Something unknown is one unknown item, so that the list is no shorter one.
+fn added(value: &Value) -> Lowered<Vec<Value>> {
+    match value {
+        Value::Unknown => Ok(vec![Value::Unknown]),
+        other => other.items().ok_or_else(|| Fault::Invalid("extends a list by something that is not a list".into())),
+    }
+}
+
 fn inserted(call: &Call) -> Lowered {
     let list = list(call)?;
     let length = list.borrow().len();
@@ -298,4 +306,29 @@ fn entry_set(call: &Call) -> Lowered {
 
 fn same_text(call: &Call) -> bool {
     matches!((call.at(0), call.at(1)), (Value::String(a), Value::String(b)) if a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operators::Lowering;
+
+    fn on_two<'a>(name: &'a str, list: &Value, other: Value) -> (&'static Folded, Call<'a>) {
+        let operator = SEQUENCES.iter().find(|operator| operator.name == name).unwrap();
+        let arguments = vec![list.clone(), other];
+        (operator, Call { operator: name, overload: "t", name: "n".into(), arguments, names: &[] })
+    }
+
+    #[test]
+    fn something_unknown_that_is_put_into_a_list_makes_it_unknown_and_no_shorter() {
+        let list = Value::list(vec![Value::int(1)]);
+        let (add, call) = on_two("aten::add", &list, Value::Unknown);
+        assert!(!add.takes_unknown(&call.arguments), "the sum is unknown as a whole");
+        let (extend, call) = on_two("aten::extend", &list, Value::Unknown);
+        assert!(extend.takes_unknown(&call.arguments));
+        (extend.compute)(&mut Lowering::new("net"), &call).unwrap();
+        assert!(list.is_unknown() && list.items().unwrap().len() == 2);
+        let (extend, call) = on_two("aten::extend", &list, Value::int(3));
+        assert!((extend.compute)(&mut Lowering::new("net"), &call).is_err(), "a number is not a list");
+    }
 }

@@ -8,7 +8,7 @@ use super::Operator;
 use super::selection::is_mask;
 use crate::import::call::{Call, Lowered, Value, one, training};
 use crate::import::fault::{invalid, unsupported};
-use crate::import::indices::{axes, axis, size};
+use crate::import::indices::{axes, axis, new_axes, size};
 use crate::import::lowering::Lowering;
 use crate::import::view::shape_from;
 use crate::proto::tensor_proto::DataType;
@@ -75,10 +75,7 @@ fn unsqueeze(lo: &mut Lowering, call: &Call) -> Lowered {
     let given = lo.ints(call, 1, "axes")?.unwrap_or_default();
     let x = lo.value(call, 0)?;
     let mut shape = lo.shape(x).clone();
-    for axis in axes(&given, shape.len() + given.len())? {
-        if axis > shape.len() {
-            return invalid(format!("the axes {given:?} are not contiguous"));
-        }
+    for axis in new_axes(&given, shape.len())? {
         shape.insert(axis, Dim::Fixed(1));
     }
     Ok(one(lo.reshape(call, x, shape)?))

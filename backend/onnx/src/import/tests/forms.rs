@@ -25,6 +25,16 @@ fn axes_are_attributes_or_inputs() {
 }
 
 #[test]
+fn an_axis_is_inserted_once_wherever_it_is_counted_from() {
+    for twice in [[1, 1], [1, -3]] {
+        let error = Net::new(&[4]).opset(13).ints("axes", &twice).node("y", "Unsqueeze", &["x", "axes"]).error();
+        assert!(error.contains("name one of them twice"), "{error}");
+    }
+    let net = Net::new(&[4]).opset(13).ints("axes", &[1, 3]).node("y", "Unsqueeze", &["x", "axes"]);
+    assert_eq!(only(&net.graph()), Op::Reshape { shape: batched(&[1, 4, 1]) }, "they need not be next to each other");
+}
+
+#[test]
 fn pads_are_an_attribute_or_inputs_with_a_value_and_axes() {
     for graph in both("Pad", &[4, 5], [10, 11], "pads", &[0, 0, 1, 0, 0, -1]) {
         assert_eq!(only(&graph), Op::Pad { pads: vec![(0, 0), (0, 0), (1, -1)], mode: PadMode::Constant(0.0) });

@@ -7,7 +7,7 @@ use eagleeye_graph::Count;
 use super::{Fold, Inputs, sizes};
 use crate::import::call::{Call, Lowered, Value, constant};
 use crate::import::fault::{invalid, unsupported};
-use crate::import::indices::{axes, axis, bounds, position, size};
+use crate::import::indices::{axes, axis, bounds, new_axes, position, size};
 use crate::import::known::{Entries, Known, WholeType, broadcast, broadcast_positions, positions, size_of, strides};
 use crate::import::lowering::Lowering;
 
@@ -75,10 +75,7 @@ fn unsqueeze(lo: &mut Lowering, call: &Call, inputs: &Inputs) -> Lowered {
     lo.charge(x.len())?;
     let given = lo.ints(call, 1, "axes")?.unwrap_or_default();
     let mut shape = x.shape.clone();
-    for axis in axes(&given, shape.len() + given.len())? {
-        if axis > shape.len() {
-            return invalid(format!("the axes {given:?} are not contiguous"));
-        }
+    for axis in new_axes(&given, shape.len())? {
         shape.insert(axis, 1);
     }
     view(x, shape)
