@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eagleeye_graph::{
-    CostModel, Graph, Group, GroupError, NodeId, ParameterKind, ValueId, channel_groups, macs_by_node,
-};
+use eagleeye_graph::{Graph, Group, GroupError, NodeId, ParameterKind, ValueId, channel_groups, macs_by_node};
 use eagleeye_spec::report::{
     ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection, ModelReport, Port,
     PrunableSpace, Reachable,
@@ -31,8 +29,7 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
     let network = &loaded.network;
     let graph = &network.graph;
     let groups = channel_groups(graph)?;
-    let cost = CostModel::new(graph, &groups);
-    let prunable = PrunableSpace::of(&cost, &groups);
+    let prunable = PrunableSpace::of(graph, &groups);
     let budgets = reachable(&prunable, space, Measure::Macs);
     let figures = ModelFigures {
         format: format(network.format)?,
@@ -68,8 +65,8 @@ fn format(format: Format) -> Result<ModelFormat, InspectError> {
 pub fn unmet(loaded: &Loaded, space: &Space, budget: &Budget, seed: u64) -> Result<Option<String>, InspectError> {
     let graph = &loaded.network.graph;
     let groups = channel_groups(graph)?;
-    let cost = CostModel::new(graph, &groups);
-    let task = Task { prunable: &PrunableSpace::of(&cost, &groups), space: *space, budget, seed };
+    let prunable = PrunableSpace::of(graph, &groups);
+    let task = Task::new(&prunable, *space, budget, seed);
     Ok(feasible(&StrategyName::default().0, &task).err().map(|error| error.to_string()))
 }
 
@@ -229,7 +226,7 @@ mod tests {
                 }))
                 .unwrap();
                 let (space, budget) = (request.space(), request.budget());
-                let task = Task { prunable: &prunable, space, budget: &budget, seed: request.seed };
+                let task = Task::new(&prunable, space, &budget, request.seed);
                 let server = feasible(&request.strategy.0, &task).err();
                 let engine = match search(&loaded.network, &images, &request, &BTreeMap::new(), &mut Cancelled) {
                     Err(SearchError::Strategy(error)) => Some(error),

@@ -56,8 +56,8 @@ pub struct Pruned {
 pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Space) -> Result<Pruned, PruneError> {
     let groups = channel_groups(&network.graph)?;
     let cost = CostModel::new(&network.graph, &groups);
-    let prunable = PrunableSpace::of(&cost, &groups);
-    let strategy = draw(&Task { prunable: &prunable, space: *space, budget: &Budget::macs(macs), seed }, index)?;
+    let prunable = PrunableSpace::of(&network.graph, &groups);
+    let strategy = draw(&Task::new(&prunable, *space, &Budget::macs(macs), seed), index)?;
     let plan = plan_by_importance(&network.graph, &groups, &importance(network, &groups)?, &strategy)?;
     let report = PruneReport::new(&network.graph, &groups, &cost, &strategy, &plan);
     let kept_units = plan.kept_units.clone();

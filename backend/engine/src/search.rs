@@ -110,7 +110,7 @@ pub fn search(
             None => {
                 let (candidate, score) = pruner.evaluate(index, &strategy, &|| observer.cancelled())?;
                 stop_or_go(observer.candidate(candidate))?;
-                Evaluated { strategy, score }
+                Evaluated { strategy, is_probe: false, score }
             }
         });
         observer.phase(Phase::Candidates, history.len() as u64, u64::from(total));
@@ -132,7 +132,7 @@ impl<'a> Strategies<'a> {
     /// Where no strategy of the request's space meets its budget, as the server says before it queues a search.
     fn new(network: &Network, request: &'a SearchRequest) -> Result<Self, SearchError> {
         let groups = channel_groups(&network.graph)?;
-        let prunable = PrunableSpace::of(&CostModel::new(&network.graph, &groups), &groups);
+        let prunable = PrunableSpace::of(&network.graph, &groups);
         let strategies = Self { request, proposer: proposer(&request.strategy.0)?, prunable };
         strategies.with_task(|task| feasible(&request.strategy.0, task))?;
         Ok(strategies)
@@ -144,12 +144,13 @@ impl<'a> Strategies<'a> {
     }
 
     fn next(&self, history: &[Evaluated]) -> Result<Vec<Strategy>, StrategyError> {
-        self.with_task(|task| (self.proposer.propose)(task, history))
+        let proposed = self.with_task(|task| (self.proposer.propose)(task, history))?;
+        Ok(proposed.into_iter().map(|proposal| proposal.strategy).collect())
     }
 
     fn with_task<T>(&self, use_it: impl FnOnce(&Task) -> T) -> T {
         let SearchRequest { seed, .. } = *self.request;
-        use_it(&Task { prunable: &self.prunable, space: self.request.space(), budget: &self.request.budget(), seed })
+        use_it(&Task::new(&self.prunable, self.request.space(), &self.request.budget(), seed))
     }
 }
 
@@ -386,7 +387,8 @@ mod tests {
 
     fn run(network: &Network, candidates: u32, evaluated: &[u32]) -> Record {
         let mut record = Record::default();
-        let unknown = Evaluated { strategy: Strategy { keep: Vec::new() }, score: Score::new(0.5, 1.0, 1.0) };
+        let unknown =
+            Evaluated { strategy: Strategy { keep: Vec::new() }, is_probe: false, score: Score::new(0.5, 1.0, 1.0) };
         let evaluated = evaluated.iter().map(|&index| (index, unknown.clone())).collect();
         search(network, &images(network), &request(candidates), &evaluated, &mut record).unwrap();
         record
@@ -528,7 +530,7 @@ mod tests {
         assert_eq!(scores(&record.candidates[0]).0.top1, best);
 
         // A search that goes on knows it of a candidate that it did not evaluate itself, too.
-        let before = Evaluated { strategy: Strategy { keep }, score: Score::new(best, 1.0, 1.0) };
+        let before = Evaluated { strategy: Strategy { keep }, is_probe: false, score: Score::new(best, 1.0, 1.0) };
         let before = BTreeMap::from([(0, before)]);
         let outcome = search(&network, &images, &request(2), &before, &mut Record::default());
         assert!(matches!(outcome, Err(SearchError::Doubt(Doubt::AboveFull { .. }))), "{outcome:?}");

@@ -122,7 +122,7 @@ async fn check_budget(
 ) -> Result<(), Problem> {
     let prunable = prunable(state, model).await?;
     let (space, budget) = (request.space(), request.budget());
-    let task = Task { prunable: &prunable, space, budget: &budget, seed: request.seed };
+    let task = Task::new(&prunable, space, &budget, request.seed);
     let Err(error) = feasible(&request.strategy.0, &task) else { return Ok(()) };
     match &error {
         StrategyError::Unknown { .. } => faults.add(Kind::InvalidField, "strategy", error.to_string()),

@@ -7,7 +7,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
 
 use crate::adaptation::Adaptation;
@@ -15,11 +14,15 @@ use crate::budget::{Budget, Constraint, Measure};
 use crate::field_fault::FieldFault;
 use crate::name::{NAME_RULE, name_in, name_or_none};
 use crate::optional::not_null;
+use crate::preprocessing::Preprocessing;
 use crate::space::{DEFAULT_MIN_KEEP_RATIO, Space};
 use crate::stored::{StoredError, current, upgraded};
 
 /// Larger numbers lose digits in clients whose only number is a double.
 const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// Strategies that are evaluated where a request says no number.
+pub const DEFAULT_CANDIDATES: u32 = 48;
 
 /// The version of stored requests. Those of the time before there were versions have none.
 const VERSION: u64 = 1;
@@ -83,22 +86,6 @@ pub struct SearchRequest {
 #[serde(transparent)]
 #[schema(default = "random")]
 pub struct StrategyName(pub String);
-
-/// From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Preprocessing {
-    /// One per channel of the model's input.
-    #[schema(example = json!([0.485, 0.456, 0.406]))]
-    pub mean: Vec<f64>,
-    /// One per channel of the model's input, none of them 0.
-    #[schema(schema_with = deviations)]
-    pub deviation: Vec<f64>,
-    /// 1/255 if omitted; never 0.
-    #[serde(default = "default_scale")]
-    #[schema(schema_with = scale)]
-    pub scale: f64,
-}
 
 impl Default for StrategyName {
     fn default() -> Self {
@@ -176,43 +163,8 @@ impl SearchRequest {
     }
 }
 
-impl Preprocessing {
-    fn faults(&self) -> Vec<FieldFault> {
-        let Self { mean, deviation, scale } = self;
-        let divides = deviation.iter().all(|d| d.is_finite() && *d != 0.0);
-        let checks = [
-            (mean.iter().all(|m| m.is_finite()), "preprocessing.mean", "must be finite numbers"),
-            (divides, "preprocessing.deviation", "must be finite numbers other than 0"),
-            (scale.is_finite() && *scale != 0.0, "preprocessing.scale", "must be a finite number other than 0"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
-    }
-}
-
-/// A number on either side of 0.
-fn not_zero() -> AnyOfBuilder {
-    let number = || {
-        let double = SchemaFormat::KnownFormat(KnownFormat::Double);
-        ObjectBuilder::new().schema_type(Type::Number).format(Some(double))
-    };
-    AnyOfBuilder::new().item(number().exclusive_minimum(Some(0))).item(number().exclusive_maximum(Some(0)))
-}
-
-fn deviations() -> ArrayBuilder {
-    ArrayBuilder::new()
-        .items(not_zero())
-        .description(Some("One per channel of the model's input, none of them 0."))
-        .examples([json!([0.229, 0.224, 0.225])])
-}
-
-fn scale() -> AnyOfBuilder {
-    let description = "1/255 if omitted; never 0.";
-    not_zero().description(Some(description)).default(Some(json!(default_scale())))
-}
-
 fn default_candidates() -> u32 {
-    48
+    DEFAULT_CANDIDATES
 }
 
 fn default_batch_size() -> u32 {
@@ -221,10 +173,6 @@ fn default_batch_size() -> u32 {
 
 fn default_min_keep_ratio() -> f64 {
     DEFAULT_MIN_KEEP_RATIO
-}
-
-fn default_scale() -> f64 {
-    1.0 / 255.0
 }
 
 #[cfg(test)]

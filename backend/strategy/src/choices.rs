@@ -35,6 +35,7 @@ impl Choice {
             }
         };
         let smallest = (space.min_keep_ratio * size as f64 - 1e-9).ceil().max(1.0) as usize;
+        let smallest = smallest.max(group.least);
         Self { step, floor: smallest.next_multiple_of(step).min(size), size }
     }
 

@@ -11,7 +11,7 @@ mod proposer;
 mod reach;
 
 pub use error::StrategyError;
-pub use proposer::{Evaluated, Proposer, Task, proposer};
+pub use proposer::{Evaluated, Proposal, Proposer, Task, proposer};
 pub use random::draw;
 pub use reach::{feasible, reachable};
 

@@ -5,7 +5,7 @@
 
 use eagleeye_graph::Strategy;
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Budget, Score, Space};
+use eagleeye_spec::{Adaptation, Budget, DEFAULT_CANDIDATES, Score, Space};
 
 use crate::PROPOSERS;
 use crate::error::StrategyError;
@@ -18,13 +18,52 @@ pub struct Task<'a> {
     pub budget: &'a Budget,
     /// Everything random derives from it.
     pub seed: u64,
+    /// Strategies that are evaluated at most, probes included.
+    pub evaluations: u32,
+    /// How important each unit of each prunable group is, larger is more; empty where the weights are not at hand.
+    pub importance: &'a [Vec<f64>],
+    /// Strategies that the user has written down.
+    pub manual: &'a [Strategy],
+    /// The smallest budget of a front: strategies lie anywhere between it and `budget`. `None`: they lie on `budget`.
+    pub front: Option<&'a Budget>,
 }
 
-/// A strategy that was proposed before, and how it did.
+impl<'a> Task<'a> {
+    /// A task on one budget, for proposers that need nothing but costs.
+    pub fn new(prunable: &'a PrunableSpace, space: Space, budget: &'a Budget, seed: u64) -> Self {
+        Self {
+            prunable,
+            space,
+            budget,
+            seed,
+            evaluations: DEFAULT_CANDIDATES,
+            importance: &[],
+            manual: &[],
+            front: None,
+        }
+    }
+}
+
+/// What a proposer asks to have evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub strategy: Strategy,
+    /// Evaluated for what it says about other strategies; it need not meet the budget and cannot win.
+    pub is_probe: bool,
+}
+
+impl From<Strategy> for Proposal {
+    fn from(strategy: Strategy) -> Self {
+        Self { strategy, is_probe: false }
+    }
+}
+
+/// A proposal of before, and how it did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
     pub strategy: Strategy,
-    /// The score that candidates are ranked by.
+    pub is_probe: bool,
+    /// The score of its first evaluation, which all proposals of a search have on the same images.
     pub score: Score,
 }
 
@@ -37,8 +76,12 @@ pub struct Proposer {
     pub summary: &'static str,
     /// The most strategies that it has to propose; `None`: as many as are asked for.
     pub most: Option<u32>,
+    /// Whether its strategies are made for a budget. Those that the user has written down cost what they cost.
+    pub has_budget: bool,
+    /// How its candidates' running statistics are computed, where it is not for the request to say.
+    pub adaptation: Option<fn() -> Adaptation>,
     /// The next strategies, given all that were evaluated before; none when there is nothing left to propose.
-    pub propose: fn(&Task, &[Evaluated]) -> Result<Vec<Strategy>, StrategyError>,
+    pub propose: fn(&Task, &[Evaluated]) -> Result<Vec<Proposal>, StrategyError>,
 }
 
 /// The proposer of a name.

@@ -18,7 +18,9 @@ pub(crate) const PROPOSER: Proposer = Proposer {
     summary: "Draws a keep ratio for each channel group at random, and prunes further or less along the draw until the \
               budget is met. Candidate k depends on the seed and k alone.",
     most: None,
-    propose: |task, history| Ok(vec![draw(task, history.len() as u64)?]),
+    has_budget: true,
+    adaptation: None,
+    propose: |task, history| Ok(vec![draw(task, history.len() as u64)?.into()]),
 };
 
 /// Directions tried where rounding leaves none of a direction's neighbours within the tolerance.

@@ -8,7 +8,7 @@ use eagleeye_spec::{Constraint, Measure, Score, Space};
 
 use crate::choices::{Choice, choices};
 use crate::error::StrategyError;
-use crate::proposer::{Evaluated, Task, proposer};
+use crate::proposer::{Evaluated, Proposal, Task, proposer};
 
 /// Strategies that are tried before a search begins. Rounding spoils most of them, or none.
 const TRIED: usize = 4;
@@ -38,7 +38,11 @@ pub fn feasible(name: &str, task: &Task) -> Result<(), StrategyError> {
         if next.is_empty() {
             break;
         }
-        history.extend(next.into_iter().map(|strategy| Evaluated { strategy, score: UNKNOWN }));
+        history.extend(next.into_iter().map(|Proposal { strategy, is_probe }| Evaluated {
+            strategy,
+            is_probe,
+            score: UNKNOWN,
+        }));
     }
     Ok(())
 }

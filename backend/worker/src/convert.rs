@@ -13,7 +13,7 @@ use eagleeye_store::{CheckpointFormat, StoredStrategy};
 pub fn evaluated(stored: BTreeMap<u32, StoredStrategy>) -> BTreeMap<u32, Evaluated> {
     let each = stored.into_iter().map(|(index, StoredStrategy { keep, score })| {
         let strategy = Strategy { keep: keep.into_iter().map(|kept| kept as usize).collect() };
-        (index, Evaluated { strategy, score })
+        (index, Evaluated { strategy, is_probe: false, score })
     });
     each.collect()
 }

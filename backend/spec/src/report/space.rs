@@ -1,6 +1,6 @@
 //! What can be pruned of a model and what is left of its cost then: all that a choice of channels needs to know.
 
-use eagleeye_graph::{ChannelGroups, CostModel};
+use eagleeye_graph::{ChannelGroups, CostModel, Graph, Group};
 use serde::{Deserialize, Serialize};
 
 /// The prunable groups of a model and the cost of keeping any number of their units.
@@ -20,6 +20,16 @@ pub struct PrunableGroup {
     pub size: usize,
     /// Output channels of one unit in every layer that makes them; 0 where no layer does.
     pub channels_per_unit: usize,
+    /// Units that stay whatever is asked for; a search that leaves the group alone keeps all of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub least: usize,
+    /// The layers that make or read its channels, by which it can be named too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Why a stored space is none.
@@ -33,14 +43,30 @@ pub enum PrunableSpaceFault {
 
 impl PrunableSpace {
     /// The space of a network whose groups and costs are known.
-    pub fn of(cost: &CostModel, groups: &ChannelGroups) -> Self {
+    pub fn of(graph: &Graph, groups: &ChannelGroups) -> Self {
+        let cost = CostModel::new(graph, groups);
         let groups = groups.prunable().map(|group| PrunableGroup {
             name: group.name.clone(),
             size: group.size,
             channels_per_unit: group.channels_per_unit(),
+            least: 0,
+            layers: layers(graph, group),
         });
-        Self { cost: cost.clone(), groups: groups.collect() }
+        Self { cost, groups: groups.collect() }
     }
+}
+
+/// The layers of a group's parameters, in order of execution: their names without the last part.
+fn layers(graph: &Graph, group: &Group) -> Vec<String> {
+    let mut layers: Vec<String> = Vec::new();
+    for member in &group.members {
+        let parameter = graph.parameters[member.parameter.index()].name.as_str();
+        let layer = parameter.rsplit_once('.').map_or(parameter, |(layer, _)| layer);
+        if !layers.iter().any(|known| known == layer) {
+            layers.push(layer.to_owned());
+        }
+    }
+    layers
 }
 
 #[derive(Deserialize)]

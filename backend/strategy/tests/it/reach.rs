@@ -19,7 +19,7 @@ fn checking_a_budget_for_resnet50_takes_milliseconds_whatever_the_multiple() {
         for macs in [0.1, 0.25, 0.33, 0.5, 0.77, 0.9] {
             let space = Space { round_to: Some(round_to), ..Space::default() };
             let start = Instant::now();
-            let found = feasible("random", &Task { prunable: &prunable, space, budget: &Budget::macs(macs), seed: 0 });
+            let found = feasible("random", &Task::new(&prunable, space, &Budget::macs(macs), 0));
             if start.elapsed() > slowest.0 {
                 slowest = (start.elapsed(), round_to, macs);
             }
@@ -43,7 +43,7 @@ fn stored_costs_give_the_same_answer_also_at_the_edge_of_the_tolerance() {
     let stored: PrunableSpace = serde_json::from_str(&serde_json::to_string(&counted).unwrap()).unwrap();
     for round_to in [None, Some(1), Some(8), Some(16), Some(24)] {
         let space = Space { round_to, ..Space::default() };
-        let strategy = draw(&Task { prunable: &counted, space, budget: &Budget::macs(0.5), seed: 3 }, 0);
+        let strategy = draw(&Task::new(&counted, space, &Budget::macs(0.5), 3), 0);
         let Ok(strategy) = strategy else { continue };
         let kept = counted.cost.macs(&strategy) as f64 / counted.cost.macs(&counted.cost.full()) as f64;
         let smallest = *reachable(&counted, &space, Measure::Macs).start();
@@ -52,7 +52,7 @@ fn stored_costs_give_the_same_answer_also_at_the_edge_of_the_tolerance() {
         for macs in edges.into_iter().flat_map(at).filter(|&macs| macs <= 1.0) {
             for name in ["random", "uniform"] {
                 let budget = Budget::macs(macs);
-                let answer = |prunable| feasible(name, &Task { prunable, space, budget: &budget, seed: 3 });
+                let answer = |prunable| feasible(name, &Task::new(prunable, space, &budget, 3));
                 assert_eq!(answer(&counted), answer(&stored), "{name}, {round_to:?}, {macs}");
                 assert_eq!(answer(&counted), answer(&counted), "{name}, {round_to:?}, {macs}");
             }
@@ -78,7 +78,7 @@ fn a_budget_that_is_accepted_is_met_by_every_candidate_and_one_that_is_refused_n
         let space = Space { round_to: Some(round_to), ..Space::default() };
         for macs in (1..20).map(|twentieth| f64::from(twentieth) / 20.0) {
             let budget = Budget::macs(macs);
-            let task = Task { prunable, space, budget: &budget, seed: 5 };
+            let task = Task::new(prunable, space, &budget, 5);
             match feasible("random", &task) {
                 Ok(()) => {
                     accepted += 1;
@@ -93,7 +93,7 @@ fn a_budget_that_is_accepted_is_met_by_every_candidate_and_one_that_is_refused_n
                     for budget in nearest {
                         named += 1;
                         let budget = Budget::macs((budget[0].fraction * 1e4).ceil() / 1e4);
-                        feasible("random", &Task { prunable, space, budget: &budget, seed: 5 }).unwrap();
+                        feasible("random", &Task::new(prunable, space, &budget, 5)).unwrap();
                     }
                 }
                 Err(StrategyError::OutOfReach { smallest, .. }) => assert!(macs < smallest, "{round_to}, {macs}"),
@@ -110,7 +110,8 @@ fn a_space_that_leaves_nothing_to_prune_says_what_to_change() {
     let prunable = prunable(&resnet20());
     let said = |round_to, min_keep_ratio| {
         let space = Space { round_to, min_keep_ratio };
-        let task = Task { prunable: &prunable, space, budget: &Budget::macs(1.0), seed: 0 };
+        let budget = Budget::macs(1.0);
+        let task = Task::new(&prunable, space, &budget, 0);
         feasible("random", &task).unwrap_err().to_string()
     };
     assert!(
@@ -123,7 +124,8 @@ fn a_space_that_leaves_nothing_to_prune_says_what_to_change() {
 #[test]
 fn an_unknown_strategy_is_refused_with_those_that_there_are() {
     let prunable = prunable(&resnet20());
-    let task = Task { prunable: &prunable, space: Space::default(), budget: &Budget::macs(0.5), seed: 0 };
+    let budget = Budget::macs(0.5);
+    let task = Task::new(&prunable, Space::default(), &budget, 0);
     let error = feasible("best", &task).unwrap_err().to_string();
     assert!(error.contains("`best`") && error.contains("random, uniform"), "{error}");
 }

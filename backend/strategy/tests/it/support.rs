@@ -1,6 +1,6 @@
 //! Networks, and tasks on them.
 
-use eagleeye_graph::{CostModel, Graph, Strategy, channel_groups};
+use eagleeye_graph::{Graph, Strategy, channel_groups};
 use eagleeye_spec::report::PrunableSpace;
 use eagleeye_spec::{Budget, Space};
 use eagleeye_strategy::{StrategyError, Task, draw};
@@ -29,7 +29,7 @@ pub fn resnet20() -> Graph {
 /// What can be pruned of a network.
 pub fn prunable(graph: &Graph) -> PrunableSpace {
     let groups = channel_groups(graph).unwrap();
-    PrunableSpace::of(&CostModel::new(graph, &groups), &groups)
+    PrunableSpace::of(graph, &groups)
 }
 
 /// Strategy `index` of a seed, under a budget of MACs.
@@ -40,5 +40,5 @@ pub fn drawn(
     seed: u64,
     index: u64,
 ) -> Result<Strategy, StrategyError> {
-    draw(&Task { prunable, space, budget: &Budget::macs(macs), seed }, index)
+    draw(&Task::new(prunable, space, &Budget::macs(macs), seed), index)
 }
