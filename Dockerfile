@@ -20,6 +20,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends libstdc++6 ca-c
     && useradd --system --home-dir /data eagleeye && install -d -o eagleeye /data
 # The worker finds libtorch by its $ORIGIN/../lib.
 COPY --from=build /source/.libtorch/lib /opt/eagleeye/lib
+# And ONNX Runtime, in which latency is measured.
+COPY --from=build /source/.onnxruntime/libonnxruntime.so /opt/eagleeye/lib/
 COPY --from=build /source/target/release/eagleeye /source/target/release/eagleeye-worker /opt/eagleeye/bin/
 USER eagleeye
 VOLUME /data

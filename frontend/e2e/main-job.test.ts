@@ -25,6 +25,9 @@ const SEARCH = picture
 /** A search takes as long as the machine needs. Milliseconds. */
 const PATIENCE = 540_000;
 
+/** The uniform strategy is always evaluated beside those that are asked for. */
+const SHOWN = SEARCH.candidates + 1;
+
 let watched: Watched;
 let page: Page;
 /** The page of the finished search. */
@@ -43,6 +46,8 @@ const button = (name: string): Locator => page.getByRole("button", { name, exact
 const link = (name: string): Locator => page.getByRole("link", { name, exact: true });
 const heading = (name: string | RegExp): Locator => page.getByRole("heading", { level: 1, name });
 const alert = (): Locator => page.getByRole("alert");
+/** Candidates in the chart. */
+const marks = (): Locator => page.locator("svg [role=option]");
 const fact = (name: string): Locator =>
   page.locator("dl div", { has: page.locator("dt", { hasText: name }) }).locator("dd");
 
@@ -195,18 +200,18 @@ describe.sequential("the main job", () => {
     expect(before.length).toBe(3);
 
     // The first candidate shows up while others are still to come.
-    await page.getByRole("option").first().waitFor({ timeout: PATIENCE });
+    await marks().first().waitFor({ timeout: PATIENCE });
     expect(await page.getByText("Running", { exact: true }).count()).toBe(1);
-    expect(await page.getByRole("option").count()).toBeLessThan(SEARCH.candidates);
+    expect(await marks().count()).toBeLessThan(SHOWN);
     expect(await columns(), "no card changes its column").toEqual(before);
     await expectGoodPage(page);
   });
 
   it("ends with every candidate in chart and table, and a winner", async () => {
     await page.getByText("Succeeded", { exact: true }).waitFor({ timeout: PATIENCE });
-    expect(await page.getByRole("option").count()).toBe(SEARCH.candidates);
+    expect(await marks().count()).toBe(SHOWN);
     const rows = page.getByRole("table", { name: "Candidates" }).locator("tbody tr");
-    expect(await rows.count()).toBe(Math.min(25, SEARCH.candidates));
+    expect(await rows.count()).toBe(Math.min(25, SHOWN));
     expect(await rows.first().innerText()).toContain("best");
 
     const [full, best, plain] = await Promise.all(
@@ -222,8 +227,11 @@ describe.sequential("the main job", () => {
 
   it("sorts the table by any column", async () => {
     const table = page.getByRole("table", { name: "Candidates" });
+    const headers = await table.locator("thead th").allInnerTexts();
+    const place = headers.findIndex((header) => header.trim() === "MACs") + 1;
+    expect(place).toBeGreaterThan(0);
     const macs = async (): Promise<number[]> => {
-      const texts = await table.locator("tbody tr td:nth-child(7)").allInnerTexts();
+      const texts = await table.locator(`tbody tr td:nth-child(${place})`).allInnerTexts();
       return texts.map((text) => Number(text.replaceAll(",", "")));
     };
     await table.getByRole("button", { name: "MACs", exact: true }).click();
@@ -233,15 +241,25 @@ describe.sequential("the main job", () => {
     await table.getByRole("button", { name: "Rank", exact: true }).click();
   });
 
+  it("marks the reference, and shows what a filter leaves", async () => {
+    const table = page.getByRole("table", { name: "Candidates" });
+    expect(await table.getByText("reference", { exact: true }).count()).toBe(1);
+    await page.getByLabel("Strategy", { exact: true }).selectOption("uniform");
+    expect(await marks().count()).toBe(1);
+    expect(await table.locator("tbody tr").innerText()).toContain("uniform");
+    await expectGoodPage(page);
+    await page.getByLabel("Strategy", { exact: true }).selectOption({ label: "All" });
+  });
+
   it("can be explored by the keyboard", async () => {
-    await page.getByRole("listbox").focus();
+    await page.locator("svg[role=listbox]").focus();
     await page.keyboard.press("Home");
-    const first = await page.getByRole("listbox").getAttribute("aria-activedescendant");
+    const first = await page.locator("svg[role=listbox]").getAttribute("aria-activedescendant");
     await page.keyboard.press("ArrowRight");
-    const second = await page.getByRole("listbox").getAttribute("aria-activedescendant");
+    const second = await page.locator("svg[role=listbox]").getAttribute("aria-activedescendant");
     expect(second).not.toBe(first);
     await page.keyboard.press("Enter");
-    const chosen = page.getByRole("option", { selected: true });
+    const chosen = page.locator("svg [role=option][aria-selected=true]");
     expect(await chosen.getAttribute("id")).toBe(second);
     const name = (await chosen.getAttribute("aria-label"))?.split(",")[0] ?? "";
     await page.getByRole("heading", { level: 2, name, exact: true }).waitFor();
@@ -290,15 +308,15 @@ describe.sequential("the main job", () => {
     await page.getByLabel("Candidates").fill("2000");
     await button("Start the search").click();
     await heading("To be cancelled").waitFor();
-    await page.getByRole("option").first().waitFor({ timeout: PATIENCE });
+    await marks().first().waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
 
-    const before = await page.getByRole("option").count();
+    const before = await marks().count();
     await button("Try again").click();
     await page.getByText("Running", { exact: true }).waitFor({ timeout: PATIENCE });
     expect(await page.getByText("Ended before it").count()).toBe(0);
-    await page.getByRole("option").nth(before).waitFor({ timeout: PATIENCE });
+    await marks().nth(before).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
 
@@ -324,7 +342,7 @@ describe.sequential("the main job", () => {
     await button("Start the search").click();
     await page.getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
     expect(await alert().innerText()).toContain("preprocessing");
-    expect(await page.getByRole("option").count()).toBe(3);
+    expect(await marks().count()).toBe(4);
     expect(await page.getByText("Best scored candidate").count()).toBe(1);
     await expectGoodPage(page);
   });

@@ -17,6 +17,7 @@ mod m20260102_000001_workers;
 mod m20261127_000001_kinds_of_jobs;
 mod m20261127_000002_evaluations;
 mod m20261127_000003_events;
+mod m20261127_000004_several_strategies;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000001_kinds_of_jobs::Migration),
             Box::new(m20261127_000002_evaluations::Migration),
             Box::new(m20261127_000003_events::Migration),
+            Box::new(m20261127_000004_several_strategies::Migration),
         ]
     }
 }

@@ -1,14 +1,12 @@
-//! libtorch, out of PyTorch's wheels: the only place that has it in a package registry.
+//! libtorch, out of PyTorch's wheels.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use zip::ZipArchive;
 
-use crate::project::{command, root, run, say};
+use crate::project::{root, say};
+use crate::wheels;
 
 /// The version that tch 0.26 is written for.
 const TORCH: &str = "2.13.0";
@@ -55,46 +53,26 @@ pub fn ensure_in(home: &Path, variant: Variant) -> Result<()> {
         return Ok(());
     }
     say("setup", format!("fetching {} into {}", variant.stamp(), home.display()));
-    let wheels = root().join("target/wheels");
-    download(variant, &wheels)?;
-    unpack(variant, &wheels, home)?;
+    let folder = root().join("target/wheels");
+    download(variant, &folder)?;
+    unpack(variant, &folder, home)?;
     fs::write(&stamp, variant.stamp()).with_context(|| format!("cannot write {}", stamp.display()))?;
-    fs::remove_dir_all(&wheels).context("cannot remove the downloaded wheels")
+    fs::remove_dir_all(&folder).context("cannot remove the downloaded wheels")
 }
 
-/// Fetches wheels with pip. Platform and Python tags are explicit, so that the local Python's version does not matter.
+/// Fetches the wheels that a variant is taken out of.
 fn download(variant: Variant, to: &Path) -> Result<()> {
-    if std::env::consts::ARCH != "x86_64" || std::env::consts::OS != "linux" {
-        bail!("no libtorch is known for this platform; set LIBTORCH to a folder with libtorch {TORCH} yourself");
-    }
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    let mut pip = command("python3");
-    pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--only-binary=:all:"]);
-    pip.args(["--python-version", "3.12", "--implementation", "cp", "--abi", "cp312", "--abi", "none"]);
-    // pip matches these tags one by one; the wheels were built against various versions of the C library.
-    for minor in 17..=28 {
-        pip.arg(format!("--platform=manylinux_2_{minor}_x86_64"));
-    }
-    pip.arg("--platform=manylinux2014_x86_64").arg("--dest").arg(to).arg(format!("torch=={TORCH}"));
-    match variant {
-        Variant::Cpu => pip.arg("--no-deps").args(CUDA_STUBS),
-        Variant::CudaToLink => pip.arg("--no-deps"),
-        Variant::Cuda => &mut pip,
+    let torch = format!("torch=={TORCH}");
+    let packages = match variant {
+        Variant::Cpu => [&[torch.as_str()], &CUDA_STUBS[..]].concat(),
+        Variant::Cuda | Variant::CudaToLink => vec![torch.as_str()],
     };
-    run(&mut pip)
+    wheels::download(&packages, variant == Variant::Cuda, to)
+        .with_context(|| format!("cannot fetch libtorch {TORCH}; LIBTORCH may name a folder that has it"))
 }
 
-fn unpack(variant: Variant, wheels: &Path, home: &Path) -> Result<()> {
-    if home.exists() {
-        fs::remove_dir_all(home).with_context(|| format!("cannot remove the old {}", home.display()))?;
-    }
-    fs::create_dir_all(home.join("lib")).with_context(|| format!("cannot make {}", home.display()))?;
-    for entry in fs::read_dir(wheels).context("cannot list the downloaded wheels")? {
-        let wheel = entry?.path();
-        if wheel.extension().is_some_and(|e| e == "whl") {
-            unpack_wheel(variant, &wheel, home).with_context(|| format!("cannot unpack {}", wheel.display()))?;
-        }
-    }
+fn unpack(variant: Variant, from: &Path, home: &Path) -> Result<()> {
+    wheels::unpack(from, home, |inside| destination(variant, inside))?;
     if variant == Variant::Cpu {
         // torch-sys links `-ltorch`; the wheel's own libtorch.so would pull in the CUDA half.
         std::os::unix::fs::symlink("libtorch_cpu.so", home.join("lib/libtorch.so"))?;
@@ -102,27 +80,6 @@ fn unpack(variant: Variant, wheels: &Path, home: &Path) -> Result<()> {
             bail!("the wheels hold no {missing}");
         }
     }
-    Ok(())
-}
-
-fn unpack_wheel(variant: Variant, wheel: &Path, home: &Path) -> Result<()> {
-    let mut archive = ZipArchive::new(File::open(wheel)?)?;
-    let name = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let style = ProgressStyle::with_template("   setup: unpacking {msg} [{bar:30}] {pos}/{len}")?;
-    let bar = ProgressBar::new(archive.len() as u64).with_style(style).with_message(name);
-    for index in 0..archive.len() {
-        bar.inc(1);
-        let mut file = archive.by_index(index)?;
-        let Some(inside) = file.enclosed_name() else { continue };
-        let Some(target) = destination(variant, &inside) else { continue };
-        if file.is_dir() {
-            continue;
-        }
-        let target = home.join(target);
-        fs::create_dir_all(target.parent().unwrap_or(home))?;
-        io::copy(&mut file, &mut File::create(&target)?)?;
-    }
-    bar.finish_and_clear();
     Ok(())
 }
 

@@ -13,12 +13,15 @@ mod fuzz;
 mod libtorch;
 mod licences;
 mod matrix;
+mod onnxruntime;
+mod preprocessing;
 mod project;
 mod python;
 mod server;
 mod setup;
 mod test;
 mod tidy;
+mod wheels;
 
 use std::path::PathBuf;
 
@@ -36,7 +39,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Fetch libtorch and the front end's packages, where they are missing.
+    /// Fetch libtorch, ONNX Runtime and the front end's packages, where they are missing.
     Setup {
         /// Take libtorch with CUDA and all its libraries (3 GB) instead of the CPU part.
         #[arg(long)]
@@ -77,6 +80,8 @@ enum Task {
     },
     /// Prune torchvision's classifiers in every format and compare them with the zeroed full networks.
     Matrix(matrix::Options),
+    /// Compare preprocessing with torchvision's transforms on JPEG and PNG images.
+    Preprocessing(preprocessing::Options),
     /// Seconds and memory that inspecting networks takes, and how fast the server answers, with an optimised build.
     Bench,
     /// Feed hostile files to the importers, ten minutes each; needs a nightly compiler and cargo-fuzz.
@@ -98,6 +103,7 @@ fn main() -> Result<()> {
         Task::CudaLink => cuda_link::run(),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
+        Task::Preprocessing(options) => preprocessing::run(&options),
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),

@@ -1,4 +1,4 @@
-//! What a fresh machine lacks: libtorch and the front end's packages. Every step is idempotent.
+//! What a fresh machine lacks: libtorch, ONNX Runtime and the front end's packages. Every step is idempotent.
 
 use std::fs;
 use std::path::Path;
@@ -6,17 +6,20 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::libtorch::{self, Variant};
+use crate::onnxruntime;
 use crate::project::{self, npm, root, say};
 
 /// Every step, with the given libtorch.
 pub fn run(variant: Variant) -> Result<()> {
     libtorch::ensure(Some(variant))?;
+    onnxruntime::ensure()?;
     packages()
 }
 
 /// Every step, with the libtorch that is there, or the CPU's.
 pub fn ensure() -> Result<()> {
     libtorch::ensure(None)?;
+    onnxruntime::ensure()?;
     packages()
 }
 

@@ -11,13 +11,14 @@ use crate::cycles::cycles;
 use crate::project::{cargo, command, output, root, say};
 
 /// Which of the workspace's crates each crate may depend on (tests included).
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("eagleeye-graph", &[]),
     ("eagleeye-onnx", &["eagleeye-graph"]),
     ("eagleeye-torchscript", &["eagleeye-graph"]),
     ("eagleeye-spec", &["eagleeye-graph"]),
     ("eagleeye-strategy", &["eagleeye-graph", "eagleeye-spec"]),
     ("eagleeye-data", &["eagleeye-spec"]),
+    ("eagleeye-latency", &["eagleeye-spec"]),
     (
         "eagleeye-engine",
         &[
@@ -35,15 +36,24 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("eagleeye-server", &["eagleeye-store", "eagleeye-sandbox", "eagleeye-spec", "eagleeye-strategy"]),
     (
         "eagleeye-worker",
-        &["eagleeye-graph", "eagleeye-spec", "eagleeye-data", "eagleeye-engine", "eagleeye-store", "eagleeye-sandbox"],
+        &[
+            "eagleeye-graph",
+            "eagleeye-spec",
+            "eagleeye-data",
+            "eagleeye-engine",
+            "eagleeye-latency",
+            "eagleeye-store",
+            "eagleeye-sandbox",
+        ],
     ),
     ("xtask", &[]),
 ];
 
 /// Libraries that only the named crates may use.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("tch", &["eagleeye-engine", "eagleeye-torchscript"]),
     ("torch-sys", &["eagleeye-engine", "eagleeye-torchscript"]),
+    ("ort", &["eagleeye-latency"]),
     ("prost", &["eagleeye-onnx"]),
     ("axum", &["eagleeye-server"]),
     ("tower-http", &["eagleeye-server"]),
@@ -57,7 +67,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
 ];
 
 /// The crates that stay free of an asynchronous runtime: they take values and return values.
-const SYNCHRONOUS: [&str; 8] = [
+const SYNCHRONOUS: [&str; 9] = [
     "eagleeye-graph",
     "eagleeye-onnx",
     "eagleeye-torchscript",
@@ -65,6 +75,7 @@ const SYNCHRONOUS: [&str; 8] = [
     "eagleeye-strategy",
     "eagleeye-data",
     "eagleeye-engine",
+    "eagleeye-latency",
     "eagleeye-sandbox",
 ];
 

@@ -157,6 +157,7 @@ fn report(dataset: &Dataset, findings: Findings) -> Result<DatasetReport, DataEr
     let content = DatasetContent {
         kind: dataset.kind,
         images: dataset.len() as u64,
+        labelled: dataset.is_labelled(),
         classes,
         channels: findings.channels,
         width: shapes.most_common.width,

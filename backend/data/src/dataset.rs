@@ -19,11 +19,11 @@ use crate::{idx, npz};
 pub struct Files {
     /// IDX images, or the one NPZ or archive.
     pub images: PathBuf,
-    /// IDX labels, with IDX images only.
+    /// IDX labels, with IDX images only, and not even there for images without labels.
     pub labels: Option<PathBuf>,
 }
 
-/// Labelled images. Several threads may decode from one dataset.
+/// Images, with labels or without. Several threads may decode from one dataset.
 #[derive(Debug)]
 pub struct Dataset {
     pub(crate) kind: DatasetKind,
@@ -52,8 +52,7 @@ impl Dataset {
         let layers = sniff("images", &storage)?;
         let dataset = match layers {
             Layers::Idx { gzipped } => {
-                let labels = files.labels.as_ref().ok_or(DataError::MissingLabels)?;
-                let labels = Storage::open("labels", labels)?;
+                let labels = files.labels.as_ref().map(|path| Storage::open("labels", path)).transpose()?;
                 return Self::open_idx((storage, gzipped), labels, limits, budget);
             }
             Layers::Tar { gzipped } => {
@@ -71,17 +70,22 @@ impl Dataset {
 
     fn open_idx(
         (images, gzipped): (Storage, bool),
-        labels: Storage,
+        labels: Option<Storage>,
         limits: &Limits,
         budget: &mut Budget,
     ) -> Result<Self, DataError> {
-        let Layers::Idx { gzipped: labels_gzipped } = sniff("labels", &labels)? else {
-            return Err(DataError::LabelsNotIdx);
-        };
+        let labels = labels.map(|labels| match sniff("labels", &labels)? {
+            Layers::Idx { gzipped } => Ok((labels, gzipped)),
+            Layers::Tar { .. } | Layers::Zip => Err(DataError::LabelsNotIdx),
+        });
+        let labels = labels.transpose()?;
         let images = if gzipped { images.gunzip("images", budget)? } else { images };
-        let labels = if labels_gzipped { labels.gunzip("labels", budget)? } else { labels };
         let images = Images::new(idx::read("images", images)?, limits)?;
-        let labels = read_labels(&idx::read("labels", labels)?, limits)?;
+        let labels = labels.map(|(labels, gzipped)| {
+            let labels = if gzipped { labels.gunzip("labels", budget)? } else { labels };
+            read_labels(&idx::read("labels", labels)?, limits)
+        });
+        let labels = labels.transpose()?;
         Self::from_arrays(DatasetKind::Idx, images, labels, limits)
     }
 
@@ -93,10 +97,21 @@ impl Dataset {
             return Ok(Self::from_archive(DatasetKind::Zip, Archive::from_zip(archive, limits)?, limits));
         }
         let (images, labels) = npz::read(&mut archive, budget)?;
-        Self::from_arrays(DatasetKind::Npz, Images::new(images, limits)?, read_labels(&labels, limits)?, limits)
+        let images = Images::new(images, limits)?;
+        let labels = labels.map(|labels| read_labels(&labels, limits)).transpose()?;
+        Self::from_arrays(DatasetKind::Npz, images, labels, limits)
     }
 
-    fn from_arrays(kind: DatasetKind, images: Images, labels: Vec<usize>, limits: &Limits) -> Result<Self, DataError> {
+    fn from_arrays(
+        kind: DatasetKind,
+        images: Images,
+        labels: Option<Vec<usize>>,
+        limits: &Limits,
+    ) -> Result<Self, DataError> {
+        let Some(labels) = labels else {
+            let content = Content::Array(images);
+            return Ok(Self { kind, content, limits: *limits, labels: Vec::new(), classes: Vec::new() });
+        };
         if images.count != labels.len() {
             return Err(DataError::LabelCount { images: images.count as u64, labels: labels.len() as u64 });
         }
@@ -112,31 +127,40 @@ impl Dataset {
 
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        match &self.content {
+            Content::Array(images) => images.count,
+            Content::Archive(archive) => archive.len(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
-    /// Class index of an image. Panics when `index` is not below [`Dataset::len`].
-    pub fn label(&self, index: usize) -> usize {
-        self.labels[index]
+    /// Whether the images have labels: either all of them or none.
+    pub fn is_labelled(&self) -> bool {
+        !self.labels.is_empty()
     }
 
-    /// Class indices of all images.
+    /// Class indices of all images; empty where they have no labels.
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// Class names by index: the sorted folder names of an archive, else the label in digits.
+    /// Class names by index: the sorted folder names of an archive, else the label in digits. Empty where the images have no labels.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
     /// Reads one image as network input, `[channels, height, width]` in row-major order.
     pub fn decode(&self, index: usize, preprocess: &Preprocess) -> Result<Vec<f32>, DataError> {
-        preprocess.apply(&self.entry(index), self.picture(index)?)
+        preprocess.apply(&self.entry(index), self.picture(index)?, self.limits.pixels)
+    }
+
+    /// Height and width of an image as it is stored, in pixels. Reads the image.
+    pub fn size(&self, index: usize) -> Result<[usize; 2], DataError> {
+        let picture = self.picture(index)?;
+        Ok([picture.height, picture.width])
     }
 
     /// Reads one image as it is stored.

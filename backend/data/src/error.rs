@@ -14,11 +14,10 @@ pub enum DataError {
     #[error(
         "the file of {part} is not IDX, NPZ or an archive; upload IDX images with a file of IDX labels \
          (gzipped or not), one NPZ with arrays `images` and `labels`, or one zip, tar or tar.gz with one folder of \
-         PNG or JPEG images per class"
+         PNG or JPEG images per class; for images without labels, IDX images or an NPZ array alone, or an archive \
+         without folders"
     )]
     UnknownFormat { part: &'static str },
-    #[error("the images are an IDX file, which needs a second file with the labels")]
-    MissingLabels,
     #[error("the file of images is {kind}, which includes its labels; upload it alone")]
     UnexpectedLabels { kind: &'static str },
     #[error("the labels are not an IDX file; IDX images need IDX labels")]
@@ -36,7 +35,8 @@ pub enum DataError {
     #[error("the array of {part} is stored in Fortran order; save it in C order (numpy.ascontiguousarray)")]
     FortranOrder { part: &'static str },
     #[error(
-        "the NPZ contains the arrays {found:?}; expected `images` and `labels`, `x` and `y`, or `x_train` and `y_train`"
+        "the NPZ contains the arrays {found:?}; expected `images` and `labels`, `x` and `y`, or `x_train` and `y_train`, \
+         or the first of a pair alone for images without labels"
     )]
     NpzKeys { found: Vec<String> },
     #[error("array `{name}` of the NPZ is not a readable NPY array: {reason}")]
@@ -47,6 +47,11 @@ pub enum DataError {
     LabelOutOfRange { index: u64, label: i64, largest: u64 },
     #[error("there are no images")]
     Empty,
+    #[error(
+        "class `{class}` of the dataset is not in the class order; add it under this name, or leave the order out to \
+         sort the folders by name"
+    )]
+    NotInOrder { class: String },
     #[error("class `{class}` has no images; remove its folder or add images")]
     EmptyClass { class: String },
     #[error("value {value} in image {index} is not a finite number")]
@@ -93,6 +98,10 @@ pub enum DataError {
     Preprocess { field: &'static str, problem: String },
     #[error("`{entry}` cannot be resized to {width}x{height}: {reason}")]
     Resize { entry: String, width: usize, height: usize, reason: String },
+    #[error(
+        "`{entry}` would have {width}x{height} pixels after its shorter side is resized to {size}; the limit is {limit} pixels"
+    )]
+    ResizedPixels { entry: String, size: u32, width: u64, height: u64, limit: u64 },
     #[error(
         "{wanted} images are requested ({calibration} calibration, {scoring} scoring, {test} test), \
          but the dataset has {available}"

@@ -14,16 +14,21 @@ const KEYS: [(&str, &str); 3] = [("images", "labels"), ("x", "y"), ("x_train", "
 /// NumPy's headers have some 120 bytes. The parser recurses, so that a long header of brackets must not reach it.
 const HEADER_BYTES: u64 = 4096;
 
-/// The arrays of images and of labels, unpacked into temporary files.
-pub fn read(archive: &mut ZipArchive<StorageReader>, budget: &mut Budget) -> Result<(Array, Array), DataError> {
+/// The arrays of images and of labels, unpacked into temporary files. An array of images alone has no labels; beside other arrays
+/// it is refused, since one of them may be labels under another name.
+pub fn read(archive: &mut ZipArchive<StorageReader>, budget: &mut Budget) -> Result<(Array, Option<Array>), DataError> {
     let mut names: Vec<String> = archive.file_names().filter_map(|n| Some(n.ok()?.into_owned())).collect();
     names.sort();
     let has = |key: &str| names.iter().any(|name| name.strip_suffix(".npy") == Some(key));
-    let Some((images, labels)) = KEYS.into_iter().find(|(images, labels)| has(images) && has(labels)) else {
+    if let Some((images, labels)) = KEYS.into_iter().find(|(images, labels)| has(images) && has(labels)) {
+        let images = array(archive, "images", images, budget)?;
+        return Ok((images, Some(array(archive, "labels", labels, budget)?)));
+    }
+    let Some((images, _)) = KEYS.into_iter().find(|(images, _)| names.len() == 1 && has(images)) else {
         let found = names.iter().map(|name| name.trim_end_matches(".npy").to_owned()).take(20).collect();
         return Err(DataError::NpzKeys { found });
     };
-    Ok((array(archive, "images", images, budget)?, array(archive, "labels", labels, budget)?))
+    Ok((array(archive, "images", images, budget)?, None))
 }
 
 fn array(

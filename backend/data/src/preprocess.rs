@@ -1,13 +1,14 @@
 //! From a stored image to network input. It belongs to the model and is part of a search's request.
 
-use fast_image_resize::images::Image;
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use eagleeye_spec::{ChannelOrder, Filter, Resize};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::picture::{Picture, Samples};
+use crate::resize::{Target, fit};
 
-/// Size of the network's input and what is done to pixel values: `(pixel * scale - mean) / deviation` for each channel.
+/// Size of the network's input, how an image becomes of that size, and what is done to pixel values:
+/// `(pixel * scale - mean) / deviation` for each channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocess {
     /// 1 or 3. Grey images are repeated for a network that takes 3.
@@ -23,6 +24,14 @@ pub struct Preprocess {
     /// Takes stored values to the range that mean and deviation were measured in.
     #[serde(default = "default_scale")]
     pub scale: f32,
+    /// How an image of another size becomes the input.
+    #[serde(default)]
+    pub resize: Resize,
+    #[serde(default)]
+    pub filter: Filter,
+    /// Of the network's channels, and so of `mean` and `deviation`.
+    #[serde(default)]
+    pub order: ChannelOrder,
 }
 
 fn default_scale() -> f32 {
@@ -50,24 +59,31 @@ impl Preprocess {
         if self.height == 0 || self.width == 0 {
             return wrong("size", format!("is {}x{}; it must be at least 1x1", self.width, self.height));
         }
+        if let Resize::ShorterSide { size: 0 } = self.resize {
+            return wrong("resize.size", "is 0; it must be at least 1".to_owned());
+        }
         Ok(())
     }
 
-    /// Makes `[channels, height, width]` of an image. An image of another size is cut in its middle to the input's
-    /// proportions and resized with antialiasing.
-    pub(crate) fn apply(&self, entry: &str, picture: Picture) -> Result<Vec<f32>, DataError> {
+    /// Makes `[channels, height, width]` of an image. What it is resized to on the way has `max_pixels` at most.
+    pub(crate) fn apply(&self, entry: &str, picture: Picture, max_pixels: u64) -> Result<Vec<f32>, DataError> {
         self.validate()?;
         if picture.channels != self.channels && picture.channels != 1 {
             return Err(DataError::Channels { images: picture.channels, network: self.channels });
         }
         let stored = picture.channels;
-        let picture = resize(entry, picture, self.width, self.height)?;
+        let target = Target { width: self.width, height: self.height, filter: self.filter, max_pixels };
+        let picture = fit(entry, picture, self.resize, target)?;
         let pixels = self.height * self.width;
         let mut input = Vec::with_capacity(self.channels * pixels);
         for channel in 0..self.channels {
             let (mean, deviation) = (of_channel(&self.mean, channel), of_channel(&self.deviation, channel));
             let normalize = |value: f32| (value * self.scale - mean) / deviation;
-            let first = if stored == 1 { 0 } else { channel };
+            let first = match self.order {
+                _ if stored == 1 => 0,
+                ChannelOrder::Rgb => channel,
+                ChannelOrder::Bgr => stored - 1 - channel,
+            };
             match &picture.samples {
                 Samples::U8(v) => input.extend(v[first..].iter().step_by(stored).map(|&v| normalize(f32::from(v)))),
                 Samples::F32(v) => input.extend(v[first..].iter().step_by(stored).map(|&v| normalize(v))),
@@ -79,38 +95,4 @@ impl Preprocess {
 
 fn of_channel(values: &[f32], channel: usize) -> f32 {
     if values.len() == 1 { values[0] } else { values[channel] }
-}
-
-/// Resizes to exactly `width` x `height`, keeping proportions by cutting what is too much on two sides.
-pub(crate) fn resize(entry: &str, picture: Picture, width: usize, height: usize) -> Result<Picture, DataError> {
-    if (picture.width, picture.height) == (width, height) {
-        return Ok(picture);
-    }
-    let failed = |reason: String| DataError::Resize { entry: entry.to_owned(), width, height, reason };
-    let channels = picture.channels;
-    let (pixel_type, bytes) = match picture.samples {
-        Samples::U8(values) => (if channels == 1 { PixelType::U8 } else { PixelType::U8x3 }, values),
-        Samples::F32(values) => {
-            let bytes = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-            (if channels == 1 { PixelType::F32 } else { PixelType::F32x3 }, bytes)
-        }
-    };
-    let is_float = matches!(pixel_type, PixelType::F32 | PixelType::F32x3);
-    let size = |pixels: usize| u32::try_from(pixels).map_err(|error| failed(error.to_string()));
-    let source = Image::from_vec_u8(size(picture.width)?, size(picture.height)?, bytes, pixel_type);
-    let source = source.map_err(|error| failed(error.to_string()))?;
-    let mut target = Image::new(size(width)?, size(height)?, pixel_type);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .fit_into_destination(Some((0.5, 0.5)))
-        .use_alpha(false);
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| failed(error.to_string()))?;
-    let bytes = target.into_vec();
-    let samples = if is_float {
-        let (chunks, _) = bytes.as_chunks::<4>();
-        Samples::F32(chunks.iter().map(|&b| f32::from_ne_bytes(b)).collect())
-    } else {
-        Samples::U8(bytes)
-    };
-    Ok(Picture { channels, height, width, samples })
 }

@@ -2,19 +2,25 @@
 
 use std::io::Cursor;
 
+use eagleeye_spec::{Filter, Resize};
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::picture::Samples;
-use crate::preprocess::resize;
+use crate::resize::{Target, fit};
 
 /// Longest side of a thumbnail in pixels. Smaller images stay as they are.
 pub const THUMBNAIL_SIDE: usize = 96;
 
-/// Up to `count` images as PNG files: the first of every class in turn, then the second, and so on.
+/// Up to `count` images as PNG files: the first of every class in turn, then the second, and so on; the
+/// first of all where they have no labels.
 pub fn thumbnails(dataset: &Dataset, count: usize) -> Result<Vec<Vec<u8>>, DataError> {
-    choose(dataset.labels(), dataset.classes().len(), count).into_iter().map(|i| thumbnail(dataset, i)).collect()
+    let chosen = match dataset.is_labelled() {
+        true => choose(dataset.labels(), dataset.classes().len(), count),
+        false => (0..dataset.len().min(count)).collect(),
+    };
+    chosen.into_iter().map(|index| thumbnail(dataset, index)).collect()
 }
 
 fn choose(labels: &[usize], classes: usize, count: usize) -> Vec<usize> {
@@ -37,7 +43,8 @@ fn thumbnail(dataset: &Dataset, index: usize) -> Result<Vec<u8>, DataError> {
     let longest = picture.width.max(picture.height);
     let shrunk = |side: usize| if longest > THUMBNAIL_SIDE { (side * THUMBNAIL_SIDE / longest).max(1) } else { side };
     let (width, height) = (shrunk(picture.width), shrunk(picture.height));
-    let picture = resize(&format!("image {index}"), picture, width, height)?;
+    let target = Target { width, height, filter: Filter::Bilinear, max_pixels: dataset.limits.pixels };
+    let picture = fit(&format!("image {index}"), picture, Resize::Cover {}, target)?;
     let color = if picture.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let bytes = visible(picture.samples);
     let mut png = Cursor::new(Vec::new());

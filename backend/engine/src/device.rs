@@ -52,6 +52,15 @@ impl DeviceChoice {
     }
 }
 
+/// What a device is called in reports: `cpu` or, as `--device` takes it, `cuda:0`.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cpu => "cpu".to_owned(),
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
 /// Sets how many threads one operation may use. Results are the same to the last digit only for the same number.
 pub fn set_threads(threads: usize) {
     tch::set_num_threads(threads.clamp(1, 1024) as i32);
@@ -68,6 +77,14 @@ mod tests {
         assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
         let unknown = "tpu".parse::<DeviceChoice>().unwrap_err();
         assert_eq!(unknown.to_string(), "unknown device `tpu`: use auto, cpu or cuda:N");
+    }
+
+    #[test]
+    fn a_device_is_called_what_it_is_asked_for_by() {
+        for device in [Device::Cpu, Device::Cuda(2)] {
+            let choice: DeviceChoice = name(device).parse().unwrap();
+            assert_eq!(choice, if device == Device::Cpu { DeviceChoice::Cpu } else { DeviceChoice::Cuda(2) });
+        }
     }
 
     #[test]

@@ -13,15 +13,39 @@ use eagleeye_torchscript::tensors::reason;
 /// Images between two looks at whether the search was cancelled, all threads together.
 const CHUNK: usize = 256;
 
-/// Calibration and scoring images, disjoint, on one device.
+/// Calibration, scoring and test images, disjoint, on one device.
 #[derive(Debug)]
 pub struct Images {
+    pub calibration: Part,
+    /// Held back from calibration.
+    pub scoring: Part,
+    /// Held back from the choice of strategies too; there may be none.
+    pub test: Part,
+}
+
+/// Images that serve for one thing.
+#[derive(Debug)]
+pub struct Part {
     /// `[n, channels, height, width]`, `f32`.
-    pub calibration: Tensor,
-    /// `[m, channels, height, width]`, `f32`; held back from calibration.
-    pub scoring: Tensor,
-    /// Classes of the scoring images, `[m]`, `i64`.
-    pub labels: Tensor,
+    pub images: Tensor,
+    /// Their classes, `[n]`, `i64`; `None` where the dataset has no labels.
+    pub labels: Option<Tensor>,
+}
+
+impl Part {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.images.size().first().map_or(0, |&n| n as usize)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first `count` images.
+    pub fn first(&self, count: usize) -> Result<Tensor, TchError> {
+        self.images.f_narrow(0, 0, count.min(self.len()) as i64)
+    }
 }
 
 /// Where decoded images come from.
@@ -31,6 +55,22 @@ pub trait Source {
 
     /// Some images as network input, each `[channels, height, width]`, one behind the other in the order of `indices`.
     fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError>;
+}
+
+/// A source whose labels are other ones than its own.
+pub struct Relabelled<'a> {
+    pub source: &'a mut dyn Source,
+    pub labels: Vec<usize>,
+}
+
+impl Source for Relabelled<'_> {
+    fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
+        self.source.decode(indices, preprocess)
+    }
 }
 
 /// Reads in this process, on all cores; of several errors the first image's is returned.
@@ -67,7 +107,15 @@ impl From<TchError> for ImagesError {
 }
 
 impl Images {
-    /// Decodes the split's calibration and scoring images, in the split's order.
+    /// Images without a test set.
+    #[cfg(test)]
+    pub(crate) fn of(calibration: Tensor, scoring: Tensor, labels: Tensor) -> Self {
+        let part = |images: Tensor, labels| Part { images, labels };
+        let test = part(scoring.narrow(0, 0, 0), None);
+        Self { calibration: part(calibration, None), scoring: part(scoring, Some(labels)), test }
+    }
+
+    /// Decodes the split's images, in the split's order.
     pub fn decode(
         source: &mut dyn Source,
         preprocess: &Preprocess,
@@ -76,7 +124,7 @@ impl Images {
         observer: &mut dyn Observer,
     ) -> Result<Self, ImagesError> {
         preprocess.validate()?;
-        let total = (split.calibration.len() + split.scoring.len()) as u64;
+        let total = (split.calibration.len() + split.scoring.len() + split.test.len()) as u64;
         let mut done = 0;
         let mut part = |indices: &[usize]| {
             let mut pixels = Vec::with_capacity(indices.len() * image_size(preprocess));
@@ -95,14 +143,23 @@ impl Images {
             }
             let Preprocess { channels, height, width, .. } = *preprocess;
             let shape = [indices.len(), channels, height, width].map(|size| size as i64);
-            Ok(Tensor::f_from_slice(&pixels)?.f_reshape(shape)?.f_to_device(device)?)
+            let images = Tensor::f_from_slice(&pixels)?.f_reshape(shape)?.f_to_device(device)?;
+            Ok(Part { images, labels: labels(source.labels(), indices, device)? })
         };
         let (calibration, scoring) = (part(&split.calibration)?, part(&split.scoring)?);
+        let test = part(&split.test)?;
         observer.phase(Phase::Images, total, total);
-        let labels = split.scoring.iter().map(|&index| label(source.labels(), index));
-        let labels = labels.collect::<Result<Vec<i64>, _>>()?;
-        Ok(Self { calibration, scoring, labels: Tensor::f_from_slice(&labels)?.f_to_device(device)? })
+        Ok(Self { calibration, scoring, test })
     }
+}
+
+/// Classes of some images; `None` where there are no labels at all.
+fn labels(all: &[usize], indices: &[usize], device: Device) -> Result<Option<Tensor>, ImagesError> {
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let labels = indices.iter().map(|&index| label(all, index)).collect::<Result<Vec<i64>, _>>()?;
+    Ok(Some(Tensor::f_from_slice(&labels)?.f_to_device(device)?))
 }
 
 fn label(labels: &[usize], index: usize) -> Result<i64, DataError> {

@@ -122,12 +122,13 @@ fn channel_group(graph: &Graph, group: &Group) -> ChannelGroup {
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_spec::{Baseline, Candidate, SearchRequest};
+    use eagleeye_spec::{Baseline, Candidate, Evaluation, SearchRequest, Warning};
 
     use super::*;
     use crate::images::Images;
     use crate::observer::{Flow, Observer, Phase};
-    use crate::search::{SearchError, search};
+    use crate::search::search;
+    use crate::search_error::SearchError;
     use crate::testing::{classifier, images};
 
     fn report(batch_norms: bool) -> ModelReport {
@@ -206,6 +207,14 @@ mod tests {
         fn candidate(&mut self, _: Candidate) -> Flow {
             Flow::Stop
         }
+
+        fn evaluation(&mut self, _: u32, _: Evaluation) -> Flow {
+            Flow::Stop
+        }
+
+        fn warning(&mut self, _: Warning) -> Flow {
+            Flow::Stop
+        }
     }
 
     #[test]
@@ -214,21 +223,21 @@ mod tests {
         let stored = inspect(&loaded, &Space::default()).unwrap().to_stored().unwrap();
         let prunable = ModelInspection::from_stored(stored).unwrap().space.unwrap();
         let labels = tch::Tensor::zeros([4], (tch::Kind::Int64, tch::Device::Cpu));
-        let images = Images { calibration: images(1, &[4, 1, 12, 12]), scoring: images(2, &[4, 1, 12, 12]), labels };
+        let images = Images::of(images(1, &[4, 1, 12, 12]), images(2, &[4, 1, 12, 12]), labels);
         let mut answers = (0, 0);
         for round_to in [None, Some(1), Some(4), Some(8), Some(12), Some(64)] {
             for hundredths in (2..100).step_by(7) {
                 let request: SearchRequest = serde_json::from_value(serde_json::json!({
                     "model_id": "00000000-0000-0000-0000-000000000000",
                     "dataset_id": "00000000-0000-0000-0000-000000000000", "macs": f64::from(hundredths) / 100.0,
-                    "round_to": round_to, "candidates": 2, "seed": 3, "batch_size": 4, "calibration_images": 4,
+                    "strategies": ["random"], "round_to": round_to, "candidates": 2, "uniform_reference": false, "seed": 3, "batch_size": 4, "calibration_images": 4,
                     "scoring_images": 4, "preprocessing": { "mean": [0.0], "deviation": [1.0] },
                 }))
                 .unwrap();
-                let (space, budget) = (request.space(), request.budget());
+                let (space, budget) = (request.space(), request.budgets().remove(0));
                 let task = Task::new(&prunable, space, &budget, request.seed);
-                let server = feasible(&request.strategy.0, &task).err();
-                let engine = match search(&loaded.network, &images, &request, &BTreeMap::new(), &mut Cancelled) {
+                let server = feasible("random", &task).err();
+                let engine = match search(&loaded.network, &images, &request, Vec::new(), &mut Cancelled) {
                     Err(SearchError::Strategy(error)) => Some(error),
                     Err(SearchError::Cancelled) => None,
                     other => panic!("{other:?}"),

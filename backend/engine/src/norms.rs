@@ -63,12 +63,13 @@ pub fn virtual_sites(graph: &Graph) -> BTreeMap<NodeId, ParameterId> {
 #[cfg(test)]
 mod tests {
     use eagleeye_graph::{ParameterKind, Role, ValueId, channel_groups};
-    use eagleeye_spec::{Baseline, Candidate, SearchRequest, Space};
+    use eagleeye_spec::{Baseline, Candidate, Evaluation, Importance, SearchRequest, Space, StrategyName, Warning};
     use tch::Tensor;
 
     use super::*;
     use crate::exec::forward;
     use crate::images::Images;
+    use crate::importance::{ImportanceData, importance};
     use crate::load::Loaded;
     use crate::network::Network;
     use crate::observer::{Flow, Observer, Phase};
@@ -150,7 +151,7 @@ mod tests {
     fn request() -> SearchRequest {
         let request = serde_json::json!({
             "model_id": "00000000-0000-0000-0000-000000000000", "dataset_id": "00000000-0000-0000-0000-000000000000",
-            "macs": 0.5, "candidates": 1, "seed": 7, "batch_size": 16, "round_to": 1, "calibration_images": 48,
+            "strategies": ["random"], "macs": 0.5, "candidates": 1, "uniform_reference": false, "seed": 7, "batch_size": 16, "round_to": 1, "calibration_images": 48,
             "scoring_images": 48, "preprocessing": { "mean": [0.0], "deviation": [1.0] },
         });
         serde_json::from_value(request).unwrap()
@@ -172,6 +173,14 @@ mod tests {
 
         fn candidate(&mut self, candidate: Candidate) -> Flow {
             self.0 = Some(candidate);
+            Flow::Stop
+        }
+
+        fn evaluation(&mut self, _: u32, _: Evaluation) -> Flow {
+            Flow::Stop
+        }
+
+        fn warning(&mut self, _: Warning) -> Flow {
             Flow::Go
         }
     }
@@ -189,11 +198,11 @@ mod tests {
         let channels = network.graph.shape(network.graph.inputs[0])[1].sample();
         let scoring = images(1, &[48, channels, 8, 8]);
         let labels = forward(network, &scoring).unwrap().argmax(1, false);
-        let images = Images { calibration: images(2, &[48, channels, 8, 8]), scoring, labels };
+        let images = Images::of(images(2, &[48, channels, 8, 8]), scoring, labels);
         let mut first = First::default();
-        search(network, &images, &request(), &BTreeMap::new(), &mut first).unwrap();
+        search(network, &images, &request(), Vec::new(), &mut first).unwrap_err();
         let keep: Vec<usize> = first.0.unwrap().strategy.iter().map(|&kept| kept as usize).collect();
-        let made = make_candidate(network, &images, &request(), &keep, &|| false).unwrap();
+        let made = make_candidate(network, &images, &request(), &StrategyName::default(), &keep, &|| false).unwrap();
         let changed = |kind: ParameterKind, rank: usize| {
             let weights = made.graph.parameters.iter().zip(&made.weights).zip(&network.weights);
             let of_kind = weights.filter(|((p, made), _)| p.kind == kind && made.dim() == rank);
@@ -228,7 +237,8 @@ mod tests {
     fn scaled_filters_are_judged_by_what_reads_them() {
         for (what, network, _, scaled_filters) in all() {
             let groups = channel_groups(&network.graph).unwrap();
-            let norms = crate::prune::importance(&network, &groups).unwrap();
+            let data = ImportanceData::without_images(0);
+            let norms = importance(&network, &groups, Importance::default(), &data).unwrap();
             for (group, norms) in groups.groups.iter().zip(&norms).filter(|(group, _)| group.prunable) {
                 let role = if scaled_filters { Role::Consumes } else { Role::Produces };
                 let member = group.members.iter().find(|member| member.role == role).unwrap();

@@ -1,6 +1,6 @@
 //! What a search tells while it runs, and who is told.
 
-use eagleeye_spec::{Baseline, Candidate};
+use eagleeye_spec::{Baseline, Candidate, Evaluation, Warning};
 
 /// What a search does at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,8 +9,14 @@ pub enum Phase {
     Images,
     /// Measuring the unpruned network for virtual batch norms, and scoring it; counts the two steps.
     Baseline,
-    /// Evaluating strategies; counts them.
+    /// Evaluating strategies for the first time; counts them.
     Candidates,
+    /// Evaluating the better ones again on more images; counts these.
+    Race,
+    /// Scoring the winners on the test images; counts them.
+    Test,
+    /// Measuring how long the leading candidates take.
+    Latency,
 }
 
 impl Phase {
@@ -20,6 +26,9 @@ impl Phase {
             Self::Images => "images",
             Self::Baseline => "baseline",
             Self::Candidates => "candidates",
+            Self::Race => "race",
+            Self::Test => "test",
+            Self::Latency => "latency",
         }
     }
 }
@@ -37,5 +46,12 @@ pub trait Observer {
     fn cancelled(&self) -> bool;
     fn phase(&mut self, phase: Phase, done: u64, total: u64);
     fn baseline(&mut self, baseline: Baseline) -> Flow;
+    /// A strategy that was evaluated for the first time.
     fn candidate(&mut self, candidate: Candidate) -> Flow;
+
+    /// A further evaluation of the candidate with this index.
+    fn evaluation(&mut self, index: u32, evaluation: Evaluation) -> Flow;
+
+    /// Something that whoever uses the results should know. It may be told again when a search goes on.
+    fn warning(&mut self, warning: Warning) -> Flow;
 }

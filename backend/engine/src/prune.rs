@@ -1,21 +1,21 @@
-//! Structural pruning by filter L1 norm: a strategy becomes a plan, and the plan's slices are cut out of the weights.
+//! Structural pruning: a strategy becomes a plan, and the plan's slices are cut out of the weights.
 
 use std::collections::BTreeSet;
 
 use eagleeye_graph::{
-    ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Role, Strategy, channel_groups, plan,
+    ChannelGroups, CostModel, Graph, Group, GroupError, Plan, PlanError, Strategy, channel_groups, plan,
 };
 use eagleeye_spec::report::{ComputedWeight, PrunableSpace};
-use eagleeye_spec::{Budget, Space};
+use eagleeye_spec::{Budget, Importance, Space};
 use eagleeye_strategy::{StrategyError, Task, draw};
 use serde::Serialize;
-use tch::{Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 use crate::divisors::divisors;
+use crate::importance::{ImportanceData, ImportanceError, importance};
 use crate::members;
 use crate::network::Network;
-use crate::norms::filters_are_scaled;
-use eagleeye_torchscript::tensors::{reason, signed, values};
+use eagleeye_torchscript::tensors::{reason, signed};
 
 /// Why a network cannot be pruned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -26,8 +26,19 @@ pub enum PruneError {
     Strategy(#[from] StrategyError),
     #[error("this strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
+    #[error(transparent)]
+    Importance(ImportanceError),
     #[error("libtorch: {0}")]
     Torch(String),
+}
+
+impl From<ImportanceError> for PruneError {
+    fn from(error: ImportanceError) -> Self {
+        match error {
+            ImportanceError::Torch(reason) => Self::Torch(reason),
+            other => Self::Importance(other),
+        }
+    }
 }
 
 impl From<TchError> for PruneError {
@@ -52,54 +63,32 @@ pub struct Pruned {
 }
 
 /// Draws strategy `index` of `seed` under a budget of `macs` (a fraction of the multiply-adds) and prunes by it. The batch
-/// norms keep the statistics of the unpruned network.
+/// norms keep the statistics of the unpruned network. Filters are judged by their L1 norms.
 pub fn prune_to(network: &Network, macs: f64, seed: u64, index: u64, space: &Space) -> Result<Pruned, PruneError> {
+    prune_by(network, macs, seed, index, space, Importance::default(), &ImportanceData::without_images(seed))
+}
+
+/// As [`prune_to`], with units judged in the given way.
+pub fn prune_by(
+    network: &Network,
+    macs: f64,
+    seed: u64,
+    index: u64,
+    space: &Space,
+    how: Importance,
+    data: &ImportanceData,
+) -> Result<Pruned, PruneError> {
     let groups = channel_groups(&network.graph)?;
     let cost = CostModel::new(&network.graph, &groups);
     let prunable = PrunableSpace::of(&network.graph, &groups);
     let strategy = draw(&Task::new(&prunable, *space, &Budget::macs(macs), seed), index)?;
-    let plan = plan_by_importance(&network.graph, &groups, &importance(network, &groups)?, &strategy)?;
+    let plan = plan_by_importance(&network.graph, &groups, &importance(network, &groups, how, data)?, &strategy)?;
     let report = PruneReport::new(&network.graph, &groups, &cost, &strategy, &plan);
     let kept_units = plan.kept_units.clone();
     Ok(Pruned { network: apply(network, plan)?, report, kept_units })
 }
 
-/// For each group, each unit's L1 norm: the sum of the absolute weights of the filters that make its channels, over all
-/// layers that do (the paper's criterion).
-///
-/// A batch norm that was folded into a convolution has scaled its filters, each by another number, and their norms then say
-/// little about what they were in training. Where that was done the norm is taken over the weights by which the next layers
-/// read the channel: in their sum over many filters the scales of the folded batch norms even out.
-pub fn importance(network: &Network, groups: &ChannelGroups) -> Result<Vec<Vec<f64>>, TchError> {
-    let role = if filters_are_scaled(&network.graph) { Role::Consumes } else { Role::Produces };
-    groups.groups.iter().map(|group| unit_norms(network, group, role)).collect()
-}
-
-fn unit_norms(network: &Network, group: &Group, role: Role) -> Result<Vec<f64>, TchError> {
-    // Channels that nothing reads with a weight of its own are judged by the filters that make them.
-    let role = if group.members.iter().any(|m| m.role == role) { role } else { Role::Produces };
-    let mut norms = vec![0.0; group.size];
-    for member in group.members.iter().filter(|m| m.role == role) {
-        let slices = slice_norms(network.weight(member.parameter), member.axis)?;
-        for (norm, indices) in norms.iter_mut().zip(&member.units) {
-            *norm += indices.iter().map(|&index| slices[index as usize]).sum::<f64>();
-        }
-    }
-    Ok(norms)
-}
-
-/// L1 norm of every slice along an axis.
-fn slice_norms(weight: &Tensor, axis: usize) -> Result<Vec<f64>, TchError> {
-    let others: Vec<i64> = (0..weight.dim() as i64).filter(|&other| other != axis as i64).collect();
-    let magnitudes = weight.f_detach()?.f_abs()?;
-    match &others[..] {
-        // A sum over no axes is the sum over all of them to libtorch.
-        [] => values(&magnitudes),
-        others => values(&magnitudes.f_sum_dim_intlist(others, false, Kind::Double)?),
-    }
-}
-
-/// The plan that keeps, of each group, as many units as the strategy says: those with the largest norms, and of equal ones
+/// The plan that keeps, of each group, as many units as the strategy says: the most important ones, and of equal ones
 /// the first.
 pub fn plan_by_importance(
     graph: &Graph,
@@ -108,13 +97,13 @@ pub fn plan_by_importance(
     strategy: &Strategy,
 ) -> Result<Plan, PlanError> {
     let counts = groups.keep_counts(strategy);
-    let kept: Vec<Vec<usize>> = importance.iter().zip(counts).map(|(norms, count)| largest(norms, count)).collect();
+    let kept: Vec<Vec<usize>> = importance.iter().zip(counts).map(|(values, count)| largest(values, count)).collect();
     plan(graph, groups, &kept)
 }
 
-fn largest(norms: &[f64], count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..norms.len()).collect();
-    order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
+fn largest(values: &[f64], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
     order.truncate(count);
     order.sort_unstable();
     order
@@ -228,31 +217,10 @@ mod tests {
     const SPACE: Space = Space { round_to: Some(1), min_keep_ratio: 0.1 };
 
     #[test]
-    fn the_filters_with_the_largest_norms_stay() {
+    fn the_units_with_the_largest_values_stay() {
         assert_eq!(largest(&[1.0, 3.0, 2.0, 3.0], 2), [1, 3]);
         assert_eq!(largest(&[2.0, 2.0, 2.0], 2), [0, 1]);
         assert_eq!(largest(&[0.5, f64::INFINITY], 1), [1]);
-    }
-
-    #[test]
-    fn a_norm_is_the_sum_of_absolute_weights_of_one_filter() {
-        let network = classifier(1, true);
-        let groups = channel_groups(&network.graph).unwrap();
-        let norms = importance(&network, &groups).unwrap();
-        let first = network.graph.parameters.iter().position(|p| p.name == "conv1.weight").unwrap();
-        let filter = network.weights[first].get(3).abs().sum(Kind::Double).double_value(&[]);
-        assert!((norms[0][3] - filter).abs() < 1e-6, "{} {filter}", norms[0][3]);
-    }
-
-    #[test]
-    fn behind_folded_batch_norms_a_norm_is_over_the_weights_that_read_the_channel() {
-        let network = classifier(6, false);
-        let groups = channel_groups(&network.graph).unwrap();
-        let norms = importance(&network, &groups).unwrap();
-        let reader = network.graph.parameters.iter().position(|p| p.name == "fc12.weight").unwrap();
-        let column = network.weights[reader].select(1, 3).abs().sum(Kind::Double).double_value(&[]);
-        let group = groups.groups.iter().position(|g| g.members.iter().any(|m| m.parameter.index() == reader)).unwrap();
-        assert!((norms[group][3] - column).abs() < 1e-6, "{} {column}", norms[group][3]);
     }
 
     #[test]

@@ -1,13 +1,64 @@
 //! How well a network classifies a set of images.
 
-use eagleeye_spec::Score;
+use eagleeye_spec::{Errors, Hits, Score};
 use tch::{Kind, TchError, Tensor};
 
 use crate::batches::batches;
 use crate::exec::{self, ExecError, Hook};
 use crate::network::Network;
 
-/// Scores `network` on `images` `[n, C, H, W]` with `labels` `[n]` (`i64`), all on its device.
+/// A score and which of the images were classified correctly.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    pub score: Score,
+    pub hits: Hits,
+}
+
+/// What the full network says of a set of images.
+#[derive(Debug)]
+pub struct Reference {
+    /// Logarithms of its probabilities, `[n, classes]`, `f32`.
+    log_probabilities: Tensor,
+}
+
+impl Reference {
+    /// Runs the full network on `images`, `[n, C, H, W]`.
+    pub fn of(
+        full: &Network,
+        images: &Tensor,
+        batch_size: usize,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Self, ExecError> {
+        let count = images.size().first().map_or(0, |&n| n as usize);
+        let mut parts = Vec::new();
+        for range in batches(count, batch_size) {
+            let batch = images.f_narrow(0, range.start as i64, range.len() as i64)?;
+            let logits = exec::run(full, &[batch], &mut Cancel(cancelled))?.swap_remove(0);
+            parts.push(log_probabilities(&logits)?);
+        }
+        Ok(Self { log_probabilities: Tensor::f_cat(&parts, 0)? })
+    }
+
+    /// How it scores itself against `labels`, `[n]`, `i64`.
+    pub fn score(&self, labels: &Tensor) -> Result<Scored, TchError> {
+        let mut all = Tally::default();
+        all.add(&self.log_probabilities, labels, Some(&self.log_probabilities))?;
+        Ok(all.scored())
+    }
+
+    /// Number of classes that it knows.
+    pub fn classes(&self) -> u64 {
+        self.log_probabilities.size().last().map_or(0, |&classes| classes as u64)
+    }
+
+    /// The classes that it answers, `[n]`, `i64`; of equal ones the first.
+    pub fn answers(&self) -> Result<Tensor, TchError> {
+        answers(&self.log_probabilities)
+    }
+}
+
+/// Scores `network` on the first images of `images`, `[n, C, H, W]`, as many as there are `labels`, `[m]` (`i64`), all on its
+/// device; `reference` is of these images.
 ///
 /// A class counts as ranked before another of the same logit when its index is smaller, and anything that is not a number
 /// counts as wrong, so that a broken network does not score well.
@@ -15,22 +66,20 @@ pub fn score(
     network: &Network,
     images: &Tensor,
     labels: &Tensor,
+    reference: Option<&Reference>,
     batch_size: usize,
     cancelled: &dyn Fn() -> bool,
-) -> Result<Score, ExecError> {
-    let count = images.size().first().map_or(0, |&n| n as usize);
-    let (mut top1, mut top5, mut cross_entropy) = (0, 0, 0.0);
+) -> Result<Scored, ExecError> {
+    let count = labels.size().first().map_or(0, |&n| n as usize);
+    let mut all = Tally::default();
     for range in batches(count, batch_size) {
         let (start, length) = (range.start as i64, range.len() as i64);
         let batch = images.f_narrow(0, start, length)?;
         let logits = exec::run(network, &[batch], &mut Cancel(cancelled))?.swap_remove(0);
-        let tally = tally(&logits, &labels.f_narrow(0, start, length)?)?;
-        top1 += tally.top1;
-        top5 += tally.top5;
-        cross_entropy += tally.cross_entropy;
+        let full = reference.map(|full| full.log_probabilities.f_narrow(0, start, length)).transpose()?;
+        all.add(&logits, &labels.f_narrow(0, start, length)?, full.as_ref())?;
     }
-    let share = |n: i64| n as f64 / count as f64;
-    Ok(Score::new(share(top1), share(top5), cross_entropy / count as f64))
+    Ok(all.scored())
 }
 
 struct Cancel<'a>(&'a dyn Fn() -> bool);
@@ -41,57 +90,157 @@ impl Hook for Cancel<'_> {
     }
 }
 
-/// Sums over one batch.
+/// Figures of images so far.
+#[derive(Debug, Default)]
 struct Tally {
-    top1: i64,
+    hits: Vec<bool>,
     top5: i64,
-    cross_entropy: f64,
+    cross_entropy: Sums,
+    /// Of the images with a reference.
+    compared: i64,
+    agreeing: i64,
+    kl: Sums,
 }
 
-fn tally(logits: &Tensor, labels: &Tensor) -> Result<Tally, TchError> {
-    let logits = logits.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
-    let index = labels.f_unsqueeze(1)?;
-    let target = logits.f_gather(1, &index, false)?;
-    let classes = Tensor::f_arange(logits.size()[1], (Kind::Int64, logits.device()))?;
-    let not_below = logits.f_le_tensor(&target)?.f_logical_not()?;
-    let tied_before = logits.f_eq_tensor(&target)?.f_logical_and(&classes.f_lt_tensor(&index)?)?;
-    let rank = not_below.f_logical_or(&tied_before)?.f_sum_dim_intlist(1i64, false, Kind::Int64)?;
-    let within = |k: i64| rank.f_lt(k)?.f_sum(Kind::Int64)?.f_int64_value(&[]);
-    let log_likelihood = logits.f_log_softmax(1, Kind::Float)?.f_gather(1, &index, false)?;
-    Ok(Tally {
-        top1: within(1)?,
-        top5: within(5)?,
-        cross_entropy: -log_likelihood.f_sum(Kind::Double)?.f_double_value(&[])?,
-    })
+/// Sums of a figure of each image.
+#[derive(Debug, Default)]
+struct Sums {
+    images: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Sums {
+    /// Values of a batch, `[n]`.
+    fn add(&mut self, values: &Tensor) -> Result<(), TchError> {
+        let values = values.f_to_kind(Kind::Double)?;
+        self.images += values.numel() as f64;
+        self.sum += values.f_sum(Kind::Double)?.f_double_value(&[])?;
+        self.squares += values.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        Ok(())
+    }
+
+    fn mean(&self) -> Option<f64> {
+        Some(self.sum / self.images).filter(|mean| mean.is_finite())
+    }
+
+    /// The mean's standard error.
+    fn error(&self) -> Option<f64> {
+        let variance = (self.squares - self.sum * self.sum / self.images) / (self.images - 1.0);
+        Some((variance.max(0.0) / self.images).sqrt()).filter(|error| error.is_finite() && self.mean().is_some())
+    }
+}
+
+impl Tally {
+    fn add(&mut self, logits: &Tensor, labels: &Tensor, full: Option<&Tensor>) -> Result<(), TchError> {
+        let logits = logits.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
+        let index = labels.f_unsqueeze(1)?;
+        let target = logits.f_gather(1, &index, false)?;
+        let classes = Tensor::f_arange(logits.size()[1], (Kind::Int64, logits.device()))?;
+        let not_below = logits.f_le_tensor(&target)?.f_logical_not()?;
+        let tied_before = logits.f_eq_tensor(&target)?.f_logical_and(&classes.f_lt_tensor(&index)?)?;
+        let rank = not_below.f_logical_or(&tied_before)?.f_sum_dim_intlist(1i64, false, Kind::Int64)?;
+        self.hits.extend(Vec::<i64>::try_from(&rank)?.into_iter().map(|rank| rank == 0));
+        self.top5 += rank.f_lt(5)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        let logs = log_probabilities(&logits)?;
+        self.cross_entropy.add(&logs.f_gather(1, &index, false)?.f_neg()?)?;
+        let Some(full) = full else { return Ok(()) };
+        self.compared += labels.numel() as i64;
+        self.agreeing += answers(&logs)?.f_eq_tensor(&answers(full)?)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        // Where the full network is certain that it is not a class, its part is 0, whatever the other one says.
+        let probabilities = full.f_exp()?;
+        let parts = probabilities.f_mul(&full.f_sub(&logs)?)?.f_masked_fill(&probabilities.f_eq(0.0)?, 0.0)?;
+        self.kl.add(&parts.f_sum_dim_intlist(1i64, false, Kind::Double)?)
+    }
+
+    fn scored(self) -> Scored {
+        let images = self.hits.len() as f64;
+        let hits = Hits::from_bits(self.hits.iter().copied());
+        let has_reference = self.compared > 0;
+        let score = Score {
+            agreement: has_reference.then_some(self.agreeing as f64 / self.compared as f64),
+            kl: if has_reference { self.kl.mean() } else { None },
+            errors: Errors { cross_entropy: self.cross_entropy.error(), kl: self.kl.error() },
+            ..Score::new(
+                hits.count() as f64 / images,
+                self.top5 as f64 / images,
+                self.cross_entropy.mean().unwrap_or(f64::NAN),
+            )
+        };
+        Scored { score, hits }
+    }
+}
+
+/// `[n, classes]`, whatever the shape of the logits behind the first axis.
+fn log_probabilities(logits: &Tensor) -> Result<Tensor, TchError> {
+    logits.f_flatten(1, -1)?.f_to_kind(Kind::Float)?.f_log_softmax(1, Kind::Float)
+}
+
+/// The first of the largest of each row.
+fn answers(rows: &Tensor) -> Result<Tensor, TchError> {
+    rows.f_argmax(1, false)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{classifier, images};
 
     fn logits(rows: &[[f32; 6]]) -> Tensor {
         Tensor::from_slice(&rows.concat()).reshape([rows.len() as i64, 6])
     }
 
+    fn scored(logits: &Tensor, labels: &[i64], full: Option<&Tensor>) -> Scored {
+        let mut tally = Tally::default();
+        tally.add(logits, &Tensor::from_slice(labels), full).unwrap();
+        tally.scored()
+    }
+
     #[test]
     fn ranks_are_counted() {
-        let logits = logits(&[[9.0, 5.0, 4.0, 3.0, 2.0, 1.0]; 3]);
-        let tally = tally(&logits, &Tensor::from_slice(&[0i64, 4, 5])).unwrap();
-        assert_eq!((tally.top1, tally.top5), (1, 2));
+        let found = scored(&logits(&[[9.0, 5.0, 4.0, 3.0, 2.0, 1.0]; 3]), &[0, 4, 5], None);
+        assert_eq!((found.hits.count(), found.score.top5), (1, 2.0 / 3.0));
+        assert_eq!((found.score.agreement, found.score.kl), (None, None));
     }
 
     #[test]
     fn equal_logits_are_won_by_the_first_class_alone() {
-        let logits = logits(&[[1.0; 6]; 6]);
-        let tally = tally(&logits, &Tensor::from_slice(&[0i64, 1, 2, 3, 4, 5])).unwrap();
-        assert_eq!((tally.top1, tally.top5), (1, 5));
-        assert!((tally.cross_entropy - 6.0 * 6.0f64.ln()).abs() < 1e-5, "{}", tally.cross_entropy);
+        let found = scored(&logits(&[[1.0; 6]; 6]), &[0, 1, 2, 3, 4, 5], None);
+        assert_eq!((found.hits.count(), found.score.top5), (1, 5.0 / 6.0));
+        let (mean, error) = (found.score.cross_entropy.unwrap(), found.score.errors.cross_entropy.unwrap());
+        assert!((mean - 6.0f64.ln()).abs() < 1e-5 && error < 1e-5, "{mean} {error}");
     }
 
     #[test]
     fn not_a_number_is_never_right() {
-        let logits = logits(&[[f32::NAN; 6]; 1]);
-        let tally = tally(&logits, &Tensor::from_slice(&[0i64])).unwrap();
-        assert_eq!((tally.top1, tally.top5), (0, 0));
+        let found = scored(&logits(&[[f32::NAN; 6]; 1]), &[0], None);
+        assert_eq!((found.hits.count(), found.score.top5, found.score.cross_entropy), (0, 0.0, None));
+    }
+
+    #[test]
+    fn divergence_and_agreement_are_from_the_full_network_and_need_no_labels() {
+        let (full, pruned) =
+            (logits(&[[2.0, 0.0, 0.0, 0.0, 0.0, 0.0]; 2]), logits(&[[0.0; 6], [0.0, 3.0, 0.0, 0.0, 0.0, 0.0]]));
+        let full = log_probabilities(&full).unwrap();
+        let found = scored(&pruned, &[3, 3], Some(&full)).score;
+        assert_eq!(found.agreement, Some(0.5), "the first row ties, and its first class counts");
+        let p = 2.0f64.exp() / (2.0f64.exp() + 5.0);
+        let q = (1.0 - p) / 5.0;
+        let entropy = -(p * p.ln() + 5.0 * q * q.ln());
+        let (first, z) = (6.0f64.ln() - entropy, (3.0f64.exp() + 5.0).ln());
+        let second = z - q * 3.0 - entropy;
+        assert!((found.kl.unwrap() - (first + second) / 2.0).abs() < 1e-6, "{found:?}");
+        let same = scored(&full, &[3, 3], Some(&full)).score;
+        assert_eq!((same.agreement, same.kl), (Some(1.0), Some(0.0)));
+    }
+
+    #[test]
+    fn as_many_images_are_scored_as_there_are_labels() {
+        let (network, images) = (classifier(1, true), images(2, &[20, 1, 12, 12]));
+        let reference = Reference::of(&network, &images, 8, &|| false).unwrap();
+        let labels = reference.answers().unwrap();
+        let at = |n| score(&network, &images, &labels.narrow(0, 0, n), Some(&reference), 8, &|| false).unwrap();
+        assert_eq!((at(20).hits.count(), at(13).hits.len()), (20, 13));
+        assert_eq!((at(13).score.agreement, at(13).score.top1), (Some(1.0), 1.0));
     }
 }

@@ -104,20 +104,31 @@ impl Term {
 pub struct CostModel {
     macs: Vec<Term>,
     parameters: Vec<Term>,
+    /// Numbers that a file stores beside the learned parameters: running statistics and the network's own constants. Empty for
+    /// models that an older version has counted.
+    buffers: Vec<Term>,
     full: Vec<usize>,
 }
+
+/// Bytes of one stored number.
+const BYTES_EACH: u64 = 4;
 
 impl CostModel {
     pub fn new(graph: &Graph, groups: &ChannelGroups) -> Self {
         let sizes = Sizes::new(groups);
         let nodes = graph.nodes.iter().filter(|n| is_counted(n));
         let macs = nodes.map(|node| sizes.term(positions_and_weight(graph, node))).collect();
-        let learned = graph.parameters.iter().enumerate().filter(|(_, p)| p.kind == ParameterKind::Parameter);
-        let parameters = learned.map(|(id, p)| {
-            let axes = p.shape.iter().enumerate();
-            sizes.term(axes.map(|(axis, &size)| (Extent::Weight(ParameterId(id as u32), axis), size)).collect())
-        });
-        Self { macs, parameters: parameters.collect(), full: groups.prunable().map(|g| g.size).collect() }
+        let stored = |learned: bool| {
+            let all = graph.parameters.iter().enumerate();
+            let kind = all.filter(|(_, p)| (p.kind == ParameterKind::Parameter) == learned);
+            let terms = kind.map(|(id, p)| {
+                let axes = p.shape.iter().enumerate();
+                sizes.term(axes.map(|(axis, &size)| (Extent::Weight(ParameterId(id as u32), axis), size)).collect())
+            });
+            terms.collect()
+        };
+        let full = groups.prunable().map(|g| g.size).collect();
+        Self { macs, parameters: stored(true), buffers: stored(false), full }
     }
 
     /// Multiply-adds of one image after pruning.
@@ -143,6 +154,12 @@ impl CostModel {
     /// [`CostModel::parameters`] of keep counts, one for each prunable group.
     pub fn parameters_at(&self, keep: &[usize]) -> u64 {
         sum(&self.parameters, keep)
+    }
+
+    /// Bytes of the weights and statistics in a file of single precision, of keep counts, one for each prunable group. The
+    /// description of the network around them is not counted.
+    pub fn bytes_at(&self, keep: &[usize]) -> u64 {
+        sum(&self.parameters, keep).saturating_add(sum(&self.buffers, keep)).saturating_mul(BYTES_EACH)
     }
 }
 

@@ -80,6 +80,16 @@ pub fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// The channels of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channels {
+    /// The axis along which they are.
+    pub axis: usize,
+    /// For each position along it: the prunable group (position in [`ChannelGroups::groups`]) and the unit of that group;
+    /// `None` where the channel always stays.
+    pub places: Vec<Option<(usize, usize)>>,
+}
+
 /// Every channel group of a network, and for each value and parameter which unit each channel belongs to.
 #[derive(Clone, Debug)]
 pub struct ChannelGroups {
@@ -102,6 +112,13 @@ impl ChannelGroups {
         let mut keep = strategy.keep.iter().copied();
         let counts = self.groups.iter().map(|g| if g.prunable { keep.next().unwrap_or(g.size) } else { g.size });
         counts.collect()
+    }
+
+    /// Which units the channels of a value belong to; `None` where it has no channels of a prunable group along an axis.
+    pub fn channels_of(&self, value: ValueId) -> Option<Channels> {
+        let Layout::Along { axis, units } = self.values.get(value.index())? else { return None };
+        let places = units.iter().map(|&unit| self.units.get(unit as usize).copied());
+        Some(Channels { axis: *axis, places: places.collect() })
     }
 
     /// The axis of a value along which its channels are, and the positions that stay along it when of each group the given

@@ -24,7 +24,7 @@ pub use builder::{BuildError, GraphBuilder};
 pub use compose::Compose;
 pub use cost::{CostModel, CostModelFault, macs, macs_by_node};
 pub use count::Count;
-pub use groups::{ChannelGroups, Group, Member, channel_groups, gcd};
+pub use groups::{ChannelGroups, Channels, Group, Member, channel_groups, gcd};
 pub use infer::output_shapes;
 pub use ir::{
     Computed, Graph, Node, NodeId, Parameter, ParameterId, ParameterKind, Source, SourceSlices, Value, ValueId,

@@ -88,8 +88,11 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::datasets::get, api::datasets::change, api::datasets::delete))
         .routes(routes!(api::searches::list))
         .routes(routes!(api::strategies::list))
+        .routes(routes!(api::presets::list))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
+        .routes(routes!(api::search_report::json))
+        .routes(routes!(api::search_report::markdown))
         .routes(routes!(api::searches::retry))
         .routes(routes!(api::candidates::list))
         .routes(routes!(api::candidates::get))
@@ -99,12 +102,15 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
 }
 
-/// Short answers that may have a stored model inspected first. An inspection has a time limit of its own, and may have to wait
-/// for others.
+/// Answers that may have stored files looked at first. Such a check has a time limit of its own, and may have to wait for
+/// others.
 fn checks() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::models::change))
         .routes(routes!(api::searches::create))
+        .routes(routes!(api::searches::clone))
+        .routes(routes!(api::searches::extend))
+        .routes(routes!(api::search_check::check))
         .layer(CompressionLayer::new())
 }
 

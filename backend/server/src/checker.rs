@@ -10,6 +10,7 @@ use std::time::Duration;
 use eagleeye_sandbox::exit::{self, MAX_REASON_BYTES};
 use eagleeye_sandbox::{Allowance, Support, confined};
 use eagleeye_spec::report::{DatasetReport, ModelInspection, ReportError};
+use eagleeye_spec::{Precheck, SearchRequest};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -34,7 +35,7 @@ const LARGEST_MODEL_FILE: u64 = 64 << 30;
 const REFUSED: i32 = exit::UNUSABLE as i32;
 const DISK_FULL: i32 = exit::DISK_FULL as i32;
 
-/// Runs `eagleeye-worker inspect` and `check-dataset`.
+/// Runs `eagleeye-worker inspect`, `check-dataset` and `check-search`.
 #[derive(Debug)]
 pub struct Checker {
     program: PathBuf,
@@ -70,6 +71,8 @@ pub enum CheckError {
     LongReport,
     #[error("the worker's report cannot be read: {0}")]
     Report(#[from] ReportError),
+    #[error("the request cannot be written for the check: {0}")]
+    Request(serde_json::Error),
     #[error("cannot create a folder for temporary files: {0}")]
     Temporary(std::io::Error),
     #[error("cannot run {}: {source}", program.display())]
@@ -121,6 +124,30 @@ impl Checker {
             check.arguments(["--labels".as_ref(), labels.as_os_str()]);
         }
         Ok(DatasetReport::from_stored(self.run(check).await?)?)
+    }
+
+    /// Scores a model on a sample of a dataset's images, as a search of `request` would. `model` lies in a folder of its own;
+    /// `input_shape` is [batch, channels, height, width].
+    pub async fn check_search(
+        &self,
+        model: &Path,
+        input_shape: &[u64],
+        (images, labels): (&Path, Option<&Path>),
+        request: &SearchRequest,
+    ) -> Result<Precheck, CheckError> {
+        let body = serde_json::to_vec(request).map_err(CheckError::Request)?;
+        let file = tempfile::Builder::new().prefix("eagleeye-check-").tempfile().map_err(CheckError::Temporary)?;
+        tokio::fs::write(file.path(), body).await.map_err(CheckError::Temporary)?;
+        let shape: Vec<String> = input_shape.iter().map(u64::to_string).collect();
+        let mut check = Check::new("check-search", model, self.share_for(model).await);
+        check.arguments(["--sandbox", "--json", "--input-shape", &shape.join(",")]);
+        check.arguments(["--images".as_ref(), images.as_os_str(), "--request".as_ref(), file.path().as_os_str()]);
+        // What the dataset unpacks to was limited when it was uploaded.
+        check.arguments(["--max-unpacked-bytes", &u64::MAX.to_string()]);
+        if let Some(labels) = labels {
+            check.arguments(["--labels".as_ref(), labels.as_os_str()]);
+        }
+        Ok(serde_json::from_value(self.run(check).await?).map_err(ReportError::Form)?)
     }
 
     /// Memory of a check that needs no more than others, in pieces.
@@ -223,7 +250,7 @@ impl CheckError {
             CheckError::Stopping => Problem::new(Kind::Unavailable, detail),
             CheckError::DiskFull => storage(ErrorKind::StorageFull.into()),
             CheckError::Temporary(error) => storage(error),
-            CheckError::Report(_) | CheckError::Run { .. } => Problem::internal(detail),
+            CheckError::Report(_) | CheckError::Request(_) | CheckError::Run { .. } => Problem::internal(detail),
         }
     }
 }

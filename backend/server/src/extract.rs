@@ -22,21 +22,26 @@ impl<S: Send + Sync, T: DeserializeOwned + ToSchema> FromRequest<S> for Json<T> 
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let axum::Json(mut body) = axum::Json::<Value>::from_request(request, state).await?;
-        write_whole_numbers_as_such(&mut body);
-        let schema = BodySchema::of::<T>();
-        let read = serde_path_to_error::deserialize::<_, T>(&body);
-        match read {
-            Ok(read) if !schema.is_misshapen(&body) => Ok(Json(read)),
-            read => {
-                let mut faults = schema.faults(&body);
-                // A schema cannot say everything, such as the size of a number in memory.
-                if let (true, Err(error)) = (faults.is_empty(), read) {
-                    let field = error.path().to_string();
-                    faults.push(FieldError { detail: format!("must be {}", schema.wanted(&field)), field });
-                }
-                Err(Problem::fields(faults))
+        let axum::Json(body) = axum::Json::<Value>::from_request(request, state).await?;
+        read(body).map(Json)
+    }
+}
+
+/// What a document says. Where it does not fit, every field at fault is named.
+pub fn read<T: DeserializeOwned + ToSchema>(mut body: Value) -> Result<T, Problem> {
+    write_whole_numbers_as_such(&mut body);
+    let schema = BodySchema::of::<T>();
+    let read = serde_path_to_error::deserialize::<_, T>(&body);
+    match read {
+        Ok(read) if !schema.is_misshapen(&body) => Ok(read),
+        read => {
+            let mut faults = schema.faults(&body);
+            // A schema cannot say everything, such as the size of a number in memory.
+            if let (true, Err(error)) = (faults.is_empty(), read) {
+                let field = error.path().to_string();
+                faults.push(FieldError { detail: format!("must be {}", schema.wanted(&field)), field });
             }
+            Err(Problem::fields(faults))
         }
     }
 }

@@ -25,4 +25,5 @@ pub mod state;
 mod store_problem;
 pub mod supervisor;
 pub mod upload;
+pub mod warnings;
 pub mod web;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use eagleeye_server::config::{Config, Given, LogFormat};
-use eagleeye_server::{app, problem, serve};
+use eagleeye_server::{app, problem, serve, warnings};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use tracing_subscriber::EnvFilter;
@@ -36,6 +36,8 @@ enum Task {
     Openapi,
     /// Print the list of all problem types.
     Problems,
+    /// Print the list of all codes of warnings.
+    Warnings,
 }
 
 fn main() -> Result<()> {
@@ -50,6 +52,7 @@ fn main() -> Result<()> {
         }
         Task::Openapi => print(&(app::document().to_pretty_json().context("cannot write the document")? + "\n")),
         Task::Problems => print(&problem::catalogue()),
+        Task::Warnings => print(&warnings::page()),
     }
 }
 

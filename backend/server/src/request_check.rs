@@ -1,9 +1,11 @@
 //! Whether a search can be done with the model and the dataset that it names.
 
-use eagleeye_spec::report::Reachable;
-use eagleeye_spec::{Measure, SearchRequest};
+use eagleeye_spec::precheck::BUDGET_FIELDS;
+use eagleeye_spec::report::{PrunableSpace, Reachable};
+use eagleeye_spec::warning::input_size_differs;
+use eagleeye_spec::{Measure, SearchRequest, Warning};
 use eagleeye_store::{Dataset, Model};
-use eagleeye_strategy::{StrategyError, Task, feasible, reachable};
+use eagleeye_strategy::{StrategyError, feasible_lanes, limited, manual_strategies, reachable};
 
 use crate::faults::Faults;
 use crate::problem::{Kind, Problem};
@@ -22,22 +24,29 @@ pub async fn check(
     dataset: Option<&Dataset>,
     faults: &mut Faults,
 ) -> Result<(), Problem> {
+    check_data(request, model, dataset, faults);
+    let Some(model) = model else { return Ok(()) };
+    // What is reachable is known for a space that can be drawn from alone.
+    let needed = ["strategies", "manual", "group_limits", "round_to", "min_keep_ratio"];
+    if !faults.has(BUDGET_FIELDS) && !faults.has(&needed) {
+        check_budget(state, request, model, faults).await?;
+    }
+    Ok(())
+}
+
+/// Whether the model can be run on the dataset's images as the request says, whatever is then pruned.
+pub fn check_data(request: &SearchRequest, model: Option<&Model>, dataset: Option<&Dataset>, faults: &mut Faults) {
     if let Some(dataset) = dataset {
         check_images(request, dataset, faults);
     }
-    let Some(model) = model else { return Ok(()) };
+    let Some(model) = model else { return };
     if let Some(channels) = input_channels(model, faults) {
         if let Some(dataset) = dataset {
             check_channels(channels, dataset, faults);
         }
         check_preprocessing(request, channels, faults);
     }
-    check_classes(model, dataset, faults);
-    // What is reachable is known for a space that can be drawn from alone.
-    if !faults.has(&["strategy", "macs", "parameters", "round_to", "min_keep_ratio"]) {
-        check_budget(state, request, model, faults).await?;
-    }
-    Ok(())
+    check_classes(request, model, dataset, faults);
 }
 
 /// Channels of the model's input, [batch, channels, height, width].
@@ -74,11 +83,14 @@ fn counted(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn check_classes(model: &Model, dataset: Option<&Dataset>, faults: &mut Faults) {
+fn check_classes(request: &SearchRequest, model: &Model, dataset: Option<&Dataset>, faults: &mut Faults) {
     let Some(classes) = model.figures.classes else {
         let detail = "the model's output is not a list of class scores; a search needs a classifier".to_owned();
         return faults.add(Kind::DatasetDoesNotFit, "model_id", detail);
     };
+    if !request.class_order.is_sorted() {
+        return check_class_order(request, classes, dataset, faults);
+    }
     let largest = dataset.and_then(|dataset| dataset.content.classes.iter().map(|class| class.index).max());
     if let Some(largest) = largest.filter(|largest| *largest >= classes) {
         let detail = format!(
@@ -87,6 +99,23 @@ fn check_classes(model: &Model, dataset: Option<&Dataset>, faults: &mut Faults) 
             classes.saturating_sub(1)
         );
         faults.add(Kind::DatasetDoesNotFit, "dataset_id", detail);
+    }
+}
+
+/// Each class of which there are images must be one of the model's outputs.
+fn check_class_order(request: &SearchRequest, classes: u32, dataset: Option<&Dataset>, faults: &mut Faults) {
+    let present = dataset.iter().flat_map(|dataset| &dataset.content.classes).filter(|class| class.count > 0);
+    let names: Vec<&str> = present.map(|class| class.name.as_str()).collect();
+    let outputs = request.class_order.outputs(names.iter().copied());
+    for (name, output) in names.iter().zip(outputs) {
+        let detail = match output {
+            None => format!("lacks the dataset's class `{name}`"),
+            Some(output) if output >= classes => {
+                format!("gives class `{name}` output {output}, but the model has {classes} classes")
+            }
+            Some(_) => continue,
+        };
+        return faults.add(Kind::DatasetDoesNotFit, "class_order", detail);
     }
 }
 
@@ -120,12 +149,36 @@ async fn check_budget(
     model: &Model,
     faults: &mut Faults,
 ) -> Result<(), Problem> {
-    let prunable = prunable(state, model).await?;
-    let (space, budget) = (request.space(), request.budget());
-    let task = Task::new(&prunable, space, &budget, request.seed);
-    let Err(error) = feasible(&request.strategy.0, &task) else { return Ok(()) };
-    match &error {
-        StrategyError::Unknown { .. } => faults.add(Kind::InvalidField, "strategy", error.to_string()),
+    let prunable = match limited(&prunable(state, model).await?, &request.group_limits) {
+        Ok(prunable) => prunable,
+        Err(error) => {
+            faults.add(Kind::InvalidField, "group_limits", error.to_string());
+            return Ok(());
+        }
+    };
+    let manual = match manual_strategies(request, &prunable) {
+        Ok(manual) => manual,
+        Err(error) => {
+            faults.add(Kind::InvalidField, "manual", error.to_string());
+            return Ok(());
+        }
+    };
+    for fault in feasible_lanes(request, &prunable, &manual).err().unwrap_or_default() {
+        refuse(&fault, request, &prunable, faults);
+    }
+    Ok(())
+}
+
+fn refuse(error: &StrategyError, request: &SearchRequest, prunable: &PrunableSpace, faults: &mut Faults) {
+    match error {
+        StrategyError::Unknown { .. } => faults.add(Kind::InvalidField, "strategies", error.to_string()),
+        StrategyError::Manual { .. }
+        | StrategyError::NothingManual
+        | StrategyError::ManualGroups { .. }
+        | StrategyError::ManualCount { .. } => faults.add(Kind::InvalidField, "manual", error.to_string()),
+        StrategyError::AllLeftAlone | StrategyError::NoSuchGroup { .. } | StrategyError::Limit { .. } => {
+            faults.add(Kind::InvalidField, "group_limits", error.to_string());
+        }
         StrategyError::NothingToPrune => {
             let detail =
                 "nothing in this model can be pruned; its channel groups say what is locked and why".to_owned();
@@ -136,12 +189,29 @@ async fn check_budget(
             faults.reachable = Some(Reachable { min: 1.0, max: 1.0 });
         }
         _ => {
-            for measure in error.measures() {
-                faults.add(Kind::BudgetOutOfReach, measure.field(), error.to_string());
+            let measures = error.measures();
+            for measure in &measures {
+                let field = if request.limits(*measure) { measure.field() } else { "budgets" };
+                faults.add(Kind::BudgetOutOfReach, field, error.to_string());
             }
-            let range = reachable(&prunable, &space, Measure::Macs);
+            let range = reachable(prunable, &request.space(), measures.first().copied().unwrap_or(Measure::Macs));
             faults.reachable = Some(Reachable { min: *range.start(), max: *range.end() });
         }
     }
-    Ok(())
+}
+
+/// What can be said about a search from both reports alone.
+pub fn known_before(model: Option<&Model>, dataset: Option<&Dataset>) -> Vec<Warning> {
+    let (Some(model), Some(dataset)) = (model, dataset) else { return Vec::new() };
+    let [_, _, height, width] = model.input_shape[..] else { return Vec::new() };
+    let content = &dataset.content;
+    let mut warnings = Vec::new();
+    if model.figures.guessed_shape {
+        warnings.push(Warning::input_size_guessed([height, width]));
+    }
+    let images = [u64::from(content.height), u64::from(content.width)];
+    if input_size_differs([height, width], images) {
+        warnings.push(Warning::input_size_differs([height, width], images));
+    }
+    warnings
 }

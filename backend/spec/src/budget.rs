@@ -4,18 +4,21 @@ use std::fmt;
 
 use eagleeye_graph::CostModel;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Largest accepted distance of a strategy's cost from the budget, relative to the budget.
 pub const TOLERANCE: f64 = 0.01;
 
 /// A cost that a budget limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Measure {
     /// Multiply-adds of one image.
     Macs,
     /// Learned parameters.
     Parameters,
+    /// Bytes of the weights and statistics in a file.
+    Bytes,
 }
 
 impl Measure {
@@ -24,6 +27,7 @@ impl Measure {
         match self {
             Self::Macs => "macs",
             Self::Parameters => "parameters",
+            Self::Bytes => "bytes",
         }
     }
 
@@ -32,6 +36,7 @@ impl Measure {
         match self {
             Self::Macs => cost.macs_at(keep),
             Self::Parameters => cost.parameters_at(keep),
+            Self::Bytes => cost.bytes_at(keep),
         }
     }
 }
@@ -41,6 +46,7 @@ impl fmt::Display for Measure {
         out.write_str(match self {
             Self::Macs => "MACs",
             Self::Parameters => "parameters",
+            Self::Bytes => "bytes",
         })
     }
 }

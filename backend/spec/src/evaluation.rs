@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::hits::Hits;
+use crate::interval::{Interval, Z};
+
 /// How well a network does on a set of images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Score {
@@ -15,12 +18,68 @@ pub struct Score {
     /// Mean cross-entropy in nats. Null where it is not finite.
     #[schema(required)]
     pub cross_entropy: Option<f64>,
+    /// Fraction of images of which the full network says the same. Needs no labels. Null for candidates of older versions.
+    #[serde(default)]
+    #[schema(required, minimum = 0, maximum = 1)]
+    pub agreement: Option<f64>,
+    /// Mean Kullback-Leibler divergence from the full network's probabilities, in nats. Needs no labels. Null where it is not
+    /// finite, and for candidates of older versions.
+    #[serde(default)]
+    #[schema(required)]
+    pub kl: Option<f64>,
+    /// Standard errors of `cross_entropy` and `kl`.
+    #[serde(default, skip)]
+    pub errors: Errors,
+}
+
+/// Standard errors of means over images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Errors {
+    pub cross_entropy: Option<f64>,
+    pub kl: Option<f64>,
 }
 
 impl Score {
-    /// A score whose cross-entropy is absent where it is not finite, as with statistics that do not fit the pruned network.
+    /// A score against labels alone. Its cross-entropy is absent where it is not finite, as with statistics that do not fit the
+    /// pruned network.
     pub fn new(top1: f64, top5: f64, cross_entropy: f64) -> Self {
-        Self { top1, top5, cross_entropy: Some(cross_entropy).filter(|value| value.is_finite()) }
+        let cross_entropy = Some(cross_entropy).filter(|value| value.is_finite());
+        Self { top1, top5, cross_entropy, agreement: None, kl: None, errors: Errors::default() }
+    }
+}
+
+/// Between which bounds the figures of a score lie, with 95% confidence, for the images being a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Intervals {
+    /// Wilson's interval.
+    pub top1: Interval,
+    /// Wilson's interval.
+    pub top5: Interval,
+    /// Two standard errors to either side, as `kl`. Null where the score is, or its error.
+    #[schema(required)]
+    pub cross_entropy: Option<Interval>,
+    /// Wilson's interval.
+    #[schema(required)]
+    pub agreement: Option<Interval>,
+    #[schema(required)]
+    pub kl: Option<Interval>,
+}
+
+impl Intervals {
+    /// The intervals of a score on so many images.
+    pub fn of(score: &Score, images: u64) -> Self {
+        let share = |share| Interval::of_share(share, images);
+        let mean = |mean: Option<f64>, error: Option<f64>| {
+            let (mean, reach) = (mean?, Z * error?);
+            Some(Interval { low: (mean - reach).max(0.0), high: mean + reach })
+        };
+        Self {
+            top1: share(score.top1),
+            top5: share(score.top5),
+            cross_entropy: mean(score.cross_entropy, score.errors.cross_entropy),
+            agreement: score.agreement.map(share),
+            kl: mean(score.kl, score.errors.kl),
+        }
     }
 }
 
@@ -80,23 +139,45 @@ impl ImageSet {
     }
 }
 
-/// One evaluation of a candidate; there is at most one of each kind on each set of images.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+/// One evaluation of a candidate; there is at most one of each kind on each set of so many images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evaluation {
     pub kind: EvaluationKind,
     pub image_set: ImageSet,
-    /// Images of the set that were scored.
+    /// Images of the set that were scored: its first ones.
     pub images: u64,
+    /// Images from which the running statistics were computed; 0 where they are the unpruned network's, and null for candidates
+    /// of older versions.
+    #[schema(required)]
+    pub calibration_images: Option<u64>,
     pub score: Score,
+    pub intervals: Intervals,
     /// Time that it took, making the network included; 0 where it was not measured apart from the candidate's other
     /// evaluations.
     pub seconds: f64,
+    /// Which of the images were classified correctly. Absent in answers.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub hits: Option<Hits>,
 }
 
-/// The score of this kind on these images, where there is one.
+impl Evaluation {
+    /// An evaluation with the intervals of its score.
+    pub fn new(kind: EvaluationKind, image_set: ImageSet, images: u64, score: Score) -> Self {
+        let intervals = Intervals::of(&score, images);
+        Self { kind, image_set, images, calibration_images: None, score, intervals, seconds: 0.0, hits: None }
+    }
+}
+
+/// The evaluation of this kind on most of these images, where there is one.
+pub fn evaluation_of(evaluations: &[Evaluation], kind: EvaluationKind, image_set: ImageSet) -> Option<&Evaluation> {
+    let found = evaluations.iter().filter(|evaluation| evaluation.kind == kind && evaluation.image_set == image_set);
+    found.max_by_key(|evaluation| evaluation.images)
+}
+
+/// The score of this kind on most of these images, where there is one.
 pub fn score_of(evaluations: &[Evaluation], kind: EvaluationKind, image_set: ImageSet) -> Option<Score> {
-    let found = evaluations.iter().find(|evaluation| evaluation.kind == kind && evaluation.image_set == image_set);
-    found.map(|evaluation| evaluation.score)
+    evaluation_of(evaluations, kind, image_set).map(|evaluation| evaluation.score)
 }
 
 #[cfg(test)]
@@ -107,7 +188,7 @@ mod tests {
     fn a_cross_entropy_that_is_not_finite_is_absent() {
         assert_eq!(Score::new(0.5, 0.9, 0.25).cross_entropy, Some(0.25));
         for broken in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(Score::new(0.1, 0.5, broken), Score { top1: 0.1, top5: 0.5, cross_entropy: None });
+            assert_eq!(Score::new(0.1, 0.5, broken).cross_entropy, None);
         }
     }
 
@@ -125,18 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_score_is_found_by_kind_and_images() {
-        let evaluation = |kind, image_set, top1| Evaluation {
-            kind,
-            image_set,
-            images: 10,
-            score: Score::new(top1, 1.0, 1.0),
-            seconds: 0.5,
-        };
+    fn a_score_is_found_by_kind_and_set_and_most_images_count() {
+        let evaluation =
+            |kind, image_set, images, top1| Evaluation::new(kind, image_set, images, Score::new(top1, 1.0, 1.0));
         let evaluations = [
-            evaluation(EvaluationKind::Adapted, ImageSet::Test, 0.1),
-            evaluation(EvaluationKind::Unadapted, ImageSet::Scoring, 0.2),
-            evaluation(EvaluationKind::Adapted, ImageSet::Scoring, 0.3),
+            evaluation(EvaluationKind::Adapted, ImageSet::Test, 10, 0.1),
+            evaluation(EvaluationKind::Unadapted, ImageSet::Scoring, 10, 0.2),
+            evaluation(EvaluationKind::Adapted, ImageSet::Scoring, 20, 0.3),
+            evaluation(EvaluationKind::Adapted, ImageSet::Scoring, 10, 0.4),
         ];
         let top1 = |kind, set| score_of(&evaluations, kind, set).map(|score| score.top1);
         assert_eq!(top1(EvaluationKind::Adapted, ImageSet::Scoring), Some(0.3));

@@ -21,17 +21,81 @@ pub struct Preprocessing {
     #[serde(default = "default_scale")]
     #[schema(schema_with = scale)]
     pub scale: f64,
+    #[serde(default)]
+    pub resize: Resize,
+    #[serde(default)]
+    pub filter: Filter,
+    #[serde(default)]
+    pub channels: ChannelOrder,
+}
+
+/// How an image of another size becomes the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(default = json!({ "mode": "cover" }))]
+pub enum Resize {
+    /// Cut in its middle to the input's proportions, then resized.
+    Cover {},
+    /// Resized until its shorter side has `size` pixels, then the middle is cut out; where that is smaller than the input,
+    /// zeros surround it. These are torchvision's `Resize(size)` and `CenterCrop`.
+    ShorterSide {
+        /// Pixels.
+        #[schema(minimum = 1, maximum = 8192, example = 256)]
+        size: u32,
+    },
+    /// Both sides are resized to the input's, whatever the proportions.
+    Stretch {},
+}
+
+impl Resize {
+    /// The largest `size`.
+    pub const MAX_SIZE: u32 = 8192;
+}
+
+impl Default for Resize {
+    fn default() -> Self {
+        Self::Cover {}
+    }
+}
+
+/// The filter that images are resized with. All but `nearest` average over what a pixel covers when they shrink an image
+/// (antialiasing), as PIL does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(default = "bilinear")]
+pub enum Filter {
+    #[default]
+    Bilinear,
+    Bicubic,
+    Nearest,
+    Lanczos,
+}
+
+/// Which colour the network's first channel is. `mean` and `deviation` are in the network's order. It means nothing to a
+/// network of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(default = "rgb")]
+pub enum ChannelOrder {
+    #[default]
+    Rgb,
+    Bgr,
 }
 
 impl Preprocessing {
     /// The fields that are out of range.
     pub(crate) fn faults(&self) -> Vec<FieldFault> {
-        let Self { mean, deviation, scale } = self;
+        let Self { mean, deviation, scale, resize, filter: _, channels: _ } = self;
+        let side_fits = match resize {
+            Resize::ShorterSide { size } => (1..=Resize::MAX_SIZE).contains(size),
+            Resize::Cover {} | Resize::Stretch {} => true,
+        };
         let divides = deviation.iter().all(|d| d.is_finite() && *d != 0.0);
         let checks = [
             (mean.iter().all(|m| m.is_finite()), "preprocessing.mean", "must be finite numbers"),
             (divides, "preprocessing.deviation", "must be finite numbers other than 0"),
             (scale.is_finite() && *scale != 0.0, "preprocessing.scale", "must be a finite number other than 0"),
+            (side_fits, "preprocessing.resize.size", "must be from 1 to 8192"),
         ];
         let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
         failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
@@ -61,4 +125,54 @@ fn scale() -> AnyOfBuilder {
 
 fn default_scale() -> f64 {
     1.0 / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_as_it_was_before_it_could_be_said() {
+        let short: Preprocessing = serde_json::from_value(json!({ "mean": [0.5], "deviation": [0.25] })).unwrap();
+        assert_eq!(
+            (short.resize, short.filter, short.channels),
+            (Resize::Cover {}, Filter::Bilinear, ChannelOrder::Rgb)
+        );
+        let long = json!({
+            "mean": [0.5], "deviation": [0.25], "scale": 1.0 / 255.0, "resize": { "mode": "cover" },
+            "filter": "bilinear", "channels": "rgb",
+        });
+        assert_eq!(serde_json::to_value(&short).unwrap(), long);
+        assert_eq!(serde_json::from_value::<Preprocessing>(long).unwrap(), short);
+    }
+
+    #[test]
+    fn only_the_shorter_side_has_a_size() {
+        let read = |resize| serde_json::from_value::<Resize>(resize);
+        assert_eq!(read(json!({ "mode": "shorter_side", "size": 256 })).unwrap(), Resize::ShorterSide { size: 256 });
+        assert_eq!(read(json!({ "mode": "stretch" })).unwrap(), Resize::Stretch {});
+        for wrong in
+            [json!({ "mode": "shorter_side" }), json!({ "mode": "cover", "size": 256 }), json!({ "mode": "fit" })]
+        {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_side_out_of_range_is_named() {
+        let faults = |size| {
+            let resize = Resize::ShorterSide { size };
+            let preprocessing = Preprocessing {
+                mean: vec![0.0],
+                deviation: vec![1.0],
+                scale: 1.0,
+                resize,
+                filter: Filter::Bicubic,
+                channels: ChannelOrder::Bgr,
+            };
+            preprocessing.faults().into_iter().map(|fault| fault.field).collect::<Vec<_>>()
+        };
+        assert_eq!((faults(1), faults(Resize::MAX_SIZE)), (vec![], vec![]));
+        assert_eq!((faults(0), faults(8193)), (vec!["preprocessing.resize.size"], vec!["preprocessing.resize.size"]));
+    }
 }

@@ -16,6 +16,8 @@ pub const RANKED_IMAGES: ImageSet = ImageSet::Scoring;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RankedBy {
+    /// Scoring images that it was evaluated on: in a race the better ones are evaluated on more.
+    Images,
     Top1,
     /// Where it is absent it counts as larger than any number.
     CrossEntropy,
@@ -32,7 +34,8 @@ pub struct Criterion {
 }
 
 /// The order of a search's candidates, best first.
-pub const RANKING: [Criterion; 3] = [
+pub const RANKING: [Criterion; 4] = [
+    Criterion { by: RankedBy::Images, descending: true },
     Criterion { by: RankedBy::Top1, descending: true },
     Criterion { by: RankedBy::CrossEntropy, descending: false },
     Criterion { by: RankedBy::Index, descending: false },
@@ -42,6 +45,8 @@ pub const RANKING: [Criterion; 3] = [
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ranked {
     pub index: u32,
+    /// Scoring images.
+    pub images: u64,
     pub score: Score,
 }
 
@@ -57,6 +62,7 @@ impl Ranked {
 
     fn value(&self, by: RankedBy) -> f64 {
         match by {
+            RankedBy::Images => self.images as f64,
             RankedBy::Top1 => self.score.top1,
             RankedBy::CrossEntropy => self.score.cross_entropy.unwrap_or(f64::INFINITY),
             RankedBy::Index => f64::from(self.index),
@@ -69,7 +75,7 @@ mod tests {
     use super::*;
 
     fn ranked(index: u32, top1: f64, cross_entropy: f64) -> Ranked {
-        Ranked { index, score: Score::new(top1, 1.0, cross_entropy) }
+        Ranked { index, images: 10, score: Score::new(top1, 1.0, cross_entropy) }
     }
 
     #[test]
@@ -85,6 +91,12 @@ mod tests {
         candidates.sort_by(Ranked::best_first);
         assert_eq!(candidates.map(|candidate| candidate.index), [3, 5, 4, 1, 2, 0]);
         assert_eq!(candidates[0].best_first(&candidates[0]), Ordering::Equal);
+    }
+
+    #[test]
+    fn who_was_evaluated_on_more_images_is_ahead() {
+        let longer = Ranked { images: 20, ..ranked(1, 0.5, 0.5) };
+        assert_eq!(longer.best_first(&ranked(0, 0.9, 0.1)), Ordering::Less);
     }
 
     #[test]

@@ -25,17 +25,23 @@ pub(crate) fn current<T: Serialize>(document: &T, version: u64) -> Result<Value,
     Ok(document)
 }
 
-/// A document of any version up to `known`. Those without a version are passed to `from_unversioned` first.
+/// A document of any version up to `known`. An older one is passed to `upgrade` first, with its version; those of the time before
+/// there were versions have 0.
 pub(crate) fn upgraded<T: DeserializeOwned>(
     document: Value,
     known: u64,
-    from_unversioned: impl FnOnce(&mut Map<String, Value>),
+    upgrade: impl FnOnce(u64, &mut Map<String, Value>),
 ) -> Result<T, StoredError> {
     let Value::Object(mut fields) = document else { return Err(StoredError::NoObject) };
-    match fields.remove(VERSION) {
-        None => from_unversioned(&mut fields),
-        Some(version) if version.as_u64().is_some_and(|version| version <= known) => {}
-        Some(version) => return Err(StoredError::Newer { found: version, known }),
+    let version = match fields.remove(VERSION) {
+        None => 0,
+        Some(found) => match found.as_u64().filter(|&version| version <= known) {
+            Some(version) => version,
+            None => return Err(StoredError::Newer { found, known }),
+        },
+    };
+    if version < known {
+        upgrade(version, &mut fields);
     }
     Ok(serde_json::from_value(Value::Object(fields))?)
 }

@@ -1,17 +1,22 @@
 //! Evaluated strategies of a search.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Evaluation, GroupKeep, RANKED_IMAGES, RANKED_KIND, Score, score_of};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
+use eagleeye_spec::{
+    Evaluation, GroupKeep, Hits, Latency, Origin, RANKED_IMAGES, RANKED_KIND, Score, StrategyName, evaluation_of,
+    score_of, tied,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::entities::{candidate, evaluation};
+use crate::entities::candidate;
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
 use crate::number::{from_json, from_sql};
+use crate::ordering::best;
 use crate::store::Store;
 
 /// What a worker reports; the rest of a [`Candidate`] is the store's.
@@ -22,32 +27,46 @@ pub type NewCandidate = eagleeye_spec::Candidate;
 pub struct Candidate {
     pub id: Uuid,
     pub search_id: Uuid,
-    /// Which draw of the search it is, from 0.
+    /// Its number in the search, from 0, in the order of evaluation.
     pub index: u32,
+    pub origin: Origin,
     /// Units kept of each prunable group, in the graph's order.
     pub strategy: Vec<u32>,
     /// The same with names and sizes.
     pub groups: Vec<GroupKeep>,
     pub macs: u64,
     pub parameters: u64,
+    pub bytes: Option<u64>,
     /// The score that it is ranked by, which is one of its evaluations.
     pub score: Score,
-    /// In the order of their kinds and sets of images.
+    /// In the order of their kinds, sets and numbers of images.
     pub evaluations: Vec<Evaluation>,
-    /// Time that all of it took.
+    /// Whether it cannot be told from the best of its budget, by the images that both were scored on; `None` where that is not
+    /// known.
+    pub is_tied: Option<bool>,
+    /// How long it takes, where that was measured.
+    pub latencies: Vec<Latency>,
+    /// Time that its first evaluation took, of all kinds.
     pub seconds: f64,
     /// The search's revision when this was stored.
     pub revision: i64,
     pub created_at: DateTime<Utc>,
 }
 
-/// A strategy that was evaluated, and how well it did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredStrategy {
-    /// Units kept of each prunable group.
-    pub keep: Vec<u32>,
-    /// The score that it is ranked by.
-    pub score: Score,
+impl From<Candidate> for NewCandidate {
+    fn from(candidate: Candidate) -> Self {
+        Self {
+            index: candidate.index,
+            origin: candidate.origin,
+            strategy: candidate.strategy,
+            groups: candidate.groups,
+            macs: candidate.macs,
+            parameters: candidate.parameters,
+            bytes: candidate.bytes,
+            evaluations: candidate.evaluations,
+            seconds: candidate.seconds,
+        }
+    }
 }
 
 /// The candidates of a store.
@@ -77,27 +96,9 @@ impl Candidates<'_> {
         read(self.0.database(), rows).await
     }
 
-    /// The candidates that are stored already, by index: what a worker that takes a search over need not evaluate.
-    pub async fn evaluated(&self, search_id: Uuid) -> Result<BTreeMap<u32, StoredStrategy>, StoreError> {
-        let rows: Vec<(i32, sea_orm::JsonValue, f64, f64, Option<f64>)> = candidate::Entity::find()
-            .join(JoinType::InnerJoin, evaluations::of_candidate())
-            .select_only()
-            .column(candidate::Column::Index)
-            .column(candidate::Column::Strategy)
-            .column(evaluation::Column::Top1)
-            .column(evaluation::Column::Top5)
-            .column(evaluation::Column::CrossEntropy)
-            .filter(candidate::Column::SearchId.eq(search_id))
-            .filter(evaluations::is_ranked())
-            .into_tuple()
-            .all(self.0.database())
-            .await?;
-        let each = rows.into_iter().map(|(index, strategy, top1, top5, cross_entropy)| {
-            let keep = from_json(Kind::Candidate, "strategy", strategy)?;
-            let score = Score { top1, top5, cross_entropy };
-            Ok((from_sql(Kind::Candidate, "index", index)?, StoredStrategy { keep, score }))
-        });
-        each.collect()
+    /// The candidates that are stored already, in order of index: what a worker that takes a search over need not evaluate.
+    pub async fn evaluated(&self, search_id: Uuid) -> Result<Vec<NewCandidate>, StoreError> {
+        Ok(self.all(search_id).await?.into_iter().map(NewCandidate::from).collect())
     }
 }
 
@@ -109,7 +110,39 @@ pub(crate) async fn read<C: ConnectionTrait>(
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let mut evaluations = evaluations::of(connection, &ids).await?;
     let found = rows.into_iter().filter_map(|row| evaluations.remove(&row.id).map(|evaluated| (row, evaluated)));
-    found.map(|(row, evaluated)| from_row(row, evaluated)).collect()
+    let mut candidates = found.map(|(row, evaluated)| from_row(row, evaluated)).collect::<Result<Vec<_>, _>>()?;
+    mark_ties(connection, &mut candidates).await?;
+    Ok(candidates)
+}
+
+/// Says of each candidate whether it is tied with the best of its budget.
+async fn mark_ties<C: ConnectionTrait>(connection: &C, candidates: &mut [Candidate]) -> Result<(), StoreError> {
+    let mut best_hits: BTreeMap<(Uuid, Option<u32>), Option<Hits>> = BTreeMap::new();
+    for candidate in candidates.iter_mut().filter(|candidate| !candidate.origin.is_probe) {
+        let place = (candidate.search_id, candidate.origin.budget);
+        let best = match best_hits.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(hits_of_best(connection, place).await?),
+        };
+        if let (Some(best), Some(own)) = (&*best, ranked_hits(&candidate.evaluations)) {
+            candidate.is_tied = Some(tied(best, own));
+        }
+    }
+    Ok(())
+}
+
+/// What the best candidate of a budget has classified correctly.
+async fn hits_of_best<C: ConnectionTrait>(
+    connection: &C,
+    (search_id, budget): (Uuid, Option<u32>),
+) -> Result<Option<Hits>, StoreError> {
+    let Some(best) = best(connection, search_id, budget).await? else { return Ok(None) };
+    let evaluations = evaluations::of(connection, &[best.id]).await?;
+    Ok(evaluations.get(&best.id).and_then(|evaluations| ranked_hits(evaluations).cloned()))
+}
+
+fn ranked_hits(evaluations: &[Evaluation]) -> Option<&Hits> {
+    evaluation_of(evaluations, RANKED_KIND, RANKED_IMAGES)?.hits.as_ref()
 }
 
 fn from_row(row: candidate::Model, evaluations: Vec<Evaluation>) -> Result<Candidate, StoreError> {
@@ -120,8 +153,17 @@ fn from_row(row: candidate::Model, evaluations: Vec<Evaluation>) -> Result<Candi
         index: from_sql(kind, "index", row.index)?,
         strategy: from_json(kind, "strategy", row.strategy)?,
         groups: from_json(kind, "groups", row.groups)?,
+        origin: Origin {
+            strategy: StrategyName(row.proposer),
+            budget: row.budget.map(|budget| from_sql(kind, "budget", budget)).transpose()?,
+            number: from_sql(kind, "number", row.number)?,
+            is_probe: row.is_probe,
+        },
         macs: from_sql(kind, "macs", row.macs)?,
         parameters: from_sql(kind, "parameters", row.parameters)?,
+        bytes: row.bytes.map(|bytes| from_sql(kind, "bytes", bytes)).transpose()?,
+        latencies: row.latencies.map_or(Ok(Vec::new()), |latencies| from_json(kind, "latencies", latencies))?,
+        is_tied: None,
         score: score_of(&evaluations, RANKED_KIND, RANKED_IMAGES).ok_or_else(unranked)?,
         evaluations,
         seconds: row.seconds,

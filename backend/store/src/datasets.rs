@@ -1,7 +1,7 @@
 //! Uploaded datasets.
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::report::{DatasetContent, DatasetReport};
+use eagleeye_spec::report::{Class, DatasetContent, DatasetReport};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -195,7 +195,7 @@ impl Datasets<'_> {
 
     async fn insert(&self, new: NewDataset, files: &[Upload]) -> Result<Dataset, StoreError> {
         let transaction = self.0.begin().await?;
-        let DatasetContent { kind, images, classes, channels, width, height } = &new.report.content;
+        let DatasetContent { kind, images, classes, channels, width, height, labelled: _ } = &new.report.content;
         let row = dataset::ActiveModel {
             id: Set(Uuid::now_v7()),
             name: Set(new.name),
@@ -238,10 +238,12 @@ fn stored(report: &DatasetReport) -> Result<serde_json::Value, StoreError> {
 
 fn into_dataset(row: dataset::Model, thumbnails: u64) -> Result<Dataset, StoreError> {
     let kind = Kind::Dataset;
+    let classes: Vec<Class> = from_json(kind, "classes", row.classes)?;
     let content = DatasetContent {
         kind: from_json(kind, "kind", row.kind.into())?,
         images: from_sql(kind, "images", row.images)?,
-        classes: from_json(kind, "classes", row.classes)?,
+        labelled: !classes.is_empty(),
+        classes,
         channels: from_sql(kind, "channels", row.channels)?,
         width: from_sql(kind, "width", row.width)?,
         height: from_sql(kind, "height", row.height)?,

@@ -1,112 +1,31 @@
 //! A search's candidates in order.
 
-use std::str::FromStr;
-
-use eagleeye_spec::{RANKING, RankedBy};
-use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, Order, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use eagleeye_spec::{RANKED_IMAGES, RANKED_KIND, evaluation_of};
+use sea_orm::{EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use crate::candidates::{Candidate, Candidates, read};
-use crate::entities::{candidate, evaluation, search};
+use crate::entities::search;
 use crate::error::{Kind, StoreError};
-use crate::evaluations;
+use crate::ordering::{CandidateSort, Measure, Term, Which, after, ordered};
 use crate::page::{Page, PageRequest};
 
-/// The order of a list of candidates; parsed from a key's name, with `-` in front for descending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CandidateSort {
-    key: SortKey,
-    descending: bool,
-}
-
-/// What a list of candidates can be ordered by. Ties go by index, so the order is always the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SortKey {
-    /// All criteria of the ranking.
-    Rank,
-    By(Measure),
-}
-
-/// A number that each candidate has. Scores are those that candidates are ranked by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Measure {
-    Index,
-    Top1,
-    Top5,
-    CrossEntropy,
-    Macs,
-    Parameters,
-    Seconds,
-}
-
-/// One of the numbers that an order compares; the next one decides between equals.
-#[derive(Debug, Clone, Copy)]
-struct Term {
-    measure: Measure,
-    descending: bool,
-}
-
-impl CandidateSort {
-    pub const INDEX: CandidateSort = CandidateSort { key: SortKey::By(Measure::Index), descending: false };
-    pub const BEST_FIRST: CandidateSort = CandidateSort { key: SortKey::Rank, descending: false };
-
-    /// The last one is the index, which no two candidates of a search have in common.
-    fn terms(self) -> Vec<Term> {
-        let CandidateSort { key, descending } = self;
-        match key {
-            SortKey::Rank => {
-                let terms = RANKING.iter().map(|criterion| Term {
-                    measure: criterion.by.into(),
-                    descending: criterion.descending != descending,
-                });
-                terms.collect()
-            }
-            SortKey::By(Measure::Index) => vec![Term { measure: Measure::Index, descending }],
-            SortKey::By(measure) => {
-                vec![Term { measure, descending }, Term { measure: Measure::Index, descending: false }]
-            }
-        }
-    }
-}
-
-impl FromStr for CandidateSort {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
-        let key = match name {
-            "rank" => SortKey::Rank,
-            "index" => SortKey::By(Measure::Index),
-            "top1" => SortKey::By(Measure::Top1),
-            "top5" => SortKey::By(Measure::Top5),
-            "cross_entropy" => SortKey::By(Measure::CrossEntropy),
-            "macs" => SortKey::By(Measure::Macs),
-            "parameters" => SortKey::By(Measure::Parameters),
-            "seconds" => SortKey::By(Measure::Seconds),
-            _ => return Err(StoreError::BadSort { sort: text.to_string() }),
-        };
-        Ok(CandidateSort { key, descending })
-    }
-}
-
-impl From<RankedBy> for Measure {
-    fn from(by: RankedBy) -> Self {
-        match by {
-            RankedBy::Top1 => Measure::Top1,
-            RankedBy::CrossEntropy => Measure::CrossEntropy,
-            RankedBy::Index => Measure::Index,
-        }
-    }
-}
-
 impl Candidates<'_> {
-    /// One page of a search's candidates. A cursor is good for the order it was made with.
+    /// One page of a search's candidates, probes left out.
     pub async fn list(
         &self,
         search_id: Uuid,
+        sort: CandidateSort,
+        page: &PageRequest,
+    ) -> Result<Page<Candidate>, StoreError> {
+        self.list_of(search_id, &Which::default(), sort, page).await
+    }
+
+    /// One page of some of a search's candidates. A cursor is good for the order it was made with.
+    pub async fn list_of(
+        &self,
+        search_id: Uuid,
+        which: &Which,
         sort: CandidateSort,
         page: &PageRequest,
     ) -> Result<Page<Candidate>, StoreError> {
@@ -114,7 +33,7 @@ impl Candidates<'_> {
         known.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))?;
 
         let terms = sort.terms();
-        let mut query = ordered(search_id, &terms).limit(page.limit() + 1);
+        let mut query = ordered(search_id, &terms).filter(which.condition()?).limit(page.limit() + 1);
         if let Some(cursor) = &page.cursor {
             query = query.filter(after(&terms, cursor)?);
         }
@@ -124,83 +43,24 @@ impl Candidates<'_> {
     }
 }
 
-/// The winner, as the ranking has it.
-pub(crate) async fn best<C: ConnectionTrait>(
-    connection: &C,
-    search_id: Uuid,
-) -> Result<Option<candidate::Model>, StoreError> {
-    Ok(ordered(search_id, &CandidateSort::BEST_FIRST.terms()).one(connection).await?)
-}
-
-fn ordered(search_id: Uuid, terms: &[Term]) -> Select<candidate::Entity> {
-    let candidates = candidate::Entity::find()
-        .join(JoinType::InnerJoin, evaluations::of_candidate())
-        .filter(candidate::Column::SearchId.eq(search_id))
-        .filter(evaluations::is_ranked());
-    terms.iter().fold(candidates, |query, term| {
-        query.order_by(term.measure.expression(), if term.descending { Order::Desc } else { Order::Asc })
-    })
-}
-
-/// What comes after the candidate with these numbers.
-fn after(terms: &[Term], cursor: &str) -> Result<Condition, StoreError> {
-    let bad = || StoreError::BadCursor { cursor: cursor.to_string() };
-    let values: Vec<&str> = cursor.split('_').collect();
-    if values.len() != terms.len() {
-        return Err(bad());
-    }
-    let (mut later, mut tied) = (Condition::any(), Condition::all());
-    for (Term { measure, descending }, value) in terms.iter().zip(values) {
-        let (number, value) = (measure.expression(), measure.parse(value).ok_or_else(bad)?);
-        let beyond = if *descending { number.clone().lt(value.clone()) } else { number.clone().gt(value.clone()) };
-        later = later.add(tied.clone().add(beyond));
-        tied = tied.add(number.eq(value));
-    }
-    Ok(later)
-}
-
 fn cursor_of(terms: &[Term], last: &Candidate) -> String {
-    let values: Vec<String> = terms.iter().map(|term| term.measure.value_of(last)).collect();
+    let values: Vec<String> = terms.iter().map(|term| value_of(term.measure, last)).collect();
     values.join("_")
 }
 
-impl Measure {
-    fn expression(self) -> Expr {
-        match self {
-            Measure::Index => Expr::col(candidate::Column::Index.as_column_ref()),
-            Measure::Top1 => Expr::col(evaluation::Column::Top1.as_column_ref()),
-            Measure::Top5 => Expr::col(evaluation::Column::Top5.as_column_ref()),
-            // The databases disagree on where nulls go.
-            Measure::CrossEntropy => {
-                let column = Expr::col(evaluation::Column::CrossEntropy.as_column_ref());
-                Func::coalesce([column, Expr::val(f64::MAX)]).into()
-            }
-            Measure::Macs => Expr::col(candidate::Column::Macs.as_column_ref()),
-            Measure::Parameters => Expr::col(candidate::Column::Parameters.as_column_ref()),
-            Measure::Seconds => Expr::col(candidate::Column::Seconds.as_column_ref()),
+/// The number as text that parses back to the same number.
+fn value_of(measure: Measure, candidate: &Candidate) -> String {
+    match measure {
+        Measure::Index => candidate.index.to_string(),
+        Measure::Images => {
+            let ranked = evaluation_of(&candidate.evaluations, RANKED_KIND, RANKED_IMAGES);
+            ranked.map_or(0, |evaluation| evaluation.images).to_string()
         }
-    }
-
-    /// The number as text that parses back to the same number.
-    fn value_of(self, candidate: &Candidate) -> String {
-        match self {
-            Measure::Index => candidate.index.to_string(),
-            Measure::Top1 => candidate.score.top1.to_string(),
-            Measure::Top5 => candidate.score.top5.to_string(),
-            Measure::CrossEntropy => candidate.score.cross_entropy.unwrap_or(f64::MAX).to_string(),
-            Measure::Macs => candidate.macs.to_string(),
-            Measure::Parameters => candidate.parameters.to_string(),
-            Measure::Seconds => candidate.seconds.to_string(),
-        }
-    }
-
-    fn parse(self, text: &str) -> Option<sea_orm::Value> {
-        match self {
-            Measure::Index => text.parse::<i32>().ok().map(Into::into),
-            Measure::Macs | Measure::Parameters => text.parse::<i64>().ok().map(Into::into),
-            Measure::Top1 | Measure::Top5 | Measure::CrossEntropy | Measure::Seconds => {
-                text.parse::<f64>().ok().map(Into::into)
-            }
-        }
+        Measure::Top1 => candidate.score.top1.to_string(),
+        Measure::Top5 => candidate.score.top5.to_string(),
+        Measure::CrossEntropy => candidate.score.cross_entropy.unwrap_or(f64::MAX).to_string(),
+        Measure::Macs => candidate.macs.to_string(),
+        Measure::Parameters => candidate.parameters.to_string(),
+        Measure::Seconds => candidate.seconds.to_string(),
     }
 }

@@ -1,5 +1,6 @@
 //! A search on the user's wish: cancelled, or taken up again where it failed or was cancelled.
 
+use eagleeye_spec::SearchRequest;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -8,7 +9,7 @@ use crate::error::{Kind, Owner, StoreError};
 use crate::files::FileHash;
 use crate::number::to_i64;
 use crate::queue::{JobState, cancel_of, of_subject, restart};
-use crate::searches::{SEARCH_JOB, Search, SearchState, Searches, edit};
+use crate::searches::{SEARCH_JOB, Search, SearchState, Searches, edit, unreadable};
 
 impl Searches<'_> {
     /// Cancels a search: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it
@@ -38,7 +39,7 @@ impl Searches<'_> {
     pub async fn retry(&self, id: Uuid) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;
-        let total = search.request.candidates;
+        let total = to_i64("candidates", search.request.most_candidates())?;
         let transaction = self.0.begin().await?;
         let job = of_subject(&transaction, SEARCH_JOB, id).await?;
         let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
@@ -56,7 +57,38 @@ impl Searches<'_> {
             search.state = Set(SearchState::Queued);
             search.phase = Set("queued".to_string());
             search.done = Set(done);
-            search.total = Set(total.into());
+            search.total = Set(total);
+            search.error = Set(None);
+            search.waiting_for = Set(None);
+            search.finished_at = Set(None);
+        })
+        .await?;
+        transaction.commit().await?;
+        search.try_into()
+    }
+
+    /// Queues a search that has ended again, with more in its request. What is evaluated stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is queued or running, or where a file of its model or dataset is gone.
+    pub async fn extend(&self, id: Uuid, request: &SearchRequest) -> Result<Search, StoreError> {
+        let search = self.get(id).await?;
+        self.check_files(&search).await?;
+        let transaction = self.0.begin().await?;
+        let job = of_subject(&transaction, SEARCH_JOB, id).await?;
+        let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
+        if matches!(job.state, JobState::Queued | JobState::Running) {
+            let reason = "has not ended; it can be extended when it has".to_owned();
+            return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
+        }
+        restart(&transaction, job).await?;
+        let document = request.to_stored().map_err(unreadable)?;
+        let search = edit(&transaction, id, self.0.clock().now(), |search| {
+            search.request = Set(document);
+            search.state = Set(SearchState::Queued);
+            search.phase = Set("queued".to_string());
+            search.best_candidate_id = Set(None);
+            search.winners = Set(None);
             search.error = Set(None);
             search.waiting_for = Set(None);
             search.finished_at = Set(None);

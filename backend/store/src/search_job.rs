@@ -2,10 +2,11 @@
 //! that a worker writes is fenced by the lease, and all of it may be repeated.
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::Baseline;
+use eagleeye_spec::{Baseline, Evaluation, Latency, Warning};
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -14,10 +15,10 @@ use crate::checkpoints::{CheckpointFormat, request_in};
 use crate::entities::{candidate, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
-use crate::leaderboard::best;
-use crate::number::{to_i32, to_i64, to_json};
+use crate::number::{from_json, to_i32, to_i64, to_json};
+use crate::ordering::best;
 use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
-use crate::searches::{SEARCH_JOB, Search, SearchState, Searches, Split, edit};
+use crate::searches::{BaselineDetails, SEARCH_JOB, Search, SearchState, Searches, Split, Winner, edit};
 use crate::subject::{Step, Subject};
 
 /// The phase in which candidates are evaluated; [`Searches::record_candidate`] keeps its progress.
@@ -41,14 +42,77 @@ impl Searches<'_> {
         let (macs, parameters) = (to_i64("macs", baseline.macs)?, to_i64("parameters", baseline.parameters)?);
         let transaction = self.0.begin().await?;
         let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        let details = BaselineDetails { errors: baseline.score.errors, bytes: baseline.bytes, test: baseline.test };
+        let details = to_json(Kind::Search, "baseline_details", &details)?;
+        let hits = baseline.hits.as_ref().map(|hits| hits.to_bytes().to_vec());
         edit(&transaction, search_id, self.0.clock().now(), |search| {
             search.baseline_top1 = Set(Some(baseline.score.top1));
             search.baseline_top5 = Set(Some(baseline.score.top5));
             search.baseline_cross_entropy = Set(baseline.score.cross_entropy);
             search.baseline_macs = Set(Some(macs));
             search.baseline_parameters = Set(Some(parameters));
+            search.baseline_details = Set(Some(details));
+            search.baseline_hits = Set(hits);
         })
         .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores a warning, unless the search has one of the same kind for the same budget.
+    pub async fn save_warning(&self, lease: &Lease, warning: &Warning) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        let row = search::Entity::find_by_id(search_id).lock_exclusive().one(&transaction).await?;
+        let row = row.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))?;
+        let mut warnings: Vec<Warning> =
+            row.warnings.map_or(Ok(Vec::new()), |warnings| from_json(Kind::Search, "warnings", warnings))?;
+        if warnings.iter().any(|known| known.code == warning.code && known.message == warning.message) {
+            return Ok(());
+        }
+        warnings.push(warning.clone());
+        let warnings = to_json(Kind::Search, "warnings", &warnings)?;
+        edit(&transaction, search_id, self.0.clock().now(), |search| search.warnings = Set(Some(warnings))).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores a further evaluation of a candidate. One that is stored already changes nothing.
+    pub async fn record_evaluation(
+        &self,
+        lease: &Lease,
+        index: u32,
+        evaluation: &Evaluation,
+    ) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let job = hold_of(&transaction, lease, SEARCH_JOB).await?;
+        let search_id = job.subject;
+        let row = candidate_of(&transaction, search_id, index).await?;
+        if evaluations::is_stored(&transaction, row.id, evaluation).await? {
+            return Ok(());
+        }
+        note_progress(&transaction, job, self.0.clock().now_ms()).await?;
+        evaluations::insert(&transaction, row.id, std::slice::from_ref(evaluation)).await?;
+        let search =
+            edit(&transaction, search_id, self.0.clock().now(), |search| search.waiting_for = Set(None)).await?;
+        let mut row = row.into_active_model();
+        row.revision = Set(search.revision);
+        row.update(&transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores how long a candidate takes. What was measured before stays.
+    pub async fn save_latencies(&self, lease: &Lease, index: u32, latencies: &[Latency]) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        let row = candidate_of(&transaction, search_id, index).await?;
+        if row.latencies.is_some() {
+            return Ok(());
+        }
+        let search =
+            edit(&transaction, search_id, self.0.clock().now(), |search| search.waiting_for = Set(None)).await?;
+        let mut row = row.into_active_model();
+        row.latencies = Set(Some(to_json(Kind::Candidate, "latencies", &latencies)?));
+        row.revision = Set(search.revision);
+        row.update(&transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -75,7 +139,7 @@ impl Searches<'_> {
         Ok(candidate)
     }
 
-    /// Ends a search: names its best candidate, and asks for that candidate in every format.
+    /// Ends a search: names the best candidate of each budget, and asks for these in every format.
     ///
     /// Best is the first of the ranking ([`eagleeye_spec::RANKING`]). May be repeated.
     pub async fn finish(&self, lease: &Lease) -> Result<Search, StoreError> {
@@ -85,18 +149,25 @@ impl Searches<'_> {
             return self.get(id).await;
         }
         let job = hold_of(&transaction, lease, SEARCH_JOB).await?;
-        let winner = best(&transaction, job.subject).await?;
+        let winners = winners(&transaction, job.subject).await?;
+        let stored = to_json(Kind::Search, "winners", &winners)?;
+        let candidates = candidate::Entity::find().filter(candidate::Column::SearchId.eq(job.subject));
+        let evaluated = to_i64("done", candidates.count(&transaction).await?)?;
         let now = self.0.clock().now();
         let search = edit(&transaction, job.subject, now, |search| {
             search.state = Set(SearchState::Succeeded);
-            search.best_candidate_id = Set(winner.as_ref().map(|winner| winner.id));
+            search.best_candidate_id = Set(winners.first().map(|winner| winner.candidate_id));
+            search.winners = Set(Some(stored));
+            search.phase = Set(CANDIDATES_PHASE.to_string());
+            search.done = Set(evaluated);
+            search.total = Set(evaluated);
             search.waiting_for = Set(None);
             search.finished_at = Set(Some(now));
         })
         .await?;
-        if let Some(winner) = winner {
+        for winner in winners {
             for format in CheckpointFormat::ALL {
-                request_in(self.0, &transaction, winner.id, format).await?;
+                request_in(self.0, &transaction, winner.candidate_id, format).await?;
             }
         }
         close(&transaction, job, JobState::Succeeded, None).await?;
@@ -125,8 +196,14 @@ impl Searches<'_> {
             index: Set(to_i32("index", new.index.into())?),
             strategy: Set(to_json(Kind::Candidate, "strategy", &new.strategy)?),
             groups: Set(to_json(Kind::Candidate, "groups", &new.groups)?),
+            proposer: Set(new.origin.strategy.0),
+            budget: Set(new.origin.budget.map(|budget| to_i32("budget", budget.into())).transpose()?),
+            number: Set(to_i32("number", new.origin.number.into())?),
+            is_probe: Set(new.origin.is_probe),
             macs: Set(to_i64("macs", new.macs)?),
             parameters: Set(to_i64("parameters", new.parameters)?),
+            bytes: Set(new.bytes.map(|bytes| to_i64("bytes", bytes)).transpose()?),
+            latencies: Set(None),
             seconds: Set(new.seconds),
             revision: Set(search.revision),
             created_at: Set(now),
@@ -135,6 +212,32 @@ impl Searches<'_> {
         evaluations::insert(transaction, row.id, &new.evaluations).await?;
         Ok(row)
     }
+}
+
+async fn candidate_of(
+    transaction: &DatabaseTransaction,
+    search_id: Uuid,
+    index: u32,
+) -> Result<candidate::Model, StoreError> {
+    let row = candidate::Entity::find()
+        .filter(candidate::Column::SearchId.eq(search_id))
+        .filter(candidate::Column::Index.eq(to_i32("index", index.into())?))
+        .one(transaction)
+        .await?;
+    row.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))
+}
+
+/// The best of each budget in their order, and then of those that are for none.
+async fn winners(transaction: &DatabaseTransaction, search_id: Uuid) -> Result<Vec<Winner>, StoreError> {
+    let row = search::Entity::find_by_id(search_id).one(transaction).await?;
+    let search: Search = row.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))?.try_into()?;
+    let budgets = search.request.budgets().len() as u32;
+    let mut winners = Vec::new();
+    for budget in (0..budgets).map(Some).chain([None]) {
+        let best = best(transaction, search_id, budget).await?;
+        winners.extend(best.map(|best| Winner { budget, candidate_id: best.id }));
+    }
+    Ok(winners)
 }
 
 async fn insert_split(

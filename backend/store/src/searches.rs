@@ -1,7 +1,7 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Baseline, Score, SearchRequest, StoredError};
+use eagleeye_spec::{Baseline, Errors, Intervals, Score, SearchRequest, StoredError, Warning};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
@@ -14,9 +14,10 @@ use crate::checkpoints::EXPORT_JOB;
 pub use crate::entities::search::SearchState;
 use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
 use crate::error::{Kind, StoreError};
+use crate::evaluations::hits_of;
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
-use crate::number::{from_json, from_sql, to_i64};
+use crate::number::{from_json, from_sql, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::queue::{NewJob, Payload, enqueue_in};
 use crate::store::Store;
@@ -41,6 +42,22 @@ pub struct SplitCounts {
     pub test: u32,
 }
 
+/// The best candidate of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Winner {
+    /// The budget's place among the search's; `None` for candidates that are for none.
+    pub budget: Option<u32>,
+    pub candidate_id: Uuid,
+}
+
+/// What of a baseline has no columns.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct BaselineDetails {
+    pub errors: Errors,
+    pub bytes: Option<u64>,
+    pub test: Option<Score>,
+}
+
 /// One pruning search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
@@ -52,8 +69,11 @@ pub struct Search {
     pub request: SearchRequest,
     pub progress: Progress,
     pub baseline: Option<Baseline>,
-    /// Set when the search has succeeded.
+    /// The winner of the first budget; set when the search has succeeded.
     pub best_candidate_id: Option<Uuid>,
+    /// The winner of each budget; none before the search has succeeded.
+    pub winners: Vec<Winner>,
+    pub warnings: Vec<Warning>,
     pub split: Option<SplitCounts>,
     /// Why it failed.
     pub error: Option<String>,
@@ -79,13 +99,20 @@ impl Store {
 impl Searches<'_> {
     /// Creates a search and, in the same transaction, its job.
     pub async fn create(&self, request: SearchRequest) -> Result<Search, StoreError> {
+        self.create_warned(request, &[]).await
+    }
+
+    /// Creates a search of which something is to be said from the beginning.
+    pub async fn create_warned(&self, request: SearchRequest, warnings: &[Warning]) -> Result<Search, StoreError> {
         let transaction = self.0.begin().await?;
         let found = model::Entity::find_by_id(request.model_id).one(&transaction).await?;
         found.ok_or_else(|| StoreError::not_found(Kind::Model, request.model_id))?;
         let found = dataset::Entity::find_by_id(request.dataset_id).one(&transaction).await?;
         found.ok_or_else(|| StoreError::not_found(Kind::Dataset, request.dataset_id))?;
 
-        let row = new_row(self.0, request)?.insert(&transaction).await?;
+        let mut row = new_row(self.0, request)?;
+        row.warnings = Set(Some(to_json(Kind::Search, "warnings", &warnings)?));
+        let row = row.insert(&transaction).await?;
         tell(&transaction, EventKind::SearchCreated, row.id, row.created_at).await?;
         let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
         enqueue_in(self.0, &transaction, job).await?;
@@ -162,7 +189,7 @@ fn new_row(store: &Store, request: SearchRequest) -> Result<search::ActiveModel,
         request: Set(request.to_stored().map_err(unreadable)?),
         phase: Set("queued".to_string()),
         done: Set(0),
-        total: Set(to_i64("candidates", request.candidates.into())?),
+        total: Set(to_i64("candidates", request.most_candidates())?),
         revision: Set(1),
         created_at: Set(store.clock().now()),
         name: Set(request.name),
@@ -170,7 +197,7 @@ fn new_row(store: &Store, request: SearchRequest) -> Result<search::ActiveModel,
     })
 }
 
-fn unreadable(error: StoredError) -> StoreError {
+pub(crate) fn unreadable(error: StoredError) -> StoreError {
     StoreError::Corrupt { kind: Kind::Search, column: "request", reason: error.to_string() }
 }
 
@@ -248,6 +275,16 @@ impl TryFrom<search::Model> for Search {
                 total: from_sql(kind, "total", row.total)?,
             },
             best_candidate_id: row.best_candidate_id,
+            winners: match row.winners {
+                Some(winners) => from_json(kind, "winners", winners)?,
+                // Searches of the time before there were several budgets have one.
+                None => row
+                    .best_candidate_id
+                    .map(|candidate_id| Winner { budget: Some(0), candidate_id })
+                    .into_iter()
+                    .collect(),
+            },
+            warnings: row.warnings.map_or(Ok(Vec::new()), |warnings| from_json(kind, "warnings", warnings))?,
             error: row.error,
             waiting_for: row.waiting_for,
             revision: row.revision,
@@ -264,10 +301,23 @@ fn baseline(row: &search::Model) -> Result<Option<Baseline>, StoreError> {
     else {
         return Ok(None);
     };
+    let kind = Kind::Search;
+    let details =
+        row.baseline_details.clone().map(|details| from_json(kind, "baseline_details", details)).transpose()?;
+    // A network agrees with itself; earlier versions did not ask.
+    let (agreement, kl) = if details.is_some() { (Some(1.0), Some(0.0)) } else { (None, None) };
+    let BaselineDetails { errors, bytes, test } = details.unwrap_or_default();
+    let score = Score { top1, top5, cross_entropy: row.baseline_cross_entropy, agreement, kl, errors };
+    let images: Option<u64> = row.split_scoring.map(|images| from_sql(kind, "split_scoring", images)).transpose()?;
+    let hits = row.baseline_hits.clone().zip(images);
     Ok(Some(Baseline {
-        score: Score { top1, top5, cross_entropy: row.baseline_cross_entropy },
-        macs: from_sql(Kind::Search, "baseline_macs", macs)?,
-        parameters: from_sql(Kind::Search, "baseline_parameters", parameters)?,
+        score,
+        intervals: images.map(|images| Intervals::of(&score, images)),
+        macs: from_sql(kind, "baseline_macs", macs)?,
+        parameters: from_sql(kind, "baseline_parameters", parameters)?,
+        bytes,
+        test,
+        hits: hits.map(|(bytes, images)| hits_of("baseline_hits", kind, bytes, images)).transpose()?,
     }))
 }
 

@@ -15,7 +15,7 @@ const LEAST_CHOICES: usize = 4;
 pub(crate) struct Choice {
     step: usize,
     pub(crate) floor: usize,
-    size: usize,
+    pub(crate) size: usize,
 }
 
 /// The choices of every prunable group. `largest` bounds the multiple where the space asks for none.

@@ -9,22 +9,47 @@ pub enum StrategyError {
     NothingToPrune,
     #[error("with {} nothing can be pruned{}", in_words(.0), less(.0))]
     NothingWithin(Space),
+    #[error(
+        "the limits leave all channel groups alone, so that nothing can be pruned; at least one group must be free"
+    )]
+    AllLeftAlone,
     #[error("round_to is {0}, but must be at least 1")]
     RoundTo(usize),
     #[error("min_keep_ratio is {0}, but must be from 0 to 1")]
     MinKeepRatio(f64),
     #[error("strategy is `{name}`, but must be one of {}", known.join(", "))]
     Unknown { name: String, known: Vec<&'static str> },
+    #[error("strategy {place} of `manual`: group `{group}` {reason}")]
+    Manual { place: usize, group: String, reason: String },
+    #[error("no channel group and no layer is called `{pattern}`{}", near_names(near))]
+    NoSuchGroup {
+        /// The name or pattern that was asked for.
+        pattern: String,
+        /// Names of groups and layers that are spelt like it, the nearest first.
+        near: Vec<String>,
+    },
+    #[error("the limit of `{pattern}` is {keep}, but must be from 0 to 1")]
+    Limit { pattern: String, keep: f64 },
+    #[error("strategy `manual` evaluates the strategies that the request lists, and it lists none")]
+    NothingManual,
     #[error(
-        "a budget of {wanted} is out of reach: with {}, between {:.4} and 1 of the {} can be kept{}",
-        in_words(space), rounded_up(*smallest), wanted.measure, further(space, *smallest, *finest)
+        "manual strategy {index} has keep counts for {found} groups, but {expected} groups of the network can be pruned"
+    )]
+    ManualGroups { index: usize, expected: usize, found: usize },
+    #[error(
+        "manual strategy {index} keeps {kept} of the {size} units of `{group}`, but must keep from {least} to {size}"
+    )]
+    ManualCount { index: usize, group: String, kept: usize, least: usize, size: usize },
+    #[error(
+        "{} out of reach: with {}, {} can be kept{}",
+        wanted(unmet), in_words(space), ranges(unmet), further(space, unmet, *limited)
     )]
     OutOfReach {
-        wanted: Constraint,
-        smallest: f64,
+        /// Each limit that cannot be met.
+        unmet: Vec<Unmet>,
         space: Space,
-        /// What could be kept at least with `round_to` 1 and `min_keep_ratio` 0.
-        finest: f64,
+        /// Whether single groups are held to a least number of units.
+        limited: bool,
     },
     #[error(
         "no strategy with {} comes within 1% of a budget of {wanted}{}{}",
@@ -39,18 +64,37 @@ pub enum StrategyError {
     },
 }
 
+/// A limit that no strategy of a space meets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unmet {
+    pub wanted: Constraint,
+    /// The fraction of the cost that is kept at least.
+    pub smallest: f64,
+    /// What could be kept at least with `round_to` 1 and `min_keep_ratio` 0.
+    pub finest: f64,
+}
+
 impl StrategyError {
     /// The costs whose limits cannot be met.
     pub fn measures(&self) -> Vec<Measure> {
-        match self {
-            Self::OutOfReach { wanted, .. } => vec![wanted.measure],
+        let mut measures: Vec<Measure> = match self {
+            Self::OutOfReach { unmet, .. } => unmet.iter().map(|limit| limit.wanted.measure).collect(),
             Self::TooCoarse { wanted, .. } => wanted.constraints().iter().map(|c| c.measure).collect(),
             Self::NothingToPrune
             | Self::NothingWithin(_)
+            | Self::AllLeftAlone
             | Self::RoundTo(_)
             | Self::MinKeepRatio(_)
-            | Self::Unknown { .. } => Vec::new(),
-        }
+            | Self::Unknown { .. }
+            | Self::NoSuchGroup { .. }
+            | Self::Limit { .. }
+            | Self::NothingManual
+            | Self::Manual { .. }
+            | Self::ManualGroups { .. }
+            | Self::ManualCount { .. } => Vec::new(),
+        };
+        measures.dedup();
+        measures
     }
 }
 
@@ -70,16 +114,56 @@ fn less(space: &Space) -> &'static str {
     }
 }
 
+fn near_names(near: &[String]) -> String {
+    let quoted: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    if quoted.is_empty() { String::new() } else { format!("; names like it are {}", quoted.join(", ")) }
+}
+
+fn wanted(unmet: &[Unmet]) -> String {
+    let each: Vec<String> = unmet.iter().map(|limit| limit.wanted.to_string()).collect();
+    match &each[..] {
+        [one] => format!("a budget of {one} is"),
+        several => format!("budgets of {} are", several.join(" and ")),
+    }
+}
+
+/// One for each cost: two budgets of a front may limit the same.
+fn by_measure(unmet: &[Unmet]) -> Vec<&Unmet> {
+    let is_first = |(position, limit): &(usize, &Unmet)| {
+        !unmet[..*position].iter().any(|earlier| earlier.wanted.measure == limit.wanted.measure)
+    };
+    unmet.iter().enumerate().filter(is_first).map(|(_, limit)| limit).collect()
+}
+
+/// What can be kept of the costs that are out of reach.
+fn ranges(unmet: &[Unmet]) -> String {
+    let range = |limit: &&Unmet| {
+        let (smallest, measure) = (rounded_up(limit.smallest), limit.wanted.measure);
+        if smallest >= 1.0 {
+            format!("nothing less than all of the {measure}")
+        } else {
+            format!("between {smallest:.4} and 1 of the {measure}")
+        }
+    };
+    by_measure(unmet).iter().map(range).collect::<Vec<_>>().join(" and ")
+}
+
 /// What to change about a space that does not reach far enough.
-fn further(space: &Space, smallest: f64, finest: f64) -> String {
-    if finest >= smallest {
-        return String::new();
+fn further(space: &Space, unmet: &[Unmet], limited: bool) -> String {
+    let further: Vec<_> = by_measure(unmet).into_iter().filter(|limit| limit.finest < limit.smallest).collect();
+    if further.is_empty() {
+        return if limited { "; lower limits for single groups reach further".to_owned() } else { String::new() };
     }
     let changes = match space.round_to {
         None | Some(1) => "a smaller min_keep_ratio reaches",
         Some(_) => "a smaller round_to or min_keep_ratio reaches",
     };
-    format!("; {changes} further, down to {:.4}", rounded_up(finest))
+    let several = further.len() > 1;
+    let down_to = further.iter().map(|limit| {
+        let of = if several { format!(" of the {}", limit.wanted.measure) } else { String::new() };
+        format!("{:.4}{of}", rounded_up(limit.finest))
+    });
+    format!("; {changes} further, down to {}", down_to.collect::<Vec<_>>().join(" and "))
 }
 
 /// The budgets that can be met instead.

@@ -2,9 +2,10 @@
 //! cost is what was asked for.
 
 use eagleeye_graph::Strategy;
-use eagleeye_spec::{Budget, TOLERANCE};
+use eagleeye_spec::{Space, TOLERANCE};
 
 use crate::choices::{Choice, MULTIPLES, choices};
+use crate::costs::Costs;
 use crate::error::StrategyError;
 use crate::proposer::Task;
 use crate::reach::{check, kept, smallest};
@@ -51,6 +52,20 @@ pub(crate) fn land(
     Err(StrategyError::TooCoarse { wanted: task.budget.clone(), nearest, space: task.space })
 }
 
+/// The keep ratio at which all groups together meet the budget, with any number of channels.
+pub(crate) fn uniform_ratio(task: &Task) -> Result<f64, StrategyError> {
+    check(task)?;
+    let costs = Costs::new(task);
+    let choices = choices(&task.prunable.groups, &Space { round_to: Some(1), ..task.space }, 1);
+    let at = |ratio: f64| -> Vec<usize> { choices.iter().map(|choice| choice.nearest(ratio)).collect() };
+    let (mut below, mut above) = (0.0, 1.0);
+    for _ in 0..30 {
+        let middle = (below + above) / 2.0;
+        if costs.excess(&at(middle)) > 0.0 { above = middle } else { below = middle }
+    }
+    Ok((below + above) / 2.0)
+}
+
 /// The keep counts nearest to a budget, on either side of it.
 #[derive(Debug, Default, PartialEq)]
 struct Nearest {
@@ -71,33 +86,6 @@ impl Nearest {
 fn in_reach(task: &Task, choices: &[Choice]) -> bool {
     let least = |measure| smallest(&task.prunable.cost, choices, measure);
     task.budget.constraints().iter().all(|c| least(c.measure) * (1.0 - TOLERANCE) <= c.fraction)
-}
-
-/// How far keep counts are from the budget.
-struct Costs<'a> {
-    task: &'a Task<'a>,
-    /// The cost that each constraint allows.
-    targets: Vec<f64>,
-}
-
-impl<'a> Costs<'a> {
-    fn new(task: &'a Task<'a>) -> Self {
-        let all = task.prunable.cost.full().keep;
-        let Budget(constraints) = task.budget;
-        let target = |c: &eagleeye_spec::Constraint| c.fraction * c.measure.at(&task.prunable.cost, &all) as f64;
-        Self { task, targets: constraints.iter().map(target).collect() }
-    }
-
-    /// By how much keep counts exceed the constraint that binds, relative to it; below 0 where they meet all with room to spare.
-    fn excess(&self, keep: &[usize]) -> f64 {
-        let costs = self.task.budget.constraints().iter().zip(&self.targets);
-        let each = costs.map(|(c, target)| (c.measure.at(&self.task.prunable.cost, keep) as f64 - target) / target);
-        each.fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    fn distance(&self, keep: &[usize]) -> f64 {
-        self.excess(keep).abs()
-    }
 }
 
 /// The counts on the line from the full network along `steepness` on either side of the budget, the nearer ones first.

@@ -4,16 +4,27 @@
 //! proposer is a file of its own here and a name in the table below; requests, the OpenAPI document and the page's list have it
 //! from there.
 
+mod allocation;
 mod choices;
+mod costs;
 mod error;
+mod feasible;
 mod landing;
+mod lanes;
+mod limited;
+mod pareto;
 mod proposer;
+mod ratios;
 mod reach;
 
-pub use error::StrategyError;
-pub use proposer::{Evaluated, Proposal, Proposer, Task, proposer};
+pub use error::{StrategyError, Unmet};
+pub use feasible::feasible;
+pub use lanes::{Lane, feasible_lanes, lanes, manual_strategies};
+pub use limited::limited;
+pub use pareto::pareto_front;
+pub use proposer::{Evaluated, Preview, Proposal, Proposer, Task, proposer};
 pub use random::draw;
-pub use reach::{feasible, reachable};
+pub use reach::reachable;
 
 macro_rules! proposers {
     ($($file:ident)*) => {
@@ -25,6 +36,12 @@ macro_rules! proposers {
 }
 
 proposers! {
+    sensitivity
     random
     uniform
+    near_uniform
+    evolutionary
+    global_magnitude
+    manual
+    reference
 }

@@ -67,6 +67,9 @@ pub struct Evaluated {
     pub score: Score,
 }
 
+/// A strategy of a number, for a task.
+pub type Preview = fn(&Task, u64) -> Result<Strategy, StrategyError>;
+
 /// A way to choose strategies.
 #[derive(Debug)]
 pub struct Proposer {
@@ -78,6 +81,11 @@ pub struct Proposer {
     pub most: Option<u32>,
     /// Whether its strategies are made for a budget. Those that the user has written down cost what they cost.
     pub has_budget: bool,
+    /// Whether it can look for a front: strategies anywhere between two budgets.
+    pub has_fronts: bool,
+    /// Strategy `index` of those that are tried instead of its first proposals to tell whether the budget can be met: where its
+    /// proposals begin with probes, or take long.
+    pub preview: Option<Preview>,
     /// How its candidates' running statistics are computed, where it is not for the request to say.
     pub adaptation: Option<fn() -> Adaptation>,
     /// The next strategies, given all that were evaluated before; none when there is nothing left to propose.

@@ -6,12 +6,11 @@
 
 use eagleeye_graph::Strategy;
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 
 use crate::error::StrategyError;
 use crate::landing::land;
 use crate::proposer::{Proposer, Task};
+use crate::ratios::{DIRECTIONS, Stream, generator};
 
 pub(crate) const PROPOSER: Proposer = Proposer {
     name: "random",
@@ -19,12 +18,11 @@ pub(crate) const PROPOSER: Proposer = Proposer {
               budget is met. Candidate k depends on the seed and k alone.",
     most: None,
     has_budget: true,
+    has_fronts: false,
+    preview: None,
     adaptation: None,
     propose: |task, history| Ok(vec![draw(task, history.len() as u64)?.into()]),
 };
-
-/// Directions tried where rounding leaves none of a direction's neighbours within the tolerance.
-const DIRECTIONS: usize = 32;
 
 /// Draws strategy `index` of the sequence that the seed names. It depends on nothing else.
 ///
@@ -39,7 +37,6 @@ pub fn draw(task: &Task, index: u64) -> Result<Strategy, StrategyError> {
 }
 
 fn land_from(task: &Task, index: u64) -> Result<Strategy, StrategyError> {
-    let mut rng = ChaCha8Rng::seed_from_u64(task.seed);
-    rng.set_stream(index);
+    let mut rng = generator(task, Stream::Random, index);
     land(task, DIRECTIONS, |groups| (0..groups).map(|_| rng.random::<f64>().max(1e-6)).collect())
 }

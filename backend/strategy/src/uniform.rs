@@ -10,6 +10,8 @@ pub(crate) const PROPOSER: Proposer = Proposer {
               which other strategies can be measured against.",
     most: Some(1),
     has_budget: true,
+    has_fronts: false,
+    preview: None,
     adaptation: None,
     propose,
 };

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use eagleeye_spec::Space;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use eagleeye_spec::{Aggregate, Criterion, Importance, Space};
 
 /// A network, as every command that takes one takes it.
 #[derive(Debug, Args)]
@@ -38,6 +39,36 @@ impl SpaceArgs {
     pub fn space(&self) -> Space {
         Space { round_to: self.round_to, min_keep_ratio: self.min_keep_ratio }
     }
+}
+
+/// Which channels stay, however many do.
+#[derive(Debug, Args)]
+pub struct ImportanceArgs {
+    /// What makes channels important: norms of their filters (l1, l2), scales of their batch norms (bn_scale), distances from
+    /// the other filters (fpgm), the change of the loss without them (taylor), their mean square (activation), or random
+    /// numbers. taylor and activation need images and are refused without them.
+    #[arg(long, value_name = "CRITERION", default_value = Criterion::default().name(), value_parser = criterion())]
+    importance: Criterion,
+    /// How the values of several layers for the same channels become one: their sum, the mean of each layer's values divided
+    /// by the layer's mean, or the values of the leading layer alone.
+    #[arg(long, value_name = "AGGREGATE", default_value = Aggregate::default().name(), value_parser = aggregate())]
+    aggregate: Aggregate,
+}
+
+impl ImportanceArgs {
+    pub fn importance(&self) -> Importance {
+        Importance { criterion: self.importance, aggregate: self.aggregate }
+    }
+}
+
+fn criterion() -> impl TypedValueParser<Value = Criterion> {
+    let names = PossibleValuesParser::new(Criterion::ALL.map(Criterion::name));
+    names.try_map(|name| Criterion::named(&name).ok_or("is no criterion"))
+}
+
+fn aggregate() -> impl TypedValueParser<Value = Aggregate> {
+    let names = PossibleValuesParser::new(Aggregate::ALL.map(Aggregate::name));
+    names.try_map(|name| Aggregate::named(&name).ok_or("is no aggregate"))
 }
 
 fn multiple(text: &str) -> Result<usize, String> {

@@ -17,9 +17,10 @@ const THUMBNAILS: usize = 32;
 
 #[derive(Debug, Args)]
 pub struct CheckDatasetArgs {
-    /// IDX images, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+    /// IDX images, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class. An NPZ of images
+    /// alone and an archive without folders have no labels.
     images: PathBuf,
-    /// The IDX file with the labels of IDX images.
+    /// The IDX file with the labels of IDX images, if they have any.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Folder for sample images as PNG files (000.png, 001.png, and so on); created if missing.
@@ -81,6 +82,9 @@ fn describe(report: &DatasetReport) -> String {
             min.width, min.height, max.width, max.height, common.width, common.height
         ),
     };
+    if !content.labelled {
+        return text + "without labels\n";
+    }
     let head = vec!["class".to_owned(), "label".to_owned(), "images".to_owned()];
     let classes = content.classes.iter().map(|c| vec![c.name.clone(), c.index.to_string(), grouped(c.count)]);
     text.push('\n');

@@ -1,22 +1,10 @@
 //! Between the store's types and the engine's: the store knows no tensors, and the engine does not know who keeps its results.
 
-use std::collections::BTreeMap;
-
-use eagleeye_data::{Preprocess, Split};
-use eagleeye_engine::{Evaluated, Format};
-use eagleeye_graph::Strategy;
+use eagleeye_data::{DataError, Preprocess, Split, SplitCounts, split};
+use eagleeye_engine::Format;
 use eagleeye_spec::{Preprocessing, SearchRequest};
 use eagleeye_store as store;
-use eagleeye_store::{CheckpointFormat, StoredStrategy};
-
-/// What the engine need not evaluate again.
-pub fn evaluated(stored: BTreeMap<u32, StoredStrategy>) -> BTreeMap<u32, Evaluated> {
-    let each = stored.into_iter().map(|(index, StoredStrategy { keep, score })| {
-        let strategy = Strategy { keep: keep.into_iter().map(|kept| kept as usize).collect() };
-        (index, Evaluated { strategy, is_probe: false, score })
-    });
-    each.collect()
-}
+use eagleeye_store::CheckpointFormat;
 
 /// `channels`, `height` and `width` are the network's.
 pub fn preprocess(preprocessing: &Preprocessing, channels: usize, height: usize, width: usize) -> Preprocess {
@@ -28,6 +16,23 @@ pub fn preprocess(preprocessing: &Preprocessing, channels: usize, height: usize,
         mean: single(&preprocessing.mean),
         deviation: single(&preprocessing.deviation),
         scale: preprocessing.scale as f32,
+        resize: preprocessing.resize,
+        filter: preprocessing.filter,
+        order: preprocessing.channels,
+    }
+}
+
+/// Which images serve for what. Images without labels are drawn as if they were of one class.
+pub fn draw_split(labels: &[usize], images: usize, request: &SearchRequest) -> Result<Split, DataError> {
+    let counts = SplitCounts {
+        calibration: request.calibration_images as usize,
+        scoring: request.scoring_images as usize,
+        test: None,
+    };
+    if labels.is_empty() {
+        split(&vec![0; images], &counts, request.seed)
+    } else {
+        split(labels, &counts, request.seed)
     }
 }
 
@@ -47,7 +52,9 @@ pub fn used_images(split: store::Split, request: &SearchRequest) -> Split {
     let indices = |list: Vec<u32>| list.into_iter().map(|index| index as usize).collect::<Vec<_>>();
     let mut calibration = indices(split.calibration);
     calibration.truncate(request.used_calibration_images());
-    Split { calibration, scoring: indices(split.scoring), test: indices(split.test) }
+    let mut test = indices(split.test);
+    test.truncate(request.used_test_images(test.len() as u64) as usize);
+    Split { calibration, scoring: indices(split.scoring), test }
 }
 
 pub fn format(format: CheckpointFormat) -> Format {

@@ -4,13 +4,16 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use eagleeye_data::DataError;
+use eagleeye_engine::DeviceError;
 use eagleeye_engine::handover::HandoverError;
-use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PruneError};
+use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PrecheckError, PruneError, SearchError};
 use eagleeye_sandbox::SandboxError;
 use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
 use eagleeye_spec::report::ReportError;
 use eagleeye_store::StorageFault;
 
+use crate::check_search::CheckSearchError;
+use crate::latency::{LeadersError, MeasureError};
 use crate::model_file::ModelFileError;
 use crate::run::RunError;
 use crate::wire::WireError;
@@ -37,8 +40,28 @@ pub enum Failure {
     ZeroOracle { difference: f64 },
     #[error(transparent)]
     Export(#[from] ExportError),
+    #[error("`--device`: {0}")]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+    #[error("{0}")]
+    Arguments(String),
+    #[error("`--request {}`: {reason}", path.display())]
+    Request { path: PathBuf, reason: String },
+    #[error("the network's input has the shape {0:?}; images need four dimensions: batch, channels, height, width")]
+    NoImages(Vec<usize>),
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error(transparent)]
+    Leaders(#[from] LeadersError),
+    #[error("libtorch: {0}")]
+    Torch(String),
     #[error(transparent)]
     Dataset(#[from] DataError),
+    #[error(transparent)]
+    CheckSearch(#[from] CheckSearchError),
+    #[error(transparent)]
+    Precheck(#[from] PrecheckError),
     #[error("the images cannot be prepared: {0}")]
     Images(ImagesError),
     #[error(transparent)]
@@ -84,15 +107,29 @@ impl Failure {
             Failure::Handover(_) | Failure::Wire(_) | Failure::Images(_) => BROKEN_DOWN,
             Failure::ModelFile(error) if error.is_internal() => INTERNAL,
             Failure::Prune(PruneError::Torch(_)) => INTERNAL,
+            // libtorch's only errors at this place are for want of memory.
+            Failure::Precheck(PrecheckError::Torch(_)) => BROKEN_DOWN,
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
             Failure::Run(error) if error.is_argument() => UNUSABLE,
+            Failure::Measure(error) if error.is_internal() => INTERNAL,
+            Failure::Search(
+                SearchError::Strategy(_) | SearchError::Doubt(_) | SearchError::Groups(_) | SearchError::Exec(_),
+            ) => UNUSABLE,
+            Failure::Search(_) | Failure::Leaders(_) | Failure::Torch(_) => INTERNAL,
             Failure::ModelFile(_)
             | Failure::Load(_)
+            | Failure::Arguments(_)
+            | Failure::Request { .. }
+            | Failure::NoImages(_)
             | Failure::Inspect(_)
             | Failure::Prune(_)
             | Failure::OutputFormat(_)
             | Failure::OutputFile { .. }
+            | Failure::Device(_)
+            | Failure::Measure(_)
             | Failure::Dataset(_)
+            | Failure::CheckSearch(_)
+            | Failure::Precheck(_)
             | Failure::Sandbox(SandboxError::NotANumber { .. }) => UNUSABLE,
             Failure::Export(_)
             | Failure::ZeroOracle { .. }
@@ -108,6 +145,7 @@ impl Failure {
     fn is_full_disk(&self) -> bool {
         let source = match self {
             Failure::ModelFile(ModelFileError::Temporary(source))
+            | Failure::Measure(MeasureError::Folder(source))
             | Failure::Dataset(DataError::Temporary { source, .. })
             | Failure::Thumbnail { source, .. } => source,
             _ => return false,

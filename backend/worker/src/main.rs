@@ -7,17 +7,20 @@
 
 mod arguments;
 mod check_dataset;
+mod check_search;
 mod confinement;
 mod convert;
 mod failure;
 mod foreign;
 mod inspect;
+mod latency;
 mod model_file;
 mod openmp;
 mod output;
 mod provenance;
 mod prune;
 mod run;
+mod search;
 #[cfg(test)]
 mod testing;
 mod wire;
@@ -47,10 +50,16 @@ struct Cli {
 enum Command {
     /// Report on a network: its cost, its operators and its channel groups.
     Inspect(inspect::InspectArgs),
-    /// Prune a network by filter norms to a budget, without data; batch norm statistics are unchanged.
+    /// Prune a network to a budget, without data; batch norm statistics are unchanged.
     Prune(prune::PruneArgs),
+    /// Measure how long networks take in ONNX Runtime and in libtorch, beside the first of them.
+    Latency(latency::LatencyArgs),
+    /// Search for the best pruned network under one budget or several, write it and report: the whole job without a server.
+    Search(Box<search::SearchArgs>),
     /// Read every image of a dataset and report on it.
     CheckDataset(check_dataset::CheckDatasetArgs),
+    /// Score the full network on a sample of a search's images: whether model, data and preprocessing go together.
+    CheckSearch(check_search::CheckSearchArgs),
     /// Print the page of all supported operators.
     Operators,
     /// Read a model for a job.
@@ -66,7 +75,8 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        matches!(self, Command::Prune(_) | Command::Run(_))
+        use Command::{CheckSearch, Latency, Prune, Run, Search};
+        matches!(self, Prune(_) | Search(_) | Latency(_) | CheckSearch(_) | Run(_))
     }
 }
 
@@ -96,8 +106,11 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Operators => output::text(&eagleeye_engine::operators::page()),
         Command::Inspect(args) => limited(args.access(), move || inspect::inspect(&args)),
         Command::Prune(args) => limited(None, move || prune::prune(&args)),
+        Command::Search(args) => limited(None, move || search::search(&args)),
+        Command::Latency(args) => limited(None, move || latency::latency(&args)),
         Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),
         Command::ReadDataset(args) => limited(Some(args.access()), move || foreign::read_dataset(&args)),
+        Command::CheckSearch(args) => limited(args.access(), move || check_search::check_search(&args)),
         Command::CheckDataset(args) => limited(args.access(), move || check_dataset::check_dataset(&args)),
     }
 }

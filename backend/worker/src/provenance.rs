@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use eagleeye_spec::Importance;
+
 /// What names a pruned network for good: made of these again, it is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
@@ -15,6 +17,8 @@ pub struct Provenance {
     pub index: u64,
     /// Units kept, by channel group.
     pub strategy: BTreeMap<String, u64>,
+    /// By which it was decided which units these are.
+    pub importance: Importance,
 }
 
 impl Provenance {
@@ -26,6 +30,7 @@ impl Provenance {
             ("seed", self.seed.to_string()),
             ("candidate", self.index.to_string()),
             ("strategy", serde_json::json!(self.strategy).to_string()),
+            ("importance", serde_json::json!(self.importance).to_string()),
         ];
         metadata.extend(entries.map(|(key, value)| (format!("eagleeye.{key}"), value)));
     }
@@ -47,11 +52,13 @@ mod tests {
         let mut metadata: BTreeMap<String, String> =
             [("author", "somebody"), ("eagleeye.seed", "1")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         let strategy = [("conv1".to_owned(), 16)].into();
-        Provenance { source_hash: "abc".to_owned(), seed: 7, index: 3, strategy }.write_into(&mut metadata);
+        Provenance { source_hash: "abc".to_owned(), seed: 7, index: 3, strategy, importance: Importance::default() }
+            .write_into(&mut metadata);
         assert_eq!(metadata["author"], "somebody");
         assert_eq!(metadata["eagleeye.seed"], "7");
         assert_eq!(metadata["eagleeye.candidate"], "3");
         assert_eq!(metadata["eagleeye.strategy"], r#"{"conv1":16}"#);
+        assert_eq!(metadata["eagleeye.importance"], r#"{"aggregate":"sum","criterion":"l1"}"#);
         assert_eq!(metadata["eagleeye.source_blake3"], "abc");
     }
 }

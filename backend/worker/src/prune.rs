@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eagleeye_engine::{Format, Network, PruneReport, Pruned, export, prune_to};
-use eagleeye_spec::Space;
+use eagleeye_engine::{Format, ImportanceData, Network, PruneReport, Pruned, export, prune_by};
+use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
 
-use crate::arguments::{ModelArgs, SpaceArgs};
+use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output::{self, grouped, percent, table};
@@ -31,6 +31,8 @@ pub struct PruneArgs {
     out: PathBuf,
     #[command(flatten)]
     space: SpaceArgs,
+    #[command(flatten)]
+    importance: ImportanceArgs,
     /// Also compare the pruned network with the full one whose removed channels are zero, and fail if they differ.
     #[arg(long)]
     verify: bool,
@@ -51,6 +53,8 @@ struct Report {
     zero_oracle: Option<f64>,
     /// Notes about the written file, one sentence each.
     notices: Vec<String>,
+    /// How the channels that stay were chosen.
+    importance: Importance,
     #[serde(flatten)]
     pruned: PruneReport,
 }
@@ -63,19 +67,23 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
         hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
     drop(file);
-    let mut pruned = prune_to(&loaded.network, args.macs, args.seed, args.index, &args.space.space())?;
+    let (space, importance) = (args.space.space(), args.importance.importance());
+    let data = ImportanceData::without_images(args.seed);
+    let mut pruned = prune_by(&loaded.network, args.macs, args.seed, args.index, &space, importance, &data)?;
     Provenance {
         source_hash,
         seed: args.seed,
         index: args.index,
         strategy: pruned.report.groups.iter().map(|group| (group.name.clone(), group.kept as u64)).collect(),
+        importance,
     }
     .write_into(&mut pruned.network.metadata);
     let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };
     let max_difference = write(&pruned.network, format, &args.out)?;
     let mut notices = pruned.network.precision_notices();
-    notices.extend(rounding_notice(&args.space.space()));
-    let report = Report { format: format.name(), max_difference, zero_oracle, notices, pruned: pruned.report };
+    notices.extend(rounding_notice(&space));
+    let report =
+        Report { format: format.name(), max_difference, zero_oracle, notices, importance, pruned: pruned.report };
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
 }
 
@@ -97,14 +105,15 @@ fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
     if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
 }
 
-fn format_of(path: &Path) -> Result<Format, Failure> {
+/// The format that a file's name asks for.
+pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))
 }
 
 /// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until
 /// then.
-fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
+pub fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
     let failed = |source| Failure::OutputFile { path: path.to_owned(), source };
     let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -86,6 +86,19 @@ mod tests {
     }
 
     #[test]
+    fn a_child_is_told_the_whole_preprocessing() {
+        let preprocessing = serde_json::from_value(serde_json::json!({
+            "mean": [0, 0, 0], "deviation": [1, 1, 1], "resize": { "mode": "shorter_side", "size": 256 },
+            "filter": "bicubic", "channels": "bgr",
+        }));
+        let preprocess = crate::convert::preprocess(&preprocessing.unwrap(), 3, 224, 224);
+        let mut pipe = Vec::new();
+        send(&Wanted { indices: vec![7], preprocess: preprocess.clone() }, &mut pipe).unwrap();
+        let heard: Wanted = receive(&mut &pipe[..]).unwrap().unwrap();
+        assert_eq!((heard.indices, heard.preprocess), (vec![7], preprocess));
+    }
+
+    #[test]
     fn a_message_that_is_too_long_or_cut_is_refused() {
         assert!(matches!(receive::<u32>(&mut &[255; 9][..]), Err(WireError::Length(_))));
         let mut pipe = Vec::new();

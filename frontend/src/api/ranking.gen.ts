@@ -6,6 +6,10 @@
 /** What candidates are ranked by, best first; a criterion decides where all before it leave a tie. */
 export const RANKING = [
   {
+    "by": "images",
+    "descending": true
+  },
+  {
     "by": "top1",
     "descending": true
   },

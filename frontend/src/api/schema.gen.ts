@@ -192,6 +192,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the preprocessings of libraries and data sets.
+         * @description torchvision's weights, timm's, CIFAR, MNIST, and ranges of pixels.
+         */
+        get: operations["listPresets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches": {
         parameters: {
             query?: never;
@@ -204,6 +224,28 @@ export interface paths {
         put?: never;
         /** Queue a search. */
         post: operations["createSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/searches/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a search before it is queued.
+         * @description Scores the full network on a sample of the scoring images, which takes seconds: its accuracy, how often it answers each
+         *     class, how it does with the values of known presets, and what should be known before the search is queued. Nothing is
+         *     stored. The body is that of `POST /searches`; budgets may be left out or be out of reach.
+         */
+        post: operations["checkSearch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -266,6 +308,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queue a search like another one, with changes.
+         * @description The body has the fields that differ; the others are those of the search, but for its name.
+         */
+        post: operations["cloneSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches/{id}/events": {
         parameters: {
             query?: never;
@@ -281,6 +343,64 @@ export interface paths {
          *     closes without `end`.
          */
         get: operations["followSearch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/searches/{id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add candidates, strategies or budgets to a search that has ended.
+         * @description What is evaluated is kept. The search is queued again, and when it ends its winners are those of all that was evaluated.
+         */
+        post: operations["extendSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/searches/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a search's report.
+         * @description What won under each budget, against the uniform strategy and the full network, with intervals; what is tied with it; how
+         *     fast it is; and what to try next. A search that is running has a report of what it has found so far.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/searches/{id}/report.md": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a search's report as a document. */
+        get: operations["getReportAsMarkdown"];
         put?: never;
         post?: never;
         delete?: never;
@@ -371,8 +491,19 @@ export interface components {
          * @enum {string}
          */
         AdaptationMode: "cumulative" | "momentum";
+        /**
+         * @description How the values that several layers give to the units of one group become one.
+         * @enum {string}
+         */
+        Aggregate: "sum" | "mean" | "leading";
         /** @description The unpruned network on the scoring images. */
         Baseline: {
+            /**
+             * Format: int64
+             * @description Bytes of its weights and statistics; null for searches of older versions.
+             */
+            bytes: number | null;
+            intervals: components["schemas"]["Intervals"] | null;
             /**
              * Format: int64
              * @description MACs of one image.
@@ -381,14 +512,47 @@ export interface components {
             /** Format: int64 */
             parameters: number;
             score: components["schemas"]["Score"];
+            test: components["schemas"]["Score"] | null;
         };
         /**
          * @description What adaptive batch norm can work with.
          * @enum {string}
          */
         BatchNormState: "present" | "folded" | "absent";
+        /** @description The preset that fits best. */
+        BestPreset: {
+            /** @description Whether it is better than the request's values by more than the noise, in a paired test on the same images. */
+            fits_better: boolean;
+            /** @example torchvision */
+            name: string;
+        };
+        /** @description Budgets at equal distances. */
+        BudgetRange: {
+            /**
+             * Format: double
+             * @example 0.7
+             */
+            from: number;
+            measure: components["schemas"]["Measure"];
+            /**
+             * Format: int32
+             * @description Number of budgets, both ends included.
+             * @example 5
+             */
+            steps: number;
+            /**
+             * Format: double
+             * @example 0.3
+             */
+            to: number;
+        };
         /** @description A pruned network. */
         Candidate: {
+            /**
+             * Format: int64
+             * @description Bytes of its weights and statistics in single precision. Null for candidates of older versions.
+             */
+            bytes: number | null;
             /** Format: date-time */
             created_at: string;
             /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
@@ -399,19 +563,35 @@ export interface components {
             id: string;
             /**
              * Format: int32
-             * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
+             * @description Its number in the search, from 0, in the order of evaluation.
              */
             index: number;
+            /** @description Between which bounds it lies, with 95% confidence. */
+            intervals: components["schemas"]["Intervals"];
+            /**
+             * @description True if it cannot be told from the best candidate of its budget: the exact McNemar test on the images that both were
+             *     scored on is not below 0.05. Null for probes and for candidates of older versions.
+             */
+            is_tied: boolean | null;
+            /** @description Measured on the exported network, the full network in turn with it; the best candidates have some. */
+            latencies: components["schemas"]["Latency"][];
             /**
              * Format: int64
              * @description MACs of one image.
              */
             macs: number;
+            /** @description Which strategy proposed it, and for which budget. */
+            origin: components["schemas"]["Origin"];
             /** Format: int64 */
             parameters: number;
             /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
             score: components["schemas"]["Score"];
             score_without_adaptation: components["schemas"]["Score"] | null;
+            /**
+             * Format: int64
+             * @description Scoring images that this score is from. In a race the better candidates are scored on more.
+             */
+            scored_images: number;
             /** Format: uuid */
             search_id: string;
             /**
@@ -419,6 +599,7 @@ export interface components {
              * @description Duration of all evaluations.
              */
             seconds: number;
+            test_score: components["schemas"]["Score"] | null;
         };
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
@@ -439,6 +620,13 @@ export interface components {
              */
             size: number;
         };
+        /**
+         * @description Which colour the network's first channel is. `mean` and `deviation` are in the network's order. It means nothing to a
+         *     network of one channel.
+         * @default rgb
+         * @enum {string}
+         */
+        ChannelOrder: "rgb" | "bgr";
         /** @description A candidate as a file. It was read back and compared with the engine's own output before it became `ready`. */
         Checkpoint: {
             /**
@@ -499,6 +687,62 @@ export interface components {
             /** @description Name of the folder in an archive; otherwise the index. */
             name: string;
         };
+        /** @description Answers of the full network with one class. */
+        ClassAnswers: {
+            /**
+             * Format: int64
+             * @description Images of the sample for which the network answered this class.
+             */
+            answers: number;
+            /**
+             * Format: int32
+             * @description The class's place among the network's outputs.
+             */
+            index: number;
+            /**
+             * Format: int64
+             * @description Images of the sample with this label; 0 where there are no labels.
+             */
+            labels: number;
+            /**
+             * @description As the dataset names it; the index in digits where it does not.
+             * @example cat
+             */
+            name: string;
+        };
+        /**
+         * @description The order of the network's classes: `"sorted"` (as the dataset has them; folders by name), the names of all classes by output,
+         *     or an object from names to outputs. Names are those of the dataset's classes: of folders, else labels in digits.
+         */
+        ClassOrder: components["schemas"]["Word"] | string[] | {
+            [key: string]: number;
+        };
+        /** @description A candidate against another network on the images that both were scored on. */
+        Comparison: {
+            /**
+             * Format: double
+             * @description The candidate's top-1 minus the other's: 0.01 is one point.
+             */
+            difference: number;
+            /**
+             * Format: int64
+             * @description Images that both were scored on.
+             */
+            images: number;
+            /** @description 95% confidence interval of the difference. */
+            interval: components["schemas"]["Interval"];
+            /**
+             * Format: double
+             * @description Probability that two equally good networks differ this much or more (exact McNemar test).
+             */
+            p_value: number;
+            standing: components["schemas"]["Standing"];
+            /**
+             * Format: int32
+             * @description The other candidate. Null for the full network.
+             */
+            with: number | null;
+        };
         /** @description An axis of a weight that the file computes: `weight * mask`, a standardised weight, weight norm. Exported files store it. */
         ComputedWeight: {
             /** Format: int64 */
@@ -540,7 +784,12 @@ export interface components {
             /** Format: date-time */
             since: string;
         };
-        /** @description Labelled images. */
+        /**
+         * @description What makes a unit important to one layer. Where one layer has several channels of a unit, their values are added up.
+         * @enum {string}
+         */
+        Criterion: "l1" | "l2" | "bn_scale" | "fpgm" | "taylor" | "activation" | "random";
+        /** @description Images, with labels or without. */
         Dataset: components["schemas"]["DatasetContent"] & {
             /**
              * Format: int64
@@ -566,7 +815,7 @@ export interface components {
              * @description 1 for greyscale, 3 for colour.
              */
             channels: number;
-            /** @description The classes with their numbers of images, by index. */
+            /** @description The classes with their numbers of images, by index; none where the images have no labels. */
             classes: components["schemas"]["Class"][];
             /**
              * Format: int32
@@ -583,17 +832,20 @@ export interface components {
              * @example idx
              */
             kind: string;
+            /** @description Whether the images have labels. */
+            labelled: boolean;
             /**
              * Format: int32
              * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
              */
             width: number;
         };
-        /** @description The parts of a dataset upload: either `file`, or `images` and `labels`. */
+        /** @description The parts of a dataset upload: either `file`, or `images` and `labels`, or `images` alone. */
         DatasetUpload: {
             /**
              * Format: binary
-             * @description An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+             * @description An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class. Images have no labels where
+             *     the NPZ has their array alone, or the archive all of them at its top.
              */
             file?: string | null;
             /**
@@ -603,20 +855,27 @@ export interface components {
             images?: string | null;
             /**
              * Format: binary
-             * @description The IDX file with the labels of `images`.
+             * @description The IDX file with the labels of `images`; without it, the images have none.
              */
             labels?: string | null;
             /** @description Name. Surrounding whitespace is removed. */
             name?: string;
         };
-        /** @description One evaluation of a candidate; there is at most one of each kind on each set of images. */
+        /** @description One evaluation of a candidate; there is at most one of each kind on each set of so many images. */
         Evaluation: {
+            /**
+             * Format: int64
+             * @description Images from which the running statistics were computed; 0 where they are the unpruned network's, and null for candidates
+             *     of older versions.
+             */
+            calibration_images: number | null;
             image_set: components["schemas"]["ImageSet"];
             /**
              * Format: int64
-             * @description Images of the set that were scored.
+             * @description Images of the set that were scored: its first ones.
              */
             images: number;
+            intervals: components["schemas"]["Intervals"];
             kind: components["schemas"]["EvaluationKind"];
             score: components["schemas"]["Score"];
             /**
@@ -641,6 +900,39 @@ export interface components {
              */
             field: string;
         };
+        /**
+         * @description The filter that images are resized with. All but `nearest` average over what a pixel covers when they shrink an image
+         *     (antialiasing), as PIL does.
+         * @default bilinear
+         * @enum {string}
+         */
+        Filter: "bilinear" | "bicubic" | "nearest" | "lanczos";
+        /** @description A candidate on the front of cost and score. */
+        FrontPoint: {
+            /**
+             * Format: int64
+             * @description Its cost by `measure`.
+             */
+            cost: number;
+            /**
+             * Format: double
+             * @description Of the full network's cost.
+             */
+            fraction: number;
+            /**
+             * Format: int64
+             * @description Scoring images.
+             */
+            images: number;
+            /** Format: int32 */
+            index: number;
+            /** @description 95% confidence interval of `top1`. */
+            interval: components["schemas"]["Interval"];
+            measure: components["schemas"]["Measure"];
+            strategy: components["schemas"]["StrategyName"];
+            /** Format: double */
+            top1: number;
+        };
         /** @description What a channel group keeps. */
         GroupKeep: {
             /** @description The group's name. */
@@ -655,6 +947,21 @@ export interface components {
              * @description Units of the full network.
              */
             size: number;
+        };
+        /** @description The least that a search keeps of some channel groups. Where several limits match a group, the largest holds. */
+        GroupLimit: {
+            /**
+             * @description The name of a channel group; or the name of a layer, which limits every group that the layer makes or reads; or a pattern
+             *     for either, in which `*` stands for any characters, such as `layer1.*`.
+             * @example layer1.*
+             */
+            group: string;
+            /**
+             * Format: double
+             * @description The least fraction of the group's units that stays; 1 leaves the group alone.
+             * @example 1
+             */
+            keep: number;
         };
         /** @description An axis of a parameter. */
         GroupMember: {
@@ -692,11 +999,87 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "unavailable";
+        /** @description Candidates by the images that they were scored on. */
+        ImageCount: {
+            /** Format: int32 */
+            candidates: number;
+            /**
+             * Format: int64
+             * @description Scoring images.
+             */
+            images: number;
+        };
         /**
          * @description The images that a network was scored on.
          * @enum {string}
          */
         ImageSet: "scoring" | "test";
+        /** @description How important each unit of a channel group is. However many units a group keeps, it keeps the most important ones. */
+        Importance: {
+            /** @default sum */
+            aggregate: components["schemas"]["Aggregate"];
+            /** @default l1 */
+            criterion: components["schemas"]["Criterion"];
+        };
+        /** @description A 95% confidence interval. */
+        Interval: {
+            /**
+             * Format: double
+             * @description Upper end; never below `low`.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description Lower end.
+             */
+            low: number;
+        };
+        /** @description Between which bounds the figures of a score lie, with 95% confidence, for the images being a sample. */
+        Intervals: {
+            agreement: components["schemas"]["Interval"] | null;
+            cross_entropy: components["schemas"]["Interval"] | null;
+            kl: components["schemas"]["Interval"] | null;
+            /** @description Wilson's interval. */
+            top1: components["schemas"]["Interval"];
+            /** @description Wilson's interval. */
+            top5: components["schemas"]["Interval"];
+        };
+        /** @description What a channel group keeps: so many units (a whole number, at least 1), or this fraction of its units (a number above 0 and below 1). */
+        Keep: number;
+        /** @description How long a network takes for one batch, and how long the full network took in the same minute. */
+        Latency: {
+            /**
+             * Format: int32
+             * @description Images in a batch.
+             */
+            batch_size: number;
+            /**
+             * @description `cpu`, or `cuda:0` and so on.
+             * @example cpu
+             */
+            device: string;
+            /**
+             * Format: double
+             * @description Median time of the full network for a batch, in milliseconds. Both networks took turns.
+             */
+            full_milliseconds: number;
+            /**
+             * Format: double
+             * @description Median time of a batch, in milliseconds.
+             */
+            milliseconds: number;
+            /**
+             * Format: int32
+             * @description Timed runs of each network.
+             */
+            runs: number;
+            runtime: components["schemas"]["Runtime"];
+            /**
+             * Format: int32
+             * @description Threads of the CPU that one operation may use.
+             */
+            threads: number;
+        };
         /** @description A layer with weights. */
         Layer: {
             /**
@@ -718,6 +1101,50 @@ export interface components {
             parameters: number;
             /** @description Shape of its output for a batch of one. */
             shape: number[];
+        };
+        /**
+         * @description A budget: the fractions of the full network's costs that a candidate keeps at most. It keeps one of them to within 1%, and
+         *     less of the others.
+         */
+        Limits: {
+            /**
+             * Format: double
+             * @description Bytes of the weights and statistics.
+             */
+            bytes?: number;
+            /**
+             * Format: double
+             * @example 0.3
+             */
+            macs?: number;
+            /** Format: double */
+            parameters?: number;
+        };
+        /** @description A strategy of the user's own. */
+        ManualStrategy: {
+            /**
+             * Format: uuid
+             * @description Start from what this candidate keeps, and not from the full network. It must be a candidate of the same model. The
+             *     search that is answered lists what it keeps under `groups` instead.
+             */
+            candidate_id?: string | null;
+            /** @description What channel groups keep, by the group's name; the others keep what they have at the start. */
+            groups?: {
+                [key: string]: components["schemas"]["Keep"];
+            };
+        };
+        /**
+         * @description A cost that a budget limits.
+         * @enum {string}
+         */
+        Measure: "macs" | "parameters" | "bytes";
+        /** @description A latency, beside the full network's. */
+        MeasuredLatency: components["schemas"]["Latency"] & {
+            /**
+             * Format: double
+             * @description How many times as fast as the full network; below 1 it is slower.
+             */
+            speedup: number;
         };
         /** @description An uploaded network with its channel groups. */
         Model: components["schemas"]["ModelSummary"] & components["schemas"]["ModelDetails"];
@@ -849,9 +1276,37 @@ export interface components {
             /** @description Name. Surrounding whitespace is removed. */
             name?: string;
         };
+        /**
+         * @description When something was found.
+         * @enum {string}
+         */
+        Moment: "before" | "during" | "after";
+        /** @description Which strategy proposed a candidate, and for what. */
+        Origin: {
+            /**
+             * Format: int32
+             * @description The budget that it was proposed for, by its place among the search's budgets. Null where it is for none: a strategy of
+             *     the user's own, or one of a front.
+             */
+            budget: number | null;
+            /** @description Evaluated for what it says about other strategies: it need not meet the budget and cannot win. */
+            is_probe: boolean;
+            /**
+             * Format: int32
+             * @description Its number among those of the strategy and budget, from 0.
+             */
+            number: number;
+            /** @description The strategy that proposed it. */
+            strategy: components["schemas"]["StrategyName"];
+        };
         /** @description One page of a list. */
         Page_Candidate: {
             items: {
+                /**
+                 * Format: int64
+                 * @description Bytes of its weights and statistics in single precision. Null for candidates of older versions.
+                 */
+                bytes: number | null;
                 /** Format: date-time */
                 created_at: string;
                 /** @description Every score of the candidate, those two among them. There may be further kinds in time. */
@@ -862,19 +1317,35 @@ export interface components {
                 id: string;
                 /**
                  * Format: int32
-                 * @description Number of the strategy, from 0. It depends on the search's seed and on this number only.
+                 * @description Its number in the search, from 0, in the order of evaluation.
                  */
                 index: number;
+                /** @description Between which bounds it lies, with 95% confidence. */
+                intervals: components["schemas"]["Intervals"];
+                /**
+                 * @description True if it cannot be told from the best candidate of its budget: the exact McNemar test on the images that both were
+                 *     scored on is not below 0.05. Null for probes and for candidates of older versions.
+                 */
+                is_tied: boolean | null;
+                /** @description Measured on the exported network, the full network in turn with it; the best candidates have some. */
+                latencies: components["schemas"]["Latency"][];
                 /**
                  * Format: int64
                  * @description MACs of one image.
                  */
                 macs: number;
+                /** @description Which strategy proposed it, and for which budget. */
+                origin: components["schemas"]["Origin"];
                 /** Format: int64 */
                 parameters: number;
                 /** @description The score that candidates are ranked by: on the scoring images, with adaptive batch norm. */
                 score: components["schemas"]["Score"];
                 score_without_adaptation: components["schemas"]["Score"] | null;
+                /**
+                 * Format: int64
+                 * @description Scoring images that this score is from. In a race the better candidates are scored on more.
+                 */
+                scored_images: number;
                 /** Format: uuid */
                 search_id: string;
                 /**
@@ -882,6 +1353,7 @@ export interface components {
                  * @description Duration of all evaluations.
                  */
                 seconds: number;
+                test_score: components["schemas"]["Score"] | null;
             }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
@@ -948,9 +1420,11 @@ export interface components {
                 baseline: components["schemas"]["Baseline"] | null;
                 /**
                  * Format: uuid
-                 * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
+                 * @description The winner of the first budget. Null until all are scored, and for a search that has not succeeded.
                  */
                 best_candidate_id: string | null;
+                /** @description The budgets that were asked for, by whose places candidates name theirs. */
+                budgets: components["schemas"]["Limits"][];
                 /** Format: date-time */
                 created_at: string;
                 /** Format: uuid */
@@ -977,12 +1451,72 @@ export interface components {
                  * @example space on the disk of the database
                  */
                 waiting_for: string | null;
+                /** @description What should be known about its scores: found before, while and after candidates were evaluated. */
+                warnings: components["schemas"]["Warning"][];
+                /** @description The best candidate of each budget, in their order. Empty until all are scored. */
+                winners: components["schemas"]["Winner"][];
             }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
         };
+        /**
+         * @description Images that went through networks, for running statistics and for scores with adaptive batch norm. Networks that were
+         *     evaluated once for several candidates count once.
+         */
+        Passes: {
+            /**
+             * Format: int64
+             * @description If every candidate had been evaluated on all images.
+             */
+            of_all: number;
+            /**
+             * Format: double
+             * @description `spent` as a fraction of `of_all`. Null without candidates.
+             */
+            ratio: number | null;
+            /** Format: int64 */
+            spent: number;
+        };
+        /** @description The full network on a sample of a search's images, with the request's preprocessing and with known ones. */
+        Precheck: {
+            best_preset: components["schemas"]["BestPreset"] | null;
+            /**
+             * @description How often each class was answered, and how often it is right: the classes that one of the two names, by index. The
+             *     answers of all classes together are the images of the sample.
+             */
+            classes: components["schemas"]["ClassAnswers"][];
+            /**
+             * Format: int64
+             * @description Images in the sample: the first of the search's scoring images. For a network of many MACs there are fewer than were
+             *     asked for.
+             */
+            images: number;
+            intervals: components["schemas"]["Intervals"] | null;
+            /** @description Whether the images have labels. Without them nothing can be said about accuracy. */
+            labelled: boolean;
+            /**
+             * Format: int64
+             * @description Images on which presets were tried: the first of the sample. 0 for images without labels, on which presets cannot be
+             *     compared.
+             */
+            preset_images: number;
+            /**
+             * @description How the full network does with the values of known presets, in the order of `GET /presets`. Of presets that differ in how
+             *     images are resized only, the first is listed: images are resized as the request says.
+             */
+            presets: components["schemas"]["PresetFit"][];
+            score: components["schemas"]["Score"] | null;
+            /**
+             * Format: double
+             * @description Seconds that reading the model, decoding the images and scoring took.
+             */
+            seconds: number;
+            /** @description What should be known before the search is queued. */
+            warnings: components["schemas"]["Warning"][];
+        };
         /** @description From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel. */
         Preprocessing: {
+            channels?: components["schemas"]["ChannelOrder"];
             /**
              * @description One per channel of the model's input, none of them 0.
              * @example [
@@ -992,6 +1526,7 @@ export interface components {
              *     ]
              */
             deviation: (number)[];
+            filter?: components["schemas"]["Filter"];
             /**
              * @description One per channel of the model's input.
              * @example [
@@ -1001,11 +1536,55 @@ export interface components {
              *     ]
              */
             mean: number[];
+            resize?: components["schemas"]["Resize"];
             /**
              * @description 1/255 if omitted; never 0.
              * @default 0.00392156862745098
              */
             scale: number;
+        };
+        /**
+         * @description A preprocessing that networks were trained with: the fields of a search's `preprocessing`, but that one value of `mean` and
+         *     `deviation` is for every channel where `input_channels` is null.
+         */
+        Preset: {
+            channels: components["schemas"]["ChannelOrder"];
+            deviation: number[];
+            filter: components["schemas"]["Filter"];
+            /**
+             * Format: int32
+             * @description Channels of the network's input. Null: any number.
+             */
+            input_channels: number | null;
+            /**
+             * Format: int32
+             * @description Side of the network's input in pixels that `resize` is meant for. Null: any.
+             */
+            input_size: number | null;
+            mean: number[];
+            /** @example torchvision */
+            name: string;
+            resize: components["schemas"]["Resize"];
+            /** Format: double */
+            scale: number;
+            /** @description Whose it is, in words. */
+            summary: string;
+        };
+        /** @description The full network with a preset's mean, deviation, scale and order of colours. */
+        PresetFit: {
+            /** @description 95% confidence interval of `top1`. */
+            interval: components["schemas"]["Interval"];
+            /** @example torchvision */
+            name: string;
+            /** @description Whether these are the request's own values. */
+            requested: boolean;
+            /** Format: double */
+            top1: number;
+        };
+        /** @description Preprocessings that have names. */
+        Presets: {
+            /** @description By library and data set; of each the most common first. */
+            items: components["schemas"]["Preset"][];
         };
         /** @description An error as RFC 9457 problem details, with extension fields. */
         Problem: {
@@ -1074,6 +1653,212 @@ export interface components {
             /** @description The new name. Surrounding whitespace is removed. */
             name: string;
         };
+        /** @description What a search has found. */
+        Report: {
+            /** @description What to try next, the most important first. */
+            advice: string[];
+            /** @description The dataset's name. */
+            dataset: string;
+            /** @description The full network. */
+            full: components["schemas"]["ReportedNetwork"];
+            /**
+             * @description Whether the images have labels. Where they have none, the full network's answers take their place, and `top1` is the
+             *     agreement with it and no accuracy.
+             */
+            labelled: boolean;
+            /** @description The model's name. */
+            model: string;
+            /** @description The search's name. Null where it has none. */
+            name: string | null;
+            /** @description What all candidates took. */
+            passes: components["schemas"]["Passes"];
+            /** @description What was asked, with its defaults. */
+            request: components["schemas"]["SearchRequest"];
+            /**
+             * Format: double
+             * @description Seconds that the search took. Null where they are not known.
+             */
+            seconds: number | null;
+            /** @description What was found under each budget, in the order in which they were asked for; then what is for none of them. */
+            sections: components["schemas"]["ReportSection"][];
+            /** @description The search in a few sentences. Those of one budget are in its section. */
+            sentences: string[];
+            /** @description How the images were divided. */
+            split: components["schemas"]["ReportedSplit"];
+            /**
+             * Format: int32
+             * @description The version of the report's form. Fields may be added without a new one.
+             */
+            version: number;
+            /** @description What whoever reads the scores should know. */
+            warnings: components["schemas"]["Warning"][];
+        };
+        /** @description What was found under one budget, or for none. */
+        ReportSection: {
+            /**
+             * Format: int32
+             * @description The budget's place among the search's budgets. Null for strategies of the user's own and those of a front.
+             */
+            budget: number | null;
+            /**
+             * Format: int32
+             * @description Candidates that could win.
+             */
+            evaluated: number;
+            /**
+             * @description The candidates than which none is both cheaper and better, the cheapest first; of those that were scored on the most
+             *     images. Null where no front was asked for.
+             */
+            front: components["schemas"]["FrontPoint"][] | null;
+            limits: components["schemas"]["Limits"] | null;
+            /** @description What the candidates took, probes among them. */
+            passes: components["schemas"]["Passes"];
+            /**
+             * Format: int32
+             * @description Candidates that were evaluated for what they say about others, and could not win.
+             */
+            probes: number;
+            /** @description How many of the candidates that could win were scored on how many images at most; the most images first. */
+            scored_on: components["schemas"]["ImageCount"][];
+            /** @description What was found, in sentences. */
+            sentences: string[];
+            /** @description The strategies, that of the winner first, then by their best candidates. */
+            strategies: components["schemas"]["ReportedStrategy"][];
+            /** @description Which candidates cannot be told apart from the winner. */
+            ties: components["schemas"]["Ties"];
+            /**
+             * @description The budget in words.
+             * @example 50% of the MACs
+             */
+            title: string;
+            winner: components["schemas"]["ReportedCandidate"] | null;
+        };
+        /** @description A candidate and all that is known of it. */
+        ReportedCandidate: {
+            against_full: components["schemas"]["Comparison"] | null;
+            against_uniform: components["schemas"]["Comparison"] | null;
+            against_uniform_on_test: components["schemas"]["Comparison"] | null;
+            costs: components["schemas"]["ReportedCosts"];
+            /** @description What it keeps of each channel group. */
+            groups: components["schemas"]["GroupKeep"][];
+            /**
+             * Format: int32
+             * @description Its number in the search.
+             */
+            index: number;
+            /** @description Measured latencies; empty where none were measured. */
+            latencies: components["schemas"]["MeasuredLatency"][];
+            /** @description With adaptive batch norm, on the most scoring images. */
+            scoring: components["schemas"]["ScoredOn"];
+            /** @description Which strategy proposed it. */
+            strategy: components["schemas"]["StrategyName"];
+            test: components["schemas"]["ScoredOn"] | null;
+            unadapted: components["schemas"]["ScoredOn"] | null;
+        };
+        /** @description What a network costs. */
+        ReportedCosts: {
+            /**
+             * Format: int64
+             * @description Bytes of the weights and statistics. Null for candidates of older versions.
+             */
+            bytes: number | null;
+            /**
+             * Format: double
+             * @description Of the full network's bytes.
+             */
+            bytes_fraction: number | null;
+            /**
+             * Format: int64
+             * @description MACs of one image.
+             */
+            macs: number;
+            /**
+             * Format: double
+             * @description Of the full network's MACs.
+             */
+            macs_fraction: number;
+            /** Format: int64 */
+            parameters: number;
+            /**
+             * Format: double
+             * @description Of the full network's parameters.
+             */
+            parameters_fraction: number;
+        };
+        /** @description The full network, before anything was pruned. */
+        ReportedNetwork: {
+            /**
+             * Format: int64
+             * @description Bytes of its weights and statistics. Null for searches of older versions.
+             */
+            bytes: number | null;
+            /**
+             * Format: int64
+             * @description MACs of one image.
+             */
+            macs: number;
+            /** Format: int64 */
+            parameters: number;
+            /** @description On the scoring images. */
+            scoring: components["schemas"]["ScoredOn"];
+            test: components["schemas"]["ScoredOn"] | null;
+        };
+        /** @description How many images there were of each kind. No image is of two. */
+        ReportedSplit: {
+            /**
+             * Format: int64
+             * @description From which adaptive batch norm computes running statistics.
+             */
+            calibration: number;
+            /**
+             * Format: int64
+             * @description By which candidates were compared.
+             */
+            scoring: number;
+            /**
+             * Format: int64
+             * @description By which no candidate was chosen.
+             */
+            test: number;
+        };
+        /** @description A strategy under a budget. */
+        ReportedStrategy: {
+            /** @description The best of them. */
+            best: components["schemas"]["ReportedCandidate"];
+            /**
+             * Format: int32
+             * @description Its candidates that could win.
+             */
+            evaluated: number;
+            strategy: components["schemas"]["StrategyName"];
+        };
+        /**
+         * @description How an image of another size becomes the network's input.
+         * @default {
+         *       "mode": "cover"
+         *     }
+         */
+        Resize: {
+            /** @enum {string} */
+            mode: "cover";
+        } | {
+            /** @enum {string} */
+            mode: "shorter_side";
+            /**
+             * Format: int32
+             * @description Pixels.
+             * @example 256
+             */
+            size: number;
+        } | {
+            /** @enum {string} */
+            mode: "stretch";
+        };
+        /**
+         * @description The program that computes the network.
+         * @enum {string}
+         */
+        Runtime: "onnxruntime" | "libtorch";
         /**
          * @description What a process that reads an uploaded file cannot do on this machine. It always has limits of memory and time, an
          *     environment of its own, and ends with the server.
@@ -1088,9 +1873,20 @@ export interface components {
         Score: {
             /**
              * Format: double
+             * @description Fraction of images of which the full network says the same. Needs no labels. Null for candidates of older versions.
+             */
+            agreement: number | null;
+            /**
+             * Format: double
              * @description Mean cross-entropy in nats. Null where it is not finite.
              */
             cross_entropy: number | null;
+            /**
+             * Format: double
+             * @description Mean Kullback-Leibler divergence from the full network's probabilities, in nats. Needs no labels. Null where it is not
+             *     finite, and for candidates of older versions.
+             */
+            kl: number | null;
             /**
              * Format: double
              * @description Fraction of images whose class has the highest output.
@@ -1102,14 +1898,32 @@ export interface components {
              */
             top5: number;
         };
+        /** @description A score, and how certain it is. */
+        ScoredOn: {
+            /**
+             * Format: int64
+             * @description Images that the running statistics come from; 0 where they are the full network's. Null where it is not known.
+             */
+            calibration_images: number | null;
+            /**
+             * Format: int64
+             * @description Images that were scored.
+             */
+            images: number;
+            /** @description 95% confidence intervals. */
+            intervals: components["schemas"]["Intervals"];
+            score: components["schemas"]["Score"];
+        };
         /** @description A pruning search. */
         Search: {
             baseline: components["schemas"]["Baseline"] | null;
             /**
              * Format: uuid
-             * @description The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
+             * @description The winner of the first budget. Null until all are scored, and for a search that has not succeeded.
              */
             best_candidate_id: string | null;
+            /** @description The budgets that were asked for, by whose places candidates name theirs. */
+            budgets: components["schemas"]["Limits"][];
             /** Format: date-time */
             created_at: string;
             /** Format: uuid */
@@ -1136,6 +1950,28 @@ export interface components {
              * @example space on the disk of the database
              */
             waiting_for: string | null;
+            /** @description What should be known about its scores: found before, while and after candidates were evaluated. */
+            warnings: components["schemas"]["Warning"][];
+            /** @description The best candidate of each budget, in their order. Empty until all are scored. */
+            winners: components["schemas"]["Winner"][];
+        };
+        /** @description Fields of a search request that are to be others. */
+        SearchChanges: Record<string, never>;
+        /** @description What is to be added to a search. */
+        SearchExtension: {
+            /** @description Further budgets. */
+            budgets?: components["schemas"]["Limits"][];
+            /**
+             * Format: int32
+             * @description Strategies to evaluate at most for each of `strategies` under each budget, those that were evaluated included; not fewer
+             *     than before.
+             * @example 96
+             */
+            candidates?: number;
+            /** @description Further strategies of your own. */
+            manual?: components["schemas"]["ManualStrategy"][];
+            /** @description Further ways to choose strategies. */
+            strategies?: components["schemas"]["StrategyName"][];
         };
         /** @description A new name of a search, or none. */
         SearchRenaming: {
@@ -1151,6 +1987,15 @@ export interface components {
              * @default 128
              */
             batch_size: number;
+            /** @description Further budgets at equal distances. */
+            budget_range?: components["schemas"]["BudgetRange"];
+            /** @description Further budgets, each with a winner of its own. `macs`, `parameters` and `bytes` together are the first one. */
+            budgets?: components["schemas"]["Limits"][];
+            /**
+             * Format: double
+             * @description Budget: the fraction of the bytes of the full network's weights and statistics that a candidate's file keeps.
+             */
+            bytes?: number;
             /**
              * Format: int32
              * @description Images from which adaptive batch norm recomputes the running statistics.
@@ -1159,19 +2004,33 @@ export interface components {
             calibration_images: number;
             /**
              * Format: int32
-             * @description Strategies to evaluate at most.
+             * @description Strategies to evaluate at most, for each of `strategies` under each budget. The uniform reference is not counted.
              * @default 48
              */
             candidates: number;
+            /** @description Which output of the model each class of the dataset is. */
+            class_order?: components["schemas"]["ClassOrder"];
             /** Format: uuid */
             dataset_id: string;
+            /**
+             * @description Look for a Pareto front of accuracy and cost: strategies that can (`evolutionary`) propose anything between the smallest
+             *     and the largest budget, or the full network where there is one budget only.
+             * @default false
+             */
+            front: boolean;
+            /** @description Channel groups to leave alone, or to keep a least part of. */
+            group_limits?: components["schemas"]["GroupLimit"][];
+            /** @description How the units of a channel group are compared: which ones stay, once a strategy has said how many. */
+            importance?: components["schemas"]["Importance"];
             /**
              * Format: double
              * @description Budget: the fraction of the full network's MACs that a candidate keeps, to within 1% of it, or less where another budget
              *     binds before.
              * @example 0.5
              */
-            macs: number;
+            macs?: number;
+            /** @description Strategies of your own, for the strategy `manual`. */
+            manual?: components["schemas"]["ManualStrategy"][];
             /**
              * Format: double
              * @description No group keeps less than this fraction of its units.
@@ -1185,10 +2044,16 @@ export interface components {
             /**
              * Format: double
              * @description Budget: the fraction of the full network's parameters that a candidate keeps, to within 1% of it, or less where the MACs
-             *     bind before. Without it, only the MACs count; with `macs` at 1, only the parameters do.
+             *     bind before.
              */
             parameters?: number;
             preprocessing: components["schemas"]["Preprocessing"];
+            /**
+             * @description Race: evaluate all strategies on a part of the images first, and only the better ones on more of them (successive
+             *     halving). Every image set contains the smaller one.
+             * @default true
+             */
+            racing: boolean;
             /**
              * Format: int32
              * @description Keep a multiple of this many channels in every group, or all of them; 1 allows any number. If omitted, groups keep
@@ -1208,8 +2073,31 @@ export interface components {
              * @default 0
              */
             seed: number;
-            /** @description How strategies are chosen; `GET /strategies` says what each does. */
-            strategy?: components["schemas"]["StrategyName"];
+            /**
+             * @description How strategies are chosen, side by side: each of them has `candidates` strategies under each budget. `GET /strategies`
+             *     says what each does.
+             * @default [
+             *       "sensitivity"
+             *     ]
+             */
+            strategies: components["schemas"]["StrategyName"][];
+            /**
+             * Format: int32
+             * @description Held-back images that no strategy is chosen by, on which the winners are scored at the end: what is said of them there
+             *     is not flattered by the choice. If omitted, as many as are left over, 2000 at most.
+             */
+            test_images?: number;
+            /**
+             * @description Evaluate the uniform strategy under each budget too: the reference that every other is judged against.
+             * @default true
+             */
+            uniform_reference: boolean;
+            /**
+             * Format: int32
+             * @description Scoring images on which candidates are also scored without adaptive batch norm, to show the difference; 0 leaves it out.
+             * @default 512
+             */
+            vanilla_images: number;
         };
         /**
          * @description State of a search.
@@ -1234,6 +2122,11 @@ export interface components {
              */
             test: number;
         };
+        /**
+         * @description How one network does against another.
+         * @enum {string}
+         */
+        Standing: "better" | "tied" | "below" | "same";
         /** @description The ways to choose strategies. */
         Strategies: {
             /** @description The default first. */
@@ -1248,7 +2141,7 @@ export interface components {
             most: number | null;
             /**
              * @description What a request calls it.
-             * @example random
+             * @example sensitivity
              */
             name: string;
             /** @description What it does, in a sentence or two. */
@@ -1256,12 +2149,61 @@ export interface components {
         };
         /**
          * @description How strategies are chosen:
+         *     - `sensitivity`: First prunes each channel group alone and measures what that does to the loss; these probes count as evaluations. Then prunes all groups where the measured loss for the saved cost is smallest, under several assumptions about how losses grow, and goes on with variations of the best.
          *     - `random`: Draws a keep ratio for each channel group at random, and prunes further or less along the draw until the budget is met. Candidate k depends on the seed and k alone.
          *     - `uniform`: Keeps the same fraction of every channel group, as far as multiples of channels allow it: a single candidate, which other strategies can be measured against.
-         * @default random
+         *     - `near_uniform`: Starts from the fraction that the uniform strategy keeps of every channel group, and varies it at random from group to group: some candidates a little, others by a third or more, some from the first layers to the last.
+         *     - `evolutionary`: Begins with random strategies, most of them around the uniform one, then breeds: the better ones are crossed and mutated, a generation at a time, each offspring moved onto the budget. With a range of budgets it seeks the best accuracy for every cost in between (NSGA-II) and so finds a whole front in one search.
+         *     - `global_magnitude`: Removes the least important units of the whole network, whichever channel group they are in, down to the budget. Importances are made comparable in three ways (by a group's mean, maximum or Euclidean norm), and each result is also mixed with the uniform strategy: twelve candidates, without chance.
+         *     - `manual`: Evaluates the keep counts that you write down, in their order, whatever they cost: to try an idea of your own, or another search's candidate with changes.
+         *     - `reference`: The published code of the EagleEye paper: draws the keep ratio of each channel group between the smallest one allowed and 1, throws the draw away unless its cost is within 1% of the budget (about 30 draws for each candidate of MobileNetV1 at 50%, 400 for ResNet-50 at 25%, at most 100,000), and adapts running statistics by an exponential average of 100 batches. Candidate k depends on the seed and k alone.
+         * @default sensitivity
          * @enum {string}
          */
-        StrategyName: "random" | "uniform";
+        StrategyName: "sensitivity" | "random" | "uniform" | "near_uniform" | "evolutionary" | "global_magnitude" | "manual" | "reference";
+        /** @description Candidates that cannot be told apart from the winner on the images that both were scored on. */
+        Ties: {
+            /**
+             * Format: int32
+             * @description How many there are, the winner not counted.
+             */
+            count: number;
+            /** @description Their indices, the best first; 20 at most. */
+            indices: number[];
+            /**
+             * Format: int32
+             * @description How many of them were scored on fewer images than the winner.
+             */
+            on_fewer_images: number;
+        };
+        /** @description Something that whoever reads a search's scores should know. */
+        Warning: {
+            /** @description When it was found. */
+            at: components["schemas"]["Moment"];
+            code: components["schemas"]["WarningCode"];
+            /** @description What was found, with its figures, and what helps. */
+            message: string;
+        };
+        /**
+         * @description The kinds of warnings. Names are stable.
+         * @enum {string}
+         */
+        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full";
+        /** @description The best candidate of a budget. */
+        Winner: {
+            /**
+             * Format: int32
+             * @description The budget's place among the search's. Null for candidates that are for none.
+             */
+            budget: number | null;
+            /** Format: uuid */
+            candidate_id: string;
+        };
+        /**
+         * As the dataset has them
+         * @enum {string}
+         */
+        Word: "sorted";
         /** @description Worker processes. */
         WorkerCounts: {
             /**
@@ -3166,6 +4108,89 @@ export interface operations {
             };
         };
     };
+    listPresets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All presets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presets"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSearches: {
         parameters: {
             query?: {
@@ -3351,6 +4376,120 @@ export interface operations {
                 };
             };
             /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description How the full network does */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Precheck"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is invalid, the model or dataset does not exist, they do not match, there are not enough images, or the check took too long or crashed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A stored file is damaged (`/problems/damaged-file`), or an internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is stopping */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3806,6 +4945,15 @@ export interface operations {
                  * @example rank
                  */
                 sort?: string;
+                /**
+                 * @description Only those that this strategy has proposed.
+                 * @example uniform
+                 */
+                strategy?: string;
+                /** @description Only those for this budget, by its place among the search's budgets. */
+                budget?: number;
+                /** @description Probes too, which are evaluated for what they say about other strategies. */
+                probes?: boolean;
                 /** @description Items per page, 1 to 100. */
                 limit?: number;
                 /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
@@ -3903,6 +5051,135 @@ export interface operations {
             };
         };
     };
+    cloneSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search to begin with */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Fields of a search request */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchChanges"];
+            };
+        };
+        responses: {
+            /** @description The search is queued */
+            202: {
+                headers: {
+                    /** @description Where to look for it */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The changed request is invalid, as for a new search */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A stored file is damaged (`/problems/damaged-file`), or an internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     followSearch: {
         parameters: {
             query?: never;
@@ -3947,6 +5224,349 @@ export interface operations {
             };
             /** @description The search does not exist */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    extendSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchExtension"];
+            };
+        };
+        responses: {
+            /** @description The search is queued again */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search has not ended, or a file of its model or dataset is missing */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The extended request is invalid, as for a new search */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A stored file is damaged (`/problems/damaged-file`), or an internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The full network has not been scored yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReportAsMarkdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report in Markdown */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The full network has not been scored yet */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -10,10 +10,16 @@ export type ChannelGroup = Schemas["ChannelGroup"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type CheckpointFormat = Schemas["CheckpointFormat"];
 export type Class = Schemas["Class"];
+export type Criterion = Schemas["Criterion"];
 export type Dataset = Schemas["Dataset"];
 export type GroupKeep = Schemas["GroupKeep"];
+export type GroupLimit = Schemas["GroupLimit"];
 export type Health = Schemas["Health"];
+export type Interval = Schemas["Interval"];
+export type Latency = Schemas["Latency"];
 export type Layer = Schemas["Layer"];
+export type Limits = Schemas["Limits"];
+export type Measure = Schemas["Measure"];
 export type Model = Schemas["Model"];
 export type ModelChange = Schemas["ModelChange"];
 export type ModelSummary = Schemas["ModelSummary"];
@@ -25,6 +31,9 @@ export type SearchRequest = Schemas["SearchRequest"];
 export type SearchState = Schemas["SearchState"];
 export type Strategy = Schemas["Strategy"];
 export type StrategyName = Schemas["StrategyName"];
+export type Warning = Schemas["Warning"];
+export type WarningCode = Schemas["WarningCode"];
+export type Winner = Schemas["Winner"];
 
 /** One page of a list; `next_cursor` is null on the last one. */
 export interface Page<T> {

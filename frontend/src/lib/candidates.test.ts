@@ -1,23 +1,66 @@
 import { describe, expect, it } from "vitest";
 
-import type { Candidate } from "../api/types";
-import { ranked, sorted } from "./candidates";
+import type { Candidate, Latency } from "../api/types";
+import { choicesOf, columnsOf, isReference, mainLatency, matches, ranked, sorted, topOneError } from "./candidates";
 
-function candidate(index: number, top1: number, loss: number | null, plain: number | null = 0.1): Candidate {
+const score = (top1: number, top5: number, cross_entropy: number | null) => ({
+  top1,
+  top5,
+  cross_entropy,
+  kl: 0.1,
+  agreement: 0.9,
+});
+
+function candidate(
+  index: number,
+  top1: number,
+  loss: number | null,
+  plain: number | null = 0.1,
+  change: Partial<Candidate> = {},
+): Candidate {
   return {
     id: `c${index}`,
     search_id: "s",
     index,
+    origin: { strategy: "random", budget: 0, number: index, is_probe: false },
     groups: [],
     macs: 8_000_000 - index,
     parameters: 400_000,
-    score: { top1, top5: 0.99, cross_entropy: loss },
-    score_without_adaptation: plain === null ? null : { top1: plain, top5: 0.5, cross_entropy: 2 },
+    bytes: 1_600_000,
+    score: score(top1, 0.99, loss),
+    scored_images: 1500,
+    intervals: {
+      top1: { low: top1 - 0.008, high: top1 + 0.006 },
+      top5: { low: 0.98, high: 1 },
+      cross_entropy: null,
+      kl: null,
+      agreement: null,
+    },
+    is_tied: null,
+    test_score: null,
+    latencies: [],
+    score_without_adaptation: plain === null ? null : score(plain, 0.5, 2),
     evaluations: [],
     seconds: 1,
     created_at: "2026-11-25T12:00:00Z",
+    ...change,
   };
 }
+
+const origin = (strategy: "random" | "uniform" | "sensitivity", budget: number | null, is_probe = false) => ({
+  origin: { strategy, budget, number: 0, is_probe },
+});
+
+const latency = (change: Partial<Latency>): Latency => ({
+  runtime: "onnxruntime",
+  device: "cpu",
+  threads: 1,
+  batch_size: 1,
+  runs: 50,
+  milliseconds: 2,
+  full_milliseconds: 3,
+  ...change,
+});
 
 const indices = (rows: { candidate: Candidate }[]) => rows.map((row) => row.candidate.index);
 
@@ -31,6 +74,25 @@ describe("ranked", () => {
     ]);
     expect(indices(rows)).toEqual([1, 2, 3, 0]);
     expect(rows.map((row) => row.rank)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("puts those before that were scored on more images", () => {
+    const rows = ranked([candidate(0, 0.95, 0.2, null, { scored_images: 400 }), candidate(1, 0.9, 0.3)]);
+    expect(indices(rows)).toEqual([1, 0]);
+  });
+
+  it("gives places within each budget, and none to probes", () => {
+    const rows = ranked([
+      candidate(0, 0.9, 0.3, null, origin("random", 0)),
+      candidate(1, 0.8, 0.3, null, origin("random", 1)),
+      candidate(2, 0.85, 0.3, null, origin("random", 0)),
+      candidate(3, 0.99, 0.1, null, origin("sensitivity", 0, true)),
+    ]);
+    expect(rows.map(({ candidate, rank }) => [candidate.index, rank])).toEqual([
+      [0, 1],
+      [1, 1],
+      [2, 2],
+    ]);
   });
 });
 
@@ -51,4 +113,74 @@ describe("sorted", () => {
   it("keeps the order of rank among equals", () => {
     expect(indices(sorted(rows, "parameters", "descending"))).toEqual([0, 1, 2]);
   });
+
+  it("goes by names where a column has names", () => {
+    const mixed = ranked([candidate(0, 0.9, 0.4, null, origin("uniform", 0)), candidate(1, 0.8, 0.6)]);
+    expect(indices(sorted(mixed, "strategy", "ascending"))).toEqual([1, 0]);
+    expect(indices(sorted(mixed, "strategy", "descending"))).toEqual([0, 1]);
+  });
+});
+
+describe("columns", () => {
+  const keys = (candidates: Candidate[]) => columnsOf(ranked(candidates)).map(({ key }) => key);
+
+  it("leave out what is the same in all rows, or in none", () => {
+    expect(keys([candidate(0, 0.9, 0.4), candidate(1, 0.8, 0.4)])).toEqual([
+      "rank",
+      "index",
+      "top1",
+      "macs",
+      "plain",
+      "top5",
+      "loss",
+      "parameters",
+    ]);
+    expect(keys([])).toContain("top1");
+  });
+
+  it("show strategies, budgets, images, tests and latencies where there are several", () => {
+    const other = candidate(1, 0.8, 0.4, null, {
+      ...origin("uniform", 1),
+      scored_images: 400,
+      test_score: score(0.8, 0.9, 0.5),
+      latencies: [latency({})],
+    });
+    const shown = keys([candidate(0, 0.9, 0.4), other]);
+    for (const key of ["strategy", "budget", "images", "test", "latency"]) expect(shown).toContain(key);
+  });
+});
+
+describe("latency", () => {
+  it("is that of ONNX Runtime on one thread where it was measured", () => {
+    const all = [
+      latency({ runtime: "libtorch", threads: 1 }),
+      latency({ threads: 8 }),
+      latency({ threads: 1, milliseconds: 4 }),
+    ];
+    expect(mainLatency({ latencies: all })).toBe(all[2]);
+    expect(mainLatency({ latencies: all.slice(0, 1) })).toBe(all[0]);
+    expect(mainLatency({ latencies: [] })).toBeUndefined();
+  });
+});
+
+it("halves the interval for what stands behind ±", () => {
+  expect(topOneError(candidate(0, 0.9, 0.4))).toBeCloseTo(0.007);
+});
+
+it("knows the reference, and which candidates a filter leaves", () => {
+  const [random, uniform] = [candidate(0, 0.9, 0.4), candidate(1, 0.8, 0.4, null, origin("uniform", 1))];
+  expect([random, uniform].map(isReference)).toEqual([false, true]);
+  expect([random, uniform].map((one) => matches(one, {}))).toEqual([true, true]);
+  expect([random, uniform].map((one) => matches(one, { budget: 1 }))).toEqual([false, true]);
+  expect(matches(uniform, { strategy: "uniform", budget: 0 })).toBe(false);
+});
+
+it("offers each strategy and budget once", () => {
+  const rows = ranked([
+    candidate(0, 0.9, 0.4, null, origin("uniform", null)),
+    candidate(1, 0.9, 0.4, null, origin("random", 1)),
+    candidate(2, 0.9, 0.4, null, origin("random", 0)),
+    candidate(3, 0.9, 0.4, null, origin("sensitivity", 2, true)),
+  ]);
+  expect(choicesOf(rows)).toEqual({ strategies: ["random", "uniform"], budgets: [0, 1, null] });
 });

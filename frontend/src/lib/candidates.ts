@@ -1,11 +1,12 @@
 // Candidates side by side: which is best, and in which order they are shown.
 
 import { RANKING } from "../api/ranking.gen";
-import type { Candidate } from "../api/types";
+import type { Candidate, Latency } from "../api/types";
 
 type Criterion = (typeof RANKING)[number]["by"];
 
 const VALUE: Record<Criterion, (candidate: Candidate) => number | null> = {
+  images: ({ scored_images }) => scored_images,
   top1: ({ score }) => score.top1,
   cross_entropy: ({ score }) => score.cross_entropy,
   index: ({ index }) => index,
@@ -14,29 +15,91 @@ const VALUE: Record<Criterion, (candidate: Candidate) => number | null> = {
 /** Best first, as the server ranks. */
 function byRank(a: Candidate, b: Candidate): number {
   for (const { by, descending } of RANKING) {
-    const difference = compareNumbers(VALUE[by](a), VALUE[by](b));
+    const difference = compare(VALUE[by](a), VALUE[by](b));
     if (difference !== 0) return descending ? -difference : difference;
   }
   return 0;
 }
 
 /** Ascending; what is missing or not finite comes last. */
-function compareNumbers(a: number | null, b: number | null): number {
+function compare(a: number | string | null, b: number | string | null): number {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
-  return a - b;
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
-/** A candidate with its place, from 1. */
+/** A candidate with its place among those of its budget, from 1. */
 export interface Ranked {
   candidate: Candidate;
   rank: number;
 }
 
-/** All candidates, best first. */
-export const ranked = (candidates: Iterable<Candidate>): Ranked[] =>
-  [...candidates].sort(byRank).map((candidate, place) => ({ candidate, rank: place + 1 }));
+/** All candidates that can win, the best of each budget first; probes cannot. */
+export function ranked(candidates: Iterable<Candidate>): Ranked[] {
+  const ranks = new Map<number | null, number>();
+  const inOrder = [...candidates].filter(({ origin }) => !origin.is_probe).sort(byRank);
+  const rows = inOrder.map((candidate) => {
+    const rank = (ranks.get(candidate.origin.budget) ?? 0) + 1;
+    ranks.set(candidate.origin.budget, rank);
+    return { candidate, rank };
+  });
+  return rows.sort((a, b) => a.rank - b.rank || compare(a.candidate.origin.budget, b.candidate.origin.budget));
+}
 
-export type ColumnKey = "rank" | "index" | "macs" | "parameters" | "top1" | "top5" | "loss" | "plain";
+/** Whether a candidate is the one that every other is judged against. */
+export const isReference = ({ origin }: Pick<Candidate, "origin">): boolean => origin.strategy === "uniform";
+
+/** Half the width of the interval of the top-1 accuracy: what stands behind ±. */
+export const topOneError = ({ intervals: { top1 } }: Pick<Candidate, "intervals">): number =>
+  (top1.high - top1.low) / 2;
+
+/** The measured time that says most of a deployed network: ONNX Runtime, on the fewest threads and images. */
+export const mainLatency = ({ latencies }: Pick<Candidate, "latencies">): Latency | undefined =>
+  [...latencies].sort(
+    (a, b) =>
+      Number(b.runtime === "onnxruntime") - Number(a.runtime === "onnxruntime") ||
+      a.threads - b.threads ||
+      a.batch_size - b.batch_size,
+  )[0];
+
+/** Which candidates are looked at; an absent part leaves all. */
+export interface Filter {
+  strategy?: string;
+  budget?: number | null;
+}
+
+export const matches = ({ origin }: Pick<Candidate, "origin">, { strategy, budget }: Filter): boolean =>
+  (strategy === undefined || origin.strategy === strategy) && (budget === undefined || origin.budget === budget);
+
+/** What a filter can choose from. */
+export interface Choices {
+  strategies: string[];
+  budgets: (number | null)[];
+}
+
+/** The strategies and budgets that these candidates have, each once; those for no budget come last. */
+export function choicesOf(rows: readonly Ranked[]): Choices {
+  const origins = rows.map(({ candidate }) => candidate.origin);
+  return {
+    strategies: [...new Set(origins.map(({ strategy }) => strategy))].sort(compare),
+    budgets: [...new Set(origins.map(({ budget }) => budget))].sort(compare),
+  };
+}
+
+export type ColumnKey =
+  | "rank"
+  | "index"
+  | "strategy"
+  | "budget"
+  | "top1"
+  | "images"
+  | "test"
+  | "plain"
+  | "top5"
+  | "loss"
+  | "macs"
+  | "parameters"
+  | "latency";
 export type Direction = "ascending" | "descending";
 
 export interface Column {
@@ -44,13 +107,58 @@ export interface Column {
   name: string;
   /** What one wants to see first when sorting by it. */
   first: Direction;
-  value(row: Ranked): number | null;
+  value(row: Ranked): number | string | null;
+  /** Whether it says words and no number. */
+  isText?: boolean;
+  /** Whether these rows have something to say here that differs; without it, it is always shown. */
+  isUseful?(rows: readonly Ranked[]): boolean;
 }
+
+const differs = (rows: readonly Ranked[], value: (candidate: Candidate) => unknown): boolean =>
+  rows.some(({ candidate }) => rows[0] !== undefined && value(candidate) !== value(rows[0].candidate));
 
 export const COLUMNS: readonly Column[] = [
   { key: "rank", name: "Rank", first: "ascending", value: ({ rank }) => rank },
   { key: "index", name: "Candidate", first: "ascending", value: ({ candidate }) => candidate.index },
+  {
+    key: "strategy",
+    name: "Strategy",
+    first: "ascending",
+    value: ({ candidate }) => candidate.origin.strategy,
+    isText: true,
+    isUseful: (rows) => differs(rows, ({ origin }) => origin.strategy),
+  },
+  {
+    key: "budget",
+    name: "Budget",
+    first: "ascending",
+    value: ({ candidate }) => candidate.origin.budget,
+    isText: true,
+    isUseful: (rows) => differs(rows, ({ origin }) => origin.budget),
+  },
   { key: "top1", name: "Top-1", first: "descending", value: ({ candidate }) => candidate.score.top1 },
+  {
+    key: "test",
+    name: "Top-1 on test images",
+    first: "descending",
+    value: ({ candidate }) => candidate.test_score?.top1 ?? null,
+    isUseful: (rows) => rows.some(({ candidate }) => candidate.test_score !== null),
+  },
+  { key: "macs", name: "MACs", first: "ascending", value: ({ candidate }) => candidate.macs },
+  {
+    key: "latency",
+    name: "Latency",
+    first: "ascending",
+    value: ({ candidate }) => mainLatency(candidate)?.milliseconds ?? null,
+    isUseful: (rows) => rows.some(({ candidate }) => candidate.latencies.length > 0),
+  },
+  {
+    key: "images",
+    name: "Images",
+    first: "descending",
+    value: ({ candidate }) => candidate.scored_images,
+    isUseful: (rows) => differs(rows, ({ scored_images }) => scored_images),
+  },
   {
     key: "plain",
     name: "Top-1 without adaptive BN",
@@ -59,9 +167,12 @@ export const COLUMNS: readonly Column[] = [
   },
   { key: "top5", name: "Top-5", first: "descending", value: ({ candidate }) => candidate.score.top5 },
   { key: "loss", name: "Cross-entropy", first: "ascending", value: ({ candidate }) => candidate.score.cross_entropy },
-  { key: "macs", name: "MACs", first: "ascending", value: ({ candidate }) => candidate.macs },
   { key: "parameters", name: "Parameters", first: "ascending", value: ({ candidate }) => candidate.parameters },
 ];
+
+/** The columns that say something about these rows. */
+export const columnsOf = (rows: readonly Ranked[]): Column[] =>
+  COLUMNS.filter(({ isUseful }) => isUseful?.(rows) ?? true);
 
 /** The rows in the order of a column. Ties stay in the order of rank; missing values come last either way. */
 export function sorted(rows: readonly Ranked[], key: ColumnKey, direction: Direction): Ranked[] {
@@ -70,7 +181,7 @@ export function sorted(rows: readonly Ranked[], key: ColumnKey, direction: Direc
   const sign = direction === "ascending" ? 1 : -1;
   return [...rows].sort((a, b) => {
     const [first, second] = [column.value(a), column.value(b)];
-    if (first === null || second === null) return compareNumbers(first, second) || a.rank - b.rank;
-    return sign * (first - second) || a.rank - b.rank;
+    const difference = compare(first, second);
+    return (first === null || second === null ? difference : sign * difference) || a.rank - b.rank;
   });
 }

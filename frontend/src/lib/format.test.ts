@@ -1,6 +1,20 @@
 import { describe, expect, it } from "vitest";
 
-import { bytes, counted, duration, loss, percent, points, roughly, si, tiny } from "./format";
+import {
+  bytes,
+  comparison,
+  counted,
+  duration,
+  latency,
+  loss,
+  milliseconds,
+  percent,
+  points,
+  roughly,
+  si,
+  tiny,
+  withError,
+} from "./format";
 
 /** Numbers and units are held together by a space that does not break. */
 const plain = (texts: string[]) => texts.map((text) => text.replaceAll("\u00a0", " "));
@@ -75,4 +89,30 @@ it("counts with the right noun", () => {
 it("says when a loss is not finite", () => {
   expect([loss(0.31249), loss(null)]).toEqual(["0.312", "not finite"]);
   expect(tiny(2.38e-7)).toBe("2.4e-7");
+});
+
+it("says an accuracy with its error", () => {
+  expect(plain([withError(0.92404, 0.0068)])).toEqual(["92.40% ±0.7"]);
+});
+
+describe("latency", () => {
+  it("has three digits", () => {
+    expect(plain([0.08431, 1.2, 12.345, 999.7, 1240.4].map(milliseconds))).toEqual([
+      "0.0843 ms",
+      "1.2 ms",
+      "12.3 ms",
+      "1000 ms",
+      "1,240 ms",
+    ]);
+  });
+
+  it("says in words that a network is slower than the full one", () => {
+    expect([comparison(2, 3), comparison(5, 4), comparison(1.001, 1), comparison(1, 1)]).toEqual([
+      "1.50× as fast",
+      "slower: 0.80× as fast",
+      "as fast",
+      "as fast",
+    ]);
+    expect(plain([latency(1.2, 1.8)])).toEqual(["1.2 ms, 1.50× as fast"]);
+  });
 });

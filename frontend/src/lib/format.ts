@@ -36,6 +36,24 @@ function scaled(value: number, units: string[], base: number): string {
 /** A fraction as a percentage: `92.5%`. */
 export const percent = (fraction: number, digits = 1): string => `${(fraction * 100).toFixed(digits)}%`;
 
+/** A fraction with what it may be off by, to either side: `92.40% ±0.7`. */
+export const withError = (fraction: number, error: number): string =>
+  `${percent(fraction, 2)}${NO_BREAK}±${(error * 100).toFixed(1)}`;
+
+/** A time in milliseconds, three digits of it: `0.84 ms`, `12.3 ms`, `1,240 ms`. */
+export const milliseconds = (value: number): string =>
+  `${value < 1000 ? Number(value.toPrecision(3)) : count(value)}${NO_BREAK}ms`;
+
+/** A time with how it compares with the full network's: `1.2 ms, 1.50× as fast`. */
+export const latency = (own: number, full: number): string => `${milliseconds(own)}, ${comparison(own, full)}`;
+
+/** `1.50× as fast`, `slower: 0.80× as fast`, `as fast`: what rounds to the same is said to be the same. */
+export function comparison(own: number, full: number): string {
+  const times = (full / own).toFixed(2);
+  if (Number(times) === 1) return "as fast";
+  return own < full ? `${times}× as fast` : `slower: ${times}× as fast`;
+}
+
 /** The difference of two fractions in percentage points, with its sign: `+1.2`, `−0.4`. */
 export function points(difference: number, digits = 1): string {
   const rounded = (difference * 100).toFixed(digits);

@@ -1,6 +1,6 @@
 // Words for what the API names by a key.
 
-import type { CheckpointFormat, Dataset, Page } from "../api/types";
+import type { CheckpointFormat, Dataset, Latency, Page } from "../api/types";
 import { dateTime } from "./format";
 
 /** File formats by the names that they go by. */
@@ -9,6 +9,9 @@ export const FORMAT_NAMES: Record<CheckpointFormat, string> = {
   onnx: "ONNX",
   safetensors: "safetensors",
 };
+
+/** What computes a network, by the names that they go by. */
+export const RUNTIME_NAMES: Record<Latency["runtime"], string> = { onnxruntime: "ONNX Runtime", libtorch: "libtorch" };
 
 /** `IDX`, `NPZ`, `tar.gz archive` */
 export const kindName = (kind: string): string =>

@@ -6,8 +6,11 @@ import {
   emptyForm,
   hints,
   missing,
+  mostCandidates,
   nearestBudget,
+  nextBudget,
   notices,
+  offered,
   parseNumbers,
   toRequest,
   type SearchForm,
@@ -35,6 +38,7 @@ const dataset: Dataset = {
   kind: "idx",
   bytes: 4_144_521,
   images: 9500,
+  labelled: true,
   classes: [
     { index: 0, name: "0", count: 4750 },
     { index: 9, name: "9", count: 4750 },
@@ -50,6 +54,7 @@ const form = (change: Partial<SearchForm> = {}): SearchForm => ({
   ...emptyForm(),
   modelId: "m",
   datasetId: "d",
+  strategies: ["random"],
   calibrationImages: 1000,
   scoringImages: 1500,
   mean: "0.286",
@@ -88,9 +93,10 @@ describe("missing", () => {
   });
 
   it("names every field that cannot be sent", () => {
-    const found = missing({ ...emptyForm(), budget: null, batchSize: null });
+    const found = missing({ ...emptyForm(), budgets: [null, 30, null], batchSize: null });
     expect(Object.keys(found).sort()).toEqual([
       "batch_size",
+      "budgets.1",
       "calibration_images",
       "dataset_id",
       "macs",
@@ -98,6 +104,7 @@ describe("missing", () => {
       "preprocessing.deviation",
       "preprocessing.mean",
       "scoring_images",
+      "strategies",
     ]);
   });
 });
@@ -108,16 +115,30 @@ describe("hints", () => {
   });
 
   it("names the reachable range, the images there are and the channels that are needed", () => {
-    const found = hints(form({ budget: 5, scoringImages: 9000, mean: "0, 0, 0" }), model, dataset);
+    const found = hints(form({ budgets: [5], scoringImages: 9000, mean: "0, 0, 0" }), model, dataset);
     expect(found["macs"]).toContain("between 12.3% and 100.0%");
     expect(found["scoring_images"]).toContain("10,000 in total is more than the dataset's 9,500");
     expect(found["preprocessing.mean"]).toContain("1 channel,");
   });
 
   it("leaves the range to the server where the usual one does not hold", () => {
-    for (const change of [{ minKeep: 1 }, { roundTo: 8 }]) {
-      expect(hints(form({ budget: 5, ...change }), model, dataset)).toEqual({});
+    for (const change of [{ minKeep: 1 }, { roundTo: 8 }, { measure: "bytes" as const }, { groupLimits: "conv1" }]) {
+      expect(hints(form({ budgets: [5], ...change }), model, dataset)).toEqual({});
     }
+  });
+
+  it("says which of several budgets is out of reach, or none at all", () => {
+    const found = hints(form({ budgets: [50, 5, 40] }), model, dataset);
+    expect(Object.keys(found)).toEqual(["budgets.0"]);
+    expect(hints(form({ measure: "parameters", budgets: [0, 101] }))).toEqual({
+      parameters: "Above 0 and at most 100.",
+      "budgets.0": "Above 0 and at most 100.",
+    });
+  });
+
+  it("counts test images to those that the dataset must have", () => {
+    expect(hints(form({ testImages: 7001 }), model, dataset)["test_images"]).toContain("leave 7,000");
+    expect(hints(form({ testImages: 7000 }), model, dataset)).toEqual({});
   });
 
   it("refuses colour for a grey network, and takes grey for a colour network", () => {
@@ -139,21 +160,41 @@ describe("toRequest", () => {
   });
 
   it("turns percentages into fractions and leaves out what has a meaning of its own", () => {
-    expect(toRequest(form({ budget: 1.1, name: "  " }))).toEqual({
+    expect(toRequest(form({ budgets: [1.1], name: "  " }))).toEqual({
       model_id: "m",
       dataset_id: "d",
       name: null,
-      strategy: "random",
+      strategies: ["random"],
+      uniform_reference: true,
       macs: 0.011,
+      front: false,
       candidates: 48,
       seed: 0,
       calibration_images: 1000,
       scoring_images: 1500,
+      vanilla_images: 512,
+      racing: true,
       batch_size: 128,
       min_keep_ratio: 0.1,
+      importance: { criterion: "l1", aggregate: "sum" },
       adaptation: { mode: "cumulative" },
       preprocessing: { mean: [0.286], deviation: [0.353], scale: 1 / 255 },
     });
+  });
+
+  it("sends the first budget by what it limits, and further ones in a list", () => {
+    const request = toRequest(form({ measure: "parameters", budgets: [70, 50, 30] }));
+    expect([request.macs, request.parameters]).toEqual([undefined, 0.7]);
+    expect(request.budgets).toEqual([{ parameters: 0.5 }, { parameters: 0.3 }]);
+  });
+
+  it("sends limits of groups and test images where there are some", () => {
+    const request = toRequest(form({ groupLimits: "conv1, fc=20%", testImages: 0, racing: false, criterion: "fpgm" }));
+    expect(request.group_limits).toEqual([
+      { group: "conv1", keep: 1 },
+      { group: "fc", keep: 0.2 },
+    ]);
+    expect([request.test_images, request.racing, request.importance?.criterion]).toEqual([0, false, "fpgm"]);
   });
 
   it("sends momentum only with the mode that uses it", () => {
@@ -166,6 +207,30 @@ describe("toRequest", () => {
     expect(adaptation({ mode: "cumulative", momentum: 0.2 })).toEqual({ mode: "cumulative" });
     expect(adaptation({ mode: "momentum", momentum: null })).toEqual({ mode: "momentum" });
   });
+});
+
+describe("strategies", () => {
+  const known = [
+    { name: "random", summary: "Draws.", most: null },
+    { name: "uniform", summary: "One fraction.", most: 1 },
+    { name: "manual", summary: "By hand.", most: null },
+  ];
+
+  it("are offered unless they need keep counts", () => {
+    expect(offered(known).map(({ name }) => name)).toEqual(["random", "uniform"]);
+  });
+
+  it("have candidates under each budget", () => {
+    const both = form({ strategies: ["random", "uniform"], budgets: [50, 30], candidates: 10 });
+    expect(mostCandidates(both, known)).toBe(22);
+    expect(mostCandidates(form({ candidates: null }), known)).toBeUndefined();
+    expect(mostCandidates(form({ strategies: [] }), known)).toBeUndefined();
+  });
+});
+
+it("proposes a further budget below the others", () => {
+  expect([nextBudget([50]), nextBudget([50, 35]), nextBudget([20]), nextBudget([null])]).toEqual([35, 20, 10, 85]);
+  expect(nextBudget([1])).toBe(1);
 });
 
 describe("ranges", () => {

@@ -1,16 +1,27 @@
 // The form of a new search: what it starts with, what is likely to be wrong, and the request that it makes.
 
-import type { Dataset, ModelSummary, Reachable, SearchRequest, StrategyName } from "../api/types";
+import type {
+  Criterion,
+  Dataset,
+  Measure,
+  ModelSummary,
+  Reachable,
+  SearchRequest,
+  Strategy,
+  StrategyName,
+} from "../api/types";
 import { count, counted, percent } from "./format";
+import { parseGroupLimits } from "./groupLimits";
 
 /** The fields as they are typed; a number is null while its field is empty. */
 export interface SearchForm {
   name: string;
   modelId: string;
   datasetId: string;
-  /** Percent of the full network's MACs. */
-  budget: number | null;
-  strategy: StrategyName;
+  /** Percent of what the full network has of the measure; each budget gets a winner of its own. */
+  budgets: (number | null)[];
+  measure: Measure;
+  strategies: StrategyName[];
   candidates: number | null;
   seed: number | null;
   calibrationImages: number | null;
@@ -29,6 +40,12 @@ export interface SearchForm {
   momentum: number | null;
   /** Empty stands for all calibration images once. */
   batches: number | null;
+  criterion: Criterion;
+  /** Names and patterns with commas between them, as `parseGroupLimits` reads them. */
+  groupLimits: string;
+  racing: boolean;
+  /** Empty stands for what is left over, up to a number that the server knows. */
+  testImages: number | null;
 }
 
 /** The fields at fault, by the path that the server would name, each with what would be right. */
@@ -38,8 +55,9 @@ export const emptyForm = (): SearchForm => ({
   name: "",
   modelId: "",
   datasetId: "",
-  budget: 50,
-  strategy: "random",
+  budgets: [50],
+  measure: "macs",
+  strategies: [],
   candidates: 48,
   seed: 0,
   calibrationImages: null,
@@ -53,7 +71,38 @@ export const emptyForm = (): SearchForm => ({
   mode: "cumulative",
   momentum: 0.1,
   batches: null,
+  criterion: "l1",
+  groupLimits: "",
+  racing: true,
+  testImages: null,
 });
+
+/** The most budgets that a form has; the server takes a few more. */
+export const MOST_BUDGETS = 8;
+
+/** A strategy that takes keep counts, which this form has no fields for. */
+const MANUAL = "manual";
+
+/** The strategies that the form offers. */
+export const offered = (strategies: readonly Strategy[]): Strategy[] =>
+  strategies.filter(({ name }) => name !== MANUAL);
+
+/** A further budget to start with: a step below the smallest, or half of it where it is small already. */
+export function nextBudget(budgets: readonly (number | null)[]): number {
+  const smallest = Math.min(100, ...budgets.flatMap((budget) => budget ?? []));
+  return smallest > 20 ? Math.round(smallest - 15) : Math.max(1, Math.round(smallest / 2));
+}
+
+/** Candidates that a search has at most, the reference under each budget not counted; undefined where fields are empty. */
+export function mostCandidates(
+  { strategies, candidates, budgets }: SearchForm,
+  known: readonly Strategy[],
+): number | undefined {
+  if (candidates === null || strategies.length === 0) return undefined;
+  const most = (name: string): number =>
+    Math.min(candidates, known.find((one) => one.name === name)?.most ?? candidates);
+  return budgets.length * strategies.reduce((sum, name) => sum + most(name), 0);
+}
 
 /** Calibration and scoring images to start with: the usual numbers, or shares of a small dataset. */
 export function defaultImages(images: number): { calibration: number; scoring: number } {
@@ -74,9 +123,14 @@ export function nearestBudget(wanted: number, { reachable }: Pick<ModelSummary, 
 
 /** What a model can be pruned to. It is known for the usual choice of strategies; with another, the server finds out. */
 export function reachable(form: SearchForm, model: Pick<ModelSummary, "reachable">): Reachable | undefined {
-  const { roundTo, minKeep } = emptyForm();
-  return form.roundTo === roundTo && form.minKeep === minKeep ? model.reachable : undefined;
+  const usual = emptyForm();
+  const isUsual = (["roundTo", "minKeep", "measure"] as const).every((field) => form[field] === usual[field]);
+  return isUsual && form.groupLimits.trim() === "" ? model.reachable : undefined;
 }
+
+/** The path by which the server names a budget: the first by what it limits, further ones together. */
+export const budgetField = (measure: Measure, place: number): string =>
+  place === 0 ? measure : `budgets.${place - 1}`;
 
 /** Channels of a model's input, [batch, channels, height, width]. */
 export const inputChannels = ({ input_shape }: Pick<ModelSummary, "input_shape">): number => input_shape[1] ?? 1;
@@ -88,6 +142,9 @@ export function parseNumbers(text: string): number[] | undefined {
   return numbers.length > 0 && numbers.every(Number.isFinite) ? numbers : undefined;
 }
 
+const GROUP_LIMITS =
+  "Enter names or patterns separated by commas, each with = and a percentage or without: layer1.*=50%.";
+
 /** Fields that cannot be sent at all: without them there is no request. */
 export function missing(form: SearchForm): FieldErrors {
   const errors: FieldErrors = {};
@@ -97,7 +154,7 @@ export function missing(form: SearchForm): FieldErrors {
   need(form.modelId !== "", "model_id", "Choose a model.");
   need(form.datasetId !== "", "dataset_id", "Choose a dataset.");
   const numbers: [number | null, string][] = [
-    [form.budget, "macs"],
+    ...form.budgets.map((budget, place): [number | null, string] => [budget, budgetField(form.measure, place)]),
     [form.candidates, "candidates"],
     [form.seed, "seed"],
     [form.calibrationImages, "calibration_images"],
@@ -105,6 +162,8 @@ export function missing(form: SearchForm): FieldErrors {
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
   ];
+  need(form.strategies.length > 0, "strategies", "Choose a strategy.");
+  need(parseGroupLimits(form.groupLimits) !== undefined, "group_limits", GROUP_LIMITS);
   for (const [value, field] of numbers) need(value !== null, field, "Enter a number.");
   need(parseNumbers(form.mean) !== undefined, "preprocessing.mean", "Enter numbers separated by commas.");
   need(parseNumbers(form.deviation) !== undefined, "preprocessing.deviation", "Enter numbers separated by commas.");
@@ -120,11 +179,13 @@ function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErr
   const found: FieldErrors = {};
   if (!model) return found;
   const range = reachable(form, model);
-  const budget = fraction(form.budget);
-  if (range && form.budget !== null && (budget < range.min || budget > range.max)) {
-    found["macs"] =
-      `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs; ` +
-      "a lower minimum share per group, under Advanced, widens this range.";
+  for (const [place, percentage] of form.budgets.entries()) {
+    const budget = fraction(percentage);
+    if (range && percentage !== null && (budget < range.min || budget > range.max)) {
+      found[budgetField(form.measure, place)] =
+        `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs; ` +
+        "a lower minimum share per group, under Advanced, widens this range.";
+    }
   }
   const channels = inputChannels(model);
   for (const field of ["mean", "deviation"] as const) {
@@ -145,6 +206,9 @@ function datasetHints(form: SearchForm, model: ModelSummary | undefined, dataset
   if (wanted > dataset.images) {
     found["scoring_images"] =
       `Calibration and scoring images never overlap: ${count(wanted)} in total is more than the dataset's ${count(dataset.images)}.`;
+  }
+  if (wanted <= dataset.images && wanted + (form.testImages ?? 0) > dataset.images) {
+    found["test_images"] = `Calibration and scoring images leave ${count(dataset.images - wanted)} of the dataset's.`;
   }
   if (!model) return found;
   const channels = inputChannels(model);
@@ -169,10 +233,16 @@ const RANGES: { field: string; value: (form: SearchForm) => number | null; min: 
   { field: "batch_size", value: (form) => form.batchSize, min: 1, max: 4096, step: 1 },
   { field: "adaptation.momentum", value: (form) => form.momentum, min: 0, max: 1 },
   { field: "adaptation.batches", value: (form) => form.batches, min: 1, step: 1 },
+  { field: "test_images", value: (form) => form.testImages, min: 0, step: 1 },
 ];
 
 function rangeHints(form: SearchForm): FieldErrors {
   const found: FieldErrors = {};
+  for (const [place, percentage] of form.budgets.entries()) {
+    const isShare = percentage === null || (percentage > 0 && percentage <= 100);
+    if (!isShare) found[budgetField(form.measure, place)] = "Above 0 and at most 100.";
+  }
+  if (parseGroupLimits(form.groupLimits) === undefined) found["group_limits"] = GROUP_LIMITS;
   for (const { field, value, min, max, step } of RANGES) {
     const number = value(form);
     if (number === null) continue;
@@ -201,22 +271,35 @@ export function notices(model?: ModelSummary, dataset?: Dataset): string[] {
   return found;
 }
 
+/** Scoring images on which the difference that adaptive batch norm makes is shown. */
+const VANILLA_IMAGES = 512;
+
 /** The request that a complete form stands for. Call it when nothing is `missing`. */
 export function toRequest(form: SearchForm): SearchRequest {
+  const [first = null, ...further] = form.budgets;
+  const limits = parseGroupLimits(form.groupLimits) ?? [];
   const momentum = form.mode === "momentum" && form.momentum !== null ? { momentum: form.momentum } : {};
   return {
     model_id: form.modelId,
     dataset_id: form.datasetId,
     name: form.name.trim() || null,
-    strategy: form.strategy,
-    macs: fraction(form.budget),
+    strategies: [...form.strategies],
+    uniform_reference: true,
+    [form.measure]: fraction(first),
+    ...(further.length === 0 ? {} : { budgets: further.map((budget) => ({ [form.measure]: fraction(budget) })) }),
+    front: false,
     candidates: form.candidates ?? 0,
     seed: form.seed ?? 0,
     calibration_images: form.calibrationImages ?? 0,
     scoring_images: form.scoringImages ?? 0,
+    ...(form.testImages === null ? {} : { test_images: form.testImages }),
+    vanilla_images: VANILLA_IMAGES,
+    racing: form.racing,
     batch_size: form.batchSize ?? 0,
     ...(form.roundTo === null ? {} : { round_to: form.roundTo }),
     min_keep_ratio: fraction(form.minKeep),
+    importance: { criterion: form.criterion, aggregate: "sum" },
+    ...(limits.length === 0 ? {} : { group_limits: limits }),
     adaptation: { mode: form.mode, ...momentum, ...(form.batches === null ? {} : { batches: form.batches }) },
     preprocessing: {
       mean: parseNumbers(form.mean) ?? [],

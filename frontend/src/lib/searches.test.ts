@@ -12,6 +12,11 @@ const search = (change: Partial<Search>): Search => ({
   request: {
     model_id: "m",
     dataset_id: "d",
+    strategies: ["random"],
+    uniform_reference: true,
+    front: false,
+    racing: true,
+    vanilla_images: 512,
     macs: 0.5,
     candidates: 48,
     seed: 0,
@@ -26,6 +31,9 @@ const search = (change: Partial<Search>): Search => ({
   progress: { phase: "candidates", done: 12, total: 48 },
   baseline: null,
   best_candidate_id: null,
+  winners: [],
+  budgets: [{ macs: 0.5 }],
+  warnings: [],
   split: null,
   error: null,
   waiting_for: null,
@@ -86,7 +94,10 @@ describe("time", () => {
   });
 });
 
-it("calls a search without a name by its model and budget", () => {
+it("calls a search without a name by its model and budgets", () => {
+  const budgets = [{ macs: 0.7 }, { macs: 0.3 }];
+  expect(titleOf(search({ budgets }), "MobileNetV1")).toBe("MobileNetV1 at 70% and 30% of MACs");
+  expect(titleOf(search({ budgets: [] }), "MobileNetV1")).toBe("MobileNetV1 with keep counts by hand");
   expect(titleOf(search({}), "MobileNetV1")).toBe("MobileNetV1 at 50% of MACs");
   expect(titleOf(search({ name: "First try" }), "MobileNetV1")).toBe("First try");
 });

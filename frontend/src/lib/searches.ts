@@ -1,14 +1,17 @@
 // What a search's state and progress mean in words.
 
 import type { Search, SearchState } from "../api/types";
-import { capitalised, count, percent } from "./format";
+import { budgetsText } from "./budgets";
+import { capitalised, count } from "./format";
 
 /** Whether nothing more will happen to a search. */
 export const isFinal = (state: SearchState): boolean => state !== "queued" && state !== "running";
 
 /** What to call a search that has no name. */
-export const titleOf = (search: Search, model: string | undefined): string =>
-  search.name ?? `${model ?? "Search"} at ${percent(search.request.macs, 0)} of MACs`;
+export function titleOf({ name, budgets }: Pick<Search, "name" | "budgets">, model: string | undefined): string {
+  const budget = budgets.length > 0 ? `at ${budgetsText(budgets)}` : "with keep counts by hand";
+  return name ?? `${model ?? "Search"} ${budget}`;
+}
 
 /** The phase in which candidates are evaluated, as the server names it. */
 const CANDIDATES = "candidates";

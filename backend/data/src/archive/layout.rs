@@ -1,4 +1,5 @@
-//! From the names in an archive to classes: one folder per class, all at the top or all in one common folder.
+//! From the names in an archive to classes: one folder per class, all at the top or all in one common folder. Without any folder,
+//! images have no labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,9 +45,12 @@ impl Entry {
 }
 
 /// Sorts entries into classes. Class indices follow the sorted folder names, images the sorted names of their entries,
-/// so that the order in which an archiver met them does not matter.
+/// so that the order in which an archiver met them does not matter. Where all files lie at the top there are no classes.
 pub fn classes(entries: Vec<Entry>) -> Result<(Vec<String>, Vec<Image>), DataError> {
     let entries: Vec<Entry> = entries.into_iter().filter(|entry| !entry.is_litter()).collect();
+    if entries.iter().all(|entry| entry.parts.len() == 1 && entry.kind != EntryKind::Folder) {
+        return Ok((Vec::new(), unlabelled(entries)));
+    }
     let depth = top_folders(&entries);
     let mut folders = BTreeSet::new();
     let mut images: BTreeMap<(String, String), (String, Place)> = BTreeMap::new();
@@ -73,9 +77,23 @@ pub fn classes(entries: Vec<Entry>) -> Result<(Vec<String>, Vec<Image>), DataErr
         return Err(DataError::EmptyClass { class: class.clone() });
     }
     let label = |class: &String| classes.binary_search(class).unwrap_or_default();
-    let images = images.into_iter().map(|((class, _), (name, place))| Image { name, label: label(&class), place });
+    let images =
+        images.into_iter().map(|((class, _), (name, place))| Image { name, label: Some(label(&class)), place });
     let images = images.collect();
     Ok((classes, images))
+}
+
+/// The images among files at the top, by name.
+fn unlabelled(entries: Vec<Entry>) -> Vec<Image> {
+    let images: BTreeMap<String, Place> = entries
+        .into_iter()
+        .filter(|entry| looks_like_image(&entry.name))
+        .filter_map(|entry| match entry.kind {
+            EntryKind::File(place) => Some((entry.name, place)),
+            EntryKind::Folder => None,
+        })
+        .collect();
+    images.into_iter().map(|(name, place)| Image { name, label: None, place }).collect()
 }
 
 /// 1 where everything lies in one folder that itself has folders with files, else 0.

@@ -1,4 +1,4 @@
-//! Archives with one folder per class of PNG or JPEG files.
+//! Archives of PNG or JPEG files: with one folder per class, or without folders and labels.
 
 mod layout;
 mod tar;
@@ -21,6 +21,7 @@ pub use crate::archive::zip::open as open_zip;
 pub struct Archive {
     container: Container,
     images: Vec<Image>,
+    /// Empty where there are no folders.
     pub classes: Vec<String>,
 }
 
@@ -34,7 +35,8 @@ enum Container {
 #[derive(Clone, Debug)]
 struct Image {
     name: String,
-    label: usize,
+    /// `None` where there are no folders.
+    label: Option<usize>,
     place: Place,
 }
 
@@ -74,8 +76,14 @@ impl Archive {
         Ok(Self { container, images, classes })
     }
 
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Of all images, or none.
     pub fn labels(&self) -> Vec<usize> {
-        self.images.iter().map(|image| image.label).collect()
+        self.images.iter().filter_map(|image| image.label).collect()
     }
 
     /// Full name of the image's entry.
@@ -83,7 +91,7 @@ impl Archive {
         &self.images[index].name
     }
 
-    /// The packed bytes of one image; never more than `limits.image_bytes`. `index` is below the number of labels.
+    /// The packed bytes of one image; never more than `limits.image_bytes`. `index` is below the number of images.
     pub fn read(&self, index: usize, limits: &Limits) -> Result<Vec<u8>, DataError> {
         let image = &self.images[index];
         let limit = limits.image_bytes;

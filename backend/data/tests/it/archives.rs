@@ -94,7 +94,7 @@ fn every_field_of_the_report_is_filled() {
     let json = serde_json::to_value(OnDisk::one(&file).check().unwrap()).unwrap();
     let size = serde_json::json!({ "width": 4, "height": 2 });
     let expected = serde_json::json!({
-        "kind": "zip", "images": 1, "classes": [{ "index": 0, "name": "a", "count": 1 }],
+        "kind": "zip", "images": 1, "labelled": true, "classes": [{ "index": 0, "name": "a", "count": 1 }],
         "channels": 1, "width": 4, "height": 2,
         "shapes": { "min": size, "max": size, "most_common": size },
     });
@@ -140,6 +140,34 @@ fn links_and_devices_are_refused() {
         let refusal = OnDisk::one(&builder.into_inner().unwrap()).check().unwrap_err();
         assert!(matches!(&refusal, DataError::SpecialEntry { entry } if entry == "cat/a.png"), "{refusal}");
     }
+}
+
+#[test]
+fn images_without_folders_have_no_labels() {
+    let entries = [
+        ("b.jpg", jpeg(2, 1, 200)),
+        ("README.md", b"Pets.".to_vec()),
+        (".DS_Store", b"litter".to_vec()),
+        ("__MACOSX/._a.png", b"litter".to_vec()),
+        ("./a.PNG", grey_png(2, 1, &[10, 20])),
+    ];
+    let entries = borrowed(&entries);
+    for (kind, file) in [(DatasetKind::Zip, zip(&entries)), (DatasetKind::TarGz, gzip(&tar(&entries)))] {
+        let dataset = OnDisk::one(&file);
+        let report = dataset.check().unwrap();
+        assert_eq!((report.content.kind, report.content.labelled), (kind, false));
+        assert_eq!(outline(&report), (2, 1, 2, 1, vec![]));
+        let dataset = dataset.open();
+        assert_eq!((dataset.len(), dataset.is_labelled(), dataset.labels()), (2, false, &[][..]));
+        assert_eq!(dataset.decode(0, &as_stored(1, 1, 2)).unwrap(), [10.0, 20.0]);
+        assert_eq!(dataset.decode(1, &as_stored(1, 1, 2)).unwrap(), [200.0, 200.0]);
+    }
+}
+
+#[test]
+fn a_broken_image_without_labels_is_named() {
+    let refusal = OnDisk::one(&zip(&[("a.png", &grey_png(1, 1, &[0])), ("b.png", b"broken")])).check().unwrap_err();
+    assert!(matches!(&refusal, DataError::Image { entry, .. } if entry == "b.png"), "{refusal}");
 }
 
 #[test]

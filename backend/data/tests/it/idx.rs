@@ -21,7 +21,7 @@ fn images_and_labels_are_read_packed_or_not() {
 
         let dataset = dataset.open();
         assert_eq!(dataset.labels(), [0, 2, 2, 0]);
-        assert_eq!((dataset.len(), dataset.label(1)), (4, 2));
+        assert_eq!((dataset.len(), dataset.labels()[1]), (4, 2));
         let third = dataset.decode(2, &as_stored(1, 2, 3)).unwrap();
         assert_eq!(third, [12.0, 13.0, 14.0, 15.0, 16.0, 17.0]);
     }
@@ -66,10 +66,27 @@ fn labels_may_have_any_integer_type_and_a_second_axis_of_one() {
 }
 
 #[test]
-fn the_labels_file_is_asked_for_by_idx_alone() {
+fn images_alone_have_no_labels() {
+    let (images, _) = small_idx();
+    for file in [gzip(&images), images] {
+        let report = OnDisk::one(&file).check().unwrap();
+        assert_eq!((report.content.kind, report.content.labelled), (DatasetKind::Idx, false));
+        assert_eq!(outline(&report), (4, 1, 3, 2, vec![]));
+        let dataset = OnDisk::one(&file).open();
+        assert_eq!(
+            (dataset.len(), dataset.is_labelled(), dataset.labels(), dataset.classes().len()),
+            (4, false, &[][..], 0)
+        );
+        let last = dataset.decode(3, &as_stored(1, 2, 3)).unwrap();
+        assert_eq!(last, [18.0, 19.0, 20.0, 21.0, 22.0, 23.0]);
+        let refusal = dataset.decode(4, &as_stored(1, 2, 3)).unwrap_err();
+        assert!(matches!(refusal, DataError::NoSuchImage { index: 4, images: 4 }), "{refusal}");
+    }
+}
+
+#[test]
+fn labels_of_idx_images_are_idx_too() {
     let (images, labels) = small_idx();
-    let refusal = OnDisk::one(&images).check().unwrap_err();
-    assert!(matches!(refusal, DataError::MissingLabels), "{refusal}");
     let refusal = OnDisk::two(&images, &crate::support::zip(&[("a/1.png", &labels)])).check().unwrap_err();
     assert!(matches!(refusal, DataError::LabelsNotIdx), "{refusal}");
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archives;
+mod class_orders;
 mod hostile;
 mod idx;
 mod limits;
@@ -12,3 +13,4 @@ mod preprocessing;
 mod splitting;
 mod support;
 mod thumbnails;
+mod torchvision;

@@ -49,6 +49,29 @@ fn the_names_that_are_there_are_listed_when_none_fits() {
 }
 
 #[test]
+fn an_array_of_images_alone_has_no_labels() {
+    for key in ["images", "x", "x_train"] {
+        let dataset = OnDisk::one(&zip(&[(&format!("{key}.npy"), &images())]));
+        let report = dataset.check().unwrap();
+        assert_eq!((report.content.kind, report.content.labelled), (DatasetKind::Npz, false));
+        assert_eq!(outline(&report), (4, 1, 3, 2, vec![]));
+        let dataset = dataset.open();
+        assert_eq!((dataset.len(), dataset.labels()), (4, &[][..]));
+        assert_eq!(dataset.decode(1, &as_stored(1, 2, 3)).unwrap()[0], 6.0);
+    }
+}
+
+#[test]
+fn an_array_beside_the_images_may_be_labels_under_another_name() {
+    for other in ["y.npy", "classes.npy", "images_2.npy", "notes.txt"] {
+        let refusal = OnDisk::one(&zip(&[("images.npy", &images()), (other, &labels())])).check().unwrap_err();
+        assert!(matches!(refusal, DataError::NpzKeys { .. }), "{other}: {refusal}");
+    }
+    let refusal = OnDisk::one(&zip(&[("labels.npy", &labels())])).check().unwrap_err();
+    assert!(matches!(refusal, DataError::NpzKeys { .. }), "labels alone: {refusal}");
+}
+
+#[test]
 fn labels_beside_it_are_one_file_too_many() {
     let (_, second) = small_idx();
     let refusal = OnDisk::two(&npz(&images(), &labels()), &second).check().unwrap_err();

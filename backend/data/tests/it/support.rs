@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use eagleeye_data::{DataError, Dataset, Files, Limits, Preprocess};
 use eagleeye_spec::report::DatasetReport;
+use eagleeye_spec::{ChannelOrder, Filter, Resize};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::{ExtendedColorType, ImageEncoder};
@@ -60,7 +61,17 @@ pub fn outline(report: &DatasetReport) -> (u64, u32, u32, u32, Vec<(&str, u64)>)
 
 /// An input of this size whose values are those that are stored.
 pub fn as_stored(channels: usize, height: usize, width: usize) -> Preprocess {
-    Preprocess { channels, height, width, mean: vec![0.0], deviation: vec![1.0], scale: 1.0 }
+    Preprocess {
+        channels,
+        height,
+        width,
+        mean: vec![0.0],
+        deviation: vec![1.0],
+        scale: 1.0,
+        resize: Resize::default(),
+        filter: Filter::default(),
+        order: ChannelOrder::default(),
+    }
 }
 
 pub const U8: u8 = 0x08;

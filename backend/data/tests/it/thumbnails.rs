@@ -23,6 +23,13 @@ fn every_class_in_turn_gives_one() {
 }
 
 #[test]
+fn of_images_without_labels_the_first_are_shown() {
+    let dataset = OnDisk::one(&idx(U8, &[5, 1, 1], &[0, 1, 2, 3, 4])).open();
+    assert_eq!(first_pixels(&thumbnails(&dataset, 3).unwrap()), [0, 1, 2]);
+    assert_eq!(thumbnails(&dataset, 100).unwrap().len(), 5);
+}
+
+#[test]
 fn a_small_image_stays_as_it_is_and_a_large_one_keeps_its_proportions() {
     let side = THUMBNAIL_SIDE as u32;
     let file = zip(&[

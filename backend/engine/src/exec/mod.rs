@@ -75,6 +75,15 @@ pub fn forward(network: &Network, input: &Tensor) -> Result<Tensor, ExecError> {
 /// Runs a network on all of its inputs, under the eyes of a hook. Activations are freed after their last use.
 pub fn run(network: &Network, inputs: &[Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, ExecError> {
     let _no_grad = tch::no_grad_guard();
+    run_with_gradients(network, inputs, hook)
+}
+
+/// As [`run`]; gradients with respect to the weights that require them can be computed from the outputs.
+pub(crate) fn run_with_gradients(
+    network: &Network,
+    inputs: &[Tensor],
+    hook: &mut dyn Hook,
+) -> Result<Vec<Tensor>, ExecError> {
     let mut pass = Pass::new(network, inputs)?;
     for (id, node) in network.graph.nodes_with_ids() {
         if hook.cancelled() {
@@ -170,7 +179,8 @@ impl<'a> Pass<'a> {
         operators::compute(&node.op, inputs, self.batch)
     }
 
-    /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten.
+    /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten. Gradients may
+    /// need it.
     fn own_input(&mut self, node: &Node) -> Option<Tensor> {
         let &[x] = &node.inputs[..] else { return None };
         let graph = &self.network.graph;
@@ -178,7 +188,8 @@ impl<'a> Pass<'a> {
         // These make a new tensor; others may answer with a view of their input.
         let fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(_)));
         let relu = matches!(node.op, Op::Unary(eagleeye_graph::Unary::Relu));
-        if relu && fresh && self.uses[x.index()] == 1 { self.values[x.index()].take() } else { None }
+        let alone = relu && fresh && self.uses[x.index()] == 1;
+        if alone { self.values[x.index()].take_if(|x| !x.requires_grad()) } else { None }
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct StoredCost {
     /// `[constant, size, size, ...]` each, as `parameters` too.
     macs: Vec<Vec<u64>>,
     parameters: Vec<Vec<u64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    buffers: Vec<Vec<u64>>,
 }
 
 impl From<CostModel> for StoredCost {
@@ -41,7 +43,8 @@ impl From<CostModel> for StoredCost {
         let mut table = Table::default();
         let macs = model.macs.iter().map(|term| table.term(term)).collect();
         let parameters = model.parameters.iter().map(|term| table.term(term)).collect();
-        Self { units: model.full, sizes: table.sizes, macs, parameters }
+        let buffers = model.buffers.iter().map(|term| table.term(term)).collect();
+        Self { units: model.full, sizes: table.sizes, macs, parameters, buffers }
     }
 }
 
@@ -79,7 +82,8 @@ impl TryFrom<StoredCost> for CostModel {
         let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
         let macs = terms("macs", &stored.macs, &sizes)?;
         let parameters = terms("parameters", &stored.parameters, &sizes)?;
-        Ok(Self { macs, parameters, full: stored.units })
+        let buffers = terms("buffers", &stored.buffers, &sizes)?;
+        Ok(Self { macs, parameters, buffers, full: stored.units })
     }
 }
 

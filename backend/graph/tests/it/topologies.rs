@@ -1,6 +1,6 @@
 //! One small network for each way in which channels can hang together.
 
-use eagleeye_graph::{Binary, Conv, Dim, Graph, Group, Op, PadMode, PlanError, Reduction, Role, plan};
+use eagleeye_graph::{Binary, Channels, Conv, Dim, Graph, Group, Op, PadMode, PlanError, Reduction, Role, plan};
 
 use crate::net::{Net, convolution};
 use crate::networks::{attention, channel_shuffle, vision_transformer};
@@ -63,6 +63,26 @@ fn a_residual_to_the_input_locks_the_branch() {
     assert_eq!(prunable(&graph), named(&[("inner", 4)]));
     let reason = group(&graph, "outer").reason.unwrap();
     assert!(reason.contains("the network's input `input`"), "{reason}");
+}
+
+#[test]
+fn each_position_of_a_value_says_its_group_and_unit() {
+    let (mut net, x) = Net::image(2, 6);
+    let a = net.conv("a", x, 3, 3, 1);
+    let b = net.conv("b", a, 2, 3, 1);
+    let joined = net.cat(&[b, x, a]);
+    let c = net.conv("c", joined, 5, 3, 1);
+    let graph = net.classifier(c, 3);
+    let groups = groups(&graph);
+    let input = |weight: &str| {
+        let is_weight = |&value: &_| graph.parameter_of(value).is_some_and(|p| graph.parameter(p).name == weight);
+        graph.nodes.iter().find(|node| node.inputs.iter().any(is_weight)).unwrap().inputs[0]
+    };
+    let (first, second) = ([0, 1, 2].map(|unit| Some((0, unit))), [0, 1].map(|unit| Some((1, unit))));
+    assert_eq!((groups.groups[0].name.as_str(), groups.groups[1].name.as_str()), ("a", "b"));
+    let joined = [&second[..], &[None, None], &first[..]].concat();
+    assert_eq!(groups.channels_of(input("c.weight")), Some(Channels { axis: 1, places: joined }));
+    assert_eq!(groups.channels_of(input("a.weight")), None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Datasets: labelled images that were uploaded, with what their check found.
+//! Datasets: images that were uploaded, with what their check found.
 
 use std::path::Path as FilePath;
 
@@ -31,7 +31,7 @@ const MAX_THUMBNAIL_BYTES: u64 = 1 << 20;
 
 const PARTS: Expected = Expected { files: &["file", "images", "labels"], texts: &["name"] };
 
-/// Labelled images.
+/// Images, with labels or without.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Dataset {
     pub id: Uuid,
@@ -59,17 +59,18 @@ impl From<store::Dataset> for Dataset {
     }
 }
 
-/// The parts of a dataset upload: either `file`, or `images` and `labels`.
+/// The parts of a dataset upload: either `file`, or `images` and `labels`, or `images` alone.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
 pub struct DatasetUpload {
-    /// An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+    /// An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class. Images have no labels where
+    /// the NPZ has their array alone, or the archive all of them at its top.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     file: Option<Vec<u8>>,
     /// An IDX file of images, optionally gzipped.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     images: Option<Vec<u8>>,
-    /// The IDX file with the labels of `images`.
+    /// The IDX file with the labels of `images`; without it, the images have none.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     labels: Option<Vec<u8>>,
     #[schema(schema_with = name)]
@@ -114,8 +115,9 @@ fn roles(received: &Received) -> Result<(&'static str, Option<&'static str>), Pr
     match ["file", "images", "labels"].map(|part| received.has(part)) {
         [true, false, false] => Ok(("file", None)),
         [false, true, true] => Ok(("images", Some("labels"))),
+        [false, true, false] => Ok(("images", None)),
         _ => {
-            let detail = "send either `file` (an NPZ or an archive), or `images` and `labels` (two IDX files)";
+            let detail = "send either `file` (an NPZ or an archive), or `images` and `labels` (two IDX files), or `images` alone";
             Err(Problem::new(Kind::MalformedUpload, detail))
         }
     }

@@ -10,6 +10,9 @@ pub mod health;
 pub mod models;
 pub mod names;
 pub mod paging;
+pub mod presets;
+pub mod search_check;
+pub mod search_report;
 pub mod searches;
 pub mod strategies;
 

@@ -6,19 +6,19 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::name::name_in;
-use eagleeye_spec::{Baseline, FieldFault, SearchRequest};
+use eagleeye_spec::{Baseline, FieldFault, GroupKeep, Keep, Limits, SearchExtension, SearchRequest, Warning};
 use eagleeye_store::{self as store, Store, StoreError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::BASE;
 use super::names::{SearchRenaming, checked_name};
 use super::paging::{Page, PageQuery};
-use crate::extract::{Json, Path, Query};
+use crate::extract::{Json, Path, Query, read};
 use crate::faults::Faults;
-use crate::problem::{Kind, Problem};
-use crate::request_check;
+use crate::problem::{FieldError, Kind, Problem};
+use crate::request_check::{self, known_before};
 use crate::state::AppState;
 
 /// State of a search.
@@ -53,9 +53,15 @@ pub struct Search {
     /// The unpruned network on the same images. Null until it has been scored.
     #[schema(required)]
     pub baseline: Option<Baseline>,
-    /// The candidate with the best score. Null until all are scored, and for a search that has not succeeded.
+    /// The winner of the first budget. Null until all are scored, and for a search that has not succeeded.
     #[schema(required)]
     pub best_candidate_id: Option<Uuid>,
+    /// The best candidate of each budget, in their order. Empty until all are scored.
+    pub winners: Vec<Winner>,
+    /// The budgets that were asked for, by whose places candidates name theirs.
+    pub budgets: Vec<Limits>,
+    /// What should be known about its scores: found before, while and after candidates were evaluated.
+    pub warnings: Vec<Warning>,
     /// How many images are used for what. Null until the search has begun.
     #[schema(required)]
     pub split: Option<SplitCounts>,
@@ -85,6 +91,15 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// The best candidate of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Winner {
+    /// The budget's place among the search's. Null for candidates that are for none.
+    #[schema(required)]
+    pub budget: Option<u32>,
+    pub candidate_id: Uuid,
+}
+
 /// How the dataset is divided. The parts never overlap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SplitCounts {
@@ -108,6 +123,13 @@ impl From<store::SearchState> for SearchState {
     }
 }
 
+impl From<store::Winner> for Winner {
+    fn from(winner: store::Winner) -> Self {
+        let store::Winner { budget, candidate_id } = winner;
+        Winner { budget, candidate_id }
+    }
+}
+
 impl From<store::Search> for Search {
     fn from(search: store::Search) -> Self {
         let split = search.split.map(|split| SplitCounts {
@@ -116,6 +138,7 @@ impl From<store::Search> for Search {
             test: split.test,
         });
         let store::Progress { phase, done, total } = search.progress;
+        let budgets = search.request.budgets().iter().map(Limits::of).collect();
         Search {
             id: search.id,
             name: search.name,
@@ -126,6 +149,9 @@ impl From<store::Search> for Search {
             progress: Progress { phase, done, total },
             baseline: search.baseline,
             best_candidate_id: search.best_candidate_id,
+            winners: search.winners.into_iter().map(Winner::from).collect(),
+            budgets,
+            warnings: search.warnings,
             split,
             error: search.error,
             waiting_for: search.waiting_for,
@@ -153,24 +179,152 @@ impl From<store::Search> for Search {
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn create(
-    State(state): State<AppState>,
-    Json(mut request): Json<SearchRequest>,
-) -> Result<Response, Problem> {
+pub async fn create(State(state): State<AppState>, Json(request): Json<SearchRequest>) -> Result<Response, Problem> {
+    queue(&state, request).await
+}
+
+/// Checks a request and queues the search.
+async fn queue(state: &AppState, mut request: SearchRequest) -> Result<Response, Problem> {
+    let (model, dataset) = checked(state, &mut request).await?;
+    request.name = request.name.as_deref().and_then(name_in).map(str::to_owned);
+    let warnings = known_before(model.as_ref(), dataset.as_ref());
+    let search = Search::from(state.store.searches().create_warned(request, &warnings).await?);
+    let location = format!("{BASE}/searches/{}", search.id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(search)).into_response())
+}
+
+/// What a request names, which fits; strategies of the user's own that begin with a candidate are written out.
+async fn checked(
+    state: &AppState,
+    request: &mut SearchRequest,
+) -> Result<(Option<store::Model>, Option<store::Dataset>), Problem> {
     let mut faults = Faults::default();
     for FieldFault { field, detail } in request.faults() {
         faults.add(Kind::InvalidField, field, detail.to_owned());
     }
-    let model = named(Kind::UnknownModel, "model_id", state.store.models().get(request.model_id).await, &mut faults)?;
-    let found = state.store.datasets().get(request.dataset_id).await;
-    let dataset = named(Kind::UnknownDataset, "dataset_id", found, &mut faults)?;
-    request_check::check(&state, &request, model.as_ref(), dataset.as_ref(), &mut faults).await?;
+    let (model, dataset) = subjects(state, request, &mut faults).await?;
+    write_out(state, request, &mut faults).await?;
+    request_check::check(state, request, model.as_ref(), dataset.as_ref(), &mut faults).await?;
     faults.into_result()?;
+    Ok((model, dataset))
+}
 
-    request.name = request.name.as_deref().and_then(name_in).map(str::to_owned);
-    let search = Search::from(state.store.searches().create(request).await?);
-    let location = format!("{BASE}/searches/{}", search.id);
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(search)).into_response())
+/// Replaces the candidates that strategies of the user's own begin with by what these keep.
+async fn write_out(state: &AppState, request: &mut SearchRequest, faults: &mut Faults) -> Result<(), Problem> {
+    let model_id = request.model_id;
+    for (place, manual) in request.manual.iter_mut().enumerate() {
+        let Some(id) = manual.candidate_id.take() else { continue };
+        let field = format!("manual.{place}.candidate_id");
+        let candidate = match state.store.candidates().get(id).await {
+            Ok(candidate) => candidate,
+            Err(error @ StoreError::NotFound { .. }) => {
+                faults.add(Kind::InvalidField, &field, error.to_string());
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if state.store.searches().get(candidate.search_id).await?.model_id != model_id {
+            faults.add(Kind::InvalidField, &field, "is a candidate of another model".to_owned());
+        }
+        for GroupKeep { group, kept, .. } in candidate.groups {
+            manual.groups.entry(group).or_insert(Keep::Units(u32::try_from(kept).unwrap_or(u32::MAX)));
+        }
+    }
+    Ok(())
+}
+
+/// Queue a search like another one, with changes.
+///
+/// The body has the fields that differ; the others are those of the search, but for its name.
+#[utoipa::path(
+    post, path = "/searches/{id}/clone", operation_id = "cloneSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search to begin with")),
+    request_body(content = SearchChanges, description = "Fields of a search request"),
+    responses(
+        (status = 202, description = "The search is queued", body = Search,
+            headers(("Location" = String, description = "Where to look for it"))),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The changed request is invalid, as for a new search", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 500, description = "A stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn clone(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+    Json(changes): Json<SearchChanges>,
+) -> Result<Response, Problem> {
+    let search = state.store.searches().get(id).await?;
+    let request = SearchRequest { name: None, ..search.request };
+    queue(&state, changes.applied_to(&request)?).await
+}
+
+/// Fields of a search request that are to be others.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[schema(value_type = Object, example = json!({ "macs": 0.3, "seed": 1 }))]
+pub struct SearchChanges(serde_json::Map<String, serde_json::Value>);
+
+impl SearchChanges {
+    fn applied_to(self, request: &SearchRequest) -> Result<SearchRequest, Problem> {
+        let document = serde_json::to_value(request).map_err(|error| Problem::internal(error.to_string()))?;
+        let serde_json::Value::Object(mut fields) = document else { return Ok(request.clone()) };
+        fields.extend(self.0);
+        read::<SearchRequest>(serde_json::Value::Object(fields))
+    }
+}
+
+/// Add candidates, strategies or budgets to a search that has ended.
+///
+/// What is evaluated is kept. The search is queued again, and when it ends its winners are those of all that was evaluated.
+#[utoipa::path(
+    post, path = "/searches/{id}/extend", operation_id = "extendSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    request_body = SearchExtension,
+    responses(
+        (status = 202, description = "The search is queued again", body = Search),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search has not ended, or a file of its model or dataset is missing",
+            body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The extended request is invalid, as for a new search", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 500, description = "A stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn extend(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+    Json(extension): Json<SearchExtension>,
+) -> Result<(StatusCode, Answer<Search>), Problem> {
+    let search = state.store.searches().get(id).await?;
+    let mut request = search.request.extended(&extension);
+    if request.candidates < search.request.candidates {
+        let detail = format!("must be at least {}, as before", search.request.candidates);
+        return Err(Problem::of_fields(
+            Kind::InvalidField,
+            vec![FieldError { field: "candidates".to_owned(), detail }],
+        ));
+    }
+    checked(&state, &mut request).await?;
+    Ok((StatusCode::ACCEPTED, Answer(state.store.searches().extend(id, &request).await?.into())))
+}
+
+/// The model and the dataset that a request names; one that does not exist is a fault.
+pub(super) async fn subjects(
+    state: &AppState,
+    request: &SearchRequest,
+    faults: &mut Faults,
+) -> Result<(Option<store::Model>, Option<store::Dataset>), Problem> {
+    let model = named(Kind::UnknownModel, "model_id", state.store.models().get(request.model_id).await, faults)?;
+    let found = state.store.datasets().get(request.dataset_id).await;
+    Ok((model, named(Kind::UnknownDataset, "dataset_id", found, faults)?))
 }
 
 /// What a field of the body names. A 404 would be about the address, so what is missing is a fault of the field.

@@ -13,7 +13,7 @@ pub const NAMES: &str = "StrategyName";
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Strategy {
     /// What a request calls it.
-    #[schema(example = "random")]
+    #[schema(example = "sensitivity")]
     pub name: &'static str,
     /// What it does, in a sentence or two.
     pub summary: &'static str,

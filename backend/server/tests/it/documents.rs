@@ -20,7 +20,7 @@ fn documented(name: &str) -> String {
 
 #[test]
 fn the_stored_documents_are_current() {
-    for (task, name) in [("openapi", "openapi.json"), ("problems", "problems.md")] {
+    for (task, name) in [("openapi", "openapi.json"), ("problems", "problems.md"), ("warnings", "warnings.md")] {
         assert!(printed(task) == documented(name), "run `eagleeye {task} > docs/{name}`");
     }
 }

@@ -55,8 +55,24 @@ fn a_search_is_refused_for_values_that_the_document_does_not_allow_and_for_no_ot
     let post = |place: &str, values: &[Value]| {
         compare(&server, ("POST", "/searches"), "SearchRequest", &good, place, values);
     };
-    let whole = ["candidates", "seed", "calibration_images", "scoring_images", "batch_size", "round_to"];
-    let places = whole.into_iter().chain(["macs", "min_keep_ratio", "adaptation/momentum", "adaptation/batches"]);
+    let whole = [
+        "candidates",
+        "seed",
+        "calibration_images",
+        "scoring_images",
+        "test_images",
+        "vanilla_images",
+        "batch_size",
+        "round_to",
+    ];
+    let places = whole.into_iter().chain([
+        "macs",
+        "parameters",
+        "bytes",
+        "min_keep_ratio",
+        "adaptation/momentum",
+        "adaptation/batches",
+    ]);
     for field in places.chain(["preprocessing/scale"]) {
         post(&format!("/{field}"), &numbers());
     }

@@ -3,7 +3,7 @@
 
 # What is not said of a model is this. Its space is one layer of 32 channels, which makes all MACs.
 format=onnx shape=1,1,28,28 guessed=true macs=1000000 batch_norms=0 state=folded classes=10 smallest=0.25
-operators='{}' layers='[]' groups='[]' version='"version": 1,'
+operators='{}' layers='[]' groups='[]' version='"version": 2,'
 space=', "space": {"cost": {"units": [32], "sizes": [[0, 0, 32]], "macs": [[31250, 0]], "parameters": [[1562, 0], [16]]}, "groups": [{"name": "features.0", "size": 32, "channels_per_unit": 1}]}'
 
 model() {
@@ -19,7 +19,7 @@ REPORT
 dataset() {
     size="{\"width\": $4, \"height\": $4}"
     cat << REPORT
-{"version": 1, "kind": "$1", "images": $2, "classes": [$5], "channels": $3, "width": $4, "height": $4,
+{"version": 2, "kind": "$1", "images": $2, "classes": [$5], "channels": $3, "width": $4, "height": $4,
  "shapes": {"min": $size, "max": $size, "most_common": $size}}
 REPORT
 }
@@ -76,11 +76,36 @@ case "$task $first" in
     for picture in 000 001; do printf 'picture %s' "$picture" > "$5/$picture.png"; done
     dataset npz 100 1 28 '{"index": 0, "name": "bag", "count": 60}, {"index": 1, "name": "boot", "count": 40}'
     ;;
+"check-dataset small"*)
+    dataset npz 100 1 8 '{"index": 0, "name": "bag", "count": 100}'
+    ;;
+"check-dataset bare"*)
+    dataset idx 100 1 28 "" | sed 's/"classes"/"labelled": false, "classes"/'
+    ;;
 "check-dataset colour"*)
     dataset zip 6 3 8 '{"index": 0, "name": "cat", "count": 6}'
     ;;
 "check-dataset many"*)
     dataset zip 100 1 8 '{"index": 11, "name": "lynx", "count": 100}'
+    ;;
+"check-search "*)
+    # On as many images as the search scores on; with seed 13 it is refused.
+    while [ $# -gt 0 ]; do
+        case "$1" in
+        --request) request=$2 ;;
+        --images) read -r data < "$2" ;;
+        esac
+        shift
+    done
+    grep -q '"seed":13' "$request" && { echo "error: image 7 cannot be read" >&2; exit 2; }
+    images=$(sed 's/.*"scoring_images":\([0-9]*\).*/\1/' "$request")
+    cat << REPORT
+{"images": $images, "labelled": true, "score": {"top1": 0.9, "top5": 1.0, "cross_entropy": 0.3, "agreement": 1.0, "kl": 0.0},
+ "intervals": {"top1": {"low": 0.8, "high": 0.95}, "top5": {"low": 0.9, "high": 1.0}, "cross_entropy": null, "agreement": null, "kl": null},
+ "classes": [{"index": 0, "name": "$data", "answers": $images, "labels": $images}], "preset_images": $images,
+ "presets": [{"name": "mnist", "top1": 0.5, "interval": {"low": 0.4, "high": 0.6}, "requested": false}], "best_preset": null,
+ "warnings": [{"code": "few_scoring_images", "message": "few", "at": "before"}], "seconds": 0.1}
+REPORT
     ;;
 *" bad"*)
     echo "error: \`stem/wavelet\` cannot be used" >&2

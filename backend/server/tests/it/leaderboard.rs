@@ -25,19 +25,34 @@ fn a_finished_search_names_its_best_candidate_and_how_the_images_were_used() {
     assert_eq!(search["state"], "succeeded");
     assert_eq!(search["progress"], json!({ "phase": "candidates", "done": 4, "total": 4 }));
     assert_eq!(search["split"], json!({ "calibration": 20, "scoring": 30, "test": 50 }));
-    let score = json!({ "top1": 0.94, "top5": 0.99, "cross_entropy": 0.2 });
-    assert_eq!(search["baseline"], json!({ "score": score, "macs": 1_000_000, "parameters": 50_000 }));
+    let baseline = &search["baseline"];
+    let score = json!({ "top1": 0.94, "top5": 0.99, "cross_entropy": 0.2, "agreement": 1.0, "kl": 0.0 });
+    assert_eq!(baseline["score"], score);
+    assert_eq!(
+        (&baseline["macs"], &baseline["parameters"], &baseline["bytes"]),
+        (&json!(1_000_000), &json!(50_000), &json!(201_000))
+    );
+    let bounds = ["low", "high"].map(|end| baseline["intervals"]["top1"][end].as_f64().unwrap());
+    assert!(bounds[0] < 0.94 && 0.94 < bounds[1], "{bounds:?}");
 
     let best = search["best_candidate_id"].as_str().unwrap();
+    assert_eq!(search["winners"], json!([{ "budget": 0, "candidate_id": best }]));
     let candidate = server.get(&format!("/candidates/{best}")).expect(200);
     assert_eq!(candidate["index"], 1, "of equal scores the first");
     assert_eq!(candidate["groups"], json!([{ "group": "features.0", "size": 32, "kept": 16 }]));
     assert_eq!(candidate["score"]["top1"], 0.9);
-    let without = json!({ "top1": 0.1, "top5": 0.5, "cross_entropy": null });
+    let without = json!({ "top1": 0.1, "top5": 0.5, "cross_entropy": null, "agreement": null, "kl": null });
     assert_eq!(candidate["score_without_adaptation"], without, "an infinite loss is null");
-    let evaluation = |kind: &str, score: &Value, seconds: f64| json!({ "kind": kind, "image_set": "scoring", "images": 30, "score": score, "seconds": seconds });
-    let evaluations = [evaluation("adapted", &candidate["score"], 1.25), evaluation("unadapted", &without, 0.25)];
-    assert_eq!(candidate["evaluations"], json!(evaluations));
+    let expected = [("adapted", &candidate["score"], 1.25), ("unadapted", &without, 0.25)];
+    for (evaluation, (kind, score, seconds)) in candidate["evaluations"].as_array().unwrap().iter().zip(expected) {
+        assert_eq!((&evaluation["kind"], &evaluation["image_set"]), (&json!(kind), &json!("scoring")));
+        assert_eq!(
+            (&evaluation["images"], &evaluation["score"], &evaluation["seconds"]),
+            (&json!(30), score, &json!(seconds))
+        );
+        assert!(evaluation["intervals"]["top1"]["high"].as_f64() > score["top1"].as_f64());
+    }
+    assert_eq!((&candidate["scored_images"], &candidate["origin"]["strategy"]), (&json!(30), &json!("random")));
 }
 
 #[test]

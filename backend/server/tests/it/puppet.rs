@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eagleeye_spec::{Baseline, Evaluation, EvaluationKind, GroupKeep, ImageSet, Score};
+use eagleeye_spec::{Baseline, Evaluation, EvaluationKind, GroupKeep, ImageSet, Origin, Score, StrategyName};
 use eagleeye_store::{
     Claim, EXPORT_JOB, Exported, Lease, NewCandidate, SEARCH_JOB, Split, Store, StoreConfig, StoreError, Wanted,
     WorkerReport,
@@ -45,7 +45,15 @@ impl Puppet {
     /// Stores split and baseline, as a search begins.
     pub fn begin(&self, lease: &Lease) {
         let split = Split { calibration: (0..20).collect(), scoring: (20..50).collect(), test: (50..100).collect() };
-        let baseline = Baseline { score: Score::new(0.94, 0.99, 0.2), macs: 1_000_000, parameters: 50_000 };
+        let baseline = Baseline {
+            score: Score::new(0.94, 0.99, 0.2),
+            intervals: None,
+            macs: 1_000_000,
+            parameters: 50_000,
+            bytes: Some(201_000),
+            test: None,
+            hits: None,
+        };
         self.runtime.block_on(self.store.searches().save_split(lease, &split)).unwrap();
         self.runtime.block_on(self.store.searches().save_baseline(lease, &baseline)).unwrap();
     }
@@ -55,8 +63,15 @@ impl Puppet {
             index,
             strategy: vec![16],
             groups: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: 16 }],
+            origin: Origin {
+                strategy: StrategyName("random".to_owned()),
+                budget: Some(0),
+                number: index,
+                is_probe: false,
+            },
             macs: 500_000 + u64::from(index),
             parameters: 25_000,
+            bytes: Some(101_000),
             evaluations: vec![
                 evaluation(EvaluationKind::Adapted, Score::new(top1, 0.99, 1.0 - top1), 1.25),
                 evaluation(EvaluationKind::Unadapted, Score::new(0.1, 0.5, f64::INFINITY), 0.25),
@@ -103,5 +118,5 @@ impl Puppet {
 }
 
 fn evaluation(kind: EvaluationKind, score: Score, seconds: f64) -> Evaluation {
-    Evaluation { kind, image_set: ImageSet::Scoring, images: 30, score, seconds }
+    Evaluation { seconds, ..Evaluation::new(kind, ImageSet::Scoring, 30, score) }
 }

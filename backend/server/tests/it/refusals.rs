@@ -94,7 +94,7 @@ fn parts_that_are_missing_unknown_or_there_twice_are_named() {
         ("/models", text("name"), &["`file` with the model is missing"]),
         ("/models", file("model", "a.pt", "good"), &["`model` is unknown", "`file`", "`input_shape`"]),
         ("/models", file("file", "a.pt", "good").part("file", Part::bytes(&b"x"[..])), &["`file`", "more than once"]),
-        ("/datasets", file("images", "a", "good"), &["`images` and `labels`"]),
+        ("/datasets", file("labels", "a", "good"), &["`images` and `labels`"]),
         ("/datasets", both().part("file", Part::bytes(&b"good"[..])), &["either `file`"]),
         ("/datasets", text("name"), &["either `file`"]),
         (

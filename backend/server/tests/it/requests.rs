@@ -33,12 +33,17 @@ fn a_search_is_queued_with_its_defaults_filled_in() {
     assert_eq!((&search["state"], &search["name"]), (&json!("queued"), &Value::Null));
     assert_eq!((&search["model_id"], &search["dataset_id"]), (&json!(model), &json!(dataset)));
     let settings = json!({
-        "model_id": model, "dataset_id": dataset, "strategy": "random", "macs": 0.5, "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30,
+        "model_id": model, "dataset_id": dataset, "strategies": ["sensitivity"], "uniform_reference": true, "macs": 0.5,
+        "candidates": 48, "seed": 0, "calibration_images": 20, "scoring_images": 30, "vanilla_images": 512, "racing": true,
+        "importance": { "criterion": "l1", "aggregate": "sum" },
         "batch_size": 128, "round_to": null, "min_keep_ratio": 0.1, "adaptation": { "mode": "cumulative" },
-        "preprocessing": { "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0 },
+        "preprocessing": {
+            "mean": [0.286], "deviation": [0.353], "scale": 1.0 / 255.0, "resize": { "mode": "cover" }, "filter": "bilinear",
+            "channels": "rgb",
+        },
     });
     assert_eq!(search["request"], settings);
-    assert_eq!(search["progress"], json!({ "phase": "queued", "done": 0, "total": 48 }));
+    assert_eq!(search["progress"], json!({ "phase": "queued", "done": 0, "total": 49 }));
     for absent in ["baseline", "best_candidate_id", "split", "error", "started_at", "finished_at"] {
         assert_eq!(search[absent], Value::Null, "{absent}");
     }
@@ -228,15 +233,119 @@ fn strategies_are_listed_and_another_name_is_refused_with_the_list() {
     let (_data, server) = fake();
     let listed = server.get("/strategies").expect(200);
     let names: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
-    assert_eq!(names[0], "random");
+    assert_eq!(names[0], "sensitivity");
     let mut wrong = request(&id(&server.model("good")), &id(&server.dataset("good")));
-    wrong["strategy"] = json!("best");
+    wrong["strategies"] = json!(["random", "best"]);
     let refusal = server.post("/searches", &wrong).problem(422, "invalid-field", &names);
-    assert_eq!(fields(&refusal), ["strategy"]);
-    for name in names {
-        wrong["strategy"] = json!(name);
-        assert_eq!(server.post("/searches", &wrong).expect(202)["request"]["strategy"], name);
+    assert_eq!(fields(&refusal), ["strategies"]);
+    wrong["strategies"] = json!(["random", "random"]);
+    server.post("/searches", &wrong).problem(422, "invalid-field", &["once"]);
+    wrong["strategies"] = json!(["manual"]);
+    server.post("/searches", &wrong).problem(422, "invalid-field", &["manual"]);
+    wrong["manual"] = json!([{ "groups": {} }]);
+    wrong["strategies"] = json!(names);
+    assert_eq!(server.post("/searches", &wrong).expect(202)["request"]["strategies"], json!(names));
+}
+
+#[test]
+fn a_search_may_have_several_budgets_and_needs_one() {
+    let (_data, server) = fake();
+    let mut body = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    body["budgets"] = json!([{ "macs": 0.75 }, { "parameters": 0.25, "bytes": 0.9 }]);
+    body["budget_range"] = json!({ "measure": "macs", "from": 0.75, "to": 0.25, "steps": 2 });
+    let search = server.post("/searches", &body).expect(202);
+    assert_eq!(
+        search["budgets"],
+        json!([{ "macs": 0.5 }, { "macs": 0.75 }, { "parameters": 0.25, "bytes": 0.9 }, { "macs": 0.25 }])
+    );
+    body["budgets"] = json!([{ "macs": 0.001 }]);
+    let refusal = server.post("/searches", &body).problem(422, "budget-out-of-reach", &["0.001"]);
+    assert!(!fields(&refusal).is_empty(), "{refusal}");
+    for field in ["macs", "budgets", "budget_range"] {
+        body.as_object_mut().unwrap().remove(field);
     }
+    let refusal = server.post("/searches", &body).problem(422, "invalid-field", &["budget"]);
+    assert_eq!(fields(&refusal), ["macs"]);
+}
+
+#[test]
+fn groups_can_be_left_alone_by_name_and_pattern_and_names_that_match_nothing_are_refused() {
+    let (_data, server) = fake();
+    let mut body = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    body["group_limits"] = json!([{ "group": "nowhere*", "keep": 1 }]);
+    let refusal = server.post("/searches", &body).problem(422, "invalid-field", &["nowhere*"]);
+    assert_eq!(fields(&refusal), ["group_limits"]);
+    body["group_limits"] = json!([{ "group": "*", "keep": 1 }]);
+    server.post("/searches", &body).problem(422, "invalid-field", &[]);
+    body["group_limits"] = json!([{ "group": "*", "keep": 0.25 }]);
+    assert_eq!(server.post("/searches", &body).expect(202)["request"]["group_limits"], body["group_limits"]);
+}
+
+#[test]
+fn images_of_another_size_than_the_model_takes_are_warned_of_before_anything_is_computed() {
+    let (_data, server) = fake();
+    let body = request(&id(&server.model("good")), &id(&server.dataset("small")));
+    let search = server.post("/searches", &body).expect(202);
+    let warnings = search["warnings"].as_array().unwrap();
+    let codes: Vec<&str> = warnings.iter().map(|warning| warning["code"].as_str().unwrap()).collect();
+    assert_eq!((codes, &warnings[0]["at"]), (vec!["input_size_differs"], &json!("before")));
+}
+
+#[test]
+fn each_preset_can_be_sent_as_it_is_listed() {
+    let (_data, server) = fake();
+    let listed = server.get("/presets").expect(200);
+    let presets = listed["items"].as_array().unwrap();
+    assert_eq!(presets[0]["name"], "torchvision");
+    let mut body = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    let channels = body["preprocessing"]["mean"].as_array().unwrap().len();
+    let fitting = presets.iter().filter(|p| p["input_channels"].is_null() || p["input_channels"] == channels);
+    let mut sent = 0;
+    for preset in fitting {
+        let each = |field: &str| match preset[field].as_array().unwrap().as_slice() {
+            [one] => json!(vec![one; channels]),
+            many => json!(many),
+        };
+        body["preprocessing"] = json!({
+            "mean": each("mean"), "deviation": each("deviation"), "scale": preset["scale"], "resize": preset["resize"],
+            "filter": preset["filter"], "channels": preset["channels"],
+        });
+        let search = server.post("/searches", &body).expect(202);
+        assert_eq!(search["request"]["preprocessing"], body["preprocessing"]);
+        sent += 1;
+    }
+    assert!(sent >= 3, "the ranges of pixels fit every network");
+}
+
+#[test]
+fn images_without_labels_can_be_searched_with() {
+    let (_data, server) = fake();
+    let body = request(&id(&server.model("good")), &id(&server.dataset("bare")));
+    server.post("/searches", &body).expect(202);
+}
+
+#[test]
+fn the_order_of_the_classes_must_name_each_of_them() {
+    let (_data, server) = fake();
+    let mut body = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    body["class_order"] = json!(["nobody"]);
+    let refusal = server.post("/searches", &body).problem(422, "dataset-does-not-fit", &["lacks"]);
+    assert_eq!(fields(&refusal), ["class_order"]);
+}
+
+#[test]
+fn a_resize_that_is_not_known_is_refused() {
+    let (_data, server) = fake();
+    let mut body = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    for (field, wrong) in [("resize", json!({ "mode": "fit" })), ("filter", json!("box")), ("channels", json!("gbr"))] {
+        let mut body = body.clone();
+        body["preprocessing"][field] = wrong;
+        let refusal = server.post("/searches", &body).problem(422, "invalid-field", &[]);
+        assert!(fields(&refusal)[0].starts_with(&format!("preprocessing.{field}")), "{refusal}");
+    }
+    body["preprocessing"]["resize"] = json!({ "mode": "shorter_side", "size": 0 });
+    let refusal = server.post("/searches", &body).problem(422, "invalid-field", &[]);
+    assert!(fields(&refusal)[0].starts_with("preprocessing.resize"), "{refusal}");
 }
 
 #[test]

@@ -206,7 +206,7 @@ pub fn file(part: &'static str, name: &str, content: impl Into<Vec<u8>>) -> Form
 /// A search that fits what the fake worker reports on good files.
 pub fn request(model: &str, dataset: &str) -> Value {
     json!({
-        "model_id": model, "dataset_id": dataset, "macs": 0.5, "candidates": 4, "seed": 7,
+        "model_id": model, "dataset_id": dataset, "strategies": ["random"], "macs": 0.5, "candidates": 4, "seed": 7,
         "calibration_images": 20, "scoring_images": 30,
         "preprocessing": { "mean": [0.286], "deviation": [0.353] },
     })

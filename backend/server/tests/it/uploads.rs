@@ -74,6 +74,20 @@ fn images_and_labels_are_two_files_of_one_dataset() {
 }
 
 #[test]
+fn images_alone_are_a_dataset_without_labels() {
+    let (data, server) = fake();
+    let dataset = server.upload("/datasets", file("images", "photos.gz", "bare images")).expect(201);
+    assert_eq!((&dataset["labelled"], &dataset["classes"]), (&json!(false), &json!([])));
+    assert_eq!((&dataset["kind"], &dataset["images"]), (&json!("idx"), &json!(100)));
+    assert_eq!(server.get(&format!("/datasets/{}", id(&dataset))).expect(200), dataset);
+    assert_eq!(server.dataset("good")["labelled"], true);
+    let listed = server.get("/datasets").expect(200);
+    let labelled: Vec<_> = listed["items"].as_array().unwrap().iter().map(|dataset| &dataset["labelled"]).collect();
+    assert_eq!(labelled, [&json!(true), &json!(false)]);
+    assert_eq!(stored_files(data.path()).len(), 4, "images, a dataset, and its two thumbnails");
+}
+
+#[test]
 fn the_worker_sees_files_under_their_names_with_the_servers_limits() {
     let (data, server) = fake();
     let weights = reqwest::blocking::multipart::Part::bytes(&b"weights"[..]).file_name("net.onnx.data");

@@ -25,7 +25,11 @@ pub struct DatasetContent {
     pub kind: DatasetKind,
     /// Number of images.
     pub images: u64,
-    /// The classes with their numbers of images, by index.
+    /// Whether the images have labels.
+    #[serde(default = "yes")]
+    #[schema(required)]
+    pub labelled: bool,
+    /// The classes with their numbers of images, by index; none where the images have no labels.
     pub classes: Vec<Class>,
     /// 1 for greyscale, 3 for colour.
     pub channels: u32,
@@ -39,7 +43,7 @@ pub struct DatasetContent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetKind {
-    /// IDX images and IDX labels.
+    /// IDX images, and IDX labels where they have any.
     Idx,
     Npz,
     Zip,
@@ -73,6 +77,11 @@ pub struct ImageSizes {
 pub struct ImageSize {
     pub width: u32,
     pub height: u32,
+}
+
+/// Reports of the time before there were images without labels say nothing.
+fn yes() -> bool {
+    true
 }
 
 impl DatasetKind {
@@ -115,7 +124,7 @@ impl DatasetReport {
 
     /// Reads what this version or an older one has stored.
     pub fn from_stored(document: Value) -> Result<Self, ReportError> {
-        upgraded(document, REPORT_VERSION, |_| {})
+        upgraded(document, REPORT_VERSION, |_, _| {})
     }
 }
 
@@ -137,6 +146,7 @@ mod tests {
         let mut stored = read.to_stored().unwrap();
         assert_eq!(DatasetReport::from_stored(stored.clone()).unwrap(), read);
         assert!(stored.as_object_mut().unwrap().remove("version").is_some_and(|version| version.is_u64()));
+        assert_eq!(stored.as_object_mut().unwrap().remove("labelled"), Some(json!(true)), "there were labels always");
         assert_eq!(stored, old, "no field has another name");
     }
 

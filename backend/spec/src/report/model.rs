@@ -205,7 +205,13 @@ impl ModelInspection {
 
     /// Reads what this version or an older one has stored.
     pub fn from_stored(document: Value) -> Result<Self, ReportError> {
-        upgraded(document, REPORT_VERSION, complete)
+        upgraded(document, REPORT_VERSION, |version, fields| {
+            if version == 0 {
+                complete(fields);
+            }
+            // Its groups named no layers, and its costs no bytes: a model without a space is inspected once more.
+            fields.remove("space");
+        })
     }
 }
 

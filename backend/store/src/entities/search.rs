@@ -44,10 +44,15 @@ pub struct Model {
     pub baseline_cross_entropy: Option<f64>,
     pub baseline_macs: Option<i64>,
     pub baseline_parameters: Option<i64>,
+    pub baseline_details: Option<Json>,
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub baseline_hits: Option<Vec<u8>>,
     pub split_calibration: Option<i32>,
     pub split_scoring: Option<i32>,
     pub split_test: Option<i32>,
     pub best_candidate_id: Option<Uuid>,
+    pub winners: Option<Json>,
+    pub warnings: Option<Json>,
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub revision: i64,

@@ -89,7 +89,8 @@ async fn a_candidate_may_have_evaluations_of_every_kind_on_every_set_of_images()
         for image_set in ImageSet::ALL {
             let images = 10 + number as u64;
             let score = Score::new(images as f64 / 100.0, 1.0, 0.5);
-            new.evaluations.push(eagleeye_spec::Evaluation { image_set, images, ..evaluation(kind, score) });
+            let evaluation = eagleeye_spec::Evaluation::new(kind, image_set, images, score);
+            new.evaluations.push(eagleeye_spec::Evaluation { seconds: 0.75, ..evaluation });
         }
     }
     let stored = world.store.searches().record_candidate(&lease, new.clone()).await.unwrap();
@@ -168,7 +169,8 @@ async fn pages_of_every_order_hold_each_candidate_once() {
     // What the database puts first is what the ranking says.
     let mut all = world.store.candidates().all(search.id).await.unwrap();
     all.sort_by(|a, b| {
-        let ranked = |c: &eagleeye_store::Candidate| eagleeye_spec::Ranked { index: c.index, score: c.score };
+        let ranked =
+            |c: &eagleeye_store::Candidate| eagleeye_spec::Ranked { index: c.index, images: 20, score: c.score };
         ranked(a).best_first(&ranked(b))
     });
     assert_eq!(all.iter().map(|candidate| candidate.index).collect::<Vec<_>>(), indices("rank").await);
@@ -208,7 +210,15 @@ async fn progress_and_baseline_show_on_the_search() {
     let lease = world.claim("a").await.lease;
     let progress = Progress { phase: "decoding".to_string(), done: 100, total: 8200 };
     world.store.queue().progress(&lease, &progress).await.unwrap();
-    let baseline = Baseline { score: Score::new(0.936, 0.999, 0.2), macs: 16_242_186, parameters: 3_217_226 };
+    let baseline = Baseline {
+        score: Score { agreement: Some(1.0), kl: Some(0.0), ..Score::new(0.936, 0.999, 0.2) },
+        intervals: None,
+        macs: 16_242_186,
+        parameters: 3_217_226,
+        bytes: Some(13_000_000),
+        test: Some(Score::new(0.93, 0.998, 0.21)),
+        hits: None,
+    };
     world.store.searches().save_baseline(&lease, &baseline).await.unwrap();
     let search = world.store.searches().get(search.id).await.unwrap();
     assert_eq!((search.progress, search.baseline), (progress, Some(baseline)));

@@ -46,22 +46,22 @@ async fn scores_in_columns_become_evaluations_to_the_last_bit() {
     let store = world.other_process().await;
     let found = store.candidates().get(both).await.unwrap();
     let evaluation =
-        |kind, score, seconds| Evaluation { kind, image_set: ImageSet::Scoring, images: 20, score, seconds };
+        |kind, score, seconds| Evaluation { seconds, ..Evaluation::new(kind, ImageSet::Scoring, 20, score) };
     let score = Score::new(0.1 + 0.2, 0.75, 2e-308);
-    let unadapted = Score { top1: 0.1, top5: 0.5, cross_entropy: None };
+    let unadapted = Score::new(0.1, 0.5, f64::NAN);
     let expected =
         [evaluation(EvaluationKind::Adapted, score, 1.5), evaluation(EvaluationKind::Unadapted, unadapted, 0.0)];
     assert_eq!((found.score, found.seconds, found.evaluations.as_slice()), (score, 1.5, expected.as_slice()));
     assert_eq!(found.groups, [GroupKeep { group: "stem".to_owned(), size: 32, kept: 16 }]);
 
     let other = store.candidates().get(adapted_only).await.unwrap();
-    assert_eq!((other.evaluations.len(), other.score), (1, Score { top1: 0.5, top5: 0.75, cross_entropy: None }));
+    assert_eq!((other.evaluations.len(), other.score), (1, Score::new(0.5, 0.75, f64::NAN)));
     let page = PageRequest::default();
     let ranked = store.candidates().list(search.id, CandidateSort::BEST_FIRST, &page).await.unwrap();
     assert_eq!(ranked.items, [other, found]);
 
     // The search goes on where it was.
-    assert_eq!(store.candidates().evaluated(search.id).await.unwrap().into_keys().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(store.candidates().evaluated(search.id).await.unwrap().len(), 2);
     store.searches().record_candidate(&lease, candidate(2, 0.9)).await.unwrap();
     let ended = store.searches().finish(&lease).await.unwrap();
     let best = store.candidates().get(ended.best_candidate_id.unwrap()).await.unwrap();

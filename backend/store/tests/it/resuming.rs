@@ -14,11 +14,11 @@ async fn a_failed_search_is_taken_up_again_with_its_candidates() {
 
     let again = world.store.searches().retry(search.id).await.unwrap();
     assert_eq!((again.state, again.error, again.finished_at), (SearchState::Queued, None, None));
-    assert_eq!((again.progress.done, again.progress.total), (1, 3));
+    assert_eq!((again.progress.done, again.progress.total), (1, 4));
     let claim = world.claim("b").await;
     assert_eq!((claim.subject, claim.lease.number, claim.attempt), (search.id, 2, 1));
     let evaluated = world.store.candidates().evaluated(search.id).await.unwrap();
-    assert_eq!(evaluated.into_keys().collect::<Vec<_>>(), [0]);
+    assert_eq!(evaluated.iter().map(|stored| stored.index).collect::<Vec<_>>(), [0]);
     world.record(&claim.lease, 1, 0.92).await;
     let ended = world.store.searches().finish(&claim.lease).await.unwrap();
     assert_eq!(ended.state, SearchState::Succeeded);

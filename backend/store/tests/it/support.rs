@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eagleeye_spec::report::{DatasetReport, ModelInspection};
-use eagleeye_spec::{Evaluation, EvaluationKind, GroupKeep, ImageSet, Score, SearchRequest};
+use eagleeye_spec::{Evaluation, EvaluationKind, GroupKeep, ImageSet, Origin, Score, SearchRequest, StrategyName};
 use eagleeye_store::{
     CandidateSort, Check, Claim, Clock, Dataset, EXPORT_JOB, FileHash, Files, Lease, Model, NamedUpload, NewCandidate,
     NewDataset, NewModel, PageRequest, SEARCH_JOB, Search, Store, StoreConfig, Uuid, Wanted,
@@ -103,7 +103,7 @@ impl World {
 
     /// Indices of the candidates that are stored.
     pub async fn evaluated(&self, search: Uuid) -> Vec<u32> {
-        self.store.candidates().evaluated(search).await.unwrap().into_keys().collect()
+        self.store.candidates().evaluated(search).await.unwrap().iter().map(|stored| stored.index).collect()
     }
 
     /// Queue, searches and what belongs to them, as text without identifiers.
@@ -181,7 +181,7 @@ impl World {
 
 pub fn request(model_id: Uuid, dataset_id: Uuid) -> SearchRequest {
     let request = serde_json::json!({
-        "model_id": model_id, "dataset_id": dataset_id, "macs": 0.5, "candidates": 3, "seed": 7, "batch_size": 10,
+        "model_id": model_id, "dataset_id": dataset_id, "strategies": ["random"], "macs": 0.5, "candidates": 3, "seed": 7, "batch_size": 10,
         "calibration_images": 20, "scoring_images": 20, "round_to": 8,
         "preprocessing": { "mean": [0.286], "deviation": [0.353] },
     });
@@ -193,8 +193,10 @@ pub fn candidate(index: u32, top1: f64) -> NewCandidate {
         index,
         strategy: vec![16, 24],
         groups: vec![GroupKeep { group: "features.0".to_string(), size: 32, kept: 16 }],
+        origin: origin(index),
         macs: 8_000_000 + u64::from(index),
         parameters: 1_500_000,
+        bytes: Some(6_100_000),
         evaluations: vec![
             evaluation(EvaluationKind::Adapted, Score::new(top1, 0.99, 1.0 - top1)),
             evaluation(EvaluationKind::Unadapted, Score::new(0.1, 0.5, f64::NAN)),
@@ -203,15 +205,19 @@ pub fn candidate(index: u32, top1: f64) -> NewCandidate {
     }
 }
 
+pub fn origin(number: u32) -> Origin {
+    Origin { strategy: StrategyName("random".to_owned()), budget: Some(0), number, is_probe: false }
+}
+
 /// A candidate with this score with adapted statistics.
 pub fn candidate_with(index: u32, score: Score) -> NewCandidate {
     let mut new = candidate(index, score.top1);
-    new.evaluations[0].score = score;
+    new.evaluations[0] = evaluation(EvaluationKind::Adapted, score);
     new
 }
 
 pub fn evaluation(kind: EvaluationKind, score: Score) -> Evaluation {
-    Evaluation { kind, image_set: ImageSet::Scoring, images: 20, score, seconds: 0.75 }
+    Evaluation { seconds: 0.75, ..Evaluation::new(kind, ImageSet::Scoring, 20, score) }
 }
 
 /// The whole of a stored file.

@@ -40,7 +40,7 @@ fn every_draw_lands_within_a_percent_of_the_budget() {
                 let drawn = drawn(&prunable, space(round_to), fraction, 7, index);
                 let strategy = match drawn {
                     Ok(strategy) => strategy,
-                    Err(StrategyError::OutOfReach { smallest, .. }) if smallest > fraction => continue,
+                    Err(StrategyError::OutOfReach { unmet, .. }) if unmet[0].smallest > fraction => continue,
                     Err(error) => panic!("{name} at {fraction}, multiples of {round_to:?}: {error}"),
                 };
                 let macs = prunable.cost.macs(&strategy) as f64;
@@ -177,7 +177,7 @@ fn budgets_out_of_reach_name_the_range() {
     assert_eq!(*range.end(), 1.0);
     assert!((0.24..0.3).contains(range.start()), "{range:?}");
     let error = at(0.1).unwrap_err();
-    assert!(matches!(error, StrategyError::OutOfReach { smallest, .. } if smallest == *range.start()));
+    assert!(matches!(&error, StrategyError::OutOfReach { unmet, .. } if unmet[0].smallest == *range.start()));
     assert!(error.to_string().contains("between 0.2"), "{error}");
     assert!(matches!(at(1.5), Err(StrategyError::OutOfReach { .. })));
     assert!(matches!(at(f64::NAN), Err(StrategyError::OutOfReach { .. })));

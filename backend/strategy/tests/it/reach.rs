@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Budget, Measure, Space, TOLERANCE};
+use eagleeye_spec::{Budget, Constraint, Measure, Space, TOLERANCE};
 use eagleeye_strategy::{StrategyError, Task, draw, feasible, reachable};
 
 use crate::net::Net;
@@ -96,7 +96,7 @@ fn a_budget_that_is_accepted_is_met_by_every_candidate_and_one_that_is_refused_n
                         feasible("random", &Task::new(prunable, space, &budget, 5)).unwrap();
                     }
                 }
-                Err(StrategyError::OutOfReach { smallest, .. }) => assert!(macs < smallest, "{round_to}, {macs}"),
+                Err(StrategyError::OutOfReach { unmet, .. }) => assert!(macs < unmet[0].smallest, "{round_to}, {macs}"),
                 Err(StrategyError::NothingWithin(_)) => {}
                 Err(error) => panic!("{round_to}, {macs}: {error}"),
             }
@@ -128,4 +128,39 @@ fn an_unknown_strategy_is_refused_with_those_that_there_are() {
     let task = Task::new(&prunable, Space::default(), &budget, 0);
     let error = feasible("best", &task).unwrap_err().to_string();
     assert!(error.contains("`best`") && error.contains("random, uniform"), "{error}");
+}
+
+#[test]
+fn budgets_that_are_out_of_reach_are_named_together() {
+    let prunable = prunable(&resnet20());
+    let limit = |measure, fraction| Constraint { measure, fraction };
+    let budget = Budget(vec![limit(Measure::Macs, 0.001), limit(Measure::Parameters, 0.002)]);
+    let error = feasible("random", &Task::new(&prunable, Space::default(), &budget, 0)).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("budgets of 0.001 of the MACs and 0.002 of the parameters are out of reach: with"),
+        "{text}"
+    );
+    let ranges = text.split(" and 1 of the ").count();
+    assert!(ranges == 3 && text.contains("; a smaller min_keep_ratio reaches further, down to 0.0"), "{text}");
+    assert_eq!(error.measures(), [Measure::Macs, Measure::Parameters]);
+}
+
+#[test]
+fn a_cost_of_which_next_to_nothing_can_go_is_not_given_as_a_range() {
+    // One channel of the last layer is all that the space lets go.
+    let mut prunable = chain(&[256, 256, 256]);
+    prunable.groups.iter_mut().for_each(|group| group.least = group.size);
+    prunable.groups[2].least = 255;
+    prunable.cost = {
+        let (mut net, mut x) = Net::image(3, 64);
+        for (index, width) in [256, 256, 256].into_iter().enumerate() {
+            x = net.conv(&format!("conv{index}"), x, width, if index < 2 { 7 } else { 1 }, 1);
+        }
+        crate::support::prunable(&net.classifier(x, 10)).cost
+    };
+    let budget = Budget::macs(0.5);
+    let space = Space { round_to: Some(1), ..Space::default() };
+    let text = feasible("random", &Task::new(&prunable, space, &budget, 0)).unwrap_err().to_string();
+    assert!(text.contains("min_keep_ratio 0.1, nothing less than all of the MACs can be kept"), "{text}");
 }

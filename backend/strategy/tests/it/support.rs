@@ -2,8 +2,8 @@
 
 use eagleeye_graph::{Graph, Strategy, channel_groups};
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Budget, Space};
-use eagleeye_strategy::{StrategyError, Task, draw};
+use eagleeye_spec::{Budget, Measure, Score, Space};
+use eagleeye_strategy::{Evaluated, Proposal, StrategyError, Task, draw, proposer};
 
 use crate::net::Net;
 
@@ -41,4 +41,50 @@ pub fn drawn(
     index: u64,
 ) -> Result<Strategy, StrategyError> {
     draw(&Task::new(prunable, space, &Budget::macs(macs), seed), index)
+}
+
+/// A proposer's search: all that it has proposed within the task's evaluations, scored by what pruning each group is worth.
+pub fn lane(name: &str, task: &Task, worth: &[f64]) -> Vec<Evaluated> {
+    let proposer = proposer(name).unwrap();
+    let mut history: Vec<Evaluated> = Vec::new();
+    while history.len() < task.evaluations as usize {
+        let proposals = (proposer.propose)(task, &history).unwrap();
+        if proposals.is_empty() {
+            break;
+        }
+        history.extend(proposals.into_iter().map(|proposal| evaluated(proposal, task, worth)));
+    }
+    history.truncate(task.evaluations as usize);
+    history
+}
+
+pub fn evaluated(proposal: Proposal, task: &Task, worth: &[f64]) -> Evaluated {
+    let Proposal { strategy, is_probe } = proposal;
+    Evaluated { score: made_up_score(task, &strategy, worth), strategy, is_probe }
+}
+
+/// A loss that grows faster and faster with what is missing of each group, times its worth.
+pub fn made_up_score(task: &Task, strategy: &Strategy, worth: &[f64]) -> Score {
+    let rise = |ratio: f64| (4.0 * (1.0 - ratio)).exp() - 1.0 - 4.0 * (1.0 - ratio);
+    let groups = strategy.keep.iter().zip(&task.prunable.groups).zip(worth);
+    let loss: f64 = groups.map(|((&kept, group), worth)| worth * rise(kept as f64 / group.size as f64)).sum();
+    Score::new((-loss).exp(), 1.0, loss)
+}
+
+/// A worth for each group, between 0.001 and 0.1, without order.
+pub fn uneven(prunable: &PrunableSpace) -> Vec<f64> {
+    let groups = 0..prunable.groups.len();
+    groups.map(|group| 10f64.powf((group as f64 * 0.618_034).fract() * 2.0 - 3.3)).collect()
+}
+
+/// The part of a cost that a strategy keeps.
+pub fn kept(prunable: &PrunableSpace, strategy: &Strategy, measure: Measure) -> f64 {
+    let full = prunable.cost.full();
+    measure.at(&prunable.cost, &strategy.keep) as f64 / measure.at(&prunable.cost, &full.keep) as f64
+}
+
+/// The best strategy of a lane that is no probe.
+pub fn best(history: &[Evaluated]) -> &Evaluated {
+    let candidates = history.iter().filter(|evaluated| !evaluated.is_probe);
+    candidates.min_by(|a, b| a.score.cross_entropy.partial_cmp(&b.score.cross_entropy).unwrap()).unwrap()
 }

@@ -7,8 +7,6 @@ use eagleeye_strategy::{Evaluated, Proposal, Task, proposer};
 use crate::networks;
 use crate::support::{prunable, resnet20};
 
-const SCORE: Score = Score { top1: 0.5, top5: 0.9, cross_entropy: Some(1.0) };
-
 #[test]
 fn every_group_keeps_about_the_same_fraction() {
     for (graph, allowed) in [(resnet20(), 0.04), (networks::mobilenet_v1(32), 0.02), (networks::resnet50(64), 0.02)] {
@@ -40,7 +38,7 @@ fn there_is_one_uniform_strategy_whatever_the_seed() {
     assert_eq!(first, at(2, &[]));
     let history: Vec<Evaluated> = first
         .into_iter()
-        .map(|Proposal { strategy, is_probe }| Evaluated { strategy, is_probe, score: SCORE })
+        .map(|Proposal { strategy, is_probe }| Evaluated { strategy, is_probe, score: Score::new(0.5, 0.9, 1.0) })
         .collect();
     assert_eq!(at(1, &history), []);
     assert_eq!(uniform.most, Some(1));

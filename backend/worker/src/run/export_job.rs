@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use eagleeye_data::Split;
-use eagleeye_engine::{Format, Images, export, make_candidate};
+use eagleeye_engine::{Format, export, make_candidate};
 use eagleeye_store::{Candidate, EXPORT_JOB, Exported};
 use tempfile::TempDir;
 
@@ -89,17 +89,19 @@ impl CandidateExport {
         let network = inputs.network(resources)?;
         let mut unwatched = Unwatched(cancel.clone());
         let (mut dataset, device) = (inputs.dataset(resources)?, resources.device);
-        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &calibration, device, &mut unwatched);
+        let images = inputs.images_of(&mut dataset, &calibration, device, &mut unwatched);
         inputs.check_dataset()?;
         let images = images?;
         drop(dataset);
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
-        let mut made = make_candidate(&network, &images, &inputs.request, &keep, &|| cancel.is_set())?;
+        let mut made =
+            make_candidate(&network, &images, &inputs.request, &candidate.origin.strategy, &keep, &|| cancel.is_set())?;
         Provenance {
             source_hash: inputs.model_hash.to_string(),
             seed: inputs.request.seed,
             index: u64::from(candidate.index),
             strategy: candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
+            importance: inputs.request.importance,
         }
         .write_into(&mut made.metadata);
 

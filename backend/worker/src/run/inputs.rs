@@ -1,10 +1,9 @@
 //! What a job needs of its search's model and dataset.
 
-use eagleeye_data::{Files, Preprocess};
-use eagleeye_engine::Network;
-use eagleeye_engine::reason;
+use eagleeye_data::{Files, Preprocess, Split, relabelled};
+use eagleeye_engine::{Device, Images, Network, Observer, Relabelled, Source, reason};
 use eagleeye_spec::SearchRequest;
-use eagleeye_store::{Check, FileHash, LocalDataset, LocalFile, Owner, Search, Store};
+use eagleeye_store::{Check, Dataset, FileHash, LocalDataset, LocalFile, Owner, Search, Store};
 
 use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
@@ -18,6 +17,10 @@ use crate::run::retry::retry;
 #[derive(Debug)]
 pub struct Inputs {
     pub request: SearchRequest,
+    /// Number of the dataset's images.
+    pub images: usize,
+    /// Names of its classes, by label.
+    classes: Vec<String>,
     /// Of the uploaded model file.
     pub model_hash: FileHash,
     model: Vec<NamedFile>,
@@ -44,6 +47,8 @@ impl Inputs {
         let path = |file: &LocalFile| file.path().to_owned();
         Ok(Self {
             request: search.request.clone(),
+            images: dataset.content.images as usize,
+            classes: class_names(&dataset),
             model: named.collect(),
             input_shape: model.input_shape.iter().map(|&size| size as usize).collect(),
             dataset: Files { images: path(&images), labels: labels.as_ref().map(path) },
@@ -81,7 +86,21 @@ impl Inputs {
         unchanged(&self.dataset_files, &self.dataset_owner)
     }
 
-    pub fn preprocess(&self) -> Result<Preprocess, JobError> {
+    /// The images of a split on a device, with the labels of the network's classes.
+    pub fn images_of(
+        &self,
+        dataset: &mut ForeignDataset,
+        split: &Split,
+        device: Device,
+        observer: &mut dyn Observer,
+    ) -> Result<Images, JobError> {
+        let preprocess = self.preprocess()?;
+        let labels = relabelled(dataset.labels(), &self.classes, &self.request.class_order)?;
+        let mut dataset = Relabelled { source: dataset, labels };
+        Ok(Images::decode(&mut dataset, &preprocess, split, device, observer)?)
+    }
+
+    fn preprocess(&self) -> Result<Preprocess, JobError> {
         match self.input_shape[..] {
             [_, channels, height, width] => {
                 Ok(convert::preprocess(&self.request.preprocessing, channels, height, width))
@@ -89,6 +108,17 @@ impl Inputs {
             _ => Err(JobError::NoImages(self.input_shape.clone())),
         }
     }
+}
+
+/// By label; labels that no image has have their number as a name.
+fn class_names(dataset: &Dataset) -> Vec<String> {
+    let classes = &dataset.content.classes;
+    let count = classes.iter().map(|class| class.index + 1).max().unwrap_or(0);
+    let mut names: Vec<String> = (0..count).map(|label| label.to_string()).collect();
+    for class in classes {
+        names[class.index as usize].clone_from(&class.name);
+    }
+    names
 }
 
 fn unchanged(files: &[LocalFile], owner: &Owner) -> Result<(), JobError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eagleeye_engine::Device;
+use eagleeye_engine::{Device, device};
 use eagleeye_store::{Store, Uuid, WorkerReport};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -30,7 +30,7 @@ impl Presence {
             name: name.to_owned(),
             host: host(),
             pid: std::process::id(),
-            device: in_words(device),
+            device: device::name(device),
             job: None,
             note: None,
         };
@@ -81,12 +81,4 @@ fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
-}
-
-fn in_words(device: Device) -> String {
-    match device {
-        Device::Cpu => "cpu".to_owned(),
-        Device::Cuda(index) => format!("cuda:{index}"),
-        other => format!("{other:?}").to_lowercase(),
-    }
 }

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use eagleeye_engine::{Flow, Observer, Phase};
-use eagleeye_spec::{Baseline, Candidate};
+use eagleeye_engine::{Flow, Network, Observer, Outcome, Phase, SearchError};
+use eagleeye_spec::{Baseline, Candidate, Evaluation, Latency, Warning};
 use eagleeye_store::{Lease, Progress, Split, Store, StoreError};
 use tokio::runtime::Handle;
 
+use crate::latency::{LeadersError, MeasureError, measure_leaders, slower_winners};
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::retry::{once, retry};
@@ -20,7 +21,7 @@ const PROGRESS_PERIOD: Duration = Duration::from_millis(250);
 /// computed.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Candidates that are kept here while the database is away; with the next one the search waits.
+/// Results that are kept here while the database is away; with the next one the search waits.
 const MOST_UNWRITTEN: usize = 256;
 
 /// Lives on the engine's thread, which waits for each write: results are in the store before the next is computed.
@@ -35,8 +36,8 @@ pub struct Reporter {
     reported: Option<(Phase, Instant)>,
     /// What went wrong with a write; the search stops for it.
     failure: Option<StoreError>,
-    /// Candidates that are not in the store yet.
-    unwritten: VecDeque<Candidate>,
+    /// Results that are not in the store yet, in order.
+    unwritten: VecDeque<Finding>,
     /// When a write is tried again, where the database did not take the last one.
     next_try: Option<Instant>,
 }
@@ -66,11 +67,37 @@ impl Reporter {
     }
 
     /// The outcome of what was observed; a search that was stopped because a write failed has failed for that.
-    pub fn outcome<T>(self, outcome: Result<T, impl Into<JobError>>) -> Result<T, JobError> {
-        match self.failure {
+    pub fn outcome<T>(&mut self, outcome: Result<T, impl Into<JobError>>) -> Result<T, JobError> {
+        match self.failure.take() {
             Some(failure) => Err(failure.into()),
             None => outcome.map_err(Into::into),
         }
+    }
+
+    /// Measures how long the leading candidates take, and says so where a winner is slower than the full network. That they
+    /// cannot be measured does not spoil the search.
+    pub fn measure(mut self, network: &Network, outcome: &Outcome) -> Result<(), JobError> {
+        self.phase(Phase::Latency, 0, 1);
+        let leaders = outcome.candidates.iter().filter(|candidate| outcome.leaders.contains(&candidate.index));
+        let measured = match measure_leaders(network, leaders, &|| self.cancelled()) {
+            Ok(measured) => measured,
+            Err(LeadersError::Measure(MeasureError::Cancelled)) => return Err(SearchError::Cancelled.into()),
+            Err(error) => {
+                tracing::warn!(%error, "latencies cannot be measured");
+                return Ok(());
+            }
+        };
+        if let Some(missing) = &measured.without_onnxruntime {
+            tracing::warn!("{missing}");
+        }
+        for (index, latencies) in &measured.by_index {
+            self.unwritten.push_back(Finding::Latencies(*index, latencies.clone()));
+        }
+        for warning in slower_winners(&outcome.winners(), &measured.by_index) {
+            self.unwritten.push_back(Finding::Warning(warning));
+        }
+        self.flush();
+        self.outcome(Ok::<_, JobError>(()))
     }
 
     /// Writes what is not in the store yet, and waits until it is.
@@ -80,8 +107,7 @@ impl Reporter {
         {
             let (store, lease) = (&self.store, &self.lease);
             let give_up = || self.cancel.is_set();
-            let write = async || store.searches().record_candidate(lease, next.clone()).await;
-            let written = self.runtime.block_on(retry(give_up, write));
+            let written = self.runtime.block_on(retry(give_up, async || next.write(store, lease).await));
             self.unwritten.pop_front();
             self.note(written);
         }
@@ -93,8 +119,7 @@ impl Reporter {
             && let Some(next) = self.unwritten.front()
         {
             let (store, lease) = (&self.store, &self.lease);
-            let write = async || store.searches().record_candidate(lease, next.clone()).await;
-            match self.runtime.block_on(once(write)) {
+            match self.runtime.block_on(once(async || next.write(store, lease).await)) {
                 Ok(_) => _ = self.unwritten.pop_front(),
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, unwritten = self.unwritten.len(), "the search continues without the \
@@ -108,6 +133,11 @@ impl Reporter {
             self.flush();
         }
         if self.failure.is_some() { Flow::Stop } else { Flow::Go }
+    }
+
+    fn report(&mut self, finding: Finding) -> Flow {
+        self.unwritten.push_back(finding);
+        self.write()
     }
 
     fn pause(&mut self) {
@@ -182,10 +212,45 @@ impl Observer for Reporter {
         let (index, seconds) = (candidate.index, candidate.seconds);
         let top1 = candidate.ranked().map(|ranked| ranked.score.top1);
         tracing::info!(index, top1, seconds, "candidate evaluated");
-        self.unwritten.push_back(candidate);
-        let flow = self.write();
+        let flow = self.report(Finding::Candidate(Box::new(candidate)));
         self.offer_turn();
         flow
+    }
+
+    fn evaluation(&mut self, index: u32, evaluation: Evaluation) -> Flow {
+        let (images, top1) = (evaluation.images, evaluation.score.top1);
+        tracing::info!(index, images, top1, seconds = evaluation.seconds, "candidate evaluated again");
+        let flow = self.report(Finding::Evaluation(index, Box::new(evaluation)));
+        self.offer_turn();
+        flow
+    }
+
+    fn warning(&mut self, warning: Warning) -> Flow {
+        tracing::warn!(code = warning.code.name(), "{}", warning.message);
+        self.report(Finding::Warning(warning))
+    }
+}
+
+/// A result of a search, to be written.
+#[derive(Debug)]
+enum Finding {
+    Candidate(Box<Candidate>),
+    /// Of the candidate with this index.
+    Evaluation(u32, Box<Evaluation>),
+    Warning(Warning),
+    /// Of the candidate with this index.
+    Latencies(u32, Vec<Latency>),
+}
+
+impl Finding {
+    async fn write(&self, store: &Store, lease: &Lease) -> Result<(), StoreError> {
+        let searches = store.searches();
+        match self {
+            Self::Candidate(candidate) => searches.record_candidate(lease, (**candidate).clone()).await.map(drop),
+            Self::Evaluation(index, evaluation) => searches.record_evaluation(lease, *index, evaluation).await,
+            Self::Warning(warning) => searches.save_warning(lease, warning).await,
+            Self::Latencies(index, latencies) => searches.save_latencies(lease, *index, latencies).await,
+        }
     }
 }
 
@@ -207,11 +272,19 @@ impl Observer for Unwatched {
     fn candidate(&mut self, _candidate: Candidate) -> Flow {
         Flow::Go
     }
+
+    fn evaluation(&mut self, _index: u32, _evaluation: Evaluation) -> Flow {
+        Flow::Go
+    }
+
+    fn warning(&mut self, _warning: Warning) -> Flow {
+        Flow::Go
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_spec::{Evaluation, RANKED_IMAGES, RANKED_KIND, Score};
+    use eagleeye_spec::{Origin, RANKED_IMAGES, RANKED_KIND, Score, StrategyName};
 
     use super::*;
     use crate::run::turns::turns;
@@ -221,17 +294,13 @@ mod tests {
         let score = Score::new(0.5, 0.9, 1.0);
         Candidate {
             index,
+            origin: Origin { strategy: StrategyName::default(), budget: Some(0), number: index, is_probe: false },
             strategy: vec![1],
             groups: Vec::new(),
             macs: 1,
             parameters: 1,
-            evaluations: vec![Evaluation {
-                kind: RANKED_KIND,
-                image_set: RANKED_IMAGES,
-                images: 10,
-                score,
-                seconds: 0.1,
-            }],
+            bytes: Some(4),
+            evaluations: vec![Evaluation::new(RANKED_KIND, RANKED_IMAGES, 10, score)],
             seconds: 0.1,
         }
     }
@@ -260,6 +329,10 @@ mod tests {
         });
         assert_eq!(unwritten.await.unwrap(), 0);
         let stored = search.store.candidates().evaluated(search.id).await.unwrap();
-        assert_eq!(stored.into_keys().collect::<Vec<_>>(), [0, 1, 2, 3], "all are written when it is back");
+        assert_eq!(
+            stored.iter().map(|stored| stored.index).collect::<Vec<_>>(),
+            [0, 1, 2, 3],
+            "all are written when it is back"
+        );
     }
 }

@@ -1,11 +1,8 @@
 //! The job of a search: evaluate the candidates that are not stored yet.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use eagleeye_data::{SplitCounts, split};
-use eagleeye_engine::{Evaluated, Images, Source, search};
-use eagleeye_spec::SearchRequest;
+use eagleeye_engine::{Source, search};
+use eagleeye_spec::Candidate;
 use eagleeye_store::{SEARCH_JOB, Split};
 
 use crate::convert;
@@ -43,8 +40,7 @@ async fn search_strategies(task: Task) -> Result<(), JobError> {
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
     let inputs = Inputs::fetch(&store, &search, &cancel).await?;
-    let remaining =
-        RemainingSearch { inputs, split: stored_split, evaluated: convert::evaluated(evaluated), resources };
+    let remaining = RemainingSearch { inputs, split: stored_split, evaluated, resources };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(resources.threads, move || remaining.evaluate(reporter)).await?;
     retry(give_up, async || store.searches().finish(&lease).await).await?;
@@ -56,8 +52,8 @@ struct RemainingSearch {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
-    /// The candidates that are stored already, by index.
-    evaluated: BTreeMap<u32, Evaluated>,
+    /// The candidates that are stored already, in order of index.
+    evaluated: Vec<Candidate>,
     resources: Resources,
 }
 
@@ -67,27 +63,22 @@ impl RemainingSearch {
         let (network, mut dataset) = (inputs.network(resources)?, inputs.dataset(resources)?);
         let split = match split {
             Some(split) => split,
-            None => reporter.save_split(&draw_split(dataset.labels(), &inputs.request)?)?,
+            None => {
+                let drawn = convert::draw_split(dataset.labels(), inputs.images, &inputs.request)?;
+                reporter.save_split(&convert::stored_split(&drawn))?
+            }
         };
         let used = convert::used_images(split, &inputs.request);
-        let images = Images::decode(&mut dataset, &inputs.preprocess()?, &used, resources.device, &mut reporter);
+        let images = inputs.images_of(&mut dataset, &used, resources.device, &mut reporter);
         inputs.check_dataset()?;
         let images = match images {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };
         drop(dataset);
-        let outcome = search(&network, &images, &inputs.request, &evaluated, &mut reporter);
+        let outcome = search(&network, &images, &inputs.request, evaluated, &mut reporter);
         reporter.flush();
-        reporter.outcome(outcome)
+        let outcome = reporter.outcome(outcome)?;
+        reporter.measure(&network, &outcome)
     }
-}
-
-fn draw_split(labels: &[usize], request: &SearchRequest) -> Result<Split, JobError> {
-    let counts = SplitCounts {
-        calibration: request.calibration_images as usize,
-        scoring: request.scoring_images as usize,
-        test: None,
-    };
-    Ok(convert::stored_split(&split(labels, &counts, request.seed)?))
 }

@@ -93,6 +93,25 @@ fn the_seed_and_the_index_name_the_strategy() {
 }
 
 #[test]
+fn which_channels_stay_is_decided_by_the_criterion_and_how_many_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.safetensors");
+    let pruned = |further: &[&str]| prune(&example("mobilenet_v1.pt"), &out, &[further, &["--verify"]].concat());
+    let by_l1 = pruned(&[]);
+    assert_eq!(by_l1["importance"], json!({ "criterion": "l1", "aggregate": "sum" }));
+    for (criterion, aggregate) in [("l2", "mean"), ("bn_scale", "sum"), ("fpgm", "leading"), ("random", "sum")] {
+        let report = pruned(&["--importance", criterion, "--aggregate", aggregate]);
+        assert_eq!(report["importance"], json!({ "criterion": criterion, "aggregate": aggregate }));
+        assert_eq!(kept(&report), kept(&by_l1), "{criterion}");
+        assert_ne!(report["groups"], by_l1["groups"], "{criterion}");
+    }
+    let model = example("mobilenet_v1.pt");
+    let taylor = ["prune", text(&model), "--input-shape", SHAPE, "--macs", "0.5", "--out", text(&out)];
+    let refused = refusal(&[&taylor[..], &["--importance", "taylor"]].concat());
+    assert!(refused.contains("by `taylor` needs calibration images"), "{refused}");
+}
+
+#[test]
 fn without_a_wish_channels_come_in_blocks_and_the_report_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("pruned.safetensors");

@@ -3,10 +3,12 @@
 // The lint knows test functions only, not what they call.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod check_search;
 mod command_line;
 mod cuda_link;
 mod datasets;
 mod external_weights;
+mod latency;
 mod outage;
 mod postgres;
 mod protobuf;

@@ -127,3 +127,37 @@ async fn before_it_opens_its_file_the_worker_has_given_up_privileges_variables_a
     assert!(!variables.contains("HOME=") && !variables.contains("CARGO"), "{variables}");
     assert!(variables.contains(text(scratch.path())));
 }
+
+#[test]
+fn a_search_is_checked_in_the_sandbox_as_outside() {
+    let (folder, model) = alone("mobilenet_v1.pt");
+    let (data, request) = (tempfile::tempdir().unwrap(), folder.path().join("request.json"));
+    let files = ["fashion-mnist-images-idx3-ubyte.gz", "fashion-mnist-labels-idx1-ubyte.gz"].map(|name| {
+        let path = data.path().join(name);
+        std::fs::copy(example(name), &path).unwrap();
+        path
+    });
+    let body = serde_json::json!({
+        "calibration_images": 640, "scoring_images": 1000, "preprocessing": { "mean": [0.286], "deviation": [0.353] },
+    });
+    std::fs::write(&request, body.to_string()).unwrap();
+    let arguments = [
+        "check-search",
+        text(&model),
+        "--input-shape",
+        "1,1,28,28",
+        "--images",
+        text(&files[0]),
+        "--labels",
+        text(&files[1]),
+        "--request",
+        text(&request),
+        "--sample",
+        "128",
+    ];
+    let (mut inside, mut outside) = (locked_report(&arguments), report(&arguments));
+    for report in [&mut inside, &mut outside] {
+        report["seconds"] = Value::Null;
+    }
+    assert_eq!(inside, outside);
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use eagleeye_spec::{EvaluationKind, ImageSet, score_of};
+use eagleeye_spec::{EvaluationKind, ImageSet, RANKED_KIND, score_of};
 use eagleeye_store::{
     Checkpoint, CheckpointState, Dataset, FileHash, JobState, Model, NamedUpload, NewDataset, NewModel, PageRequest,
     Search, SearchState, Store, StoreConfig, Uuid,
@@ -58,7 +58,8 @@ impl World {
 
     pub async fn search(&self, model: &Model, further: Value) -> Uuid {
         let mut request = json!({
-            "model_id": model.id, "dataset_id": self.dataset.id, "macs": 0.5, "candidates": 3, "seed": 7,
+            "model_id": model.id, "dataset_id": self.dataset.id, "strategies": ["random"], "uniform_reference": false, "macs": 0.5, "candidates": 3, "seed": 7,
+            "test_images": 0,
             "calibration_images": 256, "scoring_images": 256,
             "preprocessing": { "mean": [0.2860], "deviation": [0.3530] },
         });
@@ -181,7 +182,7 @@ async fn a_search_is_done_and_its_winner_exported() {
     assert_eq!((search.state, search.error.clone()), (SearchState::Succeeded, None));
     assert_eq!((search.progress.phase.as_str(), search.progress.done, search.progress.total), ("candidates", 3, 3));
 
-    let baseline = search.baseline.unwrap();
+    let baseline = search.baseline.clone().unwrap();
     assert!(baseline.macs == 15_666_752 && baseline.score.top1 > 0.88, "{baseline:?}");
     let candidates = world.store.candidates().all(id).await.unwrap();
     assert_eq!(candidates.iter().map(|c| c.index).collect::<Vec<_>>(), [0, 1, 2]);
@@ -326,12 +327,62 @@ async fn a_search_taken_over_from_a_killed_worker_gives_the_same_leaderboard() {
     assert_eq!(leaderboard(&world.store, id).await, leaderboard(&world.store, undisturbed).await);
 }
 
+/// Every strategy under two budgets, with a race over two sets of images.
+fn every_strategy() -> Value {
+    json!({
+        "strategies": ["random", "uniform", "near_uniform", "sensitivity", "evolutionary", "global_magnitude", "reference", "manual"],
+        "manual": [{ "groups": { "0": 4, "3": 0.25, "6": 8 } }], "candidates": 4, "macs": 0.25, "budgets": [{ "macs": 0.35 }],
+        "calibration_images": 64, "round_to": 1,
+        "scoring_images": 900, "vanilla_images": 32, "test_images": 64, "batch_size": 64,
+    })
+}
+
+#[tokio::test]
+async fn every_strategy_gives_the_same_leaderboard_whenever_the_worker_is_killed() {
+    let world = World::new().await;
+    // A smaller network than the example's, for there are many candidates.
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/data_folders/small.pt");
+    let model = world.model(&small).await;
+    let id = world.search(&model, every_strategy()).await;
+    // While strategies are proposed, in the race, and when the winners are scored.
+    for (kill, results) in [5, 30, 54, 62].into_iter().enumerate() {
+        let mut killed = world.start(&format!("killed{kill}"));
+        until("results are stored", PATIENCE, async || {
+            let stored = world.store.candidates().evaluated(id).await.unwrap();
+            let evaluations = stored.iter().flat_map(|candidate| &candidate.evaluations);
+            (evaluations.filter(|e| e.kind == RANKED_KIND).count() >= results).then_some(())
+        })
+        .await;
+        killed.signal(rustix::process::Signal::KILL);
+        killed.exit(Duration::from_secs(2)).await;
+        world.store.queue().worker_died(&format!("killed{kill}")).await.unwrap();
+        assert!(!world.get(id).await.state.is_final(), "it was killed too late");
+    }
+    let undisturbed = world.search(&model, every_strategy()).await;
+    let _other = world.start("other");
+    for search in [id, undisturbed] {
+        let ended = world.ended(search).await;
+        assert_eq!((ended.state, ended.error), (SearchState::Succeeded, None));
+    }
+    let board = leaderboard(&world.store, id).await;
+    assert_eq!(board, leaderboard(&world.store, undisturbed).await);
+    let of = async |search| {
+        let search = world.get(search).await;
+        let winners = search.winners.len();
+        (winners, search.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>())
+    };
+    assert_eq!(of(id).await.0, 3, "one for each budget, and one of the user's own");
+    let with_latency = world.store.candidates().all(id).await.unwrap();
+    assert!(with_latency.iter().filter(|candidate| !candidate.latencies.is_empty()).count() >= 10);
+}
+
 /// All that must be the same to the last digit.
 pub async fn leaderboard(store: &Store, search: Uuid) -> Vec<Value> {
     let candidates = store.candidates().all(search).await.unwrap();
     let lines = candidates.iter().map(|candidate| {
-        let scores: Vec<_> = candidate.evaluations.iter().map(|e| json!([e.kind, e.image_set, e.score])).collect();
-        json!([candidate.index, candidate.strategy, candidate.macs, scores])
+        let scores: Vec<_> =
+            candidate.evaluations.iter().map(|e| json!([e.kind, e.image_set, e.images, e.score, e.hits])).collect();
+        json!([candidate.index, candidate.origin, candidate.strategy, candidate.macs, scores])
     });
     lines.collect()
 }

@@ -9,7 +9,7 @@ use crate::files::idx;
 use crate::server::{Server, file};
 
 /// Grey noise of another size than the network's, in ten classes.
-fn noise(server: &Server, side: u32, count: u32) -> String {
+pub(super) fn noise(server: &Server, side: u32, count: u32) -> String {
     let mut state = 7u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -45,6 +45,13 @@ fn a_wrong_mean_and_deviation_end_without_success_and_the_candidates_stay() {
     let kept = candidates(&server, &id(&search));
     let best = kept.iter().map(|candidate| candidate["score"]["top1"].as_f64().unwrap()).fold(0.0, f64::max);
     assert!(kept.len() == 3 && best > full + 0.1, "{best} and {full}");
+    assert_eq!(warned(&search, "above_full_network"), "during", "{search}");
+}
+
+/// When a search was warned of something.
+fn warned<'a>(search: &'a Value, code: &str) -> &'a str {
+    let warnings = search["warnings"].as_array().unwrap();
+    warnings.iter().find(|warning| warning["code"] == code).unwrap()["at"].as_str().unwrap()
 }
 
 #[test]
@@ -61,4 +68,7 @@ fn a_dataset_on_which_the_full_network_is_at_chance_ends_before_the_first_candid
     assert!(reason.contains("chance for 10 classes") && reason.contains("input size"), "{reason}");
     assert!(search["baseline"]["score"]["top1"].as_f64().unwrap() < 0.2, "{search}");
     assert_eq!(candidates(&server, &id(&search)).len(), 0);
+    for code in ["near_chance", "input_size_differs"] {
+        assert_eq!(warned(&search, code), "before", "{search}");
+    }
 }

@@ -4,6 +4,7 @@ mod doubt;
 mod main_job;
 mod old_data;
 mod sandbox;
+mod search_checks;
 mod two_files;
 mod walkthrough;
 mod wrong_input;
@@ -42,6 +43,8 @@ fn request(model: &str, dataset: &str) -> Value {
     json!({
         "model_id": model,
         "dataset_id": dataset,
+        "strategies": ["random"],
+        "uniform_reference": false,
         "macs": 0.5,
         "candidates": 6,
         "seed": 7,

@@ -19,10 +19,42 @@ fn unpacked(name: &str) -> (tempfile::TempDir, Value) {
     (folder, renamed(serde_json::from_slice(&told).unwrap()))
 }
 
-/// An answer with the names of today: what a group keeps was once called a ratio, and always was a count.
+/// An answer with the names of today: what a group keeps was once called a ratio, and always was a count; a search had one
+/// strategy.
 fn renamed(answer: Value) -> Value {
     let text = answer.to_string().replace("\"keep_ratios\":", "\"groups\":");
-    serde_json::from_str(&text).unwrap()
+    let mut answer: Value = serde_json::from_str(&text).unwrap();
+    list_strategies(&mut answer);
+    answer
+}
+
+fn list_strategies(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(strategy @ Value::String(_)) = fields.remove("strategy") {
+                fields.insert("strategies".to_owned(), json!([strategy]));
+            } else {
+                fields.values_mut().for_each(list_strategies);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(list_strategies),
+        _ => {}
+    }
+}
+
+/// What a search of a time did that had one strategy and no race, as a request of today's.
+fn as_it_was(mut request: Value) -> Value {
+    for (field, value) in [
+        ("uniform_reference", json!(false)),
+        ("racing", json!(false)),
+        ("test_images", json!(0)),
+        ("vanilla_images", request["scoring_images"].clone()),
+    ] {
+        request[field] = value;
+    }
+    // Before a request could name a strategy there was one.
+    request["strategies"] = request.get("strategies").cloned().unwrap_or_else(|| json!(["random"]));
+    request
 }
 
 /// Where an answer lacks something of an earlier one, or says something else. It may say more.
@@ -66,6 +98,11 @@ fn a_data_folder_without_events_opens_goes_on_and_gives_the_same_leaderboards() 
     opens_goes_on_and_gives_the_same_leaderboards("0002");
 }
 
+#[test]
+fn a_data_folder_of_searches_with_one_strategy_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0003");
+}
+
 fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
     let (folder, told) = unpacked(name);
     let server = Server::real(&folder.path().join("data"), &[]);
@@ -87,7 +124,7 @@ fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
         if old["state"] != "succeeded" {
             continue;
         }
-        let mut request = old["request"].clone();
+        let mut request = as_it_was(old["request"].clone());
         request["model_id"] = old["model_id"].clone();
         request["dataset_id"] = old["dataset_id"].clone();
         let again = id(&server.post("/searches", &request).expect(202));

@@ -1,0 +1,115 @@
+//! The race: the better candidates are evaluated again on more images, rung by rung (successive halving).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eagleeye_spec::racing::promoted;
+use eagleeye_spec::{Candidate, Ranked, StrategyName};
+
+use crate::board::Board;
+use crate::judge::Judge;
+use crate::observer::{Observer, Phase};
+use crate::search_error::{SearchError, stop_or_go};
+
+/// Evaluates under each budget the better candidates of each rung on the next one. The best of each strategy always goes on, so
+/// that strategies are compared on all images.
+pub fn race(judge: &Judge, board: &mut Board, observer: &mut dyn Observer) -> Result<(), SearchError> {
+    let rungs = judge.rungs();
+    for place in 1..rungs.len() {
+        let (before, rung) = (rungs[place - 1], rungs[place]);
+        let chosen = chosen(board, u64::from(before.scoring), place, rungs.len());
+        let total = chosen.len() as u64;
+        for (done, index) in (0..).zip(chosen) {
+            observer.phase(Phase::Race, done, total);
+            if let Some(evaluation) = judge.again(board, index, rung, &|| observer.cancelled())? {
+                board.add(index, evaluation.clone());
+                stop_or_go(observer.evaluation(index, evaluation))?;
+            }
+        }
+        observer.phase(Phase::Race, total, total);
+    }
+    Ok(())
+}
+
+/// Indices of the candidates that go on to rung `place` of so many, the best first under each budget.
+fn chosen(board: &Board, images: u64, place: usize, rungs: usize) -> Vec<u32> {
+    let mut chosen = Vec::new();
+    for (budget, candidates) in board.by_budget() {
+        let of_all = ranked(&candidates, images);
+        let count = promoted(candidates.len(), place, rungs);
+        let mut going: BTreeSet<u32> = match budget {
+            Some(_) => of_all.iter().take(count).map(|ranked| ranked.index).collect(),
+            // Those that cost different things are compared with both in view.
+            None => front(&candidates, images, count),
+        };
+        going.extend(best_of_each(&candidates, images).into_values());
+        chosen.extend(of_all.iter().map(|ranked| ranked.index).filter(|index| going.contains(index)));
+    }
+    chosen
+}
+
+/// Those that have been evaluated on so many images, best first.
+fn ranked(candidates: &[&Candidate], images: u64) -> Vec<Ranked> {
+    let mut ranked: Vec<Ranked> = candidates.iter().filter_map(|c| Board::ranked_on(c, images)).collect();
+    ranked.sort_by(Ranked::best_first);
+    ranked
+}
+
+/// The best of each strategy.
+fn best_of_each(candidates: &[&Candidate], images: u64) -> BTreeMap<StrategyName, u32> {
+    let mut by_strategy: BTreeMap<StrategyName, Vec<&Candidate>> = BTreeMap::new();
+    for &candidate in candidates {
+        by_strategy.entry(candidate.origin.strategy.clone()).or_default().push(candidate);
+    }
+    let best = by_strategy
+        .into_iter()
+        .filter_map(|(strategy, candidates)| Some((strategy, ranked(&candidates, images).first()?.index)));
+    best.collect()
+}
+
+/// Candidates of which none is both cheaper and better, and then those behind them, up to `count`; the first front goes whole.
+fn front(candidates: &[&Candidate], images: u64, count: usize) -> BTreeSet<u32> {
+    let mut open: Vec<(u32, u64, f64)> =
+        candidates.iter().filter_map(|c| Some((c.index, c.macs, Board::ranked_on(c, images)?.score.top1))).collect();
+    let mut going = BTreeSet::new();
+    while !open.is_empty() && (going.is_empty() || going.len() < count) {
+        let beats = |a: &(u32, u64, f64), b: &(u32, u64, f64)| {
+            a.1 <= b.1 && a.2 >= b.2 && (a.1 < b.1 || a.2 > b.2 || a.0 < b.0)
+        };
+        let first: BTreeSet<u32> = open
+            .iter()
+            .filter(|one| !open.iter().any(|other| other.0 != one.0 && beats(other, one)))
+            .map(|c| c.0)
+            .collect();
+        open.retain(|one| !first.contains(&one.0));
+        going.extend(first);
+    }
+    going
+}
+
+/// How many of a budget's candidates are its leaders.
+const LEADERS: usize = 5;
+
+/// Indices of the candidates at the top of each budget's leaderboard, in order of index.
+pub fn leaders(board: &Board) -> Vec<u32> {
+    let mut leaders: BTreeSet<u32> = BTreeSet::new();
+    for candidates in board.by_budget().into_values() {
+        let mut ranked: Vec<Ranked> = candidates.iter().filter_map(|candidate| candidate.ranked()).collect();
+        ranked.sort_by(Ranked::best_first);
+        leaders.extend(ranked.iter().take(LEADERS).map(|ranked| ranked.index));
+    }
+    leaders.into_iter().collect()
+}
+
+/// Indices of the best candidate of each strategy under each budget, and of the best of each budget, in order of index.
+pub fn finalists(board: &Board) -> Vec<u32> {
+    let mut finalists = BTreeSet::new();
+    for candidates in board.by_budget().into_values() {
+        let mut strategies: BTreeSet<&StrategyName> = BTreeSet::new();
+        strategies.extend(candidates.iter().map(|candidate| &candidate.origin.strategy));
+        for strategy in strategies {
+            let of_strategy = candidates.iter().copied().filter(|candidate| candidate.origin.strategy == *strategy);
+            finalists.extend(Board::best(of_strategy).map(|best| best.index));
+        }
+    }
+    finalists.into_iter().collect()
+}

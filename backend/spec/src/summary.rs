@@ -1,0 +1,22 @@
+//! What a finished search has to say, in numbers and in words: as JSON and as Markdown.
+//!
+//! Everything follows from what the search has stored, so the same search gives the same report, whoever asks for it and when.
+
+mod advice;
+mod build;
+mod candidates;
+mod input;
+mod markdown;
+mod sections;
+mod sentences;
+mod types;
+mod words;
+
+pub use input::ReportInput;
+pub use types::{
+    Comparison, FrontPoint, ImageCount, MeasuredLatency, Passes, REPORT_VERSION, Report, ReportSection,
+    ReportedCandidate, ReportedCosts, ReportedNetwork, ReportedSplit, ReportedStrategy, ScoredOn, Standing, Ties,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! What `search` is told, and the request that it makes of it: the same that the server takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eagleeye_engine::DeviceChoice;
+use eagleeye_spec::presets::PRESETS;
+use eagleeye_spec::{GroupLimit, SearchRequest};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs};
+use crate::failure::Failure;
+
+/// Images that are calibrated and scored on where there are as many.
+const CALIBRATION: usize = 3200;
+const SCORING: usize = 5000;
+
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Training images: IDX, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+    #[arg(long, value_name = "FILE")]
+    pub images: PathBuf,
+    /// The IDX file with the labels of IDX images.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Mean of each input channel, after scaling.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required_unless_present_any = ["preset", "request"])]
+    mean: Vec<f64>,
+    /// Deviation of each input channel, after scaling.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required_unless_present_any = ["preset", "request"])]
+    deviation: Vec<f64>,
+    /// Factor of stored pixels before mean and deviation; 1/255 if omitted.
+    #[arg(long, value_name = "NUMBER")]
+    scale: Option<f64>,
+    /// A known preprocessing instead of mean and deviation, such as `imagenet`.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["mean", "deviation", "scale"])]
+    preset: Option<String>,
+    /// Fractions of the multiply-adds to keep: one, or several for a winner each.
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    macs: Vec<f64>,
+    /// Fractions of the parameters to keep.
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    parameters: Vec<f64>,
+    /// Fractions of the bytes of weights and statistics to keep.
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    bytes: Vec<f64>,
+    /// How strategies are chosen; several are compared side by side.
+    #[arg(long, visible_alias = "strategies", value_name = "NAMES", value_delimiter = ',')]
+    strategy: Vec<String>,
+    /// Strategies to evaluate at most, for each of `--strategy` and each budget.
+    #[arg(long, value_name = "NUMBER")]
+    candidates: Option<u32>,
+    /// Look for a Pareto front between the smallest and the largest budget.
+    #[arg(long)]
+    front: bool,
+    /// Keep at least this part of channel groups, by name or pattern, such as `layer1.*=1` to leave them alone.
+    #[arg(long, value_name = "GROUP=FRACTION", value_parser = group_limit)]
+    limit: Vec<GroupLimit>,
+    /// Images from which adaptive batch norm recomputes the running statistics; 3200 if there are as many.
+    #[arg(long, value_name = "IMAGES")]
+    calibration: Option<u32>,
+    /// Held-back images on which candidates are scored; 5000 if there are as many.
+    #[arg(long, value_name = "IMAGES")]
+    scoring: Option<u32>,
+    /// Held-back images on which the winners are scored at the end; 2000 if there are as many left.
+    #[arg(long, value_name = "IMAGES")]
+    test: Option<u32>,
+    /// Evaluate every strategy on all images, instead of the better ones only.
+    #[arg(long)]
+    no_racing: bool,
+    /// Everything random derives from it.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Images per forward pass.
+    #[arg(long, value_name = "IMAGES")]
+    batch_size: Option<u32>,
+    #[command(flatten)]
+    space: SpaceArgs,
+    #[command(flatten)]
+    importance: ImportanceArgs,
+    /// A request as the server takes it, as JSON; other options replace what it says. Model and dataset ids are not needed.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
+    /// Where to write the winner; the extension .pt, .onnx or .safetensors selects the format. With several budgets the
+    /// file's name gets the number of the budget.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Do not measure how long the winners take.
+    #[arg(long)]
+    pub no_latency: bool,
+    /// Device to compute on: auto, cpu or cuda:N.
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Print the report as JSON, instead of Markdown.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl SearchArgs {
+    /// The request, for a dataset of so many images and a model with so many input channels.
+    ///
+    /// # Errors
+    /// What the server would answer with 422: each field that is at fault.
+    pub fn request(&self, images: usize, channels: usize) -> Result<SearchRequest, Failure> {
+        let mut fields = match &self.request {
+            Some(path) => {
+                let failed = |reason: String| Failure::Request { path: path.clone(), reason };
+                let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+                serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?
+            }
+            None => Map::new(),
+        };
+        self.fill(&mut fields, images, channels)?;
+        let request: SearchRequest =
+            serde_json::from_value(Value::Object(fields)).map_err(|error| Failure::Arguments(error.to_string()))?;
+        let faults = request.faults();
+        if faults.is_empty() {
+            return Ok(request);
+        }
+        let each = faults.iter().map(|fault| format!("{} {}", fault.field, fault.detail));
+        Err(Failure::Arguments(each.collect::<Vec<_>>().join("; ")))
+    }
+
+    fn fill(&self, fields: &mut Map<String, Value>, images: usize, channels: usize) -> Result<(), Failure> {
+        let mut set = |name: &str, value: Value| _ = fields.insert(name.to_owned(), value);
+        let nobody = "00000000-0000-0000-0000-000000000000";
+        set("model_id", json!(nobody));
+        set("dataset_id", json!(nobody));
+        let limits = [("macs", &self.macs), ("parameters", &self.parameters), ("bytes", &self.bytes)];
+        let most = limits.iter().map(|(_, given)| given.len()).max().unwrap_or_default();
+        // The n-th budget has the n-th limit of each measure.
+        let budgets: Vec<Value> = (0..most)
+            .map(|place| {
+                let limit = |&(name, given): &(&str, &Vec<f64>)| Some((name.to_owned(), json!(given.get(place)?)));
+                Value::Object(limits.iter().filter_map(limit).collect())
+            })
+            .collect();
+        if !budgets.is_empty() {
+            set("budgets", Value::Array(budgets));
+        }
+        if !self.strategy.is_empty() {
+            set("strategies", json!(self.strategy));
+        }
+        let numbers = [
+            ("candidates", self.candidates.map(u64::from)),
+            ("calibration_images", self.calibration.map(u64::from)),
+            ("scoring_images", self.scoring.map(u64::from)),
+            ("test_images", self.test.map(u64::from)),
+            ("batch_size", self.batch_size.map(u64::from)),
+            ("seed", self.seed),
+        ];
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                set(name, json!(number));
+            }
+        }
+        if self.front {
+            set("front", json!(true));
+        }
+        if self.no_racing {
+            set("racing", json!(false));
+        }
+        if !self.limit.is_empty() {
+            set("group_limits", json!(self.limit));
+        }
+        let is_whole = self.request.is_some();
+        let space = self.space.space();
+        if !is_whole || space != eagleeye_spec::Space::default() {
+            set("round_to", json!(space.round_to));
+            set("min_keep_ratio", json!(space.min_keep_ratio));
+        }
+        let importance = self.importance.importance();
+        if !is_whole || importance != eagleeye_spec::Importance::default() {
+            set("importance", json!(importance));
+        }
+        if let Some(preprocessing) = self.preprocessing(channels)? {
+            set("preprocessing", preprocessing);
+        }
+        fields.entry("calibration_images").or_insert_with(|| json!(CALIBRATION.min(images / 3)));
+        fields.entry("scoring_images").or_insert_with(|| json!(SCORING.min(images / 2)));
+        Ok(())
+    }
+
+    fn preprocessing(&self, channels: usize) -> Result<Option<Value>, Failure> {
+        if let Some(name) = &self.preset {
+            let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+            let preset = PRESETS.iter().find(|preset| preset.name == name);
+            let preset = preset.ok_or_else(|| {
+                Failure::Arguments(format!("--preset `{name}` is not known; there are {}", known.join(", ")))
+            })?;
+            let found = preset.preprocessing(channels).ok_or_else(|| {
+                Failure::Arguments(format!("--preset `{name}` is not for a network with {channels} input channels"))
+            })?;
+            return Ok(Some(json!(found)));
+        }
+        if self.mean.is_empty() && self.deviation.is_empty() {
+            return Ok(None);
+        }
+        let mut preprocessing = json!({ "mean": self.mean, "deviation": self.deviation });
+        if let Some(scale) = self.scale {
+            preprocessing["scale"] = json!(scale);
+        }
+        for (name, given) in [("mean", &self.mean), ("deviation", &self.deviation)] {
+            if given.len() != channels {
+                let detail = format!("--{name} has {} values; the network has {channels} input channels", given.len());
+                return Err(Failure::Arguments(detail));
+            }
+        }
+        Ok(Some(preprocessing))
+    }
+}
+
+fn group_limit(text: &str) -> Result<GroupLimit, String> {
+    let (group, keep) = text.rsplit_once('=').ok_or("must be GROUP=FRACTION, such as layer1.*=1")?;
+    let keep = keep.parse().map_err(|_| format!("`{keep}` is no number"))?;
+    Ok(GroupLimit { group: group.to_owned(), keep })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        search: SearchArgs,
+    }
+
+    fn request(arguments: &str) -> Result<SearchRequest, String> {
+        let fixed = "search m.pt --images i --out o.pt --mean 0.5 --deviation 0.25 ";
+        let words = format!("{fixed}{arguments}");
+        let cli = Cli::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
+        cli.search.request(60_000, 1).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_make_the_request_that_the_server_takes() {
+        let made =
+            request("--macs 0.7,0.5 --parameters 0.9 --strategy random,uniform --limit layer1.*=1 --seed 7").unwrap();
+        let budgets: Vec<String> = made.budgets().iter().map(ToString::to_string).collect();
+        assert_eq!(budgets, ["0.7 of the MACs and 0.9 of the parameters", "0.5 of the MACs"]);
+        assert_eq!((made.strategies.len(), made.group_limits.len(), made.seed), (2, 1, 7));
+        assert_eq!((made.calibration_images, made.scoring_images, made.racing), (3200, 5000, true));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(request("").unwrap_err().contains("needs a budget"));
+        assert!(request("--macs 0.5 --preset imagenet").is_err(), "either a preset or numbers");
+        assert!(request("--macs 7").unwrap_err().contains("budgets"));
+    }
+}

@@ -1,0 +1,129 @@
+//! The whole job, in the order in which the server and its worker do it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use eagleeye_data::{Dataset, Files, Limits, relabelled};
+use eagleeye_engine::{Images, Network, Relabelled, make_candidate, reason};
+use eagleeye_spec::summary::ReportedSplit;
+use eagleeye_spec::{Candidate, Report, ReportInput, SearchRequest};
+
+use crate::convert;
+use crate::failure::Failure;
+use crate::latency::{LeaderLatencies, measure_leaders, slower_winners};
+use crate::model_file::{ModelFile, ModelFileError};
+use crate::output;
+use crate::provenance::{Provenance, hash_file};
+use crate::prune::{format_of, write};
+use crate::search::SearchArgs;
+use crate::search::observer::Told;
+
+/// Searches, writes the winner of each budget, and reports.
+pub fn search(args: &SearchArgs) -> Result<(), Failure> {
+    let started = Instant::now();
+    format_of(&args.out)?;
+    let device = args.device.resolve()?;
+    let source = &args.model.model;
+    let file = ModelFile::open(source)?;
+    let source_hash =
+        hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
+    let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
+    drop(file);
+    let network = loaded.network.to_device(device).map_err(|error| Failure::Torch(reason(&error)))?;
+    let shape = network.graph.input_shape(1);
+    let [_, channels, height, width] = shape[..] else { return Err(Failure::NoImages(shape)) };
+
+    let files = Files { images: args.images.clone(), labels: args.labels.clone() };
+    let mut dataset = Dataset::open(&files, &Limits { unpacked_bytes: u64::MAX, ..Limits::default() })?;
+    let request = args.request(dataset.len(), channels)?;
+    let drawn = convert::draw_split(dataset.labels(), dataset.len(), &request)?;
+    let labels = relabelled(dataset.labels(), dataset.classes(), &request.class_order)?;
+    let used = convert::used_images(convert::stored_split(&drawn), &request);
+    let [calibration, scoring, test] =
+        [&used.calibration, &used.scoring, &used.test].map(|indices| indices.len() as u64);
+    let preprocess = convert::preprocess(&request.preprocessing, channels, height, width);
+    let mut told = Told::default();
+    let mut dataset = Relabelled { source: &mut dataset, labels };
+    let images = Images::decode(&mut dataset, &preprocess, &used, device, &mut told)?;
+
+    let outcome = eagleeye_engine::search(&network, &images, &request, Vec::new(), &mut told)?;
+    let indices = outcome.winners();
+    let winners = outcome.candidates.iter().filter(|candidate| indices.contains(&candidate.index));
+    let winners: Vec<&Candidate> = winners.collect();
+    let mut warnings = std::mem::take(&mut told.warnings);
+    let mut measured = LeaderLatencies::default();
+    if !args.no_latency {
+        let leaders = outcome.candidates.iter().filter(|candidate| outcome.leaders.contains(&candidate.index));
+        measured = measure_leaders(&network, leaders, &|| false)?;
+        if let Some(missing) = &measured.without_onnxruntime {
+            tracing::warn!("{missing}");
+        }
+        warnings.extend(slower_winners(&indices, &measured.by_index));
+    }
+    write_winners(args, &source_hash, &network, &images, &request, &winners)?;
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let report = Report::new(&ReportInput {
+        name: request.name.as_deref(),
+        model: &name(source),
+        dataset: &name(&args.images),
+        request: &request,
+        baseline: &outcome.baseline,
+        classes: network.graph.classes().map(|classes| classes as u32),
+        split: ReportedSplit { calibration, scoring, test },
+        candidates: &outcome.candidates,
+        latencies: &measured.by_index,
+        warnings: &warnings,
+        seconds: Some(started.elapsed().as_secs_f64()),
+    });
+    if args.json { output::json(&report) } else { output::text(&report.to_markdown()) }
+}
+
+/// Makes the winners again, with adapted statistics, and writes them.
+fn write_winners(
+    args: &SearchArgs,
+    source_hash: &str,
+    network: &Network,
+    images: &Images,
+    request: &SearchRequest,
+    winners: &[&Candidate],
+) -> Result<(), Failure> {
+    let format = format_of(&args.out)?;
+    for winner in winners {
+        let keep: Vec<usize> = winner.strategy.iter().map(|&kept| kept as usize).collect();
+        let mut made = make_candidate(network, images, request, &winner.origin.strategy, &keep, &|| false)?;
+        Provenance {
+            source_hash: source_hash.to_owned(),
+            seed: request.seed,
+            index: u64::from(winner.index),
+            strategy: winner.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
+            importance: request.importance,
+        }
+        .write_into(&mut made.metadata);
+        write(&made, format, &place(&args.out, winner.origin.budget, winners.len() > 1))?;
+    }
+    Ok(())
+}
+
+/// Where the winner of a budget goes: as it was said for the only one, with its number in the name for several.
+fn place(out: &Path, budget: Option<u32>, are_several: bool) -> PathBuf {
+    if !are_several {
+        return out.to_owned();
+    }
+    let number = budget.map_or("none".to_owned(), |budget| budget.to_string());
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = out.extension().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{stem}.budget-{number}.{extension}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn winners_of_several_budgets_have_names_of_their_own() {
+        let out = Path::new("a/best.onnx");
+        assert_eq!(place(out, Some(0), false), out);
+        assert_eq!(place(out, Some(1), true), Path::new("a/best.budget-1.onnx"));
+        assert_eq!(place(out, None, true), Path::new("a/best.budget-none.onnx"));
+    }
+}

@@ -1,0 +1,8 @@
+//! `search`: the whole job without a server, from a model and a dataset to the winner's file and a report.
+
+mod arguments;
+mod command;
+mod observer;
+
+pub use arguments::SearchArgs;
+pub use command::search;

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Compares the strategies on networks of your own, each with the same number of evaluations, and prints a table in Markdown.
+
+    python3 examples/compare_strategies.py --worker target/release/eagleeye-worker --out study \\
+        --images train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --mean 0.2860 --deviation 0.3530 \\
+        --input-shape 1,1,28,28 mobilenet_v1.traced.pt resnet20.traced.pt
+
+Every search is a file in the folder `--out`; those that are there already are not done again, so that a comparison that was
+interrupted goes on. The winner of each strategy is the best by adaptive batch norm on the scoring images, and its accuracy in the
+table is that on the test images, which no search has seen. `--racing` also runs one strategy with and without racing.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+from pathlib import Path
+
+STRATEGIES = ["random", "near_uniform", "sensitivity", "evolutionary", "global_magnitude"]
+
+
+def main():
+    args = arguments()
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    searches = [(m, b, s) for s in args.seeds for m in args.models for b in args.budgets]
+    for model, budget, seed in searches:
+        search(args, out, model, budget, seed, ",".join(args.strategies), "all", [])
+    if args.racing:
+        for model, budget, seed in searches:
+            search(args, out, model, budget, seed, args.racing, "raced", [])
+            search(args, out, model, budget, seed, args.racing, "full", ["--no-racing"])
+    print(table(args, out, searches))
+    if args.racing:
+        print()
+        print(racing_table(args, out, searches))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--worker", default="target/release/eagleeye-worker")
+    parser.add_argument("--out", default="study")
+    for name in ("images", "labels", "mean", "deviation", "input-shape"):
+        parser.add_argument(f"--{name}", required=name not in ("labels", "input-shape"))
+    parser.add_argument("--budgets", nargs="+", type=float, default=[0.5, 0.25])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--strategies", nargs="+", default=STRATEGIES)
+    parser.add_argument("--candidates", type=int, default=48)
+    parser.add_argument("--calibration", type=int, default=1600)
+    parser.add_argument("--scoring", type=int, default=2500)
+    parser.add_argument("--test", type=int, default=5000)
+    parser.add_argument("--racing", metavar="STRATEGY", help="also compare racing with full evaluation, for this strategy")
+    parser.add_argument("--only-table", action="store_true", help="of the searches that are there")
+    return parser.parse_args()
+
+
+def place(out, model, budget, seed, kind):
+    return out / f"{Path(model).stem}.{budget}.{seed}.{kind}.json"
+
+
+def search(args, out, model, budget, seed, strategies, kind, more):
+    report = place(out, model, budget, seed, kind)
+    if report.exists() or args.only_table:
+        return
+    command = [
+        args.worker, "search", model, "--images", args.images, "--mean", args.mean, "--deviation", args.deviation,
+        "--macs", str(budget), "--strategy", strategies, "--candidates", str(args.candidates), "--seed", str(seed),
+        "--calibration", str(args.calibration), "--scoring", str(args.scoring), "--test", str(args.test),
+        "--out", str(report.with_suffix(".onnx")), "--json", *more,
+    ]
+    command += ["--labels", args.labels] if args.labels else []
+    command += ["--input-shape", args.input_shape] if args.input_shape else []
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr.strip() or f"{args.worker} failed")
+    unfinished = report.with_suffix(".part")
+    unfinished.write_text(done.stdout)
+    os.replace(unfinished, report)
+
+
+def reports(out, searches, kind):
+    for model, budget, seed in searches:
+        report = place(out, model, budget, seed, kind)
+        if report.exists():
+            yield model, budget, seed, json.loads(report.read_text())
+
+
+def table(args, out, searches):
+    names = ["uniform", *args.strategies]
+    lines = ["| network, MACs, seed | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for model, budget, seed, report in reports(out, searches, "all"):
+        best = {s["strategy"]: s["best"] for s in report["sections"][0]["strategies"]}
+        cells = [cell(best.get(name)) for name in names]
+        lines.append(f"| {Path(model).stem}, {budget:g}, {seed} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(best):
+    if best is None:
+        return ""
+    against = best["against_uniform_on_test"]
+    standing = {"better": " +", "below": " -"}.get(against["standing"], "") if against else ""
+    return f"{100 * best['test']['score']['top1']:.1f}{standing}"
+
+
+def racing_table(args, out, searches):
+    lines = ["| network, MACs, seed | image passes of racing | winner by racing | by full evaluation | interval of the latter |"]
+    lines.append("|---|---|---|---|---|")
+    raced = {(m, b, s): report for m, b, s, report in reports(out, searches, "raced")}
+    for model, budget, seed, full in reports(out, searches, "full"):
+        race = raced.get((model, budget, seed))
+        if race is None:
+            continue
+        share = race["passes"]["spent"] / full["passes"]["spent"]
+        ours, theirs = (r["sections"][0]["winner"]["test"] for r in (race, full))
+        low, high = (100 * theirs["intervals"]["top1"][end] for end in ("low", "high"))
+        figures = f"{100 * ours['score']['top1']:.1f} | {100 * theirs['score']['top1']:.1f} | {low:.1f} to {high:.1f}"
+        lines.append(f"| {Path(model).stem}, {budget:g}, {seed} | {share:.2f} | {figures} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
