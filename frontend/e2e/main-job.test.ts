@@ -28,6 +28,12 @@ const PATIENCE = 540_000;
 /** The uniform strategy is always evaluated beside those that are asked for. */
 const SHOWN = SEARCH.candidates + 1;
 
+/** Chooses the strategy that spends no evaluation on probes, so that the number of candidates is known. */
+async function drawAtRandom(): Promise<void> {
+  await page.locator('input[name="strategies"][value="random"]').check();
+  await page.locator('input[name="strategies"][value="sensitivity"]').uncheck();
+}
+
 let watched: Watched;
 let page: Page;
 /** The page of the finished search. */
@@ -185,6 +191,7 @@ describe.sequential("the main job", () => {
 
   it("runs a search that can be watched", async () => {
     await page.getByLabel("Budget (percent of MACs)").fill("50");
+    await drawAtRandom();
     await page.getByLabel("Candidates").fill(String(SEARCH.candidates));
     await page.getByLabel("Calibration images").fill(String(SEARCH.calibration));
     await page.getByLabel("Scoring images").fill(String(SEARCH.scoring));
@@ -336,6 +343,7 @@ describe.sequential("the main job", () => {
     await button("0 to 1").click();
     await page.getByLabel("Budget (percent of MACs)").fill("90");
     await page.getByLabel("Name").fill("With the wrong preprocessing");
+    await drawAtRandom();
     await page.getByLabel("Candidates").fill("3");
     await page.getByLabel("Calibration images").fill("1000");
     await page.getByLabel("Scoring images").fill("1000");
