@@ -1,6 +1,6 @@
 //! The images that the network is scored on.
 
-use eagleeye_data::{DataError, Dataset, Preprocess, Split, SplitCounts, split};
+use eagleeye_data::{DataError, Dataset, Preprocess, Split};
 use eagleeye_graph::Graph;
 use eagleeye_graph::shape::sample;
 use eagleeye_spec::warning::input_size_differs;
@@ -21,13 +21,10 @@ pub fn input_size(graph: &Graph) -> Result<[usize; 3], CheckSearchError> {
     }
 }
 
-/// The first images of the search's scoring set, in its order; of `available` images, with `labels` or without any. No image that serves for calibration is among them.
+/// The first images of the search's scoring set, in its order; of `available` images, with `labels` or without any. No image that
+/// serves for calibration is among them.
 pub fn draw(labels: &[usize], available: usize, request: &SearchRequest, images: usize) -> Result<Split, DataError> {
-    let (calibration, scoring) = (request.calibration_images as usize, request.scoring_images as usize);
-    let counts = SplitCounts { calibration, scoring, test: Some(0) };
-    let alike = vec![0; if labels.is_empty() { available } else { 0 }];
-    let labels = if labels.is_empty() { &alike } else { labels };
-    let mut scoring = split(labels, &counts, request.seed)?.scoring;
+    let mut scoring = convert::draw_split(labels, available, request)?.scoring;
     scoring.truncate(images);
     Ok(Split { calibration: Vec::new(), scoring, test: Vec::new() })
 }
@@ -68,6 +65,7 @@ pub fn size_warnings(
 
 #[cfg(test)]
 mod tests {
+    use eagleeye_data::{SplitCounts, split};
     use serde_json::json;
 
     use super::*;

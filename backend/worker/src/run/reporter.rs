@@ -81,7 +81,8 @@ impl Reporter {
         let leaders = outcome.candidates.iter().filter(|candidate| outcome.leaders.contains(&candidate.index));
         let measured = match measure_leaders(network, leaders, &|| self.cancelled()) {
             Ok(measured) => measured,
-            Err(LeadersError::Measure(MeasureError::Cancelled)) => return Err(SearchError::Cancelled.into()),
+            // Where a write has failed, it was that which cancelled.
+            Err(LeadersError::Measure(MeasureError::Cancelled)) => return self.outcome(Err(SearchError::Cancelled)),
             Err(error) => {
                 tracing::warn!(%error, "latencies cannot be measured");
                 return Ok(());
