@@ -4,7 +4,7 @@ use eagleeye_spec::SearchRequest;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
-use crate::entities::candidate;
+use crate::entities::{candidate, search};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::FileHash;
 use crate::number::to_i64;
@@ -54,13 +54,9 @@ impl Searches<'_> {
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(id)).count(&transaction).await?;
         let done = to_i64("done", stored)?;
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
-            search.state = Set(SearchState::Queued);
-            search.phase = Set("queued".to_string());
+            queue_again(search);
             search.done = Set(done);
             search.total = Set(total);
-            search.error = Set(None);
-            search.waiting_for = Set(None);
-            search.finished_at = Set(None);
         })
         .await?;
         transaction.commit().await?;
@@ -84,14 +80,10 @@ impl Searches<'_> {
         restart(&transaction, job).await?;
         let document = request.to_stored().map_err(unreadable)?;
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
+            queue_again(search);
             search.request = Set(document);
-            search.state = Set(SearchState::Queued);
-            search.phase = Set("queued".to_string());
             search.best_candidate_id = Set(None);
             search.winners = Set(None);
-            search.error = Set(None);
-            search.waiting_for = Set(None);
-            search.finished_at = Set(None);
         })
         .await?;
         transaction.commit().await?;
@@ -120,4 +112,13 @@ impl Searches<'_> {
             }),
         }
     }
+}
+
+/// The search waits for a worker, as one that has just been created.
+fn queue_again(search: &mut search::ActiveModel) {
+    search.state = Set(SearchState::Queued);
+    search.phase = Set("queued".to_string());
+    search.error = Set(None);
+    search.waiting_for = Set(None);
+    search.finished_at = Set(None);
 }
