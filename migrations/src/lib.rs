@@ -18,6 +18,7 @@ mod m20261127_000001_kinds_of_jobs;
 mod m20261127_000002_evaluations;
 mod m20261127_000003_events;
 mod m20261127_000004_several_strategies;
+mod m20261127_000005_latency_model;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000002_evaluations::Migration),
             Box::new(m20261127_000003_events::Migration),
             Box::new(m20261127_000004_several_strategies::Migration),
+            Box::new(m20261127_000005_latency_model::Migration),
         ]
     }
 }

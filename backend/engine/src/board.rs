@@ -46,13 +46,9 @@ impl Board {
         }
     }
 
-    /// Candidates that can win, under each budget, and those that are for none.
+    /// [`by_budget`] of all candidates.
     pub fn by_budget(&self) -> BTreeMap<Option<u32>, Vec<&Candidate>> {
-        let mut groups: BTreeMap<Option<u32>, Vec<&Candidate>> = BTreeMap::new();
-        for candidate in self.candidates.iter().filter(|candidate| !candidate.origin.is_probe) {
-            groups.entry(candidate.origin.budget).or_default().push(candidate);
-        }
-        groups
+        by_budget(&self.candidates)
     }
 
     /// The evaluation that candidates are ranked by, on so many images.
@@ -66,6 +62,15 @@ impl Board {
         let ranked = candidates.into_iter().filter_map(|candidate| Some((candidate.ranked()?, candidate)));
         ranked.min_by(|(a, _), (b, _)| a.best_first(b)).map(|(_, candidate)| candidate)
     }
+}
+
+/// Candidates that can win, under each budget, and those that are for none.
+pub fn by_budget(candidates: &[Candidate]) -> BTreeMap<Option<u32>, Vec<&Candidate>> {
+    let mut groups: BTreeMap<Option<u32>, Vec<&Candidate>> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| !candidate.origin.is_probe) {
+        groups.entry(candidate.origin.budget).or_default().push(candidate);
+    }
+    groups
 }
 
 /// A candidate's evaluation of a kind on so many images of a set.

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::images::Images;
     use crate::observer::{Flow, Observer, Phase};
-    use crate::search::search;
+    use crate::search::{Known, search};
     use crate::search_error::SearchError;
     use crate::testing::{classifier, images};
 
@@ -237,7 +237,7 @@ mod tests {
                 let (space, budget) = (request.space(), request.budgets().remove(0));
                 let task = Task::new(&prunable, space, &budget, request.seed);
                 let server = feasible("random", &task).err();
-                let engine = match search(&loaded.network, &images, &request, Vec::new(), &mut Cancelled) {
+                let engine = match search(&loaded.network, &images, &request, Known::default(), &mut Cancelled) {
                     Err(SearchError::Strategy(error)) => Some(error),
                     Err(SearchError::Cancelled) => None,
                     other => panic!("{other:?}"),

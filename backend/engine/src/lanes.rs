@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use eagleeye_graph::{Strategy, channel_groups};
+use eagleeye_graph::{Activations, Strategy, channel_groups};
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Candidate, ImageSet, Origin, RANKED_KIND, Score, SearchRequest};
+use eagleeye_spec::{Candidate, ImageSet, LatencyModel, Origin, RANKED_KIND, Score, SearchRequest};
 use eagleeye_strategy::{Evaluated, Lane, Proposal, feasible_lanes, limited, manual_strategies};
 
 use crate::board::Board;
@@ -32,9 +32,17 @@ struct Turn {
 impl<'a> Lanes<'a> {
     /// # Errors
     /// Where no strategy of the request's space meets a budget, as the server says before it queues a search.
-    pub fn new(network: &Network, request: &'a SearchRequest) -> Result<Self, SearchError> {
+    pub fn new(
+        network: &Network,
+        request: &'a SearchRequest,
+        latency: Option<&LatencyModel>,
+    ) -> Result<Self, SearchError> {
         let groups = channel_groups(&network.graph)?;
-        let prunable = limited(&PrunableSpace::of(&network.graph, &groups), &request.group_limits)?;
+        let mut prunable = limited(&PrunableSpace::of(&network.graph, &groups), &request.group_limits)?;
+        if request.limits_latency() {
+            let rates = latency.ok_or(SearchError::NoLatencyModel)?.rates();
+            prunable.cost = prunable.cost.timed(Activations::new(&network.graph, &groups), rates);
+        }
         let manual = manual_strategies(request, &prunable)?;
         let found = feasible_lanes(request, &prunable, &manual);
         let found =

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use eagleeye_spec::{Latency, Runtime, Turns, in_turn};
+use eagleeye_graph::{Activations, Work, channel_groups};
+use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::{Latency, Runtime, SearchRequest, Turns, in_turn};
+use eagleeye_strategy::{limited, spread};
 use tch::{Cuda, Device, Kind, TchError, Tensor};
 
 use crate::device::name;
 use crate::exec::{self, ExecError, Hook};
 use crate::export::{ExportError, export};
 use crate::fold::fold;
+use crate::judge::pruned_to;
 use crate::network::{Format, Network};
 use crate::rewrite::RewriteError;
+use crate::search_error::SearchError;
 use eagleeye_torchscript::tensors::{reason, signed};
 
 const SEED: i64 = 0;
@@ -92,6 +97,22 @@ pub fn onnx_files(
         }
     };
     networks.iter().enumerate().map(write).collect()
+}
+
+/// Pruned networks from large to small, and what each has to do: measured, they tell the latency of others. The first is the full
+/// network.
+///
+/// # Errors
+/// What a search of the request would end with.
+pub fn networks_to_measure(full: &Network, request: &SearchRequest) -> Result<Vec<(Work, Network)>, SearchError> {
+    let groups = channel_groups(&full.graph)?;
+    let activations = Activations::new(&full.graph, &groups);
+    let prunable = limited(&PrunableSpace::of(&full.graph, &groups), &request.group_limits)?;
+    let made = spread(&prunable, request.space(), request.seed).into_iter().map(|strategy| {
+        let work = prunable.cost.work_at(&activations, &strategy.keep);
+        Ok((work, pruned_to(full, &strategy.keep)?))
+    });
+    made.collect()
 }
 
 struct Cancel<'a>(&'a dyn Fn() -> bool);

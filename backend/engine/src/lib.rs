@@ -56,7 +56,7 @@ pub use observer::{Flow, Observer, Phase};
 pub use precheck::{PrecheckError, precheck};
 pub use prune::{PruneError, PruneReport, Pruned, prune_by, prune_to};
 pub use rewrite::RewriteError;
-pub use search::{Outcome, search};
+pub use search::{Known, Outcome, search};
 pub use search_error::SearchError;
 pub use tch::Device;
 pub use verify::zero_oracle;

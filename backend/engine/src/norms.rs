@@ -74,7 +74,7 @@ mod tests {
     use crate::network::Network;
     use crate::observer::{Flow, Observer, Phase};
     use crate::testing::{Layers, images};
-    use crate::{inspect, make_candidate, search};
+    use crate::{Known, inspect, make_candidate, search};
 
     /// Two convolutions and a classifier of 1x8x8 images; `between` makes of each convolution's output what the next layer
     /// reads.
@@ -200,7 +200,7 @@ mod tests {
         let labels = forward(network, &scoring).unwrap().argmax(1, false);
         let images = Images::of(images(2, &[48, channels, 8, 8]), scoring, labels);
         let mut first = First::default();
-        search(network, &images, &request(), Vec::new(), &mut first).unwrap_err();
+        search(network, &images, &request(), Known::default(), &mut first).unwrap_err();
         let keep: Vec<usize> = first.0.unwrap().strategy.iter().map(|&kept| kept as usize).collect();
         let made = make_candidate(network, &images, &request(), &StrategyName::default(), &keep, &|| false).unwrap();
         let changed = |kind: ParameterKind, rank: usize| {

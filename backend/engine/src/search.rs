@@ -2,9 +2,9 @@
 //! statistics, score them on held-back training images, look closer at the better ones, and score the winners on images that no
 //! strategy was chosen by. Results go to an [`Observer`]; who keeps them is not decided here.
 
-use eagleeye_spec::{Baseline, Candidate, SearchRequest};
+use eagleeye_spec::{Baseline, Candidate, LatencyModel, SearchRequest};
 
-use crate::board::Board;
+use crate::board::{Board, by_budget};
 use crate::doubt;
 use crate::images::Images;
 use crate::judge::Judge;
@@ -14,6 +14,15 @@ use crate::observer::{Observer, Phase};
 use crate::race::{finalists, leaders, race};
 use crate::search_error::{SearchError, stop_or_go};
 use crate::warnings;
+
+/// What is known before a search begins, or goes on.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What an earlier call has found, in order of index.
+    pub candidates: Vec<Candidate>,
+    /// What tells the latency of strategies; needed where a budget limits that.
+    pub latency: Option<LatencyModel>,
+}
 
 /// What a search has come to.
 #[derive(Debug)]
@@ -28,31 +37,31 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Indices of the best candidate of each budget.
-    pub fn winners(&self) -> Vec<u32> {
-        let board = Board::new(self.candidates.clone());
-        board.by_budget().into_values().filter_map(|of_budget| Some(Board::best(of_budget)?.index)).collect()
+    /// The best candidate of each budget.
+    pub fn winners(&self) -> impl Iterator<Item = &Candidate> {
+        by_budget(&self.candidates).into_values().filter_map(Board::best)
     }
 }
 
-/// Evaluates the strategies that the request's proposers propose, but for what is in `before`: what an earlier call has found, in
-/// order of index.
+/// Evaluates the strategies that the request's proposers propose, but for the candidates that are known.
 ///
 /// `network` and `images` are on one device. The same network, images and request give the same candidates to the last digit
-/// (but for `seconds`) on the same device with the same number of threads, whatever was evaluated before.
+/// (but for `seconds`) on the same device with the same number of threads, whatever was evaluated before. With budgets of latency
+/// the same model of latency belongs to what has to be the same.
 ///
 /// # Errors
-/// [`SearchError::Strategy`] before anything is computed when a budget is out of reach; [`SearchError::Doubt`] before the
+/// [`SearchError::Strategy`] before anything is computed when a budget is out of reach, [`SearchError::NoLatencyModel`] where one
+/// is of latency and that of strategies is not known; [`SearchError::Doubt`] before the
 /// first candidate when the full network is no better than chance, and after the last when the best is above the full network
 /// by more than the noise.
 pub fn search(
     network: &Network,
     images: &Images,
     request: &SearchRequest,
-    before: Vec<Candidate>,
+    known: Known,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, SearchError> {
-    let mut lanes = Lanes::new(network, request)?;
+    let mut lanes = Lanes::new(network, request, known.latency.as_ref())?;
     observer.phase(Phase::Baseline, 0, 2);
     let judge = Judge::new(network, images, request, &|| observer.cancelled())?;
     observer.phase(Phase::Baseline, 1, 2);
@@ -63,7 +72,7 @@ pub fn search(
     }
     doubt::full_network(&judge.labels, &baseline.score)?;
 
-    let mut board = Board::new(before);
+    let mut board = Board::new(known.candidates);
     propose(&mut lanes, &judge, &mut board, &baseline, observer)?;
     race(&judge, &mut board, observer)?;
     let finalists = finalists(&board);

@@ -23,6 +23,8 @@ pub enum SearchError {
     Strategy(#[from] StrategyError),
     #[error("the search has no strategy that it can propose")]
     NoLane,
+    #[error("the search has a budget of latency, but no latency was measured before it")]
+    NoLatencyModel,
     #[error("a strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
     #[error(

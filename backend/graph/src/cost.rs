@@ -11,9 +11,12 @@ use crate::shape;
 use crate::strategy::Strategy;
 
 mod stored;
+mod time;
 
 pub use stored::CostModelFault;
 use stored::StoredCost;
+use time::Time;
+pub use time::{Activations, Rates, Work};
 
 /// Multiply-adds of one image: over convolutions and linears, `out positions x kernel area x in / groups x out`. A transposed
 /// convolution uses its kernel at each *input* position.
@@ -108,6 +111,8 @@ pub struct CostModel {
     /// models that an older version has counted.
     buffers: Vec<Term>,
     full: Vec<usize>,
+    /// `None` where nothing was measured.
+    time: Option<Time>,
 }
 
 /// Bytes of one stored number.
@@ -128,7 +133,7 @@ impl CostModel {
             terms.collect()
         };
         let full = groups.prunable().map(|g| g.size).collect();
-        Self { macs, parameters: stored(true), buffers: stored(false), full }
+        Self { macs, parameters: stored(true), buffers: stored(false), full, time: None }
     }
 
     /// Multiply-adds of one image after pruning.

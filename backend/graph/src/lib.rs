@@ -22,7 +22,7 @@ pub mod unsupported;
 
 pub use builder::{BuildError, GraphBuilder};
 pub use compose::Compose;
-pub use cost::{CostModel, CostModelFault, macs, macs_by_node};
+pub use cost::{Activations, CostModel, CostModelFault, Rates, Work, macs, macs_by_node};
 pub use count::Count;
 pub use groups::{ChannelGroups, Channels, Group, Member, channel_groups, gcd};
 pub use infer::output_shapes;

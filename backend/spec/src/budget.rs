@@ -19,6 +19,8 @@ pub enum Measure {
     Parameters,
     /// Bytes of the weights and statistics in a file.
     Bytes,
+    /// Time for one image, as a model says that is fitted to measured networks.
+    Latency,
 }
 
 impl Measure {
@@ -28,15 +30,18 @@ impl Measure {
             Self::Macs => "macs",
             Self::Parameters => "parameters",
             Self::Bytes => "bytes",
+            Self::Latency => "latency",
         }
     }
 
-    /// The cost of keep counts, one for each prunable group.
+    /// The cost of keep counts, one for each prunable group. That of latency is in nanoseconds, and 0 where the model is not
+    /// timed.
     pub fn at(self, cost: &CostModel, keep: &[usize]) -> u64 {
         match self {
             Self::Macs => cost.macs_at(keep),
             Self::Parameters => cost.parameters_at(keep),
             Self::Bytes => cost.bytes_at(keep),
+            Self::Latency => cost.nanoseconds_at(keep),
         }
     }
 }
@@ -47,6 +52,7 @@ impl fmt::Display for Measure {
             Self::Macs => "MACs",
             Self::Parameters => "parameters",
             Self::Bytes => "bytes",
+            Self::Latency => "latency",
         })
     }
 }
@@ -78,6 +84,16 @@ impl Budget {
 
     pub fn constraints(&self) -> &[Constraint] {
         &self.0
+    }
+
+    /// The limit on a cost, if there is one.
+    pub fn limit(&self, measure: Measure) -> Option<f64> {
+        self.0.iter().find(|constraint| constraint.measure == measure).map(|constraint| constraint.fraction)
+    }
+
+    /// The limits on all costs but one.
+    pub fn without(&self, measure: Measure) -> Self {
+        Self(self.0.iter().filter(|constraint| constraint.measure != measure).copied().collect())
     }
 }
 

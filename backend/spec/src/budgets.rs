@@ -9,8 +9,7 @@ use crate::optional::not_null;
 /// What is said of a limit that is none.
 pub(crate) const SHARE: &str = "must be a fraction above 0 and at most 1";
 /// What is said of a list of budgets with one that is none.
-pub(crate) const EACH_BUDGET: &str =
-    "must each have a limit (macs, parameters or bytes), and each limit must be a fraction above 0 and at most 1";
+pub(crate) const EACH_BUDGET: &str = "must each have a limit (macs, parameters, bytes or latency), and each limit must be a fraction above 0 and at most 1";
 /// What is said of a range that is none.
 pub(crate) const RANGE: &str = "must go from one fraction above 0 and at most 1 to another one, in 2 to 32 steps";
 
@@ -33,6 +32,11 @@ pub struct Limits {
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
     pub bytes: Option<f64>,
+    /// Time for one image, as `latency_of` says where. Networks of several sizes are measured before the first candidate, and a
+    /// model that is fitted to them says what a strategy keeps; the winners are measured at the end.
+    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
+    pub latency: Option<f64>,
 }
 
 /// Budgets at equal distances.
@@ -50,8 +54,13 @@ pub struct BudgetRange {
 }
 
 impl Limits {
-    fn each(&self) -> [(Measure, Option<f64>); 3] {
-        [(Measure::Macs, self.macs), (Measure::Parameters, self.parameters), (Measure::Bytes, self.bytes)]
+    pub(crate) fn each(&self) -> [(Measure, Option<f64>); 4] {
+        [
+            (Measure::Macs, self.macs),
+            (Measure::Parameters, self.parameters),
+            (Measure::Bytes, self.bytes),
+            (Measure::Latency, self.latency),
+        ]
     }
 
     pub(crate) fn are_shares(&self) -> bool {
@@ -61,8 +70,12 @@ impl Limits {
 
     /// A budget, as a request writes it.
     pub fn of(budget: &Budget) -> Self {
-        let limit = |measure| budget.constraints().iter().find(|c| c.measure == measure).map(|c| c.fraction);
-        Self { macs: limit(Measure::Macs), parameters: limit(Measure::Parameters), bytes: limit(Measure::Bytes) }
+        Self {
+            macs: budget.limit(Measure::Macs),
+            parameters: budget.limit(Measure::Parameters),
+            bytes: budget.limit(Measure::Bytes),
+            latency: budget.limit(Measure::Latency),
+        }
     }
 
     /// The limits that are given, as a list.
@@ -111,6 +124,9 @@ mod tests {
         let both = Limits { macs: Some(0.5), bytes: Some(0.25), ..Limits::default() };
         assert_eq!(Limits::of(&both.budget()), both);
         assert_eq!(both.budget().to_string(), "0.5 of the MACs and 0.25 of the bytes");
+        let timed = Limits { macs: Some(0.5), latency: Some(0.4), ..Limits::default() };
+        assert_eq!(Limits::of(&timed.budget()), timed);
+        assert_eq!(timed.budget().without(Measure::Latency), Budget::macs(0.5));
         assert!(both.are_shares() && !Limits::default().are_shares());
         assert!(!Limits { parameters: Some(1.5), ..Limits::default() }.are_shares());
     }

@@ -36,7 +36,8 @@ impl SearchRequest {
     pub fn extended(&self, by: &SearchExtension) -> Self {
         let mut extended = self.clone();
         let known = self.budgets();
-        (extended.macs, extended.parameters, extended.bytes, extended.budget_range) = (None, None, None, None);
+        (extended.macs, extended.parameters, extended.bytes, extended.latency) = (None, None, None, None);
+        extended.budget_range = None;
         extended.budgets = known.iter().map(Limits::of).chain(by.budgets.iter().copied()).collect();
         extended.candidates = by.candidates.unwrap_or(self.candidates);
         extended.strategies.extend(by.strategies.iter().filter(|name| !self.strategies.contains(name)).cloned());

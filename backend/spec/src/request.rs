@@ -15,6 +15,7 @@ use crate::budgets::{BudgetRange, EACH_BUDGET, Limits, RANGE, SHARE, is_share};
 use crate::class_order::ClassOrder;
 use crate::field_fault::FieldFault;
 use crate::importance::Importance;
+use crate::latency_model::LatencyOf;
 use crate::limits::GroupLimit;
 use crate::manual::{MANUAL, ManualStrategy};
 use crate::name::{NAME_RULE, name_in, name_or_none};
@@ -72,7 +73,16 @@ pub struct SearchRequest {
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
     pub bytes: Option<f64>,
-    /// Further budgets, each with a winner of its own. `macs`, `parameters` and `bytes` together are the first one.
+    /// Budget: the fraction of the full network's latency that a candidate keeps, where `latency_of` says. Networks of several
+    /// sizes are measured before the first candidate, and a model that is fitted to them says what a strategy keeps; the winners
+    /// are measured at the end.
+    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 1, nullable = false)]
+    pub latency: Option<f64>,
+    /// What limits of latency are about. It makes no difference to a search without any.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub latency_of: LatencyOf,
+    /// Further budgets, each with a winner of its own. `macs`, `parameters`, `bytes` and `latency` together are the first one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 32)]
     pub budgets: Vec<Limits>,
@@ -167,9 +177,9 @@ impl SearchRequest {
 
     /// The budgets in the order in which they are asked for, each once.
     pub fn budgets(&self) -> Vec<Budget> {
-        let first = Limits { macs: self.macs, parameters: self.parameters, bytes: self.bytes };
         let range = self.budget_range.as_ref().map(BudgetRange::budgets).unwrap_or_default();
-        let asked = std::iter::once(first).chain(self.budgets.iter().copied()).map(|limits| limits.budget());
+        let asked =
+            std::iter::once(self.first_limits()).chain(self.budgets.iter().copied()).map(|limits| limits.budget());
         let mut budgets: Vec<Budget> = Vec::new();
         for budget in asked.chain(range) {
             if !budget.constraints().is_empty() && !budgets.contains(&budget) {
@@ -177,6 +187,15 @@ impl SearchRequest {
             }
         }
         budgets
+    }
+
+    fn first_limits(&self) -> Limits {
+        Limits { macs: self.macs, parameters: self.parameters, bytes: self.bytes, latency: self.latency }
+    }
+
+    /// Whether a budget limits the latency, so that networks have to be measured before the first candidate.
+    pub fn limits_latency(&self) -> bool {
+        self.budgets().iter().any(|budget| budget.limit(Measure::Latency).is_some())
     }
 
     /// Candidates that are evaluated, where every strategy proposes as many as it may.
@@ -188,12 +207,7 @@ impl SearchRequest {
 
     /// Whether the first budget limits this cost.
     pub fn limits(&self, measure: Measure) -> bool {
-        let limit = match measure {
-            Measure::Macs => self.macs,
-            Measure::Parameters => self.parameters,
-            Measure::Bytes => self.bytes,
-        };
-        limit.is_some()
+        self.first_limits().budget().limit(measure).is_some()
     }
 
     /// The sets of images that candidates are scored on, the smallest first.
@@ -222,8 +236,8 @@ impl SearchRequest {
                 faults.push(FieldFault { field, detail });
             }
         };
-        for (field, limit) in [("macs", self.macs), ("parameters", self.parameters), ("bytes", self.bytes)] {
-            must(limit.is_none_or(is_share), field, SHARE);
+        for (measure, limit) in self.first_limits().each() {
+            must(limit.is_none_or(is_share), measure.field(), SHARE);
         }
         must(self.budgets.iter().all(Limits::are_shares), "budgets", EACH_BUDGET);
         must(self.budgets.len() <= 32, "budgets", "must be at most 32");
@@ -306,6 +320,10 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn default_candidates() -> u32 {
     DEFAULT_CANDIDATES
 }
@@ -359,6 +377,8 @@ mod tests {
             (json!({"macs": 1.01}), "macs"),
             (json!({"parameters": 0}), "parameters"),
             (json!({"bytes": 1.5}), "bytes"),
+            (json!({"latency": 0}), "latency"),
+            (json!({"budgets": [{"latency": 1.5}]}), "budgets"),
             (json!({"budgets": [{}]}), "budgets"),
             (json!({"budgets": [{"macs": 2}]}), "budgets"),
             (json!({"budget_range": {"measure": "macs", "from": 0.5, "to": 0.5, "steps": 3}}), "budget_range"),

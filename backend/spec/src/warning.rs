@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 pub use decisions::{
     AgainstUniform, FEW_CALIBRATION_BATCHES, FEW_CALIBRATION_IMAGES, WIDE_INTERVAL, against_uniform,
-    few_calibration_images, few_scoring_images, input_size_differs, other_preset_fits,
+    few_calibration_images, few_scoring_images, input_size_differs, latency_budget_missed, other_preset_fits,
 };
 
 /// Something that whoever reads a search's scores should know.
@@ -122,6 +122,9 @@ codes! {
     /// The winner was measured to be slower than the full network.
     WinnerSlowerThanFull = "winner_slower_than_full", After, "Winner slower than the full network",
         "Prune to a multiple of 8 channels or more, or to a lower budget, or set a budget of latency.";
+    /// The winner was measured to keep clearly more of the latency than its budget allows.
+    LatencyBudgetMissed = "latency_budget_missed", After, "Latency budget missed",
+        "Set a lower budget of latency, or measure again on a machine that does nothing else.";
 }
 
 impl WarningCode {

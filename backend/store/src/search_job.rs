@@ -2,11 +2,12 @@
 //! that a worker writes is fenced by the lease, and all of it may be repeated.
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Baseline, Evaluation, Latency, Warning};
+use eagleeye_spec::{Baseline, Evaluation, Latency, LatencyModel, Warning};
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -35,6 +36,23 @@ impl Searches<'_> {
         }
         transaction.commit().await?;
         Ok(self.split(search_id).await?.unwrap_or_default())
+    }
+
+    /// Stores what tells the latency of strategies. The first model stored stays, since strategies were proposed with it; it is
+    /// returned.
+    pub async fn save_latency_model(&self, lease: &Lease, model: &LatencyModel) -> Result<LatencyModel, StoreError> {
+        let transaction = self.0.begin().await?;
+        let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        let model = to_json(Kind::Search, "latency_model", model)?;
+        let row = edit(&transaction, search_id, self.0.clock().now(), |search| {
+            if !matches!(&search.latency_model, Unchanged(Some(_))) {
+                search.latency_model = Set(Some(model));
+            }
+        })
+        .await?;
+        transaction.commit().await?;
+        let stored = row.latency_model.unwrap_or_default();
+        from_json(Kind::Search, "latency_model", stored)
     }
 
     /// Stores how the full network does on the scoring images.

@@ -1,7 +1,7 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Baseline, Errors, Intervals, Score, SearchRequest, StoredError, Warning};
+use eagleeye_spec::{Baseline, Errors, Intervals, LatencyModel, Score, SearchRequest, StoredError, Warning};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
@@ -74,6 +74,8 @@ pub struct Search {
     /// The winner of each budget; none before the search has succeeded.
     pub winners: Vec<Winner>,
     pub warnings: Vec<Warning>,
+    /// What tells the latency of strategies, once a worker has measured it.
+    pub latency_model: Option<LatencyModel>,
     pub split: Option<SplitCounts>,
     /// Why it failed.
     pub error: Option<String>,
@@ -285,6 +287,7 @@ impl TryFrom<search::Model> for Search {
                     .collect(),
             },
             warnings: row.warnings.map_or(Ok(Vec::new()), |warnings| from_json(kind, "warnings", warnings))?,
+            latency_model: row.latency_model.map(|model| from_json(kind, "latency_model", model)).transpose()?,
             error: row.error,
             waiting_for: row.waiting_for,
             revision: row.revision,

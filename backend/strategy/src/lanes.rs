@@ -1,7 +1,7 @@
 //! A search's lanes: which strategy works under which budget.
 
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Budget, ManualStrategy, Origin, SearchRequest, StrategyName};
+use eagleeye_spec::{Budget, ManualStrategy, Measure, Origin, SearchRequest, StrategyName};
 
 use eagleeye_graph::Strategy;
 
@@ -102,6 +102,19 @@ impl Lane {
         origin.strategy.0 == self.proposer.name && origin.budget == self.budget
     }
 
+    /// The lane without limits of latency, where no network was measured yet: whether these can be met is told afterwards.
+    fn as_far_as_told(&self, prunable: &PrunableSpace) -> Self {
+        let told = |limits: &Budget| {
+            let others = limits.without(Measure::Latency);
+            let is_of_latency = !limits.constraints().is_empty() && others.constraints().is_empty();
+            if is_of_latency { Budget::macs(1.0) } else { others }
+        };
+        match prunable.cost.is_timed() {
+            true => self.clone(),
+            false => Self { limits: told(&self.limits), front: self.front.as_ref().map(told), ..self.clone() },
+        }
+    }
+
     /// What its proposer is asked with.
     pub fn task<'a>(
         &'a self,
@@ -134,7 +147,8 @@ pub fn feasible_lanes(
 ) -> Result<Vec<Lane>, Vec<StrategyError>> {
     let (mut feasible_lanes, mut faults) = (Vec::new(), Vec::new());
     for lane in lanes(request).map_err(|error| vec![error])? {
-        match feasible(lane.proposer.name, &lane.task(request, prunable, &[], manual)) {
+        let told = lane.as_far_as_told(prunable);
+        match feasible(lane.proposer.name, &told.task(request, prunable, &[], manual)) {
             Ok(()) => feasible_lanes.push(lane),
             Err(_) if lane.is_reference => {}
             Err(fault) if faults.contains(&fault) => {}

@@ -16,6 +16,7 @@ mod pareto;
 mod proposer;
 mod ratios;
 mod reach;
+mod spread;
 
 pub use error::{StrategyError, Unmet};
 pub use feasible::feasible;
@@ -25,6 +26,7 @@ pub use pareto::pareto_front;
 pub use proposer::{Evaluated, Preview, Proposal, Proposer, Task, proposer};
 pub use random::draw;
 pub use reach::reachable;
+pub use spread::spread;
 
 macro_rules! proposers {
     ($($file:ident)*) => {

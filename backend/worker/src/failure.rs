@@ -13,7 +13,7 @@ use eagleeye_spec::report::ReportError;
 use eagleeye_store::StorageFault;
 
 use crate::check_search::CheckSearchError;
-use crate::latency::{LeadersError, MeasureError};
+use crate::latency::{LatencyModelError, LeadersError, MeasureError};
 use crate::model_file::ModelFileError;
 use crate::run::RunError;
 use crate::wire::WireError;
@@ -54,6 +54,8 @@ pub enum Failure {
     Search(#[from] SearchError),
     #[error(transparent)]
     Leaders(#[from] LeadersError),
+    #[error(transparent)]
+    LatencyModel(#[from] LatencyModelError),
     #[error("libtorch: {0}")]
     Torch(String),
     #[error(transparent)]
@@ -127,6 +129,7 @@ impl Failure {
             | Failure::OutputFile { .. }
             | Failure::Device(_)
             | Failure::Measure(_)
+            | Failure::LatencyModel(_)
             | Failure::Dataset(_)
             | Failure::CheckSearch(_)
             | Failure::Precheck(_)

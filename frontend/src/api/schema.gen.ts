@@ -1080,6 +1080,61 @@ export interface components {
              */
             threads: number;
         };
+        /** @description How long a network takes for one image, as a sum over what it does. No part is below 0. */
+        LatencyModel: {
+            /**
+             * @description Where the networks were measured.
+             * @example cpu
+             */
+            device: string;
+            /**
+             * Format: double
+             * @description Median of how far a network's latency is from what the model says of it when it is fitted to the others, as a part of the
+             *     latency.
+             */
+            error: number;
+            /**
+             * Format: double
+             * @description Milliseconds of every network.
+             */
+            fixed: number;
+            /**
+             * Format: double
+             * @description Milliseconds of the full network, as measured.
+             */
+            full_milliseconds: number;
+            /**
+             * Format: int32
+             * @description Networks that were measured, the full one among them.
+             */
+            networks: number;
+            of: components["schemas"]["LatencyOf"];
+            /**
+             * Format: double
+             * @description Milliseconds for a million numbers that operations write.
+             */
+            per_million_activations: number;
+            /**
+             * Format: double
+             * @description Milliseconds for a million multiply-adds.
+             */
+            per_million_macs: number;
+            /**
+             * Format: double
+             * @description Milliseconds for a million parameters.
+             */
+            per_million_parameters: number;
+            /**
+             * Format: int32
+             * @description Threads that an operation was allowed to use.
+             */
+            threads: number;
+        };
+        /**
+         * @description What latency a budget is about.
+         * @enum {string}
+         */
+        LatencyOf: "onnxruntime_one_thread" | "onnxruntime_all_threads" | "libtorch";
         /** @description A layer with weights. */
         Layer: {
             /**
@@ -1114,6 +1169,12 @@ export interface components {
             bytes?: number;
             /**
              * Format: double
+             * @description Time for one image, as `latency_of` says where. Networks of several sizes are measured before the first candidate, and a
+             *     model that is fitted to them says what a strategy keeps; the winners are measured at the end.
+             */
+            latency?: number;
+            /**
+             * Format: double
              * @example 0.3
              */
             macs?: number;
@@ -1137,7 +1198,7 @@ export interface components {
          * @description A cost that a budget limits.
          * @enum {string}
          */
-        Measure: "macs" | "parameters" | "bytes";
+        Measure: "macs" | "parameters" | "bytes" | "latency";
         /** @description A latency, beside the full network's. */
         MeasuredLatency: components["schemas"]["Latency"] & {
             /**
@@ -1435,6 +1496,7 @@ export interface components {
                 finished_at: string | null;
                 /** Format: uuid */
                 id: string;
+                latency_model: components["schemas"]["LatencyModel"] | null;
                 /** Format: uuid */
                 model_id: string;
                 name: string | null;
@@ -1666,6 +1728,7 @@ export interface components {
              *     agreement with it and no accuracy.
              */
             labelled: boolean;
+            latency_model: components["schemas"]["LatencyModel"] | null;
             /** @description The model's name. */
             model: string;
             /** @description The search's name. Null where it has none. */
@@ -1934,6 +1997,7 @@ export interface components {
             finished_at: string | null;
             /** Format: uuid */
             id: string;
+            latency_model: components["schemas"]["LatencyModel"] | null;
             /** Format: uuid */
             model_id: string;
             name: string | null;
@@ -1989,7 +2053,7 @@ export interface components {
             batch_size: number;
             /** @description Further budgets at equal distances. */
             budget_range?: components["schemas"]["BudgetRange"];
-            /** @description Further budgets, each with a winner of its own. `macs`, `parameters` and `bytes` together are the first one. */
+            /** @description Further budgets, each with a winner of its own. `macs`, `parameters`, `bytes` and `latency` together are the first one. */
             budgets?: components["schemas"]["Limits"][];
             /**
              * Format: double
@@ -2022,6 +2086,15 @@ export interface components {
             group_limits?: components["schemas"]["GroupLimit"][];
             /** @description How the units of a channel group are compared: which ones stay, once a strategy has said how many. */
             importance?: components["schemas"]["Importance"];
+            /**
+             * Format: double
+             * @description Budget: the fraction of the full network's latency that a candidate keeps, where `latency_of` says. Networks of several
+             *     sizes are measured before the first candidate, and a model that is fitted to them says what a strategy keeps; the winners
+             *     are measured at the end.
+             */
+            latency?: number;
+            /** @description What limits of latency are about. It makes no difference to a search without any. */
+            latency_of?: components["schemas"]["LatencyOf"];
             /**
              * Format: double
              * @description Budget: the fraction of the full network's MACs that a candidate keeps, to within 1% of it, or less where another budget
@@ -2188,7 +2261,7 @@ export interface components {
          * @description The kinds of warnings. Names are stable.
          * @enum {string}
          */
-        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full";
+        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed";
         /** @description The best candidate of a budget. */
         Winner: {
             /**

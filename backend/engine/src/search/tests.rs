@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use eagleeye_spec::{Evaluation, EvaluationKind, ImageSet, Origin, Score, StrategyName, Warning, WarningCode};
+use eagleeye_graph::{Activations, CostModel, channel_groups};
+use eagleeye_spec::{
+    Evaluation, EvaluationKind, ImageSet, LatencyOf, Origin, Score, StrategyName, Warning, WarningCode,
+};
 
 use super::*;
 use crate::doubt::Doubt;
@@ -27,6 +30,11 @@ fn images(network: &Network) -> Images {
     let scoring = random_images(1, &[96, 1, 12, 12]);
     let labels = forward(network, &scoring).unwrap().argmax(1, false);
     Images::of(random_images(2, &[64, 1, 12, 12]), scoring, labels)
+}
+
+/// What an earlier call has found.
+fn from(candidates: Vec<Candidate>) -> Known {
+    Known { candidates, latency: None }
 }
 
 #[derive(Default)]
@@ -95,7 +103,7 @@ fn untimed(candidates: &[Candidate]) -> Vec<Candidate> {
 
 fn run(network: &Network, request: &SearchRequest) -> Record {
     let mut record = Record::default();
-    let outcome = search(network, &images(network), request, Vec::new(), &mut record).unwrap();
+    let outcome = search(network, &images(network), request, Known::default(), &mut record).unwrap();
     assert_eq!(untimed(&outcome.candidates), untimed(&record.candidates));
     record
 }
@@ -163,7 +171,7 @@ fn a_candidate_is_made_again_exactly() {
 fn an_observer_that_says_stop_ends_the_search() {
     let network = classifier(5, true);
     let mut record = Record { stop_after: Some(2), ..Record::default() };
-    let outcome = search(&network, &images(&network), &request(5), Vec::new(), &mut record);
+    let outcome = search(&network, &images(&network), &request(5), Known::default(), &mut record);
     assert!(matches!(outcome, Err(SearchError::Cancelled)));
     assert_eq!(record.candidates.len(), 2);
 }
@@ -172,7 +180,7 @@ fn an_observer_that_says_stop_ends_the_search() {
 fn a_cancel_is_noticed_inside_a_forward_pass() {
     let network = classifier(6, true);
     let mut record = Record { cancel_at: Some(40), ..Record::default() };
-    let outcome = search(&network, &images(&network), &request(5), Vec::new(), &mut record);
+    let outcome = search(&network, &images(&network), &request(5), Known::default(), &mut record);
     assert!(matches!(outcome, Err(SearchError::Cancelled)));
     assert_eq!((record.asked.get(), record.candidates.len()), (41, 0));
 }
@@ -188,7 +196,7 @@ fn mislabelled() -> Images {
 fn a_full_network_at_chance_ends_the_search_before_the_first_candidate() {
     let mut record = Record::default();
     let (network, images) = (classifier(8, true), mislabelled());
-    let outcome = search(&network, &images, &request(5), Vec::new(), &mut record);
+    let outcome = search(&network, &images, &request(5), Known::default(), &mut record);
     let Err(SearchError::Doubt(doubt)) = outcome else { panic!("{outcome:?}") };
     let Doubt::Chance { top1, images: 200, classes: 5 } = doubt else { panic!("{doubt:?}") };
     assert_eq!(record.baseline.unwrap().score.top1, top1, "the score is reported all the same");
@@ -213,14 +221,14 @@ fn a_best_candidate_far_above_the_full_network_ends_the_search_without_success_a
     let images = Images::of(images(&network).calibration.images, scoring, labels);
 
     let mut record = Record::default();
-    let outcome = search(&network, &images, &on_all, Vec::new(), &mut record);
+    let outcome = search(&network, &images, &on_all, Known::default(), &mut record);
     let Err(SearchError::Doubt(Doubt::AboveFull { full, best, .. })) = outcome else { panic!("{outcome:?}") };
     assert_eq!((record.baseline.unwrap().score.top1, record.candidates.len()), (full, 2));
     assert_eq!(scores(&record.candidates[0]).0.top1, best);
     assert!(record.warnings.contains(&WarningCode::AboveFullNetwork), "it is said as soon as it is seen");
 
     // A search that goes on knows it of candidates that it did not evaluate itself, too.
-    let outcome = search(&network, &images, &on_all, record.candidates, &mut Record::default());
+    let outcome = search(&network, &images, &on_all, from(record.candidates), &mut Record::default());
     assert!(matches!(outcome, Err(SearchError::Doubt(Doubt::AboveFull { .. }))), "{outcome:?}");
 }
 
@@ -248,7 +256,7 @@ fn many_images(network: &Network) -> Images {
 fn strategies_take_turns_under_each_budget_and_the_better_half_is_looked_at_again() {
     let network = classifier(1, true);
     let mut record = Record::default();
-    let outcome = search(&network, &many_images(&network), &side_by_side(), Vec::new(), &mut record).unwrap();
+    let outcome = search(&network, &many_images(&network), &side_by_side(), Known::default(), &mut record).unwrap();
     let origins: Vec<(&str, Option<u32>, u32)> =
         outcome.candidates.iter().map(|c| (c.origin.strategy.0.as_str(), c.origin.budget, c.origin.number)).collect();
     let first = [("random", Some(0), 0), ("random", Some(1), 0), ("uniform", Some(0), 0), ("uniform", Some(1), 0)];
@@ -279,14 +287,14 @@ fn a_search_that_is_stopped_anywhere_and_goes_on_gives_what_an_undisturbed_one_g
     let network = classifier(2, true);
     let images = many_images(&network);
     let mut whole = Record::default();
-    let whole = search(&network, &images, &side_by_side(), Vec::new(), &mut whole).unwrap();
+    let whole = search(&network, &images, &side_by_side(), Known::default(), &mut whole).unwrap();
     for stop_after in [1, 3, 8, 14, 15, 17, 19] {
         let mut stopped = Record { stop_after: Some(stop_after), ..Record::default() };
-        let outcome = search(&network, &images, &side_by_side(), Vec::new(), &mut stopped);
+        let outcome = search(&network, &images, &side_by_side(), Known::default(), &mut stopped);
         assert!(matches!(outcome, Err(SearchError::Cancelled)), "{stop_after}");
         let candidates = stopped.candidates.clone();
         let mut going_on = Record { candidates: stopped.candidates, ..Record::default() };
-        let outcome = search(&network, &images, &side_by_side(), candidates, &mut going_on).unwrap();
+        let outcome = search(&network, &images, &side_by_side(), from(candidates), &mut going_on).unwrap();
         assert_eq!(untimed(&outcome.candidates), untimed(&whole.candidates), "{stop_after}");
         assert_eq!(outcome.finalists, whole.finalists);
     }
@@ -296,10 +304,11 @@ fn a_search_that_is_stopped_anywhere_and_goes_on_gives_what_an_undisturbed_one_g
 fn a_search_that_is_extended_keeps_what_it_has_and_looks_at_the_new_ones() {
     let network = classifier(3, true);
     let images = many_images(&network);
-    let before = search(&network, &images, &side_by_side(), Vec::new(), &mut Record::default()).unwrap().candidates;
+    let before =
+        search(&network, &images, &side_by_side(), Known::default(), &mut Record::default()).unwrap().candidates;
     let more = SearchRequest { candidates: 9, ..side_by_side() };
     let mut record = Record { candidates: before.clone(), ..Record::default() };
-    let after = search(&network, &images, &more, before.clone(), &mut record).unwrap().candidates;
+    let after = search(&network, &images, &more, from(before.clone()), &mut record).unwrap().candidates;
     assert_eq!(after.len(), 20);
     for (old, new) in before.iter().zip(&after) {
         assert_eq!(old.evaluations, new.evaluations[..old.evaluations.len()], "what is evaluated is kept");
@@ -313,8 +322,8 @@ fn a_strategy_that_was_evaluated_is_not_computed_again() {
     let network = classifier(4, true);
     let mut again = side_by_side();
     again.strategies = vec![StrategyName("uniform".to_owned())];
-    again.budgets = vec![eagleeye_spec::Limits { macs: Some(0.5), parameters: Some(1.0), bytes: None }];
-    let outcome = search(&network, &many_images(&network), &again, Vec::new(), &mut Record::default()).unwrap();
+    again.budgets = vec![eagleeye_spec::Limits { macs: Some(0.5), parameters: Some(1.0), ..Default::default() }];
+    let outcome = search(&network, &many_images(&network), &again, Known::default(), &mut Record::default()).unwrap();
     let [first, second] = &untimed(&outcome.candidates)[..] else { panic!("{:?}", outcome.candidates.len()) };
     assert_eq!((&first.strategy, &first.evaluations[..2]), (&second.strategy, &second.evaluations[..2]));
     assert_eq!(outcome.candidates[1].seconds, 0.0);
@@ -328,7 +337,7 @@ fn images_without_labels_are_scored_against_the_full_network() {
         part.labels = None;
     }
     let mut record = Record::default();
-    let outcome = search(&network, &images, &side_by_side(), Vec::new(), &mut record).unwrap();
+    let outcome = search(&network, &images, &side_by_side(), Known::default(), &mut record).unwrap();
     assert_eq!(record.warnings[0], WarningCode::Unlabelled);
     for candidate in &outcome.candidates {
         let score = candidate.evaluations[0].score;
@@ -341,7 +350,52 @@ fn images_without_labels_are_scored_against_the_full_network() {
 fn a_budget_out_of_reach_is_refused_with_the_range() {
     let network = classifier(7, true);
     let request = SearchRequest { macs: Some(0.0001), ..request(1) };
-    let outcome = search(&network, &images(&network), &request, Vec::new(), &mut Record::default());
+    let outcome = search(&network, &images(&network), &request, Known::default(), &mut Record::default());
     let Err(SearchError::Strategy(error)) = outcome else { panic!("{outcome:?}") };
     assert!(error.to_string().contains("between"), "{error}");
+}
+
+#[test]
+fn a_budget_of_latency_is_met_as_the_model_tells_it() {
+    let network = classifier(5, true);
+    let images = images(&network);
+    let request = SearchRequest {
+        macs: None,
+        latency: Some(0.6),
+        round_to: Some(1),
+        uniform_reference: true,
+        strategies: vec![StrategyName("random".to_owned()), StrategyName("sensitivity".to_owned())],
+        ..request(6)
+    };
+    let unmeasured = search(&network, &images, &request, Known::default(), &mut Record::default());
+    assert!(matches!(unmeasured, Err(SearchError::NoLatencyModel)), "{unmeasured:?}");
+
+    let latency = LatencyModel {
+        of: LatencyOf::Libtorch,
+        device: "cpu".to_owned(),
+        threads: 1,
+        fixed: 0.001,
+        per_million_macs: 0.4,
+        per_million_activations: 20.0,
+        per_million_parameters: 1.0,
+        full_milliseconds: 0.1,
+        networks: 9,
+        error: 0.05,
+    };
+    let known = || Known { candidates: Vec::new(), latency: Some(latency.clone()) };
+    let outcome = search(&network, &images, &request, known(), &mut Record::default()).unwrap();
+    let groups = channel_groups(&network.graph).unwrap();
+    let activations = Activations::new(&network.graph, &groups);
+    let cost = CostModel::new(&network.graph, &groups).timed(activations, latency.rates());
+    let full = cost.nanoseconds_at(&cost.full().keep) as f64;
+    let winners = outcome.candidates.iter().filter(|candidate| !candidate.origin.is_probe);
+    let kept: Vec<f64> = winners
+        .map(|candidate| {
+            let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
+            cost.nanoseconds_at(&keep) as f64 / full
+        })
+        .collect();
+    assert!(kept.len() > 6 && kept.iter().all(|kept| (kept / 0.6 - 1.0).abs() <= 0.01), "{kept:?}");
+    let again = search(&network, &images, &request, known(), &mut Record::default()).unwrap();
+    assert_eq!(untimed(&again.candidates), untimed(&outcome.candidates));
 }

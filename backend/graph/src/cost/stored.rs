@@ -83,7 +83,7 @@ impl TryFrom<StoredCost> for CostModel {
         let macs = terms("macs", &stored.macs, &sizes)?;
         let parameters = terms("parameters", &stored.parameters, &sizes)?;
         let buffers = terms("buffers", &stored.buffers, &sizes)?;
-        Ok(Self { macs, parameters, buffers, full: stored.units })
+        Ok(Self { macs, parameters, buffers, full: stored.units, time: None })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use eagleeye_graph::{CostModel, Op, channel_groups, macs, plan};
+use eagleeye_graph::{Activations, CostModel, Op, Work, channel_groups, macs, plan};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -59,5 +59,9 @@ proptest! {
         let plan = plan(&graph, &groups, &units).unwrap();
         prop_assert_eq!(cost.macs(&strategy), macs(&plan.graph));
         prop_assert_eq!(cost.parameters(&strategy), plan.graph.parameter_count());
+        let written = plan.graph.nodes.iter().flat_map(|node| &node.outputs);
+        let activations = written.map(|&value| plan.graph.shape(value).iter().map(|d| d.sample() as u64).product::<u64>());
+        let work = Work { macs: macs(&plan.graph), activations: activations.sum(), parameters: plan.graph.parameter_count() };
+        prop_assert_eq!(cost.work_at(&Activations::new(&graph, &groups), &strategy.keep), work);
     }
 }

@@ -69,6 +69,7 @@ async fn report(store: &Store, id: Uuid) -> Result<Report, Problem> {
         split: ReportedSplit { calibration: split.calibration.into(), scoring: split.scoring.into(), test },
         candidates: &candidates,
         latencies: &latencies,
+        latency_model: search.latency_model.as_ref(),
         warnings: &search.warnings,
         seconds,
     }))

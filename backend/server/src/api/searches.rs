@@ -6,7 +6,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::name::name_in;
-use eagleeye_spec::{Baseline, FieldFault, GroupKeep, Keep, Limits, SearchExtension, SearchRequest, Warning};
+use eagleeye_spec::{
+    Baseline, FieldFault, GroupKeep, Keep, LatencyModel, Limits, SearchExtension, SearchRequest, Warning,
+};
 use eagleeye_store::{self as store, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,6 +64,10 @@ pub struct Search {
     pub budgets: Vec<Limits>,
     /// What should be known about its scores: found before, while and after candidates were evaluated.
     pub warnings: Vec<Warning>,
+    /// What tells the latency of strategies, for budgets of latency. Null before networks were measured for it, and where no
+    /// budget limits the latency.
+    #[schema(required)]
+    pub latency_model: Option<LatencyModel>,
     /// How many images are used for what. Null until the search has begun.
     #[schema(required)]
     pub split: Option<SplitCounts>,
@@ -152,6 +158,7 @@ impl From<store::Search> for Search {
             winners: search.winners.into_iter().map(Winner::from).collect(),
             budgets,
             warnings: search.warnings,
+            latency_model: search.latency_model,
             split,
             error: search.error,
             waiting_for: search.waiting_for,

@@ -217,6 +217,24 @@ fn a_budget_that_rounding_cannot_hit_is_refused_before_it_is_queued() {
 }
 
 #[test]
+fn whether_a_budget_of_latency_can_be_met_is_told_once_networks_are_measured() {
+    let (_data, server) = fake();
+    let mut timed = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    timed["latency"] = json!(0.01);
+    timed["latency_of"] = json!("libtorch");
+    let search = server.post("/searches", &timed).expect(202);
+    assert_eq!((&search["request"]["latency"], &search["latency_model"]), (&json!(0.01), &json!(null)));
+    assert_eq!(search["budgets"], json!([{ "macs": timed["macs"], "latency": 0.01 }]));
+    timed.as_object_mut().unwrap().remove("macs");
+    server.post("/searches", &timed).expect(202);
+    let mut nothing = timed.clone();
+    nothing["min_keep_ratio"] = json!(1);
+    server.post("/searches", &nothing).problem(422, "budget-out-of-reach", &["nothing can be pruned"]);
+    let refusal = server.post("/searches", &change(timed, "/latency", json!(1.5))).problem(422, "invalid-field", &[]);
+    assert_eq!(fields(&refusal), ["latency"]);
+}
+
+#[test]
 fn a_budget_of_parameters_is_checked_beside_that_of_macs() {
     let (_data, server) = fake();
     let mut both = request(&id(&server.model("good")), &id(&server.dataset("good")));

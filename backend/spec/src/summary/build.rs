@@ -21,6 +21,7 @@ impl Report {
             full: full_network(input),
             sections: sections(input),
             passes: passes(input, input.candidates),
+            latency_model: input.latency_model.cloned(),
             warnings: input.warnings.to_vec(),
             seconds: input.seconds,
             sentences: Vec::new(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::types::ReportedSplit;
 use crate::candidate::{Baseline, Candidate};
 use crate::latency::Latency;
+use crate::latency_model::LatencyModel;
 use crate::request::SearchRequest;
 use crate::warning::Warning;
 
@@ -26,6 +27,8 @@ pub struct ReportInput<'a> {
     pub candidates: &'a [Candidate],
     /// By the candidate's index.
     pub latencies: &'a BTreeMap<u32, Vec<Latency>>,
+    /// What has told the latency of strategies.
+    pub latency_model: Option<&'a LatencyModel>,
     pub warnings: &'a [Warning],
     /// Seconds that the search took.
     pub seconds: Option<f64>,

@@ -134,8 +134,13 @@ fn scored_on(entrants: &[(Ranked, &Candidate)]) -> Vec<ImageCount> {
 fn front(input: &ReportInput, entrants: &[(Ranked, &Candidate)]) -> Vec<FrontPoint> {
     let most = entrants.first().map_or(0, |(ranked, _)| ranked.images);
     let measure = input.request.budgets().first().and_then(|budget| Some(budget.constraints().first()?.measure));
-    // Files have no size in searches of older versions.
-    let measure = measure.filter(|m| *m != Measure::Bytes || input.baseline.bytes.is_some()).unwrap_or(Measure::Macs);
+    // Files have no size in searches of older versions, and not every candidate is measured.
+    let is_known = |measure: &Measure| match measure {
+        Measure::Bytes => input.baseline.bytes.is_some(),
+        Measure::Latency => false,
+        Measure::Macs | Measure::Parameters => true,
+    };
+    let measure = measure.filter(is_known).unwrap_or(Measure::Macs);
     let cost = |candidate: &Candidate| match measure {
         Measure::Parameters => candidate.parameters,
         Measure::Bytes => candidate.bytes.unwrap_or(u64::MAX),

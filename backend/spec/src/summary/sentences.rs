@@ -73,6 +73,7 @@ pub(super) fn of_section(report: &Report, section: &ReportSection) -> Vec<String
     sentences.push(ties(section));
     sentences.extend(on_test_images(report, section, winner));
     sentences.extend(latencies(winner));
+    sentences.extend(latency_budget(report, section, winner));
     sentences
 }
 
@@ -253,4 +254,28 @@ fn latencies(winner: &ReportedCandidate) -> Vec<String> {
         )
     });
     said.collect()
+}
+
+/// What the winner was measured to keep of the latency that a budget limits, and how that was told beforehand.
+fn latency_budget(report: &Report, section: &ReportSection, winner: &ReportedCandidate) -> Option<String> {
+    let allowed = section.limits?.latency?;
+    let of = report.request.latency_of;
+    let of_machine = winner.latencies.iter().find(|measured| of.is_of(&measured.latency));
+    let kept = match of_machine {
+        Some(measured) => format!("measured, it takes {}", percent(1.0 / measured.speedup)),
+        None => "that was not measured".to_owned(),
+    };
+    let told = report.latency_model.as_ref().map(|model| {
+        format!(
+            ". Latencies were told beforehand by a model of {}, which is off by {} in the median",
+            counted(u64::from(model.networks), "measured network"),
+            percent(model.error)
+        )
+    });
+    Some(format!(
+        "The budget allows {} of the full network's latency in {}; {kept}{}.",
+        percent(allowed),
+        of.in_words(),
+        told.unwrap_or_default()
+    ))
 }

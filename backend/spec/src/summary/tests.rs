@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    Baseline, Candidate, Evaluation, EvaluationKind, GroupKeep, Hits, ImageSet, Intervals, Latency, Origin, Runtime,
-    Score, SearchRequest, StrategyName, Warning,
+    Baseline, Candidate, Evaluation, EvaluationKind, GroupKeep, Hits, ImageSet, Intervals, Latency, LatencyModel,
+    LatencyOf, Origin, Runtime, Score, SearchRequest, StrategyName, Warning,
 };
 
 const FULL: (u64, u64, u64) = (1_000_000, 40_000, 160_000);
@@ -81,6 +81,7 @@ struct Stored {
     split: ReportedSplit,
     candidates: Vec<Candidate>,
     latencies: BTreeMap<u32, Vec<Latency>>,
+    latency_model: Option<LatencyModel>,
     warnings: Vec<Warning>,
 }
 
@@ -111,6 +112,7 @@ impl Stored {
             split: ReportedSplit { calibration: 1000, scoring: 1000, test: 400 },
             candidates: Vec::new(),
             latencies: BTreeMap::new(),
+            latency_model: None,
             warnings: Vec::new(),
         }
     }
@@ -157,6 +159,7 @@ impl Stored {
             split: self.split,
             candidates: &self.candidates,
             latencies: &self.latencies,
+            latency_model: self.latency_model.as_ref(),
             warnings: &self.warnings,
             seconds: Some(83.4),
         })
@@ -393,4 +396,34 @@ fn a_network_that_was_evaluated_once_for_two_candidates_counts_once() {
     assert_eq!((report.passes.spent, report.passes.of_all), (3000, 2000));
     let other = &report.sections[0].strategies[1];
     assert_eq!(other.best.against_uniform.unwrap().standing, Standing::Same);
+}
+
+#[test]
+fn a_budget_of_latency_is_held_against_what_was_measured() {
+    let mut stored = Stored::two_budgets();
+    stored.request.budgets[0].latency = Some(0.5);
+    stored.latency_model = Some(LatencyModel {
+        of: LatencyOf::OnnxruntimeOneThread,
+        device: "cpu".to_owned(),
+        threads: 1,
+        fixed: 0.01,
+        per_million_macs: 0.02,
+        per_million_activations: 0.1,
+        per_million_parameters: 0.0,
+        full_milliseconds: 0.36,
+        networks: 13,
+        error: 0.042,
+    });
+    stored.latencies.insert(7, vec![latency(0.2, 0.36, 1)]);
+    let report = stored.report();
+    let sentences = &report.sections[1].sentences;
+    for part in [
+        "allows 50.0% of the full network's latency in ONNX Runtime with one thread; measured, it takes 55.6%",
+        "a model of 13 measured networks, which is off by 4.2% in the median",
+    ] {
+        assert!(says(sentences, part), "{sentences:?}");
+    }
+    assert!(!says(&report.sections[0].sentences, "The budget allows"));
+    stored.latencies.clear();
+    assert!(says(&stored.report().sections[1].sentences, "with one thread; that was not measured"));
 }

@@ -9,6 +9,7 @@ use crate::candidate::GroupKeep;
 use crate::evaluation::{Intervals, Score};
 use crate::interval::Interval;
 use crate::latency::Latency;
+use crate::latency_model::LatencyModel;
 use crate::request::{SearchRequest, StrategyName};
 use crate::warning::Warning;
 
@@ -40,6 +41,10 @@ pub struct Report {
     pub sections: Vec<ReportSection>,
     /// What all candidates took.
     pub passes: Passes,
+    /// What tells the latency of strategies, for budgets of latency. Null where there are none.
+    #[schema(required)]
+    #[serde(default)]
+    pub latency_model: Option<LatencyModel>,
     /// What whoever reads the scores should know.
     pub warnings: Vec<Warning>,
     /// Seconds that the search took. Null where they are not known.

@@ -4,6 +4,8 @@ use crate::hits::Hits;
 use crate::interval::Interval;
 use crate::paired::paired;
 
+/// What a measured latency may be above its budget, as a part of it.
+const LATENCY_SLACK: f64 = 0.1;
 /// An interval that is wider than this (4 points) hides the differences that matter between candidates.
 pub const WIDE_INTERVAL: f64 = 0.04;
 /// Fewer calibration images than this are few: batch-norm statistics are still noisy.
@@ -40,6 +42,12 @@ pub fn input_size_differs(input: [u64; 2], images: [u64; 2]) -> bool {
     let is_known = images.iter().all(|&size| size > 0);
     let is_photograph = images.iter().zip(input).all(|(&image, input)| image >= input && input >= PHOTOGRAPH);
     is_known && images != input && !is_photograph
+}
+
+/// Whether a network that was measured misses a budget of latency, both of the full network's: by more than what a busy machine
+/// and the model that told its latency are off by.
+pub fn latency_budget_missed(allowed: f64, measured: f64) -> bool {
+    measured > allowed * (1.0 + LATENCY_SLACK)
 }
 
 /// How a winner does against the uniform candidate on the images that both were scored on.
@@ -99,6 +107,12 @@ mod tests {
         assert!(input_size_differs([224, 224], [32, 32]), "images are enlarged");
         assert!(!input_size_differs([28, 28], [28, 28]) && !input_size_differs([224, 224], [375, 500]));
         assert!(!input_size_differs([28, 28], [0, 0]), "images of several sizes");
+    }
+
+    #[test]
+    fn a_budget_of_latency_is_missed_by_more_than_a_tenth() {
+        assert!(latency_budget_missed(0.5, 0.56) && latency_budget_missed(0.9, 1.2));
+        assert!(!latency_budget_missed(0.5, 0.54) && !latency_budget_missed(0.5, 0.3));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{Warning, WarningCode};
 use crate::confusion::OneAnswer;
 use crate::hits::Hits;
 use crate::interval::Interval;
+use crate::latency_model::LatencyOf;
 use crate::paired::paired;
 
 impl Warning {
@@ -168,6 +169,19 @@ impl Warning {
         );
         Self::new(WarningCode::WinnerSlowerThanFull, message)
     }
+
+    /// Of the full network's latency: what the budget allows, and what the winner was measured to keep.
+    pub fn latency_budget_missed(allowed: f64, measured: f64, of: LatencyOf) -> Self {
+        let message = format!(
+            "The budget allows {} of the latency in {}, and the winner was measured to take {}. Its latency was told beforehand \
+             by a model that is fitted to measured networks: set a lower budget of latency, or measure again on a machine that \
+             does nothing else.",
+            percent(allowed),
+            of.in_words(),
+            percent(measured),
+        );
+        Self::new(WarningCode::LatencyBudgetMissed, message)
+    }
 }
 
 fn side_by_side(winner: &Hits, uniform: &Hits) -> String {
@@ -281,6 +295,10 @@ mod tests {
             (
                 Warning::winner_slower_than_full(0.56, 0.33, "ONNX Runtime with one thread"),
                 &["0.560 ms in ONNX Runtime with one thread", "0.330 ms", "1.70 times slower", "multiple of 8"],
+            ),
+            (
+                Warning::latency_budget_missed(0.5, 0.612, LatencyOf::OnnxruntimeOneThread),
+                &["allows 50.0% of the latency in ONNX Runtime with one thread", "61.2%", "set a lower budget"],
             ),
         ]
     }

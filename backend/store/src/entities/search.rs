@@ -53,6 +53,7 @@ pub struct Model {
     pub best_candidate_id: Option<Uuid>,
     pub winners: Option<Json>,
     pub warnings: Option<Json>,
+    pub latency_model: Option<Json>,
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub revision: i64,

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use eagleeye_spec::{Baseline, EvaluationKind, ImageSet, Score};
+use eagleeye_spec::{Baseline, EvaluationKind, ImageSet, LatencyModel, LatencyOf, Score};
 use eagleeye_store::{CandidateSort, Kind, PageRequest, Progress, Split, SplitCounts, StoreError};
 
 use crate::support::{World, candidate, candidate_with, evaluation};
@@ -201,6 +201,31 @@ async fn the_first_split_stays() {
     assert_eq!(world.store.searches().split(search.id).await.unwrap(), Some(split));
     let counts = world.store.searches().get(search.id).await.unwrap().split;
     assert_eq!(counts, Some(SplitCounts { calibration: 3, scoring: 2, test: 0 }));
+}
+
+#[tokio::test]
+async fn the_first_latency_model_stays() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let lease = world.claim("a").await.lease;
+    assert_eq!(search.latency_model, None);
+    let model = |fixed: f64| LatencyModel {
+        of: LatencyOf::OnnxruntimeOneThread,
+        device: "cpu".to_owned(),
+        threads: 1,
+        fixed,
+        per_million_macs: 0.1 + 0.2,
+        per_million_activations: 1.0 / 3.0,
+        per_million_parameters: 0.0,
+        full_milliseconds: 0.356,
+        networks: 13,
+        error: 0.04,
+    };
+    let searches = world.store.searches();
+    let stored = searches.save_latency_model(&lease, &model(0.01)).await.unwrap();
+    assert_eq!(stored, model(0.01));
+    assert_eq!(searches.save_latency_model(&lease, &model(0.02)).await.unwrap(), stored);
+    assert_eq!(searches.get(search.id).await.unwrap().latency_model, Some(stored));
 }
 
 #[tokio::test]

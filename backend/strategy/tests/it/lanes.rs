@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use eagleeye_graph::Strategy;
+use eagleeye_graph::{Activations, Rates, Strategy, channel_groups};
 use eagleeye_spec::report::PrunableSpace;
 use eagleeye_spec::{Budget, Constraint, GroupLimit, Measure, Space, TOLERANCE};
-use eagleeye_strategy::{PROPOSERS, StrategyError, Task, feasible, limited, proposer};
+use eagleeye_strategy::{PROPOSERS, StrategyError, Task, feasible, limited, proposer, spread};
 
 use crate::net::Net;
 use crate::networks;
@@ -180,6 +180,43 @@ fn two_limits_hold_together_for_every_strategy() {
             let (macs, parameters) = (of(Measure::Macs) / 0.5, of(Measure::Parameters) / 0.4);
             assert!((macs.max(parameters) - 1.0).abs() <= TOLERANCE, "{name}: {macs}, {parameters}");
         }
+    }
+}
+
+#[test]
+fn a_limit_of_latency_holds_for_every_strategy() {
+    let graph = networks::mobilenet_v1(32);
+    let mut prunable = prunable(&graph);
+    let activations = Activations::new(&graph, &channel_groups(&graph).unwrap());
+    let rates = Rates { fixed: 40_000.0, mac: 0.02, activation: 0.5, parameter: 0.01 };
+    prunable.cost = prunable.cost.timed(activations, rates);
+    let importance = importance(&prunable);
+    let budget = Budget(vec![Constraint { measure: Measure::Latency, fraction: 0.5 }]);
+    for name in on_a_budget() {
+        let evaluations = if name == "reference" { 4 } else { 40 };
+        let task = Task { importance: &importance, evaluations, ..Task::new(&prunable, Space::default(), &budget, 1) };
+        let history = lane(name, &task, &uneven(&prunable));
+        let parts = history.iter().filter(|e| !e.is_probe).map(|e| kept(&prunable, &e.strategy, Measure::Latency));
+        let parts: Vec<f64> = parts.collect();
+        assert!(
+            !parts.is_empty() && parts.iter().all(|part| (part / 0.5 - 1.0).abs() <= TOLERANCE),
+            "{name}: {parts:?}"
+        );
+    }
+    let beyond = Budget(vec![Constraint { measure: Measure::Latency, fraction: 0.01 }]);
+    let error = feasible("random", &Task::new(&prunable, Space::default(), &beyond, 1)).unwrap_err();
+    assert!(error.to_string().contains("a budget of 0.01 of the latency is out of reach"), "{error}");
+}
+
+#[test]
+fn networks_for_measuring_are_of_many_sizes_and_each_is_another() {
+    for prunable in test_networks() {
+        let found = spread(&prunable, Space::default(), 7);
+        assert_eq!((found.len(), found[0].clone()), (13, prunable.cost.full()));
+        let parts: Vec<f64> = found.iter().map(|strategy| kept(&prunable, strategy, Measure::Macs)).collect();
+        assert!(parts.iter().any(|part| *part > 0.7) && parts.iter().any(|part| *part < 0.15), "{parts:?}");
+        assert_eq!(found.iter().map(|strategy| &strategy.keep).collect::<HashSet<_>>().len(), found.len());
+        assert_eq!(spread(&prunable, Space::default(), 7), found);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use eagleeye_engine::{Network, SearchError, pruned_to};
-use eagleeye_spec::{Candidate, Latency, Turns, Warning};
+use eagleeye_spec::warning::latency_budget_missed;
+use eagleeye_spec::{Candidate, Latency, Measure, SearchRequest, Turns, Warning};
 
 use crate::latency::measure::{MeasureError, Measured, measure};
 
@@ -45,8 +46,38 @@ pub fn measure_leaders<'a>(
     Ok(LeaderLatencies { by_index: indices.into_iter().zip(pruned).collect(), without_onnxruntime })
 }
 
-/// What is to be said of winners that are slower than the full network in some runtime.
-pub fn slower_winners(winners: &[u32], latencies: &BTreeMap<u32, Vec<Latency>>) -> Vec<Warning> {
+/// What is to be said of winners that are slower than the full network in some runtime, or than their budget allows.
+pub fn slow_winners<'a>(
+    request: &SearchRequest,
+    winners: impl Iterator<Item = &'a Candidate>,
+    latencies: &BTreeMap<u32, Vec<Latency>>,
+) -> Vec<Warning> {
+    let winners: Vec<(u32, Option<u32>)> =
+        winners.map(|candidate| (candidate.index, candidate.origin.budget)).collect();
+    let indices: Vec<u32> = winners.iter().map(|(index, _)| *index).collect();
+    let mut warnings = slower_than_full(&indices, latencies);
+    warnings.extend(missed_budgets(request, &winners, latencies));
+    warnings
+}
+
+/// What is to be said of winners, each with its budget's place, that were measured to take more than their budget allows.
+fn missed_budgets(
+    request: &SearchRequest,
+    winners: &[(u32, Option<u32>)],
+    latencies: &BTreeMap<u32, Vec<Latency>>,
+) -> Vec<Warning> {
+    let budgets = request.budgets();
+    let missed = winners.iter().filter_map(|(index, place)| {
+        let allowed = budgets.get((*place)? as usize)?.limit(Measure::Latency)?;
+        let measured = latencies.get(index)?.iter().find(|latency| request.latency_of.is_of(latency))?;
+        let measured = 1.0 / measured.speedup();
+        let is_missed = latency_budget_missed(allowed, measured);
+        is_missed.then(|| Warning::latency_budget_missed(allowed, measured, request.latency_of))
+    });
+    missed.collect()
+}
+
+fn slower_than_full(winners: &[u32], latencies: &BTreeMap<u32, Vec<Latency>>) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = Vec::new();
     let measured = winners.iter().filter_map(|winner| latencies.get(winner)).flatten();
     for latency in measured.filter(|latency| latency.milliseconds > latency.full_milliseconds) {
@@ -60,12 +91,12 @@ pub fn slower_winners(winners: &[u32], latencies: &BTreeMap<u32, Vec<Latency>>) 
 #[cfg(test)]
 mod tests {
     use eagleeye_spec::{Runtime, WarningCode};
+    use serde_json::json;
 
     use super::*;
 
-    #[test]
-    fn a_winner_that_is_slower_is_said_to_be_so_with_the_runtime() {
-        let latency = |milliseconds, threads| Latency {
+    fn latency(milliseconds: f64, threads: u32) -> Latency {
+        Latency {
             runtime: Runtime::Onnxruntime,
             device: "cpu".to_owned(),
             threads,
@@ -73,9 +104,31 @@ mod tests {
             runs: 30,
             milliseconds,
             full_milliseconds: 0.33,
+        }
+    }
+
+    #[test]
+    fn a_winner_that_takes_more_than_its_budget_allows_is_said_to() {
+        let request: SearchRequest = serde_json::from_value(json!({
+            "model_id": "00000000-0000-0000-0000-000000000000", "dataset_id": "00000000-0000-0000-0000-000000000000",
+            "macs": 0.5, "budgets": [{ "latency": 0.5 }], "calibration_images": 64, "scoring_images": 96,
+            "preprocessing": { "mean": [0.0], "deviation": [1.0] },
+        }))
+        .unwrap();
+        let codes = |winners: &[(u32, Option<u32>)], of_thread: f64| {
+            let latencies = BTreeMap::from([(3, vec![latency(of_thread, 1), latency(0.3, 2)])]);
+            let warnings = missed_budgets(&request, winners, &latencies);
+            warnings.iter().map(|warning| warning.code).collect::<Vec<_>>()
         };
+        assert_eq!(codes(&[(3, Some(1))], 0.2), [WarningCode::LatencyBudgetMissed], "0.61 of the full network's");
+        assert_eq!(codes(&[(3, Some(1))], 0.17), [], "0.52 is within what measuring is off by");
+        assert_eq!(codes(&[(3, Some(0)), (3, None), (4, Some(1))], 0.2), [], "no budget of latency, or not measured");
+    }
+
+    #[test]
+    fn a_winner_that_is_slower_is_said_to_be_so_with_the_runtime() {
         let latencies = BTreeMap::from([(3, vec![latency(0.56, 1), latency(0.2, 2)]), (4, vec![latency(0.9, 1)])]);
-        let warnings = slower_winners(&[3], &latencies);
+        let warnings = slower_than_full(&[3], &latencies);
         assert_eq!(
             warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(),
             [WarningCode::WinnerSlowerThanFull]

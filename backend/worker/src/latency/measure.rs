@@ -75,11 +75,12 @@ pub fn measure(
     turns: &Turns,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Measured, MeasureError> {
-    let (mut settings, without_onnxruntime) = match in_onnxruntime(full, pruned, batch_size, turns, cancelled) {
-        Ok(settings) => (settings, None),
-        Err(MeasureError::Cancelled) => return Err(MeasureError::Cancelled),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
+    let (mut settings, without_onnxruntime) =
+        match in_onnxruntime(full, pruned, batch_size, &numbers_of_threads(), turns, cancelled) {
+            Ok(settings) => (settings, None),
+            Err(MeasureError::Cancelled) => return Err(MeasureError::Cancelled),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
     settings.push(in_libtorch(full, pruned, batch_size, turns, cancelled)?);
     let of_network = |index: usize| settings.iter().filter_map(|networks| networks.get(index).cloned()).collect();
     let pruned = (1..=pruned.len()).map(of_network).collect();
@@ -87,10 +88,11 @@ pub fn measure(
 }
 
 /// For each number of threads, the latencies of all networks.
-fn in_onnxruntime(
+pub fn in_onnxruntime(
     full: &Network,
     pruned: &[&Network],
     batch_size: usize,
+    numbers_of_threads: &[u32],
     turns: &Turns,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Vec<Latency>>, MeasureError> {
@@ -101,7 +103,7 @@ fn in_onnxruntime(
     let files = onnx_files(&networks, folder.path(), cancelled)?;
     let input = full.graph.input_shape(batch_size);
     let measure = |threads| Ok(runtime.measure(&files, &input, threads, turns, cancelled)?);
-    numbers_of_threads().into_iter().map(measure).collect()
+    numbers_of_threads.iter().copied().map(measure).collect()
 }
 
 /// One, and all that there are.

@@ -3,7 +3,9 @@
 mod command;
 mod leaders;
 mod measure;
+mod model;
 
 pub use command::{LatencyArgs, latency};
-pub use leaders::{LeaderLatencies, LeadersError, measure_leaders, slower_winners};
+pub use leaders::{LeaderLatencies, LeadersError, measure_leaders, slow_winners};
 pub use measure::MeasureError;
+pub use model::{LatencyModelError, measure_model};

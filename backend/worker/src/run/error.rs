@@ -4,6 +4,7 @@ use eagleeye_data::DataError;
 use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, SearchError};
 use eagleeye_store::{AddressFileError, StoreError};
 
+use crate::latency::{LatencyModelError, LeadersError, MeasureError};
 use crate::model_file::ModelFileError;
 use crate::run::reader::ReaderError;
 
@@ -71,6 +72,8 @@ pub enum JobError {
     /// The search is done, or was not worth doing, and its scores are not to be believed.
     #[error(transparent)]
     Doubt(Doubt),
+    #[error(transparent)]
+    LatencyModel(LatencyModelError),
     #[error("this candidate's search has no stored split")]
     NoSplit,
     #[error("the export: {0}")]
@@ -127,6 +130,15 @@ impl From<ImagesError> for JobError {
                 Err(error) => JobError::Images(ImagesError::Reader(error)),
             },
             error => JobError::Images(error),
+        }
+    }
+}
+
+impl From<LatencyModelError> for JobError {
+    fn from(error: LatencyModelError) -> Self {
+        match error {
+            LatencyModelError::Measure(LeadersError::Measure(MeasureError::Cancelled)) => JobError::Cancelled,
+            error => JobError::LatencyModel(error),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use eagleeye_engine::{Flow, Network, Observer, Outcome, Phase, SearchError};
-use eagleeye_spec::{Baseline, Candidate, Evaluation, Latency, Warning};
+use eagleeye_spec::{Baseline, Candidate, Evaluation, Latency, LatencyModel, SearchRequest, Warning};
 use eagleeye_store::{Lease, Progress, Split, Store, StoreError};
 use tokio::runtime::Handle;
 
-use crate::latency::{LeadersError, MeasureError, measure_leaders, slower_winners};
+use crate::latency::{LeadersError, MeasureError, measure_leaders, measure_model, slow_winners};
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::retry::{once, retry};
@@ -66,6 +66,24 @@ impl Reporter {
         self.runtime.block_on(retry(give_up, async || store.searches().save_split(lease, split).await))
     }
 
+    /// What tells the latency of strategies, where the request has a budget of latency: measured now, and stored.
+    pub fn latency_model(
+        &mut self,
+        network: &Network,
+        request: &SearchRequest,
+    ) -> Result<Option<LatencyModel>, JobError> {
+        if !request.limits_latency() {
+            return Ok(None);
+        }
+        self.phase(Phase::Latency, 0, 1);
+        let measured = measure_model(network, request, &|| self.cancelled());
+        let measured = self.outcome(measured)?;
+        let (store, lease) = (&self.store, &self.lease);
+        let give_up = || self.cancel.is_set();
+        let save = async || store.searches().save_latency_model(lease, &measured).await;
+        Ok(Some(self.runtime.block_on(retry(give_up, save))?))
+    }
+
     /// The outcome of what was observed; a search that was stopped because a write failed has failed for that.
     pub fn outcome<T>(&mut self, outcome: Result<T, impl Into<JobError>>) -> Result<T, JobError> {
         match self.failure.take() {
@@ -76,7 +94,7 @@ impl Reporter {
 
     /// Measures how long the leading candidates take, and says so where a winner is slower than the full network. That they
     /// cannot be measured does not spoil the search.
-    pub fn measure(mut self, network: &Network, outcome: &Outcome) -> Result<(), JobError> {
+    pub fn measure(mut self, network: &Network, request: &SearchRequest, outcome: &Outcome) -> Result<(), JobError> {
         self.phase(Phase::Latency, 0, 1);
         let leaders = outcome.candidates.iter().filter(|candidate| outcome.leaders.contains(&candidate.index));
         let measured = match measure_leaders(network, leaders, &|| self.cancelled()) {
@@ -94,7 +112,7 @@ impl Reporter {
         for (index, latencies) in &measured.by_index {
             self.unwritten.push_back(Finding::Latencies(*index, latencies.clone()));
         }
-        for warning in slower_winners(&outcome.winners(), &measured.by_index) {
+        for warning in slow_winners(request, outcome.winners(), &measured.by_index) {
             self.unwritten.push_back(Finding::Warning(warning));
         }
         self.flush();

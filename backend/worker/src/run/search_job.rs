@@ -1,8 +1,8 @@
 //! The job of a search: evaluate the candidates that are not stored yet.
 
 use async_trait::async_trait;
-use eagleeye_engine::{Source, search};
-use eagleeye_spec::Candidate;
+use eagleeye_engine::{Known, Source, search};
+use eagleeye_spec::{Candidate, LatencyModel};
 use eagleeye_store::{SEARCH_JOB, Split};
 
 use crate::convert;
@@ -40,7 +40,8 @@ async fn search_strategies(task: Task) -> Result<(), JobError> {
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
     let inputs = Inputs::fetch(&store, &search, &cancel).await?;
-    let remaining = RemainingSearch { inputs, split: stored_split, evaluated, resources };
+    let remaining =
+        RemainingSearch { inputs, split: stored_split, latency: search.latency_model.clone(), evaluated, resources };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(resources.threads, move || remaining.evaluate(reporter)).await?;
     retry(give_up, async || store.searches().finish(&lease).await).await?;
@@ -52,6 +53,8 @@ struct RemainingSearch {
     inputs: Inputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
+    /// What tells the latency of strategies, where an earlier worker measured and stored it.
+    latency: Option<LatencyModel>,
     /// The candidates that are stored already, in order of index.
     evaluated: Vec<Candidate>,
     resources: Resources,
@@ -59,7 +62,7 @@ struct RemainingSearch {
 
 impl RemainingSearch {
     fn evaluate(self, mut reporter: Reporter) -> Result<(), JobError> {
-        let Self { inputs, split, evaluated, resources } = self;
+        let Self { inputs, split, latency, evaluated, resources } = self;
         let (network, mut dataset) = (inputs.network(resources)?, inputs.dataset(resources)?);
         let split = match split {
             Some(split) => split,
@@ -76,9 +79,14 @@ impl RemainingSearch {
             Err(error) => return reporter.outcome(Err(error)),
         };
         drop(dataset);
-        let outcome = search(&network, &images, &inputs.request, evaluated, &mut reporter);
+        let latency = match latency {
+            Some(known) => Some(known),
+            None => reporter.latency_model(&network, &inputs.request)?,
+        };
+        let known = Known { candidates: evaluated, latency };
+        let outcome = search(&network, &images, &inputs.request, known, &mut reporter);
         reporter.flush();
         let outcome = reporter.outcome(outcome)?;
-        reporter.measure(&network, &outcome)
+        reporter.measure(&network, &inputs.request, &outcome)
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eagleeye_engine::DeviceChoice;
 use eagleeye_spec::presets::PRESETS;
-use eagleeye_spec::{GroupLimit, SearchRequest};
+use eagleeye_spec::{GroupLimit, LatencyOf, SearchRequest};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs};
@@ -46,6 +46,12 @@ pub struct SearchArgs {
     /// Fractions of the bytes of weights and statistics to keep.
     #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
     bytes: Vec<f64>,
+    /// Fractions of the full network's latency to keep, where `--latency-of` says.
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    latency: Vec<f64>,
+    /// What limits of latency are about: onnxruntime_one_thread, onnxruntime_all_threads or libtorch.
+    #[arg(long, value_name = "RUNTIME", value_parser = latency_of)]
+    latency_of: Option<LatencyOf>,
     /// How strategies are chosen; several are compared side by side.
     #[arg(long, visible_alias = "strategies", value_name = "NAMES", value_delimiter = ',')]
     strategy: Vec<String>,
@@ -128,7 +134,12 @@ impl SearchArgs {
         let nobody = "00000000-0000-0000-0000-000000000000";
         set("model_id", json!(nobody));
         set("dataset_id", json!(nobody));
-        let limits = [("macs", &self.macs), ("parameters", &self.parameters), ("bytes", &self.bytes)];
+        let limits = [
+            ("macs", &self.macs),
+            ("parameters", &self.parameters),
+            ("bytes", &self.bytes),
+            ("latency", &self.latency),
+        ];
         let most = limits.iter().map(|(_, given)| given.len()).max().unwrap_or_default();
         // The n-th budget has the n-th limit of each measure.
         let budgets: Vec<Value> = (0..most)
@@ -139,6 +150,9 @@ impl SearchArgs {
             .collect();
         if !budgets.is_empty() {
             set("budgets", Value::Array(budgets));
+        }
+        if let Some(of) = self.latency_of {
+            set("latency_of", json!(of));
         }
         if !self.strategy.is_empty() {
             set("strategies", json!(self.strategy));
@@ -212,6 +226,12 @@ impl SearchArgs {
     }
 }
 
+fn latency_of(text: &str) -> Result<LatencyOf, String> {
+    let names = LatencyOf::ALL.map(LatencyOf::name);
+    let found = LatencyOf::ALL.into_iter().find(|of| of.name() == text);
+    found.ok_or_else(|| format!("must be one of {}", names.join(", ")))
+}
+
 fn group_limit(text: &str) -> Result<GroupLimit, String> {
     let (group, keep) = text.rsplit_once('=').ok_or("must be GROUP=FRACTION, such as layer1.*=1")?;
     let keep = keep.parse().map_err(|_| format!("`{keep}` is no number"))?;
@@ -245,6 +265,11 @@ mod tests {
         assert_eq!(budgets, ["0.7 of the MACs and 0.9 of the parameters", "0.5 of the MACs"]);
         assert_eq!((made.strategies.len(), made.group_limits.len(), made.seed), (2, 1, 7));
         assert_eq!((made.calibration_images, made.scoring_images, made.racing), (3200, 5000, true));
+        let timed = request("--latency 0.5 --latency-of libtorch").unwrap();
+        assert_eq!(
+            (timed.budgets()[0].to_string().as_str(), timed.latency_of),
+            ("0.5 of the latency", LatencyOf::Libtorch)
+        );
     }
 
     #[test]
@@ -252,5 +277,6 @@ mod tests {
         assert!(request("").unwrap_err().contains("needs a budget"));
         assert!(request("--macs 0.5 --preset imagenet").is_err(), "either a preset or numbers");
         assert!(request("--macs 7").unwrap_err().contains("budgets"));
+        assert!(request("--latency 0.5 --latency-of tensorrt").unwrap_err().contains("onnxruntime_one_thread"));
     }
 }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use eagleeye_data::{Dataset, Files, Limits, relabelled};
-use eagleeye_engine::{Images, Network, Relabelled, make_candidate, reason};
+use eagleeye_engine::{Images, Known, Network, Relabelled, make_candidate, reason};
 use eagleeye_spec::summary::ReportedSplit;
 use eagleeye_spec::{Candidate, Report, ReportInput, SearchRequest};
 
 use crate::convert;
 use crate::failure::Failure;
-use crate::latency::{LeaderLatencies, measure_leaders, slower_winners};
+use crate::latency::{LeaderLatencies, measure_leaders, measure_model, slow_winners};
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output;
 use crate::provenance::{Provenance, hash_file};
@@ -46,10 +46,10 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
     let mut dataset = Relabelled { source: &mut dataset, labels };
     let images = Images::decode(&mut dataset, &preprocess, &used, device, &mut told)?;
 
-    let outcome = eagleeye_engine::search(&network, &images, &request, Vec::new(), &mut told)?;
-    let indices = outcome.winners();
-    let winners = outcome.candidates.iter().filter(|candidate| indices.contains(&candidate.index));
-    let winners: Vec<&Candidate> = winners.collect();
+    let latency_model = request.limits_latency().then(|| measure_model(&network, &request, &|| false)).transpose()?;
+    let known = Known { candidates: Vec::new(), latency: latency_model.clone() };
+    let outcome = eagleeye_engine::search(&network, &images, &request, known, &mut told)?;
+    let winners: Vec<&Candidate> = outcome.winners().collect();
     let mut warnings = std::mem::take(&mut told.warnings);
     let mut measured = LeaderLatencies::default();
     if !args.no_latency {
@@ -58,7 +58,7 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
         if let Some(missing) = &measured.without_onnxruntime {
             tracing::warn!("{missing}");
         }
-        warnings.extend(slower_winners(&indices, &measured.by_index));
+        warnings.extend(slow_winners(&request, outcome.winners(), &measured.by_index));
     }
     write_winners(args, &source_hash, &network, &images, &request, &winners)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -72,6 +72,7 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
         split: ReportedSplit { calibration, scoring, test },
         candidates: &outcome.candidates,
         latencies: &measured.by_index,
+        latency_model: latency_model.as_ref(),
         warnings: &warnings,
         seconds: Some(started.elapsed().as_secs_f64()),
     });

@@ -376,6 +376,31 @@ async fn every_strategy_gives_the_same_leaderboard_whenever_the_worker_is_killed
     assert!(with_latency.iter().filter(|candidate| !candidate.latencies.is_empty()).count() >= 10);
 }
 
+#[tokio::test]
+async fn what_tells_the_latency_of_strategies_is_measured_once_and_stays() {
+    let world = World::new().await;
+    let model = world.model(&example("mobilenet_v1.pt")).await;
+    let asked = json!({ "macs": 1.0, "latency": 0.6, "candidates": 6 });
+    let id = world.search(&model, asked).await;
+    let mut killed = world.start("killed");
+    world.wait_for_candidates(id, 2).await;
+    killed.signal(rustix::process::Signal::KILL);
+    killed.exit(Duration::from_secs(2)).await;
+    world.store.queue().worker_died("killed").await.unwrap();
+    let measured = world.get(id).await.latency_model.unwrap();
+    let begun = leaderboard(&world.store, id).await;
+
+    let _other = world.start("other");
+    let ended = world.ended(id).await;
+    assert_eq!((ended.state, ended.error), (SearchState::Succeeded, None));
+    assert_eq!(ended.latency_model, Some(measured.clone()));
+    let board = leaderboard(&world.store, id).await;
+    assert_eq!((board.len(), &board[..begun.len()]), (6, &begun[..]));
+    let costs: Vec<u64> = world.store.candidates().all(id).await.unwrap().iter().map(|c| c.macs).collect();
+    assert_eq!(measured.networks, 13);
+    assert!(costs.iter().all(|&macs| macs < 14_000_000), "less than the full network's 15.7 million: {costs:?}");
+}
+
 /// All that must be the same to the last digit.
 pub async fn leaderboard(store: &Store, search: Uuid) -> Vec<Value> {
     let candidates = store.candidates().all(search).await.unwrap();
