@@ -100,7 +100,8 @@ impl LatencyModel {
         }
         let rows: Vec<Row> = measured.iter().map(|(work, latency)| Row::new(work, latency.milliseconds)).collect();
         let all: Vec<&Row> = rows.iter().collect();
-        let [fixed, per_million_macs, per_million_activations, per_million_parameters] = least_squares(&all);
+        let [fixed, per_million_macs, per_million_activations, per_million_parameters] =
+            least_squares(&all).map(rounded);
         let mut errors: Vec<f64> = (0..rows.len()).map(|left_out| error_without(&rows, left_out)).collect();
         errors.sort_by(f64::total_cmp);
         let full = &measured[0].1;
@@ -112,9 +113,9 @@ impl LatencyModel {
             per_million_macs,
             per_million_activations,
             per_million_parameters,
-            full_milliseconds: full.milliseconds,
+            full_milliseconds: rounded(full.milliseconds),
             networks: measured.len() as u32,
-            error: errors[errors.len() / 2],
+            error: (1e6 * errors[errors.len() / 2]).round() / 1e6,
         })
     }
 
@@ -128,6 +129,11 @@ impl LatencyModel {
             parameter: self.per_million_parameters,
         }
     }
+}
+
+/// To nine digits, which is more than was measured, and which every reader of JSON reads as the same number.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.8e}").parse().unwrap_or(number)
 }
 
 /// What a network does, and how long that takes.

@@ -16,12 +16,12 @@ pub struct Rung {
 /// A smaller rung would tell networks no better apart than by luck: with 500 images an accuracy is known to within 4 points.
 const FEWEST: u32 = 500;
 
-/// The rungs up to all images: about an eighth, then half, then all; fewer where there are few images.
+/// The rungs up to all images: a fifth, then half, then all; fewer where there are few images.
 pub fn rungs(all: Rung) -> Vec<Rung> {
     let part = |images: u32, parts: u32| (images / parts).max(FEWEST).min(images);
     let mut rungs = Vec::new();
-    for (calibration, scoring) in [(6, 8), (2, 2)] {
-        let rung = Rung { calibration: part(all.calibration, calibration), scoring: part(all.scoring, scoring) };
+    for parts in [5, 2] {
+        let rung = Rung { calibration: part(all.calibration, parts), scoring: part(all.scoring, parts) };
         if grows(rung, all) && rungs.last().is_none_or(|&before| grows(before, rung)) {
             rungs.push(rung);
         }
@@ -32,9 +32,9 @@ pub fn rungs(all: Rung) -> Vec<Rung> {
 
 /// How many of `contenders` go on to rung `rung` of so many.
 pub fn promoted(contenders: usize, rung: usize, rungs: usize) -> usize {
-    // A quarter each time; the last rung decides between two at least.
-    let left = contenders.div_ceil(4usize.pow(rung as u32));
-    let least = if rung + 1 == rungs { 2 } else { 4 };
+    // A fifth each time; the last rung decides between three at least.
+    let left = contenders.div_ceil(5usize.pow(rung as u32));
+    let least = if rung + 1 == rungs { 3 } else { 5 };
     left.max(least).min(contenders)
 }
 
@@ -55,7 +55,7 @@ mod tests {
     fn rungs_grow_up_to_all_images() {
         let all = Rung { calibration: 3200, scoring: 5000 };
         let found = rungs(all);
-        assert_eq!(found, [Rung { calibration: 533, scoring: 625 }, Rung { calibration: 1600, scoring: 2500 }, all]);
+        assert_eq!(found, [Rung { calibration: 640, scoring: 1000 }, Rung { calibration: 1600, scoring: 2500 }, all]);
         let small = Rung { calibration: 256, scoring: 600 };
         assert_eq!(rungs(small), [small]);
         let middle = Rung { calibration: 1000, scoring: 1000 };
@@ -70,9 +70,9 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_goes_on_and_two_at_least_decide() {
-        assert_eq!([0, 1, 2].map(|rung| promoted(49, rung, 3)), [49, 13, 4]);
-        assert_eq!([0, 1, 2].map(|rung| promoted(3, rung, 3)), [3, 3, 2]);
+    fn a_fifth_goes_on_and_three_at_least_decide() {
+        assert_eq!([0, 1, 2].map(|rung| promoted(49, rung, 3)), [49, 10, 3]);
+        assert_eq!([0, 1, 2].map(|rung| promoted(7, rung, 3)), [7, 5, 3]);
         assert_eq!(promoted(1, 2, 3), 1);
     }
 }
