@@ -51,6 +51,7 @@ afterAll(async () => {
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
 const link = (name: string): Locator => page.getByRole("link", { name, exact: true });
 const heading = (name: string | RegExp): Locator => page.getByRole("heading", { level: 1, name });
+const choosePreset = (name: string): Promise<unknown> => page.getByLabel("Preset", { exact: true }).selectOption(name);
 const alert = (): Locator => page.getByRole("alert");
 /** Candidates in the chart. */
 const marks = (): Locator => page.locator("svg [role=option]");
@@ -179,7 +180,7 @@ describe.sequential("the main job", () => {
   it("refuses a budget out of reach, and says why once, at its field", async () => {
     await link("Start a search").click();
     await heading("New search").waitFor();
-    await button("Fashion-MNIST").click();
+    await choosePreset("fashion_mnist");
     await page.getByLabel("Budget (percent of MACs)").fill("0.1");
     await page.getByText("can be pruned to between").waitFor();
     await button("Start the search").click();
@@ -310,7 +311,7 @@ describe.sequential("the main job", () => {
 
   it("cancels a search, takes it up again and deletes it", async () => {
     await link("Start a search").click();
-    await button("Fashion-MNIST").click();
+    await choosePreset("fashion_mnist");
     await page.getByLabel("Name").fill("To be cancelled");
     await page.getByLabel("Candidates").fill("2000");
     await button("Start the search").click();
@@ -340,7 +341,7 @@ describe.sequential("the main job", () => {
 
   it("does not call a search with a wrong preprocessing a success", async () => {
     await page.goto("/searches/new");
-    await button("0 to 1").click();
+    await choosePreset("0_to_1");
     await page.getByLabel("Budget (percent of MACs)").fill("90");
     await page.getByLabel("Name").fill("With the wrong preprocessing");
     await drawAtRandom();

@@ -13,6 +13,8 @@ import type {
   ModelChange,
   ModelSummary,
   Page,
+  Precheck,
+  Preset,
   Search,
   SearchRequest,
   Strategy,
@@ -80,6 +82,13 @@ export const getSearch = (id: string): Promise<Search> =>
   answer(client.GET("/api/v1/searches/{id}", { params: { path: { id } } }));
 
 export const createSearch = (body: SearchRequest): Promise<Search> => answer(client.POST("/api/v1/searches", { body }));
+
+/** Scores the full network on a sample of a search's images, which takes seconds. */
+export const checkSearch = (body: SearchRequest, signal?: AbortSignal): Promise<Precheck> =>
+  answer(client.POST("/api/v1/searches/check", { body, signal }));
+
+/** Preprocessings that have names, of each source the most common first. */
+export const listPresets = async (): Promise<Preset[]> => (await answer(client.GET("/api/v1/presets"))).items;
 
 /** The ways to choose strategies, the default first. */
 export const listStrategies = async (): Promise<Strategy[]> => (await answer(client.GET("/api/v1/strategies"))).items;

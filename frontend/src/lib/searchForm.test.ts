@@ -11,7 +11,6 @@ import {
   nextBudget,
   notices,
   offered,
-  parseNumbers,
   toRequest,
   type SearchForm,
 } from "./searchForm";
@@ -77,13 +76,6 @@ describe("nearestBudget", () => {
     expect(nearestBudget(5, model)).toBe(13);
     expect(nearestBudget(100, { reachable: { min: 0.2, max: 0.904 } })).toBe(90);
     expect(nearestBudget(50, { reachable: { min: 0.401, max: 0.405 } })).toBeCloseTo(40.5);
-  });
-});
-
-describe("parseNumbers", () => {
-  it("takes commas and blanks, and nothing but numbers", () => {
-    expect(parseNumbers("0.485, 0.456 .406")).toEqual([0.485, 0.456, 0.406]);
-    for (const text of ["", " , ", "a", "1, x", "1,Infinity"]) expect(parseNumbers(text)).toBeUndefined();
   });
 });
 
@@ -178,8 +170,28 @@ describe("toRequest", () => {
       min_keep_ratio: 0.1,
       importance: { criterion: "l1", aggregate: "sum" },
       adaptation: { mode: "cumulative" },
-      preprocessing: { mean: [0.286], deviation: [0.353], scale: 1 / 255 },
+      preprocessing: {
+        mean: [0.286],
+        deviation: [0.353],
+        scale: 1 / 255,
+        resize: { mode: "cover" },
+        filter: "bilinear",
+        channels: "rgb",
+      },
     });
+  });
+
+  it("sends a shorter side with the mode that has one, which must then be typed", () => {
+    const typed = form({ resize: "shorter_side", shorterSide: 256, filter: "bicubic", channelOrder: "bgr" });
+    expect(toRequest(typed).preprocessing).toMatchObject({
+      resize: { mode: "shorter_side", size: 256 },
+      filter: "bicubic",
+      channels: "bgr",
+    });
+    expect(toRequest({ ...typed, resize: "stretch" }).preprocessing.resize).toEqual({ mode: "stretch" });
+    expect(missing({ ...typed, shorterSide: null })).toEqual({ "preprocessing.resize.size": "Enter a number." });
+    expect(hints({ ...typed, shorterSide: 0 })).toEqual({ "preprocessing.resize.size": "From 1 to 8,192." });
+    expect(missing({ ...typed, resize: "cover", shorterSide: null })).toEqual({});
   });
 
   it("sends the first budget by what it limits, and further ones in a list", () => {

@@ -12,9 +12,16 @@ import type {
 } from "../api/types";
 import { count, counted, percent } from "./format";
 import { parseGroupLimits } from "./groupLimits";
+import {
+  emptyPreprocessing,
+  inputChannels,
+  parseNumbers,
+  toPreprocessing,
+  type PreprocessingFields,
+} from "./preprocessing";
 
 /** The fields as they are typed; a number is null while its field is empty. */
-export interface SearchForm {
+export interface SearchForm extends PreprocessingFields {
   name: string;
   modelId: string;
   datasetId: string;
@@ -26,11 +33,8 @@ export interface SearchForm {
   seed: number | null;
   calibrationImages: number | null;
   scoringImages: number | null;
-  /** Numbers with commas between them, one per channel. */
-  mean: string;
-  deviation: string;
-  /** Empty stands for 1/255. */
-  scale: number | null;
+  /** Name of the preset that was chosen last, which may have been changed since; empty for none. */
+  preset: string;
   /** Empty stands for multiples of 8 where groups allow it. */
   roundTo: number | null;
   /** Percent of each group's units. */
@@ -62,9 +66,8 @@ export const emptyForm = (): SearchForm => ({
   seed: 0,
   calibrationImages: null,
   scoringImages: null,
-  mean: "",
-  deviation: "",
-  scale: null,
+  ...emptyPreprocessing(),
+  preset: "",
   roundTo: null,
   minKeep: 10,
   batchSize: 128,
@@ -132,16 +135,6 @@ export function reachable(form: SearchForm, model: Pick<ModelSummary, "reachable
 export const budgetField = (measure: Measure, place: number): string =>
   place === 0 ? measure : `budgets.${place - 1}`;
 
-/** Channels of a model's input, [batch, channels, height, width]. */
-export const inputChannels = ({ input_shape }: Pick<ModelSummary, "input_shape">): number => input_shape[1] ?? 1;
-
-/** Reads numbers with commas or blanks between them; undefined where something else stands there. */
-export function parseNumbers(text: string): number[] | undefined {
-  const words = text.split(/[\s,;]+/).filter(Boolean);
-  const numbers = words.map(Number);
-  return numbers.length > 0 && numbers.every(Number.isFinite) ? numbers : undefined;
-}
-
 const GROUP_LIMITS =
   "Enter names or patterns separated by commas, each with = and a percentage or without: layer1.*=50%.";
 
@@ -162,6 +155,7 @@ export function missing(form: SearchForm): FieldErrors {
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
   ];
+  if (form.resize === "shorter_side") numbers.push([form.shorterSide, "preprocessing.resize.size"]);
   need(form.strategies.length > 0, "strategies", "Choose a strategy.");
   need(parseGroupLimits(form.groupLimits) !== undefined, "group_limits", GROUP_LIMITS);
   for (const [value, field] of numbers) need(value !== null, field, "Enter a number.");
@@ -222,12 +216,15 @@ function datasetHints(form: SearchForm, model: ModelSummary | undefined, dataset
   return found;
 }
 
+const shorterSide = (form: SearchForm): number | null => (form.resize === "shorter_side" ? form.shorterSide : null);
+
 /** What a number may be, in the form's own units. */
 const RANGES: { field: string; value: (form: SearchForm) => number | null; min: number; max?: number; step?: 1 }[] = [
   { field: "candidates", value: (form) => form.candidates, min: 1, max: 10_000, step: 1 },
   { field: "seed", value: (form) => form.seed, min: 0, max: Number.MAX_SAFE_INTEGER, step: 1 },
   { field: "calibration_images", value: (form) => form.calibrationImages, min: 1, step: 1 },
   { field: "scoring_images", value: (form) => form.scoringImages, min: 1, step: 1 },
+  { field: "preprocessing.resize.size", value: shorterSide, min: 1, max: 8192, step: 1 },
   { field: "round_to", value: (form) => form.roundTo, min: 1, max: 1024, step: 1 },
   { field: "min_keep_ratio", value: (form) => form.minKeep, min: 0, max: 100 },
   { field: "batch_size", value: (form) => form.batchSize, min: 1, max: 4096, step: 1 },
@@ -301,11 +298,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     importance: { criterion: form.criterion, aggregate: "sum" },
     ...(limits.length === 0 ? {} : { group_limits: limits }),
     adaptation: { mode: form.mode, ...momentum, ...(form.batches === null ? {} : { batches: form.batches }) },
-    preprocessing: {
-      mean: parseNumbers(form.mean) ?? [],
-      deviation: parseNumbers(form.deviation) ?? [],
-      scale: form.scale ?? 1 / 255,
-    },
+    preprocessing: toPreprocessing(form),
   };
 }
 
