@@ -356,17 +356,6 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
   });
 
-  it("lines fields up and cuts no choice, from a phone to a wide screen", async () => {
-    await page.goto("/searches/new");
-    await page.getByText("Advanced").click();
-    for (const width of [360, 768, 1024, 1440, 2560]) {
-      await page.setViewportSize({ width, height: 900 });
-      expect(await page.evaluate<string[]>(CUT_CHOICES), `at ${width} px`).toEqual([]);
-      expect(await page.evaluate<string[]>(UNEVEN_FIELDS), `at ${width} px`).toEqual([]);
-    }
-    await page.setViewportSize(DESKTOP);
-  });
-
   it("finds its pages again by their addresses", async () => {
     await page.goto("/searches/00000000-0000-7000-8000-000000000000");
     await alert().getByText("Not found").waitFor();
@@ -387,29 +376,6 @@ describe.sequential("the main job", () => {
 });
 
 const imageWidth = (image: Element): number => (image as HTMLImageElement).naturalWidth;
-
-/** Choices of selects that are wider than their select; the arrow takes some of its width. */
-const CUT_CHOICES = `
-  [...document.querySelectorAll("select:not([name$=_id])")].flatMap((select) => {
-    const context = document.createElement("canvas").getContext("2d");
-    const style = getComputedStyle(select);
-    context.font = style.font;
-    const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
-    return [...select.options].map((option) => option.text).filter((text) => context.measureText(text).width > room);
-  })`;
-
-/** Fields beside each other whose inputs stand at different heights. */
-const UNEVEN_FIELDS = `
-  [...document.querySelectorAll(".fields")].flatMap((fields) => {
-    const inputs = [...fields.querySelectorAll(".field")].map((field) => ({
-      label: field.querySelector("label").textContent,
-      row: field.getBoundingClientRect().top,
-      top: field.querySelector("input, select").getBoundingClientRect().top,
-    }));
-    return inputs
-      .filter((one) => inputs.some((other) => Math.abs(one.row - other.row) < 1 && Math.abs(one.top - other.top) > 1))
-      .map(({ label }) => label);
-  })`;
 
 async function takePicture(path: string): Promise<void> {
   // Tall enough for the head of the table, and no button under the pointer.

@@ -1,0 +1,150 @@
+// The form of a new search: the check of the full network, presets, and how it looks at every width.
+//
+// Runs against the server at EAGLEEYE_URL, to which it uploads what it needs.
+
+import { openAsBlob } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import type { Locator, Page, Request } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { DESKTOP, expectGoodPage, open, type Watched } from "./browser";
+
+const url = process.env["EAGLEEYE_URL"];
+if (!url) throw new Error("EAGLEEYE_URL must name a running server; cargo xtask browser sets it");
+
+const example = (name: string): Promise<Blob> =>
+  openAsBlob(fileURLToPath(new URL(`../../examples/${name}`, import.meta.url)));
+
+/** A check takes seconds, and longer on a busy machine. */
+const PATIENCE = 120_000;
+
+let watched: Watched;
+let page: Page;
+
+beforeAll(async () => {
+  const [model, dataset] = await Promise.all([
+    upload("models", { file: await example("mobilenet_v1.pt"), input_shape: "1,1,28,28", name: "For the form" }),
+    upload("datasets", {
+      images: await example("fashion-mnist-images-idx3-ubyte.gz"),
+      labels: await example("fashion-mnist-labels-idx1-ubyte.gz"),
+      name: "For the form",
+    }),
+  ]);
+  watched = await open(url, 1);
+  ({ page } = watched);
+  page.setDefaultTimeout(30_000);
+  await page.goto(`/searches/new?model=${model}&dataset=${dataset}`);
+});
+afterAll(async () => {
+  await watched?.browser.close();
+});
+
+/** Uploads by the API; the id of what was made. */
+async function upload(kind: "models" | "datasets", parts: Record<string, Blob | string>): Promise<string> {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(parts)) {
+    if (typeof value === "string") body.set(name, value);
+    else body.set(name, value, name);
+  }
+  const answer = await fetch(`${url}/api/v1/${kind}`, { method: "POST", body });
+  expect(answer.ok, await answer.clone().text()).toBe(true);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
+const field = (label: string): Locator => page.getByLabel(label, { exact: true });
+const check = (): Locator => page.getByRole("region", { name: "Check of the full network" });
+const sum = (texts: string[]): number => texts.reduce((total, text) => total + Number(text), 0);
+
+describe.sequential("the form of a search", () => {
+  it("checks the full network by itself, and says what is wrong with its preprocessing", async () => {
+    await field("Preset").selectOption("0_to_1");
+    await page.getByText("1 warning:").waitFor({ timeout: PATIENCE });
+    expect(await check().innerText()).toContain("other_preset_fits");
+    expect(await check().getByRole("status").innerText()).toMatch(/classifies [12]\d\.\d% of 512 images/);
+    const answers = page.getByRole("table", { name: "How often the full network answers each class" });
+    expect(await answers.locator("tbody tr").count()).toBe(10);
+    expect(sum(await answers.locator("tbody td:nth-child(3)").allInnerTexts())).toBe(512);
+    expect(await page.locator(".notice").innerText()).toContain("another preset fits better");
+    await expectGoodPage(page);
+  });
+
+  it("takes over the values of the preset that fits best", async () => {
+    await page.getByText("All presets compared").click();
+    expect(await page.getByRole("region", { name: "Accuracy by preset" }).innerText()).toContain("your values");
+    await check().getByRole("button", { name: "Use fashion_mnist" }).first().click();
+    await check().getByText("No warnings.").waitFor({ timeout: PATIENCE });
+    expect([await field("Mean").inputValue(), await field("Preset").inputValue()]).toEqual(["0.286", "fashion_mnist"]);
+    const accuracy = check().locator("dl div", { hasText: "Full network, top-1" }).locator("dd");
+    expect(parseFloat(await accuracy.innerText())).toBeGreaterThan(90);
+    expect(await page.getByText("1 warning:").count()).toBe(0);
+    await expectGoodPage(page);
+  });
+
+  it("asks again only where the answer can change, or by hand", async () => {
+    const asked: Request[] = [];
+    page.on("request", (request) => void (request.url().endsWith("/searches/check") && asked.push(request)));
+    await field("Candidates").fill("9");
+    await page.getByLabel("Name").fill("Any name");
+    await page.waitForTimeout(6000);
+    expect(asked.length).toBe(0);
+    await button("Check again").click();
+    await field("Seed").fill("3");
+    await button("Check again").waitFor({ timeout: PATIENCE });
+    expect(asked.map((request) => request.failure() !== null)).toEqual([true, false]);
+
+    await field("Deviation").fill("");
+    await check().getByText("The check starts when").waitFor();
+    expect(await button("Check").isDisabled()).toBe(true);
+    expect(await field("Preset").inputValue()).toBe("");
+    await field("Preset").selectOption("fashion_mnist");
+  });
+
+  it("shows why there is no answer, and still lets the search start", async () => {
+    await page.route("**/searches/check", (route) => route.abort());
+    await field("Seed").fill("4");
+    await page.getByRole("alert").getByText("No response from the server").waitFor();
+    expect(await button("Start the search").isEnabled()).toBe(true);
+    await page.unroute("**/searches/check");
+    await button("Check again").click();
+    await page.getByRole("alert").waitFor({ state: "detached", timeout: PATIENCE });
+  });
+
+  it("lines fields up and cuts no choice, from a phone to a wide screen", async () => {
+    await page.getByText("Advanced").click();
+    for (const width of [360, 400, 768, 1024, 1440, 2560]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate<string[]>(CUT_CHOICES), `at ${width} px`).toEqual([]);
+      expect(await page.evaluate<string[]>(UNEVEN_FIELDS), `at ${width} px`).toEqual([]);
+    }
+    await page.setViewportSize(DESKTOP);
+  });
+
+  it("has broken no rule on the way", () => {
+    expect(watched.faults).toEqual([]);
+  });
+});
+
+/** Choices of selects that are wider than their select; the arrow takes some of its width. */
+const CUT_CHOICES = `
+  [...document.querySelectorAll("select:not([name$=_id])")].flatMap((select) => {
+    const context = document.createElement("canvas").getContext("2d");
+    const style = getComputedStyle(select);
+    context.font = style.font;
+    const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20;
+    return [...select.options].map((option) => option.text).filter((text) => context.measureText(text).width > room);
+  })`;
+
+/** Fields beside each other whose inputs stand at different heights. */
+const UNEVEN_FIELDS = `
+  [...document.querySelectorAll(".fields")].flatMap((fields) => {
+    const inputs = [...fields.querySelectorAll(".field")].map((field) => ({
+      label: field.querySelector("label").textContent,
+      row: field.getBoundingClientRect().top,
+      top: field.querySelector("input, select").getBoundingClientRect().top,
+    }));
+    return inputs
+      .filter((one) => inputs.some((other) => Math.abs(one.row - other.row) < 1 && Math.abs(one.top - other.top) > 1))
+      .map(({ label }) => label);
+  })`;
