@@ -52,6 +52,15 @@ async function upload(kind: "models" | "datasets", parts: Record<string, Blob | 
   return ((await answer.json()) as { id: string }).id;
 }
 
+/** Cancels a search by the API and deletes it: other tests count searches. */
+async function remove(search: string): Promise<void> {
+  const address = `${url}/api/v1/searches/${search}`;
+  expect((await fetch(`${address}/cancel`, { method: "POST" })).ok).toBe(true);
+  const isCancelled = async (): Promise<boolean> => (await (await fetch(address)).json()).state === "cancelled";
+  await expect.poll(isCancelled, { timeout: PATIENCE }).toBe(true);
+  expect((await fetch(address, { method: "DELETE" })).ok).toBe(true);
+}
+
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
 const field = (label: string): Locator => page.getByLabel(label, { exact: true });
 const check = (): Locator => page.getByRole("region", { name: "Check of the full network" });
@@ -109,6 +118,29 @@ describe.sequential("the form of a search", () => {
     await page.unroute("**/searches/check");
     await button("Check again").click();
     await page.getByRole("alert").waitFor({ state: "detached", timeout: PATIENCE });
+  });
+
+  it("leaves groups alone that are chosen in the table of groups, and keeps a part of others", async () => {
+    const table = page.getByRole("region", { name: "Channel groups" });
+    expect(await table.count()).toBe(0);
+    await page.getByText("Channel groups to leave alone").click();
+    await page.getByLabel("Find groups").fill("features.1.");
+    await field("Leave features.1.1.0 alone").check();
+    await page.getByLabel("Find groups").fill("");
+    await field("Keep at least this percentage of features.12.1.0").fill("33");
+    await table.getByText("≥ 169 of 512").waitFor();
+    await page.getByText("1 group left alone, 1 kept in part").waitFor();
+    await expectGoodPage(page);
+
+    await page.getByLabel("By pattern").fill("no_such_group");
+    await button("Start the search").click();
+    await page.getByText("no channel group and no layer is called").waitFor();
+    await page.getByLabel("By pattern").fill("features.13.*=50%");
+    await page.getByText("1 group left alone, 2 kept in part").waitFor();
+    await button("Start the search").click();
+    await page.getByText("features.1.1.0, features.12.1.0=33%, features.13.*=50%").waitFor();
+    await remove(page.url().split("/").at(-1) ?? "");
+    await page.goto("/searches/new");
   });
 
   it("lines fields up and cuts no choice, from a phone to a wide screen", async () => {

@@ -53,7 +53,15 @@ describe("checkRequest", () => {
     const others: Partial<SearchForm>[] = [
       { budgets: [30, null], measure: "bytes" },
       { strategies: ["random"], candidates: null },
-      { name: "A name", minKeep: null, groupLimits: "conv1", testImages: 5, racing: false, criterion: "l2" },
+      {
+        name: "A name",
+        minKeep: null,
+        groupLimits: "conv1",
+        groupKeeps: { fc: 50 },
+        testImages: 5,
+        racing: false,
+        criterion: "l2",
+      },
       { shorterSide: 99 },
     ];
     for (const change of others) expect(asked(change)).toBe(asked());

@@ -206,6 +206,9 @@ describe("toRequest", () => {
       { group: "conv1", keep: 1 },
       { group: "fc", keep: 0.2 },
     ]);
+    const both = toRequest(form({ groupLimits: "fc=20%", groupKeeps: { conv1: 100, conv2: null } }));
+    expect(both.group_limits).toEqual(request.group_limits);
+    expect(missing(form({ groupKeeps: { conv1: 101 } }))["group_limits"]).toContain("from 0 to 100");
     expect([request.test_images, request.racing, request.importance?.criterion]).toEqual([0, false, "fpgm"]);
   });
 

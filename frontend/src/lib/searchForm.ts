@@ -3,6 +3,7 @@
 import type {
   Criterion,
   Dataset,
+  GroupLimit,
   Measure,
   ModelSummary,
   Reachable,
@@ -11,7 +12,7 @@ import type {
   StrategyName,
 } from "../api/types";
 import { count, counted, percent } from "./format";
-import { parseGroupLimits } from "./groupLimits";
+import { arePercentages, chosenLimits, parseGroupLimits, type GroupKeeps } from "./groupLimits";
 import {
   emptyPreprocessing,
   inputChannels,
@@ -47,6 +48,8 @@ export interface SearchForm extends PreprocessingFields {
   criterion: Criterion;
   /** Names and patterns with commas between them, as `parseGroupLimits` reads them. */
   groupLimits: string;
+  /** Chosen in the table of groups; what is typed comes on top. */
+  groupKeeps: GroupKeeps;
   racing: boolean;
   /** Empty stands for what is left over, up to a number that the server knows. */
   testImages: number | null;
@@ -76,6 +79,7 @@ export const emptyForm = (): SearchForm => ({
   batches: null,
   criterion: "l1",
   groupLimits: "",
+  groupKeeps: {},
   racing: true,
   testImages: null,
 });
@@ -128,15 +132,21 @@ export function nearestBudget(wanted: number, { reachable }: Pick<ModelSummary, 
 export function reachable(form: SearchForm, model: Pick<ModelSummary, "reachable">): Reachable | undefined {
   const usual = emptyForm();
   const isUsual = (["roundTo", "minKeep", "measure"] as const).every((field) => form[field] === usual[field]);
-  return isUsual && form.groupLimits.trim() === "" ? model.reachable : undefined;
+  return isUsual && groupLimits(form)?.length === 0 ? model.reachable : undefined;
 }
 
 /** The path by which the server names a budget: the first by what it limits, further ones together. */
 export const budgetField = (measure: Measure, place: number): string =>
   place === 0 ? measure : `budgets.${place - 1}`;
 
+/** All limits of groups; undefined where what is typed is none. */
+function groupLimits({ groupKeeps, groupLimits }: SearchForm): GroupLimit[] | undefined {
+  const typed = parseGroupLimits(groupLimits);
+  return typed && arePercentages(groupKeeps) ? [...chosenLimits(groupKeeps), ...typed] : undefined;
+}
+
 const GROUP_LIMITS =
-  "Enter names or patterns separated by commas, each with = and a percentage or without: layer1.*=50%.";
+  "Enter names or patterns separated by commas, each with = and a percentage or without: layer1.*=50%. Percentages go from 0 to 100.";
 
 /** Fields that cannot be sent at all: without them there is no request. */
 export function missing(form: SearchForm): FieldErrors {
@@ -157,7 +167,7 @@ export function missing(form: SearchForm): FieldErrors {
   ];
   if (form.resize === "shorter_side") numbers.push([form.shorterSide, "preprocessing.resize.size"]);
   need(form.strategies.length > 0, "strategies", "Choose a strategy.");
-  need(parseGroupLimits(form.groupLimits) !== undefined, "group_limits", GROUP_LIMITS);
+  need(groupLimits(form) !== undefined, "group_limits", GROUP_LIMITS);
   for (const [value, field] of numbers) need(value !== null, field, "Enter a number.");
   need(parseNumbers(form.mean) !== undefined, "preprocessing.mean", "Enter numbers separated by commas.");
   need(parseNumbers(form.deviation) !== undefined, "preprocessing.deviation", "Enter numbers separated by commas.");
@@ -239,7 +249,7 @@ function rangeHints(form: SearchForm): FieldErrors {
     const isShare = percentage === null || (percentage > 0 && percentage <= 100);
     if (!isShare) found[budgetField(form.measure, place)] = "Above 0 and at most 100.";
   }
-  if (parseGroupLimits(form.groupLimits) === undefined) found["group_limits"] = GROUP_LIMITS;
+  if (groupLimits(form) === undefined) found["group_limits"] = GROUP_LIMITS;
   for (const { field, value, min, max, step } of RANGES) {
     const number = value(form);
     if (number === null) continue;
@@ -274,7 +284,7 @@ const VANILLA_IMAGES = 512;
 /** The request that a complete form stands for. Call it when nothing is `missing`. */
 export function toRequest(form: SearchForm): SearchRequest {
   const [first = null, ...further] = form.budgets;
-  const limits = parseGroupLimits(form.groupLimits) ?? [];
+  const limits = groupLimits(form) ?? [];
   const momentum = form.mode === "momentum" && form.momentum !== null ? { momentum: form.momentum } : {};
   return {
     model_id: form.modelId,
