@@ -120,6 +120,18 @@ describe.sequential("the form of a search", () => {
     await page.getByRole("alert").waitFor({ state: "detached", timeout: PATIENCE });
   });
 
+  it("takes several budgets, each with several limits", async () => {
+    await page.getByRole("button", { name: "Limit something else, too" }).click();
+    expect(await page.evaluate("document.activeElement.name")).toBe("parameters");
+    await page.keyboard.type("60");
+    await button("Add another budget").click();
+    expect(await field("Budget 2 (percent of MACs)").inputValue()).toBe("35");
+    await field("Budget 2: percent of what").selectOption("bytes");
+    await field("Budget 2 (percent of bytes)").fill("40");
+    await page.getByText(": 18 in all at most").waitFor();
+    await expectGoodPage(page);
+  });
+
   it("leaves groups alone that are chosen in the table of groups, and keeps a part of others", async () => {
     const table = page.getByRole("region", { name: "Channel groups" });
     expect(await table.count()).toBe(0);
@@ -139,6 +151,7 @@ describe.sequential("the form of a search", () => {
     await page.getByText("1 group left alone, 2 kept in part").waitFor();
     await button("Start the search").click();
     await page.getByText("features.1.1.0, features.12.1.0=33%, features.13.*=50%").waitFor();
+    await page.getByText("50% of MACs and 60% of parameters; 40% of bytes", { exact: true }).waitFor();
     await remove(page.url().split("/").at(-1) ?? "");
     await page.goto("/searches/new");
   });

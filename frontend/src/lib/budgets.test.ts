@@ -10,8 +10,8 @@ it("says a budget with what it limits", () => {
 it("says several budgets of one measure in a row, and others each with its own", () => {
   expect(budgetsText([{ macs: 0.5 }])).toBe("50% of MACs");
   expect(budgetsText([{ macs: 0.7 }, { macs: 0.5 }, { macs: 0.3 }])).toBe("70%, 50% and 30% of MACs");
-  expect(budgetsText([{ macs: 0.5 }, { parameters: 0.3 }])).toBe("50% of MACs and 30% of parameters");
-  expect(budgetsText([{ macs: 0.5 }, { macs: 0.3, bytes: 0.4 }])).toBe("50% of MACs and 30% of MACs and 40% of bytes");
+  expect(budgetsText([{ macs: 0.5 }, { parameters: 0.3 }])).toBe("50% of MACs; 30% of parameters");
+  expect(budgetsText([{ macs: 0.5 }, { macs: 0.3, bytes: 0.4 }])).toBe("50% of MACs; 30% of MACs and 40% of bytes");
   expect(budgetsText([])).toBe("");
 });
 

@@ -15,11 +15,11 @@ export const budgetText = (limits: Limits): string =>
     return limit == null ? [] : `${share(limit)} of ${MEASURE_NAMES[measure]}`;
   }).join(" and ");
 
-/** `70%, 50% and 30% of MACs`; budgets of different measures each with its own. */
+/** `70%, 50% and 30% of MACs`; others are parted by semicolons, since one of several limits has an "and". */
 export function budgetsText(budgets: readonly Limits[]): string {
   const [first] = budgets;
   const measure = first && MEASURES.find((name) => first[name] != null);
-  if (!measure || budgets.some((limits) => !isOnly(limits, measure))) return listing(budgets.map(budgetText));
+  if (!measure || budgets.some((limits) => !isOnly(limits, measure))) return budgets.map(budgetText).join("; ");
   return `${listing(budgets.map((limits) => share(limits[measure] ?? 0)))} of ${MEASURE_NAMES[measure]}`;
 }
 

@@ -36,6 +36,9 @@ function scaled(value: number, units: string[], base: number): string {
 /** A fraction as a percentage: `92.5%`. */
 export const percent = (fraction: number, digits = 1): string => `${(fraction * 100).toFixed(digits)}%`;
 
+/** A percentage as it is typed, as a fraction without the noise of the division: 1.1 is 0.011. */
+export const fraction = (percentage: number | null): number => Number(((percentage ?? 0) / 100).toPrecision(12));
+
 /** A fraction with what it may be off by, to either side: `92.40% ±0.7`. */
 export const withError = (fraction: number, error: number): string =>
   `${percent(fraction, 2)}${NO_BREAK}±${(error * 100).toFixed(1)}`;

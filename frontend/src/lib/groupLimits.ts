@@ -1,7 +1,7 @@
 // Channel groups to leave alone, or to keep a least part of: chosen in a table, or typed as names and patterns.
 
 import type { ChannelGroup, GroupLimit } from "../api/types";
-import { counted } from "./format";
+import { counted, fraction } from "./format";
 
 /** The least percent of their units that groups keep, by name; null while its field is empty. */
 export type GroupKeeps = Record<string, number | null>;
@@ -64,6 +64,3 @@ export function searched(groups: readonly ChannelGroup[], text: string): Channel
 
 /** The fewest units that a group keeps. */
 export const unitsKept = (size: number, percentage: number): number => Math.ceil(fraction(percentage) * size);
-
-/** A percentage as a fraction, without the noise of the division. */
-const fraction = (percentage: number): number => Number((percentage / 100).toPrecision(12));

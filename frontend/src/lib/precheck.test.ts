@@ -51,7 +51,7 @@ describe("checkRequest", () => {
 
   it("is the same whatever the fields say that a check has no use for", () => {
     const others: Partial<SearchForm>[] = [
-      { budgets: [30, null], measure: "bytes" },
+      { budgets: [[{ measure: "bytes", percentage: null }]] },
       { strategies: ["random"], candidates: null },
       {
         name: "A name",

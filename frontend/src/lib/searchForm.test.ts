@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
 
 import type { Dataset, ModelSummary } from "../api/types";
+import type { BudgetFields } from "./budgetFields";
 import {
   defaultImages,
   emptyForm,
   hints,
   missing,
   mostCandidates,
-  nearestBudget,
-  nextBudget,
   notices,
   offered,
   toRequest,
@@ -61,6 +60,9 @@ const form = (change: Partial<SearchForm> = {}): SearchForm => ({
   ...change,
 });
 
+const macs = (...percentages: (number | null)[]): BudgetFields[] =>
+  percentages.map((percentage) => [{ measure: "macs", percentage }]);
+
 describe("defaultImages", () => {
   it("takes the usual numbers from a large dataset and shares of a small one", () => {
     expect(defaultImages(60_000)).toEqual({ calibration: 3200, scoring: 5000 });
@@ -70,25 +72,16 @@ describe("defaultImages", () => {
   });
 });
 
-describe("nearestBudget", () => {
-  it("stays within reach, in whole percent where there is one", () => {
-    expect(nearestBudget(50, model)).toBe(50);
-    expect(nearestBudget(5, model)).toBe(13);
-    expect(nearestBudget(100, { reachable: { min: 0.2, max: 0.904 } })).toBe(90);
-    expect(nearestBudget(50, { reachable: { min: 0.401, max: 0.405 } })).toBeCloseTo(40.5);
-  });
-});
-
 describe("missing", () => {
   it("has nothing to say about a complete form", () => {
     expect(missing(form())).toEqual({});
   });
 
   it("names every field that cannot be sent", () => {
-    const found = missing({ ...emptyForm(), budgets: [null, 30, null], batchSize: null });
+    const found = missing({ ...emptyForm(), budgets: macs(null, 30, null), batchSize: null });
     expect(Object.keys(found).sort()).toEqual([
       "batch_size",
-      "budgets.1",
+      "budgets.1.macs",
       "calibration_images",
       "dataset_id",
       "macs",
@@ -107,25 +100,16 @@ describe("hints", () => {
   });
 
   it("names the reachable range, the images there are and the channels that are needed", () => {
-    const found = hints(form({ budgets: [5], scoringImages: 9000, mean: "0, 0, 0" }), model, dataset);
+    const found = hints(form({ budgets: macs(5), scoringImages: 9000, mean: "0, 0, 0" }), model, dataset);
     expect(found["macs"]).toContain("between 12.3% and 100.0%");
     expect(found["scoring_images"]).toContain("10,000 in total is more than the dataset's 9,500");
     expect(found["preprocessing.mean"]).toContain("1 channel,");
   });
 
   it("leaves the range to the server where the usual one does not hold", () => {
-    for (const change of [{ minKeep: 1 }, { roundTo: 8 }, { measure: "bytes" as const }, { groupLimits: "conv1" }]) {
-      expect(hints(form({ budgets: [5], ...change }), model, dataset)).toEqual({});
+    for (const change of [{ minKeep: 1 }, { roundTo: 8 }, { groupKeeps: { conv1: 50 } }, { groupLimits: "conv1" }]) {
+      expect(hints(form({ budgets: macs(5), ...change }), model, dataset)).toEqual({});
     }
-  });
-
-  it("says which of several budgets is out of reach, or none at all", () => {
-    const found = hints(form({ budgets: [50, 5, 40] }), model, dataset);
-    expect(Object.keys(found)).toEqual(["budgets.0"]);
-    expect(hints(form({ measure: "parameters", budgets: [0, 101] }))).toEqual({
-      parameters: "Above 0 and at most 100.",
-      "budgets.0": "Above 0 and at most 100.",
-    });
   });
 
   it("counts test images to those that the dataset must have", () => {
@@ -152,7 +136,7 @@ describe("toRequest", () => {
   });
 
   it("turns percentages into fractions and leaves out what has a meaning of its own", () => {
-    expect(toRequest(form({ budgets: [1.1], name: "  " }))).toEqual({
+    expect(toRequest(form({ budgets: macs(1.1), name: "  " }))).toEqual({
       model_id: "m",
       dataset_id: "d",
       name: null,
@@ -195,9 +179,13 @@ describe("toRequest", () => {
   });
 
   it("sends the first budget by what it limits, and further ones in a list", () => {
-    const request = toRequest(form({ measure: "parameters", budgets: [70, 50, 30] }));
-    expect([request.macs, request.parameters]).toEqual([undefined, 0.7]);
-    expect(request.budgets).toEqual([{ parameters: 0.5 }, { parameters: 0.3 }]);
+    const first: BudgetFields = [
+      { measure: "parameters", percentage: 70 },
+      { measure: "bytes", percentage: 80 },
+    ];
+    const request = toRequest(form({ budgets: [first, ...macs(50, 30)] }));
+    expect([request.macs, request.parameters, request.bytes]).toEqual([undefined, 0.7, 0.8]);
+    expect(request.budgets).toEqual([{ macs: 0.5 }, { macs: 0.3 }]);
   });
 
   it("sends limits of groups and test images where there are some", () => {
@@ -236,16 +224,11 @@ describe("strategies", () => {
   });
 
   it("have candidates under each budget", () => {
-    const both = form({ strategies: ["random", "uniform"], budgets: [50, 30], candidates: 10 });
+    const both = form({ strategies: ["random", "uniform"], budgets: macs(50, 30), candidates: 10 });
     expect(mostCandidates(both, known)).toBe(22);
     expect(mostCandidates(form({ candidates: null }), known)).toBeUndefined();
     expect(mostCandidates(form({ strategies: [] }), known)).toBeUndefined();
   });
-});
-
-it("proposes a further budget below the others", () => {
-  expect([nextBudget([50]), nextBudget([50, 35]), nextBudget([20]), nextBudget([null])]).toEqual([35, 20, 10, 85]);
-  expect(nextBudget([1])).toBe(1);
 });
 
 describe("ranges", () => {

@@ -4,14 +4,14 @@ import type {
   Criterion,
   Dataset,
   GroupLimit,
-  Measure,
   ModelSummary,
   Reachable,
   SearchRequest,
   Strategy,
   StrategyName,
 } from "../api/types";
-import { count, counted, percent } from "./format";
+import { limitHints, missingLimits, toLimits, usualBudgets, type BudgetFields } from "./budgetFields";
+import { count, counted, fraction } from "./format";
 import { arePercentages, chosenLimits, parseGroupLimits, type GroupKeeps } from "./groupLimits";
 import {
   emptyPreprocessing,
@@ -26,9 +26,8 @@ export interface SearchForm extends PreprocessingFields {
   name: string;
   modelId: string;
   datasetId: string;
-  /** Percent of what the full network has of the measure; each budget gets a winner of its own. */
-  budgets: (number | null)[];
-  measure: Measure;
+  /** Each gets a winner of its own. */
+  budgets: BudgetFields[];
   strategies: StrategyName[];
   candidates: number | null;
   seed: number | null;
@@ -62,8 +61,7 @@ export const emptyForm = (): SearchForm => ({
   name: "",
   modelId: "",
   datasetId: "",
-  budgets: [50],
-  measure: "macs",
+  budgets: usualBudgets(),
   strategies: [],
   candidates: 48,
   seed: 0,
@@ -84,21 +82,12 @@ export const emptyForm = (): SearchForm => ({
   testImages: null,
 });
 
-/** The most budgets that a form has; the server takes a few more. */
-export const MOST_BUDGETS = 8;
-
 /** A strategy that takes keep counts, which this form has no fields for. */
 const MANUAL = "manual";
 
 /** The strategies that the form offers. */
 export const offered = (strategies: readonly Strategy[]): Strategy[] =>
   strategies.filter(({ name }) => name !== MANUAL);
-
-/** A further budget to start with: a step below the smallest, or half of it where it is small already. */
-export function nextBudget(budgets: readonly (number | null)[]): number {
-  const smallest = Math.min(100, ...budgets.flatMap((budget) => budget ?? []));
-  return smallest > 20 ? Math.round(smallest - 15) : Math.max(1, Math.round(smallest / 2));
-}
 
 /** Candidates that a search has at most, the reference under each budget not counted; undefined where fields are empty. */
 export function mostCandidates(
@@ -120,24 +109,12 @@ export function defaultImages(images: number): { calibration: number; scoring: n
   return { calibration: share(0.3, 3200), scoring: share(0.5, 5000) };
 }
 
-/** The budget nearest to the wanted one that a model can reach, in whole percent where there is one. */
-export function nearestBudget(wanted: number, { reachable }: Pick<ModelSummary, "reachable">): number {
-  const low = Math.ceil(reachable.min * 100);
-  const high = Math.floor(reachable.max * 100);
-  if (low > high) return reachable.max * 100;
-  return Math.min(high, Math.max(low, wanted));
-}
-
-/** What a model can be pruned to. It is known for the usual choice of strategies; with another, the server finds out. */
+/** What part of its MACs a model can be pruned to. It is known for the usual choice of strategies; with another, the server finds out. */
 export function reachable(form: SearchForm, model: Pick<ModelSummary, "reachable">): Reachable | undefined {
   const usual = emptyForm();
-  const isUsual = (["roundTo", "minKeep", "measure"] as const).every((field) => form[field] === usual[field]);
+  const isUsual = (["roundTo", "minKeep"] as const).every((field) => form[field] === usual[field]);
   return isUsual && groupLimits(form)?.length === 0 ? model.reachable : undefined;
 }
-
-/** The path by which the server names a budget: the first by what it limits, further ones together. */
-export const budgetField = (measure: Measure, place: number): string =>
-  place === 0 ? measure : `budgets.${place - 1}`;
 
 /** All limits of groups; undefined where what is typed is none. */
 function groupLimits({ groupKeeps, groupLimits }: SearchForm): GroupLimit[] | undefined {
@@ -150,14 +127,13 @@ const GROUP_LIMITS =
 
 /** Fields that cannot be sent at all: without them there is no request. */
 export function missing(form: SearchForm): FieldErrors {
-  const errors: FieldErrors = {};
+  const errors: FieldErrors = missingLimits(form.budgets);
   const need = (holds: boolean, field: string, detail: string): void => {
     if (!holds) errors[field] = detail;
   };
   need(form.modelId !== "", "model_id", "Choose a model.");
   need(form.datasetId !== "", "dataset_id", "Choose a dataset.");
   const numbers: [number | null, string][] = [
-    ...form.budgets.map((budget, place): [number | null, string] => [budget, budgetField(form.measure, place)]),
     [form.candidates, "candidates"],
     [form.seed, "seed"],
     [form.calibrationImages, "calibration_images"],
@@ -176,21 +152,17 @@ export function missing(form: SearchForm): FieldErrors {
 
 /** What the server would refuse, said while typing. The server has the last word. */
 export function hints(form: SearchForm, model?: ModelSummary, dataset?: Dataset): FieldErrors {
-  return { ...rangeHints(form), ...modelHints(form, model), ...datasetHints(form, model, dataset) };
+  return {
+    ...limitHints(form.budgets, model && reachable(form, model)),
+    ...rangeHints(form),
+    ...modelHints(form, model),
+    ...datasetHints(form, model, dataset),
+  };
 }
 
 function modelHints(form: SearchForm, model: ModelSummary | undefined): FieldErrors {
   const found: FieldErrors = {};
   if (!model) return found;
-  const range = reachable(form, model);
-  for (const [place, percentage] of form.budgets.entries()) {
-    const budget = fraction(percentage);
-    if (range && percentage !== null && (budget < range.min || budget > range.max)) {
-      found[budgetField(form.measure, place)] =
-        `This model can be pruned to between ${percent(range.min)} and ${percent(range.max)} of its MACs; ` +
-        "a lower minimum share per group, under Advanced, widens this range.";
-    }
-  }
   const channels = inputChannels(model);
   for (const field of ["mean", "deviation"] as const) {
     const values = parseNumbers(form[field]);
@@ -245,10 +217,6 @@ const RANGES: { field: string; value: (form: SearchForm) => number | null; min: 
 
 function rangeHints(form: SearchForm): FieldErrors {
   const found: FieldErrors = {};
-  for (const [place, percentage] of form.budgets.entries()) {
-    const isShare = percentage === null || (percentage > 0 && percentage <= 100);
-    if (!isShare) found[budgetField(form.measure, place)] = "Above 0 and at most 100.";
-  }
   if (groupLimits(form) === undefined) found["group_limits"] = GROUP_LIMITS;
   for (const { field, value, min, max, step } of RANGES) {
     const number = value(form);
@@ -283,7 +251,7 @@ const VANILLA_IMAGES = 512;
 
 /** The request that a complete form stands for. Call it when nothing is `missing`. */
 export function toRequest(form: SearchForm): SearchRequest {
-  const [first = null, ...further] = form.budgets;
+  const [first = [], ...further] = form.budgets;
   const limits = groupLimits(form) ?? [];
   const momentum = form.mode === "momentum" && form.momentum !== null ? { momentum: form.momentum } : {};
   return {
@@ -292,8 +260,8 @@ export function toRequest(form: SearchForm): SearchRequest {
     name: form.name.trim() || null,
     strategies: [...form.strategies],
     uniform_reference: true,
-    [form.measure]: fraction(first),
-    ...(further.length === 0 ? {} : { budgets: further.map((budget) => ({ [form.measure]: fraction(budget) })) }),
+    ...toLimits(first),
+    ...(further.length === 0 ? {} : { budgets: further.map(toLimits) }),
     front: false,
     candidates: form.candidates ?? 0,
     seed: form.seed ?? 0,
@@ -311,6 +279,3 @@ export function toRequest(form: SearchForm): SearchRequest {
     preprocessing: toPreprocessing(form),
   };
 }
-
-/** A percentage as a fraction, without the noise of the division: 1.1% is 0.011. */
-const fraction = (percentage: number | null): number => Number(((percentage ?? 0) / 100).toPrecision(12));
