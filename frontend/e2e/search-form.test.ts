@@ -110,6 +110,15 @@ describe.sequential("the form of a search", () => {
     await field("Preset").selectOption("fashion_mnist");
   });
 
+  it("takes the classes in the model's order, and says what of it is wrong", async () => {
+    await page.getByLabel("Class order").fill("1, 0");
+    await page.getByRole("alert").getByText("lacks the dataset's class").waitFor({ timeout: PATIENCE });
+    await expectGoodPage(page);
+    await page.getByLabel("Class order").fill("0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    await check().getByText("No warnings.").waitFor({ timeout: PATIENCE });
+  });
+
   it("shows why there is no answer, and still lets the search start", async () => {
     await page.route("**/searches/check", (route) => route.abort());
     await field("Seed").fill("4");
@@ -151,6 +160,7 @@ describe.sequential("the form of a search", () => {
     await page.getByText("1 group left alone, 2 kept in part").waitFor();
     await button("Start the search").click();
     await page.getByText("features.1.1.0, features.12.1.0=33%, features.13.*=50%").waitFor();
+    await page.getByText("0, 1, 2, 3, 4, 5, 6, 7, 8, 9", { exact: true }).waitFor();
     await page.getByText("50% of MACs and 60% of parameters; 40% of bytes", { exact: true }).waitFor();
     await remove(page.url().split("/").at(-1) ?? "");
     await page.goto("/searches/new");

@@ -12,6 +12,7 @@ export type Checkpoint = Schemas["Checkpoint"];
 export type CheckpointFormat = Schemas["CheckpointFormat"];
 export type Class = Schemas["Class"];
 export type ClassAnswers = Schemas["ClassAnswers"];
+export type ClassOrder = Schemas["ClassOrder"];
 export type Criterion = Schemas["Criterion"];
 export type Dataset = Schemas["Dataset"];
 export type Filter = Schemas["Filter"];

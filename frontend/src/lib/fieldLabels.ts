@@ -15,6 +15,7 @@ export const FIELD_LABELS: Record<string, string> = {
   calibration_images: "Calibration images",
   scoring_images: "Scoring images",
   test_images: "Test images",
+  class_order: "Class order",
   racing: "Racing",
   batch_size: "Batch size",
   round_to: "Round to multiples of",

@@ -75,6 +75,7 @@ describe("checkRequest", () => {
       { batchSize: 64 },
       { batches: 2 },
       { mean: "0" },
+      { classOrder: "1=0, 0=1" },
       { scale: 1 },
       { resize: "stretch" },
       { filter: "bicubic" },

@@ -25,11 +25,11 @@ export function checkRequest(form: SearchForm, model?: ModelSummary, dataset?: D
   const wrong = Object.keys({ ...hints(form, model, dataset), ...missing(form) });
   const matters = (field: string): boolean => FIELDS.includes(field) || PARTS.some((part) => field.startsWith(part));
   if (!model || !dataset || wrong.some(matters)) return undefined;
-  const { modelId, datasetId, seed, calibrationImages, scoringImages, batchSize, mode, batches } = form;
+  const { modelId, datasetId, seed, calibrationImages, scoringImages, batchSize, mode, batches, classOrder } = form;
   const { mean, deviation, scale, resize, shorterSide, filter, channelOrder } = form;
   return toRequest({
     ...emptyForm(),
-    ...{ modelId, datasetId, seed, calibrationImages, scoringImages, batchSize, mode, batches },
+    ...{ modelId, datasetId, seed, calibrationImages, scoringImages, batchSize, mode, batches, classOrder },
     ...{ mean, deviation, scale, resize, shorterSide, filter, channelOrder },
     strategies: ["uniform"],
   });

@@ -200,6 +200,11 @@ describe("toRequest", () => {
     expect([request.test_images, request.racing, request.importance?.criterion]).toEqual([0, false, "fpgm"]);
   });
 
+  it("sends an order of the classes where one is typed", () => {
+    expect(toRequest(form({ classOrder: "b, a" })).class_order).toEqual(["b", "a"]);
+    expect("class_order" in toRequest(form())).toBe(false);
+  });
+
   it("sends momentum only with the mode that uses it", () => {
     const adaptation = (change: Partial<SearchForm>) => toRequest(form(change)).adaptation;
     expect(adaptation({ mode: "momentum", momentum: 0.2, batches: 100 })).toEqual({

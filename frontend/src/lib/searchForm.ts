@@ -11,6 +11,7 @@ import type {
   StrategyName,
 } from "../api/types";
 import { limitHints, missingLimits, toLimits, usualBudgets, type BudgetFields } from "./budgetFields";
+import { parseClassOrder } from "./classOrder";
 import { count, counted, fraction } from "./format";
 import { arePercentages, chosenLimits, parseGroupLimits, type GroupKeeps } from "./groupLimits";
 import {
@@ -49,6 +50,8 @@ export interface SearchForm extends PreprocessingFields {
   groupLimits: string;
   /** Chosen in the table of groups; what is typed comes on top. */
   groupKeeps: GroupKeeps;
+  /** Empty stands for the dataset's own order. */
+  classOrder: string;
   racing: boolean;
   /** Empty stands for what is left over, up to a number that the server knows. */
   testImages: number | null;
@@ -78,6 +81,7 @@ export const emptyForm = (): SearchForm => ({
   criterion: "l1",
   groupLimits: "",
   groupKeeps: {},
+  classOrder: "",
   racing: true,
   testImages: null,
 });
@@ -253,6 +257,7 @@ const VANILLA_IMAGES = 512;
 export function toRequest(form: SearchForm): SearchRequest {
   const [first = [], ...further] = form.budgets;
   const limits = groupLimits(form) ?? [];
+  const order = parseClassOrder(form.classOrder);
   const momentum = form.mode === "momentum" && form.momentum !== null ? { momentum: form.momentum } : {};
   return {
     model_id: form.modelId,
@@ -276,6 +281,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     importance: { criterion: form.criterion, aggregate: "sum" },
     ...(limits.length === 0 ? {} : { group_limits: limits }),
     adaptation: { mode: form.mode, ...momentum, ...(form.batches === null ? {} : { batches: form.batches }) },
+    ...(order === undefined ? {} : { class_order: order }),
     preprocessing: toPreprocessing(form),
   };
 }
