@@ -21,6 +21,7 @@ export type GroupLimit = Schemas["GroupLimit"];
 export type Health = Schemas["Health"];
 export type Interval = Schemas["Interval"];
 export type Latency = Schemas["Latency"];
+export type LatencyOf = Schemas["LatencyOf"];
 export type Layer = Schemas["Layer"];
 export type Limits = Schemas["Limits"];
 export type Measure = Schemas["Measure"];

@@ -40,8 +40,8 @@ it("proposes a further budget below the others, on what the first one limits", (
 });
 
 it("offers each measure once in a budget", () => {
-  expect(measuresFor(both(50, 50))).toEqual(["bytes"]);
-  expect(measuresFor(both(50, 50), "macs")).toEqual(["macs", "bytes"]);
+  expect(measuresFor(both(50, 50))).toEqual(["bytes", "latency"]);
+  expect(measuresFor(both(50, 50), "macs")).toEqual(["macs", "bytes", "latency"]);
 });
 
 it("becomes the fractions of a request", () => {

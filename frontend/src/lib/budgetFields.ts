@@ -22,6 +22,10 @@ export const MEASURES = Object.keys(MEASURE_NAMES) as Measure[];
 
 export const usualBudgets = (): BudgetFields[] => [[{ measure: "macs", percentage: 50 }]];
 
+/** Whether one of the budgets is about time. */
+export const limitLatency = (budgets: readonly BudgetFields[]): boolean =>
+  budgets.flat().some(({ measure }) => measure === "latency");
+
 /** The path of a limit: those of the first budget have the server's own names. */
 export const limitField = (place: number, measure: Measure): string =>
   place === 0 ? measure : `budgets.${place - 1}.${measure}`;

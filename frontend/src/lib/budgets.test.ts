@@ -4,6 +4,7 @@ import { budgetsText, budgetText, macsLimits, originBudget } from "./budgets";
 
 it("says a budget with what it limits", () => {
   expect(budgetText({ macs: 0.5 })).toBe("50% of MACs");
+  expect(budgetText({ parameters: 0.5, latency: 0.6 })).toBe("50% of parameters and 60% of latency");
   expect(budgetText({ macs: 0.125, bytes: 0.3 })).toBe("12.5% of MACs and 30% of bytes");
 });
 

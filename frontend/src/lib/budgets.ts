@@ -4,7 +4,12 @@ import type { Limits, Measure, Search } from "../api/types";
 import { percent } from "./format";
 
 /** What a budget can limit, as it reads in a sentence. */
-export const MEASURE_NAMES: Record<Measure, string> = { macs: "MACs", parameters: "parameters", bytes: "bytes" };
+export const MEASURE_NAMES: Record<Measure, string> = {
+  macs: "MACs",
+  parameters: "parameters",
+  bytes: "bytes",
+  latency: "latency",
+};
 
 const MEASURES = Object.keys(MEASURE_NAMES) as Measure[];
 

@@ -8,6 +8,8 @@ export const FIELD_LABELS: Record<string, string> = {
   macs: "Budget",
   parameters: "Budget",
   bytes: "Budget",
+  latency: "Budget",
+  latency_of: "Latency in",
   budgets: "Further budgets",
   strategies: "Strategies",
   candidates: "Candidates",

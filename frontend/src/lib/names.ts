@@ -1,6 +1,6 @@
 // Words for what the API names by a key.
 
-import type { CheckpointFormat, Dataset, Latency, Page } from "../api/types";
+import type { CheckpointFormat, Dataset, Latency, LatencyOf, Page } from "../api/types";
 import { dateTime } from "./format";
 
 /** File formats by the names that they go by. */
@@ -12,6 +12,13 @@ export const FORMAT_NAMES: Record<CheckpointFormat, string> = {
 
 /** What computes a network, by the names that they go by. */
 export const RUNTIME_NAMES: Record<Latency["runtime"], string> = { onnxruntime: "ONNX Runtime", libtorch: "libtorch" };
+
+/** Where the latency of a budget is measured. */
+export const LATENCY_NAMES: Record<LatencyOf, string> = {
+  onnxruntime_one_thread: "ONNX Runtime, one thread",
+  onnxruntime_all_threads: "ONNX Runtime, all threads",
+  libtorch: "libtorch on the worker",
+};
 
 /** `IDX`, `NPZ`, `tar.gz archive` */
 export const kindName = (kind: string): string =>

@@ -50,6 +50,7 @@ export const WARNING_TITLES: Record<WarningCode, string> = {
   winner_ties_with_uniform: "Winner ties with uniform",
   winner_below_uniform: "Winner below uniform",
   winner_slower_than_full: "Winner slower than the full network",
+  latency_budget_missed: "Latency budget missed",
 };
 
 /** The title of a warning; the code itself where a newer server has one that this page does not know. */

@@ -188,6 +188,12 @@ describe("toRequest", () => {
     expect(request.budgets).toEqual([{ macs: 0.5 }, { macs: 0.3 }]);
   });
 
+  it("says where latency is measured, if a budget limits it", () => {
+    const limited = form({ budgets: [...macs(50), [{ measure: "latency", percentage: 60 }]], latencyOf: "libtorch" });
+    expect(toRequest(limited)).toMatchObject({ macs: 0.5, budgets: [{ latency: 0.6 }], latency_of: "libtorch" });
+    expect("latency_of" in toRequest({ ...limited, budgets: macs(50) })).toBe(false);
+  });
+
   it("sends limits of groups and test images where there are some", () => {
     const request = toRequest(form({ groupLimits: "conv1, fc=20%", testImages: 0, racing: false, criterion: "fpgm" }));
     expect(request.group_limits).toEqual([

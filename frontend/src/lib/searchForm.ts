@@ -4,13 +4,14 @@ import type {
   Criterion,
   Dataset,
   GroupLimit,
+  LatencyOf,
   ModelSummary,
   Reachable,
   SearchRequest,
   Strategy,
   StrategyName,
 } from "../api/types";
-import { limitHints, missingLimits, toLimits, usualBudgets, type BudgetFields } from "./budgetFields";
+import { limitHints, limitLatency, missingLimits, toLimits, usualBudgets, type BudgetFields } from "./budgetFields";
 import { parseClassOrder } from "./classOrder";
 import { count, counted, fraction } from "./format";
 import { arePercentages, chosenLimits, parseGroupLimits, type GroupKeeps } from "./groupLimits";
@@ -29,6 +30,8 @@ export interface SearchForm extends PreprocessingFields {
   datasetId: string;
   /** Each gets a winner of its own. */
   budgets: BudgetFields[];
+  /** Where the latency of those that limit it is measured. */
+  latencyOf: LatencyOf;
   strategies: StrategyName[];
   candidates: number | null;
   seed: number | null;
@@ -65,6 +68,7 @@ export const emptyForm = (): SearchForm => ({
   modelId: "",
   datasetId: "",
   budgets: usualBudgets(),
+  latencyOf: "onnxruntime_one_thread",
   strategies: [],
   candidates: 48,
   seed: 0,
@@ -267,6 +271,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     uniform_reference: true,
     ...toLimits(first),
     ...(further.length === 0 ? {} : { budgets: further.map(toLimits) }),
+    ...(limitLatency(form.budgets) ? { latency_of: form.latencyOf } : {}),
     front: false,
     candidates: form.candidates ?? 0,
     seed: form.seed ?? 0,

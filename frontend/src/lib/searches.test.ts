@@ -35,6 +35,7 @@ const search = (change: Partial<Search>): Search => ({
   budgets: [{ macs: 0.5 }],
   warnings: [],
   split: null,
+  latency_model: null,
   error: null,
   waiting_for: null,
   created_at: "2026-11-25T12:00:00Z",
