@@ -219,7 +219,7 @@ fn histogram(answers: &Tensor, labels: Option<&Tensor>, names: &[String]) -> Res
     let count = |values: &[i64], class: i64| values.iter().filter(|&&value| value == class).count() as u64;
     let row = |&class: &i64| ClassAnswers {
         index: class as u32,
-        name: names.get(class as usize).cloned().unwrap_or_else(|| class.to_string()),
+        name: names.get(class as usize).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| class.to_string()),
         answers: count(&answers, class),
         labels: count(&labels, class),
     };

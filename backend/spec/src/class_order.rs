@@ -96,6 +96,20 @@ impl ClassOrder {
         classes.into_iter().map(|name| known.get(name).copied()).collect()
     }
 
+    /// The names of the network's outputs, as many as are known, of a dataset whose classes have these names, in the order of its
+    /// labels. An output that stands for none of them has an empty name.
+    pub fn names<'a>(&self, classes: impl IntoIterator<Item = &'a str> + Clone) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (output, name) in self.outputs(classes.clone()).into_iter().zip(classes) {
+            let Some(output) = output.and_then(|output| usize::try_from(output).ok()) else { continue };
+            if names.len() <= output {
+                names.resize(output + 1, String::new());
+            }
+            name.clone_into(&mut names[output]);
+        }
+        names
+    }
+
     /// The largest output that the order has; `None` where that is for the dataset to say.
     pub fn largest_output(&self) -> Option<u32> {
         match self {
@@ -171,6 +185,16 @@ mod tests {
         let largest = |json| order(json).largest_output();
         assert_eq!(largest(json!("sorted")), None);
         assert_eq!((largest(json!(["dog", "cat"])), largest(json!({ "cat": 281, "dog": 5 }))), (Some(1), Some(281)));
+    }
+
+    #[test]
+    fn outputs_are_called_what_the_order_says() {
+        let classes = ["bag", "coat", "shirt"];
+        assert_eq!(ClassOrder::Sorted.names(classes), classes);
+        let names = ClassOrder::Names(["shirt", "bag", "coat"].map(str::to_owned).to_vec());
+        assert_eq!(names.names(classes), ["shirt", "bag", "coat"]);
+        let mapping = ClassOrder::Mapping([("bag".to_owned(), 3), ("coat".to_owned(), 0)].into());
+        assert_eq!(mapping.names(classes), ["coat", "", "", "bag"]);
     }
 
     #[test]

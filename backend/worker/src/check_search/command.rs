@@ -6,10 +6,10 @@ use std::thread::available_parallelism;
 use std::time::Instant;
 
 use clap::Args;
-use eagleeye_data::{Dataset, Files, Limits};
+use eagleeye_data::{Dataset, Files, Limits, relabelled};
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::precheck::sample_size;
-use eagleeye_engine::{Device, Flow, Images, Observer, Phase, precheck};
+use eagleeye_engine::{Device, Flow, Images, Observer, Phase, Relabelled, precheck};
 use eagleeye_sandbox::Access;
 use eagleeye_spec::{Baseline, Candidate, Evaluation, Precheck, Warning};
 
@@ -72,9 +72,12 @@ pub fn check_search(args: &CheckSearchArgs) -> Result<(), Failure> {
     let input = input_size(&loaded.network.graph)?;
     let sample = draw(dataset.labels(), dataset.len(), &request, sample_size(&loaded.network, args.sample as usize))?;
     let sizes = size_warnings(loaded.guessed_shape, input, &dataset, &sample.scoring)?;
+    let labels = relabelled(dataset.labels(), dataset.classes(), &request.class_order)?;
+    let names = request.class_order.names(dataset.classes().iter().map(String::as_str));
+    let mut dataset = Relabelled { source: &mut dataset, labels };
     let images =
         Images::decode(&mut dataset, &pixels(&request.preprocessing, input), &sample, Device::Cpu, &mut Silent)?;
-    let mut found = precheck(&loaded.network, &images.scoring, &request, dataset.classes())?;
+    let mut found = precheck(&loaded.network, &images.scoring, &request, &names)?;
     found.warnings.splice(0..0, sizes);
     found.seconds = started.elapsed().as_secs_f64();
     if args.json { output::json(&found) } else { output::text(&describe(&found)) }

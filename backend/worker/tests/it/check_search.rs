@@ -88,6 +88,24 @@ fn values_that_the_network_was_not_trained_with_are_answered_with_the_preset_tha
 }
 
 #[test]
+fn the_order_of_the_classes_is_the_requests() {
+    let plain = files(&request()).check();
+    let names: Vec<String> = plain.classes.iter().map(|class| class.name.clone()).collect();
+    let mut right = request();
+    right["class_order"] = json!(names);
+    assert_eq!(files(&right).check().score, plain.score, "the dataset's own order, written down");
+    // Outputs 0 and 1, 2 and 3 and so on change places.
+    let swapped: Vec<&String> = (0..names.len()).map(|place| &names[place ^ 1]).collect();
+    let mut wrong = request();
+    wrong["class_order"] = json!(swapped);
+    let found = files(&wrong).check();
+    assert!(found.score.unwrap().top1 < 0.1, "{:?}", found.score);
+    assert!(codes(&found).contains(&WarningCode::ClassOrderSuspect), "{:?}", codes(&found));
+    let zero = found.classes.iter().find(|class| class.index == 0).unwrap();
+    assert_eq!(&zero.name, swapped[0], "outputs are called what the order says");
+}
+
+#[test]
 fn few_images_are_said_to_be_few() {
     let mut few = request();
     (few["calibration_images"], few["scoring_images"]) = (json!(100), json!(200));
