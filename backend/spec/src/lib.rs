@@ -33,6 +33,8 @@ pub mod request;
 pub mod space;
 pub mod stored;
 pub mod summary;
+pub mod tune;
+pub mod tuning;
 pub mod turns;
 pub mod warning;
 
@@ -62,5 +64,7 @@ pub use request::{DEFAULT_CANDIDATES, SearchRequest, StrategyName};
 pub use space::Space;
 pub use stored::StoredError;
 pub use summary::{Report, ReportInput};
+pub use tune::{Distillation, Optimizer, TuneOptions};
+pub use tuning::{DriftKind, Epoch, Histogram, LayerDrift};
 pub use turns::{Medians, Turns, in_turn};
 pub use warning::{Moment, Warning, WarningCode};

@@ -26,7 +26,7 @@ use crate::space::{DEFAULT_MIN_KEEP_RATIO, Space};
 use crate::stored::{StoredError, current, upgraded};
 
 /// Larger numbers lose digits in clients whose only number is a double.
-const MAX_SEED: u64 = (1 << 53) - 1;
+pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// Strategies that are evaluated where a request says no number.
 pub const DEFAULT_CANDIDATES: u32 = 48;

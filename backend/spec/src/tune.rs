@@ -1,0 +1,278 @@
+//! Fine-tuning, as it is asked for.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::field_fault::FieldFault;
+use crate::optional::not_null;
+use crate::request::MAX_SEED;
+
+/// Images of a batch for which the default learning rates are stated; they are in proportion to it.
+const BATCH_OF_RATES: f64 = 512.0;
+
+/// How a pruned network is trained. `epochs` or `minutes` is enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TuneOptions {
+    /// Passes over the training images. Required if `minutes` is omitted; with both, whichever ends first.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000, nullable = false)]
+    pub epochs: Option<u32>,
+    /// Time limit in minutes. The learning rate is planned for the steps that fit into it, as far as these can be timed.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100_000, nullable = false)]
+    pub minutes: Option<f64>,
+    pub optimizer: Optimizer,
+    /// Largest learning rate. If omitted, 0.05 for SGD and 0.001 for AdamW with 512 images per batch, and in proportion to
+    /// `batch_size`.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100, nullable = false)]
+    pub learning_rate: Option<f64>,
+    /// Look for the largest learning rate by a range test of up to 100 steps, whose weights are discarded.
+    pub find_learning_rate: bool,
+    /// Part of the steps over which the learning rate rises linearly, before it falls as a cosine.
+    #[schema(minimum = 0, maximum = 1)]
+    pub warmup: f64,
+    /// Momentum of SGD, of Nesterov's kind; unused by AdamW.
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    pub momentum: f64,
+    /// Of weights, not of norms and biases. If omitted, 0.0001 for SGD and 0.05 for AdamW.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1, nullable = false)]
+    pub weight_decay: Option<f64>,
+    /// Images per step. The images that are left over after an epoch's last whole batch wait for another epoch.
+    #[schema(minimum = 2, maximum = 65_536)]
+    pub batch_size: u32,
+    /// Images per forward pass where memory is short: gradients of several passes make a step. Batch norms see only those of a
+    /// pass.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 2, maximum = 65_536, nullable = false)]
+    pub micro_batch: Option<u32>,
+    /// Part of each label that is spread over all classes.
+    #[schema(minimum = 0, exclusive_maximum = 1)]
+    pub label_smoothing: f64,
+    /// Mirror half of the images left to right. Not for images whose class depends on it, such as digits.
+    pub flip: bool,
+    /// Pixels by which images are shifted at most, at random; what is missing at an edge is mirrored from the image.
+    #[schema(minimum = 0, maximum = 1024)]
+    pub crop_padding: u32,
+    /// Blend pairs of images, by shares drawn from Beta(`mixup`, `mixup`). 0 does not.
+    #[schema(minimum = 0, maximum = 2)]
+    pub mixup: f64,
+    /// Learn from the full network's answers beside the labels. Without labels they are all there is to learn from, and its
+    /// defaults hold if it is omitted.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub distillation: Option<Distillation>,
+    /// Decay of a moving average of the weights, such as 0.999. The average is validated and returned, with running statistics
+    /// of its own. There is none if omitted.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1, nullable = false)]
+    pub average: Option<f64>,
+    /// Largest norm of all gradients together; larger ones are scaled down to it. 0 leaves them alone.
+    #[schema(minimum = 0)]
+    pub clip_norm: f64,
+    /// End after so many epochs that were no better on the validation images, and return the best. If omitted, all epochs are
+    /// run and the last is returned.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000, nullable = false)]
+    pub patience: Option<u32>,
+    /// Compute in bfloat16 where the device is a GPU.
+    pub mixed_precision: bool,
+    /// The order of the images, and everything else random, derives from it.
+    #[schema(maximum = 9_007_199_254_740_991u64)]
+    pub seed: u64,
+}
+
+/// What makes a step of the gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Stochastic gradient descent with Nesterov momentum.
+    #[default]
+    Sgd,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
+    AdamW,
+}
+
+impl Optimizer {
+    pub const ALL: [Self; 2] = [Self::Sgd, Self::AdamW];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sgd => "sgd",
+            Self::AdamW => "adamw",
+        }
+    }
+}
+
+/// Learning from the full network's probabilities (Hinton et al., 2015).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Distillation {
+    /// By which both networks' logits are divided.
+    #[schema(exclusive_minimum = 0, maximum = 100)]
+    pub temperature: f64,
+    /// Part of the loss that is the divergence from the full network; the rest is the labels'. Without labels it is 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub weight: f64,
+}
+
+impl Default for Distillation {
+    fn default() -> Self {
+        Self { temperature: 2.0, weight: 0.5 }
+    }
+}
+
+impl Default for TuneOptions {
+    fn default() -> Self {
+        Self {
+            epochs: None,
+            minutes: None,
+            optimizer: Optimizer::Sgd,
+            learning_rate: None,
+            find_learning_rate: false,
+            warmup: 0.1,
+            momentum: 0.9,
+            weight_decay: None,
+            batch_size: 128,
+            micro_batch: None,
+            label_smoothing: 0.0,
+            flip: true,
+            crop_padding: 0,
+            mixup: 0.0,
+            distillation: None,
+            average: None,
+            clip_norm: 0.0,
+            patience: None,
+            mixed_precision: true,
+            seed: 0,
+        }
+    }
+}
+
+impl TuneOptions {
+    /// The largest learning rate, without a range test.
+    pub fn rate(&self) -> f64 {
+        let of_rates = match self.optimizer {
+            Optimizer::Sgd => 0.05,
+            Optimizer::AdamW => 0.001,
+        };
+        self.learning_rate.unwrap_or(of_rates * f64::from(self.batch_size) / BATCH_OF_RATES)
+    }
+
+    /// The weight decay of weights.
+    pub fn decay(&self) -> f64 {
+        self.weight_decay.unwrap_or(match self.optimizer {
+            Optimizer::Sgd => 1e-4,
+            Optimizer::AdamW => 0.05,
+        })
+    }
+
+    /// All the fields that are out of range.
+    pub fn faults(&self) -> Vec<FieldFault> {
+        let distilled = self.distillation.unwrap_or_default();
+        let in_pass = |images: u32| (2..=65_536).contains(&images);
+        let checks = [
+            (self.epochs.is_some() || self.minutes.is_some(), "epochs", "is missing: enter `epochs` or `minutes`"),
+            (self.epochs.is_none_or(|n| (1..=10_000).contains(&n)), "epochs", "must be from 1 to 10000"),
+            (self.minutes.is_none_or(|m| m > 0.0 && m <= 1e5), "minutes", "must be above 0 and at most 100000"),
+            (
+                self.learning_rate.is_none_or(|r| r > 0.0 && r <= 100.0),
+                "learning_rate",
+                "must be above 0 and at most 100",
+            ),
+            (
+                !self.find_learning_rate || self.learning_rate.is_none(),
+                "learning_rate",
+                "must be left out with `find_learning_rate`",
+            ),
+            ((0.0..=1.0).contains(&self.warmup), "warmup", "must be a fraction from 0 to 1"),
+            ((0.0..1.0).contains(&self.momentum), "momentum", "must be from 0 to below 1"),
+            (self.weight_decay.is_none_or(|d| (0.0..=1.0).contains(&d)), "weight_decay", "must be from 0 to 1"),
+            (in_pass(self.batch_size), "batch_size", "must be from 2 to 65536"),
+            (self.micro_batch.is_none_or(in_pass), "micro_batch", "must be from 2 to 65536"),
+            (
+                self.micro_batch.is_none_or(|images| images <= self.batch_size),
+                "micro_batch",
+                "must be at most `batch_size`",
+            ),
+            ((0.0..1.0).contains(&self.label_smoothing), "label_smoothing", "must be from 0 to below 1"),
+            (self.crop_padding <= 1024, "crop_padding", "must be from 0 to 1024"),
+            ((0.0..=2.0).contains(&self.mixup), "mixup", "must be from 0 to 2"),
+            (
+                distilled.temperature > 0.0 && distilled.temperature <= 100.0,
+                "distillation.temperature",
+                "must be above 0 and at most 100",
+            ),
+            ((0.0..=1.0).contains(&distilled.weight), "distillation.weight", "must be a fraction from 0 to 1"),
+            (self.average.is_none_or(|decay| decay > 0.0 && decay < 1.0), "average", "must be between 0 and 1"),
+            (self.clip_norm >= 0.0 && self.clip_norm.is_finite(), "clip_norm", "must be at least 0"),
+            (self.patience.is_none_or(|n| (1..=10_000).contains(&n)), "patience", "must be from 1 to 10000"),
+            (self.seed <= MAX_SEED, "seed", "must be at most 9007199254740991 (2^53 - 1)"),
+        ];
+        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
+        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn options(fields: Value) -> TuneOptions {
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[test]
+    fn a_number_of_epochs_or_a_time_limit_is_enough() {
+        for fields in [json!({ "epochs": 3 }), json!({ "minutes": 1.5 }), json!({ "epochs": 3, "minutes": 10 })] {
+            assert_eq!(options(fields.clone()).faults(), [], "{fields}");
+        }
+        let fields: Vec<&str> = options(json!({})).faults().iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["epochs"]);
+    }
+
+    #[test]
+    fn default_rates_are_in_proportion_to_the_batch_size() {
+        let rate = |fields| options(fields).rate();
+        assert_eq!(rate(json!({ "batch_size": 512 })), 0.05);
+        assert_eq!(rate(json!({ "batch_size": 128 })), 0.0125);
+        assert_eq!(rate(json!({ "batch_size": 512, "optimizer": "adamw" })), 0.001);
+        assert_eq!(rate(json!({ "batch_size": 512, "learning_rate": 0.3 })), 0.3);
+        assert_eq!([Optimizer::Sgd, Optimizer::AdamW].map(|optimizer| json!(optimizer)), ["sgd", "adamw"]);
+    }
+
+    #[test]
+    fn each_field_out_of_range_is_named() {
+        let cases = [
+            (json!({ "epochs": 0 }), "epochs"),
+            (json!({ "minutes": 0 }), "minutes"),
+            (json!({ "learning_rate": 0 }), "learning_rate"),
+            (json!({ "learning_rate": 0.1, "find_learning_rate": true }), "learning_rate"),
+            (json!({ "warmup": 1.5 }), "warmup"),
+            (json!({ "momentum": 1 }), "momentum"),
+            (json!({ "weight_decay": -1 }), "weight_decay"),
+            (json!({ "batch_size": 1 }), "batch_size"),
+            (json!({ "micro_batch": 1 }), "micro_batch"),
+            (json!({ "batch_size": 8, "micro_batch": 16 }), "micro_batch"),
+            (json!({ "label_smoothing": 1 }), "label_smoothing"),
+            (json!({ "crop_padding": 1025 }), "crop_padding"),
+            (json!({ "mixup": -0.1 }), "mixup"),
+            (json!({ "distillation": { "temperature": 0 } }), "distillation.temperature"),
+            (json!({ "distillation": { "weight": 2 } }), "distillation.weight"),
+            (json!({ "average": 1 }), "average"),
+            (json!({ "clip_norm": -1 }), "clip_norm"),
+            (json!({ "patience": 0 }), "patience"),
+            (json!({ "seed": 1u64 << 53 }), "seed"),
+        ];
+        for (change, field) in cases {
+            let mut fields = json!({ "epochs": 1 });
+            fields.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let faults = options(fields).faults();
+            assert_eq!(faults.iter().map(|fault| fault.field).collect::<Vec<_>>(), [field], "{change}");
+        }
+    }
+}
