@@ -46,6 +46,13 @@ impl Part {
     pub fn first(&self, count: usize) -> Result<Tensor, TchError> {
         self.images.f_narrow(0, 0, count.min(self.len()) as i64)
     }
+
+    /// The first `count` images with their classes, which share this part's memory.
+    pub fn head(&self, count: usize) -> Result<Self, ImagesError> {
+        let count = count.min(self.len());
+        let labels = self.labels.as_ref().map(|labels| labels.f_narrow(0, 0, count as i64)).transpose()?;
+        Ok(Self { images: self.first(count)?, labels })
+    }
 }
 
 /// Where decoded images come from.

@@ -7,7 +7,7 @@ mod norm;
 pub(crate) mod operators;
 mod pooling;
 
-use eagleeye_graph::{Dim, Graph, Node, NodeId, Op, Source, ValueId};
+use eagleeye_graph::{Binary, Dim, Graph, Node, NodeId, Op, Source, ValueId};
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::Network;
@@ -179,17 +179,17 @@ impl<'a> Pass<'a> {
         operators::compute(&node.op, inputs, self.batch)
     }
 
-    /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten. Gradients may
-    /// need it.
+    /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten. Gradients of these
+    /// operations need what went into them, and not what came out.
     fn own_input(&mut self, node: &Node) -> Option<Tensor> {
         let &[x] = &node.inputs[..] else { return None };
         let graph = &self.network.graph;
         let made = graph.producer(x).map(|p| &graph.node(p).op);
         // These make a new tensor; others may answer with a view of their input.
-        let fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(_)));
+        let fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(Binary::Add | Binary::Sub)));
         let relu = matches!(node.op, Op::Unary(eagleeye_graph::Unary::Relu));
         let alone = relu && fresh && self.uses[x.index()] == 1;
-        if alone { self.values[x.index()].take_if(|x| !x.requires_grad()) } else { None }
+        if alone { self.values[x.index()].take() } else { None }
     }
 }
 
