@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use eagleeye_data::DataError;
 use eagleeye_engine::DeviceError;
 use eagleeye_engine::handover::HandoverError;
-use eagleeye_engine::{ExportError, ImagesError, InspectError, LoadError, PrecheckError, PruneError, SearchError};
+use eagleeye_engine::{
+    ExportError, ImagesError, InspectError, LoadError, PrecheckError, PruneError, SearchError, TuneError,
+};
 use eagleeye_sandbox::SandboxError;
 use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
 use eagleeye_spec::report::ReportError;
@@ -52,6 +54,8 @@ pub enum Failure {
     NoImages(Vec<usize>),
     #[error(transparent)]
     Search(#[from] SearchError),
+    #[error(transparent)]
+    Tune(#[from] TuneError),
     #[error(transparent)]
     Leaders(#[from] LeadersError),
     #[error(transparent)]
@@ -117,10 +121,14 @@ impl Failure {
             Failure::Search(
                 SearchError::Strategy(_) | SearchError::Doubt(_) | SearchError::Groups(_) | SearchError::Exec(_),
             ) => UNUSABLE,
+            Failure::Tune(
+                TuneError::Torch(_) | TuneError::Rewrite(_) | TuneError::Cancelled | TuneError::Paused(_),
+            ) => INTERNAL,
             Failure::Search(_) | Failure::Leaders(_) | Failure::Torch(_) => INTERNAL,
             Failure::ModelFile(_)
             | Failure::Load(_)
             | Failure::Arguments(_)
+            | Failure::Tune(_)
             | Failure::Request { .. }
             | Failure::NoImages(_)
             | Failure::Inspect(_)

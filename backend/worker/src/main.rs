@@ -12,6 +12,7 @@ mod confinement;
 mod convert;
 mod failure;
 mod foreign;
+mod gradients;
 mod inspect;
 mod latency;
 mod model_file;
@@ -23,6 +24,7 @@ mod run;
 mod search;
 #[cfg(test)]
 mod testing;
+mod tune;
 mod wire;
 
 use std::io::IsTerminal;
@@ -56,6 +58,8 @@ enum Command {
     Latency(latency::LatencyArgs),
     /// Search for the best pruned network under one budget or several, write it and report: the whole job without a server.
     Search(Box<search::SearchArgs>),
+    /// Prune a network by one strategy, fine-tune it on all images but the scoring images, write it and report.
+    Tune(Box<tune::TuneArgs>),
     /// Read every image of a dataset and report on it.
     CheckDataset(check_dataset::CheckDatasetArgs),
     /// Score the full network on a sample of a search's images: whether model, data and preprocessing go together.
@@ -68,6 +72,9 @@ enum Command {
     /// Read a dataset for a job.
     #[command(hide = true)]
     ReadDataset(foreign::ReadDatasetArgs),
+    /// Write the loss and the gradients of one training step.
+    #[command(hide = true)]
+    Gradients(gradients::GradientsArgs),
     /// Work on queued jobs until the server that started this worker exits.
     Run(run::RunArgs),
 }
@@ -75,8 +82,8 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        use Command::{CheckSearch, Latency, Prune, Run, Search};
-        matches!(self, Prune(_) | Search(_) | Latency(_) | CheckSearch(_) | Run(_))
+        use Command::{CheckSearch, Latency, Prune, Run, Search, Tune};
+        matches!(self, Prune(_) | Search(_) | Tune(_) | Latency(_) | CheckSearch(_) | Run(_))
     }
 }
 
@@ -107,7 +114,9 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Inspect(args) => limited(args.access(), move || inspect::inspect(&args)),
         Command::Prune(args) => limited(None, move || prune::prune(&args)),
         Command::Search(args) => limited(None, move || search::search(&args)),
+        Command::Tune(args) => limited(None, move || tune::tune(&args)),
         Command::Latency(args) => limited(None, move || latency::latency(&args)),
+        Command::Gradients(args) => limited(None, move || gradients::gradients(&args)),
         Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),
         Command::ReadDataset(args) => limited(Some(args.access()), move || foreign::read_dataset(&args)),
         Command::CheckSearch(args) => limited(args.access(), move || check_search::check_search(&args)),

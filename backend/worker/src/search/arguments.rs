@@ -105,6 +105,10 @@ pub struct SearchArgs {
 }
 
 impl SearchArgs {
+    pub fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
     /// The request, for a dataset of so many images and a model with so many input channels.
     ///
     /// # Errors

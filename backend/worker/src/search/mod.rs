@@ -6,3 +6,4 @@ mod observer;
 
 pub use arguments::SearchArgs;
 pub use command::search;
+pub use observer::Told;

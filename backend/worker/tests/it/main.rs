@@ -16,4 +16,5 @@ mod reports;
 mod sandbox;
 mod service;
 mod support;
+mod tuning;
 mod waiting;

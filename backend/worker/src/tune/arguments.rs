@@ -1,0 +1,142 @@
+//! What `tune` is told.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use eagleeye_spec::{Distillation, Optimizer, TuneOptions};
+
+use crate::failure::Failure;
+use crate::search::SearchArgs;
+
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    pub search: SearchArgs,
+    /// Which candidate is tuned.
+    #[arg(long, value_enum, default_value_t = From::Adapted)]
+    pub from: From,
+    /// Test images, on which the result is scored once, in a file of their own. Without it, `--test` holds back as many of the
+    /// training images.
+    #[arg(long, value_name = "FILE")]
+    pub test_images: Option<PathBuf>,
+    /// The IDX file with the labels of IDX test images.
+    #[arg(long, value_name = "FILE", requires = "test_images")]
+    pub test_labels: Option<PathBuf>,
+    /// Passes over the training images, which are all but the scoring images.
+    #[arg(long, value_name = "NUMBER", required_unless_present_any = ["minutes", "options"])]
+    epochs: Option<u32>,
+    /// Time limit.
+    #[arg(long, value_name = "NUMBER")]
+    minutes: Option<f64>,
+    #[arg(long, value_name = "NAME", value_parser = optimizer)]
+    optimizer: Option<Optimizer>,
+    /// Largest learning rate.
+    #[arg(long, value_name = "NUMBER")]
+    learning_rate: Option<f64>,
+    /// Images per step.
+    #[arg(long, value_name = "IMAGES")]
+    tune_batch: Option<u32>,
+    /// Images per forward pass, where memory is short.
+    #[arg(long, value_name = "IMAGES")]
+    micro_batch: Option<u32>,
+    /// Learn from the full network's answers beside the labels.
+    #[arg(long)]
+    distill: bool,
+    /// Images whose class depends on left and right, such as digits.
+    #[arg(long)]
+    no_flip: bool,
+    /// Options as JSON, as docs/tuning.md lists them; the options above replace what it says.
+    #[arg(long, value_name = "FILE")]
+    options: Option<PathBuf>,
+    /// Where snapshots are kept. If there is one, it is gone on from.
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// Seconds between two snapshots; there is one after each epoch, too.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, requires = "snapshot")]
+    pub snapshot_seconds: f64,
+    /// Threads of one operation; all cores if omitted.
+    #[arg(long, value_name = "NUMBER")]
+    pub threads: Option<usize>,
+}
+
+/// Which candidate is tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// The pruned network with adapted running statistics.
+    Adapted,
+    /// The pruned network with repaired weights.
+    Repaired,
+}
+
+impl TuneArgs {
+    /// # Errors
+    /// Each option that is out of range.
+    pub fn options(&self) -> Result<TuneOptions, Failure> {
+        let mut options = match &self.options {
+            None => TuneOptions::default(),
+            Some(path) => {
+                let failed = |reason: String| Failure::Arguments(format!("`--options {}`: {reason}", path.display()));
+                let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+                serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?
+            }
+        };
+        options.epochs = self.epochs.or(options.epochs);
+        options.minutes = self.minutes.or(options.minutes);
+        options.optimizer = self.optimizer.unwrap_or(options.optimizer);
+        options.learning_rate = self.learning_rate.or(options.learning_rate);
+        options.batch_size = self.tune_batch.unwrap_or(options.batch_size);
+        options.micro_batch = self.micro_batch.or(options.micro_batch);
+        options.flip &= !self.no_flip;
+        if self.distill && options.distillation.is_none() {
+            options.distillation = Some(Distillation::default());
+        }
+        options.seed = self.search.seed().unwrap_or(options.seed);
+        let faults = options.faults();
+        if faults.is_empty() {
+            return Ok(options);
+        }
+        let each = faults.iter().map(|fault| format!("{} {}", fault.field, fault.detail));
+        Err(Failure::Arguments(each.collect::<Vec<_>>().join("; ")))
+    }
+}
+
+fn optimizer(text: &str) -> Result<Optimizer, String> {
+    let found = Optimizer::ALL.into_iter().find(|optimizer| optimizer.name() == text);
+    found.ok_or_else(|| "must be sgd or adamw".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        tune: TuneArgs,
+    }
+
+    fn options(arguments: &str) -> Result<TuneOptions, String> {
+        let fixed = "tune m.pt --images i --out o.pt --mean 0.5 --deviation 0.25 --macs 0.5";
+        let cli = Cli::try_parse_from(format!("{fixed} {arguments}").split_whitespace());
+        cli.map_err(|error| error.to_string())?.tune.options().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn epochs_are_enough() {
+        let found = options("--epochs 3 --seed 7").unwrap();
+        assert_eq!(found, TuneOptions { epochs: Some(3), seed: 7, ..TuneOptions::default() });
+        assert!(options("").unwrap_err().contains("--epochs"));
+    }
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        let found =
+            options("--minutes 2 --optimizer adamw --distill --no-flip --tune-batch 64 --learning-rate 0.01").unwrap();
+        assert_eq!((found.optimizer, found.rate(), found.flip), (Optimizer::AdamW, 0.01, false));
+        assert_eq!(found.distillation, Some(Distillation::default()));
+        assert!(options("--epochs 0").unwrap_err().contains("epochs must be from 1"));
+        assert!(options("--epochs 1 --optimizer adam").is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! Prunes, adapts, fine-tunes, scores and writes one candidate.
+
+use std::time::Duration;
+
+use eagleeye_engine::{Snapshot, TuneError, TuneImages, Tuned, first_candidate};
+use eagleeye_spec::{Epoch, EvaluationKind, GroupKeep, ImageSet, Score, score_of};
+use serde::Serialize;
+
+use super::arguments::{From, TuneArgs};
+use super::inputs::{Inputs, inputs};
+use super::observer::Follower;
+use crate::failure::Failure;
+use crate::output::{self, grouped, table};
+use crate::provenance::Provenance;
+use crate::prune::{format_of, write};
+
+/// How networks classify the scoring images, and how the last of them was trained.
+#[derive(Debug, Serialize)]
+struct Report {
+    full: Score,
+    /// Pruned, with the statistics of the full network.
+    vanilla: Score,
+    adaptive_bn: Score,
+    tuned: Score,
+    /// The tuned network on the test images.
+    test: Option<Score>,
+    epochs: Vec<Epoch>,
+    /// Multiply-adds and learned parameters of the candidate, and what each channel group keeps.
+    macs: u64,
+    parameters: u64,
+    groups: Vec<GroupKeep>,
+    /// Images that it was trained on, and that the networks were scored on.
+    training_images: u64,
+    scoring_images: u64,
+    test_images: u64,
+    /// Largest difference between the outputs of the reloaded file and the engine's own.
+    max_difference: f64,
+}
+
+pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
+    let format = format_of(&args.search.out)?;
+    let options = args.options()?;
+    if args.from == From::Repaired {
+        let reason = "`--from repaired`: this version cannot repair a candidate before tuning it; use `--from adapted`";
+        return Err(Failure::Arguments(reason.to_owned()));
+    }
+    if let Some(threads) = args.threads {
+        eagleeye_engine::device::set_threads(threads);
+    }
+    let resumed = match &args.snapshot {
+        Some(path) if path.exists() => Some(Snapshot::read(path).map_err(TuneError::from)?),
+        _ => None,
+    };
+    let Inputs { source_hash, network: full, request, images, train } = inputs(args)?;
+    let first = first_candidate(&full, &images, &request, &|| false)?;
+    let mut follower = Follower::new(args.snapshot.clone(), Duration::from_secs_f64(args.snapshot_seconds.max(0.0)));
+    let test = Some(&images.test).filter(|test| !test.is_empty());
+    let parts = TuneImages { train: &train, validation: &images.scoring, test };
+    let tuned = eagleeye_engine::tune(&first.network, Some(&full), parts, &options, resumed, &mut follower);
+    if let Some(error) = follower.failed {
+        return Err(TuneError::from(error).into());
+    }
+    let Tuned { mut network, epochs, validation, test: test_score } = tuned?;
+    Provenance {
+        source_hash,
+        seed: request.seed,
+        index: u64::from(first.candidate.index),
+        strategy: first.candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
+        importance: request.importance,
+    }
+    .write_into(&mut network.metadata);
+    let max_difference = write(&network, format, &args.search.out)?;
+    let scored = |kind| {
+        score_of(&first.candidate.evaluations, kind, ImageSet::Scoring)
+            .ok_or_else(|| Failure::Torch(format!("the candidate has no {kind:?} evaluation")))
+    };
+    let report = Report {
+        full: first.baseline.score,
+        vanilla: scored(EvaluationKind::Unadapted)?,
+        adaptive_bn: scored(EvaluationKind::Adapted)?,
+        tuned: validation,
+        test: test_score,
+        epochs,
+        macs: first.candidate.macs,
+        parameters: first.candidate.parameters,
+        training_images: train.len() as u64,
+        scoring_images: images.scoring.len() as u64,
+        test_images: images.test.len() as u64,
+        groups: first.candidate.groups,
+        max_difference,
+    };
+    if args.search.json { output::json(&report) } else { output::text(&describe(&report)) }
+}
+
+fn describe(report: &Report) -> String {
+    let share = |share: f64| format!("{:.2}%", 100.0 * share);
+    let head = ["", "top-1", "top-5"].map(str::to_owned).to_vec();
+    let scores = [
+        ("full", Some(report.full)),
+        ("vanilla", Some(report.vanilla)),
+        ("adaptive BN", Some(report.adaptive_bn)),
+        ("tuned", Some(report.tuned)),
+        ("tuned, test images", report.test),
+    ];
+    let rows = scores
+        .into_iter()
+        .filter_map(|(name, score)| score.map(|score| vec![name.to_owned(), share(score.top1), share(score.top5)]));
+    let scores = table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    let head = ["epoch", "loss", "train top-1", "validation top-1", "learning rate", "images/s"];
+    let rows = report.epochs.iter().map(|epoch| {
+        vec![
+            epoch.epoch.to_string(),
+            format!("{:.4}", epoch.loss),
+            epoch.train_top1.map(share).unwrap_or_default(),
+            share(epoch.validation.top1),
+            format!("{:.2e}", epoch.learning_rate),
+            format!("{:.0}", epoch.images_per_second),
+        ]
+    });
+    let epochs = table(&std::iter::once(head.map(str::to_owned).to_vec()).chain(rows).collect::<Vec<_>>());
+    let images = format!(
+        "{} MACs, {} parameters; {} training images, {} scoring images",
+        grouped(report.macs),
+        grouped(report.parameters),
+        grouped(report.training_images),
+        grouped(report.scoring_images)
+    );
+    format!("{scores}\n{epochs}\n{images}\n")
+}

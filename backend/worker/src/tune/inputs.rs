@@ -1,0 +1,80 @@
+//! What is tuned on what: the model, the request that makes the candidate, and the decoded images.
+
+use std::path::PathBuf;
+
+use eagleeye_data::{Dataset, Files, Limits, Preprocess, Split, relabelled};
+use eagleeye_engine::{Device, Images, Network, Part, Relabelled, reason};
+use eagleeye_spec::{ClassOrder, SearchRequest};
+
+use super::arguments::TuneArgs;
+use crate::convert;
+use crate::failure::Failure;
+use crate::model_file::{ModelFile, ModelFileError};
+use crate::provenance::hash_file;
+use crate::search::Told;
+
+/// A model and its images, read.
+pub struct Inputs {
+    pub source_hash: String,
+    /// On the device that was asked for.
+    pub network: Network,
+    pub request: SearchRequest,
+    /// The candidate is made and scored with these; the calibration images are the first of the training images.
+    pub images: Images,
+    /// All images that are not for scoring or tests.
+    pub train: Part,
+}
+
+pub fn inputs(args: &TuneArgs) -> Result<Inputs, Failure> {
+    let search = &args.search;
+    let device = search.device.resolve()?;
+    let source = &search.model.model;
+    let file = ModelFile::open(source)?;
+    let source_hash =
+        hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
+    let loaded = eagleeye_engine::load(file.path(), search.model.shape())?;
+    drop(file);
+    let network = loaded.network.to_device(device).map_err(|error| Failure::Torch(reason(&error)))?;
+    let shape = network.graph.input_shape(1);
+    let [_, channels, height, width] = shape[..] else { return Err(Failure::NoImages(shape)) };
+
+    let mut dataset = open(search.images.clone(), search.labels.clone())?;
+    let request = search.request(dataset.len(), channels)?;
+    let split = split(args, &dataset, &request)?;
+    let preprocess = convert::preprocess(&request.preprocessing, channels, height, width);
+    let Images { calibration: train, scoring, test } =
+        decode(&mut dataset, &request.class_order, &preprocess, &split, device)?;
+    let mut images = Images { calibration: train.head(request.used_calibration_images())?, scoring, test };
+    if let Some(path) = &args.test_images {
+        let mut dataset = open(path.clone(), args.test_labels.clone())?;
+        let all = Split { test: (0..dataset.len()).collect(), ..Split::default() };
+        images.test = decode(&mut dataset, &request.class_order, &preprocess, &all, device)?.test;
+    }
+    Ok(Inputs { source_hash, network, request, images, train })
+}
+
+/// The calibration images and all that are left are for training, but those that `--test` holds back.
+fn split(args: &TuneArgs, dataset: &Dataset, request: &SearchRequest) -> Result<Split, Failure> {
+    let Split { calibration: mut train, scoring, test: mut left } =
+        convert::draw_split(dataset.labels(), dataset.len(), request)?;
+    let held_back = if args.test_images.is_some() { 0 } else { request.test_images.unwrap_or_default() as usize };
+    train.extend(left.split_off(held_back.min(left.len())));
+    Ok(Split { calibration: train, scoring, test: left })
+}
+
+fn open(images: PathBuf, labels: Option<PathBuf>) -> Result<Dataset, Failure> {
+    let limits = Limits { unpacked_bytes: u64::MAX, ..Limits::default() };
+    Ok(Dataset::open(&Files { images, labels }, &limits)?)
+}
+
+fn decode(
+    dataset: &mut Dataset,
+    order: &ClassOrder,
+    preprocess: &Preprocess,
+    split: &Split,
+    device: Device,
+) -> Result<Images, Failure> {
+    let labels = relabelled(dataset.labels(), dataset.classes(), order)?;
+    let mut source = Relabelled { source: dataset, labels };
+    Ok(Images::decode(&mut source, preprocess, split, device, &mut Told::default())?)
+}
