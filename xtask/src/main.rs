@@ -80,6 +80,11 @@ enum Task {
     },
     /// Prune torchvision's classifiers in every format and compare them with the zeroed full networks.
     Matrix(matrix::Options),
+    /// Compare the loss and the gradients of one training step with PyTorch's, for the networks of the matrix's slice.
+    Gradients {
+        /// Other networks, by torchvision's names.
+        names: Vec<String>,
+    },
     /// Compare preprocessing with torchvision's transforms on JPEG and PNG images.
     Preprocessing(preprocessing::Options),
     /// Seconds and memory that inspecting networks takes, and how fast the server answers, with an optimised build.
@@ -103,6 +108,7 @@ fn main() -> Result<()> {
         Task::CudaLink => cuda_link::run(),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
+        Task::Gradients { names } => matrix::gradients(&names),
         Task::Preprocessing(options) => preprocessing::run(&options),
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),

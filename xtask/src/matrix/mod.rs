@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::check::{Checked, Checker};
 pub use self::script::{Script, script};
 use self::table::{Outcome, Row, operators, table};
-use crate::project::{Build, binary, build, output, release_binary, root, say};
+use crate::project::{Build, binary, build, output, release_binary, root, run as run_command, say};
 use crate::{python, setup};
 
 #[derive(Args)]
@@ -144,6 +144,22 @@ pub fn run(options: &Options) -> Result<()> {
     }
     ensure!(failed == 0, "{failed} of {} failed; the table is in {}", rows.len(), path.display());
     if options.slice { check_slice(&rows) } else { check_others(&rows) }
+}
+
+/// Compares one training step of networks, or of those of the slice, with PyTorch's.
+pub fn gradients(names: &[String]) -> Result<()> {
+    setup::ensure()?;
+    build(Build::Everything)?;
+    let work = root().join("target/matrix");
+    fs::create_dir_all(&work).context("cannot make target/matrix")?;
+    let mut comparison = script(&python::ensure()?, "gradients.py");
+    comparison.arg(binary(WORKER)).arg(work);
+    if names.is_empty() {
+        comparison.args(SLICE)
+    } else {
+        comparison.args(names)
+    };
+    run_command(&mut comparison)
 }
 
 fn names(options: &Options, python: &Path) -> Result<Vec<String>> {
