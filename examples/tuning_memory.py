@@ -53,4 +53,4 @@ largest = max(size for _, size in samples)
 steps = [size for begun, size in samples if begun]
 quarters = [max(part) / 1e9 for part in np.array_split(steps[: int(len(steps) * 0.9)], 4)]
 print(f"largest {largest / 1e9:.2f} GB; quarters of the steps after the first epoch: {', '.join(f'{q:.2f}' for q in quarters)} GB")
-sys.exit(largest > 6e9 or quarters[3] > 1.05 * quarters[1])
+sys.exit(int(largest > 6e9 or quarters[3] > 1.05 * quarters[1]))

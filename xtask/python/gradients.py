@@ -1,16 +1,17 @@
 """Compares one training step of the engine with PyTorch's: the loss, all gradients, and the running statistics after it.
 
 usage: gradients.py WORKER DIR NAME...     networks by torchvision's names, with random weights, traced into DIR
-Dropout and stochastic depth draw at random and are left out on both sides; batch norms are in training mode. Differences are norms
-over a tensor, relative to the norm of PyTorch's tensor, or to a thousandth of that of all gradients where that is larger: in front
-of a batch norm, the gradient of a bias is rounding. Ends with 1 where one is above 1e-4.
+Both compute in float64: in float32 a batch norm over the few pixels of a small image makes much of rounding, and PyTorch differs as
+much from itself. Dropout and stochastic depth draw at random and are left out on both sides; batch norms are in training mode, with
+a momentum of 0.1. Differences are norms over a tensor, relative to the norm of PyTorch's tensor, or to a thousandth of that of all
+gradients where that is larger: in front of a batch norm, the gradient of a bias is rounding. Ends with 1 where one is above 1e-4.
 """
 import json, os, struct, subprocess, sys
 import numpy as np, torch
 from export import build, side
 
 TOLERANCE = 1e-4
-TYPES = {"F32": np.float32, "I64": np.int64}
+TYPES = {"F64": np.float64, "I64": np.int64}
 
 
 def write(path, tensors):
@@ -18,7 +19,7 @@ def write(path, tensors):
     header, offset, data = {}, 0, []
     for name, tensor in tensors.items():
         data.append(np.ascontiguousarray(tensor.numpy()).tobytes())
-        kind = {torch.float32: "F32", torch.int64: "I64"}[tensor.dtype]
+        kind = {torch.float64: "F64", torch.int64: "I64"}[tensor.dtype]
         header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [offset, offset + len(data[-1])]}
         offset += len(data[-1])
     header = json.dumps(header).encode()
@@ -41,6 +42,7 @@ def pytorch(model, x, labels):
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.train()
+            module.momentum = 0.1
     loss = torch.nn.functional.cross_entropy(model(x), labels)
     loss.backward()
     found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
@@ -55,6 +57,7 @@ def compare(worker, folder, name):
     file, batch, out = (os.path.join(folder, f"gradients.{end}") for end in ("pt", "batch", "out"))
     with torch.no_grad():
         torch.jit.trace(model, x[:1]).save(file)
+    model, x = model.double(), x.double()
     write(batch, {"x": x, "labels": labels})
     subprocess.run([worker, "gradients", file, "--input-shape", f"1,3,{size},{size}", "--batch", batch, "--out", out], check=True)
     ours = read(out)

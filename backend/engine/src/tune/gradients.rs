@@ -101,7 +101,7 @@ fn loss(network: &Network) -> Tensor {
     let mut sum = Tensor::zeros([], (Kind::Double, Device::Cpu));
     for (index, output) in outputs.iter().enumerate() {
         let sizes: Vec<usize> = output.size().iter().map(|&size| size as usize).collect();
-        sum = sum + (output * numbers(&sizes, 7.7 + index as f64, -1.0, 1.0)).sum(Kind::Double);
+        sum += (output * numbers(&sizes, 7.7 + index as f64, -1.0, 1.0)).sum(Kind::Double);
     }
     sum
 }

@@ -12,7 +12,8 @@ use crate::exec;
 use crate::network::Network;
 
 /// Reads `x`, the network's input, and `labels`, `[n]` and `i64`, from a safetensors file, and writes the mean cross-entropy in
-/// training mode as `loss`, and its gradients and the running statistics after the batch under the names of their tensors.
+/// training mode as `loss`, and its gradients and the running statistics after the batch under the names of their tensors. It is
+/// computed in the element type of `x`, `f32` or `f64`.
 ///
 /// # Errors
 /// Where a file is missing or has no such tensors, or the network cannot be trained on them.
@@ -23,7 +24,12 @@ pub fn write_gradients(network: &Network, batch: &Path, out: &Path) -> Result<()
         found.ok_or_else(|| TuneError::Torch(format!("`{}` has no tensor `{name}`", batch.display())))
     };
     let (x, labels) = (tensor("x")?, tensor("labels")?);
-    let mut parameters = Parameters::new(network)?;
+    let weights = network.weights.iter().map(|weight| match weight.kind() {
+        Kind::Float => weight.f_to_kind(x.kind()),
+        _ => Ok(weight.shallow_clone()),
+    });
+    let network = network.with(network.graph.clone(), weights.collect::<Result<_, _>>()?);
+    let mut parameters = Parameters::new(&network)?;
     let inputs = [channels_last(x)?];
     let logits = exec::run_with_gradients(&parameters.network, &inputs, &mut Training(&|| false))?;
     let logs = logits[0].f_flatten(1, -1)?.f_log_softmax(1, None::<Kind>)?;

@@ -137,14 +137,16 @@ impl<'a> Run<'a> {
     /// Goes on to the end.
     pub fn finish(&mut self, observer: &mut dyn TuneObserver) -> Result<(), TuneError> {
         observer.begin(&self.outset()?);
-        while !self.is_done() {
+        let mut is_done = self.is_done();
+        while !is_done {
             self.step(&|| observer.cancelled())?;
-            let ends_epoch = self.steps.is_multiple_of(self.task.steps_per_epoch()) || self.is_done();
+            is_done = self.is_done();
             let mut wish = observer.step(&self.progress());
-            if ends_epoch {
+            if is_done || self.steps.is_multiple_of(self.task.steps_per_epoch()) {
                 let row = self.end_epoch(&|| observer.cancelled())?;
                 let after = observer.epoch(&row);
                 wish = if wish == Wish::Continue { after } else { wish };
+                is_done |= self.is_done();
             }
             self.fulfil(wish, observer)?;
         }
