@@ -23,7 +23,7 @@ pub struct First {
 /// Makes and scores what the request's strategy proposes first under its budget.
 ///
 /// # Errors
-/// As [`search`](crate::search()), but for doubts.
+/// As [`search`](crate::search()), but for doubts. A budget of latency needs a model that a search measures, and is refused.
 pub fn first_candidate(
     network: &Network,
     images: &Images,
@@ -36,7 +36,7 @@ pub fn first_candidate(
         vanilla_images: request.scoring_images,
         ..request.clone()
     };
-    let mut lanes = Lanes::new(network, &request)?;
+    let mut lanes = Lanes::new(network, &request, None)?;
     let judge = Judge::new(network, images, &request, cancelled)?;
     let (origin, strategy) = lanes.next(&judge.importance)?.ok_or(SearchError::NoLane)?;
     let candidate = judge.first(&Board::new(Vec::new()), origin, &strategy, cancelled)?;
