@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use eagleeye_graph::{ChannelGroups, CostModel, ParameterId, Plan, Strategy, channel_groups};
+use eagleeye_graph::{ChannelGroups, CostModel, ParameterId, Plan, PlanError, Strategy, channel_groups};
 use eagleeye_spec::report::BatchNormState;
 use eagleeye_spec::{
     Adaptation, AdaptationMode, Baseline, Candidate, Evaluation, EvaluationKind, GroupKeep, ImageSet, Importance,
-    Intervals, Origin, RANKED_KIND, Rung, SearchRequest, StrategyName,
+    Intervals, Origin, RANKED_KIND, Rung, Score, SearchRequest, StrategyName,
 };
 use eagleeye_strategy::proposer;
 use tch::Tensor;
@@ -79,6 +79,15 @@ impl<'a> Judge<'a> {
         let groups = maker.groups.groups.iter().zip(&maker.importance);
         let importance = groups.filter(|(group, _)| group.prunable).map(|(_, units)| units.clone()).collect();
         Ok(Self { maker, scoring, test, labels, importance })
+    }
+
+    pub(crate) fn maker(&self) -> &Maker<'a> {
+        &self.maker
+    }
+
+    /// A network on all scoring images.
+    pub(crate) fn scored(&self, network: &Network, cancelled: Cancelled) -> Result<Score, SearchError> {
+        Ok(self.score(network, &self.scoring, self.scoring.len(), cancelled)?.score)
     }
 
     /// The sets of images that candidates are scored on.
@@ -189,7 +198,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    fn candidate(&self, index: u32, origin: Origin, strategy: &Strategy) -> Candidate {
+    pub(crate) fn candidate(&self, index: u32, origin: Origin, strategy: &Strategy) -> Candidate {
         Candidate {
             index,
             origin,
@@ -276,7 +285,7 @@ fn stored_strategy(groups: &ChannelGroups, keep: &[usize]) -> Result<Strategy, S
 }
 
 /// Makes pruned networks.
-struct Maker<'a> {
+pub(crate) struct Maker<'a> {
     network: &'a Network,
     images: &'a Images,
     request: &'a SearchRequest,
@@ -314,27 +323,40 @@ impl<'a> Maker<'a> {
         Ok(Self { network, images, request, groups, cost, importance, virtual_norms })
     }
 
+    pub fn network(&self) -> &'a Network {
+        self.network
+    }
+
+    pub fn groups(&self) -> &ChannelGroups {
+        &self.groups
+    }
+
+    /// What a strategy's candidates keep.
+    pub fn plan(&self, strategy: &Strategy) -> Result<Plan, PlanError> {
+        plan_by_importance(&self.network.graph, &self.groups, &self.importance, strategy)
+    }
+
     /// All calibration and scoring images.
-    fn all(&self) -> Rung {
+    pub fn all(&self) -> Rung {
         let calibration = self.request.used_calibration_images() as u32;
         Rung { calibration, scoring: self.request.scoring_images }
     }
 
     /// How the statistics of a strategy's candidates are computed.
-    fn adaptation(&self, strategy: &StrategyName) -> Adaptation {
+    pub fn adaptation(&self, strategy: &StrategyName) -> Adaptation {
         let own = proposer(&strategy.0).ok().and_then(|proposer| proposer.adaptation);
         own.map_or(self.request.adaptation, |adaptation| adaptation())
     }
 
     /// The pruned network with the statistics of the unpruned one, and with its own, from a rung's calibration images.
-    fn make(
+    pub fn make(
         &self,
         strategy: &Strategy,
         adaptation: Adaptation,
         rung: Rung,
         cancelled: Cancelled,
     ) -> Result<(Network, Network), SearchError> {
-        let plan = plan_by_importance(&self.network.graph, &self.groups, &self.importance, strategy)?;
+        let plan = self.plan(strategy)?;
         let pruned = apply(self.network, plan.clone())?;
         let adapted = match &self.virtual_norms {
             None => self.adapt(&pruned, adaptation, rung, cancelled)?,

@@ -9,6 +9,7 @@ use crate::exec::ExecError;
 use crate::images::ImagesError;
 use crate::importance::ImportanceError;
 use crate::observer::Flow;
+use crate::repair::RepairError;
 use crate::rewrite::RewriteError;
 use eagleeye_torchscript::tensors::reason;
 
@@ -25,6 +26,8 @@ pub enum SearchError {
     NoLane,
     #[error("the search has a budget of latency, but no latency was measured before it")]
     NoLatencyModel,
+    #[error("the strategy `{0}` evaluates probes before it proposes a candidate; use another one, such as uniform")]
+    OnlyProbes(String),
     #[error("a strategy does not fit the network: {0}")]
     Plan(#[from] PlanError),
     #[error(
@@ -43,8 +46,19 @@ pub enum SearchError {
     /// The scores are not to be believed; what was evaluated stays.
     #[error(transparent)]
     Doubt(#[from] Doubt),
+    #[error(transparent)]
+    Repair(RepairError),
     #[error("libtorch: {0}")]
     Torch(String),
+}
+
+impl From<RepairError> for SearchError {
+    fn from(error: RepairError) -> Self {
+        match error {
+            RepairError::Exec(error) => error.into(),
+            other => Self::Repair(other),
+        }
+    }
 }
 
 impl From<ExecError> for SearchError {

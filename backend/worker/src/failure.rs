@@ -119,7 +119,11 @@ impl Failure {
             Failure::Run(error) if error.is_argument() => UNUSABLE,
             Failure::Measure(error) if error.is_internal() => INTERNAL,
             Failure::Search(
-                SearchError::Strategy(_) | SearchError::Doubt(_) | SearchError::Groups(_) | SearchError::Exec(_),
+                SearchError::Strategy(_)
+                | SearchError::OnlyProbes(_)
+                | SearchError::Doubt(_)
+                | SearchError::Groups(_)
+                | SearchError::Exec(_),
             ) => UNUSABLE,
             Failure::Tune(
                 TuneError::Torch(_) | TuneError::Rewrite(_) | TuneError::Cancelled | TuneError::Paused(_),

@@ -20,6 +20,7 @@ mod openmp;
 mod output;
 mod provenance;
 mod prune;
+mod repair;
 mod run;
 mod search;
 #[cfg(test)]
@@ -54,6 +55,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Prune a network to a budget, without data; batch norm statistics are unchanged.
     Prune(prune::PruneArgs),
+    /// Prune a network by one strategy, fit its layers to the full network on unlabelled images, write it and report.
+    Repair(Box<repair::RepairArgs>),
     /// Measure how long networks take in ONNX Runtime and in libtorch, beside the first of them.
     Latency(latency::LatencyArgs),
     /// Search for the best pruned network under one budget or several, write it and report: the whole job without a server.
@@ -82,8 +85,8 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        use Command::{CheckSearch, Latency, Prune, Run, Search, Tune};
-        matches!(self, Prune(_) | Search(_) | Tune(_) | Latency(_) | CheckSearch(_) | Run(_))
+        use Command::{CheckSearch, Latency, Prune, Repair, Run, Search, Tune};
+        matches!(self, Prune(_) | Repair(_) | Search(_) | Tune(_) | Latency(_) | CheckSearch(_) | Run(_))
     }
 }
 
@@ -113,6 +116,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Operators => output::text(&eagleeye_engine::operators::page()),
         Command::Inspect(args) => limited(args.access(), move || inspect::inspect(&args)),
         Command::Prune(args) => limited(None, move || prune::prune(&args)),
+        Command::Repair(args) => limited(None, move || repair::repair(&args)),
         Command::Search(args) => limited(None, move || search::search(&args)),
         Command::Tune(args) => limited(None, move || tune::tune(&args)),
         Command::Latency(args) => limited(None, move || latency::latency(&args)),

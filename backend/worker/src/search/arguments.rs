@@ -114,6 +114,16 @@ impl SearchArgs {
     /// # Errors
     /// What the server would answer with 422: each field that is at fault.
     pub fn request(&self, images: usize, channels: usize) -> Result<SearchRequest, Failure> {
+        self.request_with(images, channels, Map::new())
+    }
+
+    /// As [`request`](Self::request), with some fields that come from elsewhere.
+    pub fn request_with(
+        &self,
+        images: usize,
+        channels: usize,
+        further: Map<String, Value>,
+    ) -> Result<SearchRequest, Failure> {
         let mut fields = match &self.request {
             Some(path) => {
                 let failed = |reason: String| Failure::Request { path: path.clone(), reason };
@@ -123,6 +133,7 @@ impl SearchArgs {
             None => Map::new(),
         };
         self.fill(&mut fields, images, channels)?;
+        fields.extend(further);
         let request: SearchRequest =
             serde_json::from_value(Value::Object(fields)).map_err(|error| Failure::Arguments(error.to_string()))?;
         let faults = request.faults();

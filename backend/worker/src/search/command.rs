@@ -3,48 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eagleeye_data::{Dataset, Files, Limits, relabelled};
-use eagleeye_engine::{Images, Known, Network, Relabelled, make_candidate, reason};
-use eagleeye_spec::summary::ReportedSplit;
+use eagleeye_engine::{Images, Known, Network, make_candidate};
 use eagleeye_spec::{Candidate, Report, ReportInput, SearchRequest};
 
-use crate::convert;
 use crate::failure::Failure;
 use crate::latency::{LeaderLatencies, measure_leaders, measure_model, slow_winners};
-use crate::model_file::{ModelFile, ModelFileError};
 use crate::output;
-use crate::provenance::{Provenance, hash_file};
+use crate::provenance::Provenance;
 use crate::prune::{format_of, write};
 use crate::search::SearchArgs;
+use crate::search::inputs::{Inputs, inputs};
 use crate::search::observer::Told;
 
 /// Searches, writes the winner of each budget, and reports.
 pub fn search(args: &SearchArgs) -> Result<(), Failure> {
     let started = Instant::now();
     format_of(&args.out)?;
-    let device = args.device.resolve()?;
-    let source = &args.model.model;
-    let file = ModelFile::open(source)?;
-    let source_hash =
-        hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
-    let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
-    drop(file);
-    let network = loaded.network.to_device(device).map_err(|error| Failure::Torch(reason(&error)))?;
-    let shape = network.graph.input_shape(1);
-    let [_, channels, height, width] = shape[..] else { return Err(Failure::NoImages(shape)) };
-
-    let files = Files { images: args.images.clone(), labels: args.labels.clone() };
-    let mut dataset = Dataset::open(&files, &Limits { unpacked_bytes: u64::MAX, ..Limits::default() })?;
-    let request = args.request(dataset.len(), channels)?;
-    let drawn = convert::draw_split(dataset.labels(), dataset.len(), &request)?;
-    let labels = relabelled(dataset.labels(), dataset.classes(), &request.class_order)?;
-    let used = convert::used_images(convert::stored_split(&drawn), &request);
-    let [calibration, scoring, test] =
-        [&used.calibration, &used.scoring, &used.test].map(|indices| indices.len() as u64);
-    let preprocess = convert::preprocess(&request.preprocessing, channels, height, width);
     let mut told = Told::default();
-    let mut dataset = Relabelled { source: &mut dataset, labels };
-    let images = Images::decode(&mut dataset, &preprocess, &used, device, &mut told)?;
+    let Inputs { source_hash, network, images, request, used } =
+        inputs(args, |_, images, channels| args.request(images, channels), &mut told)?;
 
     let latency_model = request.limits_latency().then(|| measure_model(&network, &request, &|| false)).transpose()?;
     let known = Known { candidates: Vec::new(), latency: latency_model.clone() };
@@ -64,12 +41,12 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = Report::new(&ReportInput {
         name: request.name.as_deref(),
-        model: &name(source),
+        model: &name(&args.model.model),
         dataset: &name(&args.images),
         request: &request,
         baseline: &outcome.baseline,
         classes: network.graph.classes().map(|classes| classes as u32),
-        split: ReportedSplit { calibration, scoring, test },
+        split: used,
         candidates: &outcome.candidates,
         latencies: &measured.by_index,
         latency_model: latency_model.as_ref(),

@@ -2,8 +2,10 @@
 
 mod arguments;
 mod command;
+mod inputs;
 mod observer;
 
 pub use arguments::SearchArgs;
 pub use command::search;
+pub use inputs::{Inputs, Model, inputs, model};
 pub use observer::Told;

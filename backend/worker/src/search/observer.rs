@@ -13,7 +13,7 @@ pub struct Told {
 }
 
 impl Told {
-    fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         if stderr().is_terminal() {
             // Somebody who has closed standard error does not want to be told.
             let _ = write!(stderr(), "\r\x1b[K{text}");

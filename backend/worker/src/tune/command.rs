@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use eagleeye_engine::{Snapshot, TuneError, TuneImages, Tuned, first_candidate};
-use eagleeye_spec::{Epoch, EvaluationKind, GroupKeep, ImageSet, Score, score_of};
+use eagleeye_engine::comparison::FirstScores;
+use eagleeye_engine::repair::{Follow, RepairOptions};
+use eagleeye_engine::{First, Images, Network, Snapshot, TuneError, TuneImages, Tuned, compare, first_candidate};
+use eagleeye_spec::{Epoch, GroupKeep, Score, SearchRequest};
 use serde::Serialize;
 
 use super::arguments::{From, TuneArgs};
 use super::inputs::{Inputs, inputs};
 use super::observer::Follower;
 use crate::failure::Failure;
+use crate::latency::measure_model;
 use crate::output::{self, grouped, table};
 use crate::provenance::Provenance;
 use crate::prune::{format_of, write};
@@ -17,10 +20,11 @@ use crate::prune::{format_of, write};
 /// How networks classify the scoring images, and how the last of them was trained.
 #[derive(Debug, Serialize)]
 struct Report {
-    full: Score,
-    /// Pruned, with the statistics of the full network.
-    vanilla: Score,
-    adaptive_bn: Score,
+    #[serde(flatten)]
+    scores: FirstScores,
+    /// Where it was repaired before it was trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repaired: Option<Score>,
     tuned: Score,
     /// The tuned network on the test images.
     test: Option<Score>,
@@ -40,10 +44,6 @@ struct Report {
 pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
     let format = format_of(&args.search.out)?;
     let options = args.options()?;
-    if args.from == From::Repaired {
-        let reason = "`--from repaired`: this version cannot repair a candidate before tuning it; use `--from adapted`";
-        return Err(Failure::Arguments(reason.to_owned()));
-    }
     if let Some(threads) = args.threads {
         eagleeye_engine::device::set_threads(threads);
     }
@@ -52,11 +52,12 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
         _ => None,
     };
     let Inputs { source_hash, network: full, request, images, train } = inputs(args)?;
-    let first = first_candidate(&full, &images, &request, &|| false)?;
+    let begun = begin(args.from, &full, &images, &request)?;
+    let First { candidate, scores, .. } = &begun.first;
     let mut follower = Follower::new(args.snapshot.clone(), Duration::from_secs_f64(args.snapshot_seconds.max(0.0)));
     let test = Some(&images.test).filter(|test| !test.is_empty());
     let parts = TuneImages { train: &train, validation: &images.scoring, test };
-    let tuned = eagleeye_engine::tune(&first.network, Some(&full), parts, &options, resumed, &mut follower);
+    let tuned = eagleeye_engine::tune(&begun.network, Some(&full), parts, &options, resumed, &mut follower);
     if let Some(error) = follower.failed {
         return Err(TuneError::from(error).into());
     }
@@ -64,41 +65,60 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
     Provenance {
         source_hash,
         seed: request.seed,
-        index: u64::from(first.candidate.index),
-        strategy: first.candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
+        index: u64::from(candidate.index),
+        strategy: candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
         importance: request.importance,
     }
     .write_into(&mut network.metadata);
     let max_difference = write(&network, format, &args.search.out)?;
-    let scored = |kind| {
-        score_of(&first.candidate.evaluations, kind, ImageSet::Scoring)
-            .ok_or_else(|| Failure::Torch(format!("the candidate has no {kind:?} evaluation")))
-    };
     let report = Report {
-        full: first.baseline.score,
-        vanilla: scored(EvaluationKind::Unadapted)?,
-        adaptive_bn: scored(EvaluationKind::Adapted)?,
+        scores: *scores,
+        repaired: begun.repaired,
         tuned: validation,
         test: test_score,
         epochs,
-        macs: first.candidate.macs,
-        parameters: first.candidate.parameters,
+        macs: candidate.macs,
+        parameters: candidate.parameters,
         training_images: train.len() as u64,
         scoring_images: images.scoring.len() as u64,
         test_images: images.test.len() as u64,
-        groups: first.candidate.groups,
+        groups: candidate.groups.clone(),
         max_difference,
     };
     if args.search.json { output::json(&report) } else { output::text(&describe(&report)) }
+}
+
+/// The candidate that is tuned.
+struct Begun {
+    first: First,
+    network: Network,
+    /// The score of a repaired one.
+    repaired: Option<Score>,
+}
+
+fn begin(from: From, full: &Network, images: &Images, request: &SearchRequest) -> Result<Begun, Failure> {
+    let latency = request.limits_latency().then(|| measure_model(full, request, &|| false)).transpose()?;
+    match from {
+        From::Adapted => {
+            let first = first_candidate(full, images, request, latency.as_ref(), &|| false)?;
+            Ok(Begun { network: first.adapted.shallow_clone(), first, repaired: None })
+        }
+        From::Repaired => {
+            let follow = Follow { cancelled: &|| false, progress: &|_, _| {} };
+            let made = compare(full, images, request, latency.as_ref(), RepairOptions::default(), &follow)?;
+            Ok(Begun { first: made.first, network: made.network, repaired: Some(made.score) })
+        }
+    }
 }
 
 fn describe(report: &Report) -> String {
     let share = |share: f64| format!("{:.2}%", 100.0 * share);
     let head = ["", "top-1", "top-5"].map(str::to_owned).to_vec();
     let scores = [
-        ("full", Some(report.full)),
-        ("vanilla", Some(report.vanilla)),
-        ("adaptive BN", Some(report.adaptive_bn)),
+        ("full", Some(report.scores.full)),
+        ("vanilla", Some(report.scores.vanilla)),
+        ("adaptive BN", Some(report.scores.adaptive_bn)),
+        ("repaired", report.repaired),
         ("tuned", Some(report.tuned)),
         ("tuned, test images", report.test),
     ];

@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 
 use eagleeye_data::{Dataset, Files, Limits, Preprocess, Split, relabelled};
-use eagleeye_engine::{Device, Images, Network, Part, Relabelled, reason};
+use eagleeye_engine::{Device, Images, Network, Part, Relabelled};
 use eagleeye_spec::{ClassOrder, SearchRequest};
 
 use super::arguments::TuneArgs;
 use crate::convert;
 use crate::failure::Failure;
-use crate::model_file::{ModelFile, ModelFileError};
-use crate::provenance::hash_file;
-use crate::search::Told;
+use crate::search::{Model, Told, model};
 
 /// A model and its images, read.
 pub struct Inputs {
@@ -27,17 +25,7 @@ pub struct Inputs {
 
 pub fn inputs(args: &TuneArgs) -> Result<Inputs, Failure> {
     let search = &args.search;
-    let device = search.device.resolve()?;
-    let source = &search.model.model;
-    let file = ModelFile::open(source)?;
-    let source_hash =
-        hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
-    let loaded = eagleeye_engine::load(file.path(), search.model.shape())?;
-    drop(file);
-    let network = loaded.network.to_device(device).map_err(|error| Failure::Torch(reason(&error)))?;
-    let shape = network.graph.input_shape(1);
-    let [_, channels, height, width] = shape[..] else { return Err(Failure::NoImages(shape)) };
-
+    let Model { source_hash, network, device, shape: [channels, height, width] } = model(search)?;
     let mut dataset = open(search.images.clone(), search.labels.clone())?;
     let request = search.request(dataset.len(), channels)?;
     let split = split(args, &dataset, &request)?;

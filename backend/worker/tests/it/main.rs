@@ -12,6 +12,7 @@ mod latency;
 mod outage;
 mod postgres;
 mod protobuf;
+mod repair;
 mod reports;
 mod sandbox;
 mod service;
