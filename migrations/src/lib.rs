@@ -19,6 +19,7 @@ mod m20261127_000002_evaluations;
 mod m20261127_000003_events;
 mod m20261127_000004_several_strategies;
 mod m20261127_000005_latency_model;
+mod m20261127_000006_tunings;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000003_events::Migration),
             Box::new(m20261127_000004_several_strategies::Migration),
             Box::new(m20261127_000005_latency_model::Migration),
+            Box::new(m20261127_000006_tunings::Migration),
         ]
     }
 }

@@ -43,6 +43,7 @@ pub mod tune;
 pub mod verify;
 pub mod virtual_bn;
 mod warnings;
+mod weights;
 
 pub use comparison::{Comparison, First, compare, first_candidate};
 pub use device::{DeviceChoice, DeviceError};
@@ -65,3 +66,4 @@ pub use search_error::SearchError;
 pub use tch::Device;
 pub use tune::{Outset, Progress, Snapshot, SnapshotError, TuneError, TuneImages, TuneObserver, Tuned, Wish, tune};
 pub use verify::zero_oracle;
+pub use weights::{WeightsError, with_weights, write_weights};

@@ -98,6 +98,13 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::candidates::get))
         .routes(routes!(api::checkpoints::list, api::checkpoints::create))
         .routes(routes!(api::checkpoints::get))
+        .routes(routes!(api::tunings::list))
+        .routes(routes!(api::tunings::create))
+        .routes(routes!(api::tunings::get, api::tunings::delete))
+        .routes(routes!(api::tunings::epochs))
+        .routes(routes!(api::tunings::cancel))
+        .routes(routes!(api::tunings::retry))
+        .routes(routes!(api::tunings::exports, api::tunings::export))
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
 }
@@ -125,6 +132,7 @@ fn streams() -> OpenApiRouter<AppState> {
         .routes(routes!(api::datasets::thumbnail))
         .routes(routes!(api::checkpoints::file))
         .routes(routes!(api::events::follow))
+        .routes(routes!(api::tuning_events::follow))
 }
 
 fn panicked(reason: Box<dyn Any + Send>) -> Response {

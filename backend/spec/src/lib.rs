@@ -35,6 +35,7 @@ pub mod stored;
 pub mod summary;
 pub mod tune;
 pub mod tuning;
+pub mod tuning_result;
 pub mod turns;
 pub mod warning;
 
@@ -66,5 +67,6 @@ pub use stored::StoredError;
 pub use summary::{Report, ReportInput};
 pub use tune::{Distillation, Optimizer, TuneOptions};
 pub use tuning::{DriftKind, Epoch, Histogram, LayerDrift};
+pub use tuning_result::TuningResult;
 pub use turns::{Medians, Turns, in_turn};
 pub use warning::{Moment, Warning, WarningCode};

@@ -1,12 +1,16 @@
 //! Fine-tuning, as it is asked for.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::field_fault::FieldFault;
 use crate::optional::not_null;
 use crate::request::MAX_SEED;
+use crate::stored::{StoredError, current, upgraded};
 
+/// Version of stored options.
+const VERSION: u64 = 1;
 /// Images of a batch for which the default learning rates are stated; they are in proportion to it.
 const BATCH_OF_RATES: f64 = 512.0;
 
@@ -152,6 +156,22 @@ impl Default for TuneOptions {
 }
 
 impl TuneOptions {
+    /// The options as they are stored.
+    ///
+    /// # Errors
+    /// Never for options that were read from JSON.
+    pub fn to_stored(&self) -> Result<Value, StoredError> {
+        current(self, VERSION)
+    }
+
+    /// Stored options, of any version up to today's.
+    ///
+    /// # Errors
+    /// Where the document is of a newer version, or does not have the form of its own.
+    pub fn from_stored(document: Value) -> Result<Self, StoredError> {
+        upgraded(document, VERSION, |_, _| {})
+    }
+
     /// The largest learning rate, without a range test.
     pub fn rate(&self) -> f64 {
         let of_rates = match self.optimizer {
@@ -243,6 +263,16 @@ mod tests {
         assert_eq!(rate(json!({ "batch_size": 512, "optimizer": "adamw" })), 0.001);
         assert_eq!(rate(json!({ "batch_size": 512, "learning_rate": 0.3 })), 0.3);
         assert_eq!([Optimizer::Sgd, Optimizer::AdamW].map(|optimizer| json!(optimizer)), ["sgd", "adamw"]);
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again_and_carries_its_version() {
+        let asked = options(json!({ "epochs": 3, "average": 0.999, "distillation": {} }));
+        let mut stored = asked.to_stored().unwrap();
+        assert_eq!(stored["version"], 1);
+        assert_eq!(TuneOptions::from_stored(stored.clone()).unwrap(), asked);
+        stored["version"] = json!(2);
+        assert!(matches!(TuneOptions::from_stored(stored), Err(StoredError::Newer { known: 1, .. })));
     }
 
     #[test]

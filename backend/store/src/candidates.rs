@@ -8,7 +8,7 @@ use eagleeye_spec::{
     Evaluation, GroupKeep, Hits, Latency, Origin, RANKED_IMAGES, RANKED_KIND, Score, StrategyName, evaluation_of,
     score_of, tied,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,6 +17,8 @@ use crate::error::{Kind, StoreError};
 use crate::evaluations;
 use crate::number::{from_json, from_sql};
 use crate::ordering::best;
+use crate::queue::of_subject;
+use crate::searches::SEARCH_JOB;
 use crate::store::Store;
 
 /// What a worker reports; the rest of a [`Candidate`] is the store's.
@@ -100,6 +102,15 @@ impl Candidates<'_> {
     pub async fn evaluated(&self, search_id: Uuid) -> Result<Vec<NewCandidate>, StoreError> {
         Ok(self.all(search_id).await?.into_iter().map(NewCandidate::from).collect())
     }
+}
+
+/// A candidate whose search cannot be deleted before the transaction ends, so that what is added to it does not outlive it.
+pub(crate) async fn held(transaction: &DatabaseTransaction, id: Uuid) -> Result<candidate::Model, StoreError> {
+    let missing = || StoreError::not_found(Kind::Candidate, id);
+    let found = candidate::Entity::find_by_id(id).one(transaction).await?.ok_or_else(missing)?;
+    of_subject(transaction, SEARCH_JOB, found.search_id).await?.ok_or_else(missing)?;
+    // It may have been deleted while that was waited for.
+    candidate::Entity::find_by_id(id).one(transaction).await?.ok_or_else(missing)
 }
 
 /// The candidates of these rows, in their order. One that was deleted since its row was read is left out.

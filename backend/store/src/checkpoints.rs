@@ -1,16 +1,18 @@
-//! Candidates as files: one per format, exported by a worker.
+//! Candidates and tuned candidates as files: one per format, exported by a worker.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::candidates::held;
 pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState};
-use crate::entities::{candidate, checkpoint};
+use crate::entities::tuning::TuningState;
+use crate::entities::{candidate, checkpoint, tuning};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::{Check, FileHash};
@@ -21,11 +23,40 @@ use crate::store::Store;
 /// Kind of the jobs that write a checkpoint, whose subject is the checkpoint.
 pub const EXPORT_JOB: &str = "export";
 
-/// A candidate in one file format.
+/// What a checkpoint is of: a candidate as the search has found it, or one of its tunings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CheckpointOf {
+    candidate_id: Uuid,
+    tuning_id: Option<Uuid>,
+}
+
+impl CheckpointOf {
+    pub(crate) fn candidate(id: Uuid) -> Self {
+        CheckpointOf { candidate_id: id, tuning_id: None }
+    }
+
+    pub(crate) fn tuning(row: &tuning::Model) -> Self {
+        CheckpointOf { candidate_id: row.candidate_id, tuning_id: Some(row.id) }
+    }
+
+    fn filter(self) -> Condition {
+        let all = Condition::all();
+        match self.tuning_id {
+            Some(id) => all.add(checkpoint::Column::TuningId.eq(id)),
+            None => all
+                .add(checkpoint::Column::CandidateId.eq(self.candidate_id))
+                .add(checkpoint::Column::TuningId.is_null()),
+        }
+    }
+}
+
+/// A candidate, tuned or not, in one file format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub id: Uuid,
     pub candidate_id: Uuid,
+    /// The tuning of the candidate that it has the weights of.
+    pub tuning_id: Option<Uuid>,
     pub format: CheckpointFormat,
     pub state: CheckpointState,
     /// The file, its size, and how far its outputs were from the engine's own when it was loaded again; once ready.
@@ -59,11 +90,31 @@ impl Checkpoints<'_> {
     /// Asks for a candidate in a format. One that is there, or on its way, is returned as it is; one that failed, or
     /// whose file is damaged, is queued again.
     pub async fn request(&self, candidate_id: Uuid, format: CheckpointFormat) -> Result<Checkpoint, StoreError> {
-        self.give_up_damaged(candidate_id, format).await?;
+        let of = CheckpointOf::candidate(candidate_id);
+        self.give_up_damaged(of, format).await?;
         let transaction = self.0.begin().await?;
-        let found = candidate::Entity::find_by_id(candidate_id).one(&transaction).await?;
-        found.ok_or_else(|| StoreError::not_found(Kind::Candidate, candidate_id))?;
-        let row = request_in(self.0, &transaction, candidate_id, format).await?;
+        held(&transaction, candidate_id).await?;
+        let row = request_in(self.0, &transaction, of, format).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    /// [`Self::request`] of a tuned candidate.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the tuning has not succeeded.
+    pub async fn request_tuned(&self, tuning_id: Uuid, format: CheckpointFormat) -> Result<Checkpoint, StoreError> {
+        let of = CheckpointOf::tuning(&self.tuning(tuning_id).await?);
+        self.give_up_damaged(of, format).await?;
+        let transaction = self.0.begin().await?;
+        held(&transaction, of.candidate_id).await?;
+        let row = tuning::Entity::find_by_id(tuning_id).lock_exclusive().one(&transaction).await?;
+        let row = row.ok_or_else(|| StoreError::not_found(Kind::Tuning, tuning_id))?;
+        if row.state != TuningState::Succeeded {
+            let reason = "has not succeeded, so there are no weights to export".to_owned();
+            return Err(StoreError::Conflict { kind: Kind::Tuning, id: tuning_id, reason });
+        }
+        let row = request_in(self.0, &transaction, of, format).await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -74,9 +125,9 @@ impl Checkpoints<'_> {
     }
 
     /// A checkpoint whose file is damaged becomes one that failed.
-    async fn give_up_damaged(&self, candidate_id: Uuid, format: CheckpointFormat) -> Result<(), StoreError> {
+    async fn give_up_damaged(&self, of: CheckpointOf, format: CheckpointFormat) -> Result<(), StoreError> {
         let rows = checkpoint::Entity::find()
-            .filter(checkpoint::Column::CandidateId.eq(candidate_id))
+            .filter(of.filter())
             .filter(checkpoint::Column::Format.eq(format))
             .filter(checkpoint::Column::State.eq(CheckpointState::Ready));
         let Some(row) = rows.one(self.0.database()).await? else { return Ok(()) };
@@ -106,16 +157,31 @@ impl Checkpoints<'_> {
         self.0.collect([hash.clone()]).await
     }
 
-    /// The checkpoints of a candidate, by format.
+    /// The checkpoints of a candidate as it was found, by format.
     pub async fn of_candidate(&self, candidate_id: Uuid) -> Result<Vec<Checkpoint>, StoreError> {
         let known = candidate::Entity::find_by_id(candidate_id).one(self.0.database()).await?;
         known.ok_or_else(|| StoreError::not_found(Kind::Candidate, candidate_id))?;
+        self.all_of(CheckpointOf::candidate(candidate_id)).await
+    }
+
+    /// The checkpoints of a tuning, by format.
+    pub async fn of_tuning(&self, tuning_id: Uuid) -> Result<Vec<Checkpoint>, StoreError> {
+        let of = CheckpointOf::tuning(&self.tuning(tuning_id).await?);
+        self.all_of(of).await
+    }
+
+    async fn all_of(&self, of: CheckpointOf) -> Result<Vec<Checkpoint>, StoreError> {
         let rows = checkpoint::Entity::find()
-            .filter(checkpoint::Column::CandidateId.eq(candidate_id))
+            .filter(of.filter())
             .order_by_asc(checkpoint::Column::Format)
             .all(self.0.database())
             .await?;
         rows.into_iter().map(Checkpoint::try_from).collect()
+    }
+
+    async fn tuning(&self, id: Uuid) -> Result<tuning::Model, StoreError> {
+        let row = tuning::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))
     }
 }
 
@@ -123,25 +189,26 @@ impl Checkpoints<'_> {
 pub(crate) async fn request_in(
     store: &Store,
     transaction: &DatabaseTransaction,
-    candidate_id: Uuid,
+    of: CheckpointOf,
     format: CheckpointFormat,
 ) -> Result<checkpoint::Model, StoreError> {
     let new = checkpoint::ActiveModel {
         id: Set(Uuid::now_v7()),
-        candidate_id: Set(candidate_id),
+        candidate_id: Set(of.candidate_id),
+        tuning_id: Set(of.tuning_id),
         format: Set(format),
         state: Set(CheckpointState::Queued),
         created_at: Set(store.clock().now()),
         ..Default::default()
     };
-    let one_per_format = [checkpoint::Column::CandidateId, checkpoint::Column::Format];
+    // Whichever of the two indices it is that allows one per format.
     let inserted = checkpoint::Entity::insert(new)
-        .on_conflict(OnConflict::columns(one_per_format).do_nothing().to_owned())
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
         .try_insert()
         .exec_without_returning(transaction)
         .await?;
 
-    let row = find(transaction, candidate_id, format).await?;
+    let row = find(transaction, of, format).await?;
     let is_new = matches!(inserted, TryInsertResult::Inserted(count) if count > 0);
     if !is_new && row.state != CheckpointState::Failed {
         return Ok(row);
@@ -164,16 +231,16 @@ fn export_of(subject: Uuid) -> NewJob<'static> {
 
 async fn find<C: ConnectionTrait>(
     connection: &C,
-    candidate_id: Uuid,
+    of: CheckpointOf,
     format: CheckpointFormat,
 ) -> Result<checkpoint::Model, StoreError> {
     checkpoint::Entity::find()
-        .filter(checkpoint::Column::CandidateId.eq(candidate_id))
+        .filter(of.filter())
         .filter(checkpoint::Column::Format.eq(format))
         .lock_exclusive()
         .one(connection)
         .await?
-        .ok_or_else(|| StoreError::not_found(Kind::Checkpoint, candidate_id))
+        .ok_or_else(|| StoreError::not_found(Kind::Checkpoint, of.tuning_id.unwrap_or(of.candidate_id)))
 }
 
 impl TryFrom<checkpoint::Model> for Checkpoint {
@@ -183,6 +250,7 @@ impl TryFrom<checkpoint::Model> for Checkpoint {
         Ok(Checkpoint {
             id: row.id,
             candidate_id: row.candidate_id,
+            tuning_id: row.tuning_id,
             format: row.format,
             state: row.state,
             hash: row.file_hash.map(FileHash::try_from).transpose()?,

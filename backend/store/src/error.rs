@@ -22,6 +22,7 @@ pub enum Kind {
     Search,
     Candidate,
     Checkpoint,
+    Tuning,
     Job,
     Upload,
     File,
@@ -37,6 +38,7 @@ impl fmt::Display for Kind {
             Kind::Search => "search",
             Kind::Candidate => "candidate",
             Kind::Checkpoint => "checkpoint",
+            Kind::Tuning => "tuning",
             Kind::Job => "job",
             Kind::Upload => "upload",
             Kind::File => "file",
@@ -75,7 +77,7 @@ impl fmt::Display for Damage {
 pub struct Owner {
     pub kind: Kind,
     pub id: Uuid,
-    /// What it is called; empty for a checkpoint.
+    /// What it is called; empty for a checkpoint and a tuning.
     pub name: String,
     /// The name that the file was uploaded under.
     pub file: Option<String>,
@@ -85,6 +87,7 @@ impl Owner {
     fn remedy(&self) -> &'static str {
         match self.kind {
             Kind::Checkpoint => "ask for the export again to recreate it",
+            Kind::Tuning => "delete the tuning and queue it anew",
             _ => "upload it again to repair everything that uses it",
         }
     }

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::clock::millis;
-use crate::entities::{checkpoint, dataset, file, model, thumbnail, upload};
+use crate::entities::{checkpoint, dataset, file, model, thumbnail, tuning, upload};
 use crate::error::StoreError;
 use crate::files::FileHash;
 use crate::store::Store;
@@ -101,9 +101,11 @@ async fn collect_locked(store: &Store, transaction: &DatabaseTransaction, hash: 
 async fn is_named<C: ConnectionTrait>(connection: &C, hash: &str) -> Result<bool, StoreError> {
     let models = model::Column::FileHash.eq(hash).or(model::Column::DataHash.eq(hash));
     let datasets = dataset::Column::ImagesHash.eq(hash).or(dataset::Column::LabelsHash.eq(hash));
+    let tunings = tuning::Column::SnapshotHash.eq(hash).or(tuning::Column::WeightsHash.eq(hash));
     Ok(upload::Entity::find().filter(upload::Column::FileHash.eq(hash)).count(connection).await? > 0
         || model::Entity::find().filter(models).count(connection).await? > 0
         || dataset::Entity::find().filter(datasets).count(connection).await? > 0
         || thumbnail::Entity::find().filter(thumbnail::Column::FileHash.eq(hash)).count(connection).await? > 0
-        || checkpoint::Entity::find().filter(checkpoint::Column::FileHash.eq(hash)).count(connection).await? > 0)
+        || checkpoint::Entity::find().filter(checkpoint::Column::FileHash.eq(hash)).count(connection).await? > 0
+        || tuning::Entity::find().filter(tunings).count(connection).await? > 0)
 }

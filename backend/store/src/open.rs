@@ -17,9 +17,10 @@ use crate::reach::Reach;
 use crate::search_job::SearchSubject;
 use crate::store::{Inner, Store, begin};
 use crate::subject::Subjects;
+use crate::tuning_job::TuningSubject;
 
 /// Everything that keeps step with its jobs, one line each.
-const SUBJECTS: Subjects = Subjects::new(&[&SearchSubject, &CheckpointSubject]);
+const SUBJECTS: Subjects = Subjects::new(&[&SearchSubject, &CheckpointSubject, &TuningSubject]);
 
 /// How long a SQLite writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);

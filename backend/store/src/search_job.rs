@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::candidates::{Candidate, NewCandidate, read, unranked};
-use crate::checkpoints::{CheckpointFormat, request_in};
+use crate::checkpoints::{CheckpointFormat, CheckpointOf, request_in};
 use crate::entities::{candidate, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
@@ -185,7 +185,7 @@ impl Searches<'_> {
         .await?;
         for winner in winners {
             for format in CheckpointFormat::ALL {
-                request_in(self.0, &transaction, winner.candidate_id, format).await?;
+                request_in(self.0, &transaction, CheckpointOf::candidate(winner.candidate_id), format).await?;
             }
         }
         close(&transaction, job, JobState::Succeeded, None).await?;

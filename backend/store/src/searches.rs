@@ -2,21 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use eagleeye_spec::{Baseline, Errors, Intervals, LatencyModel, Score, SearchRequest, StoredError, Warning};
-use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::checkpoints::EXPORT_JOB;
 pub use crate::entities::search::SearchState;
-use crate::entities::{candidate, checkpoint, dataset, job, model, search, split};
+use crate::entities::{dataset, model, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations::hits_of;
 use crate::events::{EventKind, tell};
-use crate::files::FileHash;
 use crate::number::{from_json, from_sql, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::queue::{NewJob, Payload, enqueue_in};
@@ -155,31 +152,6 @@ impl Searches<'_> {
         transaction.commit().await?;
         row.try_into()
     }
-
-    /// Deletes a search with its candidates, checkpoints and their files, whatever its state.
-    ///
-    /// A worker that is at it notices at its next heartbeat.
-    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
-        let transaction = self.0.begin().await?;
-        let jobs = lock_jobs(&transaction, id).await?;
-        let hashes: Vec<String> = checkpoint::Entity::find()
-            .select_only()
-            .column(checkpoint::Column::FileHash)
-            .filter(checkpoint::Column::CandidateId.in_subquery(candidates_of(id)))
-            .filter(checkpoint::Column::FileHash.is_not_null())
-            .into_tuple()
-            .all(&transaction)
-            .await?;
-        job::Entity::delete_many().filter(job::Column::Id.is_in(jobs)).exec(&transaction).await?;
-        let deleted = search::Entity::delete_by_id(id).exec(&transaction).await?;
-        if deleted.rows_affected == 0 {
-            return Err(StoreError::not_found(Kind::Search, id));
-        }
-        tell(&transaction, EventKind::SearchDeleted, id, self.0.clock().now()).await?;
-        transaction.commit().await?;
-        let hashes: Vec<FileHash> = hashes.into_iter().map(FileHash::try_from).collect::<Result<_, _>>()?;
-        self.0.collect(hashes).await
-    }
 }
 
 fn new_row(store: &Store, request: SearchRequest) -> Result<search::ActiveModel, StoreError> {
@@ -203,22 +175,6 @@ pub(crate) fn unreadable(error: StoredError) -> StoreError {
     StoreError::Corrupt { kind: Kind::Search, column: "request", reason: error.to_string() }
 }
 
-/// Takes the locks of a deletion in the order in which workers take them, so that neither waits for the other; ids of the
-/// jobs that go with the search.
-async fn lock_jobs(transaction: &DatabaseTransaction, search_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
-    let checkpoints = checkpoint::Entity::find()
-        .select_only()
-        .column(checkpoint::Column::Id)
-        .filter(checkpoint::Column::CandidateId.in_subquery(candidates_of(search_id)))
-        .into_query();
-    let about = |kind: &str| Condition::all().add(job::Column::Kind.eq(kind));
-    let of_search = Condition::any()
-        .add(about(SEARCH_JOB).add(job::Column::Subject.eq(search_id)))
-        .add(about(EXPORT_JOB).add(job::Column::Subject.in_subquery(checkpoints)));
-    let jobs = job::Entity::find().filter(of_search).order_by_asc(job::Column::Id).lock_exclusive();
-    Ok(jobs.all(transaction).await?.into_iter().map(|job| job.id).collect())
-}
-
 /// Ids of the searches whose `column` is `id`, oldest first.
 pub(crate) async fn searches_with<C: ConnectionTrait>(
     connection: &C,
@@ -227,14 +183,6 @@ pub(crate) async fn searches_with<C: ConnectionTrait>(
 ) -> Result<Vec<Uuid>, StoreError> {
     let query = search::Entity::find().select_only().column(search::Column::Id).filter(column.eq(id));
     Ok(query.order_by_asc(search::Column::Id).into_tuple().all(connection).await?)
-}
-
-fn candidates_of(search_id: Uuid) -> SelectStatement {
-    candidate::Entity::find()
-        .select_only()
-        .column(candidate::Column::Id)
-        .filter(candidate::Column::SearchId.eq(search_id))
-        .into_query()
 }
 
 /// Changes a search inside a transaction, counts its revision up and tells of it.

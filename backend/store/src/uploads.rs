@@ -1,6 +1,6 @@
 //! Getting bytes into the store.
 //!
-//! An upload is a claim on a file until a model, dataset or checkpoint names it. It is a row in the database, so that
+//! An upload is a claim on a file until a model, dataset, checkpoint or tuning names it. It is a row in the database, so that
 //! deleting something else with the same content cannot take the file away in between.
 
 use std::path::Path;

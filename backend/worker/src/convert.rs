@@ -57,6 +57,16 @@ pub fn used_images(split: store::Split, request: &SearchRequest) -> Split {
     Split { calibration, scoring: indices(split.scoring), test }
 }
 
+/// The images that fine-tuning decodes: all but the scoring and test images are for training, those first that adapt the
+/// candidate, in their order.
+pub fn tuning_images(split: store::Split, request: &SearchRequest) -> Split {
+    let tested = request.used_test_images(split.test.len() as u64) as usize;
+    let indices = |list: &[u32]| list.iter().map(|&index| index as usize).collect::<Vec<_>>();
+    let (test, left) = split.test.split_at(tested);
+    let calibration = [indices(&split.calibration), indices(left)].concat();
+    Split { calibration, scoring: indices(&split.scoring), test: indices(test) }
+}
+
 pub fn format(format: CheckpointFormat) -> Format {
     match format {
         CheckpointFormat::TorchScript => Format::TorchScript,
@@ -88,5 +98,18 @@ mod tests {
         let two = used_images(stored(), &request(serde_json::json!({ "batches": 2 })));
         assert_eq!(two.calibration, (0..200).collect::<Vec<_>>());
         assert_eq!(two.scoring, all.scoring);
+    }
+
+    #[test]
+    fn fine_tuning_uses_every_image_once_and_begins_with_those_of_the_candidate() {
+        let split = store::Split { test: (260..300).collect(), ..stored() };
+        let mut request = request(serde_json::json!({ "batches": 2 }));
+        request.test_images = Some(15);
+        let used = tuning_images(split.clone(), &request);
+        assert_eq!(used.calibration, (0..250).chain(275..300).collect::<Vec<_>>());
+        assert_eq!((used.scoring, used.test), ((250..260).collect(), (260..275).collect()));
+        let begun = used_images(split, &request);
+        assert_eq!(used.calibration[..200], begun.calibration, "the candidate is the search's own");
+        assert_eq!(begun.test, (260..275).collect::<Vec<_>>());
     }
 }

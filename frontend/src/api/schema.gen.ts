@@ -43,6 +43,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/candidates/{id}/tunings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fine-tune a candidate.
+         * @description It is trained on all images of the dataset but the search's scoring and test images. `epochs` or `minutes` is enough.
+         */
+        post: operations["createTuning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/checkpoints/{id}": {
         parameters: {
             query?: never;
@@ -430,6 +450,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/tunings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tunings of a search's candidates, newest first. */
+        get: operations["listTunings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/strategies": {
         parameters: {
             query?: never;
@@ -441,6 +478,126 @@ export interface paths {
         get: operations["listStrategies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tunings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a tuning. */
+        get: operations["getTuning"];
+        put?: never;
+        post?: never;
+        /** Delete a tuning with its epochs, snapshot and checkpoints. A running tuning is stopped. The candidate stays. */
+        delete: operations["deleteTuning"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tunings/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a tuning.
+         * @description A queued tuning ends at once, a running one within a second. Its epochs and its last snapshot are kept.
+         */
+        post: operations["cancelTuning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tunings/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a tuning's checkpoints. */
+        get: operations["listTunedCheckpoints"];
+        put?: never;
+        /**
+         * Export a tuned candidate.
+         * @description A tuning has one checkpoint per format, and all of them are asked for when it succeeds: asking again returns the existing
+         *     one, or queues one that failed or whose file is damaged.
+         */
+        post: operations["createTunedCheckpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tunings/{id}/epochs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a tuning's epochs. */
+        get: operations["listEpochs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tunings/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a tuning.
+         * @description Events: `tuning` with a Tuning, `epoch` with an Epoch, and `end` with the Tuning when it has ended, after which the stream
+         *     closes. The first events bring the client up to date; `Last-Event-ID` says what it has already received, and only later
+         *     events follow, but for `end`, which is told again. The stream of a tuning that is deleted closes without `end`.
+         */
+        get: operations["followTuning"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tunings/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a tuning.
+         * @description A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
+         *     interruption, on the same device with the same number of threads.
+         */
+        post: operations["retryTuning"];
         delete?: never;
         options?: never;
         head?: never;
@@ -651,6 +808,11 @@ export interface components {
              */
             max_difference: number | null;
             state: components["schemas"]["CheckpointState"];
+            /**
+             * Format: uuid
+             * @description The tuning of the candidate that the weights are from. Null if it is as the search has found it.
+             */
+            tuning_id: string | null;
             /** @description What the export is waiting for, as a phrase that completes "waiting for". Null if nothing. */
             waiting_for: string | null;
         };
@@ -659,7 +821,7 @@ export interface components {
          * @enum {string}
          */
         CheckpointFormat: "torchscript" | "onnx" | "safetensors";
-        /** @description All checkpoints of a candidate: at most one per format, so the list is never paged. */
+        /** @description All checkpoints of a candidate or a tuning: at most one per format, so the list is never paged. */
         CheckpointList: {
             items: components["schemas"]["Checkpoint"][];
         };
@@ -861,6 +1023,80 @@ export interface components {
             /** @description Name. Surrounding whitespace is removed. */
             name?: string;
         };
+        /** @description Learning from the full network's probabilities (Hinton et al., 2015). */
+        Distillation: {
+            /**
+             * Format: double
+             * @description By which both networks' logits are divided.
+             * @default 2
+             */
+            temperature: number;
+            /**
+             * Format: double
+             * @description Part of the loss that is the divergence from the full network; the rest is the labels'. Without labels it is 1.
+             * @default 0.5
+             */
+            weight: number;
+        };
+        /**
+         * @description What has moved.
+         * @enum {string}
+         */
+        DriftKind: "weight" | "mean" | "variance";
+        /** @description One epoch of fine-tuning. */
+        Epoch: {
+            /** @description How far each layer has moved from the network that it began with. */
+            drift: components["schemas"]["LayerDrift"][];
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            epoch: number;
+            /** @description The L1 norms of the filters of all convolutions. */
+            filter_norms: components["schemas"]["Histogram"];
+            /**
+             * Format: double
+             * @description Training images a second, validation left out.
+             */
+            images_per_second: number;
+            /**
+             * Format: double
+             * @description Of the epoch's last step.
+             */
+            learning_rate: number;
+            /**
+             * Format: double
+             * @description Mean loss of the epoch's batches.
+             */
+            loss: number;
+            /**
+             * Format: double
+             * @description Since the beginning.
+             */
+            seconds: number;
+            /**
+             * Format: double
+             * @description Until the end, if it goes on at this speed.
+             */
+            seconds_left: number;
+            /**
+             * Format: int64
+             * @description Steps since the beginning.
+             */
+            steps: number;
+            /**
+             * Format: double
+             * @description Fraction of the epoch's images that were classified correctly when they were trained on. Null where the labels say less
+             *     about them: without labels, and with mixup.
+             */
+            train_top1: number | null;
+            /** @description On the validation images, after the epoch. */
+            validation: components["schemas"]["Score"];
+        };
+        /** @description All epochs of a tuning so far, in their order. The list is never paged. */
+        EpochList: {
+            items: components["schemas"]["Epoch"][];
+        };
         /** @description One evaluation of a candidate; there is at most one of each kind on each set of so many images. */
         Evaluation: {
             /**
@@ -999,6 +1235,21 @@ export interface components {
          * @enum {string}
          */
         HealthStatus: "ok" | "unavailable";
+        /** @description How many values lie in equal intervals. */
+        Histogram: {
+            /** @description Values in each interval. */
+            counts: number[];
+            /**
+             * Format: double
+             * @description Upper end of the last interval.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description Lower end of the first interval.
+             */
+            low: number;
+        };
         /** @description Candidates by the images that they were scored on. */
         ImageCount: {
             /** Format: int32 */
@@ -1156,6 +1407,15 @@ export interface components {
             parameters: number;
             /** @description Shape of its output for a batch of one. */
             shape: number[];
+        };
+        /** @description How far a layer's tensors have moved: the norm of the difference divided by the norm at the beginning. */
+        LayerDrift: {
+            /** @description `weight`, `mean` or `variance`. */
+            kind: components["schemas"]["DriftKind"];
+            /** Format: double */
+            relative: number;
+            /** @description Name of the layer's weight, or of a batch norm's running mean. */
+            tensor: string;
         };
         /**
          * @description A budget: the fractions of the full network's costs that a candidate keeps at most. It keeps one of them to within 1%, and
@@ -1342,6 +1602,11 @@ export interface components {
          * @enum {string}
          */
         Moment: "before" | "during" | "after";
+        /**
+         * @description What makes a step of the gradients.
+         * @enum {string}
+         */
+        Optimizer: "sgd" | "adamw";
         /** @description Which strategy proposed a candidate, and for what. */
         Origin: {
             /**
@@ -1517,6 +1782,55 @@ export interface components {
                 warnings: components["schemas"]["Warning"][];
                 /** @description The best candidate of each budget, in their order. Empty until all are scored. */
                 winners: components["schemas"]["Winner"][];
+            }[];
+            /** @description Pass it back as `cursor` for the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Tuning: {
+            items: {
+                /** Format: uuid */
+                candidate_id: string;
+                /** Format: date-time */
+                created_at: string;
+                /** @description Why it failed. Null otherwise. */
+                error: string | null;
+                /** Format: date-time */
+                finished_at: string | null;
+                /** @description True if there is a snapshot, from which the tuning goes on after an interruption. */
+                has_snapshot: boolean;
+                /** Format: uuid */
+                id: string;
+                /** @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. */
+                progress: components["schemas"]["Progress"];
+                /** @description What was asked for, with the defaults filled in. */
+                request: components["schemas"]["TuneOptions"];
+                result: components["schemas"]["TuningResult"] | null;
+                /**
+                 * Format: int64
+                 * @description Grows with every change.
+                 */
+                revision: number;
+                /**
+                 * Format: uuid
+                 * @description The candidate's search.
+                 */
+                search_id: string;
+                /**
+                 * Format: int64
+                 * @description Bytes on the disk of a snapshot to go on from. While one replaces another there are two. Null until it is known, before
+                 *     the first step.
+                 */
+                snapshot_bytes: number | null;
+                start: components["schemas"]["TuningStart"];
+                /** Format: date-time */
+                started_at: string | null;
+                state: components["schemas"]["TuningState"];
+                /**
+                 * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
+                 *     free worker is missing.
+                 */
+                waiting_for: string | null;
             }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
@@ -2249,6 +2563,205 @@ export interface components {
              */
             on_fewer_images: number;
         };
+        /** @description How a pruned network is trained. `epochs` or `minutes` is enough. */
+        TuneOptions: {
+            /**
+             * Format: double
+             * @description Decay of a moving average of the weights, such as 0.999. The average is validated and returned, with running statistics
+             *     of its own. There is none if omitted.
+             * @default null
+             */
+            average: number;
+            /**
+             * Format: int32
+             * @description Images per step. The images that are left over after an epoch's last whole batch wait for another epoch.
+             * @default 128
+             */
+            batch_size: number;
+            /**
+             * Format: double
+             * @description Largest norm of all gradients together; larger ones are scaled down to it. 0 leaves them alone.
+             * @default 0
+             */
+            clip_norm: number;
+            /**
+             * Format: int32
+             * @description Pixels by which images are shifted at most, at random; what is missing at an edge is mirrored from the image.
+             * @default 0
+             */
+            crop_padding: number;
+            /**
+             * @description Learn from the full network's answers beside the labels. Without labels they are all there is to learn from, and its
+             *     defaults hold if it is omitted.
+             * @default null
+             */
+            distillation: components["schemas"]["Distillation"];
+            /**
+             * Format: int32
+             * @description Passes over the training images. Required if `minutes` is omitted; with both, whichever ends first.
+             * @default null
+             */
+            epochs: number;
+            /**
+             * @description Look for the largest learning rate by a range test of up to 100 steps, whose weights are discarded.
+             * @default false
+             */
+            find_learning_rate: boolean;
+            /**
+             * @description Mirror half of the images left to right. Not for images whose class depends on it, such as digits.
+             * @default true
+             */
+            flip: boolean;
+            /**
+             * Format: double
+             * @description Part of each label that is spread over all classes.
+             * @default 0
+             */
+            label_smoothing: number;
+            /**
+             * Format: double
+             * @description Largest learning rate. If omitted, 0.05 for SGD and 0.001 for AdamW with 512 images per batch, and in proportion to
+             *     `batch_size`.
+             * @default null
+             */
+            learning_rate: number;
+            /**
+             * Format: int32
+             * @description Images per forward pass where memory is short: gradients of several passes make a step. Batch norms see only those of a
+             *     pass.
+             * @default null
+             */
+            micro_batch: number;
+            /**
+             * Format: double
+             * @description Time limit in minutes. The learning rate is planned for the steps that fit into it, as far as these can be timed.
+             * @default null
+             */
+            minutes: number;
+            /**
+             * @description Compute in bfloat16 where the device is a GPU.
+             * @default true
+             */
+            mixed_precision: boolean;
+            /**
+             * Format: double
+             * @description Blend pairs of images, by shares drawn from Beta(`mixup`, `mixup`). 0 does not.
+             * @default 0
+             */
+            mixup: number;
+            /**
+             * Format: double
+             * @description Momentum of SGD, of Nesterov's kind; unused by AdamW.
+             * @default 0.9
+             */
+            momentum: number;
+            /** @default sgd */
+            optimizer: components["schemas"]["Optimizer"];
+            /**
+             * Format: int32
+             * @description End after so many epochs that were no better on the validation images, and return the best. If omitted, all epochs are
+             *     run and the last is returned.
+             * @default null
+             */
+            patience: number;
+            /**
+             * Format: int64
+             * @description The order of the images, and everything else random, derives from it.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Format: double
+             * @description Part of the steps over which the learning rate rises linearly, before it falls as a cosine.
+             * @default 0.1
+             */
+            warmup: number;
+            /**
+             * Format: double
+             * @description Of weights, not of norms and biases. If omitted, 0.0001 for SGD and 0.05 for AdamW.
+             * @default null
+             */
+            weight_decay: number;
+        };
+        /** @description A candidate that is trained further. */
+        Tuning: {
+            /** Format: uuid */
+            candidate_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why it failed. Null otherwise. */
+            error: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** @description True if there is a snapshot, from which the tuning goes on after an interruption. */
+            has_snapshot: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. */
+            progress: components["schemas"]["Progress"];
+            /** @description What was asked for, with the defaults filled in. */
+            request: components["schemas"]["TuneOptions"];
+            result: components["schemas"]["TuningResult"] | null;
+            /**
+             * Format: int64
+             * @description Grows with every change.
+             */
+            revision: number;
+            /**
+             * Format: uuid
+             * @description The candidate's search.
+             */
+            search_id: string;
+            /**
+             * Format: int64
+             * @description Bytes on the disk of a snapshot to go on from. While one replaces another there are two. Null until it is known, before
+             *     the first step.
+             */
+            snapshot_bytes: number | null;
+            start: components["schemas"]["TuningStart"];
+            /** Format: date-time */
+            started_at: string | null;
+            state: components["schemas"]["TuningState"];
+            /**
+             * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
+             *     free worker is missing.
+             */
+            waiting_for: string | null;
+        };
+        /**
+         * @description The result of a tuning, beside the scores that it began with. The validation images are the search's scoring images, all of
+         *     them for all three.
+         */
+        TuningResult: {
+            /** @description The candidate on the validation images, before the first step. */
+            before: components["schemas"]["Score"];
+            /**
+             * Format: int32
+             * @description Epochs of training; less than asked for where patience or time ran out.
+             */
+            epochs: number;
+            /** @description The full network on the validation images. */
+            full: components["schemas"]["Score"];
+            test: components["schemas"]["Score"] | null;
+            /** Format: int64 */
+            test_images: number;
+            /** Format: int64 */
+            training_images: number;
+            /** @description The tuned network on the validation images. */
+            validation: components["schemas"]["Score"];
+            /** Format: int64 */
+            validation_images: number;
+        };
+        /**
+         * @description What a tuning begins with.
+         * @enum {string}
+         */
+        TuningStart: "adapted";
+        /**
+         * @description State of a tuning.
+         * @enum {string}
+         */
+        TuningState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         /** @description Something that whoever reads a search's scores should know. */
         Warning: {
             /** @description When it was found. */
@@ -2579,6 +3092,134 @@ export interface operations {
                 };
             };
             /** @description The format does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTuning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the candidate */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TuneOptions"];
+            };
+        };
+        responses: {
+            /** @description The tuning is queued */
+            202: {
+                headers: {
+                    /** @description Where to look for it */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The candidate does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5798,6 +6439,106 @@ export interface operations {
             };
         };
     };
+    listTunings: {
+        parameters: {
+            query?: {
+                /** @description Items per page, 1 to 100. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of tunings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Tuning"];
+                };
+            };
+            /** @description A parameter is invalid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listStrategies: {
         parameters: {
             query?: never;
@@ -5827,6 +6568,845 @@ export interface operations {
             };
             /** @description The request comes from another site's page or uses an unknown host name */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTuning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tuning */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTuning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tuning is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelTuning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tuning is cancelled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description The worker was asked to stop */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTunedCheckpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoints, at most one per format */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTunedCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckpointRequest"];
+            };
+        };
+        responses: {
+            /** @description The checkpoint exists already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description The export is queued or running */
+            202: {
+                headers: {
+                    /** @description Where to look for it */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning has not succeeded */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The format does not exist */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEpochs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The epochs so far */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EpochList"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followTuning: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Id of the last event received; any other text starts from the beginning */
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events until the tuning ends */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryTuning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tuning is queued again */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning is queued, running or has succeeded */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,4 +1,4 @@
-//! Checkpoints: candidates as files.
+//! Checkpoints: candidates, tuned or not, as files.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -41,6 +41,9 @@ pub enum CheckpointState {
 pub struct Checkpoint {
     pub id: Uuid,
     pub candidate_id: Uuid,
+    /// The tuning of the candidate that the weights are from. Null if it is as the search has found it.
+    #[schema(required)]
+    pub tuning_id: Option<Uuid>,
     pub format: CheckpointFormat,
     pub state: CheckpointState,
     /// Size of the file. Null until it is ready.
@@ -68,7 +71,7 @@ pub struct CheckpointRequest {
     pub format: CheckpointFormat,
 }
 
-/// All checkpoints of a candidate: at most one per format, so the list is never paged.
+/// All checkpoints of a candidate or a tuning: at most one per format, so the list is never paged.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckpointList {
     pub items: Vec<Checkpoint>,
@@ -115,6 +118,7 @@ impl From<store::Checkpoint> for Checkpoint {
         Checkpoint {
             id: checkpoint.id,
             candidate_id: checkpoint.candidate_id,
+            tuning_id: checkpoint.tuning_id,
             format: checkpoint.format.into(),
             state,
             bytes: checkpoint.bytes,
@@ -152,13 +156,17 @@ pub async fn create(
     Path(id): Path<Uuid>,
     Json(request): Json<CheckpointRequest>,
 ) -> Result<Response, Problem> {
-    let checkpoint = Checkpoint::from(store.checkpoints().request(id, request.format.into()).await?);
+    Ok(answered(store.checkpoints().request(id, request.format.into()).await?.into()))
+}
+
+/// The answer to a request for a checkpoint.
+pub(super) fn answered(checkpoint: Checkpoint) -> Response {
     let status = match checkpoint.state {
         CheckpointState::Ready => StatusCode::OK,
         CheckpointState::Queued | CheckpointState::Running | CheckpointState::Failed => StatusCode::ACCEPTED,
     };
     let location = format!("{BASE}/checkpoints/{}", checkpoint.id);
-    Ok((status, [(header::LOCATION, location)], Answer(checkpoint)).into_response())
+    (status, [(header::LOCATION, location)], Answer(checkpoint)).into_response()
 }
 
 /// List a candidate's checkpoints.
@@ -211,7 +219,8 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     let format = CheckpointFormat::from(checkpoint.format);
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
-    let name = format!("{}-candidate-{}.{}", model.name, candidate.index, format.ending());
+    let tuned = if checkpoint.tuning_id.is_some() { "-tuned" } else { "" };
+    let name = format!("{}-candidate-{}{tuned}.{}", model.name, candidate.index, format.ending());
     let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
     download(&store, file, Disposition::Attachment(&name), &headers).await
 }

@@ -21,8 +21,10 @@ use crate::extract::Path;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// When the search is looked at again after the database has failed.
-const PAUSE: Duration = Duration::from_secs(5);
+/// When what is followed is looked at again after the database has failed.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
+/// How often a stream says that it is still there.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Follow a search.
 ///
@@ -49,33 +51,33 @@ pub async fn follow(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     // An unknown search is an answer with a status, not a stream that breaks.
     let search = state.store.searches().get(id).await?;
-    let events = events(state, id, seen(&headers, &search));
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    let events = events(state, id, seen(&headers, search.revision, search.state.is_final()));
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 /// The first id of a revision.
-fn first_of(revision: i64) -> i64 {
+pub(super) fn first_of(revision: i64) -> i64 {
     2 * revision - 1
 }
 
-/// The last id of a revision: who has seen it knows all of the search up to then.
-fn last_of(revision: i64) -> i64 {
+/// The last id of a revision: who has seen it knows all up to then.
+pub(super) fn last_of(revision: i64) -> i64 {
     2 * revision
 }
 
 /// The last revision of which a client that has seen the event `id` knows all.
-fn known_at(id: i64) -> i64 {
+pub(super) fn known_at(id: i64) -> i64 {
     id / 2
 }
 
 /// The last event that the client has seen, or 0. An id that this stream has not given, as after the database
 /// was restored from a copy, says nothing: the stream begins anew, and everything is told.
-fn seen(headers: &HeaderMap, search: &store::Search) -> i64 {
+pub(super) fn seen(headers: &HeaderMap, revision: i64, has_ended: bool) -> i64 {
     let id = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
     match id {
-        Some(id) if (0..=last_of(search.revision)).contains(&id) => {
+        Some(id) if (0..=last_of(revision)).contains(&id) => {
             // A client that has seen the end and asks again is told once more, instead of waiting for ever.
-            if search.state.is_final() { id.min(first_of(search.revision)) } else { id }
+            if has_ended { id.min(first_of(revision)) } else { id }
         }
         _ => 0,
     }
@@ -170,7 +172,7 @@ fn changed(changes: Changes, seen: i64) -> Vec<Event> {
     events
 }
 
-fn event(name: &str, id: i64, data: &impl Serialize) -> Event {
+pub(super) fn event(name: &str, id: i64, data: &impl Serialize) -> Event {
     let event = Event::default().event(name).id(id.to_string());
     event.json_data(data).unwrap_or_else(|error| {
         tracing::error!(%error, name, "an event cannot be written");

@@ -15,6 +15,8 @@ pub mod search_check;
 pub mod search_report;
 pub mod searches;
 pub mod strategies;
+pub mod tuning_events;
+pub mod tunings;
 
 use utoipa::OpenApi;
 
@@ -41,7 +43,8 @@ pub const BASE: &str = "/api/v1";
         (name = "datasets", description = "Labelled images to calibrate and score with"),
         (name = "searches", description = "Pruning searches and their progress"),
         (name = "candidates", description = "Pruned networks that a search has evaluated"),
-        (name = "checkpoints", description = "Exported files of candidates"),
+        (name = "tunings", description = "Fine-tuning of candidates"),
+        (name = "checkpoints", description = "Exported files of candidates, tuned or not"),
         (name = "health", description = "Health of the server"),
     )
 )]

@@ -11,25 +11,34 @@ use crate::server::{Server, fake};
 
 pub struct Event {
     pub name: String,
-    id: i64,
+    pub id: i64,
     pub data: Value,
 }
 
-/// The events of a stream, as they come.
-pub struct Stream(BufReader<Box<dyn Read + Send>>);
+/// The events of a stream, as they come, and the schema of what it follows.
+pub struct Stream(BufReader<Box<dyn Read + Send>>, &'static str);
 
 impl Stream {
     pub fn open(server: &Server, search: &str, last_event_id: Option<i64>) -> Self {
         Self::open_with(server, search, last_event_id.map(|id| id.to_string()).as_deref())
     }
 
+    pub fn of_tuning(server: &Server, tuning: &str, last_event_id: Option<i64>) -> Self {
+        let id = last_event_id.map(|id| id.to_string());
+        Self::at(server, &format!("/tunings/{tuning}/events"), "Tuning", id.as_deref())
+    }
+
     fn open_with(server: &Server, search: &str, last_event_id: Option<&str>) -> Self {
-        let response = server.stream(&format!("/searches/{search}/events"), |request| match last_event_id {
+        Self::at(server, &format!("/searches/{search}/events"), "Search", last_event_id)
+    }
+
+    fn at(server: &Server, path: &str, schema: &'static str, last_event_id: Option<&str>) -> Self {
+        let response = server.stream(path, |request| match last_event_id {
             Some(id) => request.header("last-event-id", id),
             None => request,
         });
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self(BufReader::new(Box::new(response)))
+        Self(BufReader::new(Box::new(response)), schema)
     }
 
     /// The next event, or nothing where the stream has ended.
@@ -48,7 +57,12 @@ impl Stream {
                 _ => {}
             }
         }
-        contract::check_named(if name == "candidate" { "Candidate" } else { "Search" }, &data);
+        let schema = match name.as_str() {
+            "candidate" => "Candidate",
+            "epoch" => "Epoch",
+            _ => self.1,
+        };
+        contract::check_named(schema, &data);
         Some(Event { name, id, data })
     }
 

@@ -39,5 +39,6 @@ mod sandbox;
 mod search_checks;
 mod server;
 mod settings;
+mod tunings;
 mod uploads;
 mod waiting;

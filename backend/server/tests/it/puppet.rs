@@ -2,15 +2,21 @@
 
 use std::path::Path;
 
-use eagleeye_spec::{Baseline, Evaluation, EvaluationKind, GroupKeep, ImageSet, Origin, Score, StrategyName};
+use eagleeye_spec::{
+    Baseline, DriftKind, Epoch, Evaluation, EvaluationKind, GroupKeep, Histogram, ImageSet, LayerDrift, Origin, Score,
+    StrategyName, TuningResult,
+};
 use eagleeye_store::{
-    Claim, EXPORT_JOB, Exported, Lease, NewCandidate, SEARCH_JOB, Split, Store, StoreConfig, StoreError, Wanted,
-    WorkerReport,
+    Claim, EXPORT_JOB, Exported, Lease, NewCandidate, Progress, SEARCH_JOB, Split, Store, StoreConfig, StoreError,
+    TUNING_JOB, Tuned, Wanted, WorkerReport,
 };
 use tokio::runtime::Runtime;
 
-const KINDS: [Wanted<'static>; 2] =
-    [Wanted { kind: EXPORT_JOB, priority: 0 }, Wanted { kind: SEARCH_JOB, priority: 1 }];
+const KINDS: [Wanted<'static>; 3] = [
+    Wanted { kind: EXPORT_JOB, priority: 0 },
+    Wanted { kind: SEARCH_JOB, priority: 1 },
+    Wanted { kind: TUNING_JOB, priority: 1 },
+];
 
 pub struct Puppet {
     runtime: Runtime,
@@ -105,6 +111,47 @@ impl Puppet {
             self.candidate(&claim.lease, index, *top1).unwrap();
         }
         self.finish(&claim.lease);
+    }
+
+    /// Does the first epoch of a tuning.
+    pub fn epoch(&self, lease: &Lease) {
+        let epoch = Epoch {
+            epoch: 1,
+            steps: 10,
+            loss: 0.5,
+            train_top1: None,
+            validation: Score::new(0.9, 0.99, 0.4),
+            learning_rate: 0.01,
+            images_per_second: 1000.0,
+            seconds: 1.5,
+            seconds_left: 3.0,
+            filter_norms: Histogram { low: 0.0, high: 2.0, counts: vec![1, 2] },
+            drift: vec![LayerDrift { tensor: "conv1.weight".to_owned(), kind: DriftKind::Weight, relative: 0.1 }],
+        };
+        let tunings = self.store.tunings();
+        self.runtime.block_on(tunings.begin(lease, 1234)).unwrap();
+        let progress = Progress { phase: "epochs".to_owned(), done: 10, total: 30 };
+        self.runtime.block_on(self.store.queue().progress(lease, &progress)).unwrap();
+        self.runtime.block_on(tunings.record_epoch(lease, &epoch)).unwrap();
+        let snapshot = self.runtime.block_on(self.store.upload_bytes("snapshot")).unwrap();
+        self.runtime.block_on(tunings.save_snapshot(lease, &snapshot)).unwrap();
+    }
+
+    /// Ends a tuning with these weights.
+    pub fn tuned(&self, lease: &Lease, weights: &str) {
+        let score = |top1| Score::new(top1, 0.99, 0.3);
+        let result = TuningResult {
+            full: score(0.94),
+            before: score(0.5),
+            validation: score(0.93),
+            test: None,
+            epochs: 1,
+            training_images: 20,
+            validation_images: 30,
+            test_images: 0,
+        };
+        let weights = self.runtime.block_on(self.store.upload_bytes(weights.to_owned())).unwrap();
+        self.runtime.block_on(self.store.tunings().finish(lease, &Tuned { weights, result })).unwrap();
     }
 
     /// Does the next export, with this content as the file.

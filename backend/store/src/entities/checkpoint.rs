@@ -47,6 +47,7 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     #[sea_orm(column_type = "Text", nullable)]
     pub waiting_for: Option<String>,
+    pub tuning_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

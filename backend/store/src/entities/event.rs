@@ -25,6 +25,16 @@ pub enum EventKind {
     /// Its file is ready, or it has failed.
     #[sea_orm(string_value = "checkpoint.ended")]
     CheckpointEnded,
+    #[sea_orm(string_value = "tuning.created")]
+    TuningCreated,
+    /// Its state, its progress, its epochs or its snapshot.
+    #[sea_orm(string_value = "tuning.changed")]
+    TuningChanged,
+    /// It has succeeded, failed or been cancelled.
+    #[sea_orm(string_value = "tuning.ended")]
+    TuningEnded,
+    #[sea_orm(string_value = "tuning.deleted")]
+    TuningDeleted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

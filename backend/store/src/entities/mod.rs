@@ -12,5 +12,7 @@ pub(crate) mod property;
 pub(crate) mod search;
 pub(crate) mod split;
 pub(crate) mod thumbnail;
+pub(crate) mod tuning;
+pub(crate) mod tuning_epoch;
 pub(crate) mod upload;
 pub(crate) mod worker;

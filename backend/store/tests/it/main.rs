@@ -22,5 +22,6 @@ mod revisions;
 mod schema;
 mod setting_aside;
 mod support;
+mod tunings;
 mod upgrades;
 mod workers;

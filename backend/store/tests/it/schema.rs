@@ -35,6 +35,8 @@ async fn migrations_go_down_and_up_again() {
         "searches",
         "splits",
         "thumbnails",
+        "tuning_epochs",
+        "tunings",
         "uploads",
         "workers",
     ];

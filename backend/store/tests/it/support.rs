@@ -8,15 +8,18 @@ use eagleeye_spec::report::{DatasetReport, ModelInspection};
 use eagleeye_spec::{Evaluation, EvaluationKind, GroupKeep, ImageSet, Origin, Score, SearchRequest, StrategyName};
 use eagleeye_store::{
     CandidateSort, Check, Claim, Clock, Dataset, EXPORT_JOB, FileHash, Files, Lease, Model, NamedUpload, NewCandidate,
-    NewDataset, NewModel, PageRequest, SEARCH_JOB, Search, Store, StoreConfig, Uuid, Wanted,
+    NewDataset, NewModel, PageRequest, SEARCH_JOB, Search, Store, StoreConfig, TUNING_JOB, Uuid, Wanted,
 };
 use futures::TryStreamExt;
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
 
 /// Kinds of jobs as a worker wants them: exports first.
-pub const KINDS: [Wanted<'static>; 2] =
-    [Wanted { kind: EXPORT_JOB, priority: 0 }, Wanted { kind: SEARCH_JOB, priority: 1 }];
+pub const KINDS: [Wanted<'static>; 3] = [
+    Wanted { kind: EXPORT_JOB, priority: 0 },
+    Wanted { kind: SEARCH_JOB, priority: 1 },
+    Wanted { kind: TUNING_JOB, priority: 1 },
+];
 pub const EXPORTS: [Wanted<'static>; 1] = [KINDS[0]];
 
 pub struct World {

@@ -1,7 +1,10 @@
 //! Why a worker stops, and why a job of it fails.
 
 use eagleeye_data::DataError;
-use eagleeye_engine::{DeviceError, Doubt, ExportError, ImagesError, SearchError};
+use eagleeye_engine::{
+    DeviceError, Doubt, ExecError, ExportError, ImagesError, RewriteError, SearchError, SnapshotError, TuneError,
+    WeightsError,
+};
 use eagleeye_store::{AddressFileError, StoreError};
 
 use crate::latency::{LatencyModelError, LeadersError, MeasureError};
@@ -76,6 +79,18 @@ pub enum JobError {
     LatencyModel(LatencyModelError),
     #[error("this candidate's search has no stored split")]
     NoSplit,
+    #[error("the tuning of this checkpoint has no stored weights")]
+    NoWeights,
+    #[error("the tuned weights: {0}")]
+    Weights(#[from] WeightsError),
+    #[error("fine-tuning: {0}")]
+    Tune(TuneError),
+    #[error("fine-tuning: {0}")]
+    Snapshot(SnapshotError),
+    #[error("the scores before fine-tuning: {0}")]
+    Exec(ExecError),
+    #[error("the scores before fine-tuning: {0}")]
+    Fold(#[from] RewriteError),
     #[error("the export: {0}")]
     Export(#[from] ExportError),
     #[error("cannot move the weights to {device}: {reason}")]
@@ -99,6 +114,8 @@ impl JobError {
             JobError::ModelFile(ModelFileError::Temporary(error))
             | JobError::Dataset(DataError::Temporary { source: error, .. })
             | JobError::Export(ExportError::Write { source: error, .. } | ExportError::Read { source: error, .. })
+            | JobError::Snapshot(SnapshotError::Write { source: error, .. })
+            | JobError::Weights(WeightsError::Write { source: error, .. })
             | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
             JobError::Thread(error) => Some(format!("a free thread on the worker's machine ({error})")),
             JobError::ModelFile(ModelFileError::Open { source: error, .. })
@@ -139,6 +156,24 @@ impl From<LatencyModelError> for JobError {
         match error {
             LatencyModelError::Measure(LeadersError::Measure(MeasureError::Cancelled)) => JobError::Cancelled,
             error => JobError::LatencyModel(error),
+        }
+    }
+}
+
+impl From<TuneError> for JobError {
+    fn from(error: TuneError) -> Self {
+        match error {
+            TuneError::Cancelled => JobError::Cancelled,
+            error => JobError::Tune(error),
+        }
+    }
+}
+
+impl From<ExecError> for JobError {
+    fn from(error: ExecError) -> Self {
+        match error {
+            ExecError::Cancelled => JobError::Cancelled,
+            error => JobError::Exec(error),
         }
     }
 }

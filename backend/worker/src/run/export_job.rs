@@ -1,11 +1,12 @@
-//! The job of a checkpoint: make a candidate again, and write it as a file that is proven.
+//! The job of a checkpoint: make a candidate again, tuned or not, and write it as a file that is proven.
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use eagleeye_data::Split;
-use eagleeye_engine::{Format, export, make_candidate};
-use eagleeye_store::{Candidate, EXPORT_JOB, Exported};
+use eagleeye_engine::{Format, Network, export, make_candidate, with_weights};
+use eagleeye_spec::TuneOptions;
+use eagleeye_store::{Candidate, Check, Checkpoint, EXPORT_JOB, Exported, LocalFile, Store};
 use tempfile::TempDir;
 
 use crate::convert;
@@ -53,8 +54,9 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     // Adapting needs the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
+    let tuned = tuned_weights(&store, &checkpoint, &cancel).await?;
     let format = convert::format(checkpoint.format);
-    let work = CandidateExport { format, inputs, candidate, calibration, resources, cancel: cancel.clone() };
+    let work = CandidateExport { format, inputs, candidate, calibration, tuned, resources, cancel: cancel.clone() };
     let written = compute(resources.threads, move || work.perform()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
@@ -66,12 +68,41 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     Ok(())
 }
 
+/// The weights of the tuning that a checkpoint is of, where it is of one.
+async fn tuned_weights(
+    store: &Store,
+    checkpoint: &Checkpoint,
+    cancel: &CancelFlag,
+) -> Result<Option<TunedWeights>, JobError> {
+    let Some(id) = checkpoint.tuning_id else { return Ok(None) };
+    let tuning = retry(|| cancel.is_set(), async || store.tunings().get(id).await).await?;
+    let hash = tuning.weights.as_ref().ok_or(JobError::NoWeights)?;
+    let file = store.files().materialize(hash, Check::Anew).await.map_err(|error| error.about(|| tuning.owner()))?;
+    Ok(Some(TunedWeights { file, options: tuning.request }))
+}
+
+/// What fine-tuning has made of a candidate.
+struct TunedWeights {
+    file: LocalFile,
+    options: TuneOptions,
+}
+
+impl TunedWeights {
+    fn put_into(&self, candidate: &Network) -> Result<Network, JobError> {
+        let mut tuned = with_weights(candidate, self.file.path())?;
+        let options = serde_json::json!(self.options).to_string();
+        tuned.metadata.insert("eagleeye.tuning".to_owned(), options);
+        Ok(tuned)
+    }
+}
+
 /// What the engine needs to make a candidate again and to write it.
 struct CandidateExport {
     format: Format,
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
+    tuned: Option<TunedWeights>,
     resources: Resources,
     cancel: CancelFlag,
 }
@@ -85,7 +116,7 @@ struct ProvenFile {
 
 impl CandidateExport {
     fn perform(self) -> Result<ProvenFile, JobError> {
-        let Self { format, inputs, candidate, calibration, resources, cancel } = self;
+        let Self { format, inputs, candidate, calibration, tuned, resources, cancel } = self;
         let network = inputs.network(resources)?;
         let mut unwatched = Unwatched(cancel.clone());
         let (mut dataset, device) = (inputs.dataset(resources)?, resources.device);
@@ -104,6 +135,9 @@ impl CandidateExport {
             importance: inputs.request.importance,
         }
         .write_into(&mut made.metadata);
+        if let Some(tuned) = tuned {
+            made = tuned.put_into(&made)?;
+        }
 
         let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
         let path = folder.path().join("pruned").with_extension(format.extension());

@@ -18,6 +18,8 @@ mod retry;
 mod search_job;
 mod stop;
 mod tend;
+mod tuning_follower;
+mod tuning_job;
 mod turns;
 mod watchdog;
 
@@ -47,6 +49,7 @@ use crate::run::retry::{once, retry};
 use crate::run::search_job::SearchJob;
 use crate::run::stop::Stop;
 use crate::run::tend::Tended;
+use crate::run::tuning_job::TuningJob;
 use crate::run::turns::{Offers, turns};
 
 pub use error::RunError;
@@ -95,10 +98,13 @@ pub struct RunArgs {
     /// Memory limit for reading a model or a dataset, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = 16_000_000_000)]
     file_memory_bytes: u64,
+    /// Seconds after which fine-tuning stores another snapshot, beside the one after each epoch.
+    #[arg(long, value_name = "SECONDS", env = "EAGLEEYE_SNAPSHOT_SECONDS", default_value_t = 60)]
+    snapshot_seconds: u64,
 }
 
 /// Every kind of job, one line each.
-const HANDLERS: Handlers = Handlers::new(&[&ExportJob, &SearchJob]);
+const HANDLERS: Handlers = Handlers::new(&[&ExportJob, &SearchJob, &TuningJob]);
 
 struct Worker {
     store: Store,
@@ -124,6 +130,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         device: args.device.resolve()?,
         threads: args.threads.map_or(cores, usize::from),
         file_memory_bytes: args.file_memory_bytes,
+        snapshot_period: Duration::from_secs(args.snapshot_seconds),
     };
     let scratch = Scratch::in_environment().map_err(RunError::Temporary)?;
     scratch.take_over();

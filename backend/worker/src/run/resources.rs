@@ -1,5 +1,7 @@
 //! What jobs are done with.
 
+use std::time::Duration;
+
 use eagleeye_engine::Device;
 
 /// What a worker may use for its jobs.
@@ -9,4 +11,6 @@ pub struct Resources {
     pub threads: usize,
     /// Memory in bytes that the child that reads a model or a dataset may take.
     pub file_memory_bytes: u64,
+    /// Longest time between two snapshots of fine-tuning.
+    pub snapshot_period: Duration,
 }

@@ -99,7 +99,12 @@ impl Scene {
             store: store.clone(),
             name: "host".to_owned(),
             handlers: Handlers::new(handlers),
-            resources: Resources { device: Device::Cpu, threads: 1, file_memory_bytes: 1 },
+            resources: Resources {
+                device: Device::Cpu,
+                threads: 1,
+                file_memory_bytes: 1,
+                snapshot_period: Duration::from_secs(60),
+            },
             presence: Presence::announce(&store, "host", Device::Cpu),
             failed_reads: FailedReads::default(),
         };

@@ -18,4 +18,5 @@ mod sandbox;
 mod service;
 mod support;
 mod tuning;
+mod tuning_job;
 mod waiting;

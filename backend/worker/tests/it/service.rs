@@ -90,7 +90,7 @@ impl World {
         Service { server: child.stdin.take(), log: Some(log), child }
     }
 
-    fn command(&self, name: &str) -> Command {
+    pub fn command(&self, name: &str) -> Command {
         let mut command = worker();
         command.args(self.arguments(name)).stdin(Stdio::piped()).stdout(Stdio::null());
         command
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// The winner's files, once all are written.
-    async fn exports(&self, search: &Search) -> Vec<Checkpoint> {
+    pub async fn exports(&self, search: &Search) -> Vec<Checkpoint> {
         let best = search.best_candidate_id.unwrap();
         until("the winner is exported", PATIENCE, async || {
             let files = self.store.checkpoints().of_candidate(best).await.unwrap();

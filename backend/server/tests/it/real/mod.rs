@@ -5,6 +5,7 @@ mod main_job;
 mod old_data;
 mod sandbox;
 mod search_checks;
+mod tuning;
 mod two_files;
 mod walkthrough;
 mod wrong_input;

@@ -112,6 +112,11 @@ fn a_data_folder_without_budgets_of_latency_opens_goes_on_and_gives_the_same_lea
     opens_goes_on_and_gives_the_same_leaderboards("0004");
 }
 
+#[test]
+fn a_data_folder_without_tunings_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0005");
+}
+
 fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
     let (folder, told) = unpacked(name);
     let server = Server::real(&folder.path().join("data"), &[]);

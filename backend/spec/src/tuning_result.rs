@@ -1,0 +1,71 @@
+//! What fine-tuning has come to.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::evaluation::Score;
+use crate::stored::{StoredError, current, upgraded};
+
+/// Version of stored results.
+const VERSION: u64 = 1;
+
+/// The result of a tuning, beside the scores that it began with. The validation images are the search's scoring images, all of
+/// them for all three.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TuningResult {
+    /// The full network on the validation images.
+    pub full: Score,
+    /// The candidate on the validation images, before the first step.
+    pub before: Score,
+    /// The tuned network on the validation images.
+    pub validation: Score,
+    /// The tuned network on the test images, which are looked at once, at the end. Null if the search has none.
+    #[schema(required)]
+    pub test: Option<Score>,
+    /// Epochs of training; less than asked for where patience or time ran out.
+    pub epochs: u32,
+    pub training_images: u64,
+    pub validation_images: u64,
+    pub test_images: u64,
+}
+
+impl TuningResult {
+    /// The result as it is stored.
+    ///
+    /// # Errors
+    /// Never for a result whose numbers are finite.
+    pub fn to_stored(&self) -> Result<Value, StoredError> {
+        current(self, VERSION)
+    }
+
+    /// A stored result, of any version up to today's.
+    ///
+    /// # Errors
+    /// Where the document is of a newer version, or does not have the form of its own.
+    pub fn from_stored(document: Value) -> Result<Self, StoredError> {
+        upgraded(document, VERSION, |_, _| {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let result = TuningResult {
+            full: Score::new(0.1 + 0.2, 0.99, 0.3),
+            before: Score::new(0.1, 0.5, f64::INFINITY),
+            validation: Score::new(1.0 / 3.0, 0.98, 0.1),
+            test: None,
+            epochs: 3,
+            training_images: 500,
+            validation_images: 60,
+            test_images: 0,
+        };
+        let stored = result.to_stored().unwrap();
+        assert_eq!(stored["version"], 1);
+        assert_eq!(TuningResult::from_stored(stored).unwrap(), result);
+    }
+}

@@ -1,0 +1,120 @@
+//! Deletions on the user's wish, of searches and tunings with what belongs to them.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
+use uuid::Uuid;
+
+use crate::checkpoints::EXPORT_JOB;
+use crate::entities::{candidate, checkpoint, job, search, tuning};
+use crate::error::{Kind, StoreError};
+use crate::events::{EventKind, tell};
+use crate::files::FileHash;
+use crate::queue::of_subject;
+use crate::searches::{SEARCH_JOB, Searches};
+use crate::tunings::{TUNING_JOB, Tunings};
+
+impl Searches<'_> {
+    /// Deletes a search with its candidates, tunings, checkpoints and their files, whatever its state.
+    ///
+    /// A worker that is at it notices at its next heartbeat.
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        // Whoever adds to the search holds its job; the query after this sees what was added.
+        of_subject(&transaction, SEARCH_JOB, id).await?;
+        let tunings = Condition::all().add(tuning::Column::SearchId.eq(id));
+        let belongings = Belongings::find(&transaction, tunings, of_search(id), Some(id)).await?;
+        let hashes = belongings.delete(&transaction, self.0.clock().now()).await?;
+        let deleted = search::Entity::delete_by_id(id).exec(&transaction).await?;
+        if deleted.rows_affected == 0 {
+            return Err(StoreError::not_found(Kind::Search, id));
+        }
+        tell(&transaction, EventKind::SearchDeleted, id, self.0.clock().now()).await?;
+        transaction.commit().await?;
+        self.0.collect(hashes).await
+    }
+}
+
+impl Tunings<'_> {
+    /// Deletes a tuning with its epochs, snapshot, checkpoints and their files, whatever its state. The candidate stays.
+    ///
+    /// A worker that is at it notices at its next heartbeat.
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        // It is the tuning's job that asks for checkpoints.
+        of_subject(&transaction, TUNING_JOB, id).await?;
+        let tunings = Condition::all().add(tuning::Column::Id.eq(id));
+        let checkpoints = Condition::all().add(checkpoint::Column::TuningId.eq(id));
+        let belongings = Belongings::find(&transaction, tunings, checkpoints, None).await?;
+        if belongings.tunings.is_empty() {
+            return Err(StoreError::not_found(Kind::Tuning, id));
+        }
+        let hashes = belongings.delete(&transaction, self.0.clock().now()).await?;
+        transaction.commit().await?;
+        self.0.collect(hashes).await
+    }
+}
+
+/// What goes, whose jobs are locked.
+struct Belongings {
+    jobs: Vec<Uuid>,
+    tunings: Vec<tuning::Model>,
+    checkpoints: Vec<checkpoint::Model>,
+}
+
+impl Belongings {
+    /// Takes the locks of a deletion in the order in which workers take them, jobs first, so that neither waits for the other.
+    async fn find(
+        transaction: &DatabaseTransaction,
+        tunings: Condition,
+        checkpoints: Condition,
+        search: Option<Uuid>,
+    ) -> Result<Self, StoreError> {
+        let chosen = tuning::Entity::find().filter(tunings.clone()).select_only().column(tuning::Column::Id);
+        let files = checkpoint::Entity::find().filter(checkpoints.clone()).select_only().column(checkpoint::Column::Id);
+        let about = |kind: &str| Condition::all().add(job::Column::Kind.eq(kind));
+        let mut of_all = Condition::any()
+            .add(about(TUNING_JOB).add(job::Column::Subject.in_subquery(chosen.into_query())))
+            .add(about(EXPORT_JOB).add(job::Column::Subject.in_subquery(files.into_query())));
+        if let Some(search) = search {
+            of_all = of_all.add(about(SEARCH_JOB).add(job::Column::Subject.eq(search)));
+        }
+        let jobs = job::Entity::find().filter(of_all).order_by_asc(job::Column::Id).lock_exclusive();
+        let jobs = jobs.all(transaction).await?.into_iter().map(|job| job.id).collect();
+        Ok(Belongings {
+            jobs,
+            tunings: tuning::Entity::find().filter(tunings).all(transaction).await?,
+            checkpoints: checkpoint::Entity::find().filter(checkpoints).all(transaction).await?,
+        })
+    }
+
+    /// Deletes the rows, and tells of the tunings; the files that may go with them.
+    async fn delete(self, transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Vec<FileHash>, StoreError> {
+        let Belongings { jobs, tunings, checkpoints } = self;
+        let ids: Vec<Uuid> = tunings.iter().map(|tuning| tuning.id).collect();
+        job::Entity::delete_many().filter(job::Column::Id.is_in(jobs)).exec(transaction).await?;
+        for id in &ids {
+            tell(transaction, EventKind::TuningDeleted, *id, now).await?;
+        }
+        tuning::Entity::delete_many().filter(tuning::Column::Id.is_in(ids)).exec(transaction).await?;
+        let of_tunings = tunings.into_iter().flat_map(|tuning| [tuning.snapshot_hash, tuning.weights_hash]);
+        let of_checkpoints = checkpoints.into_iter().map(|checkpoint| checkpoint.file_hash);
+        let hashes = of_tunings.chain(of_checkpoints).flatten();
+        hashes.map(|hash| FileHash::try_from(hash).map_err(StoreError::from)).collect()
+    }
+}
+
+/// Of the search's candidates and of their tunings.
+fn of_search(search_id: Uuid) -> Condition {
+    Condition::all().add(checkpoint::Column::CandidateId.in_subquery(candidates_of(search_id)))
+}
+
+fn candidates_of(search_id: Uuid) -> SelectStatement {
+    candidate::Entity::find()
+        .select_only()
+        .column(candidate::Column::Id)
+        .filter(candidate::Column::SearchId.eq(search_id))
+        .into_query()
+}

@@ -1,0 +1,65 @@
+//! Table `tunings`.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Where a tuning stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum TuningState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl TuningState {
+    /// True when nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, TuningState::Succeeded | TuningState::Failed | TuningState::Cancelled)
+    }
+}
+
+/// What a tuning begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum TuningStart {
+    /// The candidate with adapted running statistics.
+    #[default]
+    Adapted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tunings")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub search_id: Uuid,
+    pub candidate_id: Uuid,
+    pub state: TuningState,
+    pub start: TuningStart,
+    pub request: Json,
+    pub phase: String,
+    pub done: i64,
+    pub total: i64,
+    pub snapshot_bytes: Option<i64>,
+    pub snapshot_hash: Option<String>,
+    pub weights_hash: Option<String>,
+    pub result: Option<Json>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub waiting_for: Option<String>,
+    pub revision: i64,
+    pub created_at: DateTimeUtc,
+    pub started_at: Option<DateTimeUtc>,
+    pub finished_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,206 @@
+//! The job of a tuning: what its worker writes while it is at it, and what the tuning says when the job takes a step. All that a
+//! worker writes is fenced by the lease, and all of it may be repeated.
+
+use chrono::{DateTime, Utc};
+use eagleeye_spec::{Epoch, TuningResult};
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::checkpoints::{CheckpointFormat, CheckpointOf, request_in};
+use crate::entities::{tuning, tuning_epoch};
+use crate::error::{Kind, StoreError};
+use crate::files::FileHash;
+use crate::number::{to_i32, to_i64, to_json};
+use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
+use crate::subject::{Step, Subject};
+use crate::tunings::{TUNING_JOB, Tuning, TuningState, Tunings, edit, locked, unreadable};
+use crate::uploads::{Upload, consume};
+
+/// The phase in which epochs are trained; `done` of `total` counts steps, and `total` is 0 until it is known.
+pub const EPOCHS_PHASE: &str = "epochs";
+
+/// What a tuning has come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// The tuned network's weights, uploaded by the worker.
+    pub weights: Upload,
+    pub result: TuningResult,
+}
+
+impl Tunings<'_> {
+    /// States how much a snapshot takes on the disk, before the first one.
+    pub async fn begin(&self, lease: &Lease, snapshot_bytes: u64) -> Result<(), StoreError> {
+        let bytes = to_i64("snapshot_bytes", snapshot_bytes)?;
+        let transaction = self.0.begin().await?;
+        let id = hold_of(&transaction, lease, TUNING_JOB).await?.subject;
+        edit(&transaction, id, self.0.clock().now(), |tuning| tuning.snapshot_bytes = Set(Some(bytes))).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores an epoch. One that is stored already, by a worker that was ended before its next snapshot, is replaced.
+    pub async fn record_epoch(&self, lease: &Lease, epoch: &Epoch) -> Result<(), StoreError> {
+        let (number, row) = (to_i32("epoch", epoch.epoch.into())?, to_json(Kind::Tuning, "row", epoch)?);
+        let transaction = self.0.begin().await?;
+        let job = hold_of(&transaction, lease, TUNING_JOB).await?;
+        let id = job.subject;
+        note_progress(&transaction, job, self.0.clock().now_ms()).await?;
+        let now = self.0.clock().now();
+        let revision = edit(&transaction, id, now, |tuning| tuning.waiting_for = Set(None)).await?.revision;
+        let (tuning_id, epoch, row, revision) = (Set(id), Set(number), Set(row), Set(revision));
+        let key = [tuning_epoch::Column::TuningId, tuning_epoch::Column::Epoch];
+        let replaced = [tuning_epoch::Column::Row, tuning_epoch::Column::Revision];
+        tuning_epoch::Entity::insert(tuning_epoch::ActiveModel { tuning_id, epoch, row, revision })
+            .on_conflict(OnConflict::columns(key).update_columns(replaced).to_owned())
+            .exec_without_returning(&transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores a snapshot, whose upload is taken over; the one before goes. When the lease is lost the upload is discarded.
+    pub async fn save_snapshot(&self, lease: &Lease, snapshot: &Upload) -> Result<(), StoreError> {
+        let outcome = self.replace_snapshot(lease, snapshot).await;
+        match outcome {
+            Ok(replaced) => self.0.collect(replaced).await,
+            Err(error) => {
+                self.0.discard(snapshot).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn replace_snapshot(&self, lease: &Lease, snapshot: &Upload) -> Result<Option<FileHash>, StoreError> {
+        let transaction = self.0.begin().await?;
+        let job = hold_of(&transaction, lease, TUNING_JOB).await?;
+        let id = job.subject;
+        let replaced = locked(&transaction, id).await?.snapshot_hash.map(FileHash::try_from).transpose()?;
+        note_progress(&transaction, job, self.0.clock().now_ms()).await?;
+        let hash = snapshot.hash.to_string();
+        edit(&transaction, id, self.0.clock().now(), |tuning| tuning.snapshot_hash = Set(Some(hash))).await?;
+        consume(&transaction, std::slice::from_ref(snapshot)).await?;
+        transaction.commit().await?;
+        Ok(replaced)
+    }
+
+    /// Ends a tuning with its weights, whose upload is taken over, and asks for them in every format. The snapshot goes. May be
+    /// repeated. When the lease is lost the upload is discarded.
+    pub async fn finish(&self, lease: &Lease, tuned: &Tuned) -> Result<Tuning, StoreError> {
+        let outcome = self.store_weights(lease, tuned).await;
+        match outcome {
+            Ok((tuning, snapshot)) => {
+                self.0.collect(snapshot).await?;
+                Ok(tuning)
+            }
+            Err(error) => {
+                self.0.discard(&tuned.weights).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn store_weights(&self, lease: &Lease, tuned: &Tuned) -> Result<(Tuning, Option<FileHash>), StoreError> {
+        let result = tuned.result.to_stored().map_err(|error| unreadable("result", &error))?;
+        let transaction = self.0.begin().await?;
+        if let Some(id) = already_done(&transaction, lease, TUNING_JOB).await? {
+            drop(transaction);
+            self.0.discard(&tuned.weights).await?;
+            return Ok((self.get(id).await?, None));
+        }
+        let job = hold_of(&transaction, lease, TUNING_JOB).await?;
+        let row = locked(&transaction, job.subject).await?;
+        let snapshot = row.snapshot_hash.map(FileHash::try_from).transpose()?;
+        let now = self.0.clock().now();
+        let row = edit(&transaction, job.subject, now, |tuning| {
+            end(tuning, TuningState::Succeeded, None, now);
+            tuning.snapshot_hash = Set(None);
+            tuning.weights_hash = Set(Some(tuned.weights.hash.to_string()));
+            tuning.result = Set(Some(result));
+        })
+        .await?;
+        consume(&transaction, std::slice::from_ref(&tuned.weights)).await?;
+        for format in CheckpointFormat::ALL {
+            request_in(self.0, &transaction, CheckpointOf::tuning(&row), format).await?;
+        }
+        close(&transaction, job, JobState::Succeeded, None).await?;
+        transaction.commit().await?;
+        Ok((row.try_into()?, snapshot))
+    }
+}
+
+/// A tuning, which says how its job stands.
+#[derive(Debug)]
+pub(crate) struct TuningSubject;
+
+#[async_trait]
+impl Subject for TuningSubject {
+    fn kind(&self) -> &'static str {
+        TUNING_JOB
+    }
+
+    fn worn_out(&self) -> &'static str {
+        "without storing another epoch or snapshot"
+    }
+
+    async fn follow(
+        &self,
+        transaction: &DatabaseTransaction,
+        id: Uuid,
+        step: Step<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        match step {
+            Step::WaitsFor(reason) => return wait_for(transaction, id, reason, now).await,
+            Step::Progressed(progress) => {
+                let (done, total) = (to_i64("done", progress.done)?, to_i64("total", progress.total)?);
+                edit(transaction, id, now, |tuning| {
+                    tuning.phase = Set(progress.phase.clone());
+                    tuning.waiting_for = Set(None);
+                    tuning.done = Set(done);
+                    tuning.total = Set(total);
+                })
+                .await?
+            }
+            Step::Started => edit(transaction, id, now, |tuning| start(tuning, now)).await?,
+            Step::GivenBack => edit(transaction, id, now, |tuning| tuning.state = Set(TuningState::Queued)).await?,
+            Step::Failed(reason) => {
+                edit(transaction, id, now, |tuning| end(tuning, TuningState::Failed, Some(reason), now)).await?
+            }
+            Step::Cancelled => {
+                edit(transaction, id, now, |tuning| end(tuning, TuningState::Cancelled, None, now)).await?
+            }
+        };
+        Ok(())
+    }
+}
+
+fn start(tuning: &mut tuning::ActiveModel, now: DateTime<Utc>) {
+    tuning.state = Set(TuningState::Running);
+    tuning.waiting_for = Set(None);
+    tuning.phase = Set("starting".to_owned());
+    if tuning.started_at.as_ref().is_none() {
+        tuning.started_at = Set(Some(now));
+    }
+}
+
+fn end(tuning: &mut tuning::ActiveModel, state: TuningState, error: Option<&str>, now: DateTime<Utc>) {
+    tuning.state = Set(state);
+    tuning.error = Set(error.map(str::to_owned));
+    tuning.waiting_for = Set(None);
+    tuning.finished_at = Set(Some(now));
+}
+
+/// Writes down what the tuning waits for, where that is news.
+async fn wait_for(
+    transaction: &DatabaseTransaction,
+    id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let row = locked(transaction, id).await?;
+    if row.waiting_for.as_deref() != Some(reason) {
+        edit(transaction, id, now, |tuning| tuning.waiting_for = Set(Some(reason.to_owned()))).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,277 @@
+//! Tunings: candidates that are trained further. What workers write into them is in [`crate::tuning_job`].
+
+use chrono::{DateTime, Utc};
+use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::candidates::held;
+pub use crate::entities::tuning::{TuningStart, TuningState};
+use crate::entities::{search, tuning, tuning_epoch};
+use crate::error::{Kind, Owner, StoreError};
+use crate::events::{EventKind, tell};
+use crate::files::FileHash;
+use crate::number::{from_json, from_sql};
+use crate::page::{Page, PageRequest};
+use crate::queue::{JobState, NewJob, Payload, cancel_of, enqueue_in, of_subject, restart};
+use crate::store::Store;
+use crate::subject::Progress;
+
+/// Kind of the jobs that tune a candidate, whose subject is the tuning.
+pub const TUNING_JOB: &str = "tuning";
+
+const QUEUED: &str = "queued";
+
+/// A candidate that is trained further.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tuning {
+    pub id: Uuid,
+    /// The candidate's.
+    pub search_id: Uuid,
+    pub candidate_id: Uuid,
+    pub state: TuningState,
+    pub start: TuningStart,
+    pub request: TuneOptions,
+    pub progress: Progress,
+    /// Bytes of one snapshot, stated before the first step. While one replaces another there are two.
+    pub snapshot_bytes: Option<u64>,
+    /// The file from which it goes on; none before the first snapshot, and none once it has succeeded.
+    pub snapshot: Option<FileHash>,
+    /// The tuned network's weights, once it has succeeded.
+    pub weights: Option<FileHash>,
+    pub result: Option<TuningResult>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for".
+    pub waiting_for: Option<String>,
+    /// Grows with every change of the tuning or its epochs.
+    pub revision: i64,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Tuning {
+    /// For messages about its files.
+    pub fn owner(&self) -> Owner {
+        Owner { kind: Kind::Tuning, id: self.id, name: String::new(), file: None }
+    }
+}
+
+/// What has happened to a tuning since a revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TuningChanges {
+    /// The changed tuning; its `revision` is what to ask with next time.
+    pub tuning: Tuning,
+    /// Epochs stored since, oldest first, each with the revision that it came with.
+    pub epochs: Vec<(i64, Epoch)>,
+}
+
+/// The tunings of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Tunings<'a>(pub(crate) &'a Store);
+
+impl Store {
+    pub fn tunings(&self) -> Tunings<'_> {
+        Tunings(self)
+    }
+}
+
+impl Tunings<'_> {
+    /// Creates a tuning of a candidate and, in the same transaction, its job.
+    pub async fn create(
+        &self,
+        candidate_id: Uuid,
+        start: TuningStart,
+        request: &TuneOptions,
+    ) -> Result<Tuning, StoreError> {
+        let document = request.to_stored().map_err(|error| unreadable("request", &error))?;
+        let transaction = self.0.begin().await?;
+        let candidate = held(&transaction, candidate_id).await?;
+        let row = tuning::ActiveModel {
+            id: Set(Uuid::now_v7()),
+            search_id: Set(candidate.search_id),
+            candidate_id: Set(candidate.id),
+            state: Set(TuningState::Queued),
+            start: Set(start),
+            request: Set(document),
+            phase: Set(QUEUED.to_owned()),
+            done: Set(0),
+            total: Set(0),
+            revision: Set(1),
+            created_at: Set(self.0.clock().now()),
+            ..Default::default()
+        };
+        let row = row.insert(&transaction).await?;
+        tell(&transaction, EventKind::TuningCreated, row.id, row.created_at).await?;
+        let job = NewJob { kind: TUNING_JOB, subject: row.id, payload: Payload::empty() };
+        enqueue_in(self.0, &transaction, job).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
+    pub async fn get(&self, id: Uuid) -> Result<Tuning, StoreError> {
+        let row = tuning::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?.try_into()
+    }
+
+    /// The tunings of a search's candidates, newest first.
+    pub async fn list(&self, search_id: Uuid, page: &PageRequest) -> Result<Page<Tuning>, StoreError> {
+        let known = search::Entity::find_by_id(search_id).one(self.0.database()).await?;
+        known.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))?;
+        let mut query = tuning::Entity::find()
+            .filter(tuning::Column::SearchId.eq(search_id))
+            .order_by_desc(tuning::Column::Id)
+            .limit(page.limit() + 1);
+        if let Some(id) = page.after_id()? {
+            query = query.filter(tuning::Column::Id.lt(id));
+        }
+        let rows = query.all(self.0.database()).await?;
+        let tunings = rows.into_iter().map(Tuning::try_from).collect::<Result<_, _>>()?;
+        Ok(Page::cut(tunings, page.limit(), |tuning: &Tuning| tuning.id.to_string()))
+    }
+
+    /// The epochs that are stored, in their order.
+    pub async fn epochs(&self, id: Uuid) -> Result<Vec<Epoch>, StoreError> {
+        let known = tuning::Entity::find_by_id(id).one(self.0.database()).await?;
+        known.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?;
+        let rows = tuning_epoch::Entity::find()
+            .filter(tuning_epoch::Column::TuningId.eq(id))
+            .order_by_asc(tuning_epoch::Column::Epoch)
+            .all(self.0.database())
+            .await?;
+        rows.into_iter().map(|row| from_json(Kind::Tuning, "row", row.row)).collect()
+    }
+
+    /// The tuning and its new epochs, or `None` when nothing has changed since `revision`. Start with 0 for all.
+    pub async fn changes_since(&self, id: Uuid, revision: i64) -> Result<Option<TuningChanges>, StoreError> {
+        let tuning = self.get(id).await?;
+        if tuning.revision <= revision {
+            return Ok(None);
+        }
+        let rows = tuning_epoch::Entity::find()
+            .filter(tuning_epoch::Column::TuningId.eq(id))
+            .filter(tuning_epoch::Column::Revision.gt(revision))
+            // One stored since `tuning` was read comes with the next call.
+            .filter(tuning_epoch::Column::Revision.lte(tuning.revision))
+            .order_by_asc(tuning_epoch::Column::Revision)
+            .all(self.0.database())
+            .await?;
+        let read = |row: tuning_epoch::Model| Ok((row.revision, from_json(Kind::Tuning, "row", row.row)?));
+        Ok(Some(TuningChanges { tuning, epochs: rows.into_iter().map(read).collect::<Result<_, StoreError>>()? }))
+    }
+
+    /// Cancels a tuning: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is
+    /// running. One that was cancelled before is returned as it is; one that has ended otherwise is a
+    /// [`StoreError::Conflict`]. Its snapshot stays, so that it can be taken up again.
+    pub async fn cancel(&self, id: Uuid) -> Result<Tuning, StoreError> {
+        let transaction = self.0.begin().await?;
+        let ended = match cancel_of(self.0, &transaction, TUNING_JOB, id).await? {
+            None => return Err(StoreError::not_found(Kind::Tuning, id)),
+            Some(JobState::Succeeded) => Some("has succeeded"),
+            Some(JobState::Failed) => Some("has failed"),
+            Some(JobState::Queued | JobState::Running | JobState::Cancelled) => None,
+        };
+        if let Some(how) = ended {
+            return Err(refused(id, &format!("{how} and can no longer be cancelled")));
+        }
+        transaction.commit().await?;
+        self.get(id).await
+    }
+
+    /// Queues a tuning again that failed or was cancelled. It goes on from its last snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is queued, running or has succeeded.
+    pub async fn retry(&self, id: Uuid) -> Result<Tuning, StoreError> {
+        let transaction = self.0.begin().await?;
+        let job = of_subject(&transaction, TUNING_JOB, id).await?;
+        let job = job.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?;
+        match job.state {
+            JobState::Failed | JobState::Cancelled => {}
+            JobState::Queued => return Err(refused(id, "is already queued")),
+            JobState::Running => return Err(refused(id, "is running; cancel it first")),
+            JobState::Succeeded => return Err(refused(id, "has succeeded, so there is nothing left to do")),
+        }
+        restart(&transaction, job).await?;
+        let row = edit(&transaction, id, self.0.clock().now(), |tuning| {
+            tuning.state = Set(TuningState::Queued);
+            tuning.phase = Set(QUEUED.to_owned());
+            tuning.error = Set(None);
+            tuning.waiting_for = Set(None);
+            tuning.finished_at = Set(None);
+        })
+        .await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+}
+
+fn refused(id: Uuid, reason: &str) -> StoreError {
+    StoreError::Conflict { kind: Kind::Tuning, id, reason: reason.to_owned() }
+}
+
+pub(crate) fn unreadable(column: &'static str, error: &StoredError) -> StoreError {
+    StoreError::Corrupt { kind: Kind::Tuning, column, reason: error.to_string() }
+}
+
+/// A tuning's row, locked until the transaction ends.
+pub(crate) async fn locked(transaction: &DatabaseTransaction, id: Uuid) -> Result<tuning::Model, StoreError> {
+    let row = tuning::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
+    row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))
+}
+
+/// Changes a tuning inside a transaction, counts its revision up and tells of it.
+pub(crate) async fn edit(
+    transaction: &DatabaseTransaction,
+    id: Uuid,
+    now: DateTime<Utc>,
+    change: impl FnOnce(&mut tuning::ActiveModel),
+) -> Result<tuning::Model, StoreError> {
+    let row = locked(transaction, id).await?;
+    let (revision, before) = (row.revision + 1, row.state);
+    let mut row = row.into_active_model();
+    row.revision = Set(revision);
+    change(&mut row);
+    let row = row.update(transaction).await?;
+    let has_ended = row.state.is_final() && row.state != before;
+    let kind = if has_ended { EventKind::TuningEnded } else { EventKind::TuningChanged };
+    tell(transaction, kind, id, now).await?;
+    Ok(row)
+}
+
+impl TryFrom<tuning::Model> for Tuning {
+    type Error = StoreError;
+
+    fn try_from(row: tuning::Model) -> Result<Self, StoreError> {
+        let kind = Kind::Tuning;
+        let result = row.result.map(TuningResult::from_stored).transpose();
+        Ok(Tuning {
+            id: row.id,
+            search_id: row.search_id,
+            candidate_id: row.candidate_id,
+            state: row.state,
+            start: row.start,
+            request: TuneOptions::from_stored(row.request).map_err(|error| unreadable("request", &error))?,
+            progress: Progress {
+                phase: row.phase,
+                done: from_sql(kind, "done", row.done)?,
+                total: from_sql(kind, "total", row.total)?,
+            },
+            snapshot_bytes: row.snapshot_bytes.map(|bytes| from_sql(kind, "snapshot_bytes", bytes)).transpose()?,
+            snapshot: row.snapshot_hash.map(FileHash::try_from).transpose()?,
+            weights: row.weights_hash.map(FileHash::try_from).transpose()?,
+            result: result.map_err(|error| unreadable("result", &error))?,
+            error: row.error,
+            waiting_for: row.waiting_for,
+            revision: row.revision,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
