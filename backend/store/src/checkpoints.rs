@@ -11,8 +11,7 @@ use uuid::Uuid;
 
 use crate::candidates::held;
 pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState};
-use crate::entities::tuning::TuningState;
-use crate::entities::{candidate, checkpoint, tuning};
+use crate::entities::{RunState, candidate, checkpoint, tuning};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::{Check, FileHash};
@@ -110,7 +109,7 @@ impl Checkpoints<'_> {
         held(&transaction, of.candidate_id).await?;
         let row = tuning::Entity::find_by_id(tuning_id).lock_exclusive().one(&transaction).await?;
         let row = row.ok_or_else(|| StoreError::not_found(Kind::Tuning, tuning_id))?;
-        if row.state != TuningState::Succeeded {
+        if row.state != RunState::Succeeded {
             let reason = "has not succeeded, so there are no weights to export".to_owned();
             return Err(StoreError::Conflict { kind: Kind::Tuning, id: tuning_id, reason });
         }

@@ -37,6 +37,7 @@ pub mod private;
 pub mod queue;
 mod reach;
 mod resuming;
+mod run;
 mod search_job;
 pub mod searches;
 mod store;

@@ -8,26 +8,16 @@ use crate::entities::{candidate, search};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::FileHash;
 use crate::number::to_i64;
-use crate::queue::{JobState, cancel_of, of_subject, restart};
-use crate::searches::{SEARCH_JOB, Search, SearchState, Searches, edit, unreadable};
+use crate::queue::{JobState, of_subject, restart};
+use crate::run::{self, queue_again};
+use crate::searches::{SEARCH_JOB, Search, Searches, edit, unreadable};
 
 impl Searches<'_> {
     /// Cancels a search: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it
     /// is running. One that was cancelled before is returned as it is; one that has ended otherwise is a
     /// [`StoreError::Conflict`].
     pub async fn cancel(&self, id: Uuid) -> Result<Search, StoreError> {
-        let transaction = self.0.begin().await?;
-        let ended = match cancel_of(self.0, &transaction, SEARCH_JOB, id).await? {
-            None => return Err(StoreError::not_found(Kind::Search, id)),
-            Some(JobState::Succeeded) => Some("has succeeded"),
-            Some(JobState::Failed) => Some("has failed"),
-            Some(JobState::Queued | JobState::Running | JobState::Cancelled) => None,
-        };
-        if let Some(how) = ended {
-            let reason = format!("{how} and can no longer be cancelled");
-            return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
-        }
-        transaction.commit().await?;
+        run::cancel::<search::ActiveModel>(self.0, id).await?;
         self.get(id).await
     }
 
@@ -41,16 +31,7 @@ impl Searches<'_> {
         self.check_files(&search).await?;
         let total = to_i64("candidates", search.request.most_candidates())?;
         let transaction = self.0.begin().await?;
-        let job = of_subject(&transaction, SEARCH_JOB, id).await?;
-        let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
-        let refused = |reason: &str| StoreError::Conflict { kind: Kind::Search, id, reason: reason.to_string() };
-        match job.state {
-            JobState::Failed | JobState::Cancelled => {}
-            JobState::Queued => return Err(refused("is already queued")),
-            JobState::Running => return Err(refused("is running; cancel it first")),
-            JobState::Succeeded => return Err(refused("has succeeded, so there is nothing left to do")),
-        }
-        restart(&transaction, job).await?;
+        run::retry::<search::ActiveModel>(&transaction, id).await?;
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(id)).count(&transaction).await?;
         let done = to_i64("done", stored)?;
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
@@ -112,13 +93,4 @@ impl Searches<'_> {
             }),
         }
     }
-}
-
-/// The search waits for a worker, as one that has just been created.
-fn queue_again(search: &mut search::ActiveModel) {
-    search.state = Set(SearchState::Queued);
-    search.phase = Set("queued".to_string());
-    search.error = Set(None);
-    search.waiting_for = Set(None);
-    search.finished_at = Set(None);
 }

@@ -19,6 +19,7 @@ use crate::evaluations;
 use crate::number::{from_json, to_i32, to_i64, to_json};
 use crate::ordering::best;
 use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
+use crate::run;
 use crate::searches::{BaselineDetails, SEARCH_JOB, Search, SearchState, Searches, Split, Winner, edit};
 use crate::subject::{Step, Subject};
 
@@ -173,14 +174,12 @@ impl Searches<'_> {
         let evaluated = to_i64("done", candidates.count(&transaction).await?)?;
         let now = self.0.clock().now();
         let search = edit(&transaction, job.subject, now, |search| {
-            search.state = Set(SearchState::Succeeded);
+            run::end(search, SearchState::Succeeded, None, now);
             search.best_candidate_id = Set(winners.first().map(|winner| winner.candidate_id));
             search.winners = Set(Some(stored));
             search.phase = Set(CANDIDATES_PHASE.to_string());
             search.done = Set(evaluated);
             search.total = Set(evaluated);
-            search.waiting_for = Set(None);
-            search.finished_at = Set(Some(now));
         })
         .await?;
         for winner in winners {
@@ -305,57 +304,6 @@ impl Subject for SearchSubject {
         step: Step<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        match step {
-            Step::WaitsFor(reason) => return wait_for(transaction, id, reason, now).await,
-            Step::Progressed(progress) => {
-                let (done, total) = (to_i64("done", progress.done)?, to_i64("total", progress.total)?);
-                edit(transaction, id, now, |search| {
-                    search.phase = Set(progress.phase.clone());
-                    search.waiting_for = Set(None);
-                    search.done = Set(done);
-                    search.total = Set(total);
-                })
-                .await?
-            }
-            Step::Started => edit(transaction, id, now, |search| start(search, now)).await?,
-            Step::GivenBack => edit(transaction, id, now, |search| search.state = Set(SearchState::Queued)).await?,
-            Step::Failed(reason) => {
-                edit(transaction, id, now, |search| end(search, SearchState::Failed, Some(reason), now)).await?
-            }
-            Step::Cancelled => {
-                edit(transaction, id, now, |search| end(search, SearchState::Cancelled, None, now)).await?
-            }
-        };
-        Ok(())
+        run::follow::<search::ActiveModel>(transaction, id, step, now).await
     }
-}
-
-fn start(search: &mut search::ActiveModel, now: DateTime<Utc>) {
-    search.state = Set(SearchState::Running);
-    search.waiting_for = Set(None);
-    search.phase = Set("starting".to_string());
-    if search.started_at.as_ref().is_none() {
-        search.started_at = Set(Some(now));
-    }
-}
-
-fn end(search: &mut search::ActiveModel, state: SearchState, error: Option<&str>, now: DateTime<Utc>) {
-    search.state = Set(state);
-    search.error = Set(error.map(str::to_owned));
-    search.waiting_for = Set(None);
-    search.finished_at = Set(Some(now));
-}
-
-/// Writes down what the search waits for, where that is news.
-async fn wait_for(
-    transaction: &DatabaseTransaction,
-    id: Uuid,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let row = search::Entity::find_by_id(id).one(transaction).await?;
-    if row.is_some_and(|row| row.waiting_for.as_deref() != Some(reason)) {
-        edit(transaction, id, now, |search| search.waiting_for = Set(Some(reason.to_owned()))).await?;
-    }
-    Ok(())
 }

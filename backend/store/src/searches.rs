@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use eagleeye_spec::{Baseline, Errors, Intervals, LatencyModel, Score, SearchRequest, StoredError, Warning};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use crate::entities::search::SearchState;
+pub use crate::entities::RunState as SearchState;
 use crate::entities::{dataset, model, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations::hits_of;
@@ -17,6 +17,7 @@ use crate::events::{EventKind, tell};
 use crate::number::{from_json, from_sql, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::queue::{NewJob, Payload, enqueue_in};
+use crate::run::{self, QUEUED, run};
 use crate::store::Store;
 use crate::subject::Progress;
 
@@ -161,7 +162,7 @@ fn new_row(store: &Store, request: SearchRequest) -> Result<search::ActiveModel,
         dataset_id: Set(request.dataset_id),
         state: Set(SearchState::Queued),
         request: Set(request.to_stored().map_err(unreadable)?),
-        phase: Set("queued".to_string()),
+        phase: Set(QUEUED.to_owned()),
         done: Set(0),
         total: Set(to_i64("candidates", request.most_candidates())?),
         revision: Set(1),
@@ -185,24 +186,16 @@ pub(crate) async fn searches_with<C: ConnectionTrait>(
     Ok(query.order_by_asc(search::Column::Id).into_tuple().all(connection).await?)
 }
 
-/// Changes a search inside a transaction, counts its revision up and tells of it.
+run!(search, Kind::Search, SEARCH_JOB, EventKind::SearchChanged, EventKind::SearchEnded);
+
+/// [`run::edit`] of a search.
 pub(crate) async fn edit(
     transaction: &DatabaseTransaction,
     id: Uuid,
     now: DateTime<Utc>,
     change: impl FnOnce(&mut search::ActiveModel),
 ) -> Result<search::Model, StoreError> {
-    let row = search::Entity::find_by_id(id).lock_exclusive().one(transaction).await?;
-    let row = row.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
-    let (revision, before) = (row.revision + 1, row.state);
-    let mut row = row.into_active_model();
-    row.revision = Set(revision);
-    change(&mut row);
-    let row = row.update(transaction).await?;
-    let has_ended = row.state.is_final() && row.state != before;
-    let kind = if has_ended { EventKind::SearchEnded } else { EventKind::SearchChanged };
-    tell(transaction, kind, id, now).await?;
-    Ok(row)
+    run::edit(transaction, id, now, change).await
 }
 
 impl TryFrom<search::Model> for Search {

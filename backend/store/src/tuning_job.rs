@@ -15,6 +15,7 @@ use crate::error::{Kind, StoreError};
 use crate::files::FileHash;
 use crate::number::{to_i32, to_i64, to_json};
 use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
+use crate::run::{self, end};
 use crate::subject::{Step, Subject};
 use crate::tunings::{TUNING_JOB, Tuning, TuningState, Tunings, edit, locked, unreadable};
 use crate::uploads::{Upload, consume};
@@ -150,57 +151,6 @@ impl Subject for TuningSubject {
         step: Step<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        match step {
-            Step::WaitsFor(reason) => return wait_for(transaction, id, reason, now).await,
-            Step::Progressed(progress) => {
-                let (done, total) = (to_i64("done", progress.done)?, to_i64("total", progress.total)?);
-                edit(transaction, id, now, |tuning| {
-                    tuning.phase = Set(progress.phase.clone());
-                    tuning.waiting_for = Set(None);
-                    tuning.done = Set(done);
-                    tuning.total = Set(total);
-                })
-                .await?
-            }
-            Step::Started => edit(transaction, id, now, |tuning| start(tuning, now)).await?,
-            Step::GivenBack => edit(transaction, id, now, |tuning| tuning.state = Set(TuningState::Queued)).await?,
-            Step::Failed(reason) => {
-                edit(transaction, id, now, |tuning| end(tuning, TuningState::Failed, Some(reason), now)).await?
-            }
-            Step::Cancelled => {
-                edit(transaction, id, now, |tuning| end(tuning, TuningState::Cancelled, None, now)).await?
-            }
-        };
-        Ok(())
+        run::follow::<tuning::ActiveModel>(transaction, id, step, now).await
     }
-}
-
-fn start(tuning: &mut tuning::ActiveModel, now: DateTime<Utc>) {
-    tuning.state = Set(TuningState::Running);
-    tuning.waiting_for = Set(None);
-    tuning.phase = Set("starting".to_owned());
-    if tuning.started_at.as_ref().is_none() {
-        tuning.started_at = Set(Some(now));
-    }
-}
-
-fn end(tuning: &mut tuning::ActiveModel, state: TuningState, error: Option<&str>, now: DateTime<Utc>) {
-    tuning.state = Set(state);
-    tuning.error = Set(error.map(str::to_owned));
-    tuning.waiting_for = Set(None);
-    tuning.finished_at = Set(Some(now));
-}
-
-/// Writes down what the tuning waits for, where that is news.
-async fn wait_for(
-    transaction: &DatabaseTransaction,
-    id: Uuid,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let row = locked(transaction, id).await?;
-    if row.waiting_for.as_deref() != Some(reason) {
-        edit(transaction, id, now, |tuning| tuning.waiting_for = Set(Some(reason.to_owned()))).await?;
-    }
-    Ok(())
 }

@@ -3,28 +3,28 @@
 use chrono::{DateTime, Utc};
 use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::candidates::held;
-pub use crate::entities::tuning::{TuningStart, TuningState};
+pub use crate::entities::RunState as TuningState;
+pub use crate::entities::tuning::TuningStart;
 use crate::entities::{search, tuning, tuning_epoch};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql};
 use crate::page::{Page, PageRequest};
-use crate::queue::{JobState, NewJob, Payload, cancel_of, enqueue_in, of_subject, restart};
+use crate::queue::{NewJob, Payload, enqueue_in};
+use crate::run::{self, QUEUED, run};
 use crate::store::Store;
 use crate::subject::Progress;
 
 /// Kind of the jobs that tune a candidate, whose subject is the tuning.
 pub const TUNING_JOB: &str = "tuning";
-
-const QUEUED: &str = "queued";
 
 /// A candidate that is trained further.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,17 +169,7 @@ impl Tunings<'_> {
     /// running. One that was cancelled before is returned as it is; one that has ended otherwise is a
     /// [`StoreError::Conflict`]. Its snapshot stays, so that it can be taken up again.
     pub async fn cancel(&self, id: Uuid) -> Result<Tuning, StoreError> {
-        let transaction = self.0.begin().await?;
-        let ended = match cancel_of(self.0, &transaction, TUNING_JOB, id).await? {
-            None => return Err(StoreError::not_found(Kind::Tuning, id)),
-            Some(JobState::Succeeded) => Some("has succeeded"),
-            Some(JobState::Failed) => Some("has failed"),
-            Some(JobState::Queued | JobState::Running | JobState::Cancelled) => None,
-        };
-        if let Some(how) = ended {
-            return Err(refused(id, &format!("{how} and can no longer be cancelled")));
-        }
-        transaction.commit().await?;
+        run::cancel::<tuning::ActiveModel>(self.0, id).await?;
         self.get(id).await
     }
 
@@ -189,30 +179,11 @@ impl Tunings<'_> {
     /// [`StoreError::Conflict`] where it is queued, running or has succeeded.
     pub async fn retry(&self, id: Uuid) -> Result<Tuning, StoreError> {
         let transaction = self.0.begin().await?;
-        let job = of_subject(&transaction, TUNING_JOB, id).await?;
-        let job = job.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?;
-        match job.state {
-            JobState::Failed | JobState::Cancelled => {}
-            JobState::Queued => return Err(refused(id, "is already queued")),
-            JobState::Running => return Err(refused(id, "is running; cancel it first")),
-            JobState::Succeeded => return Err(refused(id, "has succeeded, so there is nothing left to do")),
-        }
-        restart(&transaction, job).await?;
-        let row = edit(&transaction, id, self.0.clock().now(), |tuning| {
-            tuning.state = Set(TuningState::Queued);
-            tuning.phase = Set(QUEUED.to_owned());
-            tuning.error = Set(None);
-            tuning.waiting_for = Set(None);
-            tuning.finished_at = Set(None);
-        })
-        .await?;
+        run::retry::<tuning::ActiveModel>(&transaction, id).await?;
+        let row = edit(&transaction, id, self.0.clock().now(), run::queue_again).await?;
         transaction.commit().await?;
         row.try_into()
     }
-}
-
-fn refused(id: Uuid, reason: &str) -> StoreError {
-    StoreError::Conflict { kind: Kind::Tuning, id, reason: reason.to_owned() }
 }
 
 pub(crate) fn unreadable(column: &'static str, error: &StoredError) -> StoreError {
@@ -225,23 +196,16 @@ pub(crate) async fn locked(transaction: &DatabaseTransaction, id: Uuid) -> Resul
     row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))
 }
 
-/// Changes a tuning inside a transaction, counts its revision up and tells of it.
+run!(tuning, Kind::Tuning, TUNING_JOB, EventKind::TuningChanged, EventKind::TuningEnded);
+
+/// [`run::edit`] of a tuning.
 pub(crate) async fn edit(
     transaction: &DatabaseTransaction,
     id: Uuid,
     now: DateTime<Utc>,
     change: impl FnOnce(&mut tuning::ActiveModel),
 ) -> Result<tuning::Model, StoreError> {
-    let row = locked(transaction, id).await?;
-    let (revision, before) = (row.revision + 1, row.state);
-    let mut row = row.into_active_model();
-    row.revision = Set(revision);
-    change(&mut row);
-    let row = row.update(transaction).await?;
-    let has_ended = row.state.is_final() && row.state != before;
-    let kind = if has_ended { EventKind::TuningEnded } else { EventKind::TuningChanged };
-    tell(transaction, kind, id, now).await?;
-    Ok(row)
+    run::edit(transaction, id, now, change).await
 }
 
 impl TryFrom<tuning::Model> for Tuning {

@@ -9,6 +9,7 @@ pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod model;
 pub(crate) mod property;
+mod run_state;
 pub(crate) mod search;
 pub(crate) mod split;
 pub(crate) mod thumbnail;
@@ -16,3 +17,5 @@ pub(crate) mod tuning;
 pub(crate) mod tuning_epoch;
 pub(crate) mod upload;
 pub(crate) mod worker;
+
+pub use run_state::RunState;

@@ -2,26 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use serde::{Deserialize, Serialize};
-
-/// Where a search stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum SearchState {
-    Queued,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl SearchState {
-    /// True when nothing more will happen.
-    pub fn is_final(self) -> bool {
-        matches!(self, SearchState::Succeeded | SearchState::Failed | SearchState::Cancelled)
-    }
-}
+use super::RunState;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "searches")]
@@ -31,7 +12,7 @@ pub struct Model {
     pub name: Option<String>,
     pub model_id: Uuid,
     pub dataset_id: Uuid,
-    pub state: SearchState,
+    pub state: RunState,
     pub request: Json,
     pub phase: String,
     pub done: i64,

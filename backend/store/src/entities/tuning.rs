@@ -3,24 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Where a tuning stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum TuningState {
-    Queued,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl TuningState {
-    /// True when nothing more will happen.
-    pub fn is_final(self) -> bool {
-        matches!(self, TuningState::Succeeded | TuningState::Failed | TuningState::Cancelled)
-    }
-}
+use super::RunState;
 
 /// What a tuning begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
@@ -39,7 +22,7 @@ pub struct Model {
     pub id: Uuid,
     pub search_id: Uuid,
     pub candidate_id: Uuid,
-    pub state: TuningState,
+    pub state: RunState,
     pub start: TuningStart,
     pub request: Json,
     pub phase: String,
