@@ -266,8 +266,19 @@ pub fn make_candidate(
 pub fn pruned_to(network: &Network, keep: &[usize]) -> Result<Network, SearchError> {
     let groups = channel_groups(&network.graph)?;
     let strategy = stored_strategy(&groups, keep)?;
-    let importance = importance(network, &groups, Importance::default(), &ImportanceData::without_images(0))?;
-    Ok(apply(network, plan_by_importance(&network.graph, &groups, &importance, &strategy)?)?)
+    Ok(pruned_to_each(network, &groups, &[strategy])?.remove(0))
+}
+
+/// [`pruned_to`] for several strategies.
+pub(crate) fn pruned_to_each(
+    network: &Network,
+    groups: &ChannelGroups,
+    strategies: &[Strategy],
+) -> Result<Vec<Network>, SearchError> {
+    let importance = importance(network, groups, Importance::default(), &ImportanceData::without_images(0))?;
+    let pruned =
+        |strategy: &Strategy| Ok(apply(network, plan_by_importance(&network.graph, groups, &importance, strategy)?)?);
+    strategies.iter().map(pruned).collect()
 }
 
 /// The strategy of stored keep counts. Earlier versions counted groups of one unit among those that can be pruned.

@@ -12,7 +12,7 @@ use crate::device::name;
 use crate::exec::{self, ExecError, Hook};
 use crate::export::{ExportError, export};
 use crate::fold::fold;
-use crate::judge::pruned_to;
+use crate::judge::pruned_to_each;
 use crate::network::{Format, Network};
 use crate::rewrite::RewriteError;
 use crate::search_error::SearchError;
@@ -99,7 +99,7 @@ pub fn onnx_files(
     networks.iter().enumerate().map(write).collect()
 }
 
-/// Pruned networks from large to small, and what each has to do: measured, they tell the latency of others. The first is the full
+/// Pruned networks from large to small, and what each has to do: measured, they say how long others take. The first is the full
 /// network.
 ///
 /// # Errors
@@ -108,11 +108,9 @@ pub fn networks_to_measure(full: &Network, request: &SearchRequest) -> Result<Ve
     let groups = channel_groups(&full.graph)?;
     let activations = Activations::new(&full.graph, &groups);
     let prunable = limited(&PrunableSpace::of(&full.graph, &groups), &request.group_limits)?;
-    let made = spread(&prunable, request.space(), request.seed).into_iter().map(|strategy| {
-        let work = prunable.cost.work_at(&activations, &strategy.keep);
-        Ok((work, pruned_to(full, &strategy.keep)?))
-    });
-    made.collect()
+    let strategies = spread(&prunable, request.space(), request.seed);
+    let work = strategies.iter().map(|strategy| prunable.cost.work_at(&activations, &strategy.keep));
+    Ok(work.zip(pruned_to_each(full, &groups, &strategies)?).collect())
 }
 
 struct Cancel<'a>(&'a dyn Fn() -> bool);

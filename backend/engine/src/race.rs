@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eagleeye_spec::racing::promoted;
-use eagleeye_spec::{Candidate, Ranked, StrategyName};
+use eagleeye_spec::{Candidate, Ranked, Rung, StrategyName};
 
 use crate::board::Board;
 use crate::judge::Judge;
@@ -14,18 +14,37 @@ use crate::search_error::{SearchError, stop_or_go};
 /// that strategies are compared on all images.
 pub fn race(judge: &Judge, board: &mut Board, observer: &mut dyn Observer) -> Result<(), SearchError> {
     let rungs = judge.rungs();
+    if rungs.len() > 1 {
+        // Those that an earlier version has evaluated on other sets of images take part like all others.
+        let all: Vec<u32> = board.candidates().iter().filter(|c| !c.origin.is_probe).map(|c| c.index).collect();
+        for index in all {
+            again(judge, board, index, rungs[0], observer)?;
+        }
+    }
     for place in 1..rungs.len() {
         let (before, rung) = (rungs[place - 1], rungs[place]);
         let chosen = chosen(board, u64::from(before.scoring), place, rungs.len());
         let total = chosen.len() as u64;
         for (done, index) in (0..).zip(chosen) {
             observer.phase(Phase::Race, done, total);
-            if let Some(evaluation) = judge.again(board, index, rung, &|| observer.cancelled())? {
-                board.add(index, evaluation.clone());
-                stop_or_go(observer.evaluation(index, evaluation))?;
-            }
+            again(judge, board, index, rung, observer)?;
         }
         observer.phase(Phase::Race, total, total);
+    }
+    Ok(())
+}
+
+/// Evaluates a candidate on a rung, if it has not been.
+fn again(
+    judge: &Judge,
+    board: &mut Board,
+    index: u32,
+    rung: Rung,
+    observer: &mut dyn Observer,
+) -> Result<(), SearchError> {
+    if let Some(evaluation) = judge.again(board, index, rung, &|| observer.cancelled())? {
+        board.add(index, evaluation.clone());
+        stop_or_go(observer.evaluation(index, evaluation))?;
     }
     Ok(())
 }

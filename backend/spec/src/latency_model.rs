@@ -43,12 +43,13 @@ impl LatencyOf {
         }
     }
 
-    /// Whether something was measured that a budget of this kind is about.
-    pub fn is_of(self, latency: &Latency) -> bool {
+    /// Of what was measured of a network, that which a budget of this kind is about. One thread is all that some machines have.
+    pub fn among<'a>(self, latencies: impl IntoIterator<Item = &'a Latency>) -> Option<&'a Latency> {
+        let runtime = if self == Self::Libtorch { Runtime::Libtorch } else { Runtime::Onnxruntime };
+        let of_runtime = latencies.into_iter().filter(|latency| latency.runtime == runtime);
         match self {
-            Self::OnnxruntimeOneThread => latency.runtime == Runtime::Onnxruntime && latency.threads == 1,
-            Self::OnnxruntimeAllThreads => latency.runtime == Runtime::Onnxruntime && latency.threads > 1,
-            Self::Libtorch => latency.runtime == Runtime::Libtorch,
+            Self::OnnxruntimeOneThread => of_runtime.into_iter().find(|latency| latency.threads == 1),
+            Self::OnnxruntimeAllThreads | Self::Libtorch => of_runtime.max_by_key(|latency| latency.threads),
         }
     }
 }
@@ -289,9 +290,13 @@ mod tests {
     fn a_setting_knows_what_it_is_about() {
         let all = Latency { threads: 2, ..latency(1.0) };
         let torch = Latency { runtime: Runtime::Libtorch, ..latency(1.0) };
-        let of = |latency: &Latency| LatencyOf::ALL.map(|of| of.is_of(latency));
-        assert_eq!(of(&latency(1.0)), [true, false, false]);
-        assert_eq!((of(&all), of(&torch)), ([false, true, false], [false, false, true]));
+        let [one_thread, all_threads, libtorch] = LatencyOf::ALL;
+        let measured = [latency(1.0), all.clone(), torch.clone()];
+        assert_eq!(one_thread.among(&measured), Some(&measured[0]));
+        assert_eq!(all_threads.among(&measured), Some(&all));
+        assert_eq!(libtorch.among(&measured), Some(&torch));
+        assert_eq!(all_threads.among(&measured[..1]), Some(&measured[0]), "a machine with one core");
+        assert_eq!((one_thread.among([&all]), libtorch.among([&all])), (None, None));
         for of in LatencyOf::ALL {
             assert_eq!(serde_json::to_value(of).unwrap(), of.name());
         }

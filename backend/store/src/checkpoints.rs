@@ -16,8 +16,9 @@ use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::{Check, FileHash};
 use crate::number::from_sql;
-use crate::queue::{NewJob, Payload, enqueue_in};
+use crate::queue::{NewJob, Payload, enqueue_in, of_subject};
 use crate::store::Store;
+use crate::tunings::{self, TUNING_JOB};
 
 /// Kind of the jobs that write a checkpoint, whose subject is the checkpoint.
 pub const EXPORT_JOB: &str = "export";
@@ -107,8 +108,9 @@ impl Checkpoints<'_> {
         self.give_up_damaged(of, format).await?;
         let transaction = self.0.begin().await?;
         held(&transaction, of.candidate_id).await?;
-        let row = tuning::Entity::find_by_id(tuning_id).lock_exclusive().one(&transaction).await?;
-        let row = row.ok_or_else(|| StoreError::not_found(Kind::Tuning, tuning_id))?;
+        // Whoever deletes the tuning holds its job.
+        of_subject(&transaction, TUNING_JOB, tuning_id).await?;
+        let row = tunings::locked(&transaction, tuning_id).await?;
         if row.state != RunState::Succeeded {
             let reason = "has not succeeded, so there are no weights to export".to_owned();
             return Err(StoreError::Conflict { kind: Kind::Tuning, id: tuning_id, reason });

@@ -75,14 +75,16 @@ impl Belongings {
         let chosen = tuning::Entity::find().filter(tunings.clone()).select_only().column(tuning::Column::Id);
         let files = checkpoint::Entity::find().filter(checkpoints.clone()).select_only().column(checkpoint::Column::Id);
         let about = |kind: &str| Condition::all().add(job::Column::Kind.eq(kind));
-        let mut of_all = Condition::any()
-            .add(about(TUNING_JOB).add(job::Column::Subject.in_subquery(chosen.into_query())))
-            .add(about(EXPORT_JOB).add(job::Column::Subject.in_subquery(files.into_query())));
+        let of_tunings = about(TUNING_JOB).add(job::Column::Subject.in_subquery(chosen.into_query()));
+        let of_files = about(EXPORT_JOB).add(job::Column::Subject.in_subquery(files.into_query()));
+        let mut jobs = Vec::new();
         if let Some(search) = search {
-            of_all = of_all.add(about(SEARCH_JOB).add(job::Column::Subject.eq(search)));
+            jobs.extend(lock_jobs(transaction, about(SEARCH_JOB).add(job::Column::Subject.eq(search))).await?);
         }
-        let jobs = job::Entity::find().filter(of_all).order_by_asc(job::Column::Id).lock_exclusive();
-        let jobs = jobs.all(transaction).await?.into_iter().map(|job| job.id).collect();
+        jobs.extend(lock_jobs(transaction, of_tunings).await?);
+        // A statement sees what was there when it began: exports that a tuning has asked for while its job was waited for are
+        // seen by the next one.
+        jobs.extend(lock_jobs(transaction, of_files).await?);
         Ok(Belongings {
             jobs,
             tunings: tuning::Entity::find().filter(tunings).all(transaction).await?,
@@ -104,6 +106,12 @@ impl Belongings {
         let hashes = of_tunings.chain(of_checkpoints).flatten();
         hashes.map(|hash| FileHash::try_from(hash).map_err(StoreError::from)).collect()
     }
+}
+
+/// Ids of the jobs, which are locked in their order.
+async fn lock_jobs(transaction: &DatabaseTransaction, which: Condition) -> Result<Vec<Uuid>, StoreError> {
+    let jobs = job::Entity::find().filter(which).order_by_asc(job::Column::Id).lock_exclusive();
+    Ok(jobs.all(transaction).await?.into_iter().map(|job| job.id).collect())
 }
 
 /// Of the search's candidates and of their tunings.

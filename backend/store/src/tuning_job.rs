@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use eagleeye_spec::{Epoch, TuningResult};
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -120,6 +120,10 @@ impl Tunings<'_> {
             tuning.result = Set(Some(result));
         })
         .await?;
+        // An attempt that was ended may have stored more epochs than the one that came to the end.
+        let beyond = tuning_epoch::Column::Epoch.gt(tuned.result.epochs);
+        let of_tuning = tuning_epoch::Column::TuningId.eq(row.id);
+        tuning_epoch::Entity::delete_many().filter(of_tuning).filter(beyond).exec(&transaction).await?;
         consume(&transaction, std::slice::from_ref(&tuned.weights)).await?;
         for format in CheckpointFormat::ALL {
             request_in(self.0, &transaction, CheckpointOf::tuning(&row), format).await?;

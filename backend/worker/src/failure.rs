@@ -161,6 +161,7 @@ impl Failure {
         let source = match self {
             Failure::ModelFile(ModelFileError::Temporary(source))
             | Failure::Measure(MeasureError::Folder(source))
+            | Failure::LatencyModel(LatencyModelError::Measure(LeadersError::Measure(MeasureError::Folder(source))))
             | Failure::Dataset(DataError::Temporary { source, .. })
             | Failure::Thumbnail { source, .. } => source,
             _ => return false,

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use eagleeye_spec::Importance;
+use eagleeye_spec::{GroupKeep, Importance, SearchRequest};
 
 /// What names a pruned network for good: made of these again, it is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub struct Provenance {
 }
 
 impl Provenance {
+    /// Of a candidate of a search.
+    pub fn of(source_hash: String, request: &SearchRequest, index: u32, groups: &[GroupKeep]) -> Self {
+        Self {
+            source_hash,
+            seed: request.seed,
+            index: u64::from(index),
+            strategy: groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
+            importance: request.importance,
+        }
+    }
+
     /// Adds to what came with the uploaded file. Where that was pruned here, too, its entries are replaced.
     pub fn write_into(&self, metadata: &mut BTreeMap<String, String>) {
         let entries = [

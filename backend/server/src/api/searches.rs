@@ -64,8 +64,8 @@ pub struct Search {
     pub budgets: Vec<Limits>,
     /// What should be known about its scores: found before, while and after candidates were evaluated.
     pub warnings: Vec<Warning>,
-    /// What tells the latency of strategies, for budgets of latency. Null before networks were measured for it, and where no
-    /// budget limits the latency.
+    /// The model that predicts the latency of strategies, for budgets of latency. Null before networks were measured for it,
+    /// and where no budget limits the latency.
     #[schema(required)]
     pub latency_model: Option<LatencyModel>,
     /// How many images are used for what. Null until the search has begun.

@@ -260,14 +260,14 @@ fn latencies(winner: &ReportedCandidate) -> Vec<String> {
 fn latency_budget(report: &Report, section: &ReportSection, winner: &ReportedCandidate) -> Option<String> {
     let allowed = section.limits?.latency?;
     let of = report.request.latency_of;
-    let of_machine = winner.latencies.iter().find(|measured| of.is_of(&measured.latency));
-    let kept = match of_machine {
-        Some(measured) => format!("measured, it takes {}", percent(1.0 / measured.speedup)),
+    let measured = of.among(winner.latencies.iter().map(|measured| &measured.latency));
+    let kept = match measured {
+        Some(latency) => format!("measured, it takes {}", percent(1.0 / latency.speedup())),
         None => "that was not measured".to_owned(),
     };
     let told = report.latency_model.as_ref().map(|model| {
         format!(
-            ". Latencies were told beforehand by a model of {}, which is off by {} in the median",
+            ". Latencies were predicted by a model of {}, which is off by {} in the median",
             counted(u64::from(model.networks), "measured network"),
             percent(model.error)
         )

@@ -41,7 +41,7 @@ pub struct Report {
     pub sections: Vec<ReportSection>,
     /// What all candidates took.
     pub passes: Passes,
-    /// What tells the latency of strategies, for budgets of latency. Null where there are none.
+    /// The model that predicts the latency of strategies, for budgets of latency. Null where there are none.
     #[schema(required)]
     #[serde(default)]
     pub latency_model: Option<LatencyModel>,

@@ -173,9 +173,9 @@ impl Warning {
     /// Of the full network's latency: what the budget allows, and what the winner was measured to keep.
     pub fn latency_budget_missed(allowed: f64, measured: f64, of: LatencyOf) -> Self {
         let message = format!(
-            "The budget allows {} of the latency in {}, and the winner was measured to take {}. Its latency was told beforehand \
-             by a model that is fitted to measured networks: set a lower budget of latency, or measure again on a machine that \
-             does nothing else.",
+            "The budget allows {} of the latency in {}, and the winner was measured to take {}. Its latency was predicted by a \
+             model that is fitted to measured networks: set a lower budget of latency, or measure again on a machine that does \
+             nothing else.",
             percent(allowed),
             of.in_words(),
             percent(measured),

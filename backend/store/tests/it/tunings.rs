@@ -142,6 +142,20 @@ async fn it_is_queued_reported_and_ends_with_weights_that_are_exported() {
 }
 
 #[tokio::test]
+async fn epochs_of_an_attempt_that_went_further_go_when_another_ends() {
+    let world = World::new().await;
+    let (tuning, lease) = claimed(&world).await;
+    let tunings = world.store.tunings();
+    for number in 1..=4 {
+        tunings.record_epoch(&lease, &epoch(number, 0.5)).await.unwrap();
+    }
+    let tuned = tuned(&world, "weights").await;
+    assert_eq!(tunings.finish(&lease, &tuned).await.unwrap().result.unwrap().epochs, 3);
+    let numbers: Vec<u32> = tunings.epochs(tuning.id).await.unwrap().iter().map(|epoch| epoch.epoch).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[tokio::test]
 async fn what_a_worker_writes_may_be_repeated_and_is_refused_once_its_lease_is_lost() {
     let world = World::new().await;
     let (tuning, lost) = claimed(&world).await;

@@ -69,8 +69,7 @@ fn missed_budgets(
     let budgets = request.budgets();
     let missed = winners.iter().filter_map(|(index, place)| {
         let allowed = budgets.get((*place)? as usize)?.limit(Measure::Latency)?;
-        let measured = latencies.get(index)?.iter().find(|latency| request.latency_of.is_of(latency))?;
-        let measured = 1.0 / measured.speedup();
+        let measured = 1.0 / request.latency_of.among(latencies.get(index)?)?.speedup();
         let is_missed = latency_budget_missed(allowed, measured);
         is_missed.then(|| Warning::latency_budget_missed(allowed, measured, request.latency_of))
     });

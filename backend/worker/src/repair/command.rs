@@ -62,14 +62,7 @@ pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let follow = Follow { cancelled: &|| false, progress: &progress };
     let Comparison { first: First { candidate, scores, .. }, network: mut repaired, score, layers, seconds } =
         compare(&network, &images, &request, latency.as_ref(), args.options(), &follow)?;
-    Provenance {
-        source_hash,
-        seed: request.seed,
-        index: u64::from(candidate.index),
-        strategy: candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
-        importance: request.importance,
-    }
-    .write_into(&mut repaired.metadata);
+    Provenance::of(source_hash, &request, candidate.index, &candidate.groups).write_into(&mut repaired.metadata);
     let max_difference = write(&repaired, format, &search.out)?;
     let report = Report {
         scores,

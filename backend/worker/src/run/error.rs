@@ -1,6 +1,7 @@
 //! Why a worker stops, and why a job of it fails.
 
 use eagleeye_data::DataError;
+use eagleeye_engine::latency::LatencyError;
 use eagleeye_engine::{
     DeviceError, Doubt, ExecError, ExportError, ImagesError, RewriteError, SearchError, SnapshotError, TuneError,
     WeightsError,
@@ -116,6 +117,13 @@ impl JobError {
             | JobError::Export(ExportError::Write { source: error, .. } | ExportError::Read { source: error, .. })
             | JobError::Snapshot(SnapshotError::Write { source: error, .. })
             | JobError::Weights(WeightsError::Write { source: error, .. })
+            | JobError::LatencyModel(LatencyModelError::Measure(LeadersError::Measure(
+                MeasureError::Folder(error)
+                | MeasureError::Engine(LatencyError::Export {
+                    error: ExportError::Write { source: error, .. } | ExportError::Read { source: error, .. },
+                    ..
+                }),
+            )))
             | JobError::Temporary(error) => Some(format!("room for temporary files on the worker's machine ({error})")),
             JobError::Thread(error) => Some(format!("a free thread on the worker's machine ({error})")),
             JobError::ModelFile(ModelFileError::Open { source: error, .. })

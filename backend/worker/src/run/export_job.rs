@@ -127,14 +127,8 @@ impl CandidateExport {
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
         let mut made =
             make_candidate(&network, &images, &inputs.request, &candidate.origin.strategy, &keep, &|| cancel.is_set())?;
-        Provenance {
-            source_hash: inputs.model_hash.to_string(),
-            seed: inputs.request.seed,
-            index: u64::from(candidate.index),
-            strategy: candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
-            importance: inputs.request.importance,
-        }
-        .write_into(&mut made.metadata);
+        let source_hash = inputs.model_hash.to_string();
+        Provenance::of(source_hash, &inputs.request, candidate.index, &candidate.groups).write_into(&mut made.metadata);
         if let Some(tuned) = tuned {
             made = tuned.put_into(&made)?;
         }

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use eagleeye_engine::{
-    Flow, Observer, Outset, Phase, Progress as Steps, Snapshot, SnapshotError, TuneError, TuneObserver, Tuned, Wish,
-};
+use eagleeye_engine::{Flow, Observer, Outset, Phase, Progress as Steps, Snapshot, SnapshotError, TuneObserver, Wish};
 use eagleeye_spec::{Baseline, Candidate, Epoch, Evaluation, Warning};
 use eagleeye_store::{EPOCHS_PHASE, Lease, Progress, Store, StoreError};
 use tempfile::TempDir;
@@ -63,11 +61,11 @@ impl TuningFollower {
         })
     }
 
-    /// The outcome of what was followed; fine-tuning that was stopped because a write failed has failed for that.
-    pub fn outcome(&mut self, outcome: Result<Tuned, TuneError>) -> Result<Tuned, JobError> {
+    /// The outcome of what was followed; what was stopped because a write failed has failed for that.
+    pub fn outcome<T>(&mut self, outcome: Result<T, impl Into<JobError>>) -> Result<T, JobError> {
         match self.failure.take() {
             Some(failure) => Err(failure),
-            None => Ok(outcome?),
+            None => outcome.map_err(Into::into),
         }
     }
 
@@ -79,7 +77,6 @@ impl TuningFollower {
         if self.last_progress.is_some_and(|last| last.elapsed() < PROGRESS_PERIOD) {
             return;
         }
-        self.last_progress = Some(Instant::now());
         let progress = Progress { phase: phase.to_owned(), done, total };
         let (store, lease) = (&self.store, &self.lease);
         match self.runtime.block_on(once(async || store.queue().progress(lease, &progress).await)) {
@@ -87,6 +84,8 @@ impl TuningFollower {
             Err(error) if error.is_transient() => tracing::warn!(%error, "cannot report progress"),
             written => self.note(written),
         }
+        // Where the database is away the attempt alone takes longer than the period.
+        self.last_progress = Some(Instant::now());
     }
 
     fn note(&mut self, written: Result<(), StoreError>) {

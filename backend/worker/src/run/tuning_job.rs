@@ -23,7 +23,7 @@ use crate::run::resources::Resources;
 use crate::run::retry::{once, retry, retry_slow};
 use crate::run::tuning_follower::TuningFollower;
 
-/// Trains a candidate, or goes on from the stored snapshot, and ends the job. Between epochs it offers turns to shorter jobs.
+/// Trains a candidate, or goes on from the stored snapshot, and ends the job. With each snapshot it offers a turn to shorter jobs.
 #[derive(Debug)]
 pub struct TuningJob;
 
@@ -108,7 +108,8 @@ struct Written {
 impl CandidateTuning {
     fn perform(self, mut follower: TuningFollower) -> Result<Written, JobError> {
         let full = self.inputs.network(self.resources)?;
-        let Images { calibration: train, scoring: validation, test } = self.images(&mut follower)?;
+        let images = self.images(&mut follower);
+        let Images { calibration: train, scoring: validation, test } = follower.outcome(images)?;
         let begin = self.candidate(&full, &train)?;
         let (full_score, before) = self.scores(&full, &begin, &validation)?;
         let parts =

@@ -69,14 +69,7 @@ fn write_winners(
     for winner in winners {
         let keep: Vec<usize> = winner.strategy.iter().map(|&kept| kept as usize).collect();
         let mut made = make_candidate(network, images, request, &winner.origin.strategy, &keep, &|| false)?;
-        Provenance {
-            source_hash: source_hash.to_owned(),
-            seed: request.seed,
-            index: u64::from(winner.index),
-            strategy: winner.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
-            importance: request.importance,
-        }
-        .write_into(&mut made.metadata);
+        Provenance::of(source_hash.to_owned(), request, winner.index, &winner.groups).write_into(&mut made.metadata);
         write(&made, format, &place(&args.out, winner.origin.budget, winners.len() > 1))?;
     }
     Ok(())

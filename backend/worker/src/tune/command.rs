@@ -62,14 +62,7 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
         return Err(TuneError::from(error).into());
     }
     let Tuned { mut network, epochs, validation, test: test_score } = tuned?;
-    Provenance {
-        source_hash,
-        seed: request.seed,
-        index: u64::from(candidate.index),
-        strategy: candidate.groups.iter().map(|group| (group.group.clone(), group.kept)).collect(),
-        importance: request.importance,
-    }
-    .write_into(&mut network.metadata);
+    Provenance::of(source_hash, &request, candidate.index, &candidate.groups).write_into(&mut network.metadata);
     let max_difference = write(&network, format, &args.search.out)?;
     let report = Report {
         scores: *scores,
