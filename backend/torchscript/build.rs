@@ -20,7 +20,7 @@ fn main() -> Result<(), String> {
         .flag(include.display().to_string())
         .flag("-isystem")
         .flag(include.join("torch/csrc/api/include").display().to_string())
-        .files(["cpp/torchscript.cpp", "cpp/compute.cpp"])
+        .files(["cpp/torchscript.cpp", "cpp/compute.cpp", "cpp/gradients.cpp"])
         .compile("eagleeye_torchscript");
     println!("cargo:rustc-link-search=native={}", libtorch.join("lib").display());
     println!("cargo:rustc-link-lib=torch_cpu");

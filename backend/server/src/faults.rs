@@ -1,5 +1,6 @@
 //! All that is wrong with a request, collected so that one answer can name every field.
 
+use eagleeye_spec::FieldFault;
 use eagleeye_spec::report::Reachable;
 
 use crate::problem::{FieldError, Kind, Problem};
@@ -16,6 +17,13 @@ impl Faults {
     /// Adds what is wrong with a field, by its path.
     pub fn add(&mut self, kind: Kind, field: &str, detail: String) {
         self.found.push((kind, FieldError { field: field.to_owned(), detail }));
+    }
+
+    /// Adds fields whose values are out of range.
+    pub fn add_invalid(&mut self, found: impl IntoIterator<Item = FieldFault>) {
+        for FieldFault { field, detail } in found {
+            self.add(Kind::InvalidField, field, detail.to_owned());
+        }
     }
 
     /// Whether one of these fields is at fault.

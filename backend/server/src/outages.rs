@@ -3,13 +3,41 @@
 
 use std::time::Duration;
 
-use eagleeye_store::{Search, Store};
+use eagleeye_store::{Search, Store, Tuning};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const PERIOD: Duration = Duration::from_secs(5);
 /// A write that takes longer is not waited for; writers of SQLite may keep each other waiting for seconds.
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// A row with a job, which may have to wait.
+pub trait Waits {
+    fn has_ended(&self) -> bool;
+
+    /// What it waits for, as a phrase that completes "waiting for".
+    fn waiting_for(&mut self) -> &mut Option<String>;
+}
+
+impl Waits for Search {
+    fn has_ended(&self) -> bool {
+        self.state.is_final()
+    }
+
+    fn waiting_for(&mut self) -> &mut Option<String> {
+        &mut self.waiting_for
+    }
+}
+
+impl Waits for Tuning {
+    fn has_ended(&self) -> bool {
+        self.state.is_final()
+    }
+
+    fn waiting_for(&mut self) -> &mut Option<String> {
+        &mut self.waiting_for
+    }
+}
 
 /// What the server knows to be out of order; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -26,14 +54,14 @@ impl Outages {
         self.0.subscribe()
     }
 
-    /// A search as it is shown: while the database takes no writes, that is what it waits for.
-    pub fn shown(&self, mut search: Search) -> Search {
-        if !search.state.is_final()
+    /// A row as it is shown: while the database takes no writes, that is what it waits for.
+    pub fn shown<W: Waits>(&self, mut row: W) -> W {
+        if !row.has_ended()
             && let Some(fault) = self.waiting_for()
         {
-            search.waiting_for = Some(fault);
+            *row.waiting_for() = Some(fault);
         }
-        search
+        row
     }
 
     /// Keeps looking until `shutdown`.

@@ -89,7 +89,7 @@ pub struct LatencyModel {
 }
 
 /// Fewer networks say nothing about how well a model of four parts fits.
-const LEAST_NETWORKS: usize = 5;
+pub const LEAST_NETWORKS: usize = 5;
 
 impl LatencyModel {
     /// Fits a model to measured networks, the full one first: the rates, none below 0, with the least squares of the relative

@@ -1,13 +1,13 @@
 //! A search on the user's wish: cancelled, or taken up again where it failed or was cancelled.
 
-use eagleeye_spec::SearchRequest;
+use eagleeye_spec::{Moment, SearchRequest, Warning};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::entities::{candidate, search};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::FileHash;
-use crate::number::to_i64;
+use crate::number::{to_i64, to_json};
 use crate::queue::{JobState, of_subject, restart};
 use crate::run::{self, queue_again};
 use crate::searches::{SEARCH_JOB, Search, Searches, edit, unreadable};
@@ -29,6 +29,7 @@ impl Searches<'_> {
     pub async fn retry(&self, id: Uuid) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;
+        let warnings = lasting_warnings(&search)?;
         let total = to_i64("candidates", search.request.most_candidates())?;
         let transaction = self.0.begin().await?;
         run::retry::<search::ActiveModel>(&transaction, id).await?;
@@ -36,6 +37,7 @@ impl Searches<'_> {
         let done = to_i64("done", stored)?;
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
             queue_again(search);
+            search.warnings = Set(Some(warnings));
             search.done = Set(done);
             search.total = Set(total);
         })
@@ -51,6 +53,7 @@ impl Searches<'_> {
     pub async fn extend(&self, id: Uuid, request: &SearchRequest) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;
+        let warnings = lasting_warnings(&search)?;
         let transaction = self.0.begin().await?;
         let job = of_subject(&transaction, SEARCH_JOB, id).await?;
         let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
@@ -63,6 +66,7 @@ impl Searches<'_> {
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
             queue_again(search);
             search.request = Set(document);
+            search.warnings = Set(Some(warnings));
             search.best_candidate_id = Set(None);
             search.winners = Set(None);
         })
@@ -93,4 +97,10 @@ impl Searches<'_> {
             }),
         }
     }
+}
+
+/// The warnings without those about winners, of which there will be others.
+fn lasting_warnings(search: &Search) -> Result<serde_json::Value, StoreError> {
+    let lasting: Vec<&Warning> = search.warnings.iter().filter(|warning| warning.at != Moment::After).collect();
+    to_json(Kind::Search, "warnings", &lasting)
 }

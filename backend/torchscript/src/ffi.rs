@@ -51,6 +51,7 @@ unsafe extern "C" {
         count: usize,
     ) -> *mut c_char;
     fn ee_builder_free(builder: *mut RawBuilder);
+    fn ee_prepare_gpu_gradients(bfloat16: *mut c_int) -> *mut c_char;
 }
 
 /// Takes a message of the shim: null is success.
@@ -133,6 +134,18 @@ impl Drop for LoadedModule {
     }
 }
 
+/// From here on, mixed precision on a GPU is in bfloat16, whose range needs no scaled loss, and gradients there are computed by
+/// algorithms that add in the same order each time, where there are such algorithms.
+///
+/// # Errors
+/// libtorch's own message.
+pub fn prepare_gpu_gradients() -> Result<(), String> {
+    let mut bfloat16 = 0;
+    // SAFETY: the shim writes one `int`.
+    check(unsafe { ee_prepare_gpu_gradients(&raw mut bfloat16) })?;
+    if bfloat16 == 1 { Ok(()) } else { Err("libtorch has no mixed precision in bfloat16".to_owned()) }
+}
+
 /// What a tensor is registered as.
 #[derive(Clone, Copy, Debug)]
 pub enum Slot {
@@ -193,5 +206,13 @@ impl Drop for ModuleBuilder {
     fn drop(&mut self) {
         // SAFETY: `raw` came from `ee_builder_new` and is freed once.
         unsafe { ee_builder_free(self.raw) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn mixed_precision_on_a_gpu_is_in_bfloat16() {
+        super::prepare_gpu_gradients().unwrap();
     }
 }

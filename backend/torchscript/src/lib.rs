@@ -28,7 +28,7 @@ mod weight;
 
 pub use error::TorchScriptError;
 pub use export::{write, write_in};
-pub use ffi::{ModuleBuilder, Slot};
+pub use ffi::{ModuleBuilder, Slot, prepare_gpu_gradients};
 pub use grid_sampler::sampling_codes;
 pub use import::{Imported, read};
 

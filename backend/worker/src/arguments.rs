@@ -7,6 +7,12 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use eagleeye_spec::{Aggregate, Criterion, Importance, Space};
 
+/// A length of time of at most a day.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=86_400.0).contains(number));
+    number.ok_or_else(|| "must be a number from 0 to 86400".to_owned())
+}
+
 /// A network, as every command that takes one takes it.
 #[derive(Debug, Args)]
 pub struct ModelArgs {

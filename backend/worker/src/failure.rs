@@ -11,6 +11,7 @@ use eagleeye_engine::{
 };
 use eagleeye_sandbox::SandboxError;
 use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
+use eagleeye_spec::FieldFault;
 use eagleeye_spec::report::ReportError;
 use eagleeye_store::StorageFault;
 
@@ -102,6 +103,12 @@ impl From<ImagesError> for Failure {
 }
 
 impl Failure {
+    /// What options make of a request, where it is not one that the server would take.
+    pub fn of_fields(faults: &[FieldFault]) -> Self {
+        let each = faults.iter().map(|FieldFault { field, detail }| format!("{field} {detail}"));
+        Self::Arguments(each.collect::<Vec<_>>().join("; "))
+    }
+
     /// [`UNUSABLE`] where what was given is at fault, [`DISK_FULL`] and [`BROKEN_DOWN`] for those,
     /// else [`INTERNAL`].
     pub fn exit_code(&self) -> u8 {
@@ -125,9 +132,7 @@ impl Failure {
                 | SearchError::Groups(_)
                 | SearchError::Exec(_),
             ) => UNUSABLE,
-            Failure::Tune(
-                TuneError::Torch(_) | TuneError::Rewrite(_) | TuneError::Cancelled | TuneError::Paused(_),
-            ) => INTERNAL,
+            Failure::Tune(TuneError::Torch(_) | TuneError::Rewrite(_) | TuneError::Cancelled) => INTERNAL,
             Failure::Search(_) | Failure::Leaders(_) | Failure::Torch(_) => INTERNAL,
             Failure::ModelFile(_)
             | Failure::Load(_)

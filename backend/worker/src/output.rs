@@ -1,7 +1,8 @@
-//! Standard output: JSON for programs, or text for people.
+//! Standard output: JSON for programs, or text for people; and progress on standard error.
 
-use std::io::{Write, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
+use eagleeye_spec::Score;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -16,6 +17,14 @@ pub fn json(report: &impl Serialize) -> Result<(), Failure> {
 /// Prints text as it is.
 pub fn text(text: &str) -> Result<(), Failure> {
     print(text.as_bytes())
+}
+
+/// Shows how far something is on standard error, in the place of the line before, where somebody looks.
+pub fn progress_line(text: &str) {
+    if stderr().is_terminal() {
+        // Somebody who has closed standard error does not want to be told.
+        let _ = write!(stderr(), "\r\x1b[K{text}");
+    }
 }
 
 fn print(bytes: &[u8]) -> Result<(), Failure> {
@@ -37,6 +46,16 @@ pub fn table(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Scores by name; those that there are.
+pub fn score_table(scores: &[(&str, Option<Score>)]) -> String {
+    let share = |share: f64| format!("{:.2}%", 100.0 * share);
+    let head = ["", "top-1", "top-5"].map(str::to_owned).to_vec();
+    let row = |&(name, score): &(&str, Option<Score>)| {
+        score.map(|score| vec![name.to_owned(), share(score.top1), share(score.top5)])
+    };
+    table(&std::iter::once(head).chain(scores.iter().filter_map(row)).collect::<Vec<_>>())
 }
 
 /// A whole number with its thousands apart: `16,242,186`.

@@ -595,7 +595,7 @@ export interface paths {
         /**
          * Resume a tuning.
          * @description A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
-         *     interruption, on the same device with the same number of threads.
+         *     interruption: to the last bit on the CPU with the same number of threads.
          */
         post: operations["retryTuning"];
         delete?: never;

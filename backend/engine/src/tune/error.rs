@@ -14,9 +14,6 @@ use crate::rewrite::RewriteError;
 pub enum TuneError {
     #[error("cancelled")]
     Cancelled,
-    /// The last snapshot has everything that is needed to go on.
-    #[error("paused after step {0}")]
-    Paused(u64),
     #[error("`{field}` {detail}")]
     Option { field: &'static str, detail: &'static str },
     #[error("there are {found} training images; fine-tuning needs at least two")]

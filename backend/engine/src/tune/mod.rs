@@ -2,7 +2,7 @@
 //!
 //! Gradients go through the graph's own interpreter. The learning rate rises and falls once; batch norms are in training mode,
 //! those that an exporter folded away too; the test images are looked at once, at the end. Whoever keeps snapshots can go on from
-//! the last one after a crash and comes to the same weights, to the last bit, on the same device with the same number of threads.
+//! the last one after a crash and comes to the same weights, to the last bit on the CPU with the same number of threads.
 
 mod augment;
 mod drift;
@@ -65,11 +65,11 @@ pub struct Tuned {
 /// Trains `network` on images, beginning with `resume` where that is given.
 ///
 /// `full` is the network to learn from, where the options ask for it or the images have no labels; scores say how often a
-/// network agrees with it. The same network, images and options give the same weights to the last bit on the same device with
-/// the same number of threads, however often it was interrupted; only a time limit makes them depend on the time.
+/// network agrees with it. The same network, images and options give the same weights to the last bit on the CPU with the
+/// same number of threads, however often it was interrupted; only a time limit makes them depend on the time.
 ///
 /// # Errors
-/// [`TuneError::Option`], [`TuneError::Snapshot`] and the like before anything is trained; [`TuneError::Paused`] where the
+/// [`TuneError::Option`], [`TuneError::Snapshot`] and the like before anything is trained; [`TuneError::Cancelled`] where the
 /// observer wished it; [`TuneError::Diverged`] where the loss is no number any more.
 pub fn tune(
     network: &Network,

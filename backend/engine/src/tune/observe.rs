@@ -30,14 +30,12 @@ pub struct Progress {
     pub seconds: f64,
 }
 
-/// What whoever is told wants next.
+/// What the observer wants before the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     Continue,
     /// A snapshot before the next step.
     Save,
-    /// A snapshot, and no further step.
-    Pause,
 }
 
 /// Takes the results of fine-tuning as they come, and may stop it.
@@ -52,6 +50,6 @@ pub trait TuneObserver {
     /// After each epoch.
     fn epoch(&mut self, epoch: &Epoch) -> Wish;
 
-    /// A snapshot that was wished for.
+    /// A snapshot that was wished for. [`Flow::Stop`] ends fine-tuning with [`super::TuneError::Cancelled`].
     fn snapshot(&mut self, snapshot: &Snapshot) -> Flow;
 }

@@ -11,7 +11,7 @@ use super::error::{SnapshotError, TuneError};
 use super::observe::{Outset, Progress, TuneObserver, Wish};
 use super::order::Order;
 use super::schedule::Schedule;
-use super::snapshot::{Snapshot, State};
+use super::snapshot::{Snapshot, State, VERSION};
 use super::trainer::Trainer;
 use super::validation::{Target, is_better};
 use crate::adapt::adapt;
@@ -175,16 +175,17 @@ impl<'a> Run<'a> {
         self.trainer.step(&order, range, share, rate, self.steps + 1, cancelled)?;
         self.order = Some((epoch, order));
         self.steps += 1;
-        self.epoch_seconds += begun.elapsed().as_secs_f64();
-        if self.steps.is_multiple_of(CHECKED_STEPS) {
+        if self.steps.is_multiple_of(CHECKED_STEPS) || self.steps == TIMED_STEPS {
             self.check(rate)?;
         }
+        self.epoch_seconds += begun.elapsed().as_secs_f64();
         if self.steps == TIMED_STEPS {
             self.plan();
         }
         Ok(())
     }
 
+    /// Waits for the device, and looks whether the losses are finite.
     fn check(&self, rate: f64) -> Result<(), TuneError> {
         let finite = is_finite(&self.trainer.sums)?;
         if finite { Ok(()) } else { Err(TuneError::Diverged { step: self.steps, rate }) }
@@ -218,7 +219,9 @@ impl<'a> Run<'a> {
     /// Validates, and writes the epoch's row.
     fn end_epoch(&mut self, cancelled: &dyn Fn() -> bool) -> Result<Epoch, TuneError> {
         let rate = self.rate(self.steps - 1);
+        let begun = Instant::now();
         self.check(rate)?;
+        self.epoch_seconds += begun.elapsed().as_secs_f64();
         let sums = Vec::<f64>::try_from(&self.trainer.sums)?;
         let [losses, batches, hits, images] = sums[..] else { return Err(SnapshotError::Tensor("sums").into()) };
         let network = self.current(cancelled)?;
@@ -275,17 +278,17 @@ impl<'a> Run<'a> {
         if wish == Wish::Continue {
             return Ok(());
         }
-        if observer.snapshot(&self.snapshot()?) == Flow::Stop {
-            return Err(TuneError::Cancelled);
+        match observer.snapshot(&self.snapshot()?) {
+            Flow::Go => Ok(()),
+            Flow::Stop => Err(TuneError::Cancelled),
         }
-        if wish == Wish::Pause { Err(TuneError::Paused(self.steps)) } else { Ok(()) }
     }
 
     fn snapshot(&self) -> Result<Snapshot, TuneError> {
         let copied =
-            |(name, tensor): (&str, &Tensor)| Ok((name.to_owned(), tensor.f_detach_copy()?.f_to_device(Device::Cpu)?));
+            |(name, tensor): (&str, &Tensor)| Ok((name.to_owned(), tensor.f_detach()?.f_to_device(Device::Cpu)?));
         let tensors = self.tensors().into_iter().map(copied).collect::<Result<BTreeMap<_, _>, TchError>>()?;
-        Ok(Snapshot::new(self.state()?, tensors))
+        Ok(Snapshot { state: self.state()?, tensors })
     }
 
     fn tensors(&self) -> Vec<(&str, &Tensor)> {
@@ -309,7 +312,7 @@ impl<'a> Run<'a> {
         let sizes = |id| (network.graph.parameter(id).name.clone(), network.weight(id).size());
         let options = serde_json::to_string(self.task.options).map_err(|error| TuneError::Torch(error.to_string()))?;
         Ok(State {
-            version: 0,
+            version: VERSION,
             steps: self.steps,
             total: self.total,
             peak: self.peak.to_bits(),

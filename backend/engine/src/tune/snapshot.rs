@@ -16,7 +16,7 @@ use eagleeye_torchscript::tensors::{element, kind, signed, to_data};
 use super::error::SnapshotError;
 use crate::export::dtype;
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// Key of the header under which the state stands.
 const STATE: &str = "eagleeye.tuning";
 
@@ -52,21 +52,13 @@ pub(super) struct State {
     pub images: u64,
 }
 
+/// What the states of all versions have.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 impl Snapshot {
-    pub(super) fn new(state: State, tensors: BTreeMap<String, Tensor>) -> Self {
-        Self { state: State { version: VERSION, ..state }, tensors }
-    }
-
-    /// Steps that were done.
-    pub fn steps(&self) -> u64 {
-        self.state.steps
-    }
-
-    /// The rows of the epochs that were completed.
-    pub fn epochs(&self) -> &[Epoch] {
-        &self.state.epochs
-    }
-
     /// Writes the snapshot beside its place and moves it there when it is whole, so that there is always a good one.
     ///
     /// # Errors
@@ -92,10 +84,11 @@ impl Snapshot {
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(form)?;
         let state = metadata.metadata().as_ref().and_then(|entries| entries.get(STATE));
         let state = state.ok_or_else(|| unstated("it is no snapshot".to_owned()))?;
-        let state: State = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
-        if state.version != VERSION {
-            return Err(SnapshotError::Version { found: state.version, known: VERSION });
+        let Version { version } = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
+        if version != VERSION {
+            return Err(SnapshotError::Version { found: version, known: VERSION });
         }
+        let state: State = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
         let mut tensors = BTreeMap::new();
         for (name, view) in SafeTensors::deserialize(&bytes).map_err(form)?.tensors() {
             let known = [tch::Kind::Float, tch::Kind::Double].into_iter().filter_map(element);

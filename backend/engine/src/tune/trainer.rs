@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use eagleeye_spec::TuneOptions;
+use eagleeye_torchscript::prepare_gpu_gradients;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::augment::{batch, blended, labels};
@@ -46,6 +47,9 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TuneError> {
         let parameters = Parameters::new(network)?;
         let device = network.device();
+        if matches!(device, Device::Cuda(_)) {
+            prepare_gpu_gradients().map_err(TuneError::Torch)?;
+        }
         Ok(Self {
             steps: Steps::new(options, &parameters)?,
             average: options.average.map(|_| parameters.trained.values.f_detach_copy()).transpose()?,

@@ -15,6 +15,7 @@ pub mod search_check;
 pub mod search_report;
 pub mod searches;
 pub mod strategies;
+mod stream;
 pub mod tuning_events;
 pub mod tunings;
 

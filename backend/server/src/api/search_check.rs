@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use eagleeye_spec::{FieldFault, Precheck, SearchRequest, precheck};
+use eagleeye_spec::{Precheck, SearchRequest, precheck};
 use eagleeye_store::{Check, Dataset, LocalDataset, LocalFile, Model};
 
 use super::searches::subjects;
@@ -39,9 +39,7 @@ pub async fn check(
     Json(request): Json<SearchRequest>,
 ) -> Result<Answer<Precheck>, Problem> {
     let mut faults = Faults::default();
-    for FieldFault { field, detail } in precheck::faults(&request) {
-        faults.add(Kind::InvalidField, field, detail.to_owned());
-    }
+    faults.add_invalid(precheck::faults(&request));
     let (model, dataset) = subjects(&state, &request, &mut faults).await?;
     check_data(&request, model.as_ref(), dataset.as_ref(), &mut faults);
     faults.into_result()?;

@@ -6,9 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::name::name_in;
-use eagleeye_spec::{
-    Baseline, FieldFault, GroupKeep, Keep, LatencyModel, Limits, SearchExtension, SearchRequest, Warning,
-};
+use eagleeye_spec::{Baseline, GroupKeep, Keep, LatencyModel, Limits, SearchExtension, SearchRequest, Warning};
 use eagleeye_store::{self as store, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -206,9 +204,7 @@ async fn checked(
     request: &mut SearchRequest,
 ) -> Result<(Option<store::Model>, Option<store::Dataset>), Problem> {
     let mut faults = Faults::default();
-    for FieldFault { field, detail } in request.faults() {
-        faults.add(Kind::InvalidField, field, detail.to_owned());
-    }
+    faults.add_invalid(request.faults());
     let (model, dataset) = subjects(state, request, &mut faults).await?;
     write_out(state, request, &mut faults).await?;
     request_check::check(state, request, model.as_ref(), dataset.as_ref(), &mut faults).await?;

@@ -1,20 +1,39 @@
-//! A tuning's progress as server-sent events, with ids as those of a search ([`super::events`]): each revision of the tuning has two,
-//! the first for the epoch that it brought, or before the end for the tuning, the second for what comes last.
+//! A tuning's progress as server-sent events.
 
 use std::convert::Infallible;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use eagleeye_store::{StoreError, TuningChanges};
+use axum::response::sse::{Event, Sse};
+use eagleeye_spec::Epoch;
+use eagleeye_store::{self as store, Store, StoreError, TuningChanges};
 use futures::Stream;
 use uuid::Uuid;
 
-use super::events::{KEEP_ALIVE, PAUSE, event, first_of, known_at, last_of, seen};
+use super::stream::{self, Changes, Followed};
 use super::tunings::Tuning;
 use crate::extract::Path;
 use crate::problem::Problem;
 use crate::state::AppState;
+
+impl Followed for store::Tuning {
+    const NAMES: (&'static str, &'static str) = ("tuning", "epoch");
+    type Shown = Tuning;
+    type Part = Epoch;
+
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    async fn get(store: &Store, id: Uuid) -> Result<Self, StoreError> {
+        store.tunings().get(id).await
+    }
+
+    async fn changes_since(store: &Store, id: Uuid, revision: i64) -> Result<Option<Changes<Self>>, StoreError> {
+        let changes = store.tunings().changes_since(id, revision).await?;
+        Ok(changes.map(|TuningChanges { tuning, epochs }| Changes { row: tuning, parts: epochs }))
+    }
+}
 
 /// Follow a tuning.
 ///
@@ -38,62 +57,5 @@ pub async fn follow(
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    // An unknown tuning is an answer with a status, not a stream that breaks.
-    let tuning = state.store.tunings().get(id).await?;
-    let events = events(state, id, seen(&headers, tuning.revision, tuning.state.is_final()));
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
-}
-
-fn events(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item = Result<Event, Infallible>> {
-    async_stream::stream! {
-        let AppState { store, followers, shutdown, .. } = state;
-        // Followed before it is looked at, so that no change falls in between.
-        let mut changed = followers.follow(id);
-        let mut seen = seen;
-        loop {
-            let mut has_failed = false;
-            match store.tunings().changes_since(id, known_at(seen)).await {
-                Ok(None) => {}
-                Ok(Some(changes)) => {
-                    let (newest, ended) = (last_of(changes.tuning.revision), changes.tuning.state.is_final());
-                    for event in told(changes, seen) {
-                        yield Ok(event);
-                    }
-                    seen = newest;
-                    if ended {
-                        return;
-                    }
-                }
-                // Deleted while it was followed.
-                Err(StoreError::NotFound { .. }) => return,
-                Err(error) => {
-                    tracing::warn!(%error, tuning = %id, "cannot read a tuning");
-                    has_failed = true;
-                }
-            }
-            // The channel does not close while the server runs.
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                Ok(()) = changed.changed() => {}
-                () = tokio::time::sleep(PAUSE), if has_failed => {}
-            }
-        }
-    }
-}
-
-/// What comes after `seen`. The epochs come first, so that a client that sees the tuning's new progress has them already.
-fn told(changes: TuningChanges, seen: i64) -> Vec<Event> {
-    let (newest, ended) = (changes.tuning.revision, changes.tuning.state.is_final());
-    let epochs = changes.epochs.into_iter().filter(|(revision, _)| first_of(*revision) > seen);
-    let mut events: Vec<Event> = epochs.map(|(revision, epoch)| event("epoch", first_of(revision), &epoch)).collect();
-    let tuning = Tuning::from(changes.tuning);
-    // No epoch comes with the revision in which a tuning ends.
-    let id = if ended { first_of(newest) } else { last_of(newest) };
-    if id > seen {
-        events.push(event("tuning", id, &tuning));
-    }
-    if ended {
-        events.push(event("end", last_of(newest), &tuning));
-    }
-    events
+    Ok(stream::follow::<store::Tuning>(state, id, &headers).await?)
 }

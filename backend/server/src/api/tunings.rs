@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Epoch, FieldFault, TuneOptions, TuningResult};
+use eagleeye_spec::{Epoch, TuneOptions, TuningResult};
 use eagleeye_store::{self as store, Store};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,7 +17,8 @@ use super::paging::{Page, PageQuery};
 use super::searches::Progress;
 use crate::extract::{Json, Path, Query};
 use crate::faults::Faults;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
+use crate::state::AppState;
 
 /// State of a tuning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -155,9 +156,7 @@ pub async fn create(
     Json(options): Json<TuneOptions>,
 ) -> Result<Response, Problem> {
     let mut faults = Faults::default();
-    for FieldFault { field, detail } in options.faults() {
-        faults.add(Kind::InvalidField, field, detail.to_owned());
-    }
+    faults.add_invalid(options.faults());
     faults.into_result()?;
     let tuning = Tuning::from(store.tunings().create(id, store::TuningStart::Adapted, &options).await?);
     let location = format!("{BASE}/tunings/{}", tuning.id);
@@ -175,11 +174,12 @@ pub async fn create(
     )
 )]
 pub async fn list(
-    State(store): State<Store>,
+    State(state): State<AppState>,
     Path(id): Path<Uuid>,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Page<Tuning>>, Problem> {
-    Ok(Answer(Page::of(store.tunings().list(id, &page.request()?).await?, Tuning::from)))
+    let found = state.store.tunings().list(id, &page.request()?).await?;
+    Ok(Answer(Page::of(found, |tuning| state.outages.shown(tuning).into())))
 }
 
 /// Get a tuning.
@@ -191,8 +191,9 @@ pub async fn list(
         (status = 404, description = "The tuning does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Tuning>, Problem> {
-    Ok(Answer(store.tunings().get(id).await?.into()))
+pub async fn get(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<Tuning>, Problem> {
+    let tuning = state.store.tunings().get(id).await?;
+    Ok(Answer(state.outages.shown(tuning).into()))
 }
 
 /// List a tuning's epochs.
@@ -230,7 +231,7 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 /// Resume a tuning.
 ///
 /// A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
-/// interruption, on the same device with the same number of threads.
+/// interruption: to the last bit on the CPU with the same number of threads.
 #[utoipa::path(
     post, path = "/tunings/{id}/retry", operation_id = "retryTuning", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the tuning")),

@@ -1,5 +1,6 @@
 //! Searches that are taken up again.
 
+use eagleeye_spec::{Warning, WarningCode};
 use eagleeye_store::{SearchState, StoreError};
 
 use crate::support::World;
@@ -85,4 +86,23 @@ async fn a_search_that_is_taken_up_again_begins_again_for_who_looks_at_it() {
     assert_eq!(phase().await, "queued");
     world.claim("b").await;
     assert_eq!(phase().await, "starting", "it is not queued any more");
+}
+
+#[tokio::test]
+async fn what_was_said_of_the_winners_is_said_anew_of_the_next_ones() {
+    let world = World::new().await;
+    let search = world.search().await;
+    let lease = world.claim("a").await.lease;
+    let warning = |code: WarningCode| Warning { code, message: code.name().to_owned(), at: code.at() };
+    for code in [WarningCode::FewScoringImages, WarningCode::WinnerSlowerThanFull] {
+        world.store.searches().save_warning(&lease, &warning(code)).await.unwrap();
+    }
+    world.store.searches().finish(&lease).await.unwrap();
+    let codes = async || {
+        let warnings = world.store.searches().get(search.id).await.unwrap().warnings;
+        warnings.into_iter().map(|warning| warning.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes().await, [WarningCode::FewScoringImages, WarningCode::WinnerSlowerThanFull]);
+    world.store.searches().extend(search.id, &search.request).await.unwrap();
+    assert_eq!(codes().await, [WarningCode::FewScoringImages]);
 }

@@ -7,7 +7,7 @@ use eagleeye_engine::{DeviceChoice, Network, reason};
 use eagleeye_spec::{Latency, Turns};
 use serde::Serialize;
 
-use crate::arguments::InputShape;
+use crate::arguments::{InputShape, seconds};
 use crate::failure::Failure;
 use crate::latency::measure::{MeasureError, Measured, measure};
 use crate::model_file::ModelFile;
@@ -37,11 +37,6 @@ pub struct LatencyArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number| (0.0..=86_400.0).contains(number));
-    number.ok_or_else(|| "must be a number from 0 to 86400".to_owned())
 }
 
 #[derive(Debug, Serialize)]

@@ -8,4 +8,4 @@ mod model;
 pub use command::{LatencyArgs, latency};
 pub use leaders::{LeaderLatencies, LeadersError, measure_leaders, slow_winners};
 pub use measure::MeasureError;
-pub use model::{LatencyModelError, measure_model};
+pub use model::{LatencyModelError, measure_model, needed_model};

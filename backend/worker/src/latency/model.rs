@@ -5,6 +5,7 @@ use std::thread::available_parallelism;
 
 use eagleeye_engine::Network;
 use eagleeye_engine::latency::{in_libtorch, networks_to_measure};
+use eagleeye_spec::latency_model::LEAST_NETWORKS;
 use eagleeye_spec::{LatencyModel, LatencyOf, SearchRequest, Turns};
 
 use crate::latency::leaders::LeadersError;
@@ -18,8 +19,12 @@ const TURNS: Turns = Turns { warm_up: 2, runs: 30, seconds: 10.0 };
 pub enum LatencyModelError {
     #[error("a budget of latency needs measured networks: {0}")]
     Measure(LeadersError),
-    #[error("a budget of latency needs at least five networks of different sizes; {found} can be pruned from this one")]
+    #[error(
+        "a budget of latency needs at least {LEAST_NETWORKS} networks of different sizes; {found} can be pruned from this one"
+    )]
     TooFew { found: usize },
+    #[error("a budget of latency needs times above 0; this machine's clock has measured none for one of the networks")]
+    NoTime,
 }
 
 /// Measures networks of several sizes, with one image, and fits a model to them.
@@ -47,8 +52,15 @@ pub fn measure_model(
     };
     let latencies: Vec<_> = latencies.map_err(|error| failed(error.into()))?;
     let measured: Vec<_> = made.iter().map(|(work, _)| *work).zip(latencies).collect();
-    let model = LatencyModel::fit(request.latency_of, &measured);
-    model.ok_or(LatencyModelError::TooFew { found: measured.len() })
+    if measured.len() < LEAST_NETWORKS {
+        return Err(LatencyModelError::TooFew { found: measured.len() });
+    }
+    LatencyModel::fit(request.latency_of, &measured).ok_or(LatencyModelError::NoTime)
+}
+
+/// As [`measure_model`], where a budget limits latency.
+pub fn needed_model(full: &Network, request: &SearchRequest) -> Result<Option<LatencyModel>, LatencyModelError> {
+    request.limits_latency().then(|| measure_model(full, request, &|| false)).transpose()
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
-use crate::latency::measure_model;
-use crate::output::{self, grouped, table};
+use crate::latency::needed_model;
+use crate::output::{self, grouped, score_table, table};
 use crate::provenance::Provenance;
 use crate::prune::{format_of, write};
 use crate::search::{Inputs, SearchArgs, Told, inputs};
@@ -57,7 +57,7 @@ pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(search, |network, images, channels| args.request(network, images, channels), &mut told)?;
-    let latency = request.limits_latency().then(|| measure_model(&network, &request, &|| false)).transpose()?;
+    let latency = needed_model(&network, &request)?;
     let progress = |done: u64, total: u64| told.line(&format!("layer {done} of {total}"));
     let follow = Follow { cancelled: &|| false, progress: &progress };
     let Comparison { first: First { candidate, scores, .. }, network: mut repaired, score, layers, seconds } =
@@ -109,16 +109,12 @@ fn ratio(text: &str) -> Result<f64, String> {
 
 fn describe(report: &Report) -> String {
     let Report { scores, .. } = report;
-    let head = ["", "top-1", "top-5"].map(str::to_owned).to_vec();
-    let rows = [
-        ("full", scores.full),
-        ("vanilla", scores.vanilla),
-        ("adaptive BN", scores.adaptive_bn),
-        ("repaired", report.repaired),
-    ];
-    let share = |share: f64| format!("{:.2}%", 100.0 * share);
-    let rows = rows.map(|(name, score)| vec![name.to_owned(), share(score.top1), share(score.top5)]);
-    let scores = table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    let scores = score_table(&[
+        ("full", Some(scores.full)),
+        ("vanilla", Some(scores.vanilla)),
+        ("adaptive BN", Some(scores.adaptive_bn)),
+        ("repaired", Some(report.repaired)),
+    ]);
     let head = ["layer", "error before", "after", ""].map(str::to_owned).to_vec();
     let rows = report.layers.iter().map(|RepairedLayer { layer, outcome }| match outcome {
         Outcome::Fitted { before, after, .. } => {

@@ -140,8 +140,7 @@ impl SearchArgs {
         if faults.is_empty() {
             return Ok(request);
         }
-        let each = faults.iter().map(|fault| format!("{} {}", fault.field, fault.detail));
-        Err(Failure::Arguments(each.collect::<Vec<_>>().join("; ")))
+        Err(Failure::of_fields(&faults))
     }
 
     fn fill(&self, fields: &mut Map<String, Value>, images: usize, channels: usize) -> Result<(), Failure> {

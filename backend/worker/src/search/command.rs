@@ -7,7 +7,7 @@ use eagleeye_engine::{Images, Known, Network, make_candidate};
 use eagleeye_spec::{Candidate, Report, ReportInput, SearchRequest};
 
 use crate::failure::Failure;
-use crate::latency::{LeaderLatencies, measure_leaders, measure_model, slow_winners};
+use crate::latency::{LeaderLatencies, measure_leaders, needed_model, slow_winners};
 use crate::output;
 use crate::provenance::Provenance;
 use crate::prune::{format_of, write};
@@ -23,7 +23,7 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
     let Inputs { source_hash, network, images, request, used } =
         inputs(args, |_, images, channels| args.request(images, channels), &mut told)?;
 
-    let latency_model = request.limits_latency().then(|| measure_model(&network, &request, &|| false)).transpose()?;
+    let latency_model = needed_model(&network, &request)?;
     let known = Known { candidates: Vec::new(), latency: latency_model.clone() };
     let outcome = eagleeye_engine::search(&network, &images, &request, known, &mut told)?;
     let winners: Vec<&Candidate> = outcome.winners().collect();

@@ -1,9 +1,9 @@
 //! Tells on standard error how a search goes, where somebody looks.
 
-use std::io::{IsTerminal, Write, stderr};
-
 use eagleeye_engine::{Flow, Observer, Phase};
 use eagleeye_spec::{Baseline, Candidate, Evaluation, Warning};
+
+use crate::output::progress_line;
 
 /// Progress as lines that replace each other, and warnings as lines that stay.
 #[derive(Debug, Default)]
@@ -14,10 +14,7 @@ pub struct Told {
 
 impl Told {
     pub fn line(&self, text: &str) {
-        if stderr().is_terminal() {
-            // Somebody who has closed standard error does not want to be told.
-            let _ = write!(stderr(), "\r\x1b[K{text}");
-        }
+        progress_line(text);
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use eagleeye_spec::{Distillation, Optimizer, TuneOptions};
 
+use crate::arguments::seconds;
 use crate::failure::Failure;
 use crate::search::SearchArgs;
 
@@ -48,11 +49,11 @@ pub struct TuneArgs {
     /// Options as JSON, as docs/tuning.md lists them; the options above replace what it says.
     #[arg(long, value_name = "FILE")]
     options: Option<PathBuf>,
-    /// Where snapshots are kept. If there is one, it is gone on from.
+    /// The file of snapshots. If it exists, fine-tuning continues from it.
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
     /// Seconds between two snapshots; there is one after each epoch, too.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, requires = "snapshot")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds, requires = "snapshot")]
     pub snapshot_seconds: f64,
     /// Threads of one operation; all cores if omitted.
     #[arg(long, value_name = "NUMBER")]
@@ -95,8 +96,7 @@ impl TuneArgs {
         if faults.is_empty() {
             return Ok(options);
         }
-        let each = faults.iter().map(|fault| format!("{} {}", fault.field, fault.detail));
-        Err(Failure::Arguments(each.collect::<Vec<_>>().join("; ")))
+        Err(Failure::of_fields(&faults))
     }
 }
 

@@ -12,8 +12,8 @@ use super::arguments::{From, TuneArgs};
 use super::inputs::{Inputs, inputs};
 use super::observer::Follower;
 use crate::failure::Failure;
-use crate::latency::measure_model;
-use crate::output::{self, grouped, table};
+use crate::latency::needed_model;
+use crate::output::{self, grouped, score_table, table};
 use crate::provenance::Provenance;
 use crate::prune::{format_of, write};
 
@@ -52,9 +52,16 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
         _ => None,
     };
     let Inputs { source_hash, network: full, request, images, train } = inputs(args)?;
+    if args.snapshot.is_some() && request.limits_latency() {
+        return Err(Failure::Arguments(
+            "`--snapshot` needs the same candidate each time, and no two measurements of latency agree: limit macs, parameters \
+             or bytes"
+                .to_owned(),
+        ));
+    }
     let begun = begin(args.from, &full, &images, &request)?;
     let First { candidate, scores, .. } = &begun.first;
-    let mut follower = Follower::new(args.snapshot.clone(), Duration::from_secs_f64(args.snapshot_seconds.max(0.0)));
+    let mut follower = Follower::new(args.snapshot.clone(), Duration::from_secs_f64(args.snapshot_seconds));
     let test = Some(&images.test).filter(|test| !test.is_empty());
     let parts = TuneImages { train: &train, validation: &images.scoring, test };
     let tuned = eagleeye_engine::tune(&begun.network, Some(&full), parts, &options, resumed, &mut follower);
@@ -90,7 +97,7 @@ struct Begun {
 }
 
 fn begin(from: From, full: &Network, images: &Images, request: &SearchRequest) -> Result<Begun, Failure> {
-    let latency = request.limits_latency().then(|| measure_model(full, request, &|| false)).transpose()?;
+    let latency = needed_model(full, request)?;
     match from {
         From::Adapted => {
             let first = first_candidate(full, images, request, latency.as_ref(), &|| false)?;
@@ -105,20 +112,15 @@ fn begin(from: From, full: &Network, images: &Images, request: &SearchRequest) -
 }
 
 fn describe(report: &Report) -> String {
-    let share = |share: f64| format!("{:.2}%", 100.0 * share);
-    let head = ["", "top-1", "top-5"].map(str::to_owned).to_vec();
-    let scores = [
+    let scores = score_table(&[
         ("full", Some(report.scores.full)),
         ("vanilla", Some(report.scores.vanilla)),
         ("adaptive BN", Some(report.scores.adaptive_bn)),
         ("repaired", report.repaired),
         ("tuned", Some(report.tuned)),
         ("tuned, test images", report.test),
-    ];
-    let rows = scores
-        .into_iter()
-        .filter_map(|(name, score)| score.map(|score| vec![name.to_owned(), share(score.top1), share(score.top5)]));
-    let scores = table(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    ]);
+    let share = |share: f64| format!("{:.2}%", 100.0 * share);
     let head = ["epoch", "loss", "train top-1", "validation top-1", "learning rate", "images/s"];
     let rows = report.epochs.iter().map(|epoch| {
         vec![

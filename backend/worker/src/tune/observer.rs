@@ -1,11 +1,12 @@
 //! Tells on standard error how fine-tuning goes, and keeps its snapshots.
 
-use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use eagleeye_engine::{Flow, Outset, Progress, Snapshot, SnapshotError, TuneObserver, Wish};
 use eagleeye_spec::Epoch;
+
+use crate::output::progress_line;
 
 /// Follows one fine-tuning.
 pub struct Follower {
@@ -46,11 +47,8 @@ impl TuneObserver for Follower {
     }
 
     fn step(&mut self, progress: &Progress) -> Wish {
-        if stderr().is_terminal() {
-            let total = progress.total.map_or(String::new(), |total| format!(" of {total}"));
-            // Somebody who has closed standard error does not want to be told.
-            let _ = write!(stderr(), "\r\x1b[Kepoch {}: step {}{total}", progress.epoch, progress.steps);
-        }
+        let total = progress.total.map_or(String::new(), |total| format!(" of {total}"));
+        progress_line(&format!("epoch {}: step {}{total}", progress.epoch, progress.steps));
         self.wish(self.last.elapsed() >= self.every)
     }
 
