@@ -8,7 +8,8 @@ use eagleeye_graph::macs;
 use eagleeye_spec::presets::distinct_values;
 use eagleeye_spec::warning::other_preset_fits;
 use eagleeye_spec::{
-    BestPreset, ChannelOrder, ClassAnswers, Hits, Intervals, Precheck, Preprocessing, PresetFit, SearchRequest, Warning,
+    BestPreset, ChannelOrder, ClassAnswers, Hits, Intervals, Precheck, Preprocessing, PresetFit, SearchRequest,
+    Warning, WarningCode,
 };
 use tch::{TchError, Tensor};
 
@@ -88,7 +89,9 @@ pub fn precheck(
         Some(labels) => Presets::try_on(&folded, pixels, labels, request, &scored.hits, batch_size)?,
         None => Presets::default(),
     };
-    let best_preset = presets.best();
+    // Where another order of the classes explains the answers, a preset that is better by chance does not.
+    let is_order = warnings.iter().any(|warning| warning.code == WarningCode::ClassOrderSuspect);
+    let best_preset = presets.best().map(|best| BestPreset { fits_better: best.fits_better && !is_order, ..best });
     warnings.extend(best_preset.as_ref().filter(|best| best.fits_better).and_then(|best| presets.warning(&best.name)));
     Ok(Precheck {
         images: seen.images,

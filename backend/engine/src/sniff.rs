@@ -77,7 +77,7 @@ fn of_head(head: &[u8], bytes: u64) -> Kind {
         [0x08, 0x01, 0x12, ..] if contains(head, b"serve") || contains(head, b"saved_model") => TENSORFLOW,
         // A protobuf message begins with the key of a field: of a model these are numbers 1 to 25 with their wire types.
         [key, ..] if ONNX_KEYS.contains(key) => Kind::Model(Format::Onnx),
-        [] => Kind::Other { is: "empty", instead: "upload it again" },
+        [] => Kind::Other { is: "empty", instead: "its upload or copy may have been interrupted" },
         _ => Kind::Unknown,
     }
 }

@@ -68,13 +68,14 @@ impl Paired {
     }
 
     /// The 95% confidence interval of [`Paired::difference`]: Wald's with half an image added to each of the four counts
-    /// (Agresti and Min, 2005), within -1 to 1. Near the border it may contain 0 where the networks are not tied, or the other
-    /// way round.
+    /// (Agresti and Min, 2005), within -1 to 1. It is widened to contain 0 where the exact test, which asks for more, cannot tell
+    /// the networks apart.
     pub fn interval(&self) -> Interval {
         let (a, b, images) = (self.only_a as f64 + 0.5, self.only_b as f64 + 0.5, self.images as f64 + 2.0);
         let centre = (a - b) / images;
         let half = Z * (a + b - (a - b) * (a - b) / images).sqrt() / images;
-        Interval { low: (centre - half).max(-1.0), high: (centre + half).min(1.0) }
+        let (low, high) = ((centre - half).max(-1.0), (centre + half).min(1.0));
+        if self.tied() { Interval { low: low.min(0.0), high: high.max(0.0) } } else { Interval { low, high } }
     }
 }
 
@@ -216,6 +217,7 @@ mod tests {
             prop_assert!(there.mid_p() <= there.p_value);
             prop_assert!(there.interval().contains(there.difference() * common as f64 / (common as f64 + 2.0)));
             prop_assert_eq!(there.tied(), tied(&b, &a));
+            prop_assert!(!there.tied() || there.interval().contains(0.0));
         }
 
         #[test]

@@ -7,12 +7,16 @@ use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBui
 
 use crate::field_fault::FieldFault;
 
+/// Between these, and the same below 0, factors and shifts of pixels are finite in single precision.
+const LEAST: f64 = 1e-6;
+const MOST: f64 = 1e6;
+
 /// From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
     /// One per channel of the model's input.
-    #[schema(example = json!([0.485, 0.456, 0.406]))]
+    #[schema(schema_with = means)]
     pub mean: Vec<f64>,
     /// One per channel of the model's input, none of them 0.
     #[schema(schema_with = deviations)]
@@ -90,11 +94,15 @@ impl Preprocessing {
             Resize::ShorterSide { size } => (1..=Resize::MAX_SIZE).contains(size),
             Resize::Cover {} | Resize::Stretch {} => true,
         };
-        let divides = deviation.iter().all(|d| d.is_finite() && *d != 0.0);
+        let factor = |x: &f64| (LEAST..=MOST).contains(&x.abs());
         let checks = [
-            (mean.iter().all(|m| m.is_finite()), "preprocessing.mean", "must be finite numbers"),
-            (divides, "preprocessing.deviation", "must be finite numbers other than 0"),
-            (scale.is_finite() && *scale != 0.0, "preprocessing.scale", "must be a finite number other than 0"),
+            (mean.iter().all(|m| m.abs() <= MOST), "preprocessing.mean", "must be numbers from -1000000 to 1000000"),
+            (
+                deviation.iter().all(factor),
+                "preprocessing.deviation",
+                "must be numbers from 0.000001 to 1000000, or as far below 0",
+            ),
+            (factor(scale), "preprocessing.scale", "must be a number from 0.000001 to 1000000, or as far below 0"),
             (side_fits, "preprocessing.resize.size", "must be from 1 to 8192"),
         ];
         let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
@@ -102,25 +110,33 @@ impl Preprocessing {
     }
 }
 
-/// A number on either side of 0.
-fn not_zero() -> AnyOfBuilder {
-    let number = || {
-        let double = SchemaFormat::KnownFormat(KnownFormat::Double);
-        ObjectBuilder::new().schema_type(Type::Number).format(Some(double))
-    };
-    AnyOfBuilder::new().item(number().exclusive_minimum(Some(0))).item(number().exclusive_maximum(Some(0)))
+fn number(least: f64, most: f64) -> ObjectBuilder {
+    let double = SchemaFormat::KnownFormat(KnownFormat::Double);
+    ObjectBuilder::new().schema_type(Type::Number).format(Some(double)).minimum(Some(least)).maximum(Some(most))
+}
+
+/// A number on either side of 0, and not so far from it or near to it that single precision would not do.
+fn factor() -> AnyOfBuilder {
+    AnyOfBuilder::new().item(number(LEAST, MOST)).item(number(-MOST, -LEAST))
+}
+
+fn means() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(number(-MOST, MOST))
+        .description(Some("One per channel of the model's input."))
+        .examples([json!([0.485, 0.456, 0.406])])
 }
 
 fn deviations() -> ArrayBuilder {
     ArrayBuilder::new()
-        .items(not_zero())
+        .items(factor())
         .description(Some("One per channel of the model's input, none of them 0."))
         .examples([json!([0.229, 0.224, 0.225])])
 }
 
 fn scale() -> AnyOfBuilder {
     let description = "1/255 if omitted; never 0.";
-    not_zero().description(Some(description)).default(Some(json!(default_scale())))
+    factor().description(Some(description)).default(Some(json!(default_scale())))
 }
 
 fn default_scale() -> f64 {
@@ -174,5 +190,17 @@ mod tests {
         };
         assert_eq!((faults(1), faults(Resize::MAX_SIZE)), (vec![], vec![]));
         assert_eq!((faults(0), faults(8193)), (vec!["preprocessing.resize.size"], vec!["preprocessing.resize.size"]));
+    }
+
+    #[test]
+    fn numbers_with_which_single_precision_would_not_do_are_refused() {
+        let faults = |values: serde_json::Value| {
+            let found = serde_json::from_value::<Preprocessing>(values).unwrap().faults();
+            found.into_iter().map(|fault| fault.field).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(json!({ "mean": [-0.5], "deviation": [-0.25] })), [""; 0]);
+        assert_eq!(faults(json!({ "mean": [1e38], "deviation": [0.25] })), ["preprocessing.mean"]);
+        assert_eq!(faults(json!({ "mean": [0.5], "deviation": [1e-38] })), ["preprocessing.deviation"]);
+        assert_eq!(faults(json!({ "mean": [0.5], "deviation": [0.0], "scale": -1e38 })).len(), 2);
     }
 }

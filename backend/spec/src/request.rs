@@ -244,14 +244,14 @@ impl SearchRequest {
         must(self.budget_range.as_ref().is_none_or(BudgetRange::is_sound), "budget_range", RANGE);
         let is_manual = |name: &StrategyName| name.0 == MANUAL;
         let needs_budget = self.strategies.iter().any(|name| !is_manual(name));
-        must(!needs_budget || !self.budgets().is_empty(), "macs", "is missing: a search needs a budget at least");
+        must(!needs_budget || !self.budgets().is_empty(), "macs", "is missing; a search needs at least one budget");
         must((1..=16).contains(&self.strategies.len()), "strategies", "must be from 1 to 16 names");
         let mut names: Vec<_> = self.strategies.iter().collect();
         names.sort();
         must(names.windows(2).all(|pair| pair[0] != pair[1]), "strategies", "must name each strategy once");
         let has_manual = self.strategies.iter().any(is_manual);
         must(has_manual || self.manual.is_empty(), "manual", "is for the strategy `manual`, which is not asked for");
-        must(!has_manual || !self.manual.is_empty(), "manual", "must have a strategy at least");
+        must(!has_manual || !self.manual.is_empty(), "manual", "must have at least one strategy");
         must(self.manual.len() <= 1000, "manual", "must be at most 1000 strategies");
         must((1..=10_000).contains(&self.candidates), "candidates", "must be from 1 to 10000");
         must(self.seed <= MAX_SEED, "seed", "must be at most 9007199254740991 (2^53 - 1)");

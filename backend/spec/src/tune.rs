@@ -28,7 +28,7 @@ pub struct TuneOptions {
     pub minutes: Option<f64>,
     pub optimizer: Optimizer,
     /// Largest learning rate. If omitted, 0.05 for SGD and 0.001 for AdamW with 512 images per batch, and in proportion to
-    /// `batch_size`.
+    /// the images of a batch.
     #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 100, nullable = false)]
     pub learning_rate: Option<f64>,
@@ -172,13 +172,18 @@ impl TuneOptions {
         upgraded(document, VERSION, |_, _| {})
     }
 
-    /// The largest learning rate, without a range test.
-    pub fn rate(&self) -> f64 {
+    /// The largest learning rate on so many training images, without a range test.
+    pub fn rate(&self, images: usize) -> f64 {
         let of_rates = match self.optimizer {
             Optimizer::Sgd => 0.05,
             Optimizer::AdamW => 0.001,
         };
-        self.learning_rate.unwrap_or(of_rates * f64::from(self.batch_size) / BATCH_OF_RATES)
+        self.learning_rate.unwrap_or(of_rates * self.batch(images) as f64 / BATCH_OF_RATES)
+    }
+
+    /// Images in a step on so many training images.
+    pub fn batch(&self, images: usize) -> usize {
+        (self.batch_size as usize).min(images)
     }
 
     /// The weight decay of weights.
@@ -256,8 +261,9 @@ mod tests {
     }
 
     #[test]
-    fn default_rates_are_in_proportion_to_the_batch_size() {
-        let rate = |fields| options(fields).rate();
+    fn default_rates_are_in_proportion_to_the_images_of_a_batch() {
+        let rate = |fields| options(fields).rate(1000);
+        assert_eq!(rate(json!({ "batch_size": 65_536 })), 0.05 * 1000.0 / 512.0, "no batch has more than there are");
         assert_eq!(rate(json!({ "batch_size": 512 })), 0.05);
         assert_eq!(rate(json!({ "batch_size": 128 })), 0.0125);
         assert_eq!(rate(json!({ "batch_size": 512, "optimizer": "adamw" })), 0.001);

@@ -112,9 +112,12 @@ impl Tunings<'_> {
         let job = hold_of(&transaction, lease, TUNING_JOB).await?;
         let row = locked(&transaction, job.subject).await?;
         let snapshot = row.snapshot_hash.map(FileHash::try_from).transpose()?;
+        let done = row.done;
         let now = self.0.clock().now();
         let row = edit(&transaction, job.subject, now, |tuning| {
             end(tuning, TuningState::Succeeded, None, now);
+            // It may have ended before the planned steps: for its time, or since it got no better.
+            tuning.total = Set(done);
             tuning.snapshot_hash = Set(None);
             tuning.weights_hash = Set(Some(tuned.weights.hash.to_string()));
             tuning.result = Set(Some(result));

@@ -7,6 +7,14 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use eagleeye_spec::{Aggregate, Criterion, Importance, Space};
 
+/// A number, of which JSON has no infinite ones.
+pub fn number(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .ok_or_else(|| format!("`{text}` is not a finite number"))
+}
+
 /// A length of time of at most a day.
 pub fn seconds(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number| (0.0..=86_400.0).contains(number));
@@ -84,6 +92,12 @@ fn multiple(text: &str) -> Result<usize, String> {
 fn fraction(text: &str) -> Result<f64, String> {
     let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
     part.ok_or_else(|| "must be a number from 0 to 1".to_owned())
+}
+
+/// A part of something that is more than nothing.
+pub fn positive_fraction(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| *part > 0.0 && *part <= 1.0);
+    part.ok_or_else(|| "must be a number above 0 and at most 1".to_owned())
 }
 
 /// Sizes of a network's input, batch first.

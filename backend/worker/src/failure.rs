@@ -24,6 +24,8 @@ use crate::wire::WireError;
 /// Why a command ends without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    #[error("an image has the label {label}, but the network has {classes} classes; labels must be below that")]
+    Label { label: usize, classes: usize },
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
     #[error(transparent)]
@@ -144,6 +146,7 @@ impl Failure {
             | Failure::Prune(_)
             | Failure::OutputFormat(_)
             | Failure::OutputFile { .. }
+            | Failure::Label { .. }
             | Failure::Device(_)
             | Failure::Measure(_)
             | Failure::LatencyModel(_)

@@ -95,7 +95,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
-    start_logging(matches!(cli.command, Command::Run(_)));
+    // What takes long says how far it is.
+    start_logging(matches!(cli.command, Command::Run(_) | Command::Tune(_)));
     if cli.command.computes()
         && let Err(error) = openmp::wait_asleep()
     {
@@ -140,8 +141,8 @@ fn explain(error: &clap::Error) -> ExitCode {
     ExitCode::from(UNUSABLE)
 }
 
-fn start_logging(is_service: bool) {
-    let default = if is_service { "info" } else { "warn" };
+fn start_logging(is_long: bool) {
+    let default = if is_long { "info" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();

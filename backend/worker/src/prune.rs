@@ -1,13 +1,15 @@
 //! `prune`: one strategy, without data.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{Format, ImportanceData, Network, PruneReport, Pruned, export, prune_by};
 use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
+use tempfile::TempDir;
 
-use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs};
+use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, positive_fraction};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output::{self, grouped, percent, table};
@@ -18,7 +20,7 @@ pub struct PruneArgs {
     #[command(flatten)]
     model: ModelArgs,
     /// Fraction of the multiply-adds (MACs) to keep.
-    #[arg(long, value_name = "FRACTION")]
+    #[arg(long, value_name = "FRACTION", value_parser = positive_fraction)]
     macs: f64,
     /// Seed of the random strategies.
     #[arg(long, default_value_t = 0)]
@@ -105,22 +107,30 @@ fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
     if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
 }
 
-/// The format that a file's name asks for.
+/// The format that a file's name asks for, of a file that can be written: what takes long is not to be lost in the end.
 pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))
+    let format = ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
+    beside(path)?;
+    Ok(format)
+}
+
+/// A folder for temporary files in the folder of a file.
+fn beside(path: &Path) -> Result<TempDir, Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // What tempfile says names the temporary folder, which nobody knows.
+    let failed = |source: io::Error| Failure::OutputFile { path: path.to_owned(), source: source.kind().into() };
+    tempfile::Builder::new().prefix(".eagleeye-").tempdir_in(parent).map_err(failed)
 }
 
 /// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until
 /// then.
 pub fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
-    let failed = |source| Failure::OutputFile { path: path.to_owned(), source };
     let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = tempfile::Builder::new().prefix(".eagleeye-").tempdir_in(parent).map_err(failed)?;
+    let beside = beside(path)?;
     let written = beside.path().join(name);
     let max_difference = export(network, format, &written)?;
-    std::fs::rename(&written, path).map_err(failed)?;
+    std::fs::rename(&written, path).map_err(|source| Failure::OutputFile { path: path.to_owned(), source })?;
     Ok(max_difference)
 }
 

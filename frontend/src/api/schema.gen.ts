@@ -945,6 +945,11 @@ export interface components {
             search_id: string | null;
             /** Format: date-time */
             since: string;
+            /**
+             * Format: uuid
+             * @description The tuning that it is working on, or null.
+             */
+            tuning_id: string | null;
         };
         /**
          * @description What makes a unit important to one layer. Where one layer has several channels of a unit, their values are added up.
@@ -2569,9 +2574,8 @@ export interface components {
              * Format: double
              * @description Decay of a moving average of the weights, such as 0.999. The average is validated and returned, with running statistics
              *     of its own. There is none if omitted.
-             * @default null
              */
-            average: number;
+            average?: number;
             /**
              * Format: int32
              * @description Images per step. The images that are left over after an epoch's last whole batch wait for another epoch.
@@ -2593,15 +2597,13 @@ export interface components {
             /**
              * @description Learn from the full network's answers beside the labels. Without labels they are all there is to learn from, and its
              *     defaults hold if it is omitted.
-             * @default null
              */
-            distillation: components["schemas"]["Distillation"];
+            distillation?: components["schemas"]["Distillation"];
             /**
              * Format: int32
              * @description Passes over the training images. Required if `minutes` is omitted; with both, whichever ends first.
-             * @default null
              */
-            epochs: number;
+            epochs?: number;
             /**
              * @description Look for the largest learning rate by a range test of up to 100 steps, whose weights are discarded.
              * @default false
@@ -2621,23 +2623,20 @@ export interface components {
             /**
              * Format: double
              * @description Largest learning rate. If omitted, 0.05 for SGD and 0.001 for AdamW with 512 images per batch, and in proportion to
-             *     `batch_size`.
-             * @default null
+             *     the images of a batch.
              */
-            learning_rate: number;
+            learning_rate?: number;
             /**
              * Format: int32
              * @description Images per forward pass where memory is short: gradients of several passes make a step. Batch norms see only those of a
              *     pass.
-             * @default null
              */
-            micro_batch: number;
+            micro_batch?: number;
             /**
              * Format: double
              * @description Time limit in minutes. The learning rate is planned for the steps that fit into it, as far as these can be timed.
-             * @default null
              */
-            minutes: number;
+            minutes?: number;
             /**
              * @description Compute in bfloat16 where the device is a GPU.
              * @default true
@@ -2661,9 +2660,8 @@ export interface components {
              * Format: int32
              * @description End after so many epochs that were no better on the validation images, and return the best. If omitted, all epochs are
              *     run and the last is returned.
-             * @default null
              */
-            patience: number;
+            patience?: number;
             /**
              * Format: int64
              * @description The order of the images, and everything else random, derives from it.
@@ -2679,9 +2677,8 @@ export interface components {
             /**
              * Format: double
              * @description Of weights, not of norms and biases. If omitted, 0.0001 for SGD and 0.05 for AdamW.
-             * @default null
              */
-            weight_decay: number;
+            weight_decay?: number;
         };
         /** @description A candidate that is trained further. */
         Tuning: {

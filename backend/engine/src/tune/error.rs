@@ -45,9 +45,11 @@ pub enum SnapshotError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("snapshot `{}`: cannot read: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("snapshot `{}`: {source}", path.display())]
+    #[error("`{}` is damaged or no snapshot ({source}); remove it to begin anew", path.display())]
     Form { path: PathBuf, source: SafeTensorError },
-    #[error("snapshot `{}` does not say where fine-tuning stood: {reason}", path.display())]
+    #[error("snapshot `{}` is damaged: its content is not what was written; remove it to begin anew", path.display())]
+    Damaged { path: PathBuf },
+    #[error("`{}` is damaged or no snapshot ({reason}); remove it to begin anew", path.display())]
     State { path: PathBuf, reason: String },
     #[error("the snapshot has format version {found}; this program reads version {known}")]
     Version { found: u32, known: u32 },

@@ -90,7 +90,7 @@ pub fn tune(
     let trainer = || Trainer::new(&prepared.network, teacher, images.train, options);
     let peak = match (&resume, options.find_learning_rate) {
         (None, true) => find_rate(trainer()?, options, images.train.len(), &cancelled)?,
-        _ => options.rate(),
+        _ => options.rate(images.train.len()),
     };
     let task = Task {
         options,

@@ -123,7 +123,7 @@ mod tests {
             let [mut of_weight, mut of_bias] = [&views[0], &views[1]].map(Tensor::shallow_clone);
             of_weight.copy_(&Tensor::from_slice(&[weight, [0.0; 3]].concat()).view([2, 3]));
             of_bias.copy_(&Tensor::from_slice(&bias));
-            steps.step(&mut parameters, options.rate(), number).unwrap();
+            steps.step(&mut parameters, options.rate(1000), number).unwrap();
         }
         let values = parameters.trained.views(&parameters.trained.values).unwrap();
         let row = |tensor: &Tensor| Vec::try_from(tensor).unwrap();

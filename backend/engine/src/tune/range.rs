@@ -25,7 +25,7 @@ pub(super) fn find_rate(
     images: usize,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<f64, TuneError> {
-    let batch = (options.batch_size as usize).min(images);
+    let batch = options.batch(images);
     let in_epoch = (images / batch) as u64;
     let mut curve = Curve::default();
     let mut order = Order::new(images, in_epoch, options, 0);
@@ -34,7 +34,7 @@ pub(super) fn find_rate(
         if place == 0 && step > 0 {
             order = Order::new(images, in_epoch, options, step / in_epoch);
         }
-        let rate = rate(options.rate(), step);
+        let rate = rate(options.rate(images), step);
         let range = place * batch..(place + 1) * batch;
         trainer.step(&order, range, order.shares.get(place).copied(), rate, step + 1, cancelled)?;
         let loss = mean_loss(&trainer.sums)?;
@@ -43,7 +43,7 @@ pub(super) fn find_rate(
             break;
         }
     }
-    Ok(curve.best.unwrap_or(options.rate() * SAFE) / SAFE)
+    Ok(curve.best.unwrap_or(options.rate(images) * SAFE) / SAFE)
 }
 
 fn rate(default: f64, step: u64) -> f64 {

@@ -39,7 +39,7 @@ pub(super) struct Task<'a> {
 
 impl Task<'_> {
     fn batch(&self) -> usize {
-        (self.options.batch_size as usize).min(self.images)
+        self.options.batch(self.images)
     }
 
     pub fn steps_per_epoch(&self) -> u64 {

@@ -19,6 +19,8 @@ use crate::export::dtype;
 pub(super) const VERSION: u32 = 1;
 /// Key of the header under which the state stands.
 const STATE: &str = "eagleeye.tuning";
+/// Key of the header under which the hash of the state and all tensors stands. The first snapshots had none.
+const HASH: &str = "eagleeye.hash";
 
 /// Where fine-tuning stood, to the last bit.
 #[derive(Debug)]
@@ -82,15 +84,20 @@ impl Snapshot {
         let form = |source| SnapshotError::Form { path: path.to_owned(), source };
         let unstated = |reason: String| SnapshotError::State { path: path.to_owned(), reason };
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(form)?;
-        let state = metadata.metadata().as_ref().and_then(|entries| entries.get(STATE));
-        let state = state.ok_or_else(|| unstated("it is no snapshot".to_owned()))?;
+        let entry = |key| metadata.metadata().as_ref().and_then(|entries| entries.get(key));
+        let state = entry(STATE).ok_or_else(|| unstated("it does not say where fine-tuning stood".to_owned()))?;
         let Version { version } = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
         if version != VERSION {
             return Err(SnapshotError::Version { found: version, known: VERSION });
         }
         let state: State = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
+        let mut found = SafeTensors::deserialize(&bytes).map_err(form)?.tensors();
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if entry(HASH).is_some_and(|hash| *hash != hash_of(entry(STATE), found.iter().map(|(_, view)| view.data()))) {
+            return Err(SnapshotError::Damaged { path: path.to_owned() });
+        }
         let mut tensors = BTreeMap::new();
-        for (name, view) in SafeTensors::deserialize(&bytes).map_err(form)?.tensors() {
+        for (name, view) in found {
             let known = [tch::Kind::Float, tch::Kind::Double].into_iter().filter_map(element);
             let element = known.into_iter().find(|&element| dtype(element) == view.dtype());
             let element = element.ok_or_else(|| unstated(format!("tensor `{name}` is of another type")))?;
@@ -105,10 +112,21 @@ impl Snapshot {
         let form = |source| SnapshotError::Form { path: path.to_owned(), source };
         let data = self.tensors.iter().map(|(name, tensor)| Ok((name, to_data(tensor)?)));
         let data = data.collect::<Result<Vec<_>, SnapshotError>>()?;
+        let hash = hash_of(Some(&state), data.iter().map(|(_, data)| &data.bytes[..]));
         let views = data.iter().map(|(name, data)| {
             TensorView::new(dtype(data.element), data.shape.clone(), &data.bytes).map(|view| ((*name).clone(), view))
         });
         let views = views.collect::<Result<Vec<_>, _>>().map_err(form)?;
-        safetensors::serialize(views, Some(HashMap::from([(STATE.to_owned(), state)]))).map_err(form)
+        safetensors::serialize(views, Some(HashMap::from([(STATE.to_owned(), state), (HASH.to_owned(), hash)])))
+            .map_err(form)
     }
+}
+
+/// Of tensors in the order of their names.
+fn hash_of<'a>(state: Option<&'a String>, tensors: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in state.map(String::as_bytes).into_iter().chain(tensors) {
+        hasher.update(part);
+    }
+    hasher.finalize().to_hex().to_string()
 }

@@ -203,6 +203,11 @@ fn a_snapshot_of_something_else_is_refused() {
     let fewer = Sets { train: part(1, 60), ..sets() };
     let error = refusal(&network, &fewer, &options());
     assert!(matches!(error, TuneError::Snapshot(SnapshotError::Images { found: 70, images: 60 })), "{error}");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(Snapshot::read(&path), Err(SnapshotError::Damaged { .. })));
     std::fs::write(&path, b"no snapshot").unwrap();
     assert!(matches!(Snapshot::read(&path), Err(SnapshotError::Form { .. })));
     assert!(matches!(Snapshot::read(&folder.path().join("none")), Err(SnapshotError::Read { .. })));

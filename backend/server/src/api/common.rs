@@ -1,6 +1,6 @@
 //! Answers that every operation of the API may give, added to the document in one place.
 
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 use super::strategies;
 use crate::problem::MEDIA_TYPE;
@@ -23,6 +23,7 @@ const WITH_BODY: [(&str, &str); 1] = [("413", "The body is too large")];
 pub fn announce(mut document: OpenApi) -> OpenApi {
     if let Some(components) = &mut document.components {
         components.schemas.insert(strategies::NAMES.to_owned(), strategies::names().into());
+        components.schemas.values_mut().for_each(drop_null_defaults);
     }
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
@@ -35,6 +36,20 @@ pub fn announce(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// Fields that may be left out but not be null have no default that could be written down; serde's is `None`.
+fn drop_null_defaults(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for property in object.properties.values_mut() {
+        let default = match property {
+            RefOr::Ref(reference) => &mut reference.default,
+            RefOr::T(Schema::Object(of)) => &mut of.default,
+            RefOr::T(Schema::Array(of)) => &mut of.default,
+            RefOr::T(_) => continue,
+        };
+        default.take_if(|default| default.is_null());
+    }
 }
 
 fn problem(description: &str) -> Response {

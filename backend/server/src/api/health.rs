@@ -81,6 +81,9 @@ pub struct ConnectedWorker {
     /// The checkpoint that it is exporting, or null.
     #[schema(required)]
     pub checkpoint_id: Option<Uuid>,
+    /// The tuning that it is working on, or null.
+    #[schema(required)]
+    pub tuning_id: Option<Uuid>,
     /// Why it is not taking jobs at the moment, or null if it is.
     #[schema(required)]
     pub note: Option<String>,
@@ -185,6 +188,7 @@ impl From<store::Worker> for ConnectedWorker {
     fn from(worker: store::Worker) -> Self {
         let at = |kind: &str| worker.work.as_ref().filter(|work| work.kind == kind).map(|work| work.subject);
         let (search_id, checkpoint_id) = (at(store::SEARCH_JOB), at(store::EXPORT_JOB));
+        let tuning_id = at(store::TUNING_JOB);
         ConnectedWorker {
             name: worker.name,
             host: worker.host,
@@ -194,6 +198,7 @@ impl From<store::Worker> for ConnectedWorker {
             last_seen: worker.last_seen,
             search_id,
             checkpoint_id,
+            tuning_id,
             note: worker.note,
         }
     }

@@ -308,6 +308,13 @@ pub async fn extend(
 ) -> Result<(StatusCode, Answer<Search>), Problem> {
     let search = state.store.searches().get(id).await?;
     let mut request = search.request.extended(&extension);
+    if request == search.request.extended(&SearchExtension::default()) {
+        let detail = "must be more than before, or there must be further strategies or budgets".to_owned();
+        return Err(Problem::of_fields(
+            Kind::InvalidField,
+            vec![FieldError { field: "candidates".to_owned(), detail }],
+        ));
+    }
     if request.candidates < search.request.candidates {
         let detail = format!("must be at least {}, as before", search.request.candidates);
         return Err(Problem::of_fields(

@@ -19,6 +19,11 @@ fn a_search_that_has_ended_is_extended_and_keeps_what_it_has() {
     let (data, server) = fake();
     let search = finished(&server, &Puppet::new(data.path()));
     let more = json!({ "candidates": 6, "strategies": ["near_uniform"], "budgets": [{ "macs": 0.75 }] });
+    server.post(&format!("/searches/{search}/extend"), &json!({})).problem(
+        422,
+        "invalid-field",
+        &["further strategies"],
+    );
     let extended = server.post(&format!("/searches/{search}/extend"), &more).expect(202);
     assert_eq!((&extended["id"], &extended["state"]), (&json!(search), &json!("queued")));
     assert_eq!(extended["budgets"], json!([{ "macs": 0.5 }, { "macs": 0.75 }]));

@@ -9,6 +9,7 @@ use super::types::{
 use crate::candidate::Candidate;
 use crate::evaluation::{Errors, Evaluation, EvaluationKind, ImageSet, Intervals, Score, evaluation_of};
 use crate::hits::Hits;
+use crate::latency::Latency;
 use crate::paired::paired;
 use crate::ranking::{RANKED_IMAGES, RANKED_KIND};
 use crate::warning::WarningCode;
@@ -44,7 +45,12 @@ pub(super) fn reported(
 ) -> Option<ReportedCandidate> {
     let ranked = evaluation_of(&candidate.evaluations, RANKED_KIND, RANKED_IMAGES)?;
     let other = |kind, set| evaluation_of(&candidate.evaluations, kind, set).map(scored_on);
-    let latencies = input.latencies.get(&candidate.index).into_iter().flatten();
+    let mut latencies: Vec<&Latency> = input.latencies.get(&candidate.index).into_iter().flatten().collect();
+    // The first one is the one that tables show: where a budget limits latency, that which it is about.
+    if input.request.limits_latency() {
+        let limited = input.request.latency_of.among(latencies.iter().copied()).cloned();
+        latencies.sort_by_key(|latency| limited.as_ref() != Some(*latency));
+    }
     let full = input.baseline.hits.as_ref().filter(|_| is_labelled(input));
     Some(ReportedCandidate {
         index: candidate.index,
@@ -54,7 +60,10 @@ pub(super) fn reported(
         scoring: scored_on(ranked),
         unadapted: other(EvaluationKind::Unadapted, RANKED_IMAGES),
         test: other(RANKED_KIND, ImageSet::Test),
-        latencies: latencies.map(|l| MeasuredLatency { speedup: l.speedup(), latency: l.clone() }).collect(),
+        latencies: latencies
+            .into_iter()
+            .map(|l| MeasuredLatency { speedup: l.speedup(), latency: l.clone() })
+            .collect(),
         against_uniform: uniform.and_then(|uniform| against(candidate, uniform, RANKED_IMAGES)),
         against_uniform_on_test: uniform.and_then(|uniform| against(candidate, uniform, ImageSet::Test)),
         against_full: ranked.hits.as_ref().zip(full).map(|(own, full)| compared(own, full, None)),

@@ -9,19 +9,20 @@ use eagleeye_spec::{GroupKeep, Score, SearchRequest};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::arguments::positive_fraction;
 use crate::failure::Failure;
 use crate::latency::needed_model;
 use crate::output::{self, grouped, score_table, table};
 use crate::provenance::Provenance;
 use crate::prune::{format_of, write};
-use crate::search::{Inputs, SearchArgs, Told, inputs};
+use crate::search::{Inputs, SearchArgs, Told, check_single, inputs};
 
 #[derive(Debug, Args)]
 pub struct RepairArgs {
     #[command(flatten)]
     search: SearchArgs,
     /// Keep this fraction of every channel group that can be pruned, instead of a strategy under a budget.
-    #[arg(long, value_name = "FRACTION", value_parser = ratio, conflicts_with_all = ["macs", "parameters", "bytes", "latency", "strategy"])]
+    #[arg(long, value_name = "FRACTION", value_parser = positive_fraction, conflicts_with_all = ["macs", "parameters", "bytes", "latency", "strategy"])]
     keep_ratio: Option<f64>,
     /// Fit every layer to its own output, and not the last one before an addition to the sum.
     #[arg(long)]
@@ -57,6 +58,7 @@ pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(search, |network, images, channels| args.request(network, images, channels), &mut told)?;
+    check_single(&request)?;
     let latency = needed_model(&network, &request)?;
     let progress = |done: u64, total: u64| told.line(&format!("layer {done} of {total}"));
     let follow = Follow { cancelled: &|| false, progress: &progress };
@@ -100,11 +102,6 @@ impl RepairArgs {
         }
         self.search.request_with(images, channels, further)
     }
-}
-
-fn ratio(text: &str) -> Result<f64, String> {
-    let ratio = text.parse().ok().filter(|ratio| *ratio > 0.0 && *ratio <= 1.0);
-    ratio.ok_or_else(|| "must be a number above 0 and at most 1".to_owned())
 }
 
 fn describe(report: &Report) -> String {

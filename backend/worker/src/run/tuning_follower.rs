@@ -120,7 +120,7 @@ impl TuneObserver for TuningFollower {
             steps,
             trained,
             snapshot_bytes,
-            "fine-tuning begins; two snapshots lie side by side for a moment"
+            "fine-tuning begins; while a snapshot is replaced there are two"
         );
         let (store, lease) = (&self.store, &self.lease);
         let give_up = || self.cancel.is_set();

@@ -8,7 +8,7 @@ use eagleeye_spec::presets::PRESETS;
 use eagleeye_spec::{GroupLimit, LatencyOf, SearchRequest};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs};
+use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, number};
 use crate::failure::Failure;
 
 /// Images that are calibrated and scored on where there are as many.
@@ -26,28 +26,28 @@ pub struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Mean of each input channel, after scaling.
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required_unless_present_any = ["preset", "request"])]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = number, required_unless_present_any = ["preset", "request"])]
     mean: Vec<f64>,
     /// Deviation of each input channel, after scaling.
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', required_unless_present_any = ["preset", "request"])]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = number, required_unless_present_any = ["preset", "request"])]
     deviation: Vec<f64>,
     /// Factor of stored pixels before mean and deviation; 1/255 if omitted.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
     scale: Option<f64>,
-    /// A known preprocessing instead of mean and deviation, such as `imagenet`.
+    /// A known preprocessing instead of mean and deviation, such as `torchvision`.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["mean", "deviation", "scale"])]
     preset: Option<String>,
     /// Fractions of the multiply-adds to keep: one, or several for a winner each.
-    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',', value_parser = number)]
     macs: Vec<f64>,
     /// Fractions of the parameters to keep.
-    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',', value_parser = number)]
     parameters: Vec<f64>,
     /// Fractions of the bytes of weights and statistics to keep.
-    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',', value_parser = number)]
     bytes: Vec<f64>,
     /// Fractions of the full network's latency to keep, where `--latency-of` says.
-    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',')]
+    #[arg(long, value_name = "FRACTIONS", value_delimiter = ',', value_parser = number)]
     latency: Vec<f64>,
     /// What limits of latency are about: onnxruntime_one_thread, onnxruntime_all_threads or libtorch.
     #[arg(long, value_name = "RUNTIME", value_parser = latency_of)]
@@ -134,8 +134,8 @@ impl SearchArgs {
         };
         self.fill(&mut fields, images, channels)?;
         fields.extend(further);
-        let request: SearchRequest =
-            serde_json::from_value(Value::Object(fields)).map_err(|error| Failure::Arguments(error.to_string()))?;
+        let request: SearchRequest = serde_path_to_error::deserialize(Value::Object(fields))
+            .map_err(|error| Failure::Arguments(format!("{}: {}", error.path(), error.inner())))?;
         let faults = request.faults();
         if faults.is_empty() {
             return Ok(request);
@@ -248,7 +248,7 @@ fn latency_of(text: &str) -> Result<LatencyOf, String> {
 
 fn group_limit(text: &str) -> Result<GroupLimit, String> {
     let (group, keep) = text.rsplit_once('=').ok_or("must be GROUP=FRACTION, such as layer1.*=1")?;
-    let keep = keep.parse().map_err(|_| format!("`{keep}` is no number"))?;
+    let keep = number(keep)?;
     Ok(GroupLimit { group: group.to_owned(), keep })
 }
 
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert!(request("").unwrap_err().contains("needs a budget"));
+        assert!(request("").unwrap_err().contains("needs at least one budget"));
         assert!(request("--macs 0.5 --preset imagenet").is_err(), "either a preset or numbers");
         assert!(request("--macs 7").unwrap_err().contains("budgets"));
         assert!(request("--latency 0.5 --latency-of tensorrt").unwrap_err().contains("onnxruntime_one_thread"));

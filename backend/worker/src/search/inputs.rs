@@ -47,6 +47,28 @@ pub fn model(args: &SearchArgs) -> Result<Model, Failure> {
     Ok(Model { source_hash, network, device, shape: [channels, height, width] })
 }
 
+/// # Errors
+/// [`Failure::Label`] where an image has a label that the network has no output for.
+pub fn check_labels(labels: &[usize], network: &Network) -> Result<(), Failure> {
+    let Some(classes) = network.graph.classes() else { return Ok(()) };
+    match labels.iter().max() {
+        Some(&label) if label >= classes => Err(Failure::Label { label, classes }),
+        _ => Ok(()),
+    }
+}
+
+/// Where one network is made, there is one budget.
+///
+/// # Errors
+/// [`Failure::Arguments`] where there are several, or a front is asked for.
+pub fn check_single(request: &SearchRequest) -> Result<(), Failure> {
+    if request.budgets().len() > 1 || request.front {
+        let says = "one network is made: give one budget, and no `--front`; `search` takes several";
+        return Err(Failure::Arguments(says.to_owned()));
+    }
+    Ok(())
+}
+
 /// Reads what the arguments name. `request` makes the request of the network, the number of images and that of input channels.
 pub fn inputs(
     args: &SearchArgs,
@@ -59,6 +81,7 @@ pub fn inputs(
     let request = request(&network, dataset.len(), channels)?;
     let drawn = convert::draw_split(dataset.labels(), dataset.len(), &request)?;
     let labels = relabelled(dataset.labels(), dataset.classes(), &request.class_order)?;
+    check_labels(&labels, &network)?;
     let used = convert::used_images(convert::stored_split(&drawn), &request);
     let [calibration, scoring, test] =
         [&used.calibration, &used.scoring, &used.test].map(|indices| indices.len() as u64);

@@ -7,5 +7,5 @@ mod observer;
 
 pub use arguments::SearchArgs;
 pub use command::search;
-pub use inputs::{Inputs, Model, inputs, model};
+pub use inputs::{Inputs, Model, check_labels, check_single, inputs, model};
 pub use observer::Told;

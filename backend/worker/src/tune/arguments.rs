@@ -134,7 +134,7 @@ mod tests {
     fn options_out_of_range_are_named() {
         let found =
             options("--minutes 2 --optimizer adamw --distill --no-flip --tune-batch 64 --learning-rate 0.01").unwrap();
-        assert_eq!((found.optimizer, found.rate(), found.flip), (Optimizer::AdamW, 0.01, false));
+        assert_eq!((found.optimizer, found.rate(9000), found.flip), (Optimizer::AdamW, 0.01, false));
         assert_eq!(found.distillation, Some(Distillation::default()));
         assert!(options("--epochs 0").unwrap_err().contains("epochs must be from 1"));
         assert!(options("--epochs 1 --optimizer adam").is_err());

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use eagleeye_data::{Dataset, Files, Limits, Preprocess, Split, relabelled};
-use eagleeye_engine::{Device, Images, Network, Part, Relabelled};
+use eagleeye_engine::{Images, Network, Part, Relabelled};
 use eagleeye_spec::{ClassOrder, SearchRequest};
 
 use super::arguments::TuneArgs;
 use crate::convert;
 use crate::failure::Failure;
-use crate::search::{Model, Told, model};
+use crate::search::{Model, Told, check_labels, check_single, model};
 
 /// A model and its images, read.
 pub struct Inputs {
@@ -25,18 +25,19 @@ pub struct Inputs {
 
 pub fn inputs(args: &TuneArgs) -> Result<Inputs, Failure> {
     let search = &args.search;
-    let Model { source_hash, network, device, shape: [channels, height, width] } = model(search)?;
+    let Model { source_hash, network, shape: [channels, height, width], .. } = model(search)?;
     let mut dataset = open(search.images.clone(), search.labels.clone())?;
     let request = search.request(dataset.len(), channels)?;
+    check_single(&request)?;
     let split = split(args, &dataset, &request)?;
     let preprocess = convert::preprocess(&request.preprocessing, channels, height, width);
     let Images { calibration: train, scoring, test } =
-        decode(&mut dataset, &request.class_order, &preprocess, &split, device)?;
+        decode(&mut dataset, &network, &request.class_order, &preprocess, &split)?;
     let mut images = Images { calibration: train.head(request.used_calibration_images())?, scoring, test };
     if let Some(path) = &args.test_images {
         let mut dataset = open(path.clone(), args.test_labels.clone())?;
         let all = Split { test: (0..dataset.len()).collect(), ..Split::default() };
-        images.test = decode(&mut dataset, &request.class_order, &preprocess, &all, device)?.test;
+        images.test = decode(&mut dataset, &network, &request.class_order, &preprocess, &all)?.test;
     }
     Ok(Inputs { source_hash, network, request, images, train })
 }
@@ -57,12 +58,13 @@ fn open(images: PathBuf, labels: Option<PathBuf>) -> Result<Dataset, Failure> {
 
 fn decode(
     dataset: &mut Dataset,
+    network: &Network,
     order: &ClassOrder,
     preprocess: &Preprocess,
     split: &Split,
-    device: Device,
 ) -> Result<Images, Failure> {
     let labels = relabelled(dataset.labels(), dataset.classes(), order)?;
+    check_labels(&labels, network)?;
     let mut source = Relabelled { source: dataset, labels };
-    Ok(Images::decode(&mut source, preprocess, split, device, &mut Told::default())?)
+    Ok(Images::decode(&mut source, preprocess, split, network.device(), &mut Told::default())?)
 }

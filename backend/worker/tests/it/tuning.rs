@@ -131,10 +131,21 @@ fn what_cannot_be_tuned_is_refused_in_a_line() {
     let (model, images, out) = (example("mobilenet_v1.pt"), place.join("images"), place.join("out.pt"));
     let base =
         ["tune", text(&model), "--images", text(&images), "--mean", "0.3", "--deviation", "0.3", "--macs", "0.5"];
+    let base = [&base[..], &["--input-shape", "1,1,28,28"]].concat();
     let refused = |further: &[&str]| refusal(&[&base[..], &["--out", text(&out)], further].concat());
     assert!(refused(&["--epochs", "0"]).contains("epochs must be from 1"));
     let nothing = place.join("snapshot");
     fs::write(&nothing, "no snapshot").unwrap();
     let error = refused(&["--epochs", "1", "--snapshot", text(&nothing)]);
-    assert!(error.contains("snapshot"), "{error}");
+    assert!(error.contains("is damaged or no snapshot") && error.contains("remove it"), "{error}");
+    fs::remove_file(&nothing).unwrap();
+    for seconds in ["inf", "nan", "-1", "1e308"] {
+        let error = refused(&["--epochs", "1", "--snapshot", text(&nothing), &format!("--snapshot-seconds={seconds}")]);
+        assert!(error.contains("must be a number from 0 to 86400"), "{error}");
+    }
+    assert!(refused(&["--epochs", "1", "--macs", "0.3"]).contains("give one budget"));
+    assert!(refused(&["--epochs", "1", "--scale=nan"]).contains("`nan` is not a finite number"));
+    let nowhere = place.join("nowhere").join("out.pt");
+    let error = refusal(&[&base[..], &["--out", text(&nowhere), "--epochs", "10000"]].concat());
+    assert!(error.contains("cannot write there: entity not found") && !error.contains(".eagleeye"), "{error}");
 }
