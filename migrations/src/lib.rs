@@ -20,6 +20,7 @@ mod m20261127_000003_events;
 mod m20261127_000004_several_strategies;
 mod m20261127_000005_latency_model;
 mod m20261127_000006_tunings;
+mod m20261127_000007_repaired;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000004_several_strategies::Migration),
             Box::new(m20261127_000005_latency_model::Migration),
             Box::new(m20261127_000006_tunings::Migration),
+            Box::new(m20261127_000007_repaired::Migration),
         ]
     }
 }

@@ -11,15 +11,13 @@ use crate::images::{Images, ImagesError};
 use crate::judge::Judge;
 use crate::lanes::Lanes;
 use crate::network::Network;
-use crate::repair::{Follow, FullOutputs, RepairOptions, Repaired, RepairedLayer, repair};
+use crate::repair::{Follow, RepairOptions, Repaired, RepairedLayer};
 use crate::search_error::SearchError;
 
 /// The first candidate of a strategy.
 #[derive(Debug)]
 pub struct First {
     pub candidate: Candidate,
-    /// With the statistics of the full network.
-    pruned: Network,
     /// With statistics of its own.
     pub adapted: Network,
     pub scores: FirstScores,
@@ -88,14 +86,12 @@ pub fn compare(
     let judge = Judge::new(network, images, request, cancelled)?;
     let (origin, strategy) = proposed(network, request, latency, &judge)?;
     let first = first(&judge, origin, &strategy, cancelled)?;
-    let maker = judge.maker();
+    let pruner = &judge.maker().pruner;
     let started = Instant::now();
-    let calibration = &images.calibration.images;
-    let full = FullOutputs::measure(maker.network(), calibration, request.batch_size as usize, cancelled)?;
+    let full = pruner.full_outputs(&images.calibration, cancelled)?;
     let full_outputs = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let kept = maker.plan(&strategy)?.kept_units;
-    let Repaired { network, layers } = repair(&full, &first.pruned, maker.groups(), &kept, options, follow)?;
+    let Repaired { network, layers } = pruner.repair(&full, &strategy, options, follow)?;
     let repair = started.elapsed().as_secs_f64();
     let seconds = ComparedSeconds { adaptive_bn: first.seconds, full_outputs, repair };
     Ok(Comparison { score: judge.scored(&network, cancelled)?, first, network, layers, seconds })
@@ -143,5 +139,5 @@ fn first(
         vanilla: judge.scored(&pruned, cancelled)?,
         adaptive_bn: judge.scored(&adapted, cancelled)?,
     };
-    Ok(First { candidate: judge.candidate(0, origin, strategy), pruned, adapted, scores, seconds })
+    Ok(First { candidate: judge.candidate(0, origin, strategy), adapted, scores, seconds })
 }

@@ -15,6 +15,9 @@ pub enum Phase {
     Race,
     /// Scoring the winners on the test images; counts them.
     Test,
+    /// Repairing the best candidates and scoring them; counts layers of all of them, of 0 until it is
+    /// known how many.
+    Repair,
     /// Measuring how long the leading candidates take.
     Latency,
 }
@@ -28,6 +31,7 @@ impl Phase {
             Self::Candidates => "candidates",
             Self::Race => "race",
             Self::Test => "test",
+            Self::Repair => "repair",
             Self::Latency => "latency",
         }
     }

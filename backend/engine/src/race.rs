@@ -110,13 +110,18 @@ const LEADERS: usize = 5;
 
 /// Indices of the candidates at the top of each budget's leaderboard, in order of index.
 pub fn leaders(board: &Board) -> Vec<u32> {
-    let mut leaders: BTreeSet<u32> = BTreeSet::new();
+    leading(board, LEADERS)
+}
+
+/// Indices of the best so many candidates of each budget, in order of index.
+pub fn leading(board: &Board, count: usize) -> Vec<u32> {
+    let mut leading: BTreeSet<u32> = BTreeSet::new();
     for candidates in board.by_budget().into_values() {
         let mut ranked: Vec<Ranked> = candidates.iter().filter_map(|candidate| candidate.ranked()).collect();
         ranked.sort_by(Ranked::best_first);
-        leaders.extend(ranked.iter().take(LEADERS).map(|ranked| ranked.index));
+        leading.extend(ranked.iter().take(count).map(|ranked| ranked.index));
     }
-    leaders.into_iter().collect()
+    leading.into_iter().collect()
 }
 
 /// Indices of the best candidate of each strategy under each budget, and of the best of each budget, in order of index.

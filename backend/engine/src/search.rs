@@ -1,6 +1,6 @@
 //! One pruning search, as in *EagleEye* (ECCV 2020): propose strategies under each budget, prune them, adapt the batch norms'
-//! statistics, score them on held-back training images, look closer at the better ones, and score the winners on images that no
-//! strategy was chosen by. Results go to an [`Observer`]; who keeps them is not decided here.
+//! statistics, score them on held-back training images, look closer at the better ones, score the winners on images that no
+//! strategy was chosen by, and repair the best. Results go to an [`Observer`]; who keeps them is not decided here.
 
 use eagleeye_spec::{Baseline, Candidate, LatencyModel, SearchRequest};
 
@@ -12,6 +12,7 @@ use crate::lanes::Lanes;
 use crate::network::Network;
 use crate::observer::{Observer, Phase};
 use crate::race::{finalists, leaders, race};
+use crate::repair_best::repair_best;
 use crate::search_error::{SearchError, stop_or_go};
 use crate::warnings;
 
@@ -81,6 +82,7 @@ pub fn search(
         stop_or_go(observer.warning(warning))?;
     }
     doubt::best_candidate(&judge.labels, &baseline, &board)?;
+    repair_best(request.repaired as usize, &finalists, &judge, &mut board, observer)?;
     let leaders = leaders(&board);
     Ok(Outcome { baseline, candidates: board.into_candidates(), finalists, leaders })
 }

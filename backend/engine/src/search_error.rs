@@ -11,6 +11,7 @@ use crate::importance::ImportanceError;
 use crate::observer::Flow;
 use crate::repair::RepairError;
 use crate::rewrite::RewriteError;
+use crate::weights::WeightsError;
 use eagleeye_torchscript::tensors::reason;
 
 /// Why a search ended early.
@@ -48,6 +49,8 @@ pub enum SearchError {
     Doubt(#[from] Doubt),
     #[error(transparent)]
     Repair(RepairError),
+    #[error("the tuned weights: {0}")]
+    Weights(#[from] WeightsError),
     #[error("libtorch: {0}")]
     Torch(String),
 }

@@ -54,6 +54,17 @@ impl VirtualBatchNorms {
         Ok(Self { sites: measuring.sites, parameters: network.graph.parameters.len() })
     }
 
+    /// For a network whose weights come from elsewhere: batch norms that change nothing, at the places of measured ones.
+    pub fn unmeasured(network: &Network) -> Result<Self, TchError> {
+        let sites = virtual_sites(&network.graph).into_iter().map(|(node, weight)| {
+            let channels = network.graph.shape(network.graph.node(node).outputs[0])[1].sample() as i64;
+            let options = (tch::Kind::Float, network.weight(weight).device());
+            let (mean, variance) = (Tensor::f_zeros([channels], options)?, Tensor::f_ones([channels], options)?);
+            Ok((node, Site { weight, mean, variance, batches: 0 }))
+        });
+        Ok(Self { sites: sites.collect::<Result<_, TchError>>()?, parameters: network.graph.parameters.len() })
+    }
+
     /// A network with a virtual batch norm behind every measured convolution. `pruned` is the measured network after
     /// pruning, with the same nodes; `kept` gives the kept output channels of a convolution by its weight (`None`: all).
     pub fn insert(

@@ -91,6 +91,9 @@ pub enum EvaluationKind {
     Adapted,
     /// Pruned, with the unpruned network's batch-norm statistics.
     Unadapted,
+    /// Pruned, with its layers fitted to what the unpruned network answers on the calibration images, and the statistics that
+    /// follow.
+    Repaired,
 }
 
 /// The images that a network was scored on.
@@ -105,13 +108,14 @@ pub enum ImageSet {
 
 impl EvaluationKind {
     /// All kinds, in the order in which they are listed.
-    pub const ALL: [Self; 2] = [Self::Adapted, Self::Unadapted];
+    pub const ALL: [Self; 3] = [Self::Adapted, Self::Unadapted, Self::Repaired];
 
     /// The name in rows and answers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Adapted => "adapted",
             Self::Unadapted => "unadapted",
+            Self::Repaired => "repaired",
         }
     }
 
@@ -146,7 +150,7 @@ pub struct Evaluation {
     pub image_set: ImageSet,
     /// Images of the set that were scored: its first ones.
     pub images: u64,
-    /// Images from which the running statistics were computed; 0 where they are the unpruned network's, and null for candidates
+    /// Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the unpruned network's, and null for candidates
     /// of older versions.
     #[schema(required)]
     pub calibration_images: Option<u64>,

@@ -65,7 +65,7 @@ pub use request::{DEFAULT_CANDIDATES, SearchRequest, StrategyName};
 pub use space::Space;
 pub use stored::StoredError;
 pub use summary::{Report, ReportInput};
-pub use tune::{Distillation, Optimizer, TuneOptions};
+pub use tune::{Distillation, Optimizer, TuneOptions, TuningStart};
 pub use tuning::{DriftKind, Epoch, Histogram, LayerDrift};
 pub use tuning_result::TuningResult;
 pub use turns::{Medians, Turns, in_turn};

@@ -114,6 +114,12 @@ pub struct SearchRequest {
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 4_294_967_295u32, nullable = false)]
     pub test_images: Option<u32>,
+    /// Best candidates of each budget that are repaired, too, at the end: their layers are fitted to what the full network answers
+    /// on the calibration images, in closed form and without labels. They get further evaluations, of the kind `repaired`; the
+    /// ranking stays that of the networks with adaptive batch norm. A repair takes as long as some evaluations on all images.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schema(minimum = 0, maximum = 1000, default = 0, example = 1)]
+    pub repaired: u32,
     /// Scoring images on which candidates are also scored without adaptive batch norm, to show the difference; 0 leaves it out.
     #[serde(default = "default_vanilla_images")]
     #[schema(minimum = 0, maximum = 4_294_967_295u32, default = 512)]
@@ -257,6 +263,7 @@ impl SearchRequest {
         must(self.seed <= MAX_SEED, "seed", "must be at most 9007199254740991 (2^53 - 1)");
         must(self.calibration_images >= 1, "calibration_images", "must be at least 1");
         must(self.scoring_images >= 1, "scoring_images", "must be at least 1");
+        must(self.repaired <= 1000, "repaired", "must be at most 1000");
         must((1..=4096).contains(&self.batch_size), "batch_size", "must be from 1 to 4096");
         must(self.round_to.is_none_or(|multiple| (1..=1024).contains(&multiple)), "round_to", "must be from 1 to 1024");
         must((0.0..=1.0).contains(&self.min_keep_ratio), "min_keep_ratio", "must be a fraction from 0 to 1");
@@ -366,7 +373,7 @@ mod tests {
             (vec![StrategyName::default()], 1.0 / 255.0)
         );
         assert!(request.uniform_reference && request.racing && !request.front);
-        assert_eq!((request.vanilla_images, request.test_images), (512, None));
+        assert_eq!((request.vanilla_images, request.test_images, request.repaired), (512, None, 0));
         assert_eq!(request.space(), Space::default());
     }
 
@@ -390,6 +397,7 @@ mod tests {
             (json!({"seed": 1u64 << 53}), "seed"),
             (json!({"calibration_images": 0}), "calibration_images"),
             (json!({"scoring_images": 0}), "scoring_images"),
+            (json!({"repaired": 1001}), "repaired"),
             (json!({"batch_size": 0}), "batch_size"),
             (json!({"round_to": 0}), "round_to"),
             (json!({"min_keep_ratio": -0.1}), "min_keep_ratio"),
@@ -436,7 +444,7 @@ mod tests {
     fn a_request_survives_storage_word_for_word() {
         let request = request(json!({
             "candidates": 24, "seed": MAX_SEED, "batch_size": 100, "round_to": 8, "min_keep_ratio": 0.2, "name": "night",
-            "parameters": 0.3, "adaptation": { "mode": "momentum", "momentum": 0.1, "batches": 100 },
+            "parameters": 0.3, "repaired": 2, "adaptation": { "mode": "momentum", "momentum": 0.1, "batches": 100 },
             "preprocessing": { "mean": [0.2860], "deviation": [0.3530], "scale": 0.00392156862745098 },
         }));
         let stored = request.to_stored().unwrap();

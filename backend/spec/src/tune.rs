@@ -18,6 +18,9 @@ const BATCH_OF_RATES: f64 = 512.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TuneOptions {
+    /// What is trained.
+    #[serde(skip_serializing_if = "is_adapted")]
+    pub start: TuningStart,
     /// Passes over the training images. Required if `minutes` is omitted; with both, whichever ends first.
     #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000, nullable = false)]
@@ -60,6 +63,11 @@ pub struct TuneOptions {
     /// Pixels by which images are shifted at most, at random; what is missing at an edge is mirrored from the image.
     #[schema(minimum = 0, maximum = 1024)]
     pub crop_padding: u32,
+    /// Cut a random rectangle from each image and resize it to the whole image's size: of at least this part of the area, and of
+    /// proportions between 3:4 and 4:3 of the image's own. Images are not cut if omitted. Not together with `crop_padding`.
+    #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 1, nullable = false, example = 0.35)]
+    pub crop_area: Option<f64>,
     /// Blend pairs of images, by shares drawn from Beta(`mixup`, `mixup`). 0 does not.
     #[schema(minimum = 0, maximum = 2)]
     pub mixup: f64,
@@ -86,6 +94,28 @@ pub struct TuneOptions {
     /// The order of the images, and everything else random, derives from it.
     #[schema(maximum = 9_007_199_254_740_991u64)]
     pub seed: u64,
+}
+
+/// What fine-tuning begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TuningStart {
+    /// The candidate with adapted running statistics.
+    #[default]
+    Adapted,
+    /// The candidate, repaired: its layers are fitted to what the full network answers.
+    Repaired,
+}
+
+impl TuningStart {
+    pub const ALL: [Self; 2] = [Self::Adapted, Self::Repaired];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adapted => "adapted",
+            Self::Repaired => "repaired",
+        }
+    }
 }
 
 /// What makes a step of the gradients.
@@ -131,6 +161,7 @@ impl Default for Distillation {
 impl Default for TuneOptions {
     fn default() -> Self {
         Self {
+            start: TuningStart::Adapted,
             epochs: None,
             minutes: None,
             optimizer: Optimizer::Sgd,
@@ -144,6 +175,7 @@ impl Default for TuneOptions {
             label_smoothing: 0.0,
             flip: true,
             crop_padding: 0,
+            crop_area: None,
             mixup: 0.0,
             distillation: None,
             average: None,
@@ -153,6 +185,11 @@ impl Default for TuneOptions {
             seed: 0,
         }
     }
+}
+
+/// So are tunings of the time when nothing else could be asked for.
+fn is_adapted(start: &TuningStart) -> bool {
+    *start == TuningStart::Adapted
 }
 
 impl TuneOptions {
@@ -224,6 +261,8 @@ impl TuneOptions {
             ),
             ((0.0..1.0).contains(&self.label_smoothing), "label_smoothing", "must be from 0 to below 1"),
             (self.crop_padding <= 1024, "crop_padding", "must be from 0 to 1024"),
+            (self.crop_area.is_none_or(|area| area > 0.0 && area <= 1.0), "crop_area", "must be above 0 and at most 1"),
+            (self.crop_area.is_none() || self.crop_padding == 0, "crop_area", "must be left out with `crop_padding`"),
             ((0.0..=2.0).contains(&self.mixup), "mixup", "must be from 0 to 2"),
             (
                 distilled.temperature > 0.0 && distilled.temperature <= 100.0,
@@ -282,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn tunings_begin_with_the_adapted_candidate_as_those_did_that_said_nothing() {
+        let stored = options(json!({ "epochs": 1 })).to_stored().unwrap();
+        assert_eq!(
+            (stored.get("start"), TuneOptions::from_stored(stored.clone()).unwrap().start),
+            (None, TuningStart::Adapted)
+        );
+        let repaired = options(json!({ "epochs": 1, "start": "repaired" }));
+        assert_eq!(TuneOptions::from_stored(repaired.to_stored().unwrap()).unwrap().start, TuningStart::Repaired);
+        assert_eq!(TuningStart::ALL.map(|start| json!(start)), TuningStart::ALL.map(TuningStart::name));
+    }
+
+    #[test]
     fn each_field_out_of_range_is_named() {
         let cases = [
             (json!({ "epochs": 0 }), "epochs"),
@@ -296,6 +347,8 @@ mod tests {
             (json!({ "batch_size": 8, "micro_batch": 16 }), "micro_batch"),
             (json!({ "label_smoothing": 1 }), "label_smoothing"),
             (json!({ "crop_padding": 1025 }), "crop_padding"),
+            (json!({ "crop_area": 0 }), "crop_area"),
+            (json!({ "crop_area": 0.5, "crop_padding": 2 }), "crop_area"),
             (json!({ "mixup": -0.1 }), "mixup"),
             (json!({ "distillation": { "temperature": 0 } }), "distillation.temperature"),
             (json!({ "distillation": { "weight": 2 } }), "distillation.weight"),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::candidates::held;
-pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState};
+pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState, CheckpointWeights};
 use crate::entities::{RunState, candidate, checkpoint, tuning};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
@@ -23,31 +23,52 @@ use crate::tunings::{self, TUNING_JOB};
 /// Kind of the jobs that write a checkpoint, whose subject is the checkpoint.
 pub const EXPORT_JOB: &str = "export";
 
-/// What a checkpoint is of: a candidate as the search has found it, or one of its tunings.
+/// The weights that a candidate itself can be exported with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CandidateWeights {
+    /// With adapted running statistics, as the search ranks it.
+    #[default]
+    Adapted,
+    /// Repaired with the search's calibration images.
+    Repaired,
+}
+
+/// What a checkpoint is of: a candidate, adapted or repaired, or one of its tunings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CheckpointOf {
     candidate_id: Uuid,
     tuning_id: Option<Uuid>,
+    weights: CheckpointWeights,
 }
 
 impl CheckpointOf {
-    pub(crate) fn candidate(id: Uuid) -> Self {
-        CheckpointOf { candidate_id: id, tuning_id: None }
+    pub(crate) fn candidate(id: Uuid, weights: CandidateWeights) -> Self {
+        let weights = match weights {
+            CandidateWeights::Adapted => CheckpointWeights::Adapted,
+            CandidateWeights::Repaired => CheckpointWeights::Repaired,
+        };
+        CheckpointOf { candidate_id: id, tuning_id: None, weights }
     }
 
     pub(crate) fn tuning(row: &tuning::Model) -> Self {
-        CheckpointOf { candidate_id: row.candidate_id, tuning_id: Some(row.id) }
+        CheckpointOf { candidate_id: row.candidate_id, tuning_id: Some(row.id), weights: CheckpointWeights::Tuned }
     }
 
     fn filter(self) -> Condition {
-        let all = Condition::all();
         match self.tuning_id {
-            Some(id) => all.add(checkpoint::Column::TuningId.eq(id)),
-            None => all
-                .add(checkpoint::Column::CandidateId.eq(self.candidate_id))
-                .add(checkpoint::Column::TuningId.is_null()),
+            Some(id) => of_tuning(id),
+            None => of_candidate(self.candidate_id).add(checkpoint::Column::Weights.eq(self.weights)),
         }
     }
+}
+
+fn of_candidate(id: Uuid) -> Condition {
+    let without_tuning = checkpoint::Column::TuningId.is_null();
+    Condition::all().add(checkpoint::Column::CandidateId.eq(id)).add(without_tuning)
+}
+
+fn of_tuning(id: Uuid) -> Condition {
+    Condition::all().add(checkpoint::Column::TuningId.eq(id))
 }
 
 /// A candidate, tuned or not, in one file format.
@@ -57,6 +78,7 @@ pub struct Checkpoint {
     pub candidate_id: Uuid,
     /// The tuning of the candidate that it has the weights of.
     pub tuning_id: Option<Uuid>,
+    pub weights: CheckpointWeights,
     pub format: CheckpointFormat,
     pub state: CheckpointState,
     /// The file, its size, and how far its outputs were from the engine's own when it was loaded again; once ready.
@@ -89,8 +111,13 @@ impl Store {
 impl Checkpoints<'_> {
     /// Asks for a candidate in a format. One that is there, or on its way, is returned as it is; one that failed, or
     /// whose file is damaged, is queued again.
-    pub async fn request(&self, candidate_id: Uuid, format: CheckpointFormat) -> Result<Checkpoint, StoreError> {
-        let of = CheckpointOf::candidate(candidate_id);
+    pub async fn request(
+        &self,
+        candidate_id: Uuid,
+        weights: CandidateWeights,
+        format: CheckpointFormat,
+    ) -> Result<Checkpoint, StoreError> {
+        let of = CheckpointOf::candidate(candidate_id, weights);
         self.give_up_damaged(of, format).await?;
         let transaction = self.0.begin().await?;
         held(&transaction, candidate_id).await?;
@@ -158,22 +185,23 @@ impl Checkpoints<'_> {
         self.0.collect([hash.clone()]).await
     }
 
-    /// The checkpoints of a candidate as it was found, by format.
+    /// The checkpoints of a candidate that is not tuned, by weights and format.
     pub async fn of_candidate(&self, candidate_id: Uuid) -> Result<Vec<Checkpoint>, StoreError> {
         let known = candidate::Entity::find_by_id(candidate_id).one(self.0.database()).await?;
         known.ok_or_else(|| StoreError::not_found(Kind::Candidate, candidate_id))?;
-        self.all_of(CheckpointOf::candidate(candidate_id)).await
+        self.all(of_candidate(candidate_id)).await
     }
 
     /// The checkpoints of a tuning, by format.
     pub async fn of_tuning(&self, tuning_id: Uuid) -> Result<Vec<Checkpoint>, StoreError> {
-        let of = CheckpointOf::tuning(&self.tuning(tuning_id).await?);
-        self.all_of(of).await
+        self.tuning(tuning_id).await?;
+        self.all(of_tuning(tuning_id)).await
     }
 
-    async fn all_of(&self, of: CheckpointOf) -> Result<Vec<Checkpoint>, StoreError> {
+    async fn all(&self, which: Condition) -> Result<Vec<Checkpoint>, StoreError> {
         let rows = checkpoint::Entity::find()
-            .filter(of.filter())
+            .filter(which)
+            .order_by_asc(checkpoint::Column::Weights)
             .order_by_asc(checkpoint::Column::Format)
             .all(self.0.database())
             .await?;
@@ -197,12 +225,13 @@ pub(crate) async fn request_in(
         id: Set(Uuid::now_v7()),
         candidate_id: Set(of.candidate_id),
         tuning_id: Set(of.tuning_id),
+        weights: Set(of.weights),
         format: Set(format),
         state: Set(CheckpointState::Queued),
         created_at: Set(store.clock().now()),
         ..Default::default()
     };
-    // Whichever of the two indices it is that allows one per format.
+    // Whichever of the two indices it is that allows one per format (and weights).
     let inserted = checkpoint::Entity::insert(new)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .try_insert()
@@ -252,6 +281,7 @@ impl TryFrom<checkpoint::Model> for Checkpoint {
             id: row.id,
             candidate_id: row.candidate_id,
             tuning_id: row.tuning_id,
+            weights: row.weights,
             format: row.format,
             state: row.state,
             hash: row.file_hash.map(FileHash::try_from).transpose()?,

@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::candidates::{Candidate, NewCandidate, read, unranked};
-use crate::checkpoints::{CheckpointFormat, CheckpointOf, request_in};
+use crate::checkpoints::{CandidateWeights, CheckpointFormat, CheckpointOf, request_in};
 use crate::entities::{candidate, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
@@ -184,7 +184,8 @@ impl Searches<'_> {
         .await?;
         for winner in winners {
             for format in CheckpointFormat::ALL {
-                request_in(self.0, &transaction, CheckpointOf::candidate(winner.candidate_id), format).await?;
+                let of = CheckpointOf::candidate(winner.candidate_id, CandidateWeights::Adapted);
+                request_in(self.0, &transaction, of, format).await?;
             }
         }
         close(&transaction, job, JobState::Succeeded, None).await?;

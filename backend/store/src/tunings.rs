@@ -1,7 +1,7 @@
 //! Tunings: candidates that are trained further. What workers write into them is in [`crate::tuning_job`].
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult};
+use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult, TuningStart};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::candidates::held;
 pub use crate::entities::RunState as TuningState;
-pub use crate::entities::tuning::TuningStart;
 use crate::entities::{search, tuning, tuning_epoch};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
@@ -83,12 +82,7 @@ impl Store {
 
 impl Tunings<'_> {
     /// Creates a tuning of a candidate and, in the same transaction, its job.
-    pub async fn create(
-        &self,
-        candidate_id: Uuid,
-        start: TuningStart,
-        request: &TuneOptions,
-    ) -> Result<Tuning, StoreError> {
+    pub async fn create(&self, candidate_id: Uuid, request: &TuneOptions) -> Result<Tuning, StoreError> {
         let document = request.to_stored().map_err(|error| unreadable("request", &error))?;
         let transaction = self.0.begin().await?;
         let candidate = held(&transaction, candidate_id).await?;
@@ -97,7 +91,7 @@ impl Tunings<'_> {
             search_id: Set(candidate.search_id),
             candidate_id: Set(candidate.id),
             state: Set(TuningState::Queued),
-            start: Set(start),
+            start: Set(request.start.into()),
             request: Set(document),
             phase: Set(QUEUED.to_owned()),
             done: Set(0),
@@ -219,7 +213,7 @@ impl TryFrom<tuning::Model> for Tuning {
             search_id: row.search_id,
             candidate_id: row.candidate_id,
             state: row.state,
-            start: row.start,
+            start: row.start.into(),
             request: TuneOptions::from_stored(row.request).map_err(|error| unreadable("request", &error))?,
             progress: Progress {
                 phase: row.phase,

@@ -60,7 +60,7 @@ enum Command {
     /// Measure how long networks take in ONNX Runtime and in libtorch, beside the first of them.
     Latency(latency::LatencyArgs),
     /// Search for the best pruned network under one budget or several, write it and report: the whole job without a server.
-    Search(Box<search::SearchArgs>),
+    Search(Box<search::SearchCommandArgs>),
     /// Prune a network by one strategy, fine-tune it on all images but the scoring images, write it and report.
     Tune(Box<tune::TuneArgs>),
     /// Read every image of a dataset and report on it.

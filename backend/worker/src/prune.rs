@@ -13,7 +13,7 @@ use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, positive_fraction};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output::{self, grouped, percent, table};
-use crate::provenance::{Provenance, hash_file};
+use crate::provenance::{Provenance, Weights, hash_file};
 
 #[derive(Debug, Args)]
 pub struct PruneArgs {
@@ -78,6 +78,7 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
         index: args.index,
         strategy: pruned.report.groups.iter().map(|group| (group.name.clone(), group.kept as u64)).collect(),
         importance,
+        weights: Weights::Pruned,
     }
     .write_into(&mut pruned.network.metadata);
     let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };

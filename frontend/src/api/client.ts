@@ -109,15 +109,17 @@ export const deleteSearch = (id: string): Promise<void> =>
 
 export const searchEvents = (id: string): string => `${BASE}/searches/${id}/events`;
 
+/** The files of a candidate with adaptive batch norm. */
 export const listCheckpoints = async (candidate: string): Promise<Checkpoint[]> => {
   const params = { path: { id: candidate } };
-  return (await answer(client.GET("/api/v1/candidates/{id}/checkpoints", { params }))).items;
+  const { items } = await answer(client.GET("/api/v1/candidates/{id}/checkpoints", { params }));
+  return items.filter(({ weights }) => weights === "adapted");
 };
 
 /** Asks for a candidate as a file; the answer is the checkpoint that is there already, or one that is being made. */
 export const createCheckpoint = (candidate: string, format: CheckpointFormat): Promise<Checkpoint> => {
   const params = { path: { id: candidate } };
-  return answer(client.POST("/api/v1/candidates/{id}/checkpoints", { params, body: { format } }));
+  return answer(client.POST("/api/v1/candidates/{id}/checkpoints", { params, body: { format, weights: "adapted" } }));
 };
 
 export const checkpointFile = (id: string): string => `${BASE}/checkpoints/${id}/file`;

@@ -33,8 +33,8 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose
-         *     file is damaged.
+         * @description A candidate has one checkpoint per format and `weights`: asking again returns the existing one, or queues one that failed or
+         *     whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so or not.
          */
         post: operations["createCheckpoint"];
         delete?: never;
@@ -758,6 +758,11 @@ export interface components {
             seconds: number;
             test_score: components["schemas"]["Score"] | null;
         };
+        /**
+         * @description Which weights an export of a candidate has.
+         * @enum {string}
+         */
+        CandidateWeights: "adapted" | "repaired";
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
             /** @description Weights with these channels that the file does not store but computes from its tensors. */
@@ -810,30 +815,38 @@ export interface components {
             state: components["schemas"]["CheckpointState"];
             /**
              * Format: uuid
-             * @description The tuning of the candidate that the weights are from. Null if it is as the search has found it.
+             * @description The tuning of the candidate that the weights are from. Null if they are not from one.
              */
             tuning_id: string | null;
             /** @description What the export is waiting for, as a phrase that completes "waiting for". Null if nothing. */
             waiting_for: string | null;
+            weights: components["schemas"]["CheckpointWeights"];
         };
         /**
          * @description File formats of exports.
          * @enum {string}
          */
         CheckpointFormat: "torchscript" | "onnx" | "safetensors";
-        /** @description All checkpoints of a candidate or a tuning: at most one per format, so the list is never paged. */
+        /** @description All checkpoints of a candidate or a tuning: at most one per format and weights, so the list is never paged. */
         CheckpointList: {
             items: components["schemas"]["Checkpoint"][];
         };
         /** @description An export to be queued. */
         CheckpointRequest: {
             format: components["schemas"]["CheckpointFormat"];
+            /** @default adapted */
+            weights: components["schemas"]["CandidateWeights"];
         };
         /**
          * @description State of an export.
          * @enum {string}
          */
         CheckpointState: "queued" | "running" | "ready" | "failed";
+        /**
+         * @description Which weights an export has.
+         * @enum {string}
+         */
+        CheckpointWeights: "adapted" | "repaired" | "tuned";
         /** @description One class of a dataset. */
         Class: {
             /**
@@ -1106,7 +1119,7 @@ export interface components {
         Evaluation: {
             /**
              * Format: int64
-             * @description Images from which the running statistics were computed; 0 where they are the unpruned network's, and null for candidates
+             * @description Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the unpruned network's, and null for candidates
              *     of older versions.
              */
             calibration_images: number | null;
@@ -1130,7 +1143,7 @@ export interface components {
          * @description How a candidate's network was made before it was scored.
          * @enum {string}
          */
-        EvaluationKind: "adapted" | "unadapted";
+        EvaluationKind: "adapted" | "unadapted" | "repaired";
         /** @description An invalid field of the request body. */
         FieldError: {
             /** @description What would be accepted. */
@@ -1827,6 +1840,7 @@ export interface components {
                  *     the first step.
                  */
                 snapshot_bytes: number | null;
+                /** @description What it begins with. */
                 start: components["schemas"]["TuningStart"];
                 /** Format: date-time */
                 started_at: string | null;
@@ -2130,6 +2144,8 @@ export interface components {
             index: number;
             /** @description Measured latencies; empty where none were measured. */
             latencies: components["schemas"]["MeasuredLatency"][];
+            repaired: components["schemas"]["ScoredOn"] | null;
+            repaired_test: components["schemas"]["ScoredOn"] | null;
             /** @description With adaptive batch norm, on the most scoring images. */
             scoring: components["schemas"]["ScoredOn"];
             /** @description Which strategy proposed it. */
@@ -2448,6 +2464,15 @@ export interface components {
             racing: boolean;
             /**
              * Format: int32
+             * @description Best candidates of each budget that are repaired, too, at the end: their layers are fitted to what the full network answers
+             *     on the calibration images, in closed form and without labels. They get further evaluations, of the kind `repaired`; the
+             *     ranking stays that of the networks with adaptive batch norm. A repair takes as long as some evaluations on all images.
+             * @default 0
+             * @example 1
+             */
+            repaired: number;
+            /**
+             * Format: int32
              * @description Keep a multiple of this many channels in every group, or all of them; 1 allows any number. If omitted, groups keep
              *     multiples of 8 where they can, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of which a
              *     group has at least four multiples, and smaller ones where these miss the budget.
@@ -2589,6 +2614,14 @@ export interface components {
              */
             clip_norm: number;
             /**
+             * Format: double
+             * @description Cut a random rectangle from each image and resize it to the whole image's size: of at least this part of the area, and of
+             *     proportions between 3:4 and 4:3 of the image's own. Images are not cut if omitted. Not together with `crop_padding`.
+             * @default null
+             * @example 0.35
+             */
+            crop_area: number;
+            /**
              * Format: int32
              * @description Pixels by which images are shifted at most, at random; what is missing at an edge is mirrored from the image.
              * @default 0
@@ -2669,6 +2702,11 @@ export interface components {
              */
             seed: number;
             /**
+             * @description What is trained.
+             * @default adapted
+             */
+            start: components["schemas"]["TuningStart"];
+            /**
              * Format: double
              * @description Part of the steps over which the learning rate rises linearly, before it falls as a cosine.
              * @default 0.1
@@ -2679,6 +2717,10 @@ export interface components {
              * @description Of weights, not of norms and biases. If omitted, 0.0001 for SGD and 0.05 for AdamW.
              */
             weight_decay?: number;
+        };
+        /** @description An export of a tuning to be queued. */
+        TunedCheckpointRequest: {
+            format: components["schemas"]["CheckpointFormat"];
         };
         /** @description A candidate that is trained further. */
         Tuning: {
@@ -2715,6 +2757,7 @@ export interface components {
              *     the first step.
              */
             snapshot_bytes: number | null;
+            /** @description What it begins with. */
             start: components["schemas"]["TuningStart"];
             /** Format: date-time */
             started_at: string | null;
@@ -2750,10 +2793,10 @@ export interface components {
             validation_images: number;
         };
         /**
-         * @description What a tuning begins with.
+         * @description What fine-tuning begins with.
          * @enum {string}
          */
-        TuningStart: "adapted";
+        TuningStart: "adapted" | "repaired";
         /**
          * @description State of a tuning.
          * @enum {string}
@@ -2771,7 +2814,7 @@ export interface components {
          * @description The kinds of warnings. Names are stable.
          * @enum {string}
          */
-        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed";
+        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed" | "not_repaired";
         /** @description The best candidate of a budget. */
         Winner: {
             /**
@@ -2915,7 +2958,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The checkpoints, at most one per format */
+            /** @description The checkpoints, at most one per format and weights */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3088,7 +3131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The format does not exist */
+            /** @description A field is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7027,7 +7070,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CheckpointRequest"];
+                "application/json": components["schemas"]["TunedCheckpointRequest"];
             };
         };
         responses: {

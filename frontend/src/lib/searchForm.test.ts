@@ -148,6 +148,7 @@ describe("toRequest", () => {
       seed: 0,
       calibration_images: 1000,
       scoring_images: 1500,
+      repaired: 0,
       vanilla_images: 512,
       racing: true,
       batch_size: 128,

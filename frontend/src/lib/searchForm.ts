@@ -278,6 +278,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     calibration_images: form.calibrationImages ?? 0,
     scoring_images: form.scoringImages ?? 0,
     ...(form.testImages === null ? {} : { test_images: form.testImages }),
+    repaired: 0,
     vanilla_images: VANILLA_IMAGES,
     racing: form.racing,
     batch_size: form.batchSize ?? 0,

@@ -16,6 +16,7 @@ const search = (change: Partial<Search>): Search => ({
     uniform_reference: true,
     front: false,
     racing: true,
+    repaired: 0,
     vanilla_images: 512,
     macs: 0.5,
     candidates: 48,

@@ -22,7 +22,7 @@ pub(super) fn fit(
         for strength in STRENGTHS {
             let Some(shares) = learnt.solve(&products, strength)? else { continue };
             let after = error(&asked.missing.f_sub(&crossed.f_matmul(&shares)?)?)?;
-            if judged.is_none_or(|(_, _, least)| after < least) {
+            if after.is_finite() && judged.is_none_or(|(_, _, least)| after < least) {
                 judged = Some((strength, error(&asked.missing)?, after));
             }
         }

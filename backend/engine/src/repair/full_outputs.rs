@@ -79,6 +79,11 @@ impl FullOutputs {
         Ok(Self { calibration, batches, sites, left, nodes, rows, answers })
     }
 
+    /// Layers that a repair fits.
+    pub fn layers(&self) -> u64 {
+        self.sites.len() as u64
+    }
+
     /// The rows of a batch that a layer is fitted on.
     pub(super) fn rows(&self, layer: NodeId, batch: usize) -> Option<&Rows> {
         self.rows.get(&layer)?.get(batch)

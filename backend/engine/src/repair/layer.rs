@@ -82,14 +82,16 @@ impl<'a> Layer<'a> {
         match evidence.fit(&before, self.has_intercept)? {
             None => left("all that it reads is zero"),
             Some(found) if found.before < ALREADY_RIGHT => left("it answers as the full network does"),
-            Some(found) if found.after >= found.before => {
-                left("no other weights answer better on images that were held back")
-            }
-            Some(found) => {
-                self.set(network, &node, &found)?;
+            // An error that is no number is below none.
+            Some(found) if found.after < found.before => {
                 let Fit { strength, before, after, .. } = found;
-                Ok(Outcome::Fitted { to_sum: self.makes_up_sum, strength, before, after })
+                if self.set(network, &node, &found)? {
+                    Ok(Outcome::Fitted { to_sum: self.makes_up_sum, strength, before, after })
+                } else {
+                    left("the weights that answer best are not finite")
+                }
             }
+            Some(_) => left("no other weights answer better on images that were held back"),
         }
     }
 
@@ -126,19 +128,31 @@ impl<'a> Layer<'a> {
         }
     }
 
-    fn set(&self, network: &mut Network, node: &Node, found: &Fit) -> Result<(), TchError> {
+    /// Gives the layer its new weights; `false` where these are not finite, which leaves it as it is.
+    fn set(&self, network: &mut Network, node: &Node, found: &Fit) -> Result<bool, TchError> {
         let (weight, intercept) = if self.site.has_virtual_norm {
             stretched(found)?
         } else {
             (found.weight.shallow_clone(), found.intercept.shallow_clone())
         };
-        let before = network.weight(self.site.weight);
-        network.weights[self.site.weight.index()] = from_matrices(node, &weight, before)?;
-        if let Some(bias) = self.site.bias {
-            let kind = network.weight(bias).f_kind()?;
-            network.weights[bias.index()] = intercept.f_reshape([-1])?.f_to_kind(kind)?;
+        let weight = from_matrices(node, &weight, network.weight(self.site.weight))?;
+        let bias = match self.site.bias {
+            None => None,
+            Some(bias) => {
+                let kind = network.weight(bias).f_kind()?;
+                Some((bias, intercept.f_reshape([-1])?.f_to_kind(kind)?))
+            }
+        };
+        for tensor in std::iter::once(&weight).chain(bias.as_ref().map(|(_, tensor)| tensor)) {
+            if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+                return Ok(false);
+            }
         }
-        Ok(())
+        network.weights[self.site.weight.index()] = weight;
+        if let Some((bias, tensor)) = bias {
+            network.weights[bias.index()] = tensor;
+        }
+        Ok(true)
     }
 }
 

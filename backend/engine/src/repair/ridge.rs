@@ -43,13 +43,12 @@ pub(super) fn fit(
     let Some(all) = fitted.with(held)?.centred(has_intercept)? else { return Ok(None) };
     let before = before.f_to_kind(Kind::Double)?;
     let (mut strength, mut errors) = (DEFAULT_STRENGTH, None);
-    if let (Some(learnt), Some(asked)) = (fitted.centred(has_intercept)?, held.centred(has_intercept)?) {
-        let found = chosen(&learnt, &asked, &before)?;
-        strength = found.map_or(strength, |(strength, _)| strength);
-        errors = match found {
-            Some((_, after)) => Some((error(&learnt, &asked, &before)?, after)),
-            None => None,
-        };
+    if let (Some(learnt), Some(asked)) = (fitted.centred(has_intercept)?, held.centred(has_intercept)?)
+        && let Some(chosen) = chosen(&learnt, &asked, &before)?
+        && let Some(weight) = solve(&learnt, &before, chosen)?
+    {
+        strength = chosen;
+        errors = Some((error(&learnt, &asked, &before)?, error(&learnt, &asked, &weight)?));
     }
     let Some(weight) = solve(&all, &before, strength)? else { return Ok(None) };
     let (error_before, error_after) = match errors {
@@ -68,8 +67,8 @@ pub(super) fn fit(
     }))
 }
 
-/// The strength with the least error on the held-back rows, and this error, by some of the outputs.
-fn chosen(learnt: &Centred, asked: &Centred, before: &Tensor) -> Result<Option<(f64, f64)>, TchError> {
+/// The strength with the least error on the held-back rows, by some of the outputs; `None` where none gives a finite one.
+fn chosen(learnt: &Centred, asked: &Centred, before: &Tensor) -> Result<Option<f64>, TchError> {
     let step = (before.size()[1] / CHOOSING_OUTPUTS).max(1);
     let (learnt, asked) = (learnt.every(step)?, asked.every(step)?);
     let before = before.f_slice(1, None, None, step)?;
@@ -77,11 +76,11 @@ fn chosen(learnt: &Centred, asked: &Centred, before: &Tensor) -> Result<Option<(
     for strength in STRENGTHS {
         let Some(weight) = solve(&learnt, &before, strength)? else { continue };
         let error = error(&learnt, &asked, &weight)?;
-        if best.is_none_or(|(_, least)| error < least) {
+        if error.is_finite() && best.is_none_or(|(_, least)| error < least) {
             best = Some((strength, error));
         }
     }
-    Ok(best)
+    Ok(best.map(|(strength, _)| strength))
 }
 
 /// The minimum of `|answers - W reads|^2 + strength |W - before|^2`; `None` where that has none.
@@ -125,4 +124,42 @@ fn times(weight: &Tensor, vector: &Tensor) -> Result<Tensor, TchError> {
 /// The diagonal of `W S W^T` for each group: `[groups, outputs]`.
 fn quadratic(weight: &Tensor, squares: &Tensor) -> Result<Tensor, TchError> {
     weight.f_matmul(squares)?.f_mul(weight)?.f_sum_dim_intlist(2i64, false, Kind::Double)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::images;
+
+    /// What is read and what is to be answered, `[rows, 1, ...]`.
+    fn rows(seed: u64, count: usize, weight: &Tensor) -> [Tensor; 2] {
+        let reads = images(seed, &[count, 1, 12]);
+        let answers = reads.matmul(&weight.squeeze_dim(0).transpose(0, 1));
+        [reads, answers]
+    }
+
+    fn moments(seed: u64, weight: &Tensor) -> (Moments, Moments) {
+        let mut fitted = Moments::new();
+        let [reads, answers] = rows(seed, 60, weight);
+        fitted.add(&reads, &answers, true).unwrap();
+        let mut held = fitted.beside();
+        let [reads, answers] = rows(seed + 1, 20, weight);
+        held.add(&reads, &answers, true).unwrap();
+        (fitted, held)
+    }
+
+    #[test]
+    fn errors_before_and_after_are_of_the_same_outputs() {
+        let weight = images(1, &[1, 256, 12]);
+        let (fitted, held) = moments(2, &weight);
+        // The outputs by which the strength is chosen are right already, the others are not.
+        let before = weight.copy();
+        for output in (0..256).filter(|output| output % 4 != 0) {
+            let _ = before.get(0).get(output).fill_(0.0);
+        }
+        let found = fit(&fitted, &held, &before, true).unwrap().unwrap();
+        assert!(found.before > 0.5 && found.after < 1e-3, "{} {}", found.before, found.after);
+        let right = fit(&fitted, &held, &weight, true).unwrap().unwrap();
+        assert!(right.before < 1e-6, "{}", right.before);
+    }
 }

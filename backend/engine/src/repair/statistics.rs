@@ -33,14 +33,16 @@ impl Statistics {
         Ok(())
     }
 
-    /// Mean and unbiased variance in a kind; `None` where there were too few entries.
+    /// Mean and unbiased variance in a kind; `None` where there were too few entries, or they are not finite.
     pub fn finish(&self, kind: Kind) -> Result<Option<(Tensor, Tensor)>, TchError> {
         let (Some(mean), Some(squares)) = (&self.mean, &self.squares) else { return Ok(None) };
         if self.entries < 2.0 {
             return Ok(None);
         }
         let variance = squares.f_div_scalar(self.entries - 1.0)?;
-        Ok(Some((mean.f_to_kind(kind)?, variance.f_to_kind(kind)?)))
+        let found = (mean.f_to_kind(kind)?, variance.f_to_kind(kind)?);
+        let is_finite = |of: &Tensor| Ok::<_, TchError>(of.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0);
+        Ok(if is_finite(&found.0)? && is_finite(&found.1)? { Some(found) } else { None })
     }
 }
 

@@ -310,3 +310,22 @@ fn the_rows_of_many_images_are_no_more_than_those_of_few() {
     let (some, more) = (rows(512), rows(1024));
     assert!(more <= some + 1024, "{some} {more}");
 }
+
+#[test]
+fn weights_that_are_not_finite_are_never_accepted() {
+    for batch_norms in [true, false] {
+        // Squares of what the layers read are too large for their type.
+        let calibration = images(26, &[48, 1, 12, 12]) * 1e25;
+        let case = Case::new(classifier(27, batch_norms), 0.5, calibration);
+        let Repaired { network, layers } = case.repaired();
+        for (parameter, weight) in network.graph.parameters.iter().zip(&network.weights) {
+            assert!(weight.isfinite().all().int64_value(&[]) != 0, "{} {layers:#?}", parameter.name);
+        }
+        let errors = layers.iter().filter_map(|layer| match layer.outcome {
+            Outcome::Fitted { before, after, .. } => Some((before, after)),
+            Outcome::Left { .. } => None,
+        });
+        assert!(errors.clone().all(|(before, after)| after < before), "{layers:#?}");
+        assert!(errors.count() < layers.len(), "{layers:#?}");
+    }
+}

@@ -11,7 +11,7 @@ use super::*;
 use crate::doubt::Doubt;
 use crate::exec::forward;
 use crate::fold::fold;
-use crate::judge::make_candidate;
+use crate::maker::{make_candidate, make_repaired};
 use crate::observer::Flow;
 use crate::score::{Reference, score};
 use crate::testing::{classifier, images as random_images};
@@ -42,6 +42,7 @@ struct Record {
     baseline: Option<Baseline>,
     candidates: Vec<Candidate>,
     further: Vec<(u32, u64, ImageSet)>,
+    repaired: Vec<(u32, ImageSet)>,
     warnings: Vec<WarningCode>,
     phases: Vec<(Phase, u64, u64)>,
     stop_after: Option<usize>,
@@ -70,7 +71,10 @@ impl Observer for Record {
     }
 
     fn evaluation(&mut self, index: u32, evaluation: Evaluation) -> Flow {
-        self.further.push((index, evaluation.images, evaluation.image_set));
+        match evaluation.kind {
+            EvaluationKind::Repaired => self.repaired.push((index, evaluation.image_set)),
+            _ => self.further.push((index, evaluation.images, evaluation.image_set)),
+        }
         let candidate = self.candidates.iter_mut().find(|candidate| candidate.index == index).unwrap();
         candidate.evaluations.push(evaluation);
         self.stop_or_go()
@@ -85,7 +89,7 @@ impl Observer for Record {
 impl Record {
     /// Stops after so many results.
     fn stop_or_go(&self) -> Flow {
-        let results = self.candidates.len() + self.further.len();
+        let results = self.candidates.len() + self.further.len() + self.repaired.len();
         if self.stop_after.is_some_and(|most| results >= most) { Flow::Stop } else { Flow::Go }
     }
 }
@@ -398,4 +402,101 @@ fn a_budget_of_latency_is_met_as_the_model_tells_it() {
     assert!(kept.len() > 6 && kept.iter().all(|kept| (kept / 0.6 - 1.0).abs() <= 0.01), "{kept:?}");
     let again = search(&network, &images, &request, known(), &mut Record::default()).unwrap();
     assert_eq!(untimed(&again.candidates), untimed(&outcome.candidates));
+}
+
+/// [`side_by_side`], with so many of each budget repaired.
+fn with_repairs(count: u32) -> SearchRequest {
+    SearchRequest { repaired: count, ..side_by_side() }
+}
+
+#[test]
+fn the_best_of_each_budget_are_repaired_and_the_ranking_stays() {
+    for batch_norms in [true, false] {
+        let network = classifier(6, batch_norms);
+        let images = many_images(&network);
+        let plain = search(&network, &images, &side_by_side(), Known::default(), &mut Record::default()).unwrap();
+        let mut record = Record::default();
+        let outcome = search(&network, &images, &with_repairs(2), Known::default(), &mut record).unwrap();
+        let indices = |outcome: &Outcome| outcome.winners().map(|winner| winner.index).collect::<Vec<_>>();
+        assert_eq!((indices(&outcome), &outcome.leaders), (indices(&plain), &plain.leaders));
+
+        let repaired =
+            |candidate: &&Candidate| candidate.evaluations.iter().any(|e| e.kind == EvaluationKind::Repaired);
+        for budget in [Some(0), Some(1)] {
+            let of_budget = outcome.candidates.iter().filter(|candidate| candidate.origin.budget == budget);
+            assert_eq!(of_budget.filter(repaired).count(), 2);
+        }
+        for winner in outcome.winners() {
+            let top1 = |kind, set| eagleeye_spec::score_of(&winner.evaluations, kind, set).unwrap().top1;
+            for (set, count) in [(ImageSet::Scoring, 1000), (ImageSet::Test, 50)] {
+                let evaluation =
+                    eagleeye_spec::evaluation_of(&winner.evaluations, EvaluationKind::Repaired, set).unwrap();
+                assert_eq!((evaluation.images, evaluation.calibration_images), (count, Some(64)));
+            }
+            assert!(
+                top1(EvaluationKind::Repaired, ImageSet::Scoring) > top1(EvaluationKind::Adapted, ImageSet::Scoring),
+                "{winner:#?}"
+            );
+            let calibration = &images.calibration;
+            let follow = crate::repair::Follow { cancelled: &|| false, progress: &|_, _| {} };
+            let made = make_repaired(&network, calibration, &with_repairs(2), &keep(winner), &follow).unwrap();
+            let (scoring, labels) = (&images.scoring.images, images.scoring.labels.as_ref().unwrap());
+            let reference = Reference::of(&fold(&network).unwrap(), scoring, 32, &|| false).unwrap();
+            let scored = score(&fold(&made).unwrap(), scoring, labels, Some(&reference), 32, &|| false).unwrap();
+            assert_eq!(scored.score, score_of(winner, EvaluationKind::Repaired), "it is made again exactly");
+        }
+        let tested: Vec<u32> = record.repaired.iter().filter(|r| r.1 == ImageSet::Test).map(|r| r.0).collect();
+        assert!(tested.iter().all(|index| outcome.finalists.contains(index)), "{tested:?}");
+        let last = record.phases.last().unwrap();
+        assert_eq!((last.0, last.1, last.2), (Phase::Repair, 24, 24), "six layers of four candidates");
+    }
+}
+
+#[test]
+fn repairs_are_not_done_again_and_a_stopped_search_ends_as_an_undisturbed_one() {
+    let network = classifier(2, true);
+    let images = many_images(&network);
+    let mut record = Record::default();
+    let whole = search(&network, &images, &with_repairs(1), Known::default(), &mut record).unwrap();
+    let results = record.candidates.len() + record.further.len();
+    assert_eq!(record.repaired.len(), 4, "on scoring and test images, of two budgets");
+    for stop_after in results..=results + 4 {
+        let mut stopped = Record { stop_after: Some(stop_after), ..Record::default() };
+        let outcome = search(&network, &images, &with_repairs(1), Known::default(), &mut stopped);
+        assert!(matches!(outcome, Err(SearchError::Cancelled)), "{stop_after}");
+        let candidates = stopped.candidates.clone();
+        let mut going_on = Record { candidates: stopped.candidates, ..Record::default() };
+        let outcome = search(&network, &images, &with_repairs(1), from(candidates), &mut going_on).unwrap();
+        assert_eq!(untimed(&outcome.candidates), untimed(&whole.candidates), "{stop_after}");
+        assert_eq!(stopped.repaired.len() + going_on.repaired.len(), 4);
+    }
+    let mut all = Record { candidates: whole.candidates.clone(), ..Record::default() };
+    search(&network, &images, &with_repairs(1), from(whole.candidates.clone()), &mut all).unwrap();
+    assert_eq!((all.repaired.len(), all.phases.iter().any(|phase| phase.0 == Phase::Repair)), (0, false));
+    let more = SearchRequest { candidates: 9, ..with_repairs(1) };
+    let mut extended = Record { candidates: whole.candidates.clone(), ..Record::default() };
+    let extended = search(&network, &images, &more, from(whole.candidates), &mut extended).unwrap();
+    let undisturbed = search(&network, &images, &more, Known::default(), &mut Record::default()).unwrap();
+    let winner = |outcome: &Outcome| untimed(&[outcome.winners().next().unwrap().clone()]).remove(0).evaluations;
+    let repaired =
+        |of: Vec<Evaluation>| of.into_iter().filter(|e| e.kind == EvaluationKind::Repaired).collect::<Vec<_>>();
+    assert_eq!(repaired(winner(&extended)), repaired(winner(&undisturbed)));
+}
+
+#[test]
+fn a_cancel_is_noticed_inside_a_repair() {
+    let network = classifier(2, true);
+    let images = many_images(&network);
+    let asked = |cancel_at, request: &SearchRequest| {
+        let mut record = Record { cancel_at, ..Record::default() };
+        let outcome = search(&network, &images, request, Known::default(), &mut record);
+        (outcome, record.asked.get(), record.repaired.len())
+    };
+    let (before, with) = (asked(None, &side_by_side()).1, asked(None, &with_repairs(1)).1);
+    assert!(with > before + 100, "{before} {with}");
+    for cancel_at in [before + 1, before + 50, (before + with) / 2, with - 1] {
+        let (outcome, asked, _) = asked(Some(cancel_at), &with_repairs(1));
+        assert!(matches!(outcome, Err(SearchError::Cancelled)), "{cancel_at}");
+        assert_eq!(asked, cancel_at + 1);
+    }
 }

@@ -4,14 +4,21 @@ use std::ops::Range;
 
 use tch::{Kind, TchError, Tensor};
 
-use super::order::Order;
+use super::order::{Crop, Order};
 
-/// Images of `range` of an epoch's order, of all `images`, `[n, C, H, W]`: mirrored and shifted, channels last in memory. What
+/// Of libtorch's `grid_sampler`.
+const BILINEAR: i64 = 0;
+const TO_THE_EDGE: i64 = 1;
+
+/// Images of `range` of an epoch's order, of all `images`, `[n, C, H, W]`: cut, mirrored and shifted, channels last in memory. What
 /// is missing at an edge is mirrored from the image.
 pub(super) fn batch(images: &Tensor, order: &Order, range: Range<usize>) -> Result<Tensor, TchError> {
     let device = images.device();
     let chosen = Tensor::f_from_slice(&order.images[range.clone()])?.f_to_device(device)?;
     let mut batch = images.f_index_select(0, &chosen)?;
+    if !order.crops.is_empty() {
+        batch = cut(&batch, &order.crops[range.clone()])?;
+    }
     if !order.flips.is_empty() {
         let flips = Tensor::f_from_slice(&order.flips[range.clone()])?.f_to_device(device)?;
         batch = batch.f_flip([3i64])?.f_where_self(&flips.f_view([-1i64, 1, 1, 1])?, &batch)?;
@@ -26,6 +33,20 @@ pub(super) fn batch(images: &Tensor, order: &Order, range: Range<usize>) -> Resu
 /// The classes of these images.
 pub(super) fn labels(labels: &Tensor, order: &Order, range: Range<usize>) -> Result<Tensor, TchError> {
     labels.f_index_select(0, &Tensor::f_from_slice(&order.images[range])?.f_to_device(labels.device())?)
+}
+
+/// A rectangle of each image, enlarged to the image's size by bilinear interpolation between the middles of pixels.
+fn cut(batch: &Tensor, crops: &[Crop]) -> Result<Tensor, TchError> {
+    // From -1 to 1 over the result to the same over the image.
+    let axis = |start: f64, length: f64| (length as f32, (2.0 * start + length - 1.0) as f32);
+    let maps = crops.iter().flat_map(|crop| {
+        let ((width, x), (height, y)) = (axis(crop.left, crop.width), axis(crop.top, crop.height));
+        [width, 0.0, x, 0.0, height, y]
+    });
+    let maps = Tensor::f_from_slice(&maps.collect::<Vec<f32>>())?.f_view([-1i64, 2, 3])?;
+    let maps = maps.f_to_device(batch.device())?.f_to_kind(batch.f_kind()?)?;
+    let places = Tensor::f_affine_grid_generator(&maps, &batch.size()[..], false)?;
+    batch.f_grid_sampler(&places, BILINEAR, TO_THE_EDGE, false)
 }
 
 /// Each image shifted along an axis by its own number of pixels.
@@ -72,8 +93,15 @@ mod tests {
     }
 
     fn order(flips: &[bool], shifts: &[(i64, i64)]) -> Order {
-        Order { images: vec![1, 0], flips: flips.to_vec(), shifts: shifts.to_vec(), shares: Vec::new() }
+        let (flips, shifts) = (flips.to_vec(), shifts.to_vec());
+        Order { images: vec![1, 0], flips, shifts, crops: Vec::new(), shares: Vec::new() }
     }
+
+    fn cropped(crops: &[Crop]) -> Order {
+        Order { crops: crops.to_vec(), ..order(&[], &[]) }
+    }
+
+    const WHOLE: Crop = Crop { top: 0.0, left: 0.0, height: 1.0, width: 1.0 };
 
     fn rows(tensor: &Tensor) -> Vec<f32> {
         Vec::try_from(tensor.contiguous().flatten(0, -1)).unwrap()
@@ -94,6 +122,22 @@ mod tests {
         assert_eq!(rows(&found.get(1))[..4], [2.0, 1.0, 0.0, 1.0]);
         let far = batch(&numbered(), &order(&[], &[(9, 9), (-9, -9)]), 0..2).unwrap();
         assert!(rows(&far).iter().all(|pixel| (0.0..24.0).contains(pixel)), "further than the image is large");
+    }
+
+    #[test]
+    fn a_rectangle_is_enlarged_to_the_whole_image() {
+        let left = Crop { width: 0.5, ..WHOLE };
+        let found = batch(&numbered(), &cropped(&[left, WHOLE]), 0..2).unwrap();
+        let close = |found: Tensor, wanted: &[f32]| {
+            let found = rows(&found);
+            assert!(found.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-4), "{found:?}");
+        };
+        close(found.get(1), &rows(&numbered().get(0)));
+        // Two columns become four; at its edge an image goes on as it ends.
+        close(found.get(0), &[12.0, 12.25, 12.75, 13.25, 16.0, 16.25, 16.75, 17.25]);
+        let one = batch(&numbered(), &cropped(&[WHOLE, left]), 1..2).unwrap();
+        let both = batch(&numbered(), &cropped(&[WHOLE, left]), 0..2).unwrap();
+        assert_eq!(rows(&both.narrow(0, 1, 1)), rows(&one), "in every batch alike");
     }
 
     #[test]

@@ -14,14 +14,33 @@ pub(super) struct Order {
     pub flips: Vec<bool>,
     /// For each place in the order, rows and columns by which the image is shifted.
     pub shifts: Vec<(i64, i64)>,
+    /// For each place in the order, the part of the image that is seen.
+    pub crops: Vec<Crop>,
     /// For each step, the share of the images themselves where pairs are blended.
     pub shares: Vec<f64>,
 }
+
+/// A rectangle, in parts of an image's height and width.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Crop {
+    pub top: f64,
+    pub left: f64,
+    pub height: f64,
+    pub width: f64,
+}
+
+/// Width to height of the narrowest and of the widest rectangle, in proportion to the image's own.
+const NARROWEST: f64 = 3.0 / 4.0;
+const WIDEST: f64 = 4.0 / 3.0;
+
+/// How often a rectangle is drawn before the whole image is taken, as torchvision does it.
+const CROP_TRIES: u32 = 10;
 
 /// Streams of an epoch's generator.
 const SHUFFLE: u64 = 0;
 const VARY: u64 = 1;
 const BLEND: u64 = 2;
+const CROP: u64 = 3;
 
 impl Order {
     /// `epoch` counts from 0.
@@ -50,7 +69,28 @@ impl Order {
         let mut blend = generator(BLEND);
         let count = if options.mixup > 0.0 { steps } else { 0 };
         let shares = (0..count).map(|_| beta(options.mixup, &mut blend)).collect();
-        Self { images: order, flips, shifts, shares }
+        let mut crop = generator(CROP);
+        let crops = options.crop_area.iter().flat_map(|&least| std::iter::repeat_n(least, images));
+        let crops = crops.map(|least| Crop::draw(least, &mut crop)).collect();
+        Self { images: order, flips, shifts, crops, shares }
+    }
+}
+
+impl Crop {
+    /// Of at least a part of the area: the area is uniform, and so is the logarithm of the proportions. What does not fit into the
+    /// image is drawn again, some times; then it is the whole image.
+    fn draw(least: f64, generator: &mut ChaCha8Rng) -> Self {
+        for _ in 0..CROP_TRIES {
+            let area = least + (1.0 - least) * generator.random::<f64>();
+            let ratio = NARROWEST * (WIDEST / NARROWEST).powf(generator.random::<f64>());
+            let (height, width) = ((area / ratio).sqrt(), (area * ratio).sqrt());
+            if height <= 1.0 && width <= 1.0 {
+                let (top, left) =
+                    (generator.random::<f64>() * (1.0 - height), generator.random::<f64>() * (1.0 - width));
+                return Self { top, left, height, width };
+            }
+        }
+        Self { top: 0.0, left: 0.0, height: 1.0, width: 1.0 }
     }
 }
 
@@ -99,6 +139,30 @@ mod tests {
         assert_eq!((columns.iter().min(), columns.iter().max()), (Some(&-2), Some(&2)));
         let flipped = order.flips.iter().filter(|&&flip| flip).count();
         assert!((900..1100).contains(&flipped), "{flipped}");
+    }
+
+    #[test]
+    fn crops_lie_in_the_image_and_have_the_area_and_the_proportions_that_they_may() {
+        let options = TuneOptions { crop_padding: 0, crop_area: Some(0.35), ..options() };
+        let order = Order::new(2000, 1, &options, 0);
+        let mut areas = Vec::new();
+        for crop in &order.crops {
+            let Crop { top, left, height, width } = *crop;
+            assert!(
+                top >= 0.0 && left >= 0.0 && top + height <= 1.0 + 1e-12 && left + width <= 1.0 + 1e-12,
+                "{crop:?}"
+            );
+            assert!((NARROWEST - 1e-9..=WIDEST + 1e-9).contains(&(width / height)), "{crop:?}");
+            areas.push(height * width);
+        }
+        let (least, most) = areas.iter().fold((1.0f64, 0.0f64), |(low, high), &area| (low.min(area), high.max(area)));
+        assert!((0.35 - 1e-9..0.37).contains(&least) && most > 0.95, "{least} {most}");
+        assert_eq!(order.crops, Order::new(2000, 1, &options, 0).crops);
+        assert_ne!(order.crops, Order::new(2000, 1, &options, 1).crops);
+        let without = Order::new(2000, 1, &TuneOptions { crop_area: None, ..options.clone() }, 0);
+        assert_eq!((without.images, without.flips, without.crops.len()), (order.images, order.flips, 0));
+        let whole = Order::new(2, 1, &TuneOptions { crop_area: Some(1.0), ..options }, 0).crops;
+        assert_eq!(whole, [Crop { top: 0.0, left: 0.0, height: 1.0, width: 1.0 }; 2]);
     }
 
     #[test]

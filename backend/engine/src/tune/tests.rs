@@ -172,6 +172,8 @@ fn so_does_one_with_everything_that_has_a_state() {
         ..options()
     };
     assert_resumes(&options, 6, &network, Some(&full));
+    let cut = TuneOptions { crop_padding: 0, crop_area: Some(0.4), ..options.clone() };
+    assert_resumes(&cut, 5, &network, Some(&full));
     assert_resumes(&TuneOptions { find_learning_rate: true, learning_rate: None, ..options }, 5, &network, Some(&full));
 }
 

@@ -25,6 +25,29 @@ pub enum CheckpointFormat {
     Safetensors,
 }
 
+/// Which weights an export of a candidate has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CandidateWeights {
+    /// With adaptive batch norm: the network that candidates are ranked by.
+    #[default]
+    Adapted,
+    /// Repaired: the layers are fitted to what the full network answers on the search's calibration images.
+    Repaired,
+}
+
+/// Which weights an export has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointWeights {
+    /// The candidate's, with adaptive batch norm.
+    Adapted,
+    /// The candidate's, repaired.
+    Repaired,
+    /// Those of a tuning.
+    Tuned,
+}
+
 /// State of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -41,9 +64,10 @@ pub enum CheckpointState {
 pub struct Checkpoint {
     pub id: Uuid,
     pub candidate_id: Uuid,
-    /// The tuning of the candidate that the weights are from. Null if it is as the search has found it.
+    /// The tuning of the candidate that the weights are from. Null if they are not from one.
     #[schema(required)]
     pub tuning_id: Option<Uuid>,
+    pub weights: CheckpointWeights,
     pub format: CheckpointFormat,
     pub state: CheckpointState,
     /// Size of the file. Null until it is ready.
@@ -69,9 +93,19 @@ pub struct Checkpoint {
 #[serde(deny_unknown_fields)]
 pub struct CheckpointRequest {
     pub format: CheckpointFormat,
+    #[serde(default)]
+    #[schema(default = "adapted")]
+    pub weights: CandidateWeights,
 }
 
-/// All checkpoints of a candidate or a tuning: at most one per format, so the list is never paged.
+/// An export of a tuning to be queued.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TunedCheckpointRequest {
+    pub format: CheckpointFormat,
+}
+
+/// All checkpoints of a candidate or a tuning: at most one per format and weights, so the list is never paged.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckpointList {
     pub items: Vec<Checkpoint>,
@@ -107,6 +141,25 @@ impl From<store::CheckpointFormat> for CheckpointFormat {
     }
 }
 
+impl From<CandidateWeights> for store::CandidateWeights {
+    fn from(weights: CandidateWeights) -> Self {
+        match weights {
+            CandidateWeights::Adapted => store::CandidateWeights::Adapted,
+            CandidateWeights::Repaired => store::CandidateWeights::Repaired,
+        }
+    }
+}
+
+impl From<store::CheckpointWeights> for CheckpointWeights {
+    fn from(weights: store::CheckpointWeights) -> Self {
+        match weights {
+            store::CheckpointWeights::Adapted => CheckpointWeights::Adapted,
+            store::CheckpointWeights::Repaired => CheckpointWeights::Repaired,
+            store::CheckpointWeights::Tuned => CheckpointWeights::Tuned,
+        }
+    }
+}
+
 impl From<store::Checkpoint> for Checkpoint {
     fn from(checkpoint: store::Checkpoint) -> Self {
         let state = match checkpoint.state {
@@ -119,6 +172,7 @@ impl From<store::Checkpoint> for Checkpoint {
             id: checkpoint.id,
             candidate_id: checkpoint.candidate_id,
             tuning_id: checkpoint.tuning_id,
+            weights: checkpoint.weights.into(),
             format: checkpoint.format.into(),
             state,
             bytes: checkpoint.bytes,
@@ -133,8 +187,8 @@ impl From<store::Checkpoint> for Checkpoint {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose
-/// file is damaged.
+/// A candidate has one checkpoint per format and `weights`: asking again returns the existing one, or queues one that failed or
+/// whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so or not.
 #[utoipa::path(
     post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
@@ -147,7 +201,7 @@ impl From<store::Checkpoint> for Checkpoint {
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The format does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is invalid", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -156,7 +210,7 @@ pub async fn create(
     Path(id): Path<Uuid>,
     Json(request): Json<CheckpointRequest>,
 ) -> Result<Response, Problem> {
-    Ok(answered(store.checkpoints().request(id, request.format.into()).await?.into()))
+    Ok(answered(store.checkpoints().request(id, request.weights.into(), request.format.into()).await?.into()))
 }
 
 /// The answer to a request for a checkpoint.
@@ -174,7 +228,7 @@ pub(super) fn answered(checkpoint: Checkpoint) -> Response {
     get, path = "/candidates/{id}/checkpoints", operation_id = "listCheckpoints", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     responses(
-        (status = 200, description = "The checkpoints, at most one per format", body = CheckpointList),
+        (status = 200, description = "The checkpoints, at most one per format and weights", body = CheckpointList),
         (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -219,8 +273,12 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     let format = CheckpointFormat::from(checkpoint.format);
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
-    let tuned = if checkpoint.tuning_id.is_some() { "-tuned" } else { "" };
-    let name = format!("{}-candidate-{}{tuned}.{}", model.name, candidate.index, format.ending());
+    let weights = match checkpoint.weights {
+        store::CheckpointWeights::Adapted => "",
+        store::CheckpointWeights::Repaired => "-repaired",
+        store::CheckpointWeights::Tuned => "-tuned",
+    };
+    let name = format!("{}-candidate-{}{weights}.{}", model.name, candidate.index, format.ending());
     let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
     download(&store, file, Disposition::Attachment(&name), &headers).await
 }

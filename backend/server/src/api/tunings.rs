@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Epoch, TuneOptions, TuningResult};
+use eagleeye_spec::{Epoch, TuneOptions, TuningResult, TuningStart};
 use eagleeye_store::{self as store, Store};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::BASE;
-use super::checkpoints::{Checkpoint, CheckpointList, CheckpointRequest, answered};
+use super::checkpoints::{Checkpoint, CheckpointList, TunedCheckpointRequest, answered};
 use super::paging::{Page, PageQuery};
 use super::searches::Progress;
 use crate::extract::{Json, Path, Query};
@@ -36,14 +36,6 @@ pub enum TuningState {
     Cancelled,
 }
 
-/// What a tuning begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TuningStart {
-    /// The candidate with adapted running statistics.
-    Adapted,
-}
-
 /// A candidate that is trained further.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Tuning {
@@ -52,6 +44,7 @@ pub struct Tuning {
     pub search_id: Uuid,
     pub candidate_id: Uuid,
     pub state: TuningState,
+    /// What it begins with.
     pub start: TuningStart,
     /// What was asked for, with the defaults filled in.
     pub request: TuneOptions,
@@ -100,14 +93,6 @@ impl From<store::TuningState> for TuningState {
     }
 }
 
-impl From<store::TuningStart> for TuningStart {
-    fn from(start: store::TuningStart) -> Self {
-        match start {
-            store::TuningStart::Adapted => TuningStart::Adapted,
-        }
-    }
-}
-
 impl From<store::Tuning> for Tuning {
     fn from(tuning: store::Tuning) -> Self {
         let store::Progress { phase, done, total } = tuning.progress;
@@ -116,7 +101,7 @@ impl From<store::Tuning> for Tuning {
             search_id: tuning.search_id,
             candidate_id: tuning.candidate_id,
             state: tuning.state.into(),
-            start: tuning.start.into(),
+            start: tuning.start,
             request: tuning.request,
             progress: Progress { phase, done, total },
             snapshot_bytes: tuning.snapshot_bytes,
@@ -158,7 +143,7 @@ pub async fn create(
     let mut faults = Faults::default();
     faults.add_invalid(options.faults());
     faults.into_result()?;
-    let tuning = Tuning::from(store.tunings().create(id, store::TuningStart::Adapted, &options).await?);
+    let tuning = Tuning::from(store.tunings().create(id, &options).await?);
     let location = format!("{BASE}/tunings/{}", tuning.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(tuning)).into_response())
 }
@@ -266,7 +251,7 @@ pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 #[utoipa::path(
     post, path = "/tunings/{id}/checkpoints", operation_id = "createTunedCheckpoint", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the tuning")),
-    request_body = CheckpointRequest,
+    request_body = TunedCheckpointRequest,
     responses(
         (status = 200, description = "The checkpoint exists already", body = Checkpoint),
         (status = 202, description = "The export is queued or running", body = Checkpoint,
@@ -283,7 +268,7 @@ pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 pub async fn export(
     State(store): State<Store>,
     Path(id): Path<Uuid>,
-    Json(request): Json<CheckpointRequest>,
+    Json(request): Json<TunedCheckpointRequest>,
 ) -> Result<Response, Problem> {
     Ok(answered(store.checkpoints().request_tuned(id, request.format.into()).await?.into()))
 }

@@ -95,11 +95,16 @@ with tempfile.TemporaryDirectory() as folder:
     winner = call(f"/searches/{finished}")["best_candidate_id"]
     exports = lambda: call(f"/candidates/{winner}/checkpoints")["items"]
     wait("exports", lambda: exports() and all(export["state"] == "ready" for export in exports()))
+    tuning = call(f"/candidates/{winner}/tunings", {"epochs": 1, "batch_size": 50})["id"]
+    wait("the tuning", lambda: call(f"/tunings/{tuning}")["state"] == "succeeded")
+    tuned = lambda: call(f"/tunings/{tuning}/checkpoints")["items"]
+    wait("the tuning's exports", lambda: tuned() and all(export["state"] == "ready" for export in tuned()))
     # Killed in the middle of a search, with another one behind it.
     interrupted = search(torchscript, "interrupted", candidates=40, seed=3)
     queued = search(onnx, "queued", seed=11)
     wait("candidates", lambda: len(candidates(interrupted)) >= 3)
     told = {path: call(path) for path in ["/models", "/datasets", f"/candidates/{winner}/checkpoints"]}
+    told |= {path: call(path) for path in [f"/tunings/{tuning}{of}" for of in ["", "/epochs", "/checkpoints"]]}
     for model in [onnx, torchscript]:
         told[f"/models/{model['id']}"] = call(f"/models/{model['id']}")
     for id in [finished, settings, failed, cancelled]:

@@ -62,6 +62,7 @@ fn a_search_is_refused_for_values_that_the_document_does_not_allow_and_for_no_ot
         "scoring_images",
         "test_images",
         "vanilla_images",
+        "repaired",
         "batch_size",
         "round_to",
     ];

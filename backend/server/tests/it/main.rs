@@ -33,6 +33,7 @@ mod protobuf;
 mod puppet;
 mod real;
 mod refusals;
+mod repaired;
 mod requests;
 mod retrying;
 mod sandbox;

@@ -87,6 +87,12 @@ impl Puppet {
         self.runtime.block_on(self.store.searches().record_candidate(lease, candidate)).map(drop)
     }
 
+    /// Scores a repaired candidate.
+    pub fn repaired(&self, lease: &Lease, index: u32, top1: f64) {
+        let repaired = evaluation(EvaluationKind::Repaired, Score::new(top1, 0.99, 0.2), 2.5);
+        self.runtime.block_on(self.store.searches().record_evaluation(lease, index, &repaired)).unwrap();
+    }
+
     pub fn finish(&self, lease: &Lease) {
         self.runtime.block_on(self.store.searches().finish(lease)).unwrap();
     }

@@ -60,6 +60,8 @@ pub(super) fn reported(
         scoring: scored_on(ranked),
         unadapted: other(EvaluationKind::Unadapted, RANKED_IMAGES),
         test: other(RANKED_KIND, ImageSet::Test),
+        repaired: other(EvaluationKind::Repaired, RANKED_IMAGES),
+        repaired_test: other(EvaluationKind::Repaired, ImageSet::Test),
         latencies: latencies
             .into_iter()
             .map(|l| MeasuredLatency { speedup: l.speedup(), latency: l.clone() })

@@ -72,6 +72,7 @@ pub(super) fn of_section(report: &Report, section: &ReportSection) -> Vec<String
     sentences.extend(against_full(report, winner));
     sentences.push(ties(section));
     sentences.extend(on_test_images(report, section, winner));
+    sentences.extend(repaired(report, winner));
     sentences.extend(latencies(winner));
     sentences.extend(latency_budget(report, section, winner));
     sentences
@@ -233,6 +234,16 @@ fn on_test_images(report: &Report, section: &ReportSection, winner: &ReportedCan
         }
     }));
     sentences
+}
+
+/// What a repair makes of the winner.
+fn repaired(report: &Report, winner: &ReportedCandidate) -> Option<String> {
+    let on_scoring = scored(report, winner.repaired.as_ref()?, "scoring");
+    let on_test = winner.repaired_test.as_ref().map(|on| format!(", and {}", scored(report, on, "test")));
+    Some(format!(
+        "Repaired in closed form, without labels or training, it {on_scoring}{}.",
+        on_test.unwrap_or_default()
+    ))
 }
 
 fn latencies(winner: &ReportedCandidate) -> Vec<String> {

@@ -427,3 +427,35 @@ fn a_budget_of_latency_is_held_against_what_was_measured() {
     stored.latencies.clear();
     assert!(says(&stored.report().sections[1].sentences, "with one thread; that was not measured"));
 }
+
+/// With a repaired winner, on scoring images and perhaps on test images.
+fn repaired_winner(with_test: bool) -> Report {
+    let mut stored = Stored::two_budgets();
+    let as_repaired = |evaluation: Evaluation| Evaluation { kind: EvaluationKind::Repaired, ..evaluation };
+    let evaluations = &mut stored.candidates[3].evaluations;
+    evaluations.push(as_repaired(last_rung(901)));
+    evaluations.extend(with_test.then(|| as_repaired(test_images(359))));
+    stored.report()
+}
+
+#[test]
+fn what_a_repair_makes_of_the_winner_is_said_and_changes_no_ranking() {
+    let report = repaired_winner(true);
+    let winner = report.sections[0].winner.as_ref().unwrap();
+    let top1 = |on: &Option<ScoredOn>| on.as_ref().map(|on| (on.score.top1, on.images));
+    assert_eq!((winner.index, winner.scoring.score.top1), (3, 0.85));
+    assert_eq!((top1(&winner.repaired), top1(&winner.repaired_test)), (Some((0.901, 1000)), Some((0.8975, 400))));
+    let said =
+        "Repaired in closed form, without labels or training, it classifies 90.1% of 1000 scoring images correctly";
+    assert!(says(&report.sections[0].sentences, said), "{:?}", report.sections[0].sentences);
+    assert!(says(&report.sections[0].sentences, "and classifies 89.8% of 400 test images correctly"));
+    assert!(!says(&report.sections[1].sentences, "Repaired"), "nobody has repaired that winner");
+    let markdown = report.to_markdown();
+    assert_tables_are_whole(&markdown);
+    assert!(markdown.contains("| repaired |") && markdown.contains("| 90.1% ("), "{markdown}");
+    assert!(!Stored::two_budgets().report().to_markdown().contains("| repaired |"));
+
+    let without = repaired_winner(false);
+    assert_eq!(without.sections[0].winner.as_ref().unwrap().repaired_test, None);
+    assert!(says(&without.sections[0].sentences, said));
+}

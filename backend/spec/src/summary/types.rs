@@ -167,6 +167,14 @@ pub struct ReportedCandidate {
     /// With adaptive batch norm, on the test images. Null where it was not scored there.
     #[schema(required)]
     pub test: Option<ScoredOn>,
+    /// Repaired, on scoring images. Null where it was not repaired.
+    #[schema(required)]
+    #[serde(default)]
+    pub repaired: Option<ScoredOn>,
+    /// Repaired, on the test images. Null where it was not repaired or not scored there.
+    #[schema(required)]
+    #[serde(default)]
+    pub repaired_test: Option<ScoredOn>,
     /// Measured latencies; empty where none were measured.
     pub latencies: Vec<MeasuredLatency>,
     /// Against the uniform candidate of the same budget, on scoring images. Null where there is none.

@@ -182,6 +182,15 @@ impl Warning {
         );
         Self::new(WarningCode::LatencyBudgetMissed, message)
     }
+
+    /// The candidate's index, and why its repair failed.
+    pub fn not_repaired(index: u32, reason: &str) -> Self {
+        let message = format!(
+            "Candidate {index} could not be repaired: {}. Its other scores stand, and it can be used without a repair.",
+            reason.trim_end_matches('.'),
+        );
+        Self::new(WarningCode::NotRepaired, message)
+    }
 }
 
 fn side_by_side(winner: &Hits, uniform: &Hits) -> String {
@@ -299,6 +308,10 @@ mod tests {
             (
                 Warning::latency_budget_missed(0.5, 0.612, LatencyOf::OnnxruntimeOneThread),
                 &["allows 50.0% of the latency in ONNX Runtime with one thread", "61.2%", "set a lower budget"],
+            ),
+            (
+                Warning::not_repaired(7, "libtorch: out of memory."),
+                &["Candidate 7 could not be repaired: libtorch: out of memory.", "without a repair"],
             ),
         ]
     }

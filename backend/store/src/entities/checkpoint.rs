@@ -19,6 +19,19 @@ impl CheckpointFormat {
         [CheckpointFormat::TorchScript, CheckpointFormat::Onnx, CheckpointFormat::Safetensors];
 }
 
+/// Which weights a checkpoint has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum CheckpointWeights {
+    /// The candidate's, with adapted running statistics.
+    Adapted,
+    /// The candidate's, repaired.
+    Repaired,
+    /// Those of one of its tunings.
+    Tuned,
+}
+
 /// Where a checkpoint stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
@@ -48,6 +61,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub waiting_for: Option<String>,
     pub tuning_id: Option<Uuid>,
+    pub weights: CheckpointWeights,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,26 @@ pub enum TuningStart {
     /// The candidate with adapted running statistics.
     #[default]
     Adapted,
+    /// The candidate with repaired weights.
+    Repaired,
+}
+
+impl From<eagleeye_spec::TuningStart> for TuningStart {
+    fn from(start: eagleeye_spec::TuningStart) -> Self {
+        match start {
+            eagleeye_spec::TuningStart::Adapted => TuningStart::Adapted,
+            eagleeye_spec::TuningStart::Repaired => TuningStart::Repaired,
+        }
+    }
+}
+
+impl From<TuningStart> for eagleeye_spec::TuningStart {
+    fn from(start: TuningStart) -> Self {
+        match start {
+            TuningStart::Adapted => eagleeye_spec::TuningStart::Adapted,
+            TuningStart::Repaired => eagleeye_spec::TuningStart::Repaired,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -1,7 +1,7 @@
 //! How jobs end: finish, fail, cancel in every state, release.
 
 use eagleeye_spec::Score;
-use eagleeye_store::{Exported, SearchState, StoreError};
+use eagleeye_store::{CandidateWeights, Exported, SearchState, StoreError};
 
 use crate::support::{KINDS, World, candidate_with};
 
@@ -68,7 +68,12 @@ async fn a_failed_export_can_be_asked_for_again() {
 
     let id = failed.subject;
     let checkpoint = world.store.checkpoints().get(id).await.unwrap();
-    let again = world.store.checkpoints().request(checkpoint.candidate_id, checkpoint.format).await.unwrap();
+    let again = world
+        .store
+        .checkpoints()
+        .request(checkpoint.candidate_id, CandidateWeights::Adapted, checkpoint.format)
+        .await
+        .unwrap();
     assert_eq!((again.id, again.error), (id, None));
     insta::assert_snapshot!("asked_again", world.picture().await);
     let claim = world.claim("a").await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use eagleeye_store::{CheckpointFormat, Event, EventKind, Feed, News, Store, Uuid};
+use eagleeye_store::{CandidateWeights, CheckpointFormat, Event, EventKind, Feed, News, Store, Uuid};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement, TransactionTrait};
 
 use crate::support::{EXPORTS, KINDS, World, candidate};
@@ -50,7 +50,7 @@ async fn each_change_of_a_search_and_its_checkpoints_is_told_once() {
     world.store.queue().fail(&export.lease, "the disk is full").await.unwrap();
     assert_eq!(told(&mut feed).await, [(EventKind::CheckpointEnded, export.subject)]);
     let failed = world.store.checkpoints().get(export.subject).await.unwrap();
-    world.store.checkpoints().request(best, failed.format).await.unwrap();
+    world.store.checkpoints().request(best, CandidateWeights::Adapted, failed.format).await.unwrap();
     assert_eq!(told(&mut feed).await, [(EventKind::CheckpointRequested, failed.id)]);
 
     world.store.searches().delete(id).await.unwrap();

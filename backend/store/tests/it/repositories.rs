@@ -1,7 +1,9 @@
 //! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
 
 use eagleeye_spec::report::{DatasetReport, REPORT_VERSION, Reachable};
-use eagleeye_store::{CheckpointFormat, Kind, Model, Page, PageRequest, SearchState, Store, StoreError, Uuid};
+use eagleeye_store::{
+    CandidateWeights, CheckpointFormat, Kind, Model, Page, PageRequest, SearchState, Store, StoreError, Uuid,
+};
 
 use sea_orm::{ConnectionTrait, Database, Statement};
 
@@ -156,7 +158,10 @@ async fn what_is_not_there_is_named() {
         (Kind::Search, store.searches().changes_since(id, 0).await.unwrap_err()),
         (Kind::Candidate, store.candidates().get(id).await.unwrap_err()),
         (Kind::Candidate, store.checkpoints().of_candidate(id).await.unwrap_err()),
-        (Kind::Candidate, store.checkpoints().request(id, CheckpointFormat::Onnx).await.unwrap_err()),
+        (
+            Kind::Candidate,
+            store.checkpoints().request(id, CandidateWeights::Adapted, CheckpointFormat::Onnx).await.unwrap_err(),
+        ),
         (Kind::Checkpoint, store.checkpoints().get(id).await.unwrap_err()),
     ];
     for (expected, error) in errors {
@@ -220,7 +225,7 @@ async fn a_checkpoint_asked_for_twice_is_one() {
         let store = world.other_process().await;
         let candidate = candidate.id;
         requests.push(tokio::spawn(async move {
-            store.checkpoints().request(candidate, CheckpointFormat::Onnx).await.unwrap().id
+            store.checkpoints().request(candidate, CandidateWeights::Adapted, CheckpointFormat::Onnx).await.unwrap().id
         }));
     }
     let mut ids = Vec::new();

@@ -1,9 +1,9 @@
 //! Tunings: what a worker writes into them, how they end, and what goes with them.
 
-use eagleeye_spec::{DriftKind, Epoch, Histogram, LayerDrift, Score, TuneOptions, TuningResult};
+use eagleeye_spec::{DriftKind, Epoch, Histogram, LayerDrift, Score, TuneOptions, TuningResult, TuningStart};
 use eagleeye_store::{
     CheckpointFormat, CheckpointState, EXPORT_JOB, EventKind, Exported, Job, JobState, Lease, News, PageRequest,
-    Progress, StoreError, Tuned, Tuning, TuningStart, TuningState, Uuid,
+    Progress, StoreError, Tuned, Tuning, TuningState, Uuid,
 };
 
 use crate::support::{World, content};
@@ -30,7 +30,7 @@ async fn export(world: &World, content: &str) {
 
 async fn tuning(world: &World, candidate: Uuid) -> Tuning {
     let options = TuneOptions { epochs: Some(3), average: Some(0.999), ..TuneOptions::default() };
-    world.store.tunings().create(candidate, TuningStart::Adapted, &options).await.unwrap()
+    world.store.tunings().create(candidate, &options).await.unwrap()
 }
 
 /// A tuning that a worker has claimed.
@@ -311,7 +311,7 @@ async fn tunings_go_with_their_search_and_there_is_none_of_a_candidate_that_has_
     assert_eq!(world.files_on_disk().len(), 5, "those of the model, the dataset and its thumbnails");
 
     let options = TuneOptions { epochs: Some(1), ..TuneOptions::default() };
-    let created = world.store.tunings().create(first.candidate_id, TuningStart::Adapted, &options).await;
+    let created = world.store.tunings().create(first.candidate_id, &options).await;
     assert!(matches!(created, Err(StoreError::NotFound { .. })), "{created:?}");
     assert!(world.store.tunings().list(first.search_id, &PageRequest::default()).await.is_err());
 }
@@ -327,7 +327,7 @@ async fn tunings_that_are_made_while_their_search_is_deleted_leave_no_job() {
         hands.push(tokio::spawn(async move {
             let options = TuneOptions { epochs: Some(1), ..TuneOptions::default() };
             for _ in 0..8 {
-                match store.tunings().create(candidate, TuningStart::Adapted, &options).await {
+                match store.tunings().create(candidate, &options).await {
                     Ok(_) | Err(StoreError::NotFound { .. }) => {}
                     Err(error) => panic!("{error}"),
                 }

@@ -13,7 +13,7 @@ use crate::arguments::positive_fraction;
 use crate::failure::Failure;
 use crate::latency::needed_model;
 use crate::output::{self, grouped, score_table, table};
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, Weights};
 use crate::prune::{format_of, write};
 use crate::search::{Inputs, SearchArgs, Told, check_single, inputs};
 
@@ -64,7 +64,8 @@ pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let follow = Follow { cancelled: &|| false, progress: &progress };
     let Comparison { first: First { candidate, scores, .. }, network: mut repaired, score, layers, seconds } =
         compare(&network, &images, &request, latency.as_ref(), args.options(), &follow)?;
-    Provenance::of(source_hash, &request, candidate.index, &candidate.groups).write_into(&mut repaired.metadata);
+    let provenance = Provenance::of(source_hash, &request, candidate.index, &candidate.groups, Weights::Repaired);
+    provenance.write_into(&mut repaired.metadata);
     let max_difference = write(&repaired, format, &search.out)?;
     let report = Report {
         scores,

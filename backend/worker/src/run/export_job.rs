@@ -1,16 +1,17 @@
-//! The job of a checkpoint: make a candidate again, tuned or not, and write it as a file that is proven.
+//! The job of a checkpoint: make a candidate again, adapted, repaired or tuned, and write it as a file that is proven.
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use eagleeye_data::Split;
-use eagleeye_engine::{Format, Network, export, make_candidate, with_weights};
+use eagleeye_engine::repair::Follow;
+use eagleeye_engine::{Format, Images, Network, export, make_candidate, make_repaired, make_tuned};
 use eagleeye_spec::TuneOptions;
-use eagleeye_store::{Candidate, Check, Checkpoint, EXPORT_JOB, Exported, LocalFile, Store};
+use eagleeye_store::{Candidate, Check, Checkpoint, CheckpointWeights, EXPORT_JOB, Exported, LocalFile, Store};
 use tempfile::TempDir;
 
 use crate::convert;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, Weights};
 use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::handler::{Handler, Task};
@@ -51,12 +52,12 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     let search = retry(give_up, async || store.searches().get(candidate.search_id).await).await?;
     let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
     let inputs = Inputs::fetch(&store, &search, &cancel).await?;
-    // Adapting needs the calibration images; nothing is scored.
+    // Adapting and repairing need the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
-    let tuned = tuned_weights(&store, &checkpoint, &cancel).await?;
+    let weights = weights_of(&store, &checkpoint, &cancel).await?;
     let format = convert::format(checkpoint.format);
-    let work = CandidateExport { format, inputs, candidate, calibration, tuned, resources, cancel: cancel.clone() };
+    let work = CandidateExport { format, inputs, candidate, calibration, weights, resources, cancel: cancel.clone() };
     let written = compute(resources.threads, move || work.perform()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
@@ -68,32 +69,27 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     Ok(())
 }
 
-/// The weights of the tuning that a checkpoint is of, where it is of one.
-async fn tuned_weights(
-    store: &Store,
-    checkpoint: &Checkpoint,
-    cancel: &CancelFlag,
-) -> Result<Option<TunedWeights>, JobError> {
-    let Some(id) = checkpoint.tuning_id else { return Ok(None) };
+/// Where a candidate's weights come from.
+enum Origin {
+    Adapted,
+    Repaired,
+    /// What fine-tuning has made of them.
+    Tuned {
+        file: LocalFile,
+        options: Box<TuneOptions>,
+    },
+}
+
+async fn weights_of(store: &Store, checkpoint: &Checkpoint, cancel: &CancelFlag) -> Result<Origin, JobError> {
+    let id = match (checkpoint.weights, checkpoint.tuning_id) {
+        (CheckpointWeights::Adapted, _) => return Ok(Origin::Adapted),
+        (CheckpointWeights::Repaired, _) => return Ok(Origin::Repaired),
+        (CheckpointWeights::Tuned, id) => id.ok_or(JobError::NoWeights)?,
+    };
     let tuning = retry(|| cancel.is_set(), async || store.tunings().get(id).await).await?;
     let hash = tuning.weights.as_ref().ok_or(JobError::NoWeights)?;
     let file = store.files().materialize(hash, Check::Anew).await.map_err(|error| error.about(|| tuning.owner()))?;
-    Ok(Some(TunedWeights { file, options: tuning.request }))
-}
-
-/// What fine-tuning has made of a candidate.
-struct TunedWeights {
-    file: LocalFile,
-    options: TuneOptions,
-}
-
-impl TunedWeights {
-    fn put_into(&self, candidate: &Network) -> Result<Network, JobError> {
-        let mut tuned = with_weights(candidate, self.file.path())?;
-        let options = serde_json::json!(self.options).to_string();
-        tuned.metadata.insert("eagleeye.tuning".to_owned(), options);
-        Ok(tuned)
-    }
+    Ok(Origin::Tuned { file, options: Box::new(tuning.request) })
 }
 
 /// What the engine needs to make a candidate again and to write it.
@@ -102,7 +98,7 @@ struct CandidateExport {
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
-    tuned: Option<TunedWeights>,
+    weights: Origin,
     resources: Resources,
     cancel: CancelFlag,
 }
@@ -116,26 +112,52 @@ struct ProvenFile {
 
 impl CandidateExport {
     fn perform(self) -> Result<ProvenFile, JobError> {
-        let Self { format, inputs, candidate, calibration, tuned, resources, cancel } = self;
-        let network = inputs.network(resources)?;
-        let mut unwatched = Unwatched(cancel.clone());
-        let (mut dataset, device) = (inputs.dataset(resources)?, resources.device);
-        let images = inputs.images_of(&mut dataset, &calibration, device, &mut unwatched);
-        inputs.check_dataset()?;
-        let images = images?;
-        drop(dataset);
-        let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
-        let mut made =
-            make_candidate(&network, &images, &inputs.request, &candidate.origin.strategy, &keep, &|| cancel.is_set())?;
+        let (mut made, weights) = self.made()?;
+        let Self { format, inputs, candidate, .. } = self;
         let source_hash = inputs.model_hash.to_string();
-        Provenance::of(source_hash, &inputs.request, candidate.index, &candidate.groups).write_into(&mut made.metadata);
-        if let Some(tuned) = tuned {
-            made = tuned.put_into(&made)?;
-        }
+        Provenance::of(source_hash, &inputs.request, candidate.index, &candidate.groups, weights)
+            .write_into(&mut made.metadata);
 
         let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
         let path = folder.path().join("pruned").with_extension(format.extension());
         let max_difference = export(&made, format, &path)?;
         Ok(ProvenFile { path, max_difference, _folder: folder })
+    }
+
+    /// The candidate, made again.
+    fn made(&self) -> Result<(Network, Weights), JobError> {
+        let Self { inputs, candidate, cancel, .. } = self;
+        let network = inputs.network(self.resources)?;
+        let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
+        let (request, cancelled) = (&inputs.request, || cancel.is_set());
+        match &self.weights {
+            Origin::Adapted => {
+                let strategy = &candidate.origin.strategy;
+                let made = make_candidate(&network, &self.images()?, request, strategy, &keep, &cancelled)?;
+                Ok((made, Weights::Adapted))
+            }
+            Origin::Repaired => {
+                let follow = Follow { cancelled: &cancelled, progress: &|_, _| {} };
+                let made = make_repaired(&network, &self.images()?.calibration, request, &keep, &follow)?;
+                Ok((made, Weights::Repaired))
+            }
+            Origin::Tuned { file, options } => {
+                // The weights are known; images may say which units they are of.
+                let needed = request.importance.criterion.needs_images();
+                let images = needed.then(|| self.images()).transpose()?;
+                let calibration = images.as_ref().map(|images| &images.calibration);
+                let made = make_tuned(&network, calibration, request, &keep, file.path(), &cancelled)?;
+                Ok((made, Weights::Tuned(options.clone())))
+            }
+        }
+    }
+
+    /// The calibration images.
+    fn images(&self) -> Result<Images, JobError> {
+        let (inputs, device) = (&self.inputs, self.resources.device);
+        let mut dataset = inputs.dataset(self.resources)?;
+        let images = inputs.images_of(&mut dataset, &self.calibration, device, &mut Unwatched(self.cancel.clone()));
+        inputs.check_dataset()?;
+        images
     }
 }

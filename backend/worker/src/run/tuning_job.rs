@@ -1,15 +1,18 @@
 //! The job of a tuning: make its candidate again, train it, or go on with that, and store its weights.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use eagleeye_data::Split;
 use eagleeye_engine::fold::fold;
+use eagleeye_engine::repair::Follow;
 use eagleeye_engine::score::{Reference, score};
 use eagleeye_engine::{
-    ExecError, Images, Network, Part, Snapshot, TuneError, TuneImages, Tuned, make_candidate, tune, write_weights,
+    ExecError, Images, Network, Observer, Part, Phase, Snapshot, TuneError, TuneImages, Tuned, make_candidate,
+    make_repaired, tune, write_weights,
 };
-use eagleeye_spec::{Score, TuneOptions, TuningResult};
+use eagleeye_spec::{Score, TuneOptions, TuningResult, TuningStart};
 use eagleeye_store as store;
 use eagleeye_store::{Candidate, Check, LocalFile, Store, StoreError, TUNING_JOB, Tuning};
 use tempfile::TempDir;
@@ -110,7 +113,7 @@ impl CandidateTuning {
         let full = self.inputs.network(self.resources)?;
         let images = self.images(&mut follower);
         let Images { calibration: train, scoring: validation, test } = follower.outcome(images)?;
-        let begin = self.candidate(&full, &train)?;
+        let begin = self.candidate(&full, &train, &mut follower)?;
         let (full_score, before) = self.scores(&full, &begin, &validation)?;
         let parts =
             TuneImages { train: &train, validation: &validation, test: Some(&test).filter(|test| !test.is_empty()) };
@@ -139,8 +142,8 @@ impl CandidateTuning {
         images
     }
 
-    /// The candidate as its search has found it.
-    fn candidate(&self, full: &Network, train: &Part) -> Result<Network, JobError> {
+    /// The candidate as its search has found it, or repaired.
+    fn candidate(&self, full: &Network, train: &Part, follower: &mut TuningFollower) -> Result<Network, JobError> {
         let Self { inputs, candidate, cancel, .. } = self;
         let images = Images {
             calibration: train.head(inputs.request.used_calibration_images())?,
@@ -148,8 +151,19 @@ impl CandidateTuning {
             test: train.head(0)?,
         };
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
-        let strategy = &candidate.origin.strategy;
-        Ok(make_candidate(full, &images, &inputs.request, strategy, &keep, &|| cancel.is_set())?)
+        let cancelled = || cancel.is_set();
+        let made = match self.options.start {
+            TuningStart::Adapted => {
+                make_candidate(full, &images, &inputs.request, &candidate.origin.strategy, &keep, &cancelled)
+            }
+            TuningStart::Repaired => {
+                let reported = RefCell::new(&mut *follower);
+                let progress = |done, total| reported.borrow_mut().phase(Phase::Repair, done, total);
+                let follow = Follow { cancelled: &cancelled, progress: &progress };
+                make_repaired(full, &images.calibration, &inputs.request, &keep, &follow)
+            }
+        };
+        follower.outcome(made)
     }
 
     /// The full network's and the candidate's own score on all validation images.

@@ -73,6 +73,9 @@ pub struct SearchArgs {
     /// Held-back images on which the winners are scored at the end; 2000 if there are as many left.
     #[arg(long, value_name = "IMAGES")]
     test: Option<u32>,
+    /// Best candidates of each budget that are repaired, too, and scored.
+    #[arg(long, value_name = "NUMBER")]
+    repaired: Option<u32>,
     /// Evaluate every strategy on all images, instead of the better ones only.
     #[arg(long)]
     no_racing: bool,
@@ -176,6 +179,7 @@ impl SearchArgs {
             ("calibration_images", self.calibration.map(u64::from)),
             ("scoring_images", self.scoring.map(u64::from)),
             ("test_images", self.test.map(u64::from)),
+            ("repaired", self.repaired.map(u64::from)),
             ("batch_size", self.batch_size.map(u64::from)),
             ("seed", self.seed),
         ];
@@ -279,6 +283,7 @@ mod tests {
         assert_eq!(budgets, ["0.7 of the MACs and 0.9 of the parameters", "0.5 of the MACs"]);
         assert_eq!((made.strategies.len(), made.group_limits.len(), made.seed), (2, 1, 7));
         assert_eq!((made.calibration_images, made.scoring_images, made.racing), (3200, 5000, true));
+        assert_eq!((made.repaired, request("--macs 0.5 --repaired 2").unwrap().repaired), (0, 2));
         let timed = request("--latency 0.5 --latency-of libtorch").unwrap();
         assert_eq!(
             (timed.budgets()[0].to_string().as_str(), timed.latency_of),

@@ -3,25 +3,45 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use eagleeye_engine::{Images, Known, Network, make_candidate};
+use clap::{Args, ValueEnum};
+use eagleeye_engine::repair::Follow;
+use eagleeye_engine::{Images, Known, Network, SearchError, make_candidate, make_repaired};
 use eagleeye_spec::{Candidate, Report, ReportInput, SearchRequest};
 
 use crate::failure::Failure;
 use crate::latency::{LeaderLatencies, measure_leaders, needed_model, slow_winners};
 use crate::output;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, Weights};
 use crate::prune::{format_of, write};
 use crate::search::SearchArgs;
 use crate::search::inputs::{Inputs, inputs};
 use crate::search::observer::Told;
 
+#[derive(Debug, Args)]
+pub struct SearchCommandArgs {
+    #[command(flatten)]
+    search: SearchArgs,
+    /// Which weights winners are written with. Repaired ones are scored, too: `--repaired` is 1 at least.
+    #[arg(long, value_enum, default_value_t = WinnerWeights::Adapted)]
+    weights: WinnerWeights,
+}
+
+/// Which weights winners are written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WinnerWeights {
+    /// With adaptive batch norm.
+    Adapted,
+    /// Repaired.
+    Repaired,
+}
+
 /// Searches, writes the winner of each budget, and reports.
-pub fn search(args: &SearchArgs) -> Result<(), Failure> {
+pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -> Result<(), Failure> {
     let started = Instant::now();
     format_of(&args.out)?;
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
-        inputs(args, |_, images, channels| args.request(images, channels), &mut told)?;
+        inputs(args, |_, images, channels| request(args, *weights, images, channels), &mut told)?;
 
     let latency_model = needed_model(&network, &request)?;
     let known = Known { candidates: Vec::new(), latency: latency_model.clone() };
@@ -37,7 +57,8 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
         }
         warnings.extend(slow_winners(&request, outcome.winners(), &measured.by_index));
     }
-    write_winners(args, &source_hash, &network, &images, &request, &winners)?;
+    let made = |winner: &Candidate| made(*weights, &network, &images, &request, winner);
+    write_winners(args, &source_hash, &request, &winners, *weights, made)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = Report::new(&ReportInput {
         name: request.name.as_deref(),
@@ -56,20 +77,53 @@ pub fn search(args: &SearchArgs) -> Result<(), Failure> {
     if args.json { output::json(&report) } else { output::text(&report.to_markdown()) }
 }
 
-/// Makes the winners again, with adapted statistics, and writes them.
-fn write_winners(
+fn request(
     args: &SearchArgs,
-    source_hash: &str,
+    weights: WinnerWeights,
+    images: usize,
+    channels: usize,
+) -> Result<SearchRequest, Failure> {
+    let request = args.request(images, channels)?;
+    let least = u32::from(weights == WinnerWeights::Repaired);
+    Ok(SearchRequest { repaired: request.repaired.max(least), ..request })
+}
+
+/// A winner, made again.
+fn made(
+    weights: WinnerWeights,
     network: &Network,
     images: &Images,
     request: &SearchRequest,
+    winner: &Candidate,
+) -> Result<Network, SearchError> {
+    let keep: Vec<usize> = winner.strategy.iter().map(|&kept| kept as usize).collect();
+    match weights {
+        WinnerWeights::Adapted => make_candidate(network, images, request, &winner.origin.strategy, &keep, &|| false),
+        WinnerWeights::Repaired => {
+            let follow = Follow { cancelled: &|| false, progress: &|_, _| {} };
+            make_repaired(network, &images.calibration, request, &keep, &follow)
+        }
+    }
+}
+
+/// Writes the winners as they are made.
+fn write_winners(
+    args: &SearchArgs,
+    source_hash: &str,
+    request: &SearchRequest,
     winners: &[&Candidate],
+    weights: WinnerWeights,
+    made: impl Fn(&Candidate) -> Result<Network, SearchError>,
 ) -> Result<(), Failure> {
     let format = format_of(&args.out)?;
     for winner in winners {
-        let keep: Vec<usize> = winner.strategy.iter().map(|&kept| kept as usize).collect();
-        let mut made = make_candidate(network, images, request, &winner.origin.strategy, &keep, &|| false)?;
-        Provenance::of(source_hash.to_owned(), request, winner.index, &winner.groups).write_into(&mut made.metadata);
+        let mut made = made(winner)?;
+        let weights = match weights {
+            WinnerWeights::Adapted => Weights::Adapted,
+            WinnerWeights::Repaired => Weights::Repaired,
+        };
+        Provenance::of(source_hash.to_owned(), request, winner.index, &winner.groups, weights)
+            .write_into(&mut made.metadata);
         write(&made, format, &place(&args.out, winner.origin.budget, winners.len() > 1))?;
     }
     Ok(())

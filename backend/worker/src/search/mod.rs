@@ -6,6 +6,6 @@ mod inputs;
 mod observer;
 
 pub use arguments::SearchArgs;
-pub use command::search;
+pub use command::{SearchCommandArgs, search};
 pub use inputs::{Inputs, Model, check_labels, check_single, inputs, model};
 pub use observer::Told;

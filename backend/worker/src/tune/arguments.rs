@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use eagleeye_spec::{Distillation, Optimizer, TuneOptions};
+use clap::Args;
+use eagleeye_spec::{Distillation, Optimizer, TuneOptions, TuningStart};
 
 use crate::arguments::seconds;
 use crate::failure::Failure;
@@ -13,9 +13,9 @@ use crate::search::SearchArgs;
 pub struct TuneArgs {
     #[command(flatten)]
     pub search: SearchArgs,
-    /// Which candidate is tuned.
-    #[arg(long, value_enum, default_value_t = From::Adapted)]
-    pub from: From,
+    /// What is trained: the candidate with adapted running statistics (adapted, the default) or with repaired weights (repaired).
+    #[arg(long, value_name = "START", value_parser = start)]
+    from: Option<TuningStart>,
     /// Test images, on which the result is scored once, in a file of their own. Without it, `--test` holds back as many of the
     /// training images.
     #[arg(long, value_name = "FILE")]
@@ -60,15 +60,6 @@ pub struct TuneArgs {
     pub threads: Option<usize>,
 }
 
-/// Which candidate is tuned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum From {
-    /// The pruned network with adapted running statistics.
-    Adapted,
-    /// The pruned network with repaired weights.
-    Repaired,
-}
-
 impl TuneArgs {
     /// # Errors
     /// Each option that is out of range.
@@ -81,6 +72,7 @@ impl TuneArgs {
                 serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?
             }
         };
+        options.start = self.from.unwrap_or(options.start);
         options.epochs = self.epochs.or(options.epochs);
         options.minutes = self.minutes.or(options.minutes);
         options.optimizer = self.optimizer.unwrap_or(options.optimizer);
@@ -98,6 +90,11 @@ impl TuneArgs {
         }
         Err(Failure::of_fields(&faults))
     }
+}
+
+fn start(text: &str) -> Result<TuningStart, String> {
+    let found = TuningStart::ALL.into_iter().find(|start| start.name() == text);
+    found.ok_or_else(|| "must be adapted or repaired".to_owned())
 }
 
 fn optimizer(text: &str) -> Result<Optimizer, String> {
@@ -128,6 +125,8 @@ mod tests {
         let found = options("--epochs 3 --seed 7").unwrap();
         assert_eq!(found, TuneOptions { epochs: Some(3), seed: 7, ..TuneOptions::default() });
         assert!(options("").unwrap_err().contains("--epochs"));
+        assert_eq!(options("--epochs 3 --from repaired").unwrap().start, TuningStart::Repaired);
+        assert!(options("--epochs 3 --from tuned").unwrap_err().contains("adapted or repaired"));
     }
 
     #[test]

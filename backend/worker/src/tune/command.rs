@@ -5,16 +5,16 @@ use std::time::Duration;
 use eagleeye_engine::comparison::FirstScores;
 use eagleeye_engine::repair::{Follow, RepairOptions};
 use eagleeye_engine::{First, Images, Network, Snapshot, TuneError, TuneImages, Tuned, compare, first_candidate};
-use eagleeye_spec::{Epoch, GroupKeep, Score, SearchRequest};
+use eagleeye_spec::{Epoch, GroupKeep, Score, SearchRequest, TuningStart};
 use serde::Serialize;
 
-use super::arguments::{From, TuneArgs};
+use super::arguments::TuneArgs;
 use super::inputs::{Inputs, inputs};
 use super::observer::Follower;
 use crate::failure::Failure;
 use crate::latency::needed_model;
 use crate::output::{self, grouped, score_table, table};
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, Weights};
 use crate::prune::{format_of, write};
 
 /// How networks classify the scoring images, and how the last of them was trained.
@@ -59,7 +59,7 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
                 .to_owned(),
         ));
     }
-    let begun = begin(args.from, &full, &images, &request)?;
+    let begun = begin(options.start, &full, &images, &request)?;
     let First { candidate, scores, .. } = &begun.first;
     let mut follower = Follower::new(args.snapshot.clone(), Duration::from_secs_f64(args.snapshot_seconds));
     let test = Some(&images.test).filter(|test| !test.is_empty());
@@ -69,7 +69,9 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
         return Err(TuneError::from(error).into());
     }
     let Tuned { mut network, epochs, validation, test: test_score } = tuned?;
-    Provenance::of(source_hash, &request, candidate.index, &candidate.groups).write_into(&mut network.metadata);
+    let weights = Weights::Tuned(Box::new(options));
+    let provenance = Provenance::of(source_hash, &request, candidate.index, &candidate.groups, weights);
+    provenance.write_into(&mut network.metadata);
     let max_difference = write(&network, format, &args.search.out)?;
     let report = Report {
         scores: *scores,
@@ -96,14 +98,14 @@ struct Begun {
     repaired: Option<Score>,
 }
 
-fn begin(from: From, full: &Network, images: &Images, request: &SearchRequest) -> Result<Begun, Failure> {
+fn begin(start: TuningStart, full: &Network, images: &Images, request: &SearchRequest) -> Result<Begun, Failure> {
     let latency = needed_model(full, request)?;
-    match from {
-        From::Adapted => {
+    match start {
+        TuningStart::Adapted => {
             let first = first_candidate(full, images, request, latency.as_ref(), &|| false)?;
             Ok(Begun { network: first.adapted.shallow_clone(), first, repaired: None })
         }
-        From::Repaired => {
+        TuningStart::Repaired => {
             let follow = Follow { cancelled: &|| false, progress: &|_, _| {} };
             let made = compare(full, images, request, latency.as_ref(), RepairOptions::default(), &follow)?;
             Ok(Begun { first: made.first, network: made.network, repaired: Some(made.score) })

@@ -38,6 +38,35 @@ fn a_repaired_network_is_written_and_far_better_than_an_adapted_one() {
     assert_eq!(again["macs"], found["macs"]);
 }
 
+/// The entries that say where a safetensors file comes from.
+fn metadata(path: &std::path::Path) -> Value {
+    let bytes = std::fs::read(path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    serde_json::from_slice::<Value>(&bytes[8..8 + length]).unwrap()["__metadata__"].clone()
+}
+
+#[test]
+fn a_search_scores_its_winner_repaired_too_and_writes_it_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("winner.safetensors");
+    let search = |further: &[&str]| {
+        let mut arguments =
+            arguments(&["--macs", "0.25", "--strategy", "uniform", "--out", text(&out), "--no-latency"]);
+        arguments[0] = "search".to_owned();
+        arguments.extend(further.iter().map(|&argument| argument.to_owned()));
+        report(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let found = search(&["--test", "500", "--weights", "repaired"]);
+    let winner = &found["sections"][0]["winner"];
+    let top1 = |of: &str| winner[of]["score"]["top1"].as_f64().unwrap();
+    assert_eq!((&found["request"]["repaired"], &winner["repaired"]["images"]), (&Value::from(1), &Value::from(1000)));
+    assert!(top1("repaired") > top1("scoring") + 0.1 && top1("repaired_test") > top1("test") + 0.1, "{winner}");
+    assert_eq!(metadata(&out)["eagleeye.weights"], "repaired");
+    let plain = search(&["--test", "0"]);
+    assert_eq!(plain["sections"][0]["winner"]["repaired"], Value::Null);
+    assert_eq!(metadata(&out)["eagleeye.weights"], "adapted");
+}
+
 #[test]
 fn one_ratio_for_all_groups_needs_no_budget_and_a_strategy_of_probes_is_refused() {
     let folder = tempfile::tempdir().unwrap();

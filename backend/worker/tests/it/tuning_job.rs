@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eagleeye_spec::TuneOptions;
-use eagleeye_store::{Checkpoint, CheckpointState, Tuning, TuningStart, TuningState, Uuid};
+use eagleeye_spec::{EvaluationKind, ImageSet, TuneOptions, TuningStart, score_of};
+use eagleeye_store::{
+    CandidateWeights, Check, Checkpoint, CheckpointFormat, CheckpointState, Tuning, TuningState, Uuid,
+};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -15,9 +17,13 @@ const EPOCHS: u32 = 2;
 
 impl World {
     async fn tuning(&self, candidate: Uuid) -> Uuid {
+        self.tuning_from(candidate, TuningStart::Adapted).await
+    }
+
+    async fn tuning_from(&self, candidate: Uuid, start: TuningStart) -> Uuid {
         let options = json!({ "epochs": EPOCHS, "crop_padding": 1, "average": 0.9, "distillation": {}, "seed": 3 });
         let options: TuneOptions = serde_json::from_value(options).unwrap();
-        self.store.tunings().create(candidate, TuningStart::Adapted, &options).await.unwrap().id
+        self.store.tunings().create(candidate, &TuneOptions { start, ..options }).await.unwrap().id
     }
 
     async fn get_tuning(&self, id: Uuid) -> Tuning {
@@ -134,4 +140,72 @@ async fn a_tuning_ends_with_the_same_weights_and_files_whatever_happens_in_betwe
     assert_eq!((anew.state, anew.weights), (TuningState::Succeeded, undisturbed.weights));
     worker.signal(Signal::TERM);
     worker.exit(Duration::from_secs(5)).await;
+}
+
+/// The entries of a stored safetensors file that say where it comes from.
+async fn metadata(world: &World, file: &Checkpoint) -> serde_json::Value {
+    let local = world.store.files().materialize(file.hash.as_ref().unwrap(), Check::Once).await.unwrap();
+    let bytes = std::fs::read(local.path()).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    serde_json::from_slice::<serde_json::Value>(&bytes[8..8 + length]).unwrap()["__metadata__"].clone()
+}
+
+/// A search that repairs its winner, the repaired winner's files, and a tuning that begins with it and whose worker is killed.
+#[tokio::test]
+async fn a_repaired_candidate_is_scored_exported_and_tuned() {
+    let world = World::new().await;
+    let small = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/data_folders/small.pt");
+    let model = world.model(&small).await;
+    let search = json!({ "candidates": 1, "macs": 0.4, "test_images": 500, "repaired": 1 });
+    let search = world.search(&model, search).await;
+    let mut worker = world.start("w");
+    let search = world.ended(search).await;
+    assert_eq!(search.error, None);
+    let id = search.best_candidate_id.unwrap();
+    let candidate = world.store.candidates().get(id).await.unwrap();
+    let repaired = |set| score_of(&candidate.evaluations, EvaluationKind::Repaired, set).unwrap();
+    assert!(repaired(ImageSet::Scoring).top1 > candidate.score.top1 && repaired(ImageSet::Test).top1 > 0.5);
+    let evaluations = candidate.evaluations.iter().filter(|e| e.kind == EvaluationKind::Repaired);
+    assert!(evaluations.map(|e| (e.images, e.calibration_images)).eq([(256, Some(256)), (500, Some(256))]));
+
+    world.exports(&search).await;
+    for format in CheckpointFormat::ALL {
+        world.store.checkpoints().request(id, CandidateWeights::Repaired, format).await.unwrap();
+    }
+    let files = world.exports(&search).await;
+    assert_eq!(files.len(), 6);
+    for file in &files {
+        assert_eq!(file.state, CheckpointState::Ready, "{file:?}");
+        assert!(file.max_difference.unwrap() <= 1e-4);
+        if file.format == CheckpointFormat::Safetensors {
+            let says = metadata(&world, file).await["eagleeye.weights"].clone();
+            assert_eq!(says, serde_json::json!(file.weights), "{file:?}");
+        }
+    }
+
+    let undisturbed = world.tuned(world.tuning_from(id, TuningStart::Repaired).await).await;
+    assert_eq!((undisturbed.state, undisturbed.error.clone()), (TuningState::Succeeded, None));
+    let result = undisturbed.result.clone().unwrap();
+    let begun = repaired(ImageSet::Scoring);
+    assert_eq!(result.before.top1, begun.top1, "it begins with what the search has scored");
+    assert!((result.before.cross_entropy.unwrap() - begun.cross_entropy.unwrap()).abs() < 1e-9, "{result:?}");
+    let files = world.files_of(undisturbed.id).await;
+    assert!(files.iter().all(|file| file.state == CheckpointState::Ready), "{files:?}");
+    let tuned = files.iter().find(|file| file.format == CheckpointFormat::Safetensors).unwrap();
+    let says = metadata(&world, tuned).await;
+    assert_eq!(says["eagleeye.weights"], "tuned");
+    assert!(says["eagleeye.tuning"].as_str().unwrap().contains(r#""start":"repaired""#), "{says}");
+    worker.signal(Signal::TERM);
+    worker.exit(Duration::from_secs(5)).await;
+
+    let same = world.tuning_from(id, TuningStart::Repaired).await;
+    let mut killed = world.start_and_wait_for_snapshots("killed", same).await;
+    killed.signal(Signal::KILL);
+    killed.exit(Duration::from_secs(2)).await;
+    world.store.queue().worker_died("killed").await.unwrap();
+    let mut other = world.start("other");
+    let resumed = world.tuned(same).await;
+    assert_eq!((resumed.state, &resumed.weights), (TuningState::Succeeded, &undisturbed.weights));
+    other.signal(Signal::TERM);
+    other.exit(Duration::from_secs(5)).await;
 }

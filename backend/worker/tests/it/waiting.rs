@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use eagleeye_store::{
-    CheckpointFormat, CheckpointState, EXPORT_JOB, SEARCH_JOB, Search, SearchState, StoreConfig, Wanted,
+    CandidateWeights, CheckpointFormat, CheckpointState, EXPORT_JOB, SEARCH_JOB, Search, SearchState, StoreConfig,
+    Wanted,
 };
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::json;
@@ -157,7 +158,12 @@ async fn an_export_is_done_while_a_long_search_runs() {
     let mut worker = world.start("w");
     world.wait_for_candidates(long, 2).await;
     let candidate = world.store.candidates().all(long).await.unwrap().remove(0);
-    let asked = world.store.checkpoints().request(candidate.id, CheckpointFormat::Onnx).await.unwrap();
+    let asked = world
+        .store
+        .checkpoints()
+        .request(candidate.id, CandidateWeights::Adapted, CheckpointFormat::Onnx)
+        .await
+        .unwrap();
     let ready = until("the export is there", PATIENCE, async || {
         let checkpoint = world.store.checkpoints().get(asked.id).await.unwrap();
         (checkpoint.state != CheckpointState::Queued && checkpoint.state != CheckpointState::Running)
@@ -181,7 +187,12 @@ async fn an_export_beside_a_search_survives_a_kill_of_the_worker_and_changes_no_
     let mut killed = world.start("killed");
     world.wait_for_candidates(disturbed, 1).await;
     let candidate = world.store.candidates().all(disturbed).await.unwrap().remove(0);
-    let asked = world.store.checkpoints().request(candidate.id, CheckpointFormat::TorchScript).await.unwrap();
+    let asked = world
+        .store
+        .checkpoints()
+        .request(candidate.id, CandidateWeights::Adapted, CheckpointFormat::TorchScript)
+        .await
+        .unwrap();
     until("the export has begun", PATIENCE, async || {
         let state = world.store.checkpoints().get(asked.id).await.unwrap().state;
         (state != CheckpointState::Queued).then_some(())

@@ -3,6 +3,7 @@
 mod doubt;
 mod main_job;
 mod old_data;
+mod repaired;
 mod sandbox;
 mod search_checks;
 mod tuning;
