@@ -101,7 +101,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
 }
 
-fn data(network: &Network) -> Result<Vec<TensorData>, TchError> {
+pub(crate) fn data(network: &Network) -> Result<Vec<TensorData>, TchError> {
     network.stored_weights()?.iter().map(to_data).collect()
 }
 
@@ -119,7 +119,7 @@ fn safetensors_file(network: &Network) -> Result<Vec<u8>, ExportError> {
 
 /// Puts the metadata into the header of a safetensors file, in the order of its keys. The library takes it as a map whose
 /// order changes from run to run, and with it the bytes of the same network.
-fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ExportError> {
+pub(crate) fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ExportError> {
     let (header_bytes, _) = SafeTensors::read_metadata(file)?;
     let (header, tensors) = file[LENGTH_BYTES..].split_at(header_bytes);
     let mut header: BTreeMap<String, Value> = serde_json::from_slice(header).map_err(SafeTensorError::from)?;
@@ -144,6 +144,24 @@ pub(crate) fn dtype(element: ElementType) -> Dtype {
         ElementType::I64 => Dtype::I64,
         ElementType::Bool => Dtype::BOOL,
     }
+}
+
+/// The element type of a safetensors name, where networks can store it.
+pub(crate) fn element_of(found: Dtype) -> Option<ElementType> {
+    use ElementType::{Bf16, Bool, F16, F32, F64, I8, I16, I32, I64, U8};
+    [F16, Bf16, F32, F64, U8, I8, I16, I32, I64, Bool].into_iter().find(|element| dtype(*element) == found)
+}
+
+/// The largest absolute difference between the answers of a network, its weights rounded as they are stored, and of another.
+pub(crate) fn compare_with(network: &Network, other: &Network) -> Result<f64, ExportError> {
+    let network = rounded(&network.to_device(Device::Cpu)?)?;
+    let mut largest: f64 = 0.0;
+    for batch in BATCHES {
+        let images = random_images(&network, batch)?;
+        let expected = forward(&network, &images)?;
+        largest = largest.max(difference(&forward(other, &images)?, &expected, TOLERANCE)?);
+    }
+    Ok(largest)
 }
 
 fn compare(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {

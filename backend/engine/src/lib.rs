@@ -37,6 +37,7 @@ pub mod score;
 pub mod search;
 mod search_error;
 mod sniff;
+mod state_dict;
 #[cfg(test)]
 mod testing;
 pub mod tune;
@@ -63,6 +64,7 @@ pub use prune::{PruneError, PruneReport, Pruned, prune_by, prune_to};
 pub use rewrite::RewriteError;
 pub use search::{Known, Outcome, search};
 pub use search_error::SearchError;
+pub use state_dict::{Document, StateDictError, export_state_dict, load_narrowed};
 pub use tch::Device;
 pub use tune::{Outset, Progress, Snapshot, SnapshotError, TuneError, TuneImages, TuneObserver, Tuned, Wish, tune};
 pub use verify::zero_oracle;

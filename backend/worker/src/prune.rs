@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eagleeye_engine::{Format, ImportanceData, Network, PruneReport, Pruned, export, prune_by};
+use eagleeye_engine::{
+    Format, ImportanceData, Network, PruneReport, Pruned, export, export_state_dict, load_narrowed, prune_by,
+};
 use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
 
@@ -26,7 +28,8 @@ pub struct PruneArgs {
     /// Index of the strategy in the sequence, from 0.
     #[arg(long, default_value_t = 0)]
     index: u64,
-    /// Where to write the pruned network; the extension .pt, .onnx or .safetensors selects the format.
+    /// Where to write the pruned network; the extension .pt, .onnx or .safetensors selects the format. With .zip it is an
+    /// archive of a state_dict and a Python file that rebuilds the pruned network from the original class.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
@@ -60,13 +63,12 @@ struct Report {
 }
 
 pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
-    let format = format_of(&args.out)?;
+    let wanted = Wanted::by(&args.out)?;
     let source = &args.model.model;
     let file = ModelFile::open(source)?;
     let source_hash =
         hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
-    drop(file);
     let (space, importance) = (args.space.space(), args.importance.importance());
     let data = ImportanceData::without_images(args.seed);
     let mut pruned = prune_by(&loaded.network, args.macs, args.seed, args.index, &space, importance, &data)?;
@@ -79,11 +81,18 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     }
     .write_into(&mut pruned.network.metadata);
     let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };
-    let max_difference = write(&pruned.network, format, &args.out)?;
+    let max_difference = match wanted {
+        Wanted::Network(format) => write(&pruned.network, format, &args.out)?,
+        Wanted::StateDict => beside(&args.out, |path| {
+            let shape = loaded.network.graph.input_shape(1);
+            let read_again = |weights: &Path| Ok(load_narrowed(file.path(), &shape, weights)?);
+            export_state_dict(&loaded.network, &pruned.network, &[], path, read_again)
+        })?,
+    };
     let mut notices = pruned.network.precision_notices();
     notices.extend(rounding_notice(&space));
     let report =
-        Report { format: format.name(), max_difference, zero_oracle, notices, importance, pruned: pruned.report };
+        Report { format: wanted.name(), max_difference, zero_oracle, notices, importance, pruned: pruned.report };
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
 }
 
@@ -105,21 +114,49 @@ fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
     if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
 }
 
+/// What a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Network(Format),
+    StateDict,
+}
+
+impl Wanted {
+    /// What a file's name asks for.
+    fn by(path: &Path) -> Result<Self, Failure> {
+        if path.extension().is_some_and(|ending| ending == "zip") {
+            return Ok(Wanted::StateDict);
+        }
+        let format = format_of(path).map_err(|_| Failure::OutputFormatOrArchive(path.to_owned()))?;
+        Ok(Wanted::Network(format))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Wanted::Network(format) => format.name(),
+            Wanted::StateDict => "state_dict",
+        }
+    }
+}
+
 /// The format that a file's name asks for.
 pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))
 }
 
-/// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until
-/// then.
 pub fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
+    beside(path, |written| Ok(export(network, format, written)?))
+}
+
+/// Writes and proves a file beside its place, and moves it there when it is good: what was there before stays until then.
+fn beside(path: &Path, export: impl FnOnce(&Path) -> Result<f64, Failure>) -> Result<f64, Failure> {
     let failed = |source| Failure::OutputFile { path: path.to_owned(), source };
     let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let beside = tempfile::Builder::new().prefix(".eagleeye-").tempdir_in(parent).map_err(failed)?;
     let written = beside.path().join(name);
-    let max_difference = export(network, format, &written)?;
+    let max_difference = export(&written)?;
     std::fs::rename(&written, path).map_err(failed)?;
     Ok(max_difference)
 }
@@ -149,5 +186,7 @@ mod tests {
         for wrong in ["pruned", "pruned.bin", ".onnx", "onnx"] {
             assert!(matches!(format(wrong), Err(Failure::OutputFormat(_))), "{wrong}");
         }
+        assert_eq!(Wanted::by(Path::new("a/pruned.zip")).unwrap(), Wanted::StateDict);
+        assert!(matches!(Wanted::by(Path::new("zip")), Err(Failure::OutputFormatOrArchive(_))));
     }
 }

@@ -7,7 +7,7 @@
 mod adaptive;
 mod attribute;
 mod convolution;
-mod element;
+pub(crate) mod element;
 mod elementwise;
 mod error;
 mod file;
