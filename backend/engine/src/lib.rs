@@ -49,6 +49,7 @@ mod weights;
 pub use comparison::{Comparison, First, compare, first_candidate};
 pub use device::{DeviceChoice, DeviceError};
 pub use doubt::Doubt;
+pub use eagleeye_strategy::adaptation_of;
 pub use eagleeye_torchscript::tensors::reason;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export};

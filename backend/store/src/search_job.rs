@@ -183,7 +183,7 @@ impl Searches<'_> {
         })
         .await?;
         for winner in winners {
-            for format in CheckpointFormat::ALL {
+            for format in CheckpointFormat::AUTOMATIC {
                 request_in(self.0, &transaction, CheckpointOf::candidate(winner.candidate_id), format).await?;
             }
         }

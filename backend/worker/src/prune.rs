@@ -10,6 +10,7 @@ use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
 
 use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs};
+use crate::card::{Pruning, documents};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output::{self, grouped, percent, table};
@@ -73,7 +74,7 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     let data = ImportanceData::without_images(args.seed);
     let mut pruned = prune_by(&loaded.network, args.macs, args.seed, args.index, &space, importance, &data)?;
     Provenance {
-        source_hash,
+        source_hash: source_hash.clone(),
         seed: args.seed,
         index: args.index,
         strategy: pruned.report.groups.iter().map(|group| (group.name.clone(), group.kept as u64)).collect(),
@@ -81,12 +82,23 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     }
     .write_into(&mut pruned.network.metadata);
     let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };
+    let pruning = Pruning {
+        model: source,
+        source_hash: &source_hash,
+        macs: args.macs,
+        seed: args.seed,
+        index: args.index,
+        space,
+        importance,
+        out: &args.out,
+    };
     let max_difference = match wanted {
         Wanted::Network(format) => write(&pruned.network, format, &args.out)?,
         Wanted::StateDict => beside(&args.out, |path| {
             let shape = loaded.network.graph.input_shape(1);
             let read_again = |weights: &Path| Ok(load_narrowed(file.path(), &shape, weights)?);
-            export_state_dict(&loaded.network, &pruned.network, &[], path, read_again)
+            let documents = documents(&pruning.card(&loaded.network, &pruned.report))?;
+            export_state_dict(&loaded.network, &pruned.network, &documents, path, read_again)
         })?,
     };
     let mut notices = pruned.network.precision_notices();

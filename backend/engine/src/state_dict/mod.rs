@@ -144,5 +144,5 @@ fn spaced(value: &serde_json::Value) -> String {
 }
 
 fn prove(pruned: &Network, read: &Network) -> Result<f64, StateDictError> {
-    Ok(compare_with(pruned, read)?)
+    Ok(compare_with(pruned, &read.to_device(Device::Cpu)?)?)
 }

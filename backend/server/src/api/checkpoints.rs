@@ -23,6 +23,11 @@ pub enum CheckpointFormat {
     Onnx,
     /// Weights only.
     Safetensors,
+    /// A zip archive for PyTorch: the weights by the names of the original class's `state_dict`, a Python file `rebuild.py` that
+    /// gives an instance of that class the widths that are left, and the model card. Only for candidates that differ from the
+    /// original class in widths alone; the export of any other fails and says at which node.
+    #[serde(rename = "state_dict")]
+    StateDict,
 }
 
 /// State of an export.
@@ -83,6 +88,7 @@ impl CheckpointFormat {
             CheckpointFormat::TorchScript => "pt",
             CheckpointFormat::Onnx => "onnx",
             CheckpointFormat::Safetensors => "safetensors",
+            CheckpointFormat::StateDict => "zip",
         }
     }
 }
@@ -93,6 +99,7 @@ impl From<CheckpointFormat> for store::CheckpointFormat {
             CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
             CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
             CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
+            CheckpointFormat::StateDict => store::CheckpointFormat::StateDict,
         }
     }
 }
@@ -103,6 +110,7 @@ impl From<store::CheckpointFormat> for CheckpointFormat {
             store::CheckpointFormat::TorchScript => CheckpointFormat::TorchScript,
             store::CheckpointFormat::Onnx => CheckpointFormat::Onnx,
             store::CheckpointFormat::Safetensors => CheckpointFormat::Safetensors,
+            store::CheckpointFormat::StateDict => CheckpointFormat::StateDict,
         }
     }
 }

@@ -12,10 +12,16 @@ pub enum CheckpointFormat {
     TorchScript,
     Onnx,
     Safetensors,
+    /// An archive of a `state_dict` and a Python file that rebuilds the network from the original class.
+    #[sea_orm(string_value = "state_dict")]
+    #[serde(rename = "state_dict")]
+    StateDict,
 }
 
 impl CheckpointFormat {
-    pub const ALL: [CheckpointFormat; 3] =
+    /// Those in which winners and tuned candidates are exported without being asked for. Not every network can be had in the
+    /// others.
+    pub const AUTOMATIC: [CheckpointFormat; 3] =
         [CheckpointFormat::TorchScript, CheckpointFormat::Onnx, CheckpointFormat::Safetensors];
 }
 

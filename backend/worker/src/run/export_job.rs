@@ -1,14 +1,17 @@
 //! The job of a checkpoint: make a candidate again, tuned or not, and write it as a file that is proven.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use eagleeye_data::Split;
-use eagleeye_engine::{Format, Network, export, make_candidate, with_weights};
+use eagleeye_engine::{
+    Document, Format, Network, adaptation_of, export, export_state_dict, make_candidate, with_weights,
+};
 use eagleeye_spec::TuneOptions;
 use eagleeye_store::{Candidate, Check, Checkpoint, EXPORT_JOB, Exported, LocalFile, Store};
 use tempfile::TempDir;
 
+use crate::card::documents;
 use crate::convert;
 use crate::provenance::Provenance;
 use crate::run::engine_thread::{CancelFlag, compute};
@@ -55,7 +58,13 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
     let tuned = tuned_weights(&store, &checkpoint, &cancel).await?;
-    let format = convert::format(checkpoint.format);
+    let format = match convert::format(checkpoint.format) {
+        Some(format) => Written::Network(format),
+        None => {
+            let rows = retry(give_up, async || store.card_rows(checkpoint_id).await).await?;
+            Written::StateDict(documents(&rows.card(adaptation_of)?)?)
+        }
+    };
     let work = CandidateExport { format, inputs, candidate, calibration, tuned, resources, cancel: cancel.clone() };
     let written = compute(resources.threads, move || work.perform()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
@@ -96,9 +105,16 @@ impl TunedWeights {
     }
 }
 
+/// What a candidate is written as.
+enum Written {
+    Network(Format),
+    /// With the documents that travel in it.
+    StateDict(Vec<Document>),
+}
+
 /// What the engine needs to make a candidate again and to write it.
 struct CandidateExport {
-    format: Format,
+    format: Written,
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
@@ -134,8 +150,14 @@ impl CandidateExport {
         }
 
         let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
-        let path = folder.path().join("pruned").with_extension(format.extension());
-        let max_difference = export(&made, format, &path)?;
+        let path = folder.path().join("pruned");
+        let max_difference = match format {
+            Written::Network(format) => export(&made, format, &path)?,
+            Written::StateDict(documents) => {
+                let read_again = |weights: &Path| inputs.narrowed_network(weights, resources);
+                export_state_dict(&network, &made, &documents, &path, read_again)?
+            }
+        };
         Ok(ProvenFile { path, max_difference, _folder: folder })
     }
 }
