@@ -108,7 +108,10 @@ if __name__ == "__main__":
     proven, refused, failed = 0, 0, 0
     for name in names:
         started = time.time()
-        worst, says = check(worker, folder, name)
+        try:
+            worst, says = check(worker, folder, name)
+        except Exception as error:  # the others are checked all the same
+            worst, says = float("inf"), " ".join(repr(error).split())[:300]
         if worst is None:
             refused += 1
         else:

@@ -85,6 +85,15 @@ enum Task {
         /// Other networks, by torchvision's names.
         names: Vec<String>,
     },
+    /// Rebuild pruned networks from torchvision's classes and the archives that EagleEye writes for them; four small ones if no
+    /// names are given.
+    StateDict {
+        /// Every classifier that has batch norms.
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+        /// By torchvision's names.
+        names: Vec<String>,
+    },
     /// Compare preprocessing with torchvision's transforms on JPEG and PNG images.
     Preprocessing(preprocessing::Options),
     /// Seconds and memory that inspecting networks takes, and how fast the server answers, with an optimised build.
@@ -109,6 +118,7 @@ fn main() -> Result<()> {
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
         Task::Gradients { names } => matrix::gradients(&names),
+        Task::StateDict { all, names } => matrix::state_dict(all, &names),
         Task::Preprocessing(options) => preprocessing::run(&options),
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{
-    Format, ImportanceData, Network, PruneReport, Pruned, export, export_state_dict, load_narrowed, prune_by,
+    Format, ImportanceData, Network, Opset, PruneReport, Pruned, export, export_onnx, export_state_dict, load_narrowed,
+    prune_by,
 };
 use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
@@ -33,6 +34,9 @@ pub struct PruneArgs {
     /// archive of a state_dict and a Python file that rebuilds the pruned network from the original class.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Version of ONNX's operators in an ONNX file, from 13 to 21; 17 if omitted.
+    #[arg(long, value_name = "VERSION", value_parser = opset)]
+    opset: Option<Opset>,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -65,6 +69,9 @@ struct Report {
 
 pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     let wanted = Wanted::by(&args.out)?;
+    if args.opset.is_some() && wanted != Wanted::Network(Format::Onnx) {
+        return Err(Failure::Arguments("--opset is for ONNX files; the name of `--out` must end in .onnx".to_owned()));
+    }
     let source = &args.model.model;
     let file = ModelFile::open(source)?;
     let source_hash =
@@ -93,6 +100,9 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
         out: &args.out,
     };
     let max_difference = match wanted {
+        Wanted::Network(Format::Onnx) => {
+            beside(&args.out, |path| Ok(export_onnx(&pruned.network, args.opset.unwrap_or_default(), path)?))?
+        }
         Wanted::Network(format) => write(&pruned.network, format, &args.out)?,
         Wanted::StateDict => beside(&args.out, |path| {
             let shape = loaded.network.graph.input_shape(1);
@@ -124,6 +134,11 @@ const ROUNDING: f64 = 1e-4;
 fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
     let difference = eagleeye_engine::zero_oracle(network, pruned)?;
     if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
+}
+
+fn opset(text: &str) -> Result<Opset, String> {
+    let version = text.parse().map_err(|_| "must be a whole number".to_owned())?;
+    Opset::new(version).map_err(|error| error.to_string())
 }
 
 /// What a command writes.

@@ -76,7 +76,7 @@ fn write(
     documents: &[Document],
     path: &Path,
 ) -> Result<tempfile::NamedTempFile, StateDictError> {
-    let narrowing = Narrowing::between(&full.graph, &pruned.graph)?;
+    let narrowing = Narrowing::between(full, pruned)?;
     let weights = weights(pruned, &narrowing)?;
     let rebuild = rebuild(&narrowing)?;
     let mut entries = vec![

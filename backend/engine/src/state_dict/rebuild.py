@@ -24,6 +24,7 @@ Written by EagleEye; where the network comes from and how well it does is in `ca
 """
 import json
 import os
+from collections import OrderedDict
 
 import torch
 from torch import nn
@@ -44,8 +45,8 @@ DTYPES = {
 def rebuild(model: nn.Module) -> nn.Module:
     """The pruned network with its weights: `model` itself, changed in place."""
     resize(model)
-    state = weights()
-    stored = model.state_dict().keys()
+    state, stored = weights(), model.state_dict()
+    state._metadata = stored._metadata  # versions of the modules' states: those of the classes at hand
     with torch.no_grad():
         for name, buffer in model.named_buffers():
             if name in state and name not in stored:  # a buffer that is not persistent
@@ -85,14 +86,14 @@ def owner(model, name):
     return module, attribute
 
 
-def weights() -> dict:
+def weights() -> OrderedDict:
     """The weights by their names in the state_dict."""
     path = os.path.join(os.path.dirname(__file__), WEIGHTS)
     data = bytearray(__loader__.get_data(path))  # also where this file was imported from an archive
     size = int.from_bytes(data[:8], "little")
     header, start = json.loads(data[8:8 + size]), 8 + size
     header.pop("__metadata__", None)
-    return {name: tensor(data, start, entry) for name, entry in header.items()}
+    return OrderedDict((name, tensor(data, start, entry)) for name, entry in header.items())
 
 
 def tensor(data, start, entry):

@@ -6,6 +6,7 @@ use eagleeye_graph::{Graph, Node, Op, Parameter, ParameterId, ParameterKind, Val
 use serde::Serialize;
 
 use super::error::StateDictError;
+use crate::network::{Format, Network};
 
 /// How wide a module is, by the names that PyTorch's modules have for it.
 pub(super) type Widths = BTreeMap<&'static str, Width>;
@@ -34,8 +35,9 @@ impl Narrowing {
     /// # Errors
     /// Where the network has tensors that a `state_dict` of the full network's class does not have, or where a module would
     /// need more than other widths.
-    pub fn between(full: &Graph, pruned: &Graph) -> Result<Self, StateDictError> {
-        same_tensors(full, pruned)?;
+    pub fn between(full: &Network, pruned: &Network) -> Result<Self, StateDictError> {
+        let (format, full, pruned) = (full.format, &full.graph, &pruned.graph);
+        same_tensors(format, full, pruned)?;
         let parts = || full.parameters.iter().zip(&pruned.parameters);
         if let Some((constant, _)) =
             parts().find(|(own, new)| own.kind == ParameterKind::Constant && own.shape != new.shape)
@@ -89,7 +91,7 @@ pub(super) fn names(parameter: &Parameter) -> impl Iterator<Item = &str> {
 }
 
 /// Both networks have the tensors of a `state_dict`.
-fn same_tensors(full: &Graph, pruned: &Graph) -> Result<(), StateDictError> {
+fn same_tensors(format: Format, full: &Graph, pruned: &Graph) -> Result<(), StateDictError> {
     let own: BTreeMap<&str, &Parameter> = full.parameters.iter().map(|p| (p.name.as_str(), p)).collect();
     if let Some(added) = pruned.parameters.iter().find(|p| !own.contains_key(p.name.as_str())) {
         return Err(StateDictError::Added { tensor: added.name.clone(), node: reader(pruned, &added.name) });
@@ -99,7 +101,8 @@ fn same_tensors(full: &Graph, pruned: &Graph) -> Result<(), StateDictError> {
             let (tensor, node) = (parameter.name.clone(), reader(full, &parameter.name));
             return Err(StateDictError::Computed { tensor, node, from: computed.from.clone() });
         }
-        if parameter.kind != ParameterKind::Constant && !is_path(&parameter.name) {
+        let is_known = parameter.kind == ParameterKind::Constant || format != Format::Onnx || !is_made(&parameter.name);
+        if !is_known {
             let (tensor, node) = (parameter.name.clone(), reader(full, &parameter.name));
             return Err(StateDictError::NotOfTheClass { tensor, node });
         }
@@ -107,10 +110,9 @@ fn same_tensors(full: &Graph, pruned: &Graph) -> Result<(), StateDictError> {
     Ok(())
 }
 
-/// `layer1.0.conv1.weight`; exporters to ONNX call tensors that they have computed `onnx::Conv_123`.
-fn is_path(name: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
-    name.split('.').all(plain)
+/// Whether an exporter to ONNX has made up the name: `onnx::Conv_123`, `/layer1/Constant_output_0`, or a number.
+fn is_made(name: &str) -> bool {
+    name.contains("::") || name.contains('/') || name.chars().all(|c| c.is_ascii_digit())
 }
 
 /// The first node that reads a tensor, for messages.
