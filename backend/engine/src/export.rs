@@ -317,6 +317,13 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_asked_for_is_what_can_be_written() {
+        let written: Vec<u32> = Opset::all().map(Opset::version).collect();
+        assert_eq!(written, eagleeye_spec::ONNX_OPSETS.collect::<Vec<_>>());
+        assert_eq!(Opset::default().version(), eagleeye_spec::DEFAULT_ONNX_OPSET);
+    }
+
+    #[test]
     fn onnx_files_answer_alike_in_every_version_of_the_operators() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("network.onnx");

@@ -6,7 +6,7 @@ use eagleeye_spec::{Adaptation, CardInput, ModelCard, SearchRequest, StrategyNam
 use uuid::Uuid;
 
 use crate::candidates::Candidate;
-use crate::checkpoints::{Checkpoint, CheckpointFormat};
+use crate::checkpoints::Checkpoint;
 use crate::datasets::Dataset;
 use crate::entities::checkpoint::CheckpointState;
 use crate::error::{Kind, StoreError};
@@ -92,17 +92,5 @@ impl CardRows {
             },
             tuning: tuned,
         }))
-    }
-}
-
-impl CheckpointFormat {
-    /// The name in requests and answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            CheckpointFormat::TorchScript => "torchscript",
-            CheckpointFormat::Onnx => "onnx",
-            CheckpointFormat::Safetensors => "safetensors",
-            CheckpointFormat::StateDict => "state_dict",
-        }
     }
 }

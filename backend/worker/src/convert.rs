@@ -71,7 +71,7 @@ pub fn tuning_images(split: store::Split, request: &SearchRequest) -> Split {
 pub fn format(format: CheckpointFormat) -> Option<Format> {
     match format {
         CheckpointFormat::TorchScript => Some(Format::TorchScript),
-        CheckpointFormat::Onnx => Some(Format::Onnx),
+        CheckpointFormat::Onnx | CheckpointFormat::OnnxAt(_) => Some(Format::Onnx),
         CheckpointFormat::Safetensors => Some(Format::Safetensors),
         CheckpointFormat::StateDict => None,
     }

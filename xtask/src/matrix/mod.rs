@@ -149,13 +149,13 @@ pub fn run(options: &Options) -> Result<()> {
     if options.slice { check_slice(&rows) } else { check_others(&rows) }
 }
 
-/// Compares one training step of networks, or of those of the slice, with PyTorch's.
-pub fn gradients(names: &[String]) -> Result<()> {
+/// Has a script check networks, or those of the slice, with the worker.
+pub fn of_slice(name: &str, names: &[String]) -> Result<()> {
     setup::ensure()?;
     build(Build::Everything)?;
     let work = root().join("target/matrix");
     fs::create_dir_all(&work).context("cannot make target/matrix")?;
-    let mut comparison = script(&python::ensure()?, "gradients.py");
+    let mut comparison = script(&python::ensure()?, name);
     comparison.arg(binary(WORKER)).arg(work);
     if names.is_empty() {
         comparison.args(SLICE)

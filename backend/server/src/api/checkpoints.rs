@@ -5,6 +5,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use eagleeye_spec::optional::not_null;
+use eagleeye_spec::{DEFAULT_ONNX_OPSET, ONNX_OPSETS};
 use eagleeye_store::{self as store, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +15,7 @@ use uuid::Uuid;
 use super::BASE;
 use super::files::{Disposition, StoredFile, download};
 use crate::extract::{Json, Path};
+use crate::faults::Faults;
 use crate::problem::{Kind, Problem};
 
 /// File formats of exports.
@@ -50,6 +53,9 @@ pub struct Checkpoint {
     #[schema(required)]
     pub tuning_id: Option<Uuid>,
     pub format: CheckpointFormat,
+    /// Version of ONNX's operators in an ONNX file. Null for other formats.
+    #[schema(required)]
+    pub opset: Option<u32>,
     pub state: CheckpointState,
     /// Size of the file. Null until it is ready.
     #[schema(required)]
@@ -74,9 +80,15 @@ pub struct Checkpoint {
 #[serde(deny_unknown_fields)]
 pub struct CheckpointRequest {
     pub format: CheckpointFormat,
+    /// Version of ONNX's operators, for ONNX files; 17 if omitted. A network with an operation that the version has no operator
+    /// for cannot be exported in it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 13, maximum = 21, nullable = false)]
+    pub opset: Option<u32>,
 }
 
-/// All checkpoints of a candidate or a tuning: at most one per format, so the list is never paged.
+/// All checkpoints of a candidate or a tuning: at most one per format, of ONNX one per
+/// `opset`, so the list is never paged.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckpointList {
     pub items: Vec<Checkpoint>,
@@ -93,14 +105,34 @@ impl CheckpointFormat {
     }
 }
 
-impl From<CheckpointFormat> for store::CheckpointFormat {
-    fn from(format: CheckpointFormat) -> Self {
-        match format {
+impl CheckpointRequest {
+    /// The format, with the version of its operators.
+    ///
+    /// # Errors
+    /// A version that is none, or one of another format.
+    pub(super) fn wanted(&self) -> Result<store::CheckpointFormat, Problem> {
+        let refused = |detail: String| {
+            let mut faults = Faults::default();
+            faults.add(Kind::InvalidField, "opset", detail);
+            faults.into_result()
+        };
+        match (self.format, self.opset) {
+            (CheckpointFormat::Onnx, opset) => {
+                let opset = opset.unwrap_or(DEFAULT_ONNX_OPSET);
+                if !ONNX_OPSETS.contains(&opset) {
+                    refused(format!("must be from {} to {}", ONNX_OPSETS.start(), ONNX_OPSETS.end()))?;
+                }
+                return Ok(store::CheckpointFormat::onnx(opset));
+            }
+            (_, Some(_)) => refused("is for the format `onnx` alone".to_owned())?,
+            (_, None) => {}
+        }
+        Ok(match self.format {
             CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
             CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
             CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
             CheckpointFormat::StateDict => store::CheckpointFormat::StateDict,
-        }
+        })
     }
 }
 
@@ -108,7 +140,7 @@ impl From<store::CheckpointFormat> for CheckpointFormat {
     fn from(format: store::CheckpointFormat) -> Self {
         match format {
             store::CheckpointFormat::TorchScript => CheckpointFormat::TorchScript,
-            store::CheckpointFormat::Onnx => CheckpointFormat::Onnx,
+            store::CheckpointFormat::Onnx | store::CheckpointFormat::OnnxAt(_) => CheckpointFormat::Onnx,
             store::CheckpointFormat::Safetensors => CheckpointFormat::Safetensors,
             store::CheckpointFormat::StateDict => CheckpointFormat::StateDict,
         }
@@ -128,6 +160,7 @@ impl From<store::Checkpoint> for Checkpoint {
             candidate_id: checkpoint.candidate_id,
             tuning_id: checkpoint.tuning_id,
             format: checkpoint.format.into(),
+            opset: checkpoint.format.opset(),
             state,
             bytes: checkpoint.bytes,
             hash: checkpoint.hash.map(String::from),
@@ -141,7 +174,7 @@ impl From<store::Checkpoint> for Checkpoint {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format: asking again returns the existing one, or queues one that failed or whose
+/// A candidate has one checkpoint per format, of ONNX one per `opset`: asking again returns the existing one, or queues one that failed or whose
 /// file is damaged.
 #[utoipa::path(
     post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
@@ -155,7 +188,7 @@ impl From<store::Checkpoint> for Checkpoint {
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The format does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is invalid", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -164,7 +197,7 @@ pub async fn create(
     Path(id): Path<Uuid>,
     Json(request): Json<CheckpointRequest>,
 ) -> Result<Response, Problem> {
-    Ok(answered(store.checkpoints().request(id, request.format.into()).await?.into()))
+    Ok(answered(store.checkpoints().request(id, request.wanted()?).await?.into()))
 }
 
 /// The answer to a request for a checkpoint.
@@ -182,7 +215,7 @@ pub(super) fn answered(checkpoint: Checkpoint) -> Response {
     get, path = "/candidates/{id}/checkpoints", operation_id = "listCheckpoints", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     responses(
-        (status = 200, description = "The checkpoints, at most one per format", body = CheckpointList),
+        (status = 200, description = "The checkpoints, at most one per format, of ONNX one per `opset`", body = CheckpointList),
         (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]

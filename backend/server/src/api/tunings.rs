@@ -284,7 +284,7 @@ pub async fn export(
     Path(id): Path<Uuid>,
     Json(request): Json<CheckpointRequest>,
 ) -> Result<Response, Problem> {
-    Ok(answered(store.checkpoints().request_tuned(id, request.format.into()).await?.into()))
+    Ok(answered(store.checkpoints().request_tuned(id, request.wanted()?).await?.into()))
 }
 
 /// List a tuning's checkpoints.

@@ -145,6 +145,27 @@ fn a_state_dict_is_an_archive_and_made_on_demand_alone() {
 }
 
 #[test]
+fn an_onnx_file_may_be_had_in_several_versions_of_the_operators() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = finished(&server, &puppet, &[0.5]);
+    let best = server.get(&format!("/searches/{search}")).expect(200)["best_candidate_id"].clone();
+    let list = format!("/candidates/{}/checkpoints", best.as_str().unwrap());
+    let ask = |body: Value| server.post(&list, &body);
+    let by_default = ask(json!({ "format": "onnx" })).expect(202);
+    assert_eq!(by_default["opset"], 17);
+    assert_eq!(id(&ask(json!({ "format": "onnx", "opset": 17 })).expect(202)), id(&by_default));
+    let older = ask(json!({ "format": "onnx", "opset": 13 })).expect(202);
+    assert_eq!((&older["format"], &older["opset"]), (&json!("onnx"), &json!(13)));
+    assert_ne!(id(&older), id(&by_default));
+    assert_eq!(server.get(&list).expect(200)["items"].as_array().unwrap().len(), 4);
+    for opset in [12, 22] {
+        ask(json!({ "format": "onnx", "opset": opset })).problem(422, "invalid-field", &["opset", "13", "21"]);
+    }
+    ask(json!({ "format": "torchscript", "opset": 17 })).problem(422, "invalid-field", &["opset", "onnx"]);
+}
+
+#[test]
 fn a_checkpoint_has_a_card_as_json_and_as_a_document() {
     let (data, server) = fake();
     let puppet = Puppet::new(data.path());

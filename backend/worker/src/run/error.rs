@@ -3,8 +3,8 @@
 use eagleeye_data::DataError;
 use eagleeye_engine::latency::LatencyError;
 use eagleeye_engine::{
-    DeviceError, Doubt, ExecError, ExportError, ImagesError, RewriteError, SearchError, SnapshotError, StateDictError,
-    TuneError, WeightsError,
+    DeviceError, Doubt, ExecError, ExportError, ImagesError, OpsetError, RewriteError, SearchError, SnapshotError,
+    StateDictError, TuneError, WeightsError,
 };
 use eagleeye_store::{AddressFileError, StoreError};
 
@@ -94,6 +94,8 @@ pub enum JobError {
     Fold(#[from] RewriteError),
     #[error("the export: {0}")]
     Export(#[from] ExportError),
+    #[error("the export: {0}")]
+    Opset(#[from] OpsetError),
     #[error("the export as a state_dict: {0}")]
     StateDict(#[from] StateDictError),
     #[error("cannot move the weights to {device}: {reason}")]

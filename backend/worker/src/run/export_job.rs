@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use eagleeye_data::Split;
 use eagleeye_engine::{
-    Document, Format, Network, adaptation_of, export, export_state_dict, make_candidate, with_weights,
+    Document, Format, Network, Opset, adaptation_of, export, export_onnx, export_state_dict, make_candidate,
+    with_weights,
 };
 use eagleeye_spec::TuneOptions;
 use eagleeye_store::{Candidate, Check, Checkpoint, EXPORT_JOB, Exported, LocalFile, Store};
@@ -58,9 +59,10 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
     let tuned = tuned_weights(&store, &checkpoint, &cancel).await?;
-    let format = match convert::format(checkpoint.format) {
-        Some(format) => Written::Network(format),
-        None => {
+    let format = match (convert::format(checkpoint.format), checkpoint.format.opset()) {
+        (Some(_), Some(opset)) => Written::Onnx(Opset::new(opset)?),
+        (Some(format), None) => Written::Network(format),
+        (None, _) => {
             let rows = retry(give_up, async || store.card_rows(checkpoint_id).await).await?;
             Written::StateDict(documents(&rows.card(adaptation_of)?)?)
         }
@@ -108,6 +110,7 @@ impl TunedWeights {
 /// What a candidate is written as.
 enum Written {
     Network(Format),
+    Onnx(Opset),
     /// With the documents that travel in it.
     StateDict(Vec<Document>),
 }
@@ -153,6 +156,7 @@ impl CandidateExport {
         let path = folder.path().join("pruned");
         let max_difference = match format {
             Written::Network(format) => export(&made, format, &path)?,
+            Written::Onnx(opset) => export_onnx(&made, opset, &path)?,
             Written::StateDict(documents) => {
                 let read_again = |weights: &Path| inputs.narrowed_network(weights, resources);
                 export_state_dict(&network, &made, &documents, &path, read_again)?
