@@ -119,12 +119,13 @@ def files(name, formats, out):
     return lines
 
 
-if sys.argv[1] == "--names":
-    print("\n".join(torchvision.models.list_models(module=torchvision.models)))
-elif sys.argv[1] == "--timm":
-    print("\n".join(timm_families()))
-else:
-    out, formats = sys.argv[1], sys.argv[2].split(",")
-    answers, sys.stdout = sys.stdout, sys.stderr  # exporters print
-    for question in sys.stdin:
-        print(json.dumps(files(json.loads(question), formats, out)), file=answers, flush=True)
+if __name__ == "__main__":
+    if sys.argv[1] == "--names":
+        print("\n".join(torchvision.models.list_models(module=torchvision.models)))
+    elif sys.argv[1] == "--timm":
+        print("\n".join(timm_families()))
+    else:
+        out, formats = sys.argv[1], sys.argv[2].split(",")
+        answers, sys.stdout = sys.stdout, sys.stderr  # exporters print
+        for question in sys.stdin:
+            print(json.dumps(files(json.loads(question), formats, out)), file=answers, flush=True)

@@ -85,6 +85,21 @@ enum Task {
         /// Other networks, by torchvision's names.
         names: Vec<String>,
     },
+    /// Check pruned networks in every version of ONNX's operators with onnx.checker and ONNX Runtime, those of the matrix's slice if
+    /// no names are given.
+    Opsets {
+        /// Other networks, by torchvision's names.
+        names: Vec<String>,
+    },
+    /// Rebuild pruned networks from torchvision's classes and the archives that EagleEye writes for them; four small ones if no
+    /// names are given.
+    StateDict {
+        /// Every classifier that has batch norms.
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+        /// By torchvision's names.
+        names: Vec<String>,
+    },
     /// Compare preprocessing with torchvision's transforms on JPEG and PNG images.
     Preprocessing(preprocessing::Options),
     /// Seconds and memory that inspecting networks takes, and how fast the server answers, with an optimised build.
@@ -108,7 +123,9 @@ fn main() -> Result<()> {
         Task::CudaLink => cuda_link::run(),
         Task::Accept { shared, quick } => accept::run(&shared, quick),
         Task::Matrix(options) => matrix::run(&options),
-        Task::Gradients { names } => matrix::gradients(&names),
+        Task::Gradients { names } => matrix::of_slice("gradients.py", &names),
+        Task::Opsets { names } => matrix::of_slice("opsets.py", &names),
+        Task::StateDict { all, names } => matrix::state_dict(all, &names),
         Task::Preprocessing(options) => preprocessing::run(&options),
         Task::Bench => bench::run(),
         Task::Fuzz(options) => fuzz::run(&options),

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use eagleeye_graph::{ElementType, Precision, TensorData};
-use eagleeye_onnx::export::ExportError as OnnxExportError;
+use eagleeye_onnx::export::{ExportError as OnnxExportError, Opset};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use serde_json::Value;
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
@@ -76,7 +76,19 @@ impl From<TchError> for ExportError {
 /// # Errors
 /// [`ExportError::Differs`] when the file computes something else; the file is then removed again, as after any error.
 pub fn export(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {
-    let outcome = write(network, format, path).and_then(|()| compare(network, format, path));
+    export_at(network, format, Opset::default(), path)
+}
+
+/// [`export()`] as ONNX, in another version of its operators.
+///
+/// # Errors
+/// As [`export()`]; also where a node needs an operator that came with a later version.
+pub fn export_onnx(network: &Network, opset: Opset, path: &Path) -> Result<f64, ExportError> {
+    export_at(network, Format::Onnx, opset, path)
+}
+
+fn export_at(network: &Network, format: Format, opset: Opset, path: &Path) -> Result<f64, ExportError> {
+    let outcome = write(network, format, opset, path).and_then(|()| compare(network, format, path));
     if outcome.is_err() {
         // The error of the export matters more than that of tidying up after it.
         let _ = fs::remove_file(path);
@@ -84,14 +96,14 @@ pub fn export(network: &Network, format: Format, path: &Path) -> Result<f64, Exp
     outcome
 }
 
-fn write(network: &Network, format: Format, path: &Path) -> Result<(), ExportError> {
+fn write(network: &Network, format: Format, opset: Opset, path: &Path) -> Result<(), ExportError> {
     let network = network.to_device(Device::Cpu)?;
     let Network { graph, precision, metadata, .. } = &network;
     match format {
         Format::TorchScript => Ok(torchscript::write_in(graph, &network.stored_weights()?, precision, metadata, path)?),
         Format::Onnx => {
             let weights = data(&network)?;
-            save(path, &eagleeye_onnx::export::write_in(graph, &weights, precision, metadata)?)
+            save(path, &eagleeye_onnx::export::write_at(opset, graph, &weights, precision, metadata)?)
         }
         Format::Safetensors => save(path, &safetensors_file(&network)?),
     }
@@ -101,7 +113,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     fs::write(path, bytes).map_err(|source| ExportError::Write { path: path.to_owned(), source })
 }
 
-fn data(network: &Network) -> Result<Vec<TensorData>, TchError> {
+pub(crate) fn data(network: &Network) -> Result<Vec<TensorData>, TchError> {
     network.stored_weights()?.iter().map(to_data).collect()
 }
 
@@ -119,7 +131,7 @@ fn safetensors_file(network: &Network) -> Result<Vec<u8>, ExportError> {
 
 /// Puts the metadata into the header of a safetensors file, in the order of its keys. The library takes it as a map whose
 /// order changes from run to run, and with it the bytes of the same network.
-fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ExportError> {
+pub(crate) fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, ExportError> {
     let (header_bytes, _) = SafeTensors::read_metadata(file)?;
     let (header, tensors) = file[LENGTH_BYTES..].split_at(header_bytes);
     let mut header: BTreeMap<String, Value> = serde_json::from_slice(header).map_err(SafeTensorError::from)?;
@@ -144,6 +156,24 @@ pub(crate) fn dtype(element: ElementType) -> Dtype {
         ElementType::I64 => Dtype::I64,
         ElementType::Bool => Dtype::BOOL,
     }
+}
+
+/// The element type of a safetensors name, where networks can store it.
+pub(crate) fn element_of(found: Dtype) -> Option<ElementType> {
+    use ElementType::{Bf16, Bool, F16, F32, F64, I8, I16, I32, I64, U8};
+    [F16, Bf16, F32, F64, U8, I8, I16, I32, I64, Bool].into_iter().find(|element| dtype(*element) == found)
+}
+
+/// The largest absolute difference between the answers of a network, its weights rounded as they are stored, and of another.
+pub(crate) fn compare_with(network: &Network, other: &Network) -> Result<f64, ExportError> {
+    let network = rounded(&network.to_device(Device::Cpu)?)?;
+    let mut largest: f64 = 0.0;
+    for batch in BATCHES {
+        let images = random_images(&network, batch)?;
+        let expected = forward(&network, &images)?;
+        largest = largest.max(difference(&forward(other, &images)?, &expected, TOLERANCE)?);
+    }
+    Ok(largest)
 }
 
 fn compare(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {
@@ -287,6 +317,26 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_asked_for_is_what_can_be_written() {
+        let written: Vec<u32> = Opset::all().map(Opset::version).collect();
+        assert_eq!(written, eagleeye_spec::ONNX_OPSETS.collect::<Vec<_>>());
+        assert_eq!(Opset::default().version(), eagleeye_spec::DEFAULT_ONNX_OPSET);
+    }
+
+    #[test]
+    fn onnx_files_answer_alike_in_every_version_of_the_operators() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("network.onnx");
+        let network = pruned(true);
+        let mut sizes = std::collections::BTreeSet::new();
+        for opset in Opset::all() {
+            assert!(export_onnx(&network, opset, &path).unwrap() < 1e-5, "{opset:?}");
+            sizes.insert(std::fs::read(&path).unwrap());
+        }
+        assert_eq!(sizes.len(), Opset::all().count(), "each says its own version");
+    }
+
+    #[test]
     fn a_network_comes_out_in_the_element_types_that_it_came_in() {
         let folder = tempfile::tempdir().unwrap();
         for element in [ElementType::F16, ElementType::Bf16, ElementType::F64] {
@@ -379,7 +429,7 @@ mod tests {
         let (network, other) = (pruned(true), pruned(true));
         let mut other = other;
         other.weights[0] = &other.weights[0] * 1.01;
-        write(&other, Format::Onnx, &path).unwrap();
+        write(&other, Format::Onnx, Opset::default(), &path).unwrap();
         assert!(matches!(compare(&network, Format::Onnx, &path), Err(ExportError::Differs { .. })));
     }
 
@@ -389,7 +439,7 @@ mod tests {
         let path = folder.path().join("network.safetensors");
         let network = pruned(true);
         assert!(matches!(with_weights_of(&network, &path), Err(ExportError::Read { .. })));
-        write(&stored_in(ElementType::F16), Format::Safetensors, &path).unwrap();
+        write(&stored_in(ElementType::F16), Format::Safetensors, Opset::default(), &path).unwrap();
         let error = with_weights_of(&network, &path).unwrap_err();
         assert!(matches!(error, ExportError::Element(_)), "{error}");
         let mut other = network;

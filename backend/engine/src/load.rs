@@ -54,27 +54,28 @@ pub enum LoadError {
 pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadError> {
     let failed = |source| LoadError::Open { path: path.to_owned(), source };
     match sniff::kind(path).map_err(failed)? {
-        Kind::Model(Format::TorchScript) => {
-            let read = torchscript::read(path, input_shape)?;
-            let (graph, weights, precision, metadata) = (read.graph, read.weights, read.precision, read.metadata);
-            let network = prepared(Network { graph, weights, precision, format: Format::TorchScript, metadata })?;
-            Ok(Loaded { network, guessed_shape: read.guessed_shape })
-        }
-        Kind::Model(Format::Onnx) => {
-            let read = eagleeye_onnx::read(path, input_shape)?;
-            let tensors = read.graph.parameters.iter().zip(&read.weights).map(|(parameter, data)| {
-                let failed =
-                    |error: TchError| LoadError::Tensor { name: parameter.name.clone(), reason: reason(&error) };
-                from_data(data).map_err(failed)
-            });
-            let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
-            let (graph, precision, metadata) = (read.graph, read.precision, read.metadata);
-            let network = prepared(Network { graph, weights, precision, format: Format::Onnx, metadata })?;
-            Ok(Loaded { network, guessed_shape: read.guessed_shape })
-        }
+        Kind::Model(Format::TorchScript) => of_torchscript(torchscript::read(path, input_shape)?),
+        Kind::Model(Format::Onnx) => of_onnx(eagleeye_onnx::read(path, input_shape)?),
         Kind::Other { is, instead } => Err(LoadError::WrongKind { is, instead }),
         Kind::Model(Format::Safetensors) | Kind::Unknown => Err(LoadError::UnknownFormat),
     }
+}
+
+pub(crate) fn of_torchscript(read: torchscript::Imported) -> Result<Loaded, LoadError> {
+    let (graph, weights, precision, metadata) = (read.graph, read.weights, read.precision, read.metadata);
+    let network = prepared(Network { graph, weights, precision, format: Format::TorchScript, metadata })?;
+    Ok(Loaded { network, guessed_shape: read.guessed_shape })
+}
+
+pub(crate) fn of_onnx(read: eagleeye_onnx::Imported) -> Result<Loaded, LoadError> {
+    let tensors = read.graph.parameters.iter().zip(&read.weights).map(|(parameter, data)| {
+        let failed = |error: TchError| LoadError::Tensor { name: parameter.name.clone(), reason: reason(&error) };
+        from_data(data).map_err(failed)
+    });
+    let weights = tensors.collect::<Result<Vec<Tensor>, _>>()?;
+    let (graph, precision, metadata) = (read.graph, read.precision, read.metadata);
+    let network = prepared(Network { graph, weights, precision, format: Format::Onnx, metadata })?;
+    Ok(Loaded { network, guessed_shape: read.guessed_shape })
 }
 
 /// The network in the form in which it can be pruned; it computes the same.

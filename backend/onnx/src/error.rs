@@ -24,6 +24,8 @@ pub enum OnnxError {
     Tensor { name: String, reason: String },
     #[error("tensor `{name}` is stored next to the model in `{location}`, which {reason}")]
     External { name: String, location: String, reason: String },
+    #[error("the file has no initializer `{0}`: it shares the tensor with another, or has it in a node")]
+    NoInitializer(String),
     #[error("two tensors are named `{0}`")]
     DuplicateName(String),
     #[error("node `{node}` reads `{tensor}`, which is not an input, an initializer or the output of an earlier node")]

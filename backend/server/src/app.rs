@@ -98,6 +98,8 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::candidates::get))
         .routes(routes!(api::checkpoints::list, api::checkpoints::create))
         .routes(routes!(api::checkpoints::get))
+        .routes(routes!(api::cards::json))
+        .routes(routes!(api::cards::markdown))
         .routes(routes!(api::tunings::list))
         .routes(routes!(api::tunings::create))
         .routes(routes!(api::tunings::get, api::tunings::delete))

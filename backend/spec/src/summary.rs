@@ -10,9 +10,11 @@ mod markdown;
 mod sections;
 mod sentences;
 mod types;
-mod words;
+pub(crate) mod words;
 
+pub(crate) use candidates::fraction;
 pub use input::ReportInput;
+pub(crate) use markdown::{Lines, NONE, capitalised};
 pub use types::{
     Comparison, FrontPoint, ImageCount, MeasuredLatency, Passes, REPORT_VERSION, Report, ReportSection,
     ReportedCandidate, ReportedCosts, ReportedNetwork, ReportedSplit, ReportedStrategy, ScoredOn, Standing, Ties,

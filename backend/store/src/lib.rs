@@ -12,6 +12,7 @@
 pub mod address;
 mod answer;
 pub mod candidates;
+mod cards;
 pub mod changes;
 pub mod checkpoints;
 pub mod clock;
@@ -50,6 +51,7 @@ pub mod workers;
 pub use address::{Address, AddressFileError};
 pub use answer::answer_within;
 pub use candidates::{Candidate, NewCandidate};
+pub use cards::CardRows;
 pub use changes::Changes;
 pub use checkpoints::{CandidateWeights, Checkpoint, CheckpointFormat, CheckpointState, CheckpointWeights, EXPORT_JOB};
 pub use clock::Clock;

@@ -183,7 +183,7 @@ impl Searches<'_> {
         })
         .await?;
         for winner in winners {
-            for format in CheckpointFormat::ALL {
+            for format in CheckpointFormat::AUTOMATIC {
                 let of = CheckpointOf::candidate(winner.candidate_id, CandidateWeights::Adapted);
                 request_in(self.0, &transaction, of, format).await?;
             }

@@ -128,7 +128,7 @@ impl Tunings<'_> {
         let of_tuning = tuning_epoch::Column::TuningId.eq(row.id);
         tuning_epoch::Entity::delete_many().filter(of_tuning).filter(beyond).exec(&transaction).await?;
         consume(&transaction, std::slice::from_ref(&tuned.weights)).await?;
-        for format in CheckpointFormat::ALL {
+        for format in CheckpointFormat::AUTOMATIC {
             request_in(self.0, &transaction, CheckpointOf::tuning(&row), format).await?;
         }
         close(&transaction, job, JobState::Succeeded, None).await?;

@@ -23,7 +23,7 @@ pub use feasible::feasible;
 pub use lanes::{Lane, feasible_lanes, lanes, manual_strategies};
 pub use limited::limited;
 pub use pareto::pareto_front;
-pub use proposer::{Evaluated, Preview, Proposal, Proposer, Task, proposer};
+pub use proposer::{Evaluated, Preview, Proposal, Proposer, Task, adaptation_of, proposer};
 pub use random::draw;
 pub use reach::reachable;
 pub use spread::spread;

@@ -5,7 +5,7 @@
 
 use eagleeye_graph::Strategy;
 use eagleeye_spec::report::PrunableSpace;
-use eagleeye_spec::{Adaptation, Budget, DEFAULT_CANDIDATES, Score, Space};
+use eagleeye_spec::{Adaptation, Budget, DEFAULT_CANDIDATES, Score, SearchRequest, Space, StrategyName};
 
 use crate::PROPOSERS;
 use crate::error::StrategyError;
@@ -90,6 +90,13 @@ pub struct Proposer {
     pub adaptation: Option<fn() -> Adaptation>,
     /// The next strategies, given all that were evaluated before; none when there is nothing left to propose.
     pub propose: fn(&Task, &[Evaluated]) -> Result<Vec<Proposal>, StrategyError>,
+}
+
+/// How the running statistics of a strategy's candidates are computed: as the request says, unless the strategy has a way of its
+/// own.
+pub fn adaptation_of(request: &SearchRequest, strategy: &StrategyName) -> Adaptation {
+    let own = proposer(&strategy.0).ok().and_then(|proposer| proposer.adaptation);
+    own.map_or(request.adaptation, |adaptation| adaptation())
 }
 
 /// The proposer of a name.

@@ -19,6 +19,8 @@ pub enum TorchScriptError {
     Description(String),
     #[error("the module's code refers to {what}, which is not in the file")]
     Missing { what: String },
+    #[error("the file stores `{name}`, for which no tensor was given")]
+    NoStandIn { name: String },
     #[error("unsupported operators: {}", Unsupported::list(.0))]
     Unsupported(Vec<Unsupported>),
     #[error("the network's input `{name}` is {kind}; expected a single tensor, the batch of images")]

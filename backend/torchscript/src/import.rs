@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use eagleeye_graph::reading::{Draft, drop_unused, shapes};
+use eagleeye_graph::reading::{Draft, Narrowed, drop_unused, shapes};
 use eagleeye_graph::{BuildError, ElementType, Graph, ParameterKind, Precision, ValueId};
 use tch::Tensor;
 
@@ -46,11 +46,32 @@ pub struct Imported {
 /// Every way in which a file can be broken or not be understood; see [`TorchScriptError`]. Unsupported operators are
 /// collected and reported together.
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, TorchScriptError> {
+    read_with(path, input_shape, None)
+}
+
+/// [`read`], with other tensors in the places of all that the file stores as parameters and buffers.
+///
+/// # Errors
+/// As [`read`]; above all where the file's code works with no other sizes than its own. Also where a stored tensor has no
+/// stand-in.
+pub fn read_narrowed(path: &Path, input_shape: &[usize], narrowed: &Narrowed) -> Result<Imported, TorchScriptError> {
+    read_with(path, Some(input_shape), Some(narrowed))
+}
+
+fn read_with(
+    path: &Path,
+    input_shape: Option<&[usize]>,
+    narrowed: Option<&Narrowed>,
+) -> Result<Imported, TorchScriptError> {
     let contents = archive::check(path)?;
-    let (description, tensors) = load(path, &contents.extra)?;
+    let (description, mut tensors) = load(path, &contents.extra)?;
     takes_images_alone(&description)?;
     let entries = state::entries(&description, &tensors)?;
-    let importer = Importer { description: &description, tensors: &tensors, entries: &entries };
+    if let Some(narrowed) = narrowed {
+        state::replace(&entries, &mut tensors, narrowed)?;
+    }
+    let groups = narrowed.map(|narrowed| &narrowed.groups);
+    let importer = Importer { description: &description, tensors: &tensors, entries: &entries, groups };
     let known = match input_shape {
         Some(shape) => Some(vec![shape.to_vec()]),
         None => {
@@ -140,6 +161,8 @@ struct Importer<'a> {
     description: &'a Description,
     tensors: &'a [Tensor],
     entries: &'a [Entry],
+    /// By the names of weights, where they are not those of the code.
+    groups: Option<&'a BTreeMap<String, usize>>,
 }
 
 impl Importer<'_> {
@@ -231,6 +254,9 @@ impl Importer<'_> {
         let id = lowering.parameter(&entry.name, tensor, entry.kind).map_err(|fault| failed(fault, &entry.name))?;
         for alias in &entry.aliases {
             lowering.alias(id, alias).map_err(misfit)?;
+        }
+        if let Some(&groups) = self.groups.and_then(|groups| groups.get(&entry.name)) {
+            lowering.groups.insert(id, groups);
         }
         let value = stored_value(id, tensor);
         stored.extend(entry.indices.iter().map(|&index| (index, value.clone())));

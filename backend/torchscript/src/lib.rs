@@ -30,7 +30,7 @@ pub use error::TorchScriptError;
 pub use export::{write, write_in};
 pub use ffi::{ModuleBuilder, Slot, prepare_gpu_gradients};
 pub use grid_sampler::sampling_codes;
-pub use import::{Imported, read};
+pub use import::{Imported, read, read_narrowed};
 
 /// Key of the metadata that says the input's shape, for example `1,3,224,224`.
 pub const INPUT_SHAPE: &str = "input_shape";

@@ -33,6 +33,8 @@ pub(super) struct Lowering {
     constants: HashMap<String, usize>,
     /// Tensors that the file stores with its code.
     pub file_constants: FileConstants,
+    /// Groups of convolutions and group norms by their weights, where they are not those that the code says.
+    pub groups: HashMap<ValueId, usize>,
     computed: usize,
     /// Nodes that were added.
     pub pushed: usize,
@@ -47,6 +49,7 @@ impl Lowering {
             names: HashSet::new(),
             constants: HashMap::new(),
             file_constants: FileConstants::default(),
+            groups: HashMap::new(),
             computed: 0,
             pushed: 0,
         }

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use eagleeye_graph::ParameterKind;
+use eagleeye_graph::reading::Narrowed;
 use tch::Tensor;
 
 use super::description::{AttributeKind, Description, Literal, TensorLiteral};
 use super::error::TorchScriptError;
+use super::tensors::{from_data, reason};
 
 /// Names of one module's tensors and submodules. The same submodule can be reached along several paths, so a few modules can
 /// have any number of names.
@@ -28,6 +30,21 @@ pub(super) fn entries(description: &Description, tensors: &[Tensor]) -> Result<V
     let mut walk = Walk { description, tensors, entries: Vec::new(), by_identity: HashMap::new(), names: 0 };
     walk.object(0, "", 0)?;
     Ok(walk.entries)
+}
+
+/// Puts other tensors into the places of all parameters and buffers.
+pub(super) fn replace(entries: &[Entry], tensors: &mut [Tensor], narrowed: &Narrowed) -> Result<(), TorchScriptError> {
+    for entry in entries.iter().filter(|entry| entry.kind != ParameterKind::Constant) {
+        let data = narrowed.tensors.get(&entry.name);
+        let data = data.ok_or_else(|| TorchScriptError::NoStandIn { name: entry.name.clone() })?;
+        let tensor = from_data(data).map_err(|error| TorchScriptError::Load(reason(&error)))?;
+        for &index in &entry.indices {
+            let place = tensors.get_mut(index);
+            let place = place.ok_or_else(|| TorchScriptError::Missing { what: format!("tensor `{}`", entry.name) })?;
+            *place = tensor.shallow_clone();
+        }
+    }
+    Ok(())
 }
 
 struct Walk<'a> {

@@ -67,11 +67,13 @@ pub fn tuning_images(split: store::Split, request: &SearchRequest) -> Split {
     Split { calibration, scoring: indices(&split.scoring), test: indices(test) }
 }
 
-pub fn format(format: CheckpointFormat) -> Format {
+/// `None` for what is no single file of a network.
+pub fn format(format: CheckpointFormat) -> Option<Format> {
     match format {
-        CheckpointFormat::TorchScript => Format::TorchScript,
-        CheckpointFormat::Onnx => Format::Onnx,
-        CheckpointFormat::Safetensors => Format::Safetensors,
+        CheckpointFormat::TorchScript => Some(Format::TorchScript),
+        CheckpointFormat::Onnx | CheckpointFormat::OnnxAt(_) => Some(Format::Onnx),
+        CheckpointFormat::Safetensors => Some(Format::Safetensors),
+        CheckpointFormat::StateDict => None,
     }
 }
 

@@ -7,7 +7,8 @@ use eagleeye_data::DataError;
 use eagleeye_engine::DeviceError;
 use eagleeye_engine::handover::HandoverError;
 use eagleeye_engine::{
-    ExportError, ImagesError, InspectError, LoadError, PrecheckError, PruneError, SearchError, TuneError,
+    ExportError, ImagesError, InspectError, LoadError, PrecheckError, PruneError, SearchError, StateDictError,
+    TuneError,
 };
 use eagleeye_sandbox::SandboxError;
 use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
@@ -36,6 +37,8 @@ pub enum Failure {
     Prune(#[from] PruneError),
     #[error("`--out {}`: the name must end in .pt, .onnx or .safetensors, which selects the format", .0.display())]
     OutputFormat(PathBuf),
+    #[error("`--out {}`: the name must end in .pt, .onnx, .safetensors or .zip, which selects the format", .0.display())]
+    OutputFormatOrArchive(PathBuf),
     #[error("`--out {}`: cannot write there: {source}", path.display())]
     OutputFile { path: PathBuf, source: std::io::Error },
     #[error(
@@ -45,6 +48,8 @@ pub enum Failure {
     ZeroOracle { difference: f64 },
     #[error(transparent)]
     Export(#[from] ExportError),
+    #[error(transparent)]
+    StateDict(#[from] StateDictError),
     #[error("`--device`: {0}")]
     Device(#[from] DeviceError),
     #[error(transparent)]
@@ -122,6 +127,13 @@ impl Failure {
             Failure::Handover(_) | Failure::Wire(_) | Failure::Images(_) => BROKEN_DOWN,
             Failure::ModelFile(error) if error.is_internal() => INTERNAL,
             Failure::Prune(PruneError::Torch(_)) => INTERNAL,
+            Failure::StateDict(
+                StateDictError::Torch(_)
+                | StateDictError::Write { .. }
+                | StateDictError::Read { .. }
+                | StateDictError::Archive(_)
+                | StateDictError::Entry(_),
+            ) => INTERNAL,
             // libtorch's only errors at this place are for want of memory.
             Failure::Precheck(PrecheckError::Torch(_)) => BROKEN_DOWN,
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
@@ -144,7 +156,9 @@ impl Failure {
             | Failure::NoImages(_)
             | Failure::Inspect(_)
             | Failure::Prune(_)
+            | Failure::StateDict(_)
             | Failure::OutputFormat(_)
+            | Failure::OutputFormatOrArchive(_)
             | Failure::OutputFile { .. }
             | Failure::Label { .. }
             | Failure::Device(_)
@@ -171,6 +185,7 @@ impl Failure {
             | Failure::Measure(MeasureError::Folder(source))
             | Failure::LatencyModel(LatencyModelError::Measure(LeadersError::Measure(MeasureError::Folder(source))))
             | Failure::Dataset(DataError::Temporary { source, .. })
+            | Failure::StateDict(StateDictError::Write { source, .. })
             | Failure::Thumbnail { source, .. } => source,
             _ => return false,
         };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eagleeye_data::{Dataset, Files, Limits};
 use eagleeye_engine::device::set_threads;
-use eagleeye_engine::{Source, handover};
+use eagleeye_engine::{Loaded, Source, handover, load_narrowed};
 use eagleeye_sandbox::Access;
 
 use crate::arguments::ModelArgs;
@@ -20,11 +20,16 @@ use crate::wire::{self, Wanted};
 pub struct ReadModelArgs {
     #[command(flatten)]
     model: ModelArgs,
+    /// Tensors to read it with instead of its own.
+    #[arg(long, value_name = "FILE", requires = "input_shape")]
+    narrowed: Option<PathBuf>,
 }
 
 impl ReadModelArgs {
     pub fn access(&self) -> Access {
-        model_access(&self.model.model)
+        let mut access = model_access(&self.model.model);
+        access.read.extend(self.narrowed.clone());
+        access
     }
 }
 
@@ -32,7 +37,12 @@ impl ReadModelArgs {
 pub fn read_model(args: &ReadModelArgs) -> Result<(), Failure> {
     set_threads(1);
     let file = ModelFile::open(&args.model.model)?;
-    let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
+    let loaded = match (&args.narrowed, args.model.shape()) {
+        (Some(weights), Some(shape)) => {
+            Loaded { network: load_narrowed(file.path(), shape, weights)?, guessed_shape: false }
+        }
+        _ => eagleeye_engine::load(file.path(), args.model.shape())?,
+    };
     Ok(handover::write(loaded, &mut stdout().lock())?)
 }
 

@@ -6,6 +6,7 @@
 //! means that the fault is here.
 
 mod arguments;
+mod card;
 mod check_dataset;
 mod check_search;
 mod confinement;

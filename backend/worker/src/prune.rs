@@ -4,12 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eagleeye_engine::{Format, ImportanceData, Network, PruneReport, Pruned, export, prune_by};
+use eagleeye_engine::{
+    Format, ImportanceData, Network, Opset, PruneReport, Pruned, export, export_onnx, export_state_dict, load_narrowed,
+    prune_by,
+};
 use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, positive_fraction};
+use crate::card::{Pruning, documents};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
 use crate::output::{self, grouped, percent, table};
@@ -28,9 +32,13 @@ pub struct PruneArgs {
     /// Index of the strategy in the sequence, from 0.
     #[arg(long, default_value_t = 0)]
     index: u64,
-    /// Where to write the pruned network; the extension .pt, .onnx or .safetensors selects the format.
+    /// Where to write the pruned network; the extension .pt, .onnx or .safetensors selects the format. With .zip it is an
+    /// archive of a state_dict and a Python file that rebuilds the pruned network from the original class.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Version of ONNX's operators in an ONNX file, from 13 to 21; 17 if omitted.
+    #[arg(long, value_name = "VERSION", value_parser = opset)]
+    opset: Option<Opset>,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -62,18 +70,20 @@ struct Report {
 }
 
 pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
-    let format = format_of(&args.out)?;
+    let wanted = Wanted::by(&args.out)?;
+    if args.opset.is_some() && wanted != Wanted::Network(Format::Onnx) {
+        return Err(Failure::Arguments("--opset is for ONNX files; the name of `--out` must end in .onnx".to_owned()));
+    }
     let source = &args.model.model;
     let file = ModelFile::open(source)?;
     let source_hash =
         hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;
     let loaded = eagleeye_engine::load(file.path(), args.model.shape())?;
-    drop(file);
     let (space, importance) = (args.space.space(), args.importance.importance());
     let data = ImportanceData::without_images(args.seed);
     let mut pruned = prune_by(&loaded.network, args.macs, args.seed, args.index, &space, importance, &data)?;
     Provenance {
-        source_hash,
+        source_hash: source_hash.clone(),
         seed: args.seed,
         index: args.index,
         strategy: pruned.report.groups.iter().map(|group| (group.name.clone(), group.kept as u64)).collect(),
@@ -82,11 +92,32 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     }
     .write_into(&mut pruned.network.metadata);
     let zero_oracle = if args.verify { Some(verify(&loaded.network, &pruned)?) } else { None };
-    let max_difference = write(&pruned.network, format, &args.out)?;
+    let pruning = Pruning {
+        model: source,
+        source_hash: &source_hash,
+        macs: args.macs,
+        seed: args.seed,
+        index: args.index,
+        space,
+        importance,
+        out: &args.out,
+    };
+    let max_difference = match wanted {
+        Wanted::Network(Format::Onnx) => {
+            beside(&args.out, |path| Ok(export_onnx(&pruned.network, args.opset.unwrap_or_default(), path)?))?
+        }
+        Wanted::Network(format) => write(&pruned.network, format, &args.out)?,
+        Wanted::StateDict => beside(&args.out, |path| {
+            let shape = loaded.network.graph.input_shape(1);
+            let read_again = |weights: &Path| Ok(load_narrowed(file.path(), &shape, weights)?);
+            let documents = documents(&pruning.card(&loaded.network, &pruned.report))?;
+            export_state_dict(&loaded.network, &pruned.network, &documents, path, read_again)
+        })?,
+    };
     let mut notices = pruned.network.precision_notices();
     notices.extend(rounding_notice(&space));
     let report =
-        Report { format: format.name(), max_difference, zero_oracle, notices, importance, pruned: pruned.report };
+        Report { format: wanted.name(), max_difference, zero_oracle, notices, importance, pruned: pruned.report };
     if args.json { output::json(&report) } else { output::text(&describe(&report)) }
 }
 
@@ -108,31 +139,68 @@ fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
     if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
 }
 
+fn opset(text: &str) -> Result<Opset, String> {
+    let version = text.parse().map_err(|_| "must be a whole number".to_owned())?;
+    Opset::new(version).map_err(|error| error.to_string())
+}
+
+/// What a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Network(Format),
+    StateDict,
+}
+
+impl Wanted {
+    /// What a file's name asks for.
+    fn by(path: &Path) -> Result<Self, Failure> {
+        if path.extension().is_some_and(|ending| ending == "zip") {
+            folder_beside(path)?;
+            return Ok(Wanted::StateDict);
+        }
+        let format = format_of(path).map_err(|failure| match failure {
+            Failure::OutputFormat(path) => Failure::OutputFormatOrArchive(path),
+            other => other,
+        })?;
+        Ok(Wanted::Network(format))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Wanted::Network(format) => format.name(),
+            Wanted::StateDict => "state_dict",
+        }
+    }
+}
+
 /// The format that a file's name asks for, of a file that can be written: what takes long is not to be lost in the end.
 pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let format = ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
-    beside(path)?;
+    folder_beside(path)?;
     Ok(format)
 }
 
+pub fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
+    beside(path, |written| Ok(export(network, format, written)?))
+}
+
+/// Writes and proves a file beside its place, and moves it there when it is good: what was there before stays until then.
+fn beside(path: &Path, export: impl FnOnce(&Path) -> Result<f64, Failure>) -> Result<f64, Failure> {
+    let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
+    let folder = folder_beside(path)?;
+    let written = folder.path().join(name);
+    let max_difference = export(&written)?;
+    std::fs::rename(&written, path).map_err(|source| Failure::OutputFile { path: path.to_owned(), source })?;
+    Ok(max_difference)
+}
+
 /// A folder for temporary files in the folder of a file.
-fn beside(path: &Path) -> Result<TempDir, Failure> {
+fn folder_beside(path: &Path) -> Result<TempDir, Failure> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // What tempfile says names the temporary folder, which nobody knows.
     let failed = |source: io::Error| Failure::OutputFile { path: path.to_owned(), source: source.kind().into() };
     tempfile::Builder::new().prefix(".eagleeye-").tempdir_in(parent).map_err(failed)
-}
-
-/// Writes and proves the file beside its place, and moves it there when it is good: what was there before stays until
-/// then.
-pub fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
-    let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
-    let beside = beside(path)?;
-    let written = beside.path().join(name);
-    let max_difference = export(network, format, &written)?;
-    std::fs::rename(&written, path).map_err(|source| Failure::OutputFile { path: path.to_owned(), source })?;
-    Ok(max_difference)
 }
 
 fn describe(report: &Report) -> String {
@@ -160,5 +228,7 @@ mod tests {
         for wrong in ["pruned", "pruned.bin", ".onnx", "onnx"] {
             assert!(matches!(format(wrong), Err(Failure::OutputFormat(_))), "{wrong}");
         }
+        assert_eq!(Wanted::by(Path::new("a/pruned.zip")).unwrap(), Wanted::StateDict);
+        assert!(matches!(Wanted::by(Path::new("zip")), Err(Failure::OutputFormatOrArchive(_))));
     }
 }

@@ -8,6 +8,7 @@ export const FORMAT_NAMES: Record<CheckpointFormat, string> = {
   torchscript: "TorchScript",
   onnx: "ONNX",
   safetensors: "safetensors",
+  state_dict: "state_dict",
 };
 
 /** What computes a network, by the names that they go by. */

@@ -54,6 +54,9 @@ const SLICE: [&str; 10] = [
     "shufflenet_v2_x0_5",
     "swin_v2_t",
 ];
+/// Small networks whose classes differ in what they do with channels: sums, depthwise convolutions, concatenations, and a
+/// flattened image.
+const REBUILT: [&str; 4] = ["resnet18", "mobilenet_v2", "densenet121", "vgg11_bn"];
 /// The operators that the slice has; a network or an exporter that no longer brings one would leave it untested.
 const OPERATORS: [&str; 35] = [
     "adaptive_avg_pool",
@@ -146,13 +149,13 @@ pub fn run(options: &Options) -> Result<()> {
     if options.slice { check_slice(&rows) } else { check_others(&rows) }
 }
 
-/// Compares one training step of networks, or of those of the slice, with PyTorch's.
-pub fn gradients(names: &[String]) -> Result<()> {
+/// Has a script check networks, or those of the slice, with the worker.
+pub fn of_slice(name: &str, names: &[String]) -> Result<()> {
     setup::ensure()?;
     build(Build::Everything)?;
     let work = root().join("target/matrix");
     fs::create_dir_all(&work).context("cannot make target/matrix")?;
-    let mut comparison = script(&python::ensure()?, "gradients.py");
+    let mut comparison = script(&python::ensure()?, name);
     comparison.arg(binary(WORKER)).arg(work);
     if names.is_empty() {
         comparison.args(SLICE)
@@ -160,6 +163,30 @@ pub fn gradients(names: &[String]) -> Result<()> {
         comparison.args(names)
     };
     run_command(&mut comparison)
+}
+
+/// Rebuilds pruned networks from their classes, in PyTorch.
+pub fn state_dict(all: bool, names: &[String]) -> Result<()> {
+    setup::ensure()?;
+    let worker = if all {
+        build(Build::Release)?;
+        release_binary(WORKER)
+    } else {
+        build(Build::Everything)?;
+        binary(WORKER)
+    };
+    let python = python::ensure()?;
+    let work = root().join("target/matrix");
+    fs::create_dir_all(&work).context("cannot make target/matrix")?;
+    let listed = if all { output(script(&python, "state_dict.py").arg("--names"))? } else { String::new() };
+    let mut check = script(&python, "state_dict.py");
+    check.arg(worker).arg(work);
+    match (all, names) {
+        (true, _) => check.args(listed.lines()),
+        (false, []) => check.args(REBUILT),
+        (false, names) => check.args(names),
+    };
+    run_command(&mut check)
 }
 
 fn names(options: &Options, python: &Path) -> Result<Vec<String>> {

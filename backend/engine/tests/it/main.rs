@@ -8,3 +8,4 @@ mod difference;
 mod example;
 mod onnx_file;
 mod onnx_operators;
+mod state_dict;

@@ -5,10 +5,12 @@
 
 pub mod draft;
 pub mod indices;
+mod narrowed;
 pub mod shapes;
 mod unused;
 
 pub use draft::{Draft, Made};
+pub use narrowed::Narrowed;
 pub use unused::drop_unused;
 
 /// Why an operator cannot be read. An importer adds which one it is.

@@ -4,7 +4,7 @@ use eagleeye_graph::ElementType;
 
 use crate::proto::tensor_proto::DataType;
 
-pub(super) fn data_type(element: ElementType) -> DataType {
+pub(crate) fn data_type(element: ElementType) -> DataType {
     match element {
         ElementType::F16 => DataType::Float16,
         ElementType::Bf16 => DataType::Bfloat16,

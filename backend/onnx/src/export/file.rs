@@ -9,6 +9,7 @@ use prost::Message;
 use super::element::data_type;
 use super::error::ExportError;
 use super::names::Names;
+use super::opset::Opset;
 use super::writer::{Call, Lowered, Tensor};
 use crate::proto::tensor_shape_proto::Dimension;
 use crate::proto::tensor_shape_proto::dimension::Value as Size;
@@ -18,10 +19,6 @@ use crate::proto::{
     TypeProto, ValueInfoProto,
 };
 
-/// Runtimes since early 2022 read it; LayerNormalization is an operator since then.
-const OPSET: i64 = 17;
-/// The version of the format that came with opset 17.
-const IR_VERSION: i64 = 8;
 const PRODUCER: &str = "eagleeye";
 /// Name of the graph where the network has none; ONNX demands one.
 const NETWORK: &str = "network";
@@ -50,13 +47,14 @@ pub(super) fn check_weights(graph: &Graph, weights: &[TensorData]) -> Result<(),
 
 /// The bytes of the file.
 pub(super) fn encode(
+    opset: Opset,
     network: &Lowered,
     weights: &[TensorData],
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ExportError> {
     let model = ModelProto {
-        ir_version: Some(IR_VERSION),
-        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+        ir_version: Some(opset.ir_version()),
+        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset.version().into()) }],
         producer_name: Some(PRODUCER.to_owned()),
         producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         graph: Some(graph_message(network, weights)),

@@ -1,4 +1,4 @@
-//! The graph as an ONNX file: opset 17, weights inline, the batch symbolic.
+//! The graph as an ONNX file: weights inline, the batch symbolic, opset 17 unless another is asked for.
 //!
 //! Every operation is lowered to operators of the ONNX standard that mean the same for every batch size. Where ONNX and
 //! PyTorch round or count in different ways (pooling with `ceil`, adaptive bins, interpolation), the difference is settled
@@ -7,7 +7,7 @@
 mod adaptive;
 mod attribute;
 mod convolution;
-mod element;
+pub(crate) mod element;
 mod elementwise;
 mod error;
 mod file;
@@ -16,6 +16,7 @@ mod linear;
 mod names;
 mod norm;
 mod operators;
+mod opset;
 mod pooling;
 mod reduction;
 mod resize;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use eagleeye_graph::{Graph, Precision, TensorData};
 
 pub use error::ExportError;
+pub use opset::{Opset, OpsetError};
 
 /// The bytes of an ONNX file with the network and its weights (ONNX IR version 8, opset 17).
 ///
@@ -55,9 +57,21 @@ pub fn write_in(
     precision: &Precision,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, ExportError> {
+    write_at(Opset::default(), graph, weights, precision, metadata)
+}
+
+/// As [`write_in`], in another version of ONNX's operators. An operation that it has no operator for is an error that names the
+/// node.
+pub fn write_at(
+    opset: Opset,
+    graph: &Graph,
+    weights: &[TensorData],
+    precision: &Precision,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, ExportError> {
     file::check_weights(graph, weights)?;
-    let network = operators::lower(graph, weights, precision)?;
-    file::encode(&network, weights, metadata)
+    let network = operators::lower(opset, graph, weights, precision)?;
+    file::encode(opset, &network, weights, metadata)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use eagleeye_graph::{Dim, Node};
 
 use super::attribute::{float, int};
+use super::error::ExportError;
 use super::writer::{Tensor, Writer};
 
 /// `inputs` as [`eagleeye_graph::Op::BatchNorm`] orders them: with affine five, without three.
@@ -19,13 +20,20 @@ pub(super) fn batch_norm(writer: &mut Writer, node: &Node, epsilon: f64, inputs:
 }
 
 /// `inputs` are `x`, scale and shift, the latter two optional.
-pub(super) fn layer_norm(writer: &mut Writer, node: &Node, axes: usize, epsilon: f64, inputs: &[Tensor]) -> Tensor {
+pub(super) fn layer_norm(
+    writer: &mut Writer,
+    node: &Node,
+    axes: usize,
+    epsilon: f64,
+    inputs: &[Tensor],
+) -> Result<Tensor, ExportError> {
+    writer.needs(17, "LayerNormalization")?;
     let attributes = vec![int("axis", -(axes as i64)), float("epsilon", epsilon)];
-    let &[x] = inputs else { return writer.call("LayerNormalization", inputs, attributes) };
+    let &[x] = inputs else { return Ok(writer.call("LayerNormalization", inputs, attributes)) };
     let shape = writer.graph.shape(node.inputs[0]);
     let normalised: Vec<usize> = shape[shape.len() - axes..].iter().map(|d| d.sample()).collect();
     let ones = filled(writer, "scale", &normalised, 1.0);
-    writer.call("LayerNormalization", &[x, ones], attributes)
+    Ok(writer.call("LayerNormalization", &[x, ones], attributes))
 }
 
 /// `inputs` are `x`, scale and shift, the latter two optional.

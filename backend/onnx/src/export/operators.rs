@@ -4,16 +4,18 @@ use eagleeye_graph::{Graph, Node, Op, Precision, TensorData};
 
 use super::attribute::{int, ints};
 use super::error::ExportError;
+use super::opset::Opset;
 use super::writer::{Lowered, Tensor, Writer};
 use super::{adaptive, convolution, elementwise, layout, linear, norm, pooling, reduction, resize};
 
 /// Lowers every node, in execution order. `weights` are the tensors of the graph's parameters.
 pub(super) fn lower<'a>(
+    opset: Opset,
     graph: &'a Graph,
     weights: &'a [TensorData],
     precision: &Precision,
 ) -> Result<Lowered<'a>, ExportError> {
-    let mut writer = Writer::new(graph, weights, precision);
+    let mut writer = Writer::new(opset, graph, weights, precision);
     for node in &graph.nodes {
         writer.begin(node);
         let since = writer.mark();
@@ -31,7 +33,7 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::Conv(conv) => convolution::conv(writer, node, conv, &inputs),
         Op::Linear { transposed } => linear::linear(writer, node, *transposed, &inputs),
         Op::BatchNorm { epsilon } => norm::batch_norm(writer, node, *epsilon, &inputs),
-        Op::LayerNorm { axes, epsilon } => norm::layer_norm(writer, node, *axes, *epsilon, &inputs),
+        Op::LayerNorm { axes, epsilon } => norm::layer_norm(writer, node, *axes, *epsilon, &inputs)?,
         Op::GroupNorm { groups, epsilon } => norm::group_norm(writer, node, *groups, *epsilon, &inputs),
         Op::Unary(function) => elementwise::unary(writer, *function, x),
         Op::PRelu => elementwise::prelu(writer, node, &inputs),
@@ -45,7 +47,7 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::Reduce { kind, axes, keep_dims } => reduction::reduce(writer, *kind, axes, *keep_dims, x),
         Op::Resize { mode, output } => resize::resize(writer, node, *mode, output, x),
         Op::GridSample { mode, padding, align_corners } => {
-            resize::grid_sample(writer, *mode, *padding, *align_corners, &inputs)
+            resize::grid_sample(writer, *mode, *padding, *align_corners, &inputs)?
         }
         Op::Reshape { shape } => layout::reshape(writer, shape, x)?,
         Op::Permute { order } => writer.call("Transpose", &[x], vec![ints("perm", order.iter().copied())]),

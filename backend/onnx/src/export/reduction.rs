@@ -5,7 +5,7 @@ use eagleeye_graph::Reduction;
 use super::attribute::{int, ints};
 use super::writer::{Tensor, Writer};
 
-/// Opset 17 takes the axes of a sum as a tensor, and those of the other reductions as an attribute.
+/// The axes of a sum are a tensor, those of the other reductions an attribute until opset 18.
 pub(super) fn reduce(writer: &mut Writer, kind: Reduction, axes: &[usize], keep_dims: bool, x: Tensor) -> Tensor {
     let operator = match kind {
         // Without axes ONNX would reduce over all of them.
@@ -17,7 +17,7 @@ pub(super) fn reduce(writer: &mut Writer, kind: Reduction, axes: &[usize], keep_
         Reduction::Product => "ReduceProd",
     };
     let keep_dims = int("keepdims", i64::from(keep_dims));
-    if kind == Reduction::Sum {
+    if kind == Reduction::Sum || writer.has(18) {
         let axes: Vec<i64> = axes.iter().map(|&a| a as i64).collect();
         let axes = writer.int64s("axes", &axes);
         return writer.call(operator, &[x, axes], vec![keep_dims]);

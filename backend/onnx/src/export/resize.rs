@@ -3,6 +3,7 @@
 use eagleeye_graph::{Interpolation, Node, SampleMode, SamplePadding};
 
 use super::attribute::{float, int, text};
+use super::error::ExportError;
 use super::layout;
 use super::writer::{Tensor, Writer};
 
@@ -27,18 +28,21 @@ pub(super) fn resize(writer: &mut Writer, node: &Node, mode: Interpolation, outp
     }
 }
 
-/// By the names of opset 16. `inputs` are the image and the positions.
+/// Opset 20 has other names for the modes. `inputs` are the image and the positions.
 pub(super) fn grid_sample(
     writer: &mut Writer,
     mode: SampleMode,
     padding: SamplePadding,
     align_corners: bool,
     inputs: &[Tensor],
-) -> Tensor {
-    let mode = match mode {
-        SampleMode::Linear => "bilinear",
-        SampleMode::Nearest => "nearest",
-        SampleMode::Cubic => "bicubic",
+) -> Result<Tensor, ExportError> {
+    writer.needs(16, "GridSample")?;
+    let mode = match (mode, writer.has(20)) {
+        (SampleMode::Linear, false) => "bilinear",
+        (SampleMode::Linear, true) => "linear",
+        (SampleMode::Nearest, _) => "nearest",
+        (SampleMode::Cubic, false) => "bicubic",
+        (SampleMode::Cubic, true) => "cubic",
     };
     let padding = match padding {
         SamplePadding::Zeros => "zeros",
@@ -46,7 +50,7 @@ pub(super) fn grid_sample(
         SamplePadding::Reflection => "reflection",
     };
     let align_corners = int("align_corners", i64::from(align_corners));
-    writer.call("GridSample", inputs, vec![text("mode", mode), text("padding_mode", padding), align_corners])
+    Ok(writer.call("GridSample", inputs, vec![text("mode", mode), text("padding_mode", padding), align_corners]))
 }
 
 /// Whether positions fall between entries, so that a runtime's rounding decides which one is nearest.
@@ -68,7 +72,7 @@ fn nearest_by_index(writer: &mut Writer, input: &[usize], output: &[usize], mut 
 
 /// ONNX's own operator. It takes all sizes: those of batch and channels are computed from `x`.
 fn to_sizes(writer: &mut Writer, [mode, coordinates]: [&'static str; 2], output: &[usize], x: Tensor) -> Tensor {
-    let leading = writer.call("Shape", &[x], vec![int("end", LEADING as i64)]);
+    let leading = writer.sizes(x, 0, LEADING);
     let spatial: Vec<i64> = output.iter().map(|&s| s as i64).collect();
     let spatial = writer.int64s("size", &spatial);
     let sizes = writer.call("Concat", &[leading, spatial], vec![int("axis", 0)]);

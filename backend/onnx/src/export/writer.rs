@@ -9,6 +9,7 @@ use eagleeye_graph::{Dim, ElementType, Graph, Node, ParameterId, Precision, Sour
 use super::attribute::{int, tensor};
 use super::element::data_type;
 use super::error::ExportError;
+use super::opset::Opset;
 use crate::proto::tensor_proto::DataType;
 use crate::proto::{AttributeProto, TensorProto};
 
@@ -51,6 +52,7 @@ pub(super) struct Lowered<'a> {
 
 /// Takes down ONNX nodes, one operation of the graph after the other.
 pub(super) struct Writer<'a> {
+    opset: Opset,
     pub(super) graph: &'a Graph,
     weights: &'a [TensorData],
     /// Name and operator of the node that is being lowered.
@@ -70,13 +72,14 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// `weights` are the tensors of `graph.parameters`, whose element types the nodes have to respect.
-    pub(super) fn new(graph: &'a Graph, weights: &'a [TensorData], precision: &Precision) -> Self {
+    pub(super) fn new(opset: Opset, graph: &'a Graph, weights: &'a [TensorData], precision: &Precision) -> Self {
         let element = if precision.is_single() { ElementType::F32 } else { precision.main() };
         // A file has to say what its inputs are.
         let inputs = (0..graph.inputs.len()).map(|i| precision.inputs.get(i).copied().flatten().or(Some(element)));
         let precision = Precision { inputs: inputs.collect(), ..precision.clone() };
         let written = Written::new(graph, &precision, |id| weights[id.index()].element, native);
         let mut writer = Self {
+            opset,
             graph,
             weights,
             node: ("", ""),
@@ -226,13 +229,38 @@ impl<'a> Writer<'a> {
             return self.refused("its size depends on the batch, but none of the network's inputs does");
         };
         let input = self.value(input);
-        let mut batch = self.call("Shape", &[input], vec![int("start", axis as i64), int("end", axis as i64 + 1)]);
+        let mut batch = self.sizes(input, axis, axis + 1);
         if each > 1 {
             let each = self.int64s("batch_each", &[each as i64]);
             batch = self.call("Div", &[batch, each], vec![]);
         }
         self.batch = Some(batch);
         Ok(batch)
+    }
+
+    /// Whether the file's operators are those of this version or of a later one.
+    pub(super) fn has(&self, version: u32) -> bool {
+        self.opset.version() >= version
+    }
+
+    /// Refuses a node whose operator came with a later version than the file's.
+    pub(super) fn needs(&self, version: u32, operator: &str) -> Result<(), ExportError> {
+        if self.has(version) {
+            return Ok(());
+        }
+        let asked = self.opset.version();
+        self.refused(format!("{operator} came with operator set {version}, and {asked} was asked for"))
+    }
+
+    /// Sizes of the axes from one to below another, of `int64`.
+    pub(super) fn sizes(&mut self, x: Tensor, from: usize, to: usize) -> Tensor {
+        let (from, to) = (from as i64, to as i64);
+        if self.has(15) {
+            return self.call("Shape", &[x], vec![int("start", from), int("end", to)]);
+        }
+        let sizes = self.call("Shape", &[x], vec![]);
+        let (starts, ends) = (self.int64s("starts", &[from]), self.int64s("ends", &[to]));
+        self.call("Slice", &[sizes, starts, ends], vec![])
     }
 
     /// `x` with another shape; the axis that depends on the batch is computed by the runtime.

@@ -14,6 +14,7 @@ mod indices;
 mod interpreter;
 mod known;
 mod lowering;
+mod narrow;
 mod operators;
 mod settle;
 mod tensor;
@@ -26,7 +27,7 @@ mod wire;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use eagleeye_graph::reading::shapes;
+use eagleeye_graph::reading::{Narrowed, shapes};
 use eagleeye_graph::{BuildError, ElementType, Graph, Precision, Shape, TensorData, ValueId};
 
 use self::call::Value;
@@ -76,6 +77,17 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Onnx
     let file = file::open(path)?;
     takes_images_alone(&file)?;
     import(&file, input_shape)
+}
+
+/// [`read`], with other tensors in the places of those of the file's initializers that are named.
+///
+/// # Errors
+/// As [`read`]; above all where the file's nodes work with no other sizes than its own.
+pub fn read_narrowed(path: &Path, input_shape: &[usize], narrowed: &Narrowed) -> Result<Imported, OnnxError> {
+    let mut file = file::open(path)?;
+    takes_images_alone(&file)?;
+    narrow::narrow(&mut file, narrowed)?;
+    import(&file, Some(input_shape))
 }
 
 /// Refuses a network with several inputs, and one whose input cannot hold pixels.

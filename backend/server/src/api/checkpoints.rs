@@ -5,6 +5,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use eagleeye_spec::optional::not_null;
+use eagleeye_spec::{DEFAULT_ONNX_OPSET, ONNX_OPSETS};
 use eagleeye_store::{self as store, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +15,7 @@ use uuid::Uuid;
 use super::BASE;
 use super::files::{Disposition, StoredFile, download};
 use crate::extract::{Json, Path};
+use crate::faults::Faults;
 use crate::problem::{Kind, Problem};
 
 /// File formats of exports.
@@ -23,6 +26,11 @@ pub enum CheckpointFormat {
     Onnx,
     /// Weights only.
     Safetensors,
+    /// A zip archive for PyTorch: the weights by the names of the original class's `state_dict`, a Python file `rebuild.py` that
+    /// gives an instance of that class the widths that are left, and the model card. Only for candidates that differ from the
+    /// original class in widths alone; the export of any other fails and says at which node.
+    #[serde(rename = "state_dict")]
+    StateDict,
 }
 
 /// Which weights an export of a candidate has.
@@ -69,6 +77,9 @@ pub struct Checkpoint {
     pub tuning_id: Option<Uuid>,
     pub weights: CheckpointWeights,
     pub format: CheckpointFormat,
+    /// Version of ONNX's operators in an ONNX file. Null for other formats.
+    #[schema(required)]
+    pub opset: Option<u32>,
     pub state: CheckpointState,
     /// Size of the file. Null until it is ready.
     #[schema(required)]
@@ -96,6 +107,11 @@ pub struct CheckpointRequest {
     #[serde(default)]
     #[schema(default = "adapted")]
     pub weights: CandidateWeights,
+    /// Version of ONNX's operators, for ONNX files; 17 if omitted. A network with an operation that the version has no operator
+    /// for cannot be exported in it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 13, maximum = 21, nullable = false)]
+    pub opset: Option<u32>,
 }
 
 /// An export of a tuning to be queued.
@@ -103,9 +119,15 @@ pub struct CheckpointRequest {
 #[serde(deny_unknown_fields)]
 pub struct TunedCheckpointRequest {
     pub format: CheckpointFormat,
+    /// Version of ONNX's operators, for ONNX files; 17 if omitted. A network with an operation that the version has no operator
+    /// for cannot be exported in it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 13, maximum = 21, nullable = false)]
+    pub opset: Option<u32>,
 }
 
-/// All checkpoints of a candidate or a tuning: at most one per format and weights, so the list is never paged.
+/// All checkpoints of a candidate or a tuning: at most one per format and weights, of ONNX one per `opset`, so the list is never
+/// paged.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckpointList {
     pub items: Vec<Checkpoint>,
@@ -117,26 +139,47 @@ impl CheckpointFormat {
             CheckpointFormat::TorchScript => "pt",
             CheckpointFormat::Onnx => "onnx",
             CheckpointFormat::Safetensors => "safetensors",
+            CheckpointFormat::StateDict => "zip",
         }
     }
 }
 
-impl From<CheckpointFormat> for store::CheckpointFormat {
-    fn from(format: CheckpointFormat) -> Self {
-        match format {
-            CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
-            CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
-            CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
+/// The format, with the version of its operators.
+///
+/// # Errors
+/// A version that is none, or one of another format.
+pub(super) fn wanted(format: CheckpointFormat, opset: Option<u32>) -> Result<store::CheckpointFormat, Problem> {
+    let refused = |detail: String| {
+        let mut faults = Faults::default();
+        faults.add(Kind::InvalidField, "opset", detail);
+        faults.into_result()
+    };
+    match (format, opset) {
+        (CheckpointFormat::Onnx, opset) => {
+            let opset = opset.unwrap_or(DEFAULT_ONNX_OPSET);
+            if !ONNX_OPSETS.contains(&opset) {
+                refused(format!("must be from {} to {}", ONNX_OPSETS.start(), ONNX_OPSETS.end()))?;
+            }
+            return Ok(store::CheckpointFormat::onnx(opset));
         }
+        (_, Some(_)) => refused("is for the format `onnx` alone".to_owned())?,
+        (_, None) => {}
     }
+    Ok(match format {
+        CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
+        CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
+        CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
+        CheckpointFormat::StateDict => store::CheckpointFormat::StateDict,
+    })
 }
 
 impl From<store::CheckpointFormat> for CheckpointFormat {
     fn from(format: store::CheckpointFormat) -> Self {
         match format {
             store::CheckpointFormat::TorchScript => CheckpointFormat::TorchScript,
-            store::CheckpointFormat::Onnx => CheckpointFormat::Onnx,
+            store::CheckpointFormat::Onnx | store::CheckpointFormat::OnnxAt(_) => CheckpointFormat::Onnx,
             store::CheckpointFormat::Safetensors => CheckpointFormat::Safetensors,
+            store::CheckpointFormat::StateDict => CheckpointFormat::StateDict,
         }
     }
 }
@@ -174,6 +217,7 @@ impl From<store::Checkpoint> for Checkpoint {
             tuning_id: checkpoint.tuning_id,
             weights: checkpoint.weights.into(),
             format: checkpoint.format.into(),
+            opset: checkpoint.format.opset(),
             state,
             bytes: checkpoint.bytes,
             hash: checkpoint.hash.map(String::from),
@@ -187,8 +231,9 @@ impl From<store::Checkpoint> for Checkpoint {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format and `weights`: asking again returns the existing one, or queues one that failed or
-/// whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so or not.
+/// A candidate has one checkpoint per format and `weights`, of ONNX one per `opset`: asking again returns the existing one, or
+/// queues one that failed or whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so
+/// or not.
 #[utoipa::path(
     post, path = "/candidates/{id}/checkpoints", operation_id = "createCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
@@ -210,7 +255,8 @@ pub async fn create(
     Path(id): Path<Uuid>,
     Json(request): Json<CheckpointRequest>,
 ) -> Result<Response, Problem> {
-    Ok(answered(store.checkpoints().request(id, request.weights.into(), request.format.into()).await?.into()))
+    let format = wanted(request.format, request.opset)?;
+    Ok(answered(store.checkpoints().request(id, request.weights.into(), format).await?.into()))
 }
 
 /// The answer to a request for a checkpoint.
@@ -228,7 +274,7 @@ pub(super) fn answered(checkpoint: Checkpoint) -> Response {
     get, path = "/candidates/{id}/checkpoints", operation_id = "listCheckpoints", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     responses(
-        (status = 200, description = "The checkpoints, at most one per format and weights", body = CheckpointList),
+        (status = 200, description = "The checkpoints, at most one per format and weights, of ONNX one per `opset`", body = CheckpointList),
         (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]

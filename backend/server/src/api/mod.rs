@@ -1,6 +1,7 @@
 //! The REST API: one module per resource, each with its types and its thin handlers.
 
 pub mod candidates;
+pub mod cards;
 pub mod checkpoints;
 pub mod common;
 pub mod datasets;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::BASE;
-use super::checkpoints::{Checkpoint, CheckpointList, TunedCheckpointRequest, answered};
+use super::checkpoints::{Checkpoint, CheckpointList, TunedCheckpointRequest, answered, wanted};
 use super::paging::{Page, PageQuery};
 use super::searches::Progress;
 use crate::extract::{Json, Path, Query};
@@ -270,7 +270,7 @@ pub async fn export(
     Path(id): Path<Uuid>,
     Json(request): Json<TunedCheckpointRequest>,
 ) -> Result<Response, Problem> {
-    Ok(answered(store.checkpoints().request_tuned(id, request.format.into()).await?.into()))
+    Ok(answered(store.checkpoints().request_tuned(id, wanted(request.format, request.opset)?).await?.into()))
 }
 
 /// List a tuning's checkpoints.

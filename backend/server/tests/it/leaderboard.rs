@@ -126,6 +126,76 @@ fn the_winner_is_exported_in_every_format_and_others_on_demand() {
 }
 
 #[test]
+fn a_state_dict_is_an_archive_and_made_on_demand_alone() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = finished(&server, &puppet, &[0.5]);
+    for content in ["first", "second", "third"] {
+        puppet.export(content);
+    }
+    let best = server.get(&format!("/searches/{search}")).expect(200)["best_candidate_id"].clone();
+    let list = format!("/candidates/{}/checkpoints", best.as_str().unwrap());
+    let asked = server.post(&list, &json!({ "format": "state_dict" })).expect(202);
+    assert_eq!((&asked["format"], &asked["state"]), (&json!("state_dict"), &json!("queued")));
+    puppet.export("an archive");
+    let file = server.get(&format!("/checkpoints/{}/file", id(&asked)));
+    assert_eq!((file.status, file.text().as_str()), (200, "an archive"));
+    assert!(file.header("content-disposition").contains("network-candidate-0.zip"), "{:?}", file.headers);
+    assert_eq!(server.get(&list).expect(200)["items"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn an_onnx_file_may_be_had_in_several_versions_of_the_operators() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = finished(&server, &puppet, &[0.5]);
+    let best = server.get(&format!("/searches/{search}")).expect(200)["best_candidate_id"].clone();
+    let list = format!("/candidates/{}/checkpoints", best.as_str().unwrap());
+    let ask = |body: Value| server.post(&list, &body);
+    let by_default = ask(json!({ "format": "onnx" })).expect(202);
+    assert_eq!(by_default["opset"], 17);
+    assert_eq!(id(&ask(json!({ "format": "onnx", "opset": 17 })).expect(202)), id(&by_default));
+    let older = ask(json!({ "format": "onnx", "opset": 13 })).expect(202);
+    assert_eq!((&older["format"], &older["opset"]), (&json!("onnx"), &json!(13)));
+    assert_ne!(id(&older), id(&by_default));
+    assert_eq!(server.get(&list).expect(200)["items"].as_array().unwrap().len(), 4);
+    for opset in [12, 22] {
+        ask(json!({ "format": "onnx", "opset": opset })).problem(422, "invalid-field", &["opset", "13", "21"]);
+    }
+    ask(json!({ "format": "torchscript", "opset": 17 })).problem(422, "invalid-field", &["opset", "onnx"]);
+}
+
+#[test]
+fn a_checkpoint_has_a_card_as_json_and_as_a_document() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = finished(&server, &puppet, &[0.5, 0.9]);
+    let stored = server.get(&format!("/searches/{search}")).expect(200);
+    let best = stored["best_candidate_id"].as_str().unwrap();
+    let files = server.get(&format!("/candidates/{best}/checkpoints")).expect(200);
+    let path = format!("/checkpoints/{}/card", id(&files["items"][0]));
+    let card = server.get(&path).expect(200);
+    let model = server.get(&format!("/models/{}", stored["model_id"].as_str().unwrap())).expect(200);
+    assert_eq!((&card["source"]["hash"], &card["source"]["name"]), (&model["hash"], &model["name"]));
+    assert_eq!((&card["weights"], &card["file"]["format"]), (&json!("adapted"), &json!("onnx")));
+    assert_eq!(card["file"]["hash"], Value::Null, "it is not written yet");
+    assert_eq!(card["strategy"]["groups"], json!([{ "group": "features.0", "size": 32, "kept": 16 }]));
+    assert_eq!(card["data"]["split"], json!({ "calibration": 20, "scoring": 30, "test": 50 }));
+    let adapted = card["scores"].as_array().unwrap().iter().find(|score| score["network"] == "adapted").unwrap();
+    assert_eq!((&adapted["score"]["top1"], &adapted["images"]), (&json!(0.9), &json!(30)));
+    assert!(adapted["intervals"]["top1"]["high"].as_f64() > Some(0.9));
+    // The request of the card is taken, and is for this candidate alone.
+    let again = server.post("/searches", &card["repeat"]["request"]).expect(202);
+    assert_eq!(again["request"]["manual"], json!([{ "groups": { "features.0": 16 } }]));
+
+    let text = server.get(&format!("{path}.md"));
+    assert_eq!(text.status, 200);
+    assert!(text.header("content-type").starts_with("text/markdown"));
+    assert!(text.text().contains("| channel group |"), "{}", text.text());
+    server.get(&format!("/checkpoints/{search}/card")).problem(404, "not-found", &[]);
+}
+
+#[test]
 fn an_export_that_failed_says_why_and_can_be_asked_for_again() {
     let (data, server) = fake();
     let puppet = Puppet::new(data.path());

@@ -97,7 +97,7 @@ pub(super) fn passes<'a>(input: &ReportInput, candidates: impl IntoIterator<Item
 }
 
 /// A part of a whole; 0 where there is no whole.
-pub(super) fn fraction(part: u64, whole: u64) -> f64 {
+pub(crate) fn fraction(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

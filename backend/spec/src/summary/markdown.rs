@@ -11,7 +11,7 @@ use super::words::{
 use crate::interval::Interval;
 
 /// Where there is nothing to say.
-const NONE: &str = "-";
+pub(crate) const NONE: &str = "-";
 
 impl Report {
     /// The report as Markdown (GitHub's, for its tables). It ends with a line break.
@@ -241,19 +241,19 @@ fn bold(text: &str) -> String {
     format!("**{}**", escaped(text))
 }
 
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// Blocks with an empty line between them.
 #[derive(Default)]
-struct Lines {
-    text: String,
+pub(crate) struct Lines {
+    pub(crate) text: String,
 }
 
 impl Lines {
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
@@ -261,13 +261,13 @@ impl Lines {
         self.text.push('\n');
     }
 
-    fn list(&mut self, items: impl Iterator<Item = String>) {
+    pub(crate) fn list(&mut self, items: impl Iterator<Item = String>) {
         let items: Vec<String> = items.map(|item| format!("- {item}")).collect();
         self.line(&items.join("\n"));
     }
 
     /// Cells are Markdown already.
-    fn table(&mut self, columns: &[&str], rows: &[Vec<String>]) {
+    pub(crate) fn table(&mut self, columns: &[&str], rows: &[Vec<String>]) {
         let mut table = format!("| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
         for row in rows {
             // Writing to a string cannot fail.

@@ -5,12 +5,12 @@ use crate::interval::Interval;
 use crate::latency::{Latency, Runtime};
 
 /// `1 image`, `2 images`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
+pub(crate) fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// With one decimal.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
@@ -20,28 +20,28 @@ fn plain_percent(share: f64) -> String {
 }
 
 /// Two ends with one decimal.
-pub(super) fn from_to(interval: Interval) -> String {
+pub(crate) fn from_to(interval: Interval) -> String {
     format!("{} to {}", percent(interval.low), percent(interval.high))
 }
 
 /// A difference of shares, without its sign.
-pub(super) fn points(difference: f64) -> String {
+pub(crate) fn points(difference: f64) -> String {
     format!("{:.1} points", 100.0 * difference.abs())
 }
 
 /// A difference of shares, with its sign; what rounds to 0 has none.
-pub(super) fn signed(difference: f64) -> String {
+pub(crate) fn signed(difference: f64) -> String {
     let tenths = (1000.0 * difference).round() / 10.0;
     if tenths == 0.0 { "0.0".to_owned() } else { format!("{tenths:+.1}") }
 }
 
 /// The interval of a difference, in points.
-pub(super) fn signed_from_to(interval: Interval) -> String {
+pub(crate) fn signed_from_to(interval: Interval) -> String {
     format!("{} to {} points", signed(interval.low), signed(interval.high))
 }
 
 /// Three significant digits.
-pub(super) fn milliseconds(milliseconds: f64) -> String {
+pub(crate) fn milliseconds(milliseconds: f64) -> String {
     let decimals = match milliseconds {
         ms if ms >= 100.0 => 0,
         ms if ms >= 10.0 => 1,
@@ -52,7 +52,7 @@ pub(super) fn milliseconds(milliseconds: f64) -> String {
 }
 
 /// `2 h 5 min`, `3 min 20 s`, `12.3 s`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match whole {
         3600.. => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
@@ -62,7 +62,7 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// `50% of the MACs and 25% of the parameters`.
-pub(super) fn budget_in_words(budget: &Budget) -> String {
+pub(crate) fn budget_in_words(budget: &Budget) -> String {
     let limits = budget.constraints().iter();
     let parts: Vec<String> =
         limits.map(|limit| format!("{} of the {}", plain_percent(limit.fraction), limit.measure)).collect();
@@ -70,7 +70,7 @@ pub(super) fn budget_in_words(budget: &Budget) -> String {
 }
 
 /// `a, b and c`.
-pub(super) fn listed(parts: &[String]) -> String {
+pub(crate) fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),
@@ -79,7 +79,7 @@ pub(super) fn listed(parts: &[String]) -> String {
 }
 
 /// Where a latency was measured: `ONNX Runtime (cpu, 1 thread, batches of 1)`.
-pub(super) fn conditions(latency: &Latency) -> String {
+pub(crate) fn conditions(latency: &Latency) -> String {
     let runtime = match latency.runtime {
         Runtime::Onnxruntime => "ONNX Runtime",
         Runtime::Libtorch => "libtorch",
@@ -89,7 +89,7 @@ pub(super) fn conditions(latency: &Latency) -> String {
 }
 
 /// Text of any kind as Markdown that shows it, within a line or a cell of a table.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     for (place, &character) in characters.iter().enumerate() {

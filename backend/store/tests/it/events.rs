@@ -40,7 +40,7 @@ async fn each_change_of_a_search_and_its_checkpoints_is_told_once() {
     let checkpoints = world.store.checkpoints().of_candidate(best).await.unwrap();
     let finished = told(&mut feed).await;
     assert_eq!(finished[0], (EventKind::SearchEnded, id));
-    assert_eq!(finished.len(), 1 + CheckpointFormat::ALL.len());
+    assert_eq!(finished.len(), 1 + CheckpointFormat::AUTOMATIC.len());
     for checkpoint in &checkpoints {
         assert!(finished.contains(&(EventKind::CheckpointRequested, checkpoint.id)));
     }

@@ -54,7 +54,8 @@ fn convolution(lo: &mut Lowering, call: &Call) -> Lowered {
     };
     let transposed = call.flag("transposed") || call.operator.contains("conv_transpose");
     let transposed = if transposed { Some(call.sizes("output_padding", axes, 0)?) } else { None };
-    let groups = usize::try_from(call.int_or("groups", 1)?).unwrap_or(0);
+    let written = usize::try_from(call.int_or("groups", 1)?).unwrap_or(0);
+    let groups = lo.groups.get(&weight).copied().unwrap_or(written);
     let mut inputs = vec![x, weight];
     if let Value::Tensor(bias) = call.at(2) {
         inputs.push(lo.value(call, bias)?);

@@ -119,7 +119,9 @@ fn group_norm(lo: &mut Lowering, call: &Call) -> Lowered {
     let named = if call.has("num_groups") { "num_groups" } else { "group" };
     let groups =
         usize::try_from(call.int(named)?).map_err(|_| Fault::Invalid("the number of groups is negative".into()))?;
-    let inputs: Vec<ValueId> = [x].into_iter().chain(affine(lo, call, x)?).collect();
+    let affine = affine(lo, call, x)?;
+    let groups = affine.first().and_then(|weight| lo.groups.get(weight)).copied().unwrap_or(groups);
+    let inputs: Vec<ValueId> = [x].into_iter().chain(affine).collect();
     lo.emit(call, Op::GroupNorm { groups, epsilon: call.float_or("eps", 1e-5)? }, &inputs)
 }
 

@@ -3,8 +3,8 @@
 use eagleeye_data::DataError;
 use eagleeye_engine::latency::LatencyError;
 use eagleeye_engine::{
-    DeviceError, Doubt, ExecError, ExportError, ImagesError, RewriteError, SearchError, SnapshotError, TuneError,
-    WeightsError,
+    DeviceError, Doubt, ExecError, ExportError, ImagesError, OpsetError, RewriteError, SearchError, SnapshotError,
+    StateDictError, TuneError, WeightsError,
 };
 use eagleeye_store::{AddressFileError, StoreError};
 
@@ -94,6 +94,10 @@ pub enum JobError {
     Fold(#[from] RewriteError),
     #[error("the export: {0}")]
     Export(#[from] ExportError),
+    #[error("the export: {0}")]
+    Opset(#[from] OpsetError),
+    #[error("the export as a state_dict: {0}")]
+    StateDict(#[from] StateDictError),
     #[error("cannot move the weights to {device}: {reason}")]
     Device { device: String, reason: String },
     #[error("cannot write a temporary file: {0}")]
@@ -115,6 +119,9 @@ impl JobError {
             JobError::ModelFile(ModelFileError::Temporary(error))
             | JobError::Dataset(DataError::Temporary { source: error, .. })
             | JobError::Export(ExportError::Write { source: error, .. } | ExportError::Read { source: error, .. })
+            | JobError::StateDict(
+                StateDictError::Write { source: error, .. } | StateDictError::Read { source: error, .. },
+            )
             | JobError::Snapshot(SnapshotError::Write { source: error, .. })
             | JobError::Weights(WeightsError::Write { source: error, .. })
             | JobError::LatencyModel(LatencyModelError::Measure(LeadersError::Measure(

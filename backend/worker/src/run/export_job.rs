@@ -1,15 +1,19 @@
 //! The job of a checkpoint: make a candidate again, adapted, repaired or tuned, and write it as a file that is proven.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use eagleeye_data::Split;
 use eagleeye_engine::repair::Follow;
-use eagleeye_engine::{Format, Images, Network, export, make_candidate, make_repaired, make_tuned};
+use eagleeye_engine::{
+    Document, Format, Images, Network, Opset, adaptation_of, export, export_onnx, export_state_dict, make_candidate,
+    make_repaired, make_tuned,
+};
 use eagleeye_spec::TuneOptions;
 use eagleeye_store::{Candidate, Check, Checkpoint, CheckpointWeights, EXPORT_JOB, Exported, LocalFile, Store};
 use tempfile::TempDir;
 
+use crate::card::documents;
 use crate::convert;
 use crate::provenance::{Provenance, Weights};
 use crate::run::engine_thread::{CancelFlag, compute};
@@ -56,7 +60,14 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
     let weights = weights_of(&store, &checkpoint, &cancel).await?;
-    let format = convert::format(checkpoint.format);
+    let format = match (convert::format(checkpoint.format), checkpoint.format.opset()) {
+        (Some(_), Some(opset)) => Written::Onnx(Opset::new(opset)?),
+        (Some(format), None) => Written::Network(format),
+        (None, _) => {
+            let rows = retry(give_up, async || store.card_rows(checkpoint_id).await).await?;
+            Written::StateDict(documents(&rows.card(adaptation_of)?)?)
+        }
+    };
     let work = CandidateExport { format, inputs, candidate, calibration, weights, resources, cancel: cancel.clone() };
     let written = compute(resources.threads, move || work.perform()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
@@ -92,9 +103,17 @@ async fn weights_of(store: &Store, checkpoint: &Checkpoint, cancel: &CancelFlag)
     Ok(Origin::Tuned { file, options: Box::new(tuning.request) })
 }
 
+/// What a candidate is written as.
+enum Written {
+    Network(Format),
+    Onnx(Opset),
+    /// With the documents that travel in it.
+    StateDict(Vec<Document>),
+}
+
 /// What the engine needs to make a candidate again and to write it.
 struct CandidateExport {
-    format: Format,
+    format: Written,
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
@@ -112,33 +131,40 @@ struct ProvenFile {
 
 impl CandidateExport {
     fn perform(self) -> Result<ProvenFile, JobError> {
-        let (mut made, weights) = self.made()?;
-        let Self { format, inputs, candidate, .. } = self;
+        let network = self.inputs.network(self.resources)?;
+        let (mut made, weights) = self.made(&network)?;
+        let Self { format, inputs, candidate, resources, .. } = self;
         let source_hash = inputs.model_hash.to_string();
         Provenance::of(source_hash, &inputs.request, candidate.index, &candidate.groups, weights)
             .write_into(&mut made.metadata);
 
         let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
-        let path = folder.path().join("pruned").with_extension(format.extension());
-        let max_difference = export(&made, format, &path)?;
+        let path = folder.path().join("pruned");
+        let max_difference = match format {
+            Written::Network(format) => export(&made, format, &path)?,
+            Written::Onnx(opset) => export_onnx(&made, opset, &path)?,
+            Written::StateDict(documents) => {
+                let read_again = |weights: &Path| inputs.narrowed_network(weights, resources);
+                export_state_dict(&network, &made, &documents, &path, read_again)?
+            }
+        };
         Ok(ProvenFile { path, max_difference, _folder: folder })
     }
 
     /// The candidate, made again.
-    fn made(&self) -> Result<(Network, Weights), JobError> {
+    fn made(&self, network: &Network) -> Result<(Network, Weights), JobError> {
         let Self { inputs, candidate, cancel, .. } = self;
-        let network = inputs.network(self.resources)?;
         let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
         let (request, cancelled) = (&inputs.request, || cancel.is_set());
         match &self.weights {
             Origin::Adapted => {
                 let strategy = &candidate.origin.strategy;
-                let made = make_candidate(&network, &self.images()?, request, strategy, &keep, &cancelled)?;
+                let made = make_candidate(network, &self.images()?, request, strategy, &keep, &cancelled)?;
                 Ok((made, Weights::Adapted))
             }
             Origin::Repaired => {
                 let follow = Follow { cancelled: &cancelled, progress: &|_, _| {} };
-                let made = make_repaired(&network, &self.images()?.calibration, request, &keep, &follow)?;
+                let made = make_repaired(network, &self.images()?.calibration, request, &keep, &follow)?;
                 Ok((made, Weights::Repaired))
             }
             Origin::Tuned { file, options } => {
@@ -146,7 +172,7 @@ impl CandidateExport {
                 let needed = request.importance.criterion.needs_images();
                 let images = needed.then(|| self.images()).transpose()?;
                 let calibration = images.as_ref().map(|images| &images.calibration);
-                let made = make_tuned(&network, calibration, request, &keep, file.path(), &cancelled)?;
+                let made = make_tuned(network, calibration, request, &keep, file.path(), &cancelled)?;
                 Ok((made, Weights::Tuned(options.clone())))
             }
         }

@@ -1,7 +1,9 @@
 //! What a job needs of its search's model and dataset.
 
+use std::path::Path;
+
 use eagleeye_data::{Files, Preprocess, Split, relabelled};
-use eagleeye_engine::{Device, Images, Network, Observer, Relabelled, Source, reason};
+use eagleeye_engine::{Device, Images, Network, Observer, Relabelled, Source, StateDictError, reason};
 use eagleeye_spec::SearchRequest;
 use eagleeye_store::{Check, Dataset, FileHash, LocalDataset, LocalFile, Owner, Search, Store};
 
@@ -9,7 +11,7 @@ use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
-use crate::run::reader::{ForeignDataset, read_model};
+use crate::run::reader::{ForeignDataset, ReaderError, read_model};
 use crate::run::resources::Resources;
 use crate::run::retry::retry;
 
@@ -62,9 +64,21 @@ impl Inputs {
 
     /// The network as it was uploaded, with the input shape that its inspection reported. The file is read by a child.
     pub fn network(&self, resources: Resources) -> Result<Network, JobError> {
+        self.read(None, resources)
+    }
+
+    /// The network of the same file with the tensors of an archive's weights in the places of its own.
+    pub fn narrowed_network(&self, weights: &Path, resources: Resources) -> Result<Network, JobError> {
+        self.read(Some(weights), resources).map_err(|error| match error {
+            JobError::ModelReader(ReaderError::Refused(reason)) => StateDictError::Refused(reason).into(),
+            error => error,
+        })
+    }
+
+    fn read(&self, narrowed: Option<&Path>, resources: Resources) -> Result<Network, JobError> {
         let Resources { device, file_memory_bytes, .. } = resources;
         let file = ModelFile::gather(&self.model)?;
-        let loaded = read_model(file.path(), &self.input_shape, file_memory_bytes);
+        let loaded = read_model(file.path(), &self.input_shape, narrowed, file_memory_bytes);
         // What a file that was written to meanwhile makes of itself is beside the point.
         unchanged(&self.model_files, &self.model_owner)?;
         loaded

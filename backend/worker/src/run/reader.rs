@@ -102,10 +102,19 @@ struct Reader {
     _scratch: TempDir,
 }
 
-/// Has a model read. The thread that calls this must live until it returns, as the caller's does by nature.
-pub fn read_model(path: &Path, input_shape: &[usize], memory_bytes: u64) -> Result<Loaded, ReaderError> {
+/// Has a model read, with the tensors of a file in the places of its own where one is given. The thread that calls this must
+/// live until it returns, as the caller's does by nature.
+pub fn read_model(
+    path: &Path,
+    input_shape: &[usize],
+    narrowed: Option<&Path>,
+    memory_bytes: u64,
+) -> Result<Loaded, ReaderError> {
     let shape: Vec<String> = input_shape.iter().map(ToString::to_string).collect();
-    let arguments = ["read-model".into(), path.into(), "--input-shape".into(), shape.join(",").into()];
+    let mut arguments = vec!["read-model".into(), path.into(), "--input-shape".into(), shape.join(",").into()];
+    if let Some(narrowed) = narrowed {
+        arguments.extend(["--narrowed".into(), narrowed.into()]);
+    }
     let (reader, _, output) = Reader::start(&arguments, memory_bytes)?;
     let mut message = Vec::new();
     output.take(memory_bytes + 1).read_to_end(&mut message).map_err(WireError::Pipe)?;

@@ -82,6 +82,59 @@ fn pruning_writes_every_format_and_reports_what_is_gone() {
 }
 
 #[test]
+fn an_onnx_file_comes_in_the_version_of_the_operators_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.onnx");
+    let written = |further: &[&str]| {
+        assert!(prune(&example("mobilenet_v1.pt"), &out, further)["max_difference"].as_f64().unwrap() <= 1e-4);
+        std::fs::read(&out).unwrap()
+    };
+    let by_default = written(&[]);
+    assert!(by_default == written(&["--opset", "17"]));
+    assert!(by_default != written(&["--opset", "13"]));
+    let full = example("mobilenet_v1.pt");
+    let arguments = |out: &'static str, opset| {
+        ["prune", text(&full), "--macs", "0.5", "--opset", opset, "--out", out].map(str::to_owned)
+    };
+    let refused = |out, opset| {
+        let arguments = arguments(out, opset);
+        refusal(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert!(refused("pruned.onnx", "12").contains("13 to 21"));
+    assert!(refused("pruned.pt", "17").contains("--opset is for ONNX"));
+}
+
+#[test]
+fn pruning_writes_a_state_dict_with_a_card_that_says_how_to_get_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("pruned.zip");
+    let report = prune(&example("mobilenet_v1.pt"), &out, &[]);
+    assert_eq!(report["format"], "state_dict");
+    assert!(report["max_difference"].as_f64().unwrap() <= 1e-4);
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(&out).unwrap()).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    let mut entry = |name: &str| std::io::read_to_string(archive.by_name(name).unwrap()).unwrap();
+    let card: Value = serde_json::from_str(&entry("card.json")).unwrap();
+    assert_eq!((&card["pruned"]["macs"], &card["weights"]), (&report["macs"]["after"], &json!("unadapted")));
+    let command = card["repeat"]["commands"][0].as_str().unwrap();
+    assert!(entry("card.md").contains(command), "{command}");
+    assert!(entry("rebuild.py").contains("def rebuild(model"));
+
+    // The command, run as it stands, gives the same file.
+    let again = folder.path().join("again");
+    std::fs::create_dir(&again).unwrap();
+    let mut words = command.split(' ').map(|word| match word {
+        "mobilenet_v1.pt" => text(&example("mobilenet_v1.pt")).to_owned(),
+        "pruned.zip" => text(&again.join("pruned.zip")).to_owned(),
+        other => other.to_owned(),
+    });
+    assert_eq!(words.next().as_deref(), Some("eagleeye-worker"));
+    assert!(worker().args(words).output().unwrap().status.success());
+    assert!(std::fs::read(&out).unwrap() == std::fs::read(again.join("pruned.zip")).unwrap());
+}
+
+#[test]
 fn the_seed_and_the_index_name_the_strategy() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("pruned.safetensors");
@@ -231,7 +284,7 @@ fn the_memory_of_a_check_is_limited_by_the_environment() {
 #[test]
 fn two_processes_write_the_same_bytes_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
-    for ending in ["pt", "onnx", "safetensors"] {
+    for ending in ["pt", "onnx", "safetensors", "zip"] {
         let written = ["first", "second"].map(|process| {
             let out = folder.path().join(process).join("pruned").with_extension(ending);
             std::fs::create_dir_all(out.parent().unwrap()).unwrap();

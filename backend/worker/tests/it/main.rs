@@ -7,6 +7,7 @@ mod check_search;
 mod command_line;
 mod cuda_link;
 mod datasets;
+mod exports;
 mod external_weights;
 mod latency;
 mod outage;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use eagleeye_graph::{Dim, GraphBuilder, Op, PadMode, Pool, PoolKind, TensorData, Unary};
+use eagleeye_graph::{Dim, GraphBuilder, Op, PadMode, Pool, PoolKind, Precision, TensorData, Unary};
+use prost::Message;
 
 use super::{Net, batched};
-use crate::export::{ExportError, write};
+use crate::export::{ExportError, Opset, write, write_at};
+use crate::proto::ModelProto;
 
 fn refused(sizes: &[usize], op: Op) -> String {
     let mut net = Net::new();
@@ -63,4 +65,33 @@ fn weights_that_are_not_the_networks_are_refused() {
     assert_eq!(refused(&[other]), ExportError::WeightShape { name: name(), expected: vec![2, 4], found: vec![4, 2] });
     let short = TensorData { bytes: vec![0; 31], ..weights[0].clone() };
     assert_eq!(refused(&[short]), ExportError::WeightBytes { name: name(), expected: 32, found: 31 });
+}
+
+#[test]
+fn an_operator_that_came_later_is_refused_with_the_version_that_has_it() {
+    let layer = |net: &mut Net| {
+        let x = net.input("x", &[4, 8]);
+        net.push("norm", Op::LayerNorm { axes: 1, epsilon: 1e-5 }, &[x])
+    };
+    for opset in Opset::all() {
+        let mut net = Net::new();
+        let y = layer(&mut net);
+        let (graph, weights) = net.finish(&[y]);
+        let written = write_at(opset, &graph, &weights, &Precision::default(), &BTreeMap::new());
+        match written {
+            Ok(bytes) => {
+                assert!(opset.version() >= 17);
+                let model = ModelProto::decode(&bytes[..]).unwrap();
+                assert_eq!(model.opset_import[0].version(), i64::from(opset.version()));
+            }
+            Err(error) => {
+                let text = error.to_string();
+                assert!(opset.version() < 17 && text.contains("`norm`") && text.contains("operator set 17"), "{text}");
+            }
+        }
+    }
+    for version in [0, 12, 22] {
+        assert!(Opset::new(version).unwrap_err().to_string().contains("13 to 21"));
+    }
+    assert_eq!(Opset::new(17), Ok(Opset::default()));
 }

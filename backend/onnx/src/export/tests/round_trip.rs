@@ -3,23 +3,37 @@
 use std::collections::BTreeMap;
 
 use eagleeye_graph::{
-    Binary, Conv, Dim, Graph, Interpolation, Op, PadMode, ParameterKind, Pool, PoolKind, Reduction, SampleMode,
-    SamplePadding, TensorData, Unary, ValueId, macs,
+    Binary, Conv, Dim, Graph, Interpolation, Op, PadMode, ParameterKind, Pool, PoolKind, Precision, Reduction,
+    SampleMode, SamplePadding, TensorData, Unary, ValueId, macs,
 };
 
 use super::{Net, batched};
-use crate::export::write;
+use crate::export::{ExportError, Opset, write_at};
 use crate::{Imported, read};
 
 fn written_and_read(graph: &Graph, weights: &[TensorData]) -> Imported {
+    let imported = read_again(Opset::default(), graph, weights).unwrap();
+    for opset in Opset::all() {
+        match read_again(opset, graph, weights) {
+            Ok(other) => assert_eq!(other.graph.operators(), imported.graph.operators(), "{opset:?}"),
+            Err(ExportError::Operator { reason, .. }) => {
+                assert!(opset < Opset::default() && reason.contains("came with operator set"), "{opset:?}: {reason}");
+            }
+            Err(error) => panic!("{opset:?}: {error}"),
+        }
+    }
+    imported
+}
+
+fn read_again(opset: Opset, graph: &Graph, weights: &[TensorData]) -> Result<Imported, ExportError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("network.onnx");
     let metadata = BTreeMap::from([("seed".to_owned(), "7".to_owned())]);
-    std::fs::write(&path, write(graph, weights, &metadata).unwrap()).unwrap();
+    std::fs::write(&path, write_at(opset, graph, weights, &Precision::default(), &metadata)?).unwrap();
     let imported = read(&path, None).unwrap();
     assert_eq!(imported.metadata, metadata);
     assert!(!imported.guessed_shape);
-    imported
+    Ok(imported)
 }
 
 fn shapes(graph: &Graph, values: &[ValueId]) -> Vec<Vec<Dim>> {
