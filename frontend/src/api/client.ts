@@ -2,9 +2,11 @@
 
 import createClient from "openapi-fetch";
 
+import type { EventStream } from "./events";
 import { ApiError, parseProblem, UNREACHABLE } from "./problem";
-import type { paths } from "./schema.gen";
+import type { components, paths } from "./schema.gen";
 import type {
+  Candidate,
   Checkpoint,
   CheckpointFormat,
   Dataset,
@@ -18,6 +20,8 @@ import type {
   Search,
   SearchRequest,
   Strategy,
+  TuneOptions,
+  Tuning,
 } from "./types";
 
 /** Where the REST API lives on this page's server. */
@@ -107,7 +111,54 @@ export const retrySearch = (id: string): Promise<Search> =>
 export const deleteSearch = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));
 
-export const searchEvents = (id: string): string => `${BASE}/searches/${id}/events`;
+export const searchEvents = (id: string): EventStream => ({
+  address: `${BASE}/searches/${id}/events`,
+  job: "search",
+  part: "candidate",
+});
+
+export const getCandidate = (id: string): Promise<Candidate> =>
+  answer(client.GET("/api/v1/candidates/{id}", { params: { path: { id } } }));
+
+/** The tunings of a search's candidates, newest first. */
+export const listTunings = (search: string, cursor?: string, limit = PAGE): Promise<Page<Tuning>> =>
+  answer(client.GET("/api/v1/searches/{id}/tunings", { params: { path: { id: search }, query: { cursor, limit } } }));
+
+export const getTuning = (id: string): Promise<Tuning> =>
+  answer(client.GET("/api/v1/tunings/{id}", { params: { path: { id } } }));
+
+/** Trains a candidate further. What is left out of the options has its default. */
+export const createTuning = (candidate: string, options: TuneOptions): Promise<Tuning> => {
+  const body = options as components["schemas"]["TuneOptions"];
+  return answer(client.POST("/api/v1/candidates/{id}/tunings", { params: { path: { id: candidate } }, body }));
+};
+
+export const cancelTuning = (id: string): Promise<Tuning> =>
+  answer(client.POST("/api/v1/tunings/{id}/cancel", { params: { path: { id } } }));
+
+/** Takes up a tuning again that failed or was cancelled, from its last snapshot. */
+export const retryTuning = (id: string): Promise<Tuning> =>
+  answer(client.POST("/api/v1/tunings/{id}/retry", { params: { path: { id } } }));
+
+export const deleteTuning = (id: string): Promise<void> =>
+  answer(client.DELETE("/api/v1/tunings/{id}", { params: { path: { id } } }));
+
+export const tuningEvents = (id: string): EventStream => ({
+  address: `${BASE}/tunings/${id}/events`,
+  job: "tuning",
+  part: "epoch",
+});
+
+export const listTunedCheckpoints = async (tuning: string): Promise<Checkpoint[]> => {
+  const params = { path: { id: tuning } };
+  return (await answer(client.GET("/api/v1/tunings/{id}/checkpoints", { params }))).items;
+};
+
+/** As `createCheckpoint`, of a candidate that was tuned. */
+export const createTunedCheckpoint = (tuning: string, format: CheckpointFormat): Promise<Checkpoint> => {
+  const params = { path: { id: tuning } };
+  return answer(client.POST("/api/v1/tunings/{id}/checkpoints", { params, body: { format } }));
+};
 
 /** The files of a candidate with adaptive batch norm. */
 export const listCheckpoints = async (candidate: string): Promise<Checkpoint[]> => {

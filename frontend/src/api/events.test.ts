@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { follow, type SearchListener } from "./events";
+import { searchEvents, tuningEvents } from "./client";
+import { follow, type JobListener } from "./events";
+import type { Candidate, Search } from "./types";
 
 /** Stands for the browser's EventSource: the test says what arrives. */
 class FakeSource extends EventTarget {
@@ -25,13 +27,13 @@ class FakeSource extends EventTarget {
 }
 
 /** A listener that writes down what it hears. */
-function recorder(): { heard: string[]; listener: SearchListener } {
+function recorder(): { heard: string[]; listener: JobListener<Search, Candidate> } {
   const heard: string[] = [];
   return {
     heard,
     listener: {
-      onSearch: (search) => heard.push(`search ${search.state}`),
-      onCandidates: (candidates) => heard.push(`candidates ${candidates.map((candidate) => candidate.id).join("")}`),
+      onJob: (search) => heard.push(`search ${search.state}`),
+      onParts: (candidates) => heard.push(`candidates ${candidates.map((candidate) => candidate.id).join("")}`),
       onConnection: (isConnected) => heard.push(isConnected ? "connected" : "lost"),
       onRefused: () => heard.push("refused"),
     },
@@ -50,7 +52,7 @@ afterEach(() => {
 describe("follow", () => {
   it("hands candidates over in batches, and before the search that counts them", () => {
     const { heard, listener } = recorder();
-    follow("s", listener);
+    follow(searchEvents("s"), listener);
     const source = FakeSource.latest;
     expect(source.url).toBe("/api/v1/searches/s/events");
     for (const id of ["a", "b", "c"]) source.send("candidate", { id });
@@ -61,9 +63,26 @@ describe("follow", () => {
     expect(heard).toEqual(["candidates abc", "search running", "candidates d"]);
   });
 
+  it("follows any kind of job, by the names of its events", () => {
+    const heard: string[] = [];
+    follow<{ state: string }, { epoch: number }>(tuningEvents("t"), {
+      onJob: ({ state }) => heard.push(state),
+      onParts: (epochs) => heard.push(`epochs ${epochs.map(({ epoch }) => epoch).join()}`),
+      onConnection: () => undefined,
+      onRefused: () => undefined,
+    });
+    const source = FakeSource.latest;
+    expect(source.url).toBe("/api/v1/tunings/t/events");
+    source.send("epoch", { epoch: 1 });
+    source.send("tuning", { state: "running" });
+    source.send("candidate", { id: "a" });
+    source.send("end", { state: "succeeded" });
+    expect(heard).toEqual(["epochs 1", "running", "succeeded"]);
+  });
+
   it("closes the stream at the end, so that the browser does not ask again", () => {
     const { heard, listener } = recorder();
-    follow("s", listener);
+    follow(searchEvents("s"), listener);
     FakeSource.latest.send("candidate", { id: "a" });
     FakeSource.latest.send("end", { state: "succeeded" });
     vi.runAllTimers();
@@ -73,7 +92,7 @@ describe("follow", () => {
 
   it("tells a connection that the browser makes again from a refusal", () => {
     const { heard, listener } = recorder();
-    follow("s", listener);
+    follow(searchEvents("s"), listener);
     const source = FakeSource.latest;
     source.onopen?.();
     source.readyState = 0;
@@ -85,7 +104,7 @@ describe("follow", () => {
 
   it("is silent once it is stopped", () => {
     const { heard, listener } = recorder();
-    const stop = follow("s", listener);
+    const stop = follow(searchEvents("s"), listener);
     FakeSource.latest.send("candidate", { id: "a" });
     stop();
     vi.runAllTimers();

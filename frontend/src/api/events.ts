@@ -1,61 +1,67 @@
-// A search's progress as the server sends it: server-sent events, with reconnection.
+// A job's progress as the server sends it: server-sent events, with reconnection.
 
-import { searchEvents } from "./client";
-import type { Candidate, Search } from "./types";
+/** Where a job's events come from, and what they are called; at the job's end comes an `end` with the job. */
+export interface EventStream {
+  address: string;
+  /** Events with the job. */
+  job: string;
+  /** Events with one of its parts. */
+  part: string;
+}
 
-/** What a follower wants to know. */
-export interface SearchListener {
-  /** The search has changed. The candidates that belong to this state were handed over before. */
-  onSearch(search: Search): void;
-  /** Candidates are new, or come once more after a reconnection. */
-  onCandidates(candidates: Candidate[]): void;
+/** What a follower wants to know of a job and its parts, as the candidates of a search. */
+export interface JobListener<Job, Part> {
+  /** The job has changed. The parts that belong to this state were handed over before. */
+  onJob(job: Job): void;
+  /** Parts are new, or come once more after a reconnection. */
+  onParts(parts: Part[]): void;
   /** The connection stands, or is lost and being made again. */
   onConnection(isConnected: boolean): void;
-  /** The server refuses to go on: the search may be gone, or the server is not itself. The stream is closed. */
+  /** The server refuses to go on: the job may be gone, or the server is not itself. The stream is closed. */
   onRefused(): void;
 }
 
-/** Candidates are handed over in batches: a search that is reopened sends thousands at once. Milliseconds. */
+/** Parts are handed over in batches: a search that is reopened sends thousands at once. Milliseconds. */
 const BATCH_DELAY = 50;
 
 /**
- * Follows a search until it ends.
+ * Follows a job until it ends.
  *
  * A connection that breaks is made again by the browser, which tells the server the last event that it saw.
  *
  * @returns a function that stops following
  */
-export function follow(id: string, listener: SearchListener): () => void {
-  const source = new EventSource(searchEvents(id));
-  let batch: Candidate[] = [];
+export function follow<Job, Part>(stream: EventStream, listener: JobListener<Job, Part>): () => void {
+  const source = new EventSource(stream.address);
+  let batch: Part[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (batch.length === 0) return;
-    const candidates = batch;
+    const parts = batch;
     batch = [];
-    listener.onCandidates(candidates);
+    listener.onParts(parts);
   };
   const stop = (): void => {
     source.close();
     clearTimeout(timer);
   };
 
-  source.addEventListener("candidate", ({ data }: MessageEvent<string>) => {
-    batch.push(JSON.parse(data) as Candidate);
+  source.addEventListener(stream.part, ({ data }: MessageEvent<string>) => {
+    batch.push(JSON.parse(data) as Part);
     timer ??= setTimeout(flush, BATCH_DELAY);
   });
-  source.addEventListener("search", ({ data }: MessageEvent<string>) => {
+  source.addEventListener(stream.job, ({ data }: MessageEvent<string>) => {
     flush();
-    listener.onSearch(JSON.parse(data) as Search);
+    listener.onJob(JSON.parse(data) as Job);
   });
   // The server closes the stream after its end; without this the browser would ask again for ever.
   source.addEventListener("end", ({ data }: MessageEvent<string>) => {
     flush();
     stop();
-    listener.onSearch(JSON.parse(data) as Search);
+    listener.onJob(JSON.parse(data) as Job);
   });
   source.onopen = () => listener.onConnection(true);
   source.onerror = () => {

@@ -15,10 +15,14 @@ export type ClassAnswers = Schemas["ClassAnswers"];
 export type ClassOrder = Schemas["ClassOrder"];
 export type Criterion = Schemas["Criterion"];
 export type Dataset = Schemas["Dataset"];
+export type Distillation = Schemas["Distillation"];
+export type DriftKind = Schemas["DriftKind"];
+export type Epoch = Schemas["Epoch"];
 export type Filter = Schemas["Filter"];
 export type GroupKeep = Schemas["GroupKeep"];
 export type GroupLimit = Schemas["GroupLimit"];
 export type Health = Schemas["Health"];
+export type Histogram = Schemas["Histogram"];
 export type Interval = Schemas["Interval"];
 export type Latency = Schemas["Latency"];
 export type LatencyOf = Schemas["LatencyOf"];
@@ -28,6 +32,7 @@ export type Measure = Schemas["Measure"];
 export type Model = Schemas["Model"];
 export type ModelChange = Schemas["ModelChange"];
 export type ModelSummary = Schemas["ModelSummary"];
+export type Optimizer = Schemas["Optimizer"];
 export type Precheck = Schemas["Precheck"];
 export type Preprocessing = Schemas["Preprocessing"];
 export type Preset = Schemas["Preset"];
@@ -38,12 +43,23 @@ export type Resize = Schemas["Resize"];
 export type Score = Schemas["Score"];
 export type Search = Schemas["Search"];
 export type SearchRequest = Schemas["SearchRequest"];
-export type SearchState = Schemas["SearchState"];
 export type Strategy = Schemas["Strategy"];
 export type StrategyName = Schemas["StrategyName"];
+export type Tuning = Schemas["Tuning"];
+export type TuningResult = Schemas["TuningResult"];
+export type TuningStart = Schemas["TuningStart"];
 export type Warning = Schemas["Warning"];
 export type WarningCode = Schemas["WarningCode"];
 export type Winner = Schemas["Winner"];
+
+/** A field whose value is left out has none: the schema calls every field with a default required. */
+export type TuneOptions = Partial<Schemas["TuneOptions"]>;
+
+/** State of what a worker does. */
+export type JobState = Schemas["SearchState"] | Schemas["TuningState"];
+
+/** What every kind of job says of itself. */
+export type Job = { state: JobState } & Pick<Search, "progress" | "waiting_for" | "started_at" | "finished_at">;
 
 /** One page of a list; `next_cursor` is null on the last one. */
 export interface Page<T> {
