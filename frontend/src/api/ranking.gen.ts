@@ -1,5 +1,5 @@
 /**
- * This file was made by scripts/ranking.js from docs/openapi.json.
+ * This file was made by scripts/constants.js from docs/openapi.json.
  * Do not make direct changes to the file.
  */
 

@@ -14,5 +14,8 @@ it("puts labels in place of paths in a sentence, and leaves everyday words alone
   expect(inWords("macs is 2; the images and their labels have a name")).toBe(
     "“Budget” is 2; the images and their labels have a name",
   );
+  expect(inWords("must be at most `batch_size`, and `epochs` at least 1")).toBe(
+    "Must be at most “Batch size”, and `epochs` at least 1",
+  );
   expect(inWords("preprocessing.mean must be a list of numbers")).toBe("“Mean” must be a list of numbers");
 });

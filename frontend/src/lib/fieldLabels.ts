@@ -36,6 +36,26 @@ export const FIELD_LABELS: Record<string, string> = {
   "preprocessing.resize.size": "Shorter side",
   "preprocessing.filter": "Filter",
   "preprocessing.channels": "Order of colours",
+  epochs: "Epochs",
+  minutes: "Time limit in minutes",
+  optimizer: "Optimizer",
+  learning_rate: "Learning rate",
+  find_learning_rate: "Find the learning rate",
+  warmup: "Warm-up",
+  momentum: "Momentum",
+  weight_decay: "Weight decay",
+  clip_norm: "Gradient clipping",
+  micro_batch: "Micro-batch size",
+  flip: "Horizontal flips",
+  crop_padding: "Crop padding",
+  mixup: "Mixup",
+  label_smoothing: "Label smoothing",
+  distillation: "Distillation",
+  "distillation.temperature": "Temperature",
+  "distillation.weight": "Weight of distillation",
+  average: "Moving average",
+  patience: "Patience",
+  mixed_precision: "Mixed precision",
   input_shape: "Input shape",
   file: "File",
   data: "External weights",
@@ -48,10 +68,11 @@ export const labelOf = (field: string): string => FIELD_LABELS[field] ?? field;
 
 /** Paths that can be nothing but the name of a field: everyday words are left alone. */
 const PATHS = Object.keys(FIELD_LABELS).filter((path) => path === "macs" || /[_.]/.test(path));
-const PATH = new RegExp(`\\b(?:${PATHS.map((path) => path.replace(".", "\\.")).join("|")})\\b`, "g");
+/** As a word of its own, or set as code. */
+const PATH = new RegExp(`(\`?)\\b(${PATHS.map((path) => path.replace(".", "\\.")).join("|")})\\b\\1`, "g");
 
 /** A sentence of the server's with the page's labels in place of its paths, and a capital letter in front. */
 export function inWords(detail: string): string {
-  const words = detail.replace(PATH, (path) => `“${labelOf(path)}”`);
+  const words = detail.replace(PATH, (_, _quote, path: string) => `“${labelOf(path)}”`);
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
