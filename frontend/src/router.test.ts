@@ -19,6 +19,13 @@ describe("match", () => {
     expect(at("/searches/new?model=a&dataset=b")).toEqual({ page: "new-search", modelId: "a", datasetId: "b" });
   });
 
+  it("has pages of fine-tunings, but no list of all", () => {
+    expect(at("/tunings/7d")).toEqual({ page: "tuning", id: "7d" });
+    expect(at("/tunings/new?candidate=c")).toEqual({ page: "new-tuning", candidateId: "c" });
+    expect(at("/tunings/new")).toEqual({ page: "new-tuning", candidateId: null });
+    expect([at("/tunings"), at("/tunings/7d/x")]).toEqual([{ page: "not-found" }, { page: "not-found" }]);
+  });
+
   it("has no page for anything else", () => {
     for (const address of ["/nothing", "/models/a/b", "/toString", "/new"]) {
       expect(at(address)).toEqual({ page: "not-found" });

@@ -3,8 +3,9 @@
 /** A page with what its address says. */
 type Route =
   | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
-  | { page: "model" | "dataset" | "search"; id: string }
-  | { page: "new-search"; modelId: string | null; datasetId: string | null };
+  | { page: "model" | "dataset" | "search" | "tuning"; id: string }
+  | { page: "new-search"; modelId: string | null; datasetId: string | null }
+  | { page: "new-tuning"; candidateId: string | null };
 
 /** The addresses that are the server's own, below which the page has none. */
 const SERVERS = ["/api", "/docs", "/health", "/assets"];
@@ -15,6 +16,9 @@ const DETAILS = { models: "model", datasets: "dataset", searches: "search" } as 
 export function match({ pathname, searchParams }: URL): Route {
   const [section, id, ...rest] = pathname.split("/").filter(Boolean);
   if (section === undefined) return { page: "home" };
+  if (section === "tunings" && id !== undefined && rest.length === 0) {
+    return id === "new" ? { page: "new-tuning", candidateId: searchParams.get("candidate") } : { page: "tuning", id };
+  }
   if (!Object.hasOwn(DETAILS, section) || rest.length > 0) return { page: "not-found" };
   const list = section as keyof typeof DETAILS;
   if (id === undefined) return { page: list };

@@ -22,7 +22,6 @@ export type Filter = Schemas["Filter"];
 export type GroupKeep = Schemas["GroupKeep"];
 export type GroupLimit = Schemas["GroupLimit"];
 export type Health = Schemas["Health"];
-export type Histogram = Schemas["Histogram"];
 export type Interval = Schemas["Interval"];
 export type Latency = Schemas["Latency"];
 export type LatencyOf = Schemas["LatencyOf"];

@@ -1,0 +1,101 @@
+// What a tuning's progress, epochs and options mean in words and numbers.
+
+import type { DriftKind, Epoch, Optimizer, TuneOptions, Tuning, TuningStart } from "../api/types";
+import { labelOf } from "./fieldLabels";
+import { count } from "./format";
+import { isFinal, progressText } from "./jobs";
+import { OPTIMIZERS } from "./tuningForm";
+
+/** The phase in which the network is trained, as the server names it. */
+const EPOCHS = "epochs";
+
+/** What a tuning begins with, be it known to the server or only to a newer one. */
+export const START_NAMES: Record<TuningStart | "repaired", string> = {
+  adapted: "adaptive batch norm",
+  repaired: "repaired weights",
+};
+
+/** What moves while a network is trained. */
+export const DRIFT_NAMES: Record<DriftKind, string> = {
+  weight: "weights",
+  mean: "running means",
+  variance: "running variances",
+};
+
+/** How far it is: `Epoch 2 of 5, step 120 of 276`. */
+export function tuningText(tuning: Tuning, epochs: readonly Epoch[]): string {
+  const { state, progress, request, waiting_for } = tuning;
+  if (state !== "running" || waiting_for !== null || progress.phase !== EPOCHS) return progressText(tuning);
+  const of = (total: number | undefined): string => (total ? ` of ${count(total)}` : "");
+  const epoch = Math.min(epochs.length + 1, request.epochs ?? Infinity);
+  return `Epoch ${count(epoch)}${of(request.epochs)}, step ${count(progress.done)}${of(progress.total)}`;
+}
+
+/** How fast steps go, as they are seen to go. */
+export class Pace {
+  #first: { done: number; at: number } | undefined;
+  #latest = 0;
+  #perStep: number | undefined;
+
+  /** Notes how far a tuning is at a time in milliseconds. */
+  see({ state, progress: { phase, done } }: Pick<Tuning, "state" | "progress">, at: number): void {
+    const isTraining = state === "running" && phase === EPOCHS;
+    if (!isTraining || done < this.#latest) this.#first = this.#perStep = undefined;
+    this.#latest = done;
+    if (!isTraining) return;
+    this.#first ??= { done, at };
+    if (done > this.#first.done) this.#perStep = (at - this.#first.at) / 1000 / (done - this.#first.done);
+  }
+
+  /** Seconds a step; undefined before two of them were seen. */
+  get perStep(): number | undefined {
+    return this.#perStep;
+  }
+}
+
+/**
+ * Seconds until the last step, at the speed of all epochs so far with their validation, or before there are any, at the
+ * speed that was seen; undefined where it is too early to say.
+ */
+export function secondsLeft(tuning: Tuning, epochs: readonly Epoch[], seen: number | undefined): number | undefined {
+  const { state, progress } = tuning;
+  if (isFinal(state) || state === "queued" || progress.phase !== EPOCHS) return undefined;
+  const last = epochs.at(-1);
+  const perStep = last ? last.seconds / Math.max(1, last.steps) : seen;
+  if (perStep === undefined) return undefined;
+  // With a time limit the number of steps is not known at once, but the time is.
+  const steps = progress.total > 0 ? progress.total - progress.done : undefined;
+  if (steps !== undefined) return Math.max(0, steps * perStep);
+  return last && Math.max(0, last.seconds_left - (progress.done - last.steps) * perStep);
+}
+
+/** The median of what a kind of tensor has moved by, epoch by epoch; empty where no layer has it. */
+export const driftByEpoch = (epochs: readonly Epoch[], wanted: DriftKind): { x: number; y: number }[] =>
+  epochs.flatMap(({ epoch, drift }) => {
+    const y = median(drift.filter(({ kind }) => kind === wanted).map(({ relative }) => relative));
+    return y === undefined ? [] : [{ x: epoch, y }];
+  });
+
+function median(values: readonly number[]): number | undefined {
+  const inOrder = [...values].sort((a, b) => a - b);
+  const [low, high] = [inOrder[(inOrder.length - 1) >> 1], inOrder[inOrder.length >> 1]];
+  return low === undefined || high === undefined ? undefined : (low + high) / 2;
+}
+
+/** What was asked for, each option with its label; an option without a value is not there. */
+export function settingsOf({ distillation, ...options }: TuneOptions): { label: string; value: string }[] {
+  const inDistillation = Object.entries(distillation ?? {}).map(([name, value]) => [`distillation.${name}`, value]);
+  return [...Object.entries(options), ...inDistillation].map(([path, value]) => ({
+    label: labelOf(path as string),
+    value: valueText(value),
+  }));
+}
+
+function valueText(value: unknown): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return OPTIMIZERS[value as Optimizer] ?? String(value);
+}
+
+/** A small number without a long tail: `0.0117`, `8.2e-7`. */
+export const significant = (value: number): string =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
