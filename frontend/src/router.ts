@@ -10,21 +10,22 @@ type Route =
 /** The addresses that are the server's own, below which the page has none. */
 const SERVERS = ["/api", "/docs", "/health", "/assets"];
 
-const DETAILS = { models: "model", datasets: "dataset", searches: "search" } as const;
+const DETAILS = { models: "model", datasets: "dataset", searches: "search", tunings: "tuning" } as const;
+
+/** The section that has details and no list: fine-tunings are listed with their search. */
+const UNLISTED = "tunings";
 
 /** Reads an address. */
 export function match({ pathname, searchParams }: URL): Route {
   const [section, id, ...rest] = pathname.split("/").filter(Boolean);
   if (section === undefined) return { page: "home" };
-  if (section === "tunings" && id !== undefined && rest.length === 0) {
-    return id === "new" ? { page: "new-tuning", candidateId: searchParams.get("candidate") } : { page: "tuning", id };
-  }
   if (!Object.hasOwn(DETAILS, section) || rest.length > 0) return { page: "not-found" };
   const list = section as keyof typeof DETAILS;
-  if (id === undefined) return { page: list };
+  if (id === undefined) return { page: list === UNLISTED ? "not-found" : list };
   if (list === "searches" && id === "new") {
     return { page: "new-search", modelId: searchParams.get("model"), datasetId: searchParams.get("dataset") };
   }
+  if (list === "tunings" && id === "new") return { page: "new-tuning", candidateId: searchParams.get("candidate") };
   return { page: DETAILS[list], id };
 }
 

@@ -11,7 +11,9 @@ use crate::encoding::Encoding;
 use crate::problem::{Kind, OwnBody, Problem};
 
 /// Lists of the page, and the details below each; a test holds them against the page's own router.
-const SECTIONS: [&str; 3] = ["models", "datasets", "searches"];
+const SECTIONS: [&str; 4] = ["models", "datasets", "searches", "tunings"];
+/// The section that has details and no list.
+const UNLISTED: &str = "tunings";
 
 /// Everything comes from this server; nothing may frame it.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
@@ -54,10 +56,11 @@ pub async fn page(method: Method, OriginalUri(uri): OriginalUri, headers: Header
 /// Whether the page has something to show at this address.
 fn is_routed(path: &str) -> bool {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
-    match (parts.next(), parts.nth(1)) {
-        (None, _) => true,
-        (Some(section), None) => SECTIONS.contains(&section),
-        (Some(_), Some(_)) => false,
+    match (parts.next(), parts.next(), parts.next()) {
+        (None, _, _) => true,
+        (Some(section), None, _) => SECTIONS.contains(&section) && section != UNLISTED,
+        (Some(section), Some(_), None) => SECTIONS.contains(&section),
+        (Some(_), Some(_), Some(_)) => false,
     }
 }
 
@@ -121,10 +124,11 @@ mod tests {
         let sections: Vec<&str> =
             details.split(['{', ',']).skip(1).filter_map(|part| part.trim().split(':').next()).collect();
         assert_eq!(sections, SECTIONS);
-        for own in ["/", "/models", "/models/", "/searches/new", "/datasets/019321f0"] {
+        assert!(router.contains(&format!("const UNLISTED = \"{UNLISTED}\";")));
+        for own in ["/", "/models", "/models/", "/searches/new", "/datasets/019321f0", "/tunings/019321f0"] {
             assert!(is_routed(own), "{own}");
         }
-        for other in ["/metrics", "/.env", "/models/a/b", "/api/v1/networks", "/wp-admin/setup.php"] {
+        for other in ["/metrics", "/.env", "/models/a/b", "/tunings", "/api/v1/networks", "/wp-admin/setup.php"] {
             assert!(!is_routed(other), "{other}");
         }
     }

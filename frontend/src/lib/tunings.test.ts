@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Epoch, Tuning } from "../api/types";
-import { driftByEpoch, Pace, secondsLeft, settingsOf, significant, tuningText } from "./tunings";
+import { driftByEpoch, lengthText, Pace, secondsLeft, settingsOf, significant, tuningText } from "./tunings";
 
 const score = { top1: 0.9, top5: 0.99, cross_entropy: 0.3, agreement: 0.95, kl: 0.1 };
 
@@ -56,6 +56,10 @@ describe("progress", () => {
     expect(tuningText(tuning({}), last)).toBe("Epoch 5 of 5, step 30 of 100");
   });
 
+  it("says the step alone where the epochs are not known", () => {
+    expect(tuningText(tuning({}))).toBe("Step 30 of 100");
+  });
+
   it("leaves out what a time limit leaves open", () => {
     const limited = { request: { ...request, epochs: undefined } as unknown as Tuning["request"] };
     const progress = { phase: "epochs", done: 30, total: 0 };
@@ -93,6 +97,13 @@ describe("time", () => {
     expect([see(12, 6000), see(14, 7000)]).toEqual([undefined, 0.5]);
     expect([see(14, 8000, { state: "queued" }), see(14, 9000)]).toEqual([undefined, undefined]);
   });
+});
+
+it("says how long it may take", () => {
+  const length = (change: object): string => lengthText({ request: { ...request, ...change } });
+  expect(length({ epochs: 1 })).toBe("1 epoch");
+  expect(length({ minutes: 90 })).toBe("5 epochs, 1 h 30 min at most");
+  expect(length({ epochs: undefined, minutes: 0.5 })).toBe("30 s at most");
 });
 
 it("takes the median of what the layers have moved by", () => {

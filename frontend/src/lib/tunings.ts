@@ -2,7 +2,7 @@
 
 import type { DriftKind, Epoch, Optimizer, TuneOptions, Tuning, TuningStart } from "../api/types";
 import { labelOf } from "./fieldLabels";
-import { count } from "./format";
+import { capitalised, count, counted, duration } from "./format";
 import { isFinal, progressText } from "./jobs";
 import { OPTIMIZERS } from "./tuningForm";
 
@@ -22,13 +22,23 @@ export const DRIFT_NAMES: Record<DriftKind, string> = {
   variance: "running variances",
 };
 
-/** How far it is: `Epoch 2 of 5, step 120 of 276`. */
-export function tuningText(tuning: Tuning, epochs: readonly Epoch[]): string {
+/** How long a network is trained: `5 epochs`, `10 min at most`, `5 epochs, 10 min at most`. */
+export function lengthText({ request: { epochs, minutes } }: Pick<Tuning, "request">): string {
+  // Both are left out of what has no such limit.
+  const limits = { epochs, minutes } as TuneOptions;
+  const time = limits.minutes == null ? [] : [`${duration(60 * limits.minutes)} at most`];
+  return [...(limits.epochs == null ? [] : [counted(limits.epochs, "epoch")]), ...time].join(", ");
+}
+
+/** How far it is: `Epoch 2 of 5, step 120 of 276`; without the epochs so far, the step alone. */
+export function tuningText(tuning: Tuning, epochs?: readonly Epoch[]): string {
   const { state, progress, request, waiting_for } = tuning;
   if (state !== "running" || waiting_for !== null || progress.phase !== EPOCHS) return progressText(tuning);
   const of = (total: number | undefined): string => (total ? ` of ${count(total)}` : "");
+  const step = `step ${count(progress.done)}${of(progress.total)}`;
+  if (!epochs) return capitalised(step);
   const epoch = Math.min(epochs.length + 1, request.epochs ?? Infinity);
-  return `Epoch ${count(epoch)}${of(request.epochs)}, step ${count(progress.done)}${of(progress.total)}`;
+  return `Epoch ${count(epoch)}${of(request.epochs)}, ${step}`;
 }
 
 /** How fast steps go, as they are seen to go. */
