@@ -3,18 +3,12 @@
 // Runs against the server at EAGLEEYE_URL, which has a real worker. The steps build on each other.
 
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DESKTOP, expectGoodPage, open, type Watched } from "./browser";
-
-const url = process.env["EAGLEEYE_URL"];
-if (!url)
-  throw new Error("EAGLEEYE_URL must name a running server, as http://127.0.0.1:8080; cargo xtask browser sets it");
-
-const repository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+import { repository, url } from "./server";
 
 /** Where the README's picture goes; without it a small search is enough. */
 const picture = process.env["EAGLEEYE_SCREENSHOT"];

@@ -2,19 +2,11 @@
 //
 // Runs against the server at EAGLEEYE_URL, to which it uploads what it needs.
 
-import { openAsBlob } from "node:fs";
-import { fileURLToPath } from "node:url";
-
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DESKTOP, expectGoodPage, open, type Watched } from "./browser";
-
-const url = process.env["EAGLEEYE_URL"];
-if (!url) throw new Error("EAGLEEYE_URL must name a running server; cargo xtask browser sets it");
-
-const example = (name: string): Promise<Blob> =>
-  openAsBlob(fileURLToPath(new URL(`../../examples/${name}`, import.meta.url)));
+import { cancelSearch, deleteSearch, untilSearch, uploadExample, url } from "./server";
 
 /** A check takes seconds, and longer on a busy machine. */
 const PATIENCE = 120_000;
@@ -23,14 +15,7 @@ let watched: Watched;
 let page: Page;
 
 beforeAll(async () => {
-  const [model, dataset] = await Promise.all([
-    upload("models", { file: await example("mobilenet_v1.pt"), input_shape: "1,1,28,28", name: "For the form" }),
-    upload("datasets", {
-      images: await example("fashion-mnist-images-idx3-ubyte.gz"),
-      labels: await example("fashion-mnist-labels-idx1-ubyte.gz"),
-      name: "For the form",
-    }),
-  ]);
+  const { model, dataset } = await uploadExample("For the form");
   watched = await open(url, 1);
   ({ page } = watched);
   page.setDefaultTimeout(30_000);
@@ -39,27 +24,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await watched?.browser.close();
 });
-
-/** Uploads by the API; the id of what was made. */
-async function upload(kind: "models" | "datasets", parts: Record<string, Blob | string>): Promise<string> {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(parts)) {
-    if (typeof value === "string") body.set(name, value);
-    else body.set(name, value, name);
-  }
-  const answer = await fetch(`${url}/api/v1/${kind}`, { method: "POST", body });
-  expect(answer.ok, await answer.clone().text()).toBe(true);
-  return ((await answer.json()) as { id: string }).id;
-}
-
-/** Cancels a search by the API and deletes it: other tests count searches. */
-async function remove(search: string): Promise<void> {
-  const address = `${url}/api/v1/searches/${search}`;
-  expect((await fetch(`${address}/cancel`, { method: "POST" })).ok).toBe(true);
-  const isCancelled = async (): Promise<boolean> => (await (await fetch(address)).json()).state === "cancelled";
-  await expect.poll(isCancelled, { timeout: PATIENCE }).toBe(true);
-  expect((await fetch(address, { method: "DELETE" })).ok).toBe(true);
-}
 
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
 const field = (label: string): Locator => page.getByLabel(label, { exact: true });
@@ -162,7 +126,10 @@ describe.sequential("the form of a search", () => {
     await page.getByText("features.1.1.0, features.12.1.0=33%, features.13.*=50%").waitFor();
     await page.getByText("0, 1, 2, 3, 4, 5, 6, 7, 8, 9", { exact: true }).waitFor();
     await page.getByText("50% of MACs and 60% of parameters; 40% of bytes", { exact: true }).waitFor();
-    await remove(page.url().split("/").at(-1) ?? "");
+    const search = page.url().split("/").at(-1) ?? "";
+    await cancelSearch(search);
+    await untilSearch(search, "cancelled", PATIENCE);
+    await deleteSearch(search);
     await page.goto("/searches/new");
   });
 

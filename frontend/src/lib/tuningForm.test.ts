@@ -7,6 +7,8 @@ const form = (change: Partial<TuningForm> = {}, numbers: Partial<TuningForm["num
   return { ...usual, numbers: { ...usual.numbers, ...numbers } };
 };
 
+const adamw: Partial<TuningForm> = { choices: { ...emptyForm().choices, optimizer: "adamw" } };
+
 describe("a form of fine-tuning", () => {
   it("starts with the server's defaults and a number of epochs", () => {
     expect(emptyForm().numbers).toMatchObject({
@@ -16,7 +18,7 @@ describe("a form of fine-tuning", () => {
       warmup: 0.1,
       average: null,
     });
-    expect(emptyForm()).toMatchObject({ optimizer: "sgd", switches: { flip: true }, distils: false });
+    expect(emptyForm()).toMatchObject({ choices: { optimizer: "sgd" }, switches: { flip: true }, distils: false });
     expect([missing(emptyForm()), hints(emptyForm())]).toEqual([{}, {}]);
   });
 
@@ -43,7 +45,7 @@ describe("a form of fine-tuning", () => {
   });
 
   it("leaves out what is empty or means nothing", () => {
-    expect(toOptions(form({ optimizer: "adamw" }, { patience: 2 }))).toEqual({
+    expect(toOptions(form(adamw, { patience: 2 }))).toMatchObject({
       batch_size: 128,
       clip_norm: 0,
       crop_padding: 0,
@@ -58,7 +60,7 @@ describe("a form of fine-tuning", () => {
       seed: 0,
       warmup: 0.1,
     });
-    const wrong = form({ optimizer: "adamw" }, { momentum: 9, "distillation.weight": 9 });
+    const wrong = form(adamw, { momentum: 9, "distillation.weight": 9 });
     expect([hints(wrong), applies("momentum", wrong)]).toEqual([{}, false]);
     const found = form({ switches: { ...emptyForm().switches, find_learning_rate: true } }, { learning_rate: 0.1 });
     expect(toOptions(found)).not.toHaveProperty("learning_rate");

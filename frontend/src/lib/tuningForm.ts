@@ -1,7 +1,7 @@
 // The form of a tuning: what it starts with, what is likely to be wrong, and the options that it makes.
 
 import { TUNE_OPTIONS } from "../api/tuneOptions.gen";
-import type { Distillation, Optimizer, TuneOptions } from "../api/types";
+import type { Distillation, TuneOptions } from "../api/types";
 import { count } from "./format";
 import type { FieldErrors } from "./searchForm";
 
@@ -12,13 +12,14 @@ type PathOf<Type extends string> = {
 
 export type NumberPath = PathOf<"integer" | "number">;
 export type SwitchPath = PathOf<"boolean">;
+export type ChoicePath = PathOf<"string">;
 
 /** The fields as they are set, by the paths that the server names. */
 export interface TuningForm {
   /** Null while its field is empty, which stands for the default. */
   numbers: Record<NumberPath, number | null>;
   switches: Record<SwitchPath, boolean>;
-  optimizer: Optimizer;
+  choices: Record<ChoicePath, string>;
   distils: boolean;
 }
 
@@ -26,6 +27,7 @@ export interface TuningForm {
 interface Range {
   type: string;
   default: unknown;
+  enum?: readonly string[];
   minimum?: number;
   exclusiveMinimum?: number;
   maximum?: number;
@@ -35,28 +37,41 @@ interface Range {
 /** Epochs that come close to what training can reach, where nothing else is asked for. */
 const USUAL_EPOCHS = 5;
 
-const NUMBERS = Object.keys(TUNE_OPTIONS).filter((path) => isNumber(rangeOf(path))) as NumberPath[];
-const SWITCHES = Object.keys(TUNE_OPTIONS).filter((path) => rangeOf(path).type === "boolean") as SwitchPath[];
+const pathsOf = (...types: string[]): string[] =>
+  Object.keys(TUNE_OPTIONS).filter((path) => types.includes(rangeOf(path).type));
+const NUMBERS = pathsOf("integer", "number") as NumberPath[];
+const SWITCHES = pathsOf("boolean") as SwitchPath[];
+const CHOICES = pathsOf("string") as ChoicePath[];
 
-export const OPTIMIZERS: Record<Optimizer, string> = { sgd: "SGD", adamw: "AdamW" };
+/** What there is to choose from, by what the page calls it; a value that it has no name for goes by its own. */
+const CHOICE_NAMES: Record<string, string> = {
+  sgd: "SGD",
+  adamw: "AdamW",
+  adapted: "Adaptive batch norm",
+  repaired: "Repaired weights",
+};
+export const choiceName = (value: string): string => CHOICE_NAMES[value] ?? value;
 
 /** A form with the defaults; without labels the full network is all there is to learn from. */
 export const emptyForm = (isLabelled = true): TuningForm => ({
-  numbers: {
-    ...(Object.fromEntries(NUMBERS.map((path) => [path, TUNE_OPTIONS[path].default])) as TuningForm["numbers"]),
-    epochs: USUAL_EPOCHS,
-  },
-  switches: Object.fromEntries(SWITCHES.map((path) => [path, TUNE_OPTIONS[path].default])) as TuningForm["switches"],
-  optimizer: TUNE_OPTIONS.optimizer.default,
+  numbers: { ...(defaultsOf(NUMBERS) as TuningForm["numbers"]), epochs: USUAL_EPOCHS },
+  switches: defaultsOf(SWITCHES) as TuningForm["switches"],
+  choices: defaultsOf(CHOICES) as TuningForm["choices"],
   distils: !isLabelled,
 });
 
 /** Whether a number means anything with the other fields as they are. */
-export function applies(path: NumberPath, { switches, optimizer, distils }: TuningForm): boolean {
+export function applies(path: NumberPath, { switches, choices, distils }: TuningForm): boolean {
   if (path === "learning_rate") return !switches.find_learning_rate;
-  if (path === "momentum") return optimizer === "sgd";
+  if (path === "momentum") return choices.optimizer === "sgd";
   return distils || !path.startsWith("distillation.");
 }
+
+/** Whether the server has an option of this path; one that it has only in a newer version is left out of the form. */
+export const isKnown = <Path extends keyof Options>(path: string): path is Path => Object.hasOwn(TUNE_OPTIONS, path);
+
+/** What there is to choose from. */
+export const choicesOf = (path: ChoicePath): readonly string[] => rangeOf(path).enum ?? [];
 
 /** What a field holds that is left empty, where it is a number. */
 export const defaultOf = (path: NumberPath): number | null => TUNE_OPTIONS[path].default;
@@ -94,15 +109,20 @@ export function toOptions(form: TuningForm): TuneOptions {
   const distillation = Object.fromEntries(
     Object.entries({ temperature, weight }).filter(([, value]) => value !== undefined),
   ) as unknown as Distillation;
-  return { ...own, optimizer: form.optimizer, ...form.switches, ...(form.distils ? { distillation } : {}) };
+  return {
+    ...own,
+    ...(form.choices as Partial<TuneOptions>),
+    ...form.switches,
+    ...(form.distils ? { distillation } : {}),
+  };
 }
 
 function rangeOf(path: string): Range {
   return (TUNE_OPTIONS as Record<string, Range>)[path] ?? { type: "", default: null };
 }
 
-function isNumber({ type }: Range): boolean {
-  return type === "integer" || type === "number";
+function defaultsOf(paths: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(paths.map((path) => [path, rangeOf(path).default]));
 }
 
 function isWithin(value: number, { minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Range): boolean {

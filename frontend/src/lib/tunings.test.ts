@@ -121,11 +121,12 @@ it("takes the median of what the layers have moved by", () => {
 });
 
 it("lists what was asked for by its labels", () => {
-  expect(settingsOf(request)).toEqual([
+  expect(settingsOf(tuning({}))).toEqual([
     { label: "Epochs", value: "5" },
     { label: "Optimizer", value: "SGD" },
     { label: "Batch size", value: "128" },
     { label: "Horizontal flips", value: "on" },
+    { label: "Starts from", value: "Adaptive batch norm" },
     { label: "Temperature", value: "2" },
     { label: "Weight of distillation", value: "0.5" },
   ]);

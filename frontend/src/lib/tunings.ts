@@ -1,19 +1,13 @@
 // What a tuning's progress, epochs and options mean in words and numbers.
 
-import type { DriftKind, Epoch, Optimizer, TuneOptions, Tuning, TuningStart } from "../api/types";
+import type { DriftKind, Epoch, TuneOptions, Tuning } from "../api/types";
 import { labelOf } from "./fieldLabels";
 import { capitalised, count, counted, duration } from "./format";
 import { isFinal, progressText } from "./jobs";
-import { OPTIMIZERS } from "./tuningForm";
+import { choiceName } from "./tuningForm";
 
 /** The phase in which the network is trained, as the server names it. */
 const EPOCHS = "epochs";
-
-/** What a tuning begins with, be it known to the server or only to a newer one. */
-export const START_NAMES: Record<TuningStart | "repaired", string> = {
-  adapted: "adaptive batch norm",
-  repaired: "repaired weights",
-};
 
 /** What moves while a network is trained. */
 export const DRIFT_NAMES: Record<DriftKind, string> = {
@@ -93,7 +87,8 @@ function median(values: readonly number[]): number | undefined {
 }
 
 /** What was asked for, each option with its label; an option without a value is not there. */
-export function settingsOf({ distillation, ...options }: TuneOptions): { label: string; value: string }[] {
+export function settingsOf({ start, request }: Pick<Tuning, "start" | "request">): { label: string; value: string }[] {
+  const { distillation, ...options }: TuneOptions & Pick<Tuning, "start"> = { ...request, start };
   const inDistillation = Object.entries(distillation ?? {}).map(([name, value]) => [`distillation.${name}`, value]);
   return [...Object.entries(options), ...inDistillation].map(([path, value]) => ({
     label: labelOf(path as string),
@@ -103,7 +98,7 @@ export function settingsOf({ distillation, ...options }: TuneOptions): { label: 
 
 function valueText(value: unknown): string {
   if (typeof value === "boolean") return value ? "on" : "off";
-  return OPTIMIZERS[value as Optimizer] ?? String(value);
+  return choiceName(String(value));
 }
 
 /** A small number without a long tail: `0.0117`, `8.2e-7`. */

@@ -1,0 +1,67 @@
+// The server of a test, and what a test does with it beside the page.
+
+import { openAsBlob } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { expect, vi } from "vitest";
+
+const address = process.env["EAGLEEYE_URL"];
+if (!address)
+  throw new Error("EAGLEEYE_URL must name a running server, as http://127.0.0.1:8080; cargo xtask browser sets it");
+
+/** The server, which has a real worker. */
+export const url: string = address;
+
+/** A file of the repository. */
+export const repository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+const example = (name: string): Promise<Blob> => openAsBlob(repository(`examples/${name}`));
+
+/** Uploads the example's network and images under a name; their ids. */
+export async function uploadExample(name: string): Promise<{ model: string; dataset: string }> {
+  const [model, dataset] = await Promise.all([
+    upload("models", { file: await example("mobilenet_v1.pt"), input_shape: "1,1,28,28", name }),
+    upload("datasets", {
+      images: await example("fashion-mnist-images-idx3-ubyte.gz"),
+      labels: await example("fashion-mnist-labels-idx1-ubyte.gz"),
+      name,
+    }),
+  ]);
+  return { model, dataset };
+}
+
+/** Uploads by the API; the id of what was made. */
+async function upload(kind: "models" | "datasets", parts: Record<string, Blob | string>): Promise<string> {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(parts)) {
+    if (typeof value === "string") body.set(name, value);
+    else body.set(name, value, name);
+  }
+  return made(await fetch(`${url}/api/v1/${kind}`, { method: "POST", body }));
+}
+
+/** Queues a search by the API; its id. */
+export async function search(request: object): Promise<string> {
+  const headers = { "Content-Type": "application/json" };
+  return made(await fetch(`${url}/api/v1/searches`, { method: "POST", headers, body: JSON.stringify(request) }));
+}
+
+async function made(answer: Response): Promise<string> {
+  expect(answer.ok, await answer.clone().text()).toBe(true);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+/** Waits until a search has a state, for so many milliseconds at most. */
+export async function untilSearch(id: string, state: string, timeout: number): Promise<void> {
+  const now = async (): Promise<string> => (await (await fetch(`${url}/api/v1/searches/${id}`)).json()).state;
+  await vi.waitFor(async () => expect(await now()).toBe(state), { timeout, interval: 500 });
+}
+
+export async function cancelSearch(id: string): Promise<void> {
+  expect((await fetch(`${url}/api/v1/searches/${id}/cancel`, { method: "POST" })).ok).toBe(true);
+}
+
+/** Deletes a search by the API: other tests count searches. */
+export async function deleteSearch(id: string): Promise<void> {
+  expect((await fetch(`${url}/api/v1/searches/${id}`, { method: "DELETE" })).ok).toBe(true);
+}

@@ -1,0 +1,187 @@
+// Fine-tuning by hand: from a candidate to a tuned network as a file.
+//
+// Runs against the server at EAGLEEYE_URL, where it makes a small search of its own. The steps build on each other.
+
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { expectGoodPage, open, type Watched } from "./browser";
+import { deleteSearch, search, untilSearch, uploadExample, url } from "./server";
+
+/** A search and a tuning take as long as the machine needs. Milliseconds. */
+const PATIENCE = 300_000;
+
+let watched: Watched;
+let page: Page;
+let searched = "";
+
+beforeAll(async () => {
+  const { model, dataset } = await uploadExample("For fine-tuning");
+  searched = await search({
+    model_id: model,
+    dataset_id: dataset,
+    name: "To be fine-tuned",
+    strategies: ["random"],
+    budgets: [{ macs: 0.5 }, { macs: 0.4 }],
+    candidates: 1,
+    seed: 7,
+    calibration_images: 640,
+    scoring_images: 3000,
+    // What is left over is trained on, which is little, so that an epoch takes seconds.
+    test_images: 4500,
+    preprocessing: { mean: [0.286], deviation: [0.353] },
+  });
+  await untilSearch(searched, "succeeded", PATIENCE);
+  watched = await open(url, 1);
+  ({ page } = watched);
+  page.setDefaultTimeout(30_000);
+  await page.goto(`/searches/${searched}`);
+}, PATIENCE);
+afterAll(async () => {
+  await watched?.browser.close();
+  // Other tests count searches.
+  if (searched) await deleteSearch(searched);
+});
+
+const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
+const link = (name: string | RegExp): Locator => page.getByRole("link", { name, exact: true });
+const heading = (name: string | RegExp): Locator => page.getByRole("heading", { level: 1, name });
+const field = (label: string): Locator => page.getByLabel(label, { exact: true });
+const fact = (name: string): Locator =>
+  page.locator("dl div", { has: page.getByText(name, { exact: true }) }).locator("dd");
+const epochs = (): Locator => page.getByRole("table", { name: "Epochs" }).locator("tbody tr");
+const state = (name: string): Locator => page.getByText(name, { exact: true });
+
+describe.sequential("fine-tuning", () => {
+  it("starts from a candidate, with a form that says what is wrong with it", async () => {
+    const winners = page.getByRole("table", { name: "The best candidate of each budget" });
+    await winners
+      .getByRole("link", { name: /^Fine-tune candidate/ })
+      .nth(1)
+      .waitFor();
+    await link("Fine-tune").click();
+    await heading(/Fine-tune candidate \d/).waitFor();
+    await expectGoodPage(page);
+
+    await field("Epochs").fill("");
+    await button("Start fine-tuning").click();
+    await page.getByText("Enter a number of epochs, or a time limit.").waitFor();
+    expect(await page.evaluate("document.activeElement.name")).toBe("epochs");
+    await field("Epochs").fill("0");
+    await page.getByText("From 1 to 10,000.").waitFor();
+    await field("Epochs").fill("3");
+
+    await page.getByText("More options").click();
+    expect(await field("Temperature").count()).toBe(0);
+    await field("Learn from the full network").check();
+    await field("Temperature").fill("0");
+    await page.getByText("Above 0 and at most 100.").waitFor();
+    await expectGoodPage(page);
+    await field("Learn from the full network").uncheck();
+    await field("Optimizer").selectOption("adamw");
+    expect(await field("Momentum").count()).toBe(0);
+    await field("Optimizer").selectOption("sgd");
+    await field("Micro-batch size").fill("256");
+    await button("Start fine-tuning").click();
+    await page.getByText("Must be at most “Batch size”").waitFor();
+    expect(await page.evaluate("document.activeElement.name")).toBe("micro_batch");
+    await expectGoodPage(page);
+    await field("Micro-batch size").fill("64");
+    await page.getByText("Must be at most").waitFor({ state: "detached" });
+    await button("Start fine-tuning").click();
+    await heading(/Fine-tuning of candidate \d/).waitFor();
+  });
+
+  it("can be watched, epoch by epoch", async () => {
+    await page.getByText(/^Epoch [123] of 3, step/).waitFor({ timeout: PATIENCE });
+    await epochs().first().waitFor({ timeout: PATIENCE });
+    expect(await epochs().count()).toBeLessThanOrEqual(3);
+    await expectGoodPage(page);
+  });
+
+  it("ends with a better network, whose accuracies stand beside each other", async () => {
+    await state("Succeeded").waitFor({ timeout: PATIENCE });
+    expect(await epochs().count()).toBe(3);
+    const [before, tuned, test] = await Promise.all(
+      ["Before fine-tuning", "Fine-tuned", "On test images"].map(async (name) =>
+        parseFloat(await fact(name).innerText()),
+      ),
+    );
+    expect(tuned).toBeGreaterThan(before ?? 100);
+    expect(test).toBeGreaterThan(80);
+    expect(await fact("On test images").innerText()).toContain("±");
+    const scores = page.getByRole("region", { name: "Scores" }).locator("tbody tr");
+    expect(await scores.locator("td:nth-child(2)").allInnerTexts()).toEqual([
+      ...Array(3).fill("3,000 validation"),
+      "4,500 test",
+    ]);
+    expect(await page.locator("svg .mark.first title").first().textContent()).toMatch(/^Epoch 1, validation: 0\.\d+/);
+    expect(await fact("Micro-batch size").innerText()).toBe("64");
+    await expectGoodPage(page);
+  });
+
+  it("shows how the weights have moved, after any epoch", async () => {
+    await page.getByText("Change of each layer after epoch 3").click();
+    const change = page.getByRole("region", { name: "Change of each layer" }).locator("tbody tr td.number").first();
+    const last = await change.innerText();
+    await page.getByRole("slider").focus();
+    await page.keyboard.press("Home");
+    await page.getByText("Change of each layer after epoch 1").waitFor();
+    expect(await change.innerText()).not.toBe(last);
+    expect(await page.getByLabel("Histogram of the filters’ norms after epoch 1").count()).toBe(1);
+    await expectGoodPage(page);
+  });
+
+  it("hands out the tuned network as ONNX", async () => {
+    await link("Download ONNX").waitFor({ timeout: PATIENCE });
+    const [download] = await Promise.all([page.waitForEvent("download"), link("Download ONNX").click()]);
+    expect(download.suggestedFilename()).toMatch(/\.onnx$/);
+  });
+
+  it("is cancelled, taken up again and deleted", async () => {
+    await link(/To be fine-tuned/).click();
+    await link(/^Fine-tune candidate/)
+      .last()
+      .click();
+    await field("Epochs").fill("500");
+    await button("Start fine-tuning").click();
+    await epochs().first().waitFor({ timeout: PATIENCE });
+    await page.getByText(/min left|h left/).waitFor();
+    await button("Cancel").click();
+    await state("Cancelled").waitFor({ timeout: 20_000 });
+    await page.getByText("Snapshot on disk").waitFor();
+    await expectGoodPage(page);
+
+    const before = await epochs().count();
+    await button("Try again").click();
+    await state("Running").waitFor({ timeout: PATIENCE });
+    await epochs().nth(before).waitFor({ timeout: PATIENCE });
+    await button("Delete").click();
+    await button("Delete the fine-tuning").click();
+    await heading("To be fine-tuned").waitFor();
+  });
+
+  it("is listed with its result on the search's page", async () => {
+    const rows = page.getByRole("table", { name: "Fine-tunings" }).locator("tbody tr");
+    await rows.first().waitFor();
+    expect(await rows.count()).toBe(1);
+    expect(await rows.innerText()).toMatch(/Succeeded.*3 epochs.*%.*±/s);
+    await page.getByRole("list", { name: "Fine-tunings of this candidate" }).getByText("on test images").waitFor();
+    await expectGoodPage(page);
+    await rows.getByRole("link").click();
+    await heading(/Fine-tuning of candidate/).waitFor();
+  });
+
+  it("is not found where there is none", async () => {
+    await page.goto("/tunings/00000000-0000-7000-8000-000000000000");
+    await page.getByRole("alert").getByText("Not found").waitFor();
+    await expectGoodPage(page);
+    await page.goto("/tunings/new");
+    await page.getByText("Choose a candidate").waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("has broken no rule on the way", () => {
+    expect(watched.faults).toEqual([]);
+  });
+});
