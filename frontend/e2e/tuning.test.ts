@@ -110,7 +110,7 @@ describe.sequential("fine-tuning", () => {
     expect(tuned).toBeGreaterThan(before ?? 100);
     expect(test).toBeGreaterThan(80);
     expect(await fact("On test images").innerText()).toContain("±");
-    const scores = page.getByRole("region", { name: "Scores" }).locator("tbody tr");
+    const scores = page.getByRole("region", { name: "Scores of each network" }).locator("tbody tr");
     expect(await scores.locator("td:nth-child(2)").allInnerTexts()).toEqual([
       ...Array(3).fill("3,000 validation"),
       "4,500 test",

@@ -18,6 +18,7 @@ export type Dataset = Schemas["Dataset"];
 export type Distillation = Schemas["Distillation"];
 export type DriftKind = Schemas["DriftKind"];
 export type Epoch = Schemas["Epoch"];
+export type EvaluationKind = Schemas["EvaluationKind"];
 export type Filter = Schemas["Filter"];
 export type GroupKeep = Schemas["GroupKeep"];
 export type GroupLimit = Schemas["GroupLimit"];

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 
 import type { Candidate, Latency } from "../api/types";
-import { choicesOf, columnsOf, isReference, mainLatency, matches, ranked, sorted, topOneError } from "./candidates";
+import {
+  choicesOf,
+  columnsOf,
+  isReference,
+  mainLatency,
+  matches,
+  ranked,
+  scoreOf,
+  sorted,
+  topOneError,
+} from "./candidates";
 
 const score = (top1: number, top5: number, cross_entropy: number | null) => ({
   top1,
@@ -161,6 +171,21 @@ describe("latency", () => {
     expect(mainLatency({ latencies: all.slice(0, 1) })).toBe(all[0]);
     expect(mainLatency({ latencies: [] })).toBeUndefined();
   });
+});
+
+it("takes the score of a kind from the most scoring images", () => {
+  const evaluation = (kind: "adapted" | "unadapted", image_set: "scoring" | "test", images: number, top1: number) => ({
+    ...{ kind, image_set, images, calibration_images: 100, seconds: 1 },
+    score: score(top1, 1, 0.4),
+    intervals: candidate(0, top1, 0.4).intervals,
+  });
+  const evaluations = [
+    evaluation("adapted", "scoring", 500, 0.7),
+    evaluation("adapted", "scoring", 2000, 0.8),
+    evaluation("adapted", "test", 4000, 0.9),
+  ];
+  expect(scoreOf({ evaluations }, "adapted")?.top1).toBe(0.8);
+  expect(scoreOf({ evaluations }, "repaired")).toBeUndefined();
 });
 
 it("halves the interval for what stands behind ±", () => {

@@ -1,7 +1,7 @@
 // Candidates side by side: which is best, and in which order they are shown.
 
 import { RANKING } from "../api/ranking.gen";
-import type { Candidate, Latency } from "../api/types";
+import type { Candidate, EvaluationKind, Latency, Score } from "../api/types";
 
 type Criterion = (typeof RANKING)[number]["by"];
 
@@ -52,6 +52,17 @@ export const isReference = ({ origin }: Pick<Candidate, "origin">): boolean => o
 /** Half the width of the interval of the top-1 accuracy: what stands behind ±. */
 export const topOneError = ({ intervals: { top1 } }: Pick<Candidate, "intervals">): number =>
   (top1.high - top1.low) / 2;
+
+/** How a candidate's network was made before it was scored, be it known to this server or only to a newer one. */
+export type Made = EvaluationKind | "repaired";
+
+export const MADE_NAMES: Record<Made, string> = { adapted: "Adaptive BN", repaired: "Repaired", unadapted: "Without" };
+
+/** The score of a kind on the scoring images, from most of them; undefined where there is none. */
+export const scoreOf = ({ evaluations }: Pick<Candidate, "evaluations">, wanted: Made): Score | undefined =>
+  evaluations
+    .filter(({ kind, image_set }) => kind === wanted && image_set === "scoring")
+    .toSorted((a, b) => b.images - a.images)[0]?.score;
 
 /** The measured time that says most of a deployed network: ONNX Runtime, on the fewest threads and images. */
 export const mainLatency = ({ latencies }: Pick<Candidate, "latencies">): Latency | undefined =>
