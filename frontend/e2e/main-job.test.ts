@@ -227,6 +227,23 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
   });
 
+  it("shows several warnings of one kind, as of two runtimes", async () => {
+    const address = `${url}/api/v1/searches/${finished.split("/").at(-1)}`;
+    const search = await (await fetch(address)).json();
+    const warning = { code: "winner_slower_than_full", at: "after" };
+    const warnings = ["In one runtime.", "In the other."].map((message) => ({ ...warning, message }));
+    await page.route(address, (route) => route.fulfill({ json: { ...search, warnings } }));
+    await page.route(`${address}/events`, (route) => route.abort());
+    await page.goto(finished);
+    await page.getByText("In the other.").waitFor();
+    await page.getByRole("heading", { name: "Settings" }).waitFor();
+    await link("MobileNetV1 on Fashion-MNIST").waitFor();
+    await page.unroute(address);
+    await page.unroute(`${address}/events`);
+    await page.goto(finished);
+    await marks().first().waitFor();
+  });
+
   it("sorts the table by any column", async () => {
     const table = page.getByRole("table", { name: "Candidates" });
     const headers = await table.locator("thead th").allInnerTexts();
