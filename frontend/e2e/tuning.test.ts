@@ -61,6 +61,7 @@ describe.sequential("fine-tuning", () => {
       .waitFor();
     await link("Fine-tune").click();
     await heading(/Fine-tune candidate \d/).waitFor();
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
     await expectGoodPage(page);
 
     await field("Epochs").fill("");
