@@ -7,7 +7,6 @@
 export const TUNE_OPTIONS = {
   "average": {
     "type": "number",
-    "default": null,
     "exclusiveMaximum": 1,
     "exclusiveMinimum": 0
   },
@@ -42,7 +41,6 @@ export const TUNE_OPTIONS = {
   },
   "epochs": {
     "type": "integer",
-    "default": null,
     "maximum": 10000,
     "minimum": 1
   },
@@ -62,19 +60,16 @@ export const TUNE_OPTIONS = {
   },
   "learning_rate": {
     "type": "number",
-    "default": null,
     "maximum": 100,
     "exclusiveMinimum": 0
   },
   "micro_batch": {
     "type": "integer",
-    "default": null,
     "maximum": 65536,
     "minimum": 2
   },
   "minutes": {
     "type": "number",
-    "default": null,
     "maximum": 100000,
     "exclusiveMinimum": 0
   },
@@ -104,7 +99,6 @@ export const TUNE_OPTIONS = {
   },
   "patience": {
     "type": "integer",
-    "default": null,
     "maximum": 10000,
     "minimum": 1
   },
@@ -122,7 +116,6 @@ export const TUNE_OPTIONS = {
   },
   "weight_decay": {
     "type": "number",
-    "default": null,
     "maximum": 1,
     "minimum": 0
   }

@@ -26,7 +26,7 @@ export interface TuningForm {
 /** A range, as a schema has it. */
 interface Range {
   type: string;
-  default: unknown;
+  default?: unknown;
   enum?: readonly string[];
   minimum?: number;
   exclusiveMinimum?: number;
@@ -74,7 +74,7 @@ export const isKnown = <Path extends keyof Options>(path: string): path is Path 
 export const choicesOf = (path: ChoicePath): readonly string[] => rangeOf(path).enum ?? [];
 
 /** What a field holds that is left empty, where it is a number. */
-export const defaultOf = (path: NumberPath): number | null => TUNE_OPTIONS[path].default;
+export const defaultOf = (path: NumberPath): number | null => (rangeOf(path).default as number | undefined) ?? null;
 
 /** The least and the largest value that an input takes, where they are within the range. */
 export const boundsOf = (path: NumberPath): { min?: number; max?: number } => {
@@ -118,11 +118,11 @@ export function toOptions(form: TuningForm): TuneOptions {
 }
 
 function rangeOf(path: string): Range {
-  return (TUNE_OPTIONS as Record<string, Range>)[path] ?? { type: "", default: null };
+  return (TUNE_OPTIONS as Record<string, Range>)[path] ?? { type: "" };
 }
 
 function defaultsOf(paths: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(paths.map((path) => [path, rangeOf(path).default]));
+  return Object.fromEntries(paths.map((path) => [path, rangeOf(path).default ?? null]));
 }
 
 function isWithin(value: number, { minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Range): boolean {
