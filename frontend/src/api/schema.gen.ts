@@ -33,8 +33,9 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format and `weights`: asking again returns the existing one, or queues one that failed or
-         *     whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so or not.
+         * @description A candidate has one checkpoint per format and `weights`, of ONNX one per `opset`: asking again returns the existing one, or
+         *     queues one that failed or whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so
+         *     or not.
          */
         post: operations["createCheckpoint"];
         delete?: never;
@@ -72,6 +73,44 @@ export interface paths {
         };
         /** Get a checkpoint. */
         get: operations["getCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checkpoints/{id}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a checkpoint's model card.
+         * @description Where the network comes from, which strategy and images made it, every score with its interval, what was measured, and how to
+         *     get it again. An archive in the format `state_dict` has a card in it, too: that of the time when it was written.
+         */
+        get: operations["getCard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checkpoints/{id}/card.md": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a checkpoint's model card as a document. */
+        get: operations["getCardAsMarkdown"];
         put?: never;
         post?: never;
         delete?: never;
@@ -763,6 +802,141 @@ export interface components {
          * @enum {string}
          */
         CandidateWeights: "adapted" | "repaired";
+        /** @description What a network costs. */
+        CardCosts: {
+            /**
+             * Format: int64
+             * @description Bytes of weights and statistics, where they were counted.
+             */
+            bytes: number | null;
+            /**
+             * Format: int64
+             * @description MACs of one image.
+             */
+            macs: number;
+            /** Format: int64 */
+            parameters: number;
+        };
+        /** @description The images that a network was made and scored with. */
+        CardData: {
+            class_order: components["schemas"]["ClassOrder"];
+            /** @description BLAKE3 of the file of its images, in hexadecimal digits. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Number of its images.
+             */
+            images: number;
+            /**
+             * @description Whether it has labels. Where it has none, the full network's answers take their place, and `top1` is the agreement with
+             *     it and no accuracy.
+             */
+            labelled: boolean;
+            /** @description BLAKE3 of the file of its labels. Null where they are not in a file of their own. */
+            labels_hash: string | null;
+            /** @description The dataset's name. */
+            name: string;
+            preprocessing: components["schemas"]["Preprocessing"];
+            /**
+             * Format: int64
+             * @description The seed that the split is drawn by.
+             */
+            seed: number;
+            /** @description How many images are for what. No image is of two. */
+            split: components["schemas"]["ReportedSplit"];
+        };
+        /** @description A file of the network. */
+        CardFile: {
+            /**
+             * Format: int64
+             * @description Its size. Null until it is written.
+             */
+            bytes: number | null;
+            /**
+             * @description As in requests for checkpoints.
+             * @example torchscript
+             */
+            format: string;
+            /** @description BLAKE3, in hexadecimal digits. Null until it is written. */
+            hash: string | null;
+        };
+        /**
+         * @description The network that a score is of.
+         * @enum {string}
+         */
+        CardNetwork: "full" | "unadapted" | "adapted" | "repaired" | "tuned";
+        /** @description How to get the network again. */
+        CardRepeat: {
+            /** @description Over the API, in their order: method, path and body. */
+            calls: string[];
+            /** @description On the command line, with `request` as `request.json` and the tuning's options as `options.json`. */
+            commands: string[];
+            request: components["schemas"]["SearchRequest"] | null;
+        };
+        /** @description A score, and how certain it is. */
+        CardScore: {
+            image_set: components["schemas"]["ImageSet"];
+            /**
+             * Format: int64
+             * @description Images that were scored.
+             */
+            images: number;
+            /** @description 95% confidence intervals. */
+            intervals: components["schemas"]["Intervals"];
+            network: components["schemas"]["CardNetwork"];
+            score: components["schemas"]["Score"];
+        };
+        /** @description The network that was pruned. */
+        CardSource: {
+            /**
+             * Format: int32
+             * @description Number of classes, where it is known.
+             */
+            classes: number | null;
+            /** @description The name of its file. */
+            file_name: string;
+            /** @description BLAKE3 of its file, in hexadecimal digits. */
+            hash: string;
+            /** @description Of the first input, batch dimension included. */
+            input_shape: number[];
+            name: string;
+        };
+        /** @description Which channels stay. */
+        CardStrategy: {
+            budget: components["schemas"]["Limits"] | null;
+            /** @description What each channel group keeps. */
+            groups: components["schemas"]["GroupKeep"][];
+            /** @description How channels were compared: which ones stay, once it was said how many. */
+            importance: components["schemas"]["Importance"];
+            /**
+             * Format: int64
+             * @description Its number: in the search, or in the sequence of the seed.
+             */
+            index: number;
+            /** @description Which strategy proposed it. */
+            name: components["schemas"]["StrategyName"];
+            /** Format: int64 */
+            seed: number;
+        };
+        /** @description How a network was trained. */
+        CardTuning: {
+            /**
+             * Format: int32
+             * @description Passes over the training images.
+             */
+            epochs: number;
+            /** @description What was asked for, with its defaults. */
+            options: components["schemas"]["TuneOptions"];
+            /** @description What it began with. */
+            start: components["schemas"]["CardWeights"];
+            /** Format: int64 */
+            training_images: number;
+        };
+        /**
+         * @description Which weights the network has.
+         * @enum {string}
+         */
+        CardWeights: "unadapted" | "adapted" | "repaired" | "tuned";
         /** @description Channels of several layers that can only be pruned together. */
         ChannelGroup: {
             /** @description Weights with these channels that the file does not store but computes from its tensors. */
@@ -812,6 +986,11 @@ export interface components {
              * @description Largest absolute difference between the outputs of the file and of the engine. Null until it is ready.
              */
             max_difference: number | null;
+            /**
+             * Format: int32
+             * @description Version of ONNX's operators in an ONNX file. Null for other formats.
+             */
+            opset: number | null;
             state: components["schemas"]["CheckpointState"];
             /**
              * Format: uuid
@@ -826,14 +1005,23 @@ export interface components {
          * @description File formats of exports.
          * @enum {string}
          */
-        CheckpointFormat: "torchscript" | "onnx" | "safetensors";
-        /** @description All checkpoints of a candidate or a tuning: at most one per format and weights, so the list is never paged. */
+        CheckpointFormat: "torchscript" | "onnx" | "safetensors" | "state_dict";
+        /**
+         * @description All checkpoints of a candidate or a tuning: at most one per format and weights, of ONNX one per `opset`, so the list is never
+         *     paged.
+         */
         CheckpointList: {
             items: components["schemas"]["Checkpoint"][];
         };
         /** @description An export to be queued. */
         CheckpointRequest: {
             format: components["schemas"]["CheckpointFormat"];
+            /**
+             * Format: int32
+             * @description Version of ONNX's operators, for ONNX files; 17 if omitted. A network with an operation that the version has no operator
+             *     for cannot be exported in it.
+             */
+            opset?: number;
             /** @default adapted */
             weights: components["schemas"]["CandidateWeights"];
         };
@@ -1487,6 +1675,39 @@ export interface components {
         };
         /** @description An uploaded network with its channel groups. */
         Model: components["schemas"]["ModelSummary"] & components["schemas"]["ModelDetails"];
+        /** @description A pruned network and all that is known of it. */
+        ModelCard: {
+            adaptation: components["schemas"]["Adaptation"] | null;
+            data: components["schemas"]["CardData"] | null;
+            file: components["schemas"]["CardFile"] | null;
+            /** @description What the full network costs. */
+            full: components["schemas"]["CardCosts"];
+            /** @description Measured latencies of a network of this size; empty where none were measured. */
+            latencies: components["schemas"]["MeasuredLatency"][];
+            /**
+             * @description What has made the network.
+             * @example EagleEye 0.1.0
+             */
+            producer: string;
+            /** @description What the pruned network costs. */
+            pruned: components["schemas"]["CardCosts"];
+            /** @description How to get the network again. */
+            repeat: components["schemas"]["CardRepeat"];
+            /** @description Every score of it and of the full network; those of the weights in the file have its `weights` as `network`. */
+            scores: components["schemas"]["CardScore"][];
+            /** @description The network that was pruned. */
+            source: components["schemas"]["CardSource"];
+            strategy: components["schemas"]["CardStrategy"];
+            tuning: components["schemas"]["CardTuning"] | null;
+            /**
+             * Format: int32
+             * @description The version of the card's form. Fields may be added without a new one.
+             */
+            version: number;
+            /** @description What whoever reads the scores should know. */
+            warnings: components["schemas"]["Warning"][];
+            weights: components["schemas"]["CardWeights"];
+        };
         /** @description Changes to a model. Omitted fields keep their value. */
         ModelChange: {
             /**
@@ -2617,10 +2838,9 @@ export interface components {
              * Format: double
              * @description Cut a random rectangle from each image and resize it to the whole image's size: of at least this part of the area, and of
              *     proportions between 3:4 and 4:3 of the image's own. Images are not cut if omitted. Not together with `crop_padding`.
-             * @default null
              * @example 0.35
              */
-            crop_area: number;
+            crop_area?: number;
             /**
              * Format: int32
              * @description Pixels by which images are shifted at most, at random; what is missing at an edge is mirrored from the image.
@@ -2721,6 +2941,12 @@ export interface components {
         /** @description An export of a tuning to be queued. */
         TunedCheckpointRequest: {
             format: components["schemas"]["CheckpointFormat"];
+            /**
+             * Format: int32
+             * @description Version of ONNX's operators, for ONNX files; 17 if omitted. A network with an operation that the version has no operator
+             *     for cannot be exported in it.
+             */
+            opset?: number;
         };
         /** @description A candidate that is trained further. */
         Tuning: {
@@ -2958,7 +3184,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The checkpoints, at most one per format and weights */
+            /** @description The checkpoints, at most one per format and weights, of ONNX one per `opset` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3325,6 +3551,196 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The checkpoint does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the checkpoint */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The card */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelCard"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The checkpoint does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCardAsMarkdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the checkpoint */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The card in Markdown */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
             /** @description A parameter that this address does not accept */

@@ -21,6 +21,12 @@ export const TUNE_OPTIONS = {
     "default": 0,
     "minimum": 0
   },
+  "crop_area": {
+    "type": "number",
+    "example": 0.35,
+    "maximum": 1,
+    "exclusiveMinimum": 0
+  },
   "crop_padding": {
     "type": "integer",
     "default": 0,
@@ -107,6 +113,14 @@ export const TUNE_OPTIONS = {
     "default": 0,
     "maximum": 9007199254740991,
     "minimum": 0
+  },
+  "start": {
+    "type": "string",
+    "enum": [
+      "adapted",
+      "repaired"
+    ],
+    "default": "adapted"
   },
   "warmup": {
     "type": "number",
