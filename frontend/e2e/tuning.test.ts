@@ -29,6 +29,7 @@ beforeAll(async () => {
     scoring_images: 3000,
     // What is left over is trained on, which is little, so that an epoch takes seconds.
     test_images: 4500,
+    repaired: 1,
     preprocessing: { mean: [0.286], deviation: [0.353] },
   });
   await untilSearch(searched, "succeeded", PATIENCE);
@@ -139,18 +140,29 @@ describe.sequential("fine-tuning", () => {
     expect(download.suggestedFilename()).toMatch(/\.onnx$/);
   });
 
-  it("is cancelled, taken up again and deleted", async () => {
+  it("hands out the candidate repaired", async () => {
     await link(/To be fine-tuned/).click();
+    await page.getByRole("columnheader", { name: "Repaired", exact: true }).waitFor();
+    await page.getByText("Repaired", { exact: true }).last().click();
+    await button("Export as ONNX, repaired").click();
+    await link("Download ONNX, repaired").waitFor({ timeout: PATIENCE });
+    await expectGoodPage(page);
+  });
+
+  it("is cancelled, taken up again and deleted", async () => {
     await link(/^Fine-tune candidate/)
       .last()
       .click();
     await field("Epochs").fill("500");
+    await page.getByText("More options").click();
+    await field("Starts from").selectOption("repaired");
     await button("Start fine-tuning").click();
     await epochs().first().waitFor({ timeout: PATIENCE });
     await page.getByText(/min left|h left/).waitFor();
     await button("Cancel").click();
     await state("Cancelled").waitFor({ timeout: 20_000 });
     await page.getByText("Snapshot on disk").waitFor();
+    expect(await fact("Starts from").innerText()).toBe("Repaired weights");
     await expectGoodPage(page);
 
     const before = await epochs().count();

@@ -7,6 +7,7 @@ import { ApiError, parseProblem, UNREACHABLE } from "./problem";
 import type { components, paths } from "./schema.gen";
 import type {
   Candidate,
+  CandidateWeights,
   Checkpoint,
   CheckpointFormat,
   Dataset,
@@ -160,17 +161,21 @@ export const createTunedCheckpoint = (tuning: string, format: CheckpointFormat):
   return answer(client.POST("/api/v1/tunings/{id}/checkpoints", { params, body: { format } }));
 };
 
-/** The files of a candidate with adaptive batch norm. */
-export const listCheckpoints = async (candidate: string): Promise<Checkpoint[]> => {
+/** The files of a candidate with adaptive batch norm, or repaired. */
+export const listCheckpoints = async (candidate: string, wanted: CandidateWeights): Promise<Checkpoint[]> => {
   const params = { path: { id: candidate } };
   const { items } = await answer(client.GET("/api/v1/candidates/{id}/checkpoints", { params }));
-  return items.filter(({ weights }) => weights === "adapted");
+  return items.filter(({ weights }) => weights === wanted);
 };
 
 /** Asks for a candidate as a file; the answer is the checkpoint that is there already, or one that is being made. */
-export const createCheckpoint = (candidate: string, format: CheckpointFormat): Promise<Checkpoint> => {
+export const createCheckpoint = (
+  candidate: string,
+  format: CheckpointFormat,
+  weights: CandidateWeights,
+): Promise<Checkpoint> => {
   const params = { path: { id: candidate } };
-  return answer(client.POST("/api/v1/candidates/{id}/checkpoints", { params, body: { format, weights: "adapted" } }));
+  return answer(client.POST("/api/v1/candidates/{id}/checkpoints", { params, body: { format, weights } }));
 };
 
 export const checkpointFile = (id: string): string => `${BASE}/checkpoints/${id}/file`;

@@ -6,6 +6,7 @@ type Schemas = components["schemas"];
 
 export type Baseline = Schemas["Baseline"];
 export type Candidate = Schemas["Candidate"];
+export type CandidateWeights = Schemas["CandidateWeights"];
 export type ChannelGroup = Schemas["ChannelGroup"];
 export type ChannelOrder = Schemas["ChannelOrder"];
 export type Checkpoint = Schemas["Checkpoint"];

@@ -53,13 +53,15 @@ export const isReference = ({ origin }: Pick<Candidate, "origin">): boolean => o
 export const topOneError = ({ intervals: { top1 } }: Pick<Candidate, "intervals">): number =>
   (top1.high - top1.low) / 2;
 
-/** How a candidate's network was made before it was scored, be it known to this server or only to a newer one. */
-export type Made = EvaluationKind | "repaired";
-
-export const MADE_NAMES: Record<Made, string> = { adapted: "Adaptive BN", repaired: "Repaired", unadapted: "Without" };
+/** How a candidate's network was made before it was scored. */
+export const MADE_NAMES: Record<EvaluationKind, string> = {
+  adapted: "Adaptive BN",
+  repaired: "Repaired",
+  unadapted: "Without",
+};
 
 /** The score of a kind on the scoring images, from most of them; undefined where there is none. */
-export const scoreOf = ({ evaluations }: Pick<Candidate, "evaluations">, wanted: Made): Score | undefined =>
+export const scoreOf = ({ evaluations }: Pick<Candidate, "evaluations">, wanted: EvaluationKind): Score | undefined =>
   evaluations
     .filter(({ kind, image_set }) => kind === wanted && image_set === "scoring")
     .toSorted((a, b) => b.images - a.images)[0]?.score;

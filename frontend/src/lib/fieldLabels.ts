@@ -19,6 +19,7 @@ export const FIELD_LABELS: Record<string, string> = {
   test_images: "Test images",
   class_order: "Class order",
   racing: "Racing",
+  repaired: "Candidates to repair",
   batch_size: "Batch size",
   round_to: "Round to multiples of",
   min_keep_ratio: "Minimum share kept",

@@ -35,8 +35,8 @@ export function checkRequest(form: SearchForm, model?: ModelSummary, dataset?: D
   });
 }
 
-/** What each kind of warning is called, be it known to this server or only to a newer one. */
-export const WARNING_TITLES: Record<WarningCode | "not_repaired", string> = {
+/** What each kind of warning is called. */
+export const WARNING_TITLES: Record<WarningCode, string> = {
   input_size_differs: "Input size differs",
   input_size_guessed: "Input size guessed",
   near_chance: "Full network near chance",

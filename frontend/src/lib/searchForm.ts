@@ -56,6 +56,8 @@ export interface SearchForm extends PreprocessingFields {
   /** Empty stands for the dataset's own order. */
   classOrder: string;
   racing: boolean;
+  /** Best candidates of each budget that are repaired at the end. */
+  repaired: number | null;
   /** Empty stands for what is left over, up to a number that the server knows. */
   testImages: number | null;
 }
@@ -87,6 +89,7 @@ export const emptyForm = (): SearchForm => ({
   groupKeeps: {},
   classOrder: "",
   racing: true,
+  repaired: 0,
   testImages: null,
 });
 
@@ -148,6 +151,7 @@ export function missing(form: SearchForm): FieldErrors {
     [form.scoringImages, "scoring_images"],
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
+    [form.repaired, "repaired"],
   ];
   if (form.resize === "shorter_side") numbers.push([form.shorterSide, "preprocessing.resize.size"]);
   need(form.strategies.length > 0, "strategies", "Choose a strategy.");
@@ -220,6 +224,7 @@ const RANGES: { field: string; value: (form: SearchForm) => number | null; min: 
   { field: "batch_size", value: (form) => form.batchSize, min: 1, max: 4096, step: 1 },
   { field: "adaptation.momentum", value: (form) => form.momentum, min: 0, max: 1 },
   { field: "adaptation.batches", value: (form) => form.batches, min: 1, step: 1 },
+  { field: "repaired", value: (form) => form.repaired, min: 0, max: 1000, step: 1 },
   { field: "test_images", value: (form) => form.testImages, min: 0, step: 1 },
 ];
 
@@ -278,7 +283,7 @@ export function toRequest(form: SearchForm): SearchRequest {
     calibration_images: form.calibrationImages ?? 0,
     scoring_images: form.scoringImages ?? 0,
     ...(form.testImages === null ? {} : { test_images: form.testImages }),
-    repaired: 0,
+    repaired: form.repaired ?? 0,
     vanilla_images: VANILLA_IMAGES,
     racing: form.racing,
     batch_size: form.batchSize ?? 0,

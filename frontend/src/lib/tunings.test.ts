@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 
-import type { Epoch, Tuning } from "../api/types";
-import { driftByEpoch, lengthText, Pace, secondsLeft, settingsOf, significant, tuningText } from "./tunings";
+import type { Candidate, Epoch, Tuning } from "../api/types";
+import {
+  beforeTuning,
+  driftByEpoch,
+  lengthText,
+  Pace,
+  secondsLeft,
+  settingsOf,
+  significant,
+  tuningText,
+} from "./tunings";
 
 const score = { top1: 0.9, top5: 0.99, cross_entropy: 0.3, agreement: 0.95, kl: 0.1 };
 
@@ -97,6 +106,15 @@ describe("time", () => {
     expect([see(12, 6000), see(14, 7000)]).toEqual([undefined, 0.5]);
     expect([see(14, 8000, { state: "queued" }), see(14, 9000)]).toEqual([undefined, undefined]);
   });
+});
+
+it("begins with the score of the weights that it begins with", () => {
+  const repaired = { kind: "repaired", image_set: "scoring", images: 500, score: { ...score, top1: 0.93 } };
+  const candidate = { score, evaluations: [repaired] } as unknown as Candidate;
+  expect(beforeTuning(tuning({}), candidate)?.top1).toBe(0.9);
+  expect(beforeTuning(tuning({ start: "repaired" }), candidate)?.top1).toBe(0.93);
+  expect(beforeTuning(tuning({ start: "repaired" }), { ...candidate, evaluations: [] })).toBeUndefined();
+  expect(beforeTuning(tuning({}), undefined)).toBeUndefined();
 });
 
 it("says how long it may take", () => {

@@ -1,6 +1,7 @@
 // What a tuning's progress, epochs and options mean in words and numbers.
 
-import type { DriftKind, Epoch, TuneOptions, Tuning } from "../api/types";
+import type { Candidate, DriftKind, Epoch, Score, TuneOptions, Tuning } from "../api/types";
+import { scoreOf } from "./candidates";
 import { labelOf } from "./fieldLabels";
 import { capitalised, count, counted, duration } from "./format";
 import { isFinal, progressText } from "./jobs";
@@ -22,6 +23,12 @@ export function lengthText({ request: { epochs, minutes } }: Pick<Tuning, "reque
   const limits = { epochs, minutes } as TuneOptions;
   const time = limits.minutes == null ? [] : [`${duration(60 * limits.minutes)} at most`];
   return [...(limits.epochs == null ? [] : [counted(limits.epochs, "epoch")]), ...time].join(", ");
+}
+
+/** The score that a tuning begins with; undefined where its search has none. */
+export function beforeTuning({ result, start }: Tuning, candidate: Candidate | undefined): Score | undefined {
+  if (result || !candidate) return result?.before;
+  return start === "adapted" ? candidate.score : scoreOf(candidate, start);
 }
 
 /** How far it is: `Epoch 2 of 5, step 120 of 276`; without the epochs so far, the step alone. */
