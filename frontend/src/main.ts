@@ -2,6 +2,7 @@ import { mount } from "svelte";
 
 import App from "./App.svelte";
 import "./styles/base.css";
+import "./styles/charts.css";
 import "./styles/forms.css";
 import "./styles/layout.css";
 
