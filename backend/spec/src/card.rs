@@ -3,6 +3,7 @@
 //!
 //! A card is made from what is stored, so that a network has the same card whoever asks for it.
 
+mod build;
 mod input;
 mod markdown;
 mod repeat;

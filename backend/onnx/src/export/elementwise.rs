@@ -5,6 +5,7 @@ use std::f64::consts::{FRAC_2_PI, SQRT_2};
 use eagleeye_graph::{Binary, Node, Unary};
 
 use super::attribute::{float, int};
+use super::error::ExportError;
 use super::norm::per_channel;
 use super::writer::{Tensor, Writer};
 use crate::functions;
@@ -13,8 +14,12 @@ use crate::proto::tensor_proto::DataType;
 /// Coefficient of the cube in the approximation of GELU by a hyperbolic tangent.
 const GELU_CUBE: f64 = 0.044715;
 
-pub(super) fn unary(writer: &mut Writer, function: Unary, x: Tensor) -> Tensor {
-    match function {
+pub(super) fn unary(writer: &mut Writer, function: Unary, x: Tensor) -> Result<Tensor, ExportError> {
+    Ok(match function {
+        Unary::HardSwish => {
+            writer.needs(14, "HardSwish")?;
+            writer.call("HardSwish", &[x], vec![])
+        }
         Unary::Clamp(None, None) => x,
         Unary::Clamp(low, high) => {
             let low = low.map_or(Tensor::NONE, |v| writer.scalar("min", v));
@@ -43,7 +48,7 @@ pub(super) fn unary(writer: &mut Writer, function: Unary, x: Tensor) -> Tensor {
         Unary::MulScalar(value) => with_scalar(writer, "Mul", x, value),
         Unary::PowScalar(exponent) => with_scalar(writer, "Pow", x, exponent),
         plain => writer.call(functions::name(plain).unwrap_or("Identity"), &[x], vec![]),
-    }
+    })
 }
 
 fn with_scalar(writer: &mut Writer, operator: &'static str, x: Tensor, value: f64) -> Tensor {

@@ -35,7 +35,7 @@ fn outputs(writer: &mut Writer, node: &Node) -> Result<Vec<Tensor>, ExportError>
         Op::BatchNorm { epsilon } => norm::batch_norm(writer, node, *epsilon, &inputs),
         Op::LayerNorm { axes, epsilon } => norm::layer_norm(writer, node, *axes, *epsilon, &inputs)?,
         Op::GroupNorm { groups, epsilon } => norm::group_norm(writer, node, *groups, *epsilon, &inputs),
-        Op::Unary(function) => elementwise::unary(writer, *function, x),
+        Op::Unary(function) => elementwise::unary(writer, *function, x)?,
         Op::PRelu => elementwise::prelu(writer, node, &inputs),
         Op::Binary(function) => elementwise::binary(writer, *function, &inputs),
         Op::Select => elementwise::select(writer, &inputs),

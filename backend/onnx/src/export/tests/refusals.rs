@@ -73,6 +73,16 @@ fn an_operator_that_came_later_is_refused_with_the_version_that_has_it() {
         let x = net.input("x", &[4, 8]);
         net.push("norm", Op::LayerNorm { axes: 1, epsilon: 1e-5 }, &[x])
     };
+    let mut net = Net::new();
+    let x = net.input("x", &[4]);
+    let y = net.push("act", Op::Unary(Unary::HardSwish), &[x]);
+    let (graph, weights) = net.finish(&[y]);
+    let at = |version| {
+        let opset = Opset::new(version).unwrap();
+        write_at(opset, &graph, &weights, &Precision::default(), &BTreeMap::new()).map(drop).map_err(|e| e.to_string())
+    };
+    assert!(at(13).unwrap_err().contains("HardSwish came with operator set 14"));
+    assert_eq!(at(14), Ok(()));
     for opset in Opset::all() {
         let mut net = Net::new();
         let y = layer(&mut net);
