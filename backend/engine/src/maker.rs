@@ -5,7 +5,7 @@ use std::path::Path;
 use eagleeye_graph::{ChannelGroups, CostModel, ParameterId, Plan, PlanError, Strategy, channel_groups};
 use eagleeye_spec::report::BatchNormState;
 use eagleeye_spec::{Adaptation, AdaptationMode, GroupKeep, Importance, Rung, SearchRequest, StrategyName};
-use eagleeye_strategy::proposer;
+use eagleeye_strategy::adaptation_of;
 
 use crate::adapt::adapt;
 use crate::exec::ExecError;
@@ -194,8 +194,7 @@ impl<'a> Maker<'a> {
 
     /// How the statistics of a strategy's candidates are computed.
     pub fn adaptation(&self, strategy: &StrategyName) -> Adaptation {
-        let own = proposer(&strategy.0).ok().and_then(|proposer| proposer.adaptation);
-        own.map_or(self.pruner.request.adaptation, |adaptation| adaptation())
+        adaptation_of(self.pruner.request, strategy)
     }
 
     /// The pruned network with the statistics of the unpruned one, and with its own, from a rung's calibration images.

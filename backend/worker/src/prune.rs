@@ -222,13 +222,14 @@ mod tests {
     #[test]
     fn the_ending_says_the_format() {
         let format = |name: &str| format_of(Path::new(name));
-        assert!(matches!(format("a/pruned.pt"), Ok(Format::TorchScript)));
+        assert!(matches!(format("src/pruned.pt"), Ok(Format::TorchScript)));
         assert!(matches!(format("pruned.v2.onnx"), Ok(Format::Onnx)));
         assert!(matches!(format("pruned.safetensors"), Ok(Format::Safetensors)));
         for wrong in ["pruned", "pruned.bin", ".onnx", "onnx"] {
             assert!(matches!(format(wrong), Err(Failure::OutputFormat(_))), "{wrong}");
         }
-        assert_eq!(Wanted::by(Path::new("a/pruned.zip")).unwrap(), Wanted::StateDict);
+        assert!(matches!(format("nowhere/pruned.pt"), Err(Failure::OutputFile { .. })), "it is told before the work");
+        assert_eq!(Wanted::by(Path::new("src/pruned.zip")).unwrap(), Wanted::StateDict);
         assert!(matches!(Wanted::by(Path::new("zip")), Err(Failure::OutputFormatOrArchive(_))));
     }
 }

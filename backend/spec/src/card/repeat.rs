@@ -73,7 +73,8 @@ fn out(input: &CardInput) -> &'static str {
         "torchscript" => "pruned.pt",
         "onnx" => "pruned.onnx",
         "safetensors" => "pruned.safetensors",
-        _ => "pruned.zip",
+        // Of a candidate the commands write the network itself; the archive is made by the calls.
+        _ => "pruned.pt",
     }
 }
 
