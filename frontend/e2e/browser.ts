@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 import type { AxeResults } from "axe-core";
-import { chromium, type Browser, type Page } from "playwright-core";
+import { chromium, type Browser, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -50,6 +50,16 @@ export async function open(url: string, scale: number): Promise<Watched> {
     if (message.type() === "error" && !isRefusal) faults.push(message.text());
   });
   return { browser, page, faults };
+}
+
+/**
+ * The field with this label, and no field whose label only contains it ("Candidates" is not "Candidates to repair").
+ *
+ * @param label as shown, without the "optional" behind it
+ */
+export function field(page: Page, label: string): Locator {
+  const literal = label.replaceAll(/[()[\]{}.*+?^$|\\]/g, "\\$&");
+  return page.getByLabel(new RegExp(`^\\s*${literal}\\s*(optional)?\\s*$`));
 }
 
 /** The page is accessible in both colour schemes and on a narrow phone, which it fits. */

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { DESKTOP, expectGoodPage, open, type Watched } from "./browser";
+import { DESKTOP, expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
 import { repository, url } from "./server";
 
 /** Where the README's picture goes; without it a small search is enough. */
@@ -45,7 +45,8 @@ afterAll(async () => {
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
 const link = (name: string): Locator => page.getByRole("link", { name, exact: true });
 const heading = (name: string | RegExp): Locator => page.getByRole("heading", { level: 1, name });
-const choosePreset = (name: string): Promise<unknown> => page.getByLabel("Preset", { exact: true }).selectOption(name);
+const field = (label: string): Locator => fieldOf(page, label);
+const choosePreset = (name: string): Promise<unknown> => field("Preset").selectOption(name);
 const alert = (): Locator => page.getByRole("alert");
 /** Candidates in the chart. */
 const marks = (): Locator => page.locator("svg [role=option]");
@@ -73,7 +74,7 @@ describe.sequential("the main job", () => {
     await heading("Models").waitFor();
     await button("Upload model").click();
     await page.getByText("Choose a file.").waitFor();
-    await page.getByLabel("Model file").setInputFiles(repository("README.md"));
+    await field("Model file").setInputFiles(repository("README.md"));
     await button("Upload model").click();
     await alert().getByText("Unusable model").waitFor();
     expect(await alert().innerText()).toMatch(/TorchScript|ONNX/);
@@ -81,16 +82,16 @@ describe.sequential("the main job", () => {
   });
 
   it("names the field that the server refuses", async () => {
-    await page.getByLabel("Model file").setInputFiles(repository("examples/mobilenet_v1.pt"));
-    await page.getByLabel("Input shape").fill("1,x,28,28");
+    await field("Model file").setInputFiles(repository("examples/mobilenet_v1.pt"));
+    await field("Input shape").fill("1,x,28,28");
     await button("Upload model").click();
     await page.locator(".field .error", { hasText: "positive whole numbers" }).waitFor();
-    expect(await page.getByLabel("Input shape").getAttribute("aria-invalid")).toBe("true");
+    expect(await field("Input shape").getAttribute("aria-invalid")).toBe("true");
   });
 
   it("uploads a network and shows what can be pruned", async () => {
-    await page.getByLabel("Input shape").fill("1,1,28,28");
-    await page.getByLabel("Name").fill("MobileNetV1 on Fashion-MNIST");
+    await field("Input shape").fill("1,1,28,28");
+    await field("Name").fill("MobileNetV1 on Fashion-MNIST");
     await button("Upload model").click();
     await heading("MobileNetV1 on Fashion-MNIST").waitFor();
     expect(await fact("Parameters").innerText()).toContain("823,434");
@@ -105,15 +106,15 @@ describe.sequential("the main job", () => {
 
   it("says that an input shape is a guess, sets it and counts the MACs again", async () => {
     await link("Models").click();
-    await page.getByLabel("Model file").setInputFiles(repository("examples/mobilenet_v1.pt"));
+    await field("Model file").setInputFiles(repository("examples/mobilenet_v1.pt"));
     await button("Upload model").click();
     await page.getByText("The input shape 1 × 1 × 28 × 28 is a guess").waitFor();
     const before = await fact("MACs per image").innerText();
     await expectGoodPage(page);
-    await page.getByLabel("Input shape", { exact: true }).fill("1,3,28,28");
+    await field("Input shape").fill("1,3,28,28");
     await button("Set input shape").click();
     await alert().getByText("Unusable model").waitFor();
-    await page.getByLabel("Input shape", { exact: true }).fill("1,1,56,56");
+    await field("Input shape").fill("1,1,56,56");
     await button("Set input shape").click();
     await page.getByText("is a guess").waitFor({ state: "detached" });
     expect(await fact("Input").innerText()).toContain("1 × 1 × 56 × 56");
@@ -122,10 +123,10 @@ describe.sequential("the main job", () => {
 
   it("renames what has a name, in its place", async () => {
     await button("Rename").click();
-    await page.getByLabel("New name").fill("  ");
+    await field("New name").fill("  ");
     await button("Save").click();
     await page.getByText("Enter a name.").waitFor();
-    await page.getByLabel("New name").fill("MobileNetV1 at 56 × 56");
+    await field("New name").fill("MobileNetV1 at 56 × 56");
     await expectGoodPage(page);
     await page.keyboard.press("Enter");
     await heading("MobileNetV1 at 56 × 56").waitFor();
@@ -153,13 +154,9 @@ describe.sequential("the main job", () => {
   it("uploads the images and shows the classes", async () => {
     await link("Datasets").click();
     await heading("Datasets").waitFor();
-    await page
-      .getByLabel("Images", { exact: true })
-      .setInputFiles(repository("examples/fashion-mnist-images-idx3-ubyte.gz"));
-    await page
-      .getByLabel("Labels", { exact: true })
-      .setInputFiles(repository("examples/fashion-mnist-labels-idx1-ubyte.gz"));
-    await page.getByLabel("Name").fill("Fashion-MNIST");
+    await field("Images").setInputFiles(repository("examples/fashion-mnist-images-idx3-ubyte.gz"));
+    await field("Labels").setInputFiles(repository("examples/fashion-mnist-labels-idx1-ubyte.gz"));
+    await field("Name").fill("Fashion-MNIST");
     await expectGoodPage(page);
     await button("Upload dataset").click();
     await heading("Fashion-MNIST").waitFor();
@@ -175,7 +172,7 @@ describe.sequential("the main job", () => {
     await link("Start a search").click();
     await heading("New search").waitFor();
     await choosePreset("fashion_mnist");
-    await page.getByLabel("Budget (percent of MACs)").fill("0.1");
+    await field("Budget (percent of MACs)").fill("0.1");
     await page.getByText("can be pruned to between").waitFor();
     await button("Start the search").click();
     await alert().getByText("Budget out of reach").waitFor();
@@ -185,12 +182,12 @@ describe.sequential("the main job", () => {
   });
 
   it("runs a search that can be watched", async () => {
-    await page.getByLabel("Budget (percent of MACs)").fill("50");
+    await field("Budget (percent of MACs)").fill("50");
     await drawAtRandom();
-    await page.getByLabel("Candidates").fill(String(SEARCH.candidates));
-    await page.getByLabel("Calibration images").fill(String(SEARCH.calibration));
-    await page.getByLabel("Scoring images").fill(String(SEARCH.scoring));
-    await page.getByLabel("Seed").fill("7");
+    await field("Candidates").fill(String(SEARCH.candidates));
+    await field("Calibration images").fill(String(SEARCH.calibration));
+    await field("Scoring images").fill(String(SEARCH.scoring));
+    await field("Seed").fill("7");
     await page.getByText("unseen by every candidate").waitFor();
     await button("Start the search").click();
     await heading("MobileNetV1 on Fashion-MNIST at 50% of MACs").waitFor();
@@ -263,11 +260,11 @@ describe.sequential("the main job", () => {
   it("marks the reference, and shows what a filter leaves", async () => {
     const table = page.getByRole("table", { name: "Candidates" });
     expect(await table.getByText("reference", { exact: true }).count()).toBe(1);
-    await page.getByLabel("Strategy", { exact: true }).selectOption("uniform");
+    await field("Strategy").selectOption("uniform");
     expect(await marks().count()).toBe(1);
     expect(await table.locator("tbody tr").innerText()).toContain("uniform");
     await expectGoodPage(page);
-    await page.getByLabel("Strategy", { exact: true }).selectOption({ label: "All" });
+    await field("Strategy").selectOption({ label: "All" });
   });
 
   it("can be explored by the keyboard", async () => {
@@ -323,8 +320,8 @@ describe.sequential("the main job", () => {
   it("cancels a search, takes it up again and deletes it", async () => {
     await link("Start a search").click();
     await choosePreset("fashion_mnist");
-    await page.getByLabel("Name").fill("To be cancelled");
-    await page.getByLabel("Candidates").fill("2000");
+    await field("Name").fill("To be cancelled");
+    await field("Candidates").fill("2000");
     await button("Start the search").click();
     await heading("To be cancelled").waitFor();
     await marks().first().waitFor({ timeout: PATIENCE });
@@ -353,12 +350,12 @@ describe.sequential("the main job", () => {
   it("does not call a search with a wrong preprocessing a success", async () => {
     await page.goto("/searches/new");
     await choosePreset("0_to_1");
-    await page.getByLabel("Budget (percent of MACs)").fill("90");
-    await page.getByLabel("Name").fill("With the wrong preprocessing");
+    await field("Budget (percent of MACs)").fill("90");
+    await field("Name").fill("With the wrong preprocessing");
     await drawAtRandom();
-    await page.getByLabel("Candidates").fill("3");
-    await page.getByLabel("Calibration images").fill("1000");
-    await page.getByLabel("Scoring images").fill("1000");
+    await field("Candidates").fill("3");
+    await field("Calibration images").fill("1000");
+    await field("Scoring images").fill("1000");
     await button("Start the search").click();
     await page.getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
     expect(await alert().innerText()).toContain("preprocessing");

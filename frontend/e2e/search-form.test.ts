@@ -5,7 +5,7 @@
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { DESKTOP, expectGoodPage, open, type Watched } from "./browser";
+import { DESKTOP, expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
 import { cancelSearch, deleteSearch, untilSearch, uploadExample, url } from "./server";
 
 /** A check takes seconds, and longer on a busy machine. */
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
-const field = (label: string): Locator => page.getByLabel(label, { exact: true });
+const field = (label: string): Locator => fieldOf(page, label);
 const check = (): Locator => page.getByRole("region", { name: "Check of the full network" });
 const sum = (texts: string[]): number => texts.reduce((total, text) => total + Number(text), 0);
 
@@ -59,7 +59,7 @@ describe.sequential("the form of a search", () => {
     const asked: Request[] = [];
     page.on("request", (request) => void (request.url().endsWith("/searches/check") && asked.push(request)));
     await field("Candidates").fill("9");
-    await page.getByLabel("Name").fill("Any name");
+    await field("Name").fill("Any name");
     await page.waitForTimeout(6000);
     expect(asked.length).toBe(0);
     await button("Check again").click();
@@ -75,10 +75,10 @@ describe.sequential("the form of a search", () => {
   });
 
   it("takes the classes in the model's order, and says what of it is wrong", async () => {
-    await page.getByLabel("Class order").fill("1, 0");
+    await field("Class order").fill("1, 0");
     await page.getByRole("alert").getByText("lacks the dataset's class").waitFor({ timeout: PATIENCE });
     await expectGoodPage(page);
-    await page.getByLabel("Class order").fill("0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
+    await field("Class order").fill("0, 1, 2, 3, 4, 5, 6, 7, 8, 9");
     await page.getByRole("alert").waitFor({ state: "detached" });
     await check().getByText("No warnings.").waitFor({ timeout: PATIENCE });
   });
@@ -109,18 +109,18 @@ describe.sequential("the form of a search", () => {
     const table = page.getByRole("region", { name: "Channel groups" });
     expect(await table.count()).toBe(0);
     await page.getByText("Channel groups to leave alone").click();
-    await page.getByLabel("Find groups").fill("features.1.");
+    await field("Find groups").fill("features.1.");
     await field("Leave features.1.1.0 alone").check();
-    await page.getByLabel("Find groups").fill("");
+    await field("Find groups").fill("");
     await field("Keep at least this percentage of features.12.1.0").fill("33");
     await table.getByText("≥ 169 of 512").waitFor();
     await page.getByText("1 group left alone, 1 kept in part").waitFor();
     await expectGoodPage(page);
 
-    await page.getByLabel("By pattern").fill("no_such_group");
+    await field("By pattern").fill("no_such_group");
     await button("Start the search").click();
     await page.getByText("no channel group and no layer is called").waitFor();
-    await page.getByLabel("By pattern").fill("features.13.*=50%");
+    await field("By pattern").fill("features.13.*=50%");
     await page.getByText("1 group left alone, 2 kept in part").waitFor();
     await button("Start the search").click();
     await page.getByText("features.1.1.0, features.12.1.0=33%, features.13.*=50%").waitFor();

@@ -5,7 +5,7 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, open, type Watched } from "./browser";
+import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
 import { deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search and a tuning take as long as the machine needs. Milliseconds. */
@@ -47,7 +47,7 @@ afterAll(async () => {
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
 const link = (name: string | RegExp): Locator => page.getByRole("link", { name, exact: true });
 const heading = (name: string | RegExp): Locator => page.getByRole("heading", { level: 1, name });
-const field = (label: string): Locator => page.getByLabel(label, { exact: true });
+const field = (label: string): Locator => fieldOf(page, label);
 const fact = (name: string): Locator =>
   page.locator("dl div", { has: page.getByText(name, { exact: true }) }).locator("dd");
 const epochs = (): Locator => page.getByRole("table", { name: "Epochs" }).locator("tbody tr");
