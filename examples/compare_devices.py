@@ -8,6 +8,8 @@ farther than 0.002, which is 10 of 5,000 images: devices add in different orders
 """
 import json, pathlib, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
 EXAMPLES = pathlib.Path(__file__).parent
 FARTHEST = 0.002
 

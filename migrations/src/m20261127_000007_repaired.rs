@@ -19,14 +19,16 @@ impl MigrationTrait for Migration {
         one_per(manager, "candidate_id, format, weights").await
     }
 
-    /// Repaired checkpoints are lost, and so are tunings that began with a repair.
+    /// Repaired checkpoints are lost, and so are tunings that began with a repair and files of formats that were not known before.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let forget = "DELETE FROM jobs WHERE kind = 'tuning' AND subject IN \
                       (SELECT id FROM tunings WHERE start = 'repaired'); \
                       DELETE FROM jobs WHERE kind = 'export' AND subject IN \
-                      (SELECT id FROM checkpoints WHERE weights = 'repaired' OR tuning_id IN \
+                      (SELECT id FROM checkpoints WHERE weights = 'repaired' \
+                      OR format NOT IN ('torchscript', 'onnx', 'safetensors') OR tuning_id IN \
                       (SELECT id FROM tunings WHERE start = 'repaired')); \
-                      DELETE FROM checkpoints WHERE weights = 'repaired'; \
+                      DELETE FROM checkpoints WHERE weights = 'repaired' \
+                      OR format NOT IN ('torchscript', 'onnx', 'safetensors'); \
                       DELETE FROM tunings WHERE start = 'repaired'; \
                       DELETE FROM evaluations WHERE kind = 'repaired'";
         manager.get_connection().execute_unprepared(forget).await?;

@@ -18,6 +18,8 @@ use crate::search_error::SearchError;
 #[derive(Debug)]
 pub struct First {
     pub candidate: Candidate,
+    /// With the statistics of the full network.
+    pruned: Network,
     /// With statistics of its own.
     pub adapted: Network,
     pub scores: FirstScores,
@@ -91,7 +93,7 @@ pub fn compare(
     let full = pruner.full_outputs(&images.calibration, cancelled)?;
     let full_outputs = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let Repaired { network, layers } = pruner.repair(&full, &strategy, options, follow)?;
+    let Repaired { network, layers } = pruner.repair(&full, &first.pruned, &strategy, options, follow)?;
     let repair = started.elapsed().as_secs_f64();
     let seconds = ComparedSeconds { adaptive_bn: first.seconds, full_outputs, repair };
     Ok(Comparison { score: judge.scored(&network, cancelled)?, first, network, layers, seconds })
@@ -139,5 +141,5 @@ fn first(
         vanilla: judge.scored(&pruned, cancelled)?,
         adaptive_bn: judge.scored(&adapted, cancelled)?,
     };
-    Ok(First { candidate: judge.candidate(0, origin, strategy), adapted, scores, seconds })
+    Ok(First { candidate: judge.candidate(0, origin, strategy), pruned, adapted, scores, seconds })
 }

@@ -166,32 +166,37 @@ pub(crate) fn element_of(found: Dtype) -> Option<ElementType> {
 
 /// The largest absolute difference between the answers of a network, its weights rounded as they are stored, and of another.
 pub(crate) fn compare_with(network: &Network, other: &Network) -> Result<f64, ExportError> {
-    let network = rounded(&network.to_device(Device::Cpu)?)?;
-    let mut largest: f64 = 0.0;
-    for batch in BATCHES {
-        let images = random_images(&network, batch)?;
-        let expected = forward(&network, &images)?;
-        largest = largest.max(difference(&forward(other, &images)?, &expected, TOLERANCE)?);
-    }
-    Ok(largest)
+    compare_answers(network, |images, expected| difference(&forward(other, images)?, expected, TOLERANCE))
 }
 
 fn compare(network: &Network, format: Format, path: &Path) -> Result<f64, ExportError> {
-    // Random numbers and the comparison itself are the CPU's, so that the check does not depend on the device.
-    let network = rounded(&network.to_device(Device::Cpu)?)?;
     let read = match format {
-        Format::Safetensors => with_weights_of(&network, path)?,
+        Format::Safetensors => with_weights_of(&rounded(&network.to_device(Device::Cpu)?)?, path)?,
         Format::TorchScript | Format::Onnx => load(path, Some(&network.graph.input_shape(1)))?.network,
     };
+    let tolerance = tolerance(network);
+    compare_answers(network, |images, expected| {
+        let own = difference(&forward(&read, images)?, expected, TOLERANCE)?;
+        if format != Format::TorchScript {
+            return Ok(own);
+        }
+        let found = run_torchscript(path, images)?.f_to_kind(Kind::Float)?;
+        Ok(own.max(difference(&found, expected, tolerance)?))
+    })
+}
+
+/// The largest of what `compared` finds between a network's answers to some images, its weights rounded as they are stored, and
+/// those of another.
+fn compare_answers(
+    network: &Network,
+    compared: impl Fn(&Tensor, &Tensor) -> Result<f64, ExportError>,
+) -> Result<f64, ExportError> {
+    // Random numbers and the comparison itself are the CPU's, so that the check does not depend on the device.
+    let network = rounded(&network.to_device(Device::Cpu)?)?;
     let mut largest: f64 = 0.0;
     for batch in BATCHES {
         let images = random_images(&network, batch)?;
-        let expected = forward(&network, &images)?;
-        largest = largest.max(difference(&forward(&read, &images)?, &expected, TOLERANCE)?);
-        if format == Format::TorchScript {
-            let found = run_torchscript(path, &images)?.f_to_kind(Kind::Float)?;
-            largest = largest.max(difference(&found, &expected, tolerance(&network))?);
-        }
+        largest = largest.max(compared(&images, &forward(&network, &images)?)?);
     }
     Ok(largest)
 }

@@ -34,7 +34,8 @@ pub struct Judge<'a> {
 }
 
 /// Images that networks are scored on.
-struct Target<'a> {
+pub struct Target<'a> {
+    set: ImageSet,
     images: &'a Tensor,
     /// Their classes; the full network's own answers where the dataset has no labels.
     labels: Tensor,
@@ -43,13 +44,19 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn new(full: &Network, part: &'a Part, batch_size: usize, cancelled: Cancelled) -> Result<Self, SearchError> {
+    fn new(
+        set: ImageSet,
+        full: &Network,
+        part: &'a Part,
+        batch_size: usize,
+        cancelled: Cancelled,
+    ) -> Result<Self, SearchError> {
         let reference = Reference::of(full, &part.images, batch_size, cancelled)?;
         let labels = match &part.labels {
             Some(labels) => labels.shallow_clone(),
             None => reference.answers()?,
         };
-        Ok(Self { images: &part.images, labels, reference })
+        Ok(Self { set, images: &part.images, labels, reference })
     }
 
     fn len(&self) -> u64 {
@@ -66,9 +73,10 @@ impl<'a> Judge<'a> {
     ) -> Result<Self, SearchError> {
         let maker = Maker::new(network, images, request, cancelled)?;
         let (folded, batch_size) = (fold(network)?, request.batch_size as usize);
-        let scoring = Target::new(&folded, &images.scoring, batch_size, cancelled)?;
+        let scoring = Target::new(ImageSet::Scoring, &folded, &images.scoring, batch_size, cancelled)?;
         let has_test = !images.test.is_empty();
-        let test = has_test.then(|| Target::new(&folded, &images.test, batch_size, cancelled)).transpose()?;
+        let test =
+            has_test.then(|| Target::new(ImageSet::Test, &folded, &images.test, batch_size, cancelled)).transpose()?;
         let labels = Labels::of(&scoring.labels, &scoring.reference, images.scoring.labels.is_some())?;
         let groups = maker.pruner.groups.groups.iter().zip(&maker.pruner.importance);
         let importance = groups.filter(|(group, _)| group.prunable).map(|(_, units)| units.clone()).collect();
@@ -131,12 +139,13 @@ impl<'a> Judge<'a> {
         }
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
         let (pruned, adapted) = self.maker.make(strategy, adaptation, rung, cancelled)?;
-        let adapted = self.evaluation(EvaluationKind::Adapted, &adapted, rung, started, cancelled)?;
+        let adapted = self.evaluation(EvaluationKind::Adapted, &self.scoring, &adapted, rung, started, cancelled)?;
         candidate.evaluations.push(adapted);
         let vanilla = self.maker.pruner.request.vanilla_images.min(self.maker.pruner.request.scoring_images);
         if vanilla > 0 {
             let rung = Rung { calibration: 0, scoring: vanilla };
-            let unadapted = self.evaluation(EvaluationKind::Unadapted, &pruned, rung, Instant::now(), cancelled)?;
+            let unadapted =
+                self.evaluation(EvaluationKind::Unadapted, &self.scoring, &pruned, rung, Instant::now(), cancelled)?;
             candidate.evaluations.push(unadapted);
         }
         candidate.seconds = started.elapsed().as_secs_f64();
@@ -163,7 +172,7 @@ impl<'a> Judge<'a> {
         let started = Instant::now();
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
         let (_, adapted) = self.maker.make(&strategy_of(candidate), adaptation, rung, cancelled)?;
-        self.evaluation(EvaluationKind::Adapted, &adapted, rung, started, cancelled).map(Some)
+        self.evaluation(EvaluationKind::Adapted, &self.scoring, &adapted, rung, started, cancelled).map(Some)
     }
 
     /// A candidate's evaluation on the test images, adapted with all calibration images; `None` where it has that.
@@ -175,31 +184,22 @@ impl<'a> Judge<'a> {
         let started = Instant::now();
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
         let (_, adapted) = self.maker.make(&strategy_of(candidate), adaptation, self.maker.all(), cancelled)?;
-        let Scored { score, hits } = self.score(&adapted, test, test.len(), cancelled)?;
-        Ok(Some(Evaluation {
-            calibration_images: Some(u64::from(self.maker.all().calibration)),
-            seconds: started.elapsed().as_secs_f64(),
-            hits: Some(hits),
-            ..Evaluation::new(RANKED_KIND, ImageSet::Test, test.len(), score)
-        }))
+        self.evaluation(RANKED_KIND, test, &adapted, self.on_all(test), started, cancelled).map(Some)
     }
 
     /// On which sets a candidate that is to be repaired has not been scored so: on the scoring images, and a finalist on
     /// the test images.
-    pub fn unrepaired(&self, board: &Board, index: u32, is_finalist: bool) -> Vec<ImageSet> {
+    pub fn unrepaired(&self, board: &Board, index: u32, is_finalist: bool) -> Vec<&Target<'a>> {
         let Some(candidate) = board.get(index) else { return Vec::new() };
-        let wanted = ImageSet::ALL.into_iter().filter(|&set| set == ImageSet::Scoring || is_finalist);
-        let is_missing = |&set: &ImageSet| {
-            let known =
-                |target: &Target| evaluation_on(candidate, EvaluationKind::Repaired, set, target.len()).is_some();
-            self.target(set).is_some_and(|target| !known(target))
-        };
-        wanted.filter(is_missing).collect()
+        let wanted = std::iter::once(&self.scoring).chain(self.test.as_ref().filter(|_| is_finalist));
+        wanted
+            .filter(|target| evaluation_on(candidate, EvaluationKind::Repaired, target.set, target.len()).is_none())
+            .collect()
     }
 
     /// An evaluation of another candidate that keeps the same, repaired: it is the same network.
-    pub fn repaired_twin(&self, board: &Board, index: u32, set: ImageSet) -> Option<Evaluation> {
-        let (candidate, images) = (board.get(index)?, self.target(set)?.len());
+    pub fn repaired_twin(&self, board: &Board, index: u32, target: &Target) -> Option<Evaluation> {
+        let (candidate, set, images) = (board.get(index)?, target.set, target.len());
         let twins = board.candidates().iter().filter(|other| other.strategy == candidate.strategy);
         let known = twins.filter_map(|twin| evaluation_on(twin, EvaluationKind::Repaired, set, images)).next()?;
         Some(Evaluation { seconds: 0.0, ..known.clone() })
@@ -212,33 +212,25 @@ impl<'a> Judge<'a> {
 
     /// A candidate, repaired with all calibration images.
     pub fn repaired(&self, full: &FullOutputs, candidate: &Candidate, follow: &Follow) -> Result<Network, SearchError> {
-        let strategy = strategy_of(candidate);
-        Ok(self.maker.pruner.repair(full, &strategy, RepairOptions::default(), follow)?.network)
+        let (pruner, strategy) = (&self.maker.pruner, strategy_of(candidate));
+        let pruned = pruner.pruned(&strategy)?;
+        Ok(pruner.repair(full, &pruned, &strategy, RepairOptions::default(), follow)?.network)
     }
 
-    /// The evaluation of a repaired network, whose making began at `started`, on all images of a set; `None` where it has none.
+    /// The evaluation of a repaired network, whose making began at `started`, on all images of a set.
     pub fn repaired_on(
         &self,
-        set: ImageSet,
+        target: &Target,
         network: &Network,
         started: Instant,
         cancelled: Cancelled,
-    ) -> Result<Option<Evaluation>, SearchError> {
-        let Some(target) = self.target(set) else { return Ok(None) };
-        let Scored { score, hits } = self.score(network, target, target.len(), cancelled)?;
-        Ok(Some(Evaluation {
-            calibration_images: Some(u64::from(self.maker.all().calibration)),
-            seconds: started.elapsed().as_secs_f64(),
-            hits: Some(hits),
-            ..Evaluation::new(EvaluationKind::Repaired, set, target.len(), score)
-        }))
+    ) -> Result<Evaluation, SearchError> {
+        self.evaluation(EvaluationKind::Repaired, target, network, self.on_all(target), started, cancelled)
     }
 
-    fn target(&self, set: ImageSet) -> Option<&Target<'a>> {
-        match set {
-            ImageSet::Scoring => Some(&self.scoring),
-            ImageSet::Test => self.test.as_ref(),
-        }
+    /// All images of a set, and all calibration images.
+    fn on_all(&self, target: &Target) -> Rung {
+        Rung { scoring: target.len() as u32, ..self.maker.all() }
     }
 
     /// Another candidate that keeps the same and is adapted in the same way, which has been evaluated on so many images.
@@ -266,22 +258,23 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Scores a network whose making began at `started` on the scoring images of a rung.
+    /// Scores a network whose making began at `started` on a rung's number of a set's images.
     fn evaluation(
         &self,
         kind: EvaluationKind,
+        target: &Target,
         network: &Network,
         rung: Rung,
         started: Instant,
         cancelled: Cancelled,
     ) -> Result<Evaluation, SearchError> {
         let images = u64::from(rung.scoring);
-        let Scored { score, hits } = self.score(network, &self.scoring, images, cancelled)?;
+        let Scored { score, hits } = self.score(network, target, images, cancelled)?;
         Ok(Evaluation {
             calibration_images: Some(u64::from(rung.calibration)),
             seconds: started.elapsed().as_secs_f64(),
             hits: Some(hits),
-            ..Evaluation::new(kind, ImageSet::Scoring, images, score)
+            ..Evaluation::new(kind, target.set, images, score)
         })
     }
 

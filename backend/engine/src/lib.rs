@@ -60,7 +60,7 @@ pub use images::{Images, ImagesError, Part, Relabelled, Source};
 pub use importance::{ImportanceData, ImportanceError, importance};
 pub use inspect::{InspectError, inspect};
 pub use load::{LoadError, Loaded, load};
-pub use maker::{make_candidate, make_repaired, make_tuned, pruned_to};
+pub use maker::{make_again, make_tuned, pruned_to};
 pub use network::{Format, Network};
 pub use observer::{Flow, Observer, Phase};
 pub use precheck::{PrecheckError, precheck};

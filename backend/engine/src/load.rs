@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use eagleeye_graph::reading::Narrowed;
 use eagleeye_onnx::OnnxError;
 use tch::{TchError, Tensor};
 
@@ -52,22 +53,33 @@ pub enum LoadError {
 /// `input_shape` is `[batch, channels, height, width]` (any batch) of the first input; where it is left out, the file says it
 /// or it is guessed from the weights.
 pub fn load(path: &Path, input_shape: Option<&[usize]>) -> Result<Loaded, LoadError> {
+    load_with(path, input_shape, None)
+}
+
+/// [`load`], with other tensors in the places of the file's own where they are given.
+pub(crate) fn load_with(
+    path: &Path,
+    input_shape: Option<&[usize]>,
+    narrowed: Option<Narrowed>,
+) -> Result<Loaded, LoadError> {
     let failed = |source| LoadError::Open { path: path.to_owned(), source };
     match sniff::kind(path).map_err(failed)? {
-        Kind::Model(Format::TorchScript) => of_torchscript(torchscript::read(path, input_shape)?),
-        Kind::Model(Format::Onnx) => of_onnx(eagleeye_onnx::read(path, input_shape)?),
+        Kind::Model(Format::TorchScript) => {
+            of_torchscript(torchscript::read_with(path, input_shape, narrowed.as_ref())?)
+        }
+        Kind::Model(Format::Onnx) => of_onnx(eagleeye_onnx::read_with(path, input_shape, narrowed)?),
         Kind::Other { is, instead } => Err(LoadError::WrongKind { is, instead }),
         Kind::Model(Format::Safetensors) | Kind::Unknown => Err(LoadError::UnknownFormat),
     }
 }
 
-pub(crate) fn of_torchscript(read: torchscript::Imported) -> Result<Loaded, LoadError> {
+fn of_torchscript(read: torchscript::Imported) -> Result<Loaded, LoadError> {
     let (graph, weights, precision, metadata) = (read.graph, read.weights, read.precision, read.metadata);
     let network = prepared(Network { graph, weights, precision, format: Format::TorchScript, metadata })?;
     Ok(Loaded { network, guessed_shape: read.guessed_shape })
 }
 
-pub(crate) fn of_onnx(read: eagleeye_onnx::Imported) -> Result<Loaded, LoadError> {
+fn of_onnx(read: eagleeye_onnx::Imported) -> Result<Loaded, LoadError> {
     let tensors = read.graph.parameters.iter().zip(&read.weights).map(|(parameter, data)| {
         let failed = |error: TchError| LoadError::Tensor { name: parameter.name.clone(), reason: reason(&error) };
         from_data(data).map_err(failed)

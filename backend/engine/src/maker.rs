@@ -4,7 +4,9 @@ use std::path::Path;
 
 use eagleeye_graph::{ChannelGroups, CostModel, ParameterId, Plan, PlanError, Strategy, channel_groups};
 use eagleeye_spec::report::BatchNormState;
-use eagleeye_spec::{Adaptation, AdaptationMode, GroupKeep, Importance, Rung, SearchRequest, StrategyName};
+use eagleeye_spec::{
+    Adaptation, AdaptationMode, CandidateWeights, GroupKeep, Importance, Rung, SearchRequest, StrategyName,
+};
 use eagleeye_strategy::adaptation_of;
 
 use crate::adapt::adapt;
@@ -19,10 +21,27 @@ use crate::search_error::SearchError;
 use crate::virtual_bn::VirtualBatchNorms;
 use crate::weights::{WeightsError, with_weights};
 
+/// Makes a candidate's network again from what its row says of it, with the weights that are asked for.
+pub fn make_again(
+    weights: CandidateWeights,
+    network: &Network,
+    images: &Images,
+    request: &SearchRequest,
+    strategy: &StrategyName,
+    keep: &[u32],
+    follow: &Follow,
+) -> Result<Network, SearchError> {
+    let keep: Vec<usize> = keep.iter().map(|&kept| kept as usize).collect();
+    match weights {
+        CandidateWeights::Adapted => make_candidate(network, images, request, strategy, &keep, follow.cancelled),
+        CandidateWeights::Repaired => make_repaired(network, &images.calibration, request, &keep, follow),
+    }
+}
+
 /// Makes a candidate's network again from its keep counts: pruned, with adapted statistics, under the uploaded names.
 ///
 /// Needs the search's calibration images, no others.
-pub fn make_candidate(
+pub(crate) fn make_candidate(
     network: &Network,
     images: &Images,
     request: &SearchRequest,
@@ -37,7 +56,7 @@ pub fn make_candidate(
 }
 
 /// [`make_candidate`], repaired instead of adapted. How the search adapts its candidates makes no difference.
-pub fn make_repaired(
+pub(crate) fn make_repaired(
     network: &Network,
     calibration: &Part,
     request: &SearchRequest,
@@ -47,7 +66,7 @@ pub fn make_repaired(
     let pruner = Pruner::new(network, Some(calibration), request, follow.cancelled)?;
     let strategy = stored_strategy(&pruner.groups, keep)?;
     let full = pruner.full_outputs(calibration, follow.cancelled)?;
-    Ok(pruner.repair(&full, &strategy, RepairOptions::default(), follow)?.network)
+    Ok(pruner.repair(&full, &pruner.pruned(&strategy)?, &strategy, RepairOptions::default(), follow)?.network)
 }
 
 /// [`make_candidate`] with the weights that fine-tuning has given it, from a file of [`write_weights`](crate::write_weights).
@@ -64,7 +83,7 @@ pub fn make_tuned(
 ) -> Result<Network, SearchError> {
     let pruner = Pruner::new(network, calibration, request, cancelled)?;
     let strategy = stored_strategy(&pruner.groups, keep)?;
-    let pruned = apply(network, pruner.plan(&strategy)?)?;
+    let pruned = pruner.pruned(&strategy)?;
     match with_weights(&pruned, weights) {
         // Virtual batch norms have left a bias with each convolution.
         Err(WeightsError::Count { .. }) if batch_norm_state(&pruned.graph) == BatchNormState::Folded => {
@@ -146,17 +165,22 @@ impl<'a> Pruner<'a> {
         Ok(FullOutputs::measure(self.network, &calibration.images, self.request.batch_size as usize, cancelled)?)
     }
 
-    /// The pruned network, repaired.
+    /// The network of a strategy, with the statistics of the unpruned one.
+    pub fn pruned(&self, strategy: &Strategy) -> Result<Network, SearchError> {
+        Ok(apply(self.network, self.plan(strategy)?)?)
+    }
+
+    /// The pruned network of a strategy, repaired.
     pub fn repair(
         &self,
         full: &FullOutputs,
+        pruned: &Network,
         strategy: &Strategy,
         options: RepairOptions,
         follow: &Follow,
     ) -> Result<Repaired, SearchError> {
-        let plan = self.plan(strategy)?;
-        let kept = plan.kept_units.clone();
-        Ok(repair(full, &apply(self.network, plan)?, &self.groups, &kept, options, follow)?)
+        let kept = self.plan(strategy)?.kept_units;
+        Ok(repair(full, pruned, &self.groups, &kept, options, follow)?)
     }
 }
 

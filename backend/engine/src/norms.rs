@@ -71,10 +71,11 @@ mod tests {
     use crate::images::Images;
     use crate::importance::{ImportanceData, importance};
     use crate::load::Loaded;
+    use crate::maker::make_candidate;
     use crate::network::Network;
     use crate::observer::{Flow, Observer, Phase};
     use crate::testing::{Layers, images};
-    use crate::{Known, inspect, make_candidate, search};
+    use crate::{Known, inspect, search};
 
     /// Two convolutions and a classifier of 1x8x8 images; `between` makes of each convolution's output what the next layer
     /// reads.

@@ -16,8 +16,12 @@ pub fn race(judge: &Judge, board: &mut Board, observer: &mut dyn Observer) -> Re
     let rungs = judge.rungs();
     if rungs.len() > 1 {
         // Those that an earlier version has evaluated on other sets of images take part like all others.
-        let all: Vec<u32> = board.candidates().iter().filter(|c| !c.origin.is_probe).map(|c| c.index).collect();
-        for index in all {
+        let images = u64::from(rungs[0].scoring);
+        let is_missing = |c: &&Candidate| !c.origin.is_probe && Board::ranked_on(c, images).is_none();
+        let missing: Vec<u32> = board.candidates().iter().filter(is_missing).map(|c| c.index).collect();
+        let total = missing.len() as u64;
+        for (done, index) in (0..).zip(missing) {
+            observer.phase(Phase::Race, done, total);
             again(judge, board, index, rungs[0], observer)?;
         }
     }

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use eagleeye_spec::{ImageSet, Warning};
+use eagleeye_spec::Warning;
 
 use crate::board::Board;
-use crate::judge::Judge;
+use crate::judge::{Judge, Target};
 use crate::observer::{Observer, Phase};
 use crate::race::leading;
 use crate::repair::{Follow, FullOutputs};
@@ -24,12 +24,15 @@ pub fn repair_best(
     let chosen = leading(board, count);
     let mut repairs = Repairs { judge, full: None, total: chosen.len() as u64 };
     for (done, &index) in (0..).zip(&chosen) {
-        let sets = judge.unrepaired(board, index, finalists.contains(&index));
-        match repairs.evaluate(done, index, &sets, board, observer) {
+        let targets = judge.unrepaired(board, index, finalists.contains(&index));
+        match repairs.evaluate(done, index, &targets, board, observer) {
             // What a candidate is worth without a repair is known, and the search has its result.
             Err(error) if !matches!(error, SearchError::Cancelled) => {
                 stop_or_go(observer.warning(Warning::not_repaired(index, &error.to_string())))?;
-                return Ok(());
+                // Where the full network's pass has failed, it would fail for all others.
+                if repairs.full.is_none() {
+                    return Ok(());
+                }
             }
             outcome => outcome?,
         }
@@ -55,18 +58,18 @@ impl Repairs<'_> {
         &mut self,
         done: u64,
         index: u32,
-        sets: &[ImageSet],
+        targets: &[&Target],
         board: &mut Board,
         observer: &mut dyn Observer,
     ) -> Result<(), SearchError> {
         let mut missing = Vec::new();
-        for &set in sets {
-            match self.judge.repaired_twin(board, index, set) {
+        for &target in targets {
+            match self.judge.repaired_twin(board, index, target) {
                 Some(known) => {
                     board.add(index, known.clone());
                     stop_or_go(observer.evaluation(index, known))?;
                 }
-                None => missing.push(set),
+                None => missing.push(target),
             }
         }
         let Some(candidate) = board.get(index).filter(|_| !missing.is_empty()) else { return Ok(()) };
@@ -86,10 +89,8 @@ impl Repairs<'_> {
             let cancelled = || observer.borrow().cancelled();
             self.judge.repaired(full, candidate, &Follow { cancelled: &cancelled, progress: &progress })?
         };
-        for set in missing {
-            let Some(evaluation) = self.judge.repaired_on(set, &network, started, &|| observer.cancelled())? else {
-                continue;
-            };
+        for target in missing {
+            let evaluation = self.judge.repaired_on(target, &network, started, &|| observer.cancelled())?;
             board.add(index, evaluation.clone());
             stop_or_go(observer.evaluation(index, evaluation))?;
             started = Instant::now();

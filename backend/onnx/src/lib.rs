@@ -11,4 +11,4 @@ mod import;
 mod proto;
 
 pub use error::OnnxError;
-pub use import::{INPUT_SHAPE, Imported, Operator, families, folded_operators, read, read_narrowed};
+pub use import::{INPUT_SHAPE, Imported, Operator, families, folded_operators, read, read_with};

@@ -10,7 +10,7 @@ mod repeat;
 mod types;
 
 pub use input::{CardInput, CardSearch};
-pub use repeat::command_line;
+pub use repeat::shell_word;
 pub use types::{
     CARD_VERSION, CardCosts, CardData, CardFile, CardNetwork, CardRepeat, CardScore, CardSource, CardStrategy,
     CardTuning, CardWeights, ModelCard,

@@ -150,8 +150,8 @@ pub struct Evaluation {
     pub image_set: ImageSet,
     /// Images of the set that were scored: its first ones.
     pub images: u64,
-    /// Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the unpruned network's, and null for candidates
-    /// of older versions.
+    /// Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the
+    /// unpruned network's, and null for candidates of older versions.
     #[schema(required)]
     pub calibration_images: Option<u64>,
     pub score: Score,

@@ -19,7 +19,7 @@ use crate::latency_model::LatencyOf;
 use crate::limits::GroupLimit;
 use crate::manual::{MANUAL, ManualStrategy};
 use crate::name::{NAME_RULE, name_in, name_or_none};
-use crate::optional::not_null;
+use crate::optional::{is_default, not_null};
 use crate::preprocessing::Preprocessing;
 use crate::racing::{self, Rung};
 use crate::space::{DEFAULT_MIN_KEEP_RATIO, Space};
@@ -325,10 +325,6 @@ fn yes() -> bool {
 
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 fn default_candidates() -> u32 {

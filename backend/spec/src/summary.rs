@@ -4,7 +4,7 @@
 
 mod advice;
 mod build;
-mod candidates;
+pub(crate) mod candidates;
 mod input;
 mod markdown;
 mod sections;
@@ -14,7 +14,7 @@ pub(crate) mod words;
 
 pub(crate) use candidates::fraction;
 pub use input::ReportInput;
-pub(crate) use markdown::{Lines, NONE, capitalised};
+pub(crate) use markdown::{Lines, NONE, capitalised, facts, warnings, with_interval};
 pub use types::{
     Comparison, FrontPoint, ImageCount, MeasuredLatency, Passes, REPORT_VERSION, Report, ReportSection,
     ReportedCandidate, ReportedCosts, ReportedNetwork, ReportedSplit, ReportedStrategy, ScoredOn, Standing, Ties,

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::candidate_weights::CandidateWeights;
 use crate::field_fault::FieldFault;
-use crate::optional::not_null;
+use crate::optional::{is_default, not_null};
 use crate::request::MAX_SEED;
 use crate::stored::{StoredError, current, upgraded};
 
@@ -19,8 +20,8 @@ const BATCH_OF_RATES: f64 = 512.0;
 #[serde(deny_unknown_fields, default)]
 pub struct TuneOptions {
     /// What is trained.
-    #[serde(skip_serializing_if = "is_adapted")]
-    pub start: TuningStart,
+    #[serde(skip_serializing_if = "is_default")]
+    pub start: CandidateWeights,
     /// Passes over the training images. Required if `minutes` is omitted; with both, whichever ends first.
     #[serde(deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10_000, nullable = false)]
@@ -96,28 +97,6 @@ pub struct TuneOptions {
     pub seed: u64,
 }
 
-/// What fine-tuning begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TuningStart {
-    /// The candidate with adapted running statistics.
-    #[default]
-    Adapted,
-    /// The candidate, repaired: its layers are fitted to what the full network answers.
-    Repaired,
-}
-
-impl TuningStart {
-    pub const ALL: [Self; 2] = [Self::Adapted, Self::Repaired];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Adapted => "adapted",
-            Self::Repaired => "repaired",
-        }
-    }
-}
-
 /// What makes a step of the gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -161,7 +140,7 @@ impl Default for Distillation {
 impl Default for TuneOptions {
     fn default() -> Self {
         Self {
-            start: TuningStart::Adapted,
+            start: CandidateWeights::Adapted,
             epochs: None,
             minutes: None,
             optimizer: Optimizer::Sgd,
@@ -185,11 +164,6 @@ impl Default for TuneOptions {
             seed: 0,
         }
     }
-}
-
-/// So are tunings of the time when nothing else could be asked for.
-fn is_adapted(start: &TuningStart) -> bool {
-    *start == TuningStart::Adapted
 }
 
 impl TuneOptions {
@@ -325,11 +299,11 @@ mod tests {
         let stored = options(json!({ "epochs": 1 })).to_stored().unwrap();
         assert_eq!(
             (stored.get("start"), TuneOptions::from_stored(stored.clone()).unwrap().start),
-            (None, TuningStart::Adapted)
+            (None, CandidateWeights::Adapted)
         );
         let repaired = options(json!({ "epochs": 1, "start": "repaired" }));
-        assert_eq!(TuneOptions::from_stored(repaired.to_stored().unwrap()).unwrap().start, TuningStart::Repaired);
-        assert_eq!(TuningStart::ALL.map(|start| json!(start)), TuningStart::ALL.map(TuningStart::name));
+        assert_eq!(TuneOptions::from_stored(repaired.to_stored().unwrap()).unwrap().start, CandidateWeights::Repaired);
+        assert_eq!(CandidateWeights::ALL.map(|start| json!(start)), CandidateWeights::ALL.map(CandidateWeights::name));
     }
 
     #[test]

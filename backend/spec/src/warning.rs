@@ -125,6 +125,9 @@ codes! {
     /// The winner was measured to keep clearly more of the latency than its budget allows.
     LatencyBudgetMissed = "latency_budget_missed", After, "Latency budget missed",
         "Set a lower budget of latency, or measure again on a machine that does nothing else.";
+    /// Latencies could not be measured in ONNX Runtime; those in libtorch stand.
+    NoOnnxruntime = "no_onnxruntime", After, "Not measured in ONNX Runtime",
+        "Install ONNX Runtime where the worker finds it, or rely on libtorch's latencies.";
     /// A candidate could not be repaired; its other scores stand.
     NotRepaired = "not_repaired", After, "Candidate not repaired",
         "Use the candidate without a repair, or mend what the message says and search again.";

@@ -2,7 +2,7 @@
 
 use eagleeye_spec::card::{CardFile, CardSearch, CardSource, CardWeights};
 use eagleeye_spec::summary::ReportedSplit;
-use eagleeye_spec::{Adaptation, CardInput, ModelCard, SearchRequest, StrategyName, TuningStart};
+use eagleeye_spec::{Adaptation, CardInput, ModelCard, SearchRequest, StrategyName};
 use uuid::Uuid;
 
 use crate::candidates::Candidate;
@@ -57,21 +57,16 @@ impl CardRows {
             return Err(StoreError::Conflict { kind: Kind::Search, id: search.id, reason });
         };
         let test = search.request.used_test_images(split.test.into());
-        let tuned = tuning.as_ref().and_then(|tuning| {
-            let start = match tuning.start {
-                TuningStart::Adapted => CardWeights::Adapted,
-                TuningStart::Repaired => CardWeights::Repaired,
-            };
-            Some((start, &tuning.request, tuning.result.as_ref()?))
-        });
+        let tuned = tuning.as_ref().and_then(|tuning| Some((&tuning.request, tuning.result.as_ref()?)));
         let is_ready = checkpoint.state == CheckpointState::Ready;
         Ok(ModelCard::new(&CardInput {
             producer: PRODUCER,
-            file: Some(CardFile {
+            file: CardFile {
                 format: checkpoint.format.name().to_owned(),
+                opset: checkpoint.format.opset(),
                 bytes: checkpoint.bytes.filter(|_| is_ready),
                 hash: checkpoint.hash.as_ref().filter(|_| is_ready).map(ToString::to_string),
-            }),
+            },
             source: CardSource {
                 name: model.name.clone(),
                 file_name: model.file_name.clone(),

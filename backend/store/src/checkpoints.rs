@@ -1,6 +1,7 @@
-//! Candidates and tuned candidates as files: one per format, exported by a worker.
+//! Candidates, repaired ones and tuned ones as files, exported by a worker.
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::CandidateWeights;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
@@ -22,16 +23,6 @@ use crate::tunings::{self, TUNING_JOB};
 
 /// Kind of the jobs that write a checkpoint, whose subject is the checkpoint.
 pub const EXPORT_JOB: &str = "export";
-
-/// The weights that a candidate itself can be exported with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CandidateWeights {
-    /// With adapted running statistics, as the search ranks it.
-    #[default]
-    Adapted,
-    /// Repaired with the search's calibration images.
-    Repaired,
-}
 
 /// What a checkpoint is of: a candidate, adapted or repaired, or one of its tunings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,6 @@ use crate::entities::{candidate, checkpoint, job, search, tuning};
 use crate::error::{Kind, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
-use crate::queue::of_subject;
 use crate::searches::{SEARCH_JOB, Searches};
 use crate::tunings::{TUNING_JOB, Tunings};
 
@@ -22,8 +21,6 @@ impl Searches<'_> {
     /// A worker that is at it notices at its next heartbeat.
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        // Whoever adds to the search holds its job; the query after this sees what was added.
-        of_subject(&transaction, SEARCH_JOB, id).await?;
         let tunings = Condition::all().add(tuning::Column::SearchId.eq(id));
         let belongings = Belongings::find(&transaction, tunings, of_search(id), Some(id)).await?;
         let hashes = belongings.delete(&transaction, self.0.clock().now()).await?;
@@ -43,8 +40,6 @@ impl Tunings<'_> {
     /// A worker that is at it notices at its next heartbeat.
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
-        // It is the tuning's job that asks for checkpoints.
-        of_subject(&transaction, TUNING_JOB, id).await?;
         let tunings = Condition::all().add(tuning::Column::Id.eq(id));
         let checkpoints = Condition::all().add(checkpoint::Column::TuningId.eq(id));
         let belongings = Belongings::find(&transaction, tunings, checkpoints, None).await?;
@@ -78,12 +73,12 @@ impl Belongings {
         let of_tunings = about(TUNING_JOB).add(job::Column::Subject.in_subquery(chosen.into_query()));
         let of_files = about(EXPORT_JOB).add(job::Column::Subject.in_subquery(files.into_query()));
         let mut jobs = Vec::new();
+        // Whoever adds to a search holds its job, and a tuning's job asks for its exports. A statement sees what was there when it
+        // began: what was added while a job was waited for is seen by the next one.
         if let Some(search) = search {
             jobs.extend(lock_jobs(transaction, about(SEARCH_JOB).add(job::Column::Subject.eq(search))).await?);
         }
         jobs.extend(lock_jobs(transaction, of_tunings).await?);
-        // A statement sees what was there when it began: exports that a tuning has asked for while its job was waited for are
-        // seen by the next one.
         jobs.extend(lock_jobs(transaction, of_files).await?);
         Ok(Belongings {
             jobs,

@@ -53,7 +53,7 @@ pub use answer::answer_within;
 pub use candidates::{Candidate, NewCandidate};
 pub use cards::CardRows;
 pub use changes::Changes;
-pub use checkpoints::{CandidateWeights, Checkpoint, CheckpointFormat, CheckpointState, CheckpointWeights, EXPORT_JOB};
+pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState, CheckpointWeights, EXPORT_JOB};
 pub use clock::Clock;
 pub use datasets::{Dataset, LocalDataset, NewDataset};
 pub use error::{Damage, Kind, Owner, StoreError};

@@ -1,7 +1,7 @@
 //! A search on the user's wish: cancelled, or taken up again where it failed or was cancelled.
 
 use eagleeye_spec::{Moment, SearchRequest, Warning};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::entities::{candidate, search};
@@ -24,15 +24,16 @@ impl Searches<'_> {
     /// Queues a search again that failed or was cancelled. Its candidates stay, and only the others are evaluated, so
     /// that it ends as if it had never been interrupted.
     ///
-    /// # Errors [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is queued, running or has succeeded, or where a file of its model or
     /// dataset is gone.
     pub async fn retry(&self, id: Uuid) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;
-        let warnings = lasting_warnings(&search)?;
         let total = to_i64("candidates", search.request.most_candidates())?;
         let transaction = self.0.begin().await?;
         run::retry::<search::ActiveModel>(&transaction, id).await?;
+        let warnings = lasting_warnings(&transaction, id).await?;
         let stored = candidate::Entity::find().filter(candidate::Column::SearchId.eq(id)).count(&transaction).await?;
         let done = to_i64("done", stored)?;
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
@@ -53,7 +54,6 @@ impl Searches<'_> {
     pub async fn extend(&self, id: Uuid, request: &SearchRequest) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;
-        let warnings = lasting_warnings(&search)?;
         let transaction = self.0.begin().await?;
         let job = of_subject(&transaction, SEARCH_JOB, id).await?;
         let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
@@ -62,6 +62,7 @@ impl Searches<'_> {
             return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
         }
         restart(&transaction, job).await?;
+        let warnings = lasting_warnings(&transaction, id).await?;
         let document = request.to_stored().map_err(unreadable)?;
         let search = edit(&transaction, id, self.0.clock().now(), |search| {
             queue_again(search);
@@ -99,8 +100,11 @@ impl Searches<'_> {
     }
 }
 
-/// The warnings without those about winners, of which there will be others.
-fn lasting_warnings(search: &Search) -> Result<serde_json::Value, StoreError> {
+/// The warnings without those about winners, of which there will be others. Read once the transaction holds the search's job,
+/// without which nobody writes one.
+async fn lasting_warnings(transaction: &DatabaseTransaction, id: Uuid) -> Result<serde_json::Value, StoreError> {
+    let row = search::Entity::find_by_id(id).one(transaction).await?;
+    let search: Search = row.ok_or_else(|| StoreError::not_found(Kind::Search, id))?.try_into()?;
     let lasting: Vec<&Warning> = search.warnings.iter().filter(|warning| warning.at != Moment::After).collect();
     to_json(Kind::Search, "warnings", &lasting)
 }

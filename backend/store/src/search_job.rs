@@ -2,7 +2,7 @@
 //! that a worker writes is fenced by the lease, and all of it may be repeated.
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Baseline, Evaluation, Latency, LatencyModel, Warning};
+use eagleeye_spec::{Baseline, CandidateWeights, Evaluation, Latency, LatencyModel, Warning};
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait,
@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::candidates::{Candidate, NewCandidate, read, unranked};
-use crate::checkpoints::{CandidateWeights, CheckpointFormat, CheckpointOf, request_in};
+use crate::checkpoints::{CheckpointFormat, CheckpointOf, request_in};
 use crate::entities::{candidate, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
@@ -158,7 +158,7 @@ impl Searches<'_> {
         Ok(candidate)
     }
 
-    /// Ends a search: names the best candidate of each budget, and asks for these in every format.
+    /// Ends a search: names the best candidate of each budget, and asks for these in the formats that are made unasked.
     ///
     /// Best is the first of the ranking ([`eagleeye_spec::RANKING`]). May be repeated.
     pub async fn finish(&self, lease: &Lease) -> Result<Search, StoreError> {

@@ -28,6 +28,8 @@ pub const EPOCHS_PHASE: &str = "epochs";
 pub struct Tuned {
     /// The tuned network's weights, uploaded by the worker.
     pub weights: Upload,
+    /// Steps that were done.
+    pub steps: u64,
     pub result: TuningResult,
 }
 
@@ -85,8 +87,8 @@ impl Tunings<'_> {
         Ok(replaced)
     }
 
-    /// Ends a tuning with its weights, whose upload is taken over, and asks for them in every format. The snapshot goes. May be
-    /// repeated. When the lease is lost the upload is discarded.
+    /// Ends a tuning with its weights, whose upload is taken over, and asks for them in the formats that are made unasked. The
+    /// snapshot goes. May be repeated. When the lease is lost the upload is discarded.
     pub async fn finish(&self, lease: &Lease, tuned: &Tuned) -> Result<Tuning, StoreError> {
         let outcome = self.store_weights(lease, tuned).await;
         match outcome {
@@ -112,12 +114,12 @@ impl Tunings<'_> {
         let job = hold_of(&transaction, lease, TUNING_JOB).await?;
         let row = locked(&transaction, job.subject).await?;
         let snapshot = row.snapshot_hash.map(FileHash::try_from).transpose()?;
-        let done = row.done;
+        let steps = to_i64("steps", tuned.steps)?;
         let now = self.0.clock().now();
         let row = edit(&transaction, job.subject, now, |tuning| {
             end(tuning, TuningState::Succeeded, None, now);
-            // It may have ended before the planned steps: for its time, or since it got no better.
-            tuning.total = Set(done);
+            // It may have ended before the planned steps: because its time was up, or because it stopped improving.
+            (tuning.phase, tuning.done, tuning.total) = (Set(EPOCHS_PHASE.to_owned()), Set(steps), Set(steps));
             tuning.snapshot_hash = Set(None);
             tuning.weights_hash = Set(Some(tuned.weights.hash.to_string()));
             tuning.result = Set(Some(result));

@@ -1,7 +1,7 @@
 //! Tunings: candidates that are trained further. What workers write into them is in [`crate::tuning_job`].
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult, TuningStart};
+use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -33,7 +33,6 @@ pub struct Tuning {
     pub search_id: Uuid,
     pub candidate_id: Uuid,
     pub state: TuningState,
-    pub start: TuningStart,
     pub request: TuneOptions,
     pub progress: Progress,
     /// Bytes of one snapshot, stated before the first step. While one replaces another there are two.
@@ -91,7 +90,7 @@ impl Tunings<'_> {
             search_id: Set(candidate.search_id),
             candidate_id: Set(candidate.id),
             state: Set(TuningState::Queued),
-            start: Set(request.start.into()),
+            start: Set(request.start.name().to_owned()),
             request: Set(document),
             phase: Set(QUEUED.to_owned()),
             done: Set(0),
@@ -213,7 +212,6 @@ impl TryFrom<tuning::Model> for Tuning {
             search_id: row.search_id,
             candidate_id: row.candidate_id,
             state: row.state,
-            start: row.start.into(),
             request: TuneOptions::from_stored(row.request).map_err(|error| unreadable("request", &error))?,
             progress: Progress {
                 phase: row.phase,

@@ -5,14 +5,14 @@
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 
-char* ee_prepare_gpu_gradients(int* bfloat16) {
+char* ee_gpu_gradients(int are_on) {
   return eagleeye::guarded([&] {
     auto& context = at::globalContext();
-    context.setBenchmarkCuDNN(false);
-    context.setDeterministicCuDNN(true);
+    context.setDeterministicCuDNN(are_on);
     // Where an operator has no such algorithm, it is run as it is.
-    context.setDeterministicAlgorithms(true, true);
-    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
-    *bfloat16 = at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16;
+    context.setDeterministicAlgorithms(are_on, true);
+    // Nothing reads memory before it is written.
+    context.setDeterministicFillUninitializedMemory(!are_on);
+    at::autocast::set_autocast_dtype(at::kCUDA, are_on ? at::kBFloat16 : at::kHalf);
   });
 }

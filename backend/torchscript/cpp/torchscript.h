@@ -31,9 +31,9 @@ char* ee_builder_save(ee_builder* builder, const char* path, const char* const* 
                       const size_t* lengths, size_t count);
 void ee_builder_free(ee_builder* builder);
 
-// From here on, mixed precision on a GPU is in bfloat16, whose range needs no scaled loss, and algorithms there add in the same order each
-// time, where there are such algorithms. `bfloat16` says whether the former has come to hold.
-char* ee_prepare_gpu_gradients(int* bfloat16);
+// Between on and off, mixed precision on a GPU is in bfloat16, whose range needs no scaled loss, and algorithms there add in
+// the same order each time, where there are such algorithms. These are settings of the process; off is how libtorch starts.
+char* ee_gpu_gradients(int are_on);
 
 // A value that crosses to an operator or back. A list is followed by its items, each with what follows it.
 enum { EE_NONE, EE_BOOL, EE_INT, EE_FLOAT, EE_TEXT, EE_TENSOR, EE_LIST };

@@ -51,7 +51,7 @@ unsafe extern "C" {
         count: usize,
     ) -> *mut c_char;
     fn ee_builder_free(builder: *mut RawBuilder);
-    fn ee_prepare_gpu_gradients(bfloat16: *mut c_int) -> *mut c_char;
+    fn ee_gpu_gradients(are_on: c_int) -> *mut c_char;
 }
 
 /// Takes a message of the shim: null is success.
@@ -134,16 +134,27 @@ impl Drop for LoadedModule {
     }
 }
 
-/// From here on, mixed precision on a GPU is in bfloat16, whose range needs no scaled loss, and gradients there are computed by
-/// algorithms that add in the same order each time, where there are such algorithms.
-///
-/// # Errors
-/// libtorch's own message.
-pub fn prepare_gpu_gradients() -> Result<(), String> {
-    let mut bfloat16 = 0;
-    // SAFETY: the shim writes one `int`.
-    check(unsafe { ee_prepare_gpu_gradients(&raw mut bfloat16) })?;
-    if bfloat16 == 1 { Ok(()) } else { Err("libtorch has no mixed precision in bfloat16".to_owned()) }
+/// While there is one, mixed precision on a GPU is in bfloat16, whose range needs no scaled loss, and gradients there are computed
+/// by algorithms that add in the same order each time, where there are such algorithms. The settings are the process's: two at a
+/// time end with the first.
+#[derive(Debug)]
+pub struct GpuGradients(());
+
+impl GpuGradients {
+    /// # Errors
+    /// libtorch's own message.
+    pub fn begin() -> Result<Self, String> {
+        // SAFETY: takes a number and sets libtorch's own settings.
+        check(unsafe { ee_gpu_gradients(1) })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for GpuGradients {
+    fn drop(&mut self) {
+        // SAFETY: as above. It sets what it has set before, so that it cannot fail.
+        let _ = check(unsafe { ee_gpu_gradients(0) });
+    }
 }
 
 /// What a tensor is registered as.
@@ -206,13 +217,5 @@ impl Drop for ModuleBuilder {
     fn drop(&mut self) {
         // SAFETY: `raw` came from `ee_builder_new` and is freed once.
         unsafe { ee_builder_free(self.raw) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn mixed_precision_on_a_gpu_is_in_bfloat16() {
-        super::prepare_gpu_gradients().unwrap();
     }
 }

@@ -49,16 +49,12 @@ pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, Torc
     read_with(path, input_shape, None)
 }
 
-/// [`read`], with other tensors in the places of all that the file stores as parameters and buffers.
+/// [`read`], with other tensors, where they are given, in the places of all that the file stores as parameters and buffers.
 ///
 /// # Errors
 /// As [`read`]; above all where the file's code works with no other sizes than its own. Also where a stored tensor has no
 /// stand-in.
-pub fn read_narrowed(path: &Path, input_shape: &[usize], narrowed: &Narrowed) -> Result<Imported, TorchScriptError> {
-    read_with(path, Some(input_shape), Some(narrowed))
-}
-
-fn read_with(
+pub fn read_with(
     path: &Path,
     input_shape: Option<&[usize]>,
     narrowed: Option<&Narrowed>,

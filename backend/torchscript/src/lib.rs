@@ -28,9 +28,9 @@ mod weight;
 
 pub use error::TorchScriptError;
 pub use export::{write, write_in};
-pub use ffi::{ModuleBuilder, Slot, prepare_gpu_gradients};
+pub use ffi::{GpuGradients, ModuleBuilder, Slot};
 pub use grid_sampler::sampling_codes;
-pub use import::{Imported, read, read_narrowed};
+pub use import::{Imported, read, read_with};
 
 /// Key of the metadata that says the input's shape, for example `1,3,224,224`.
 pub const INPUT_SHAPE: &str = "input_shape";

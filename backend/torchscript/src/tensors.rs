@@ -104,6 +104,11 @@ pub fn reason(error: &TchError) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether every number of a tensor is finite.
+pub fn is_finite(tensor: &Tensor) -> Result<bool, TchError> {
+    Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,11 +61,11 @@ pub struct ImportanceArgs {
     /// What makes channels important: norms of their filters (l1, l2), scales of their batch norms (bn_scale), distances from
     /// the other filters (fpgm), the change of the loss without them (taylor), their mean square (activation), or random
     /// numbers. taylor and activation need images and are refused without them.
-    #[arg(long, value_name = "CRITERION", default_value = Criterion::default().name(), value_parser = criterion())]
+    #[arg(long, value_name = "CRITERION", default_value = Criterion::default().name(), value_parser = named(Criterion::ALL, Criterion::name))]
     importance: Criterion,
     /// How the values of several layers for the same channels become one: their sum, the mean of each layer's values divided
     /// by the layer's mean, or the values of the leading layer alone.
-    #[arg(long, value_name = "AGGREGATE", default_value = Aggregate::default().name(), value_parser = aggregate())]
+    #[arg(long, value_name = "AGGREGATE", default_value = Aggregate::default().name(), value_parser = named(Aggregate::ALL, Aggregate::name))]
     aggregate: Aggregate,
 }
 
@@ -75,14 +75,13 @@ impl ImportanceArgs {
     }
 }
 
-fn criterion() -> impl TypedValueParser<Value = Criterion> {
-    let names = PossibleValuesParser::new(Criterion::ALL.map(Criterion::name));
-    names.try_map(|name| Criterion::named(&name).ok_or("is no criterion"))
-}
-
-fn aggregate() -> impl TypedValueParser<Value = Aggregate> {
-    let names = PossibleValuesParser::new(Aggregate::ALL.map(Aggregate::name));
-    names.try_map(|name| Aggregate::named(&name).ok_or("is no aggregate"))
+/// One of several values, by its name.
+pub fn named<T, const N: usize>(all: [T; N], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let found = move |text: String| all.into_iter().find(|&one| name(one) == text).ok_or("has no such value");
+    PossibleValuesParser::new(all.map(name)).try_map(found)
 }
 
 fn multiple(text: &str) -> Result<usize, String> {

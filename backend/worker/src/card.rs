@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eagleeye_engine::{Document, Network, PruneReport, StateDictError};
 use eagleeye_spec::card::{
-    CARD_VERSION, CardCosts, CardRepeat, CardSource, CardStrategy, CardWeights, ModelCard, command_line,
+    CARD_VERSION, CardCosts, CardRepeat, CardSource, CardStrategy, CardWeights, ModelCard, shell_word,
 };
 use eagleeye_spec::{GroupKeep, Importance, Limits, Space, StrategyName};
 
@@ -83,7 +83,7 @@ impl Pruning<'_> {
     fn command(&self, file_name: &str, input_shape: &[u64]) -> String {
         let Self { macs, seed, index, space, importance, .. } = self;
         let shape: Vec<String> = input_shape.iter().map(u64::to_string).collect();
-        let model = command_line(file_name);
+        let model = shell_word(file_name);
         let mut command = format!("eagleeye-worker prune {model} --input-shape {} --macs {macs}", shape.join(","));
         command.push_str(&format!(" --seed {seed} --index {index}"));
         if let Some(multiple) = space.round_to {
@@ -93,6 +93,6 @@ impl Pruning<'_> {
         command.push_str(&format!(" --importance {}", importance.criterion.name()));
         command.push_str(&format!(" --aggregate {}", importance.aggregate.name()));
         let out = self.out.file_name().unwrap_or_default().to_string_lossy();
-        format!("{command} --out {}", command_line(&out))
+        format!("{command} --out {}", shell_word(&out))
     }
 }

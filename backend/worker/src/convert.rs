@@ -1,10 +1,8 @@
 //! Between the store's types and the engine's: the store knows no tensors, and the engine does not know who keeps its results.
 
 use eagleeye_data::{DataError, Preprocess, Split, SplitCounts, split};
-use eagleeye_engine::Format;
 use eagleeye_spec::{Preprocessing, SearchRequest};
 use eagleeye_store as store;
-use eagleeye_store::CheckpointFormat;
 
 /// `channels`, `height` and `width` are the network's.
 pub fn preprocess(preprocessing: &Preprocessing, channels: usize, height: usize, width: usize) -> Preprocess {
@@ -65,16 +63,6 @@ pub fn tuning_images(split: store::Split, request: &SearchRequest) -> Split {
     let (test, left) = split.test.split_at(tested);
     let calibration = [indices(&split.calibration), indices(left)].concat();
     Split { calibration, scoring: indices(&split.scoring), test: indices(test) }
-}
-
-/// `None` for what is no single file of a network.
-pub fn format(format: CheckpointFormat) -> Option<Format> {
-    match format {
-        CheckpointFormat::TorchScript => Some(Format::TorchScript),
-        CheckpointFormat::Onnx | CheckpointFormat::OnnxAt(_) => Some(Format::Onnx),
-        CheckpointFormat::Safetensors => Some(Format::Safetensors),
-        CheckpointFormat::StateDict => None,
-    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub enum Failure {
     OutputFormat(PathBuf),
     #[error("`--out {}`: the name must end in .pt, .onnx, .safetensors or .zip, which selects the format", .0.display())]
     OutputFormatOrArchive(PathBuf),
+    #[error("`--out {}`: there is no folder {}; make it first", path.display(), folder.display())]
+    NoOutputFolder { path: PathBuf, folder: PathBuf },
     #[error("`--out {}`: cannot write there: {source}", path.display())]
     OutputFile { path: PathBuf, source: std::io::Error },
     #[error(
@@ -159,6 +161,7 @@ impl Failure {
             | Failure::StateDict(_)
             | Failure::OutputFormat(_)
             | Failure::OutputFormatOrArchive(_)
+            | Failure::NoOutputFolder { .. }
             | Failure::OutputFile { .. }
             | Failure::Label { .. }
             | Failure::Device(_)

@@ -17,6 +17,7 @@ mod gradients;
 mod inspect;
 mod latency;
 mod model_file;
+mod network_file;
 mod openmp;
 mod output;
 mod provenance;

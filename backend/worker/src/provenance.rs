@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use eagleeye_spec::{GroupKeep, Importance, SearchRequest, TuneOptions};
+use eagleeye_spec::{CandidateWeights, GroupKeep, Importance, SearchRequest, TuneOptions};
 
 /// What the keys of all entries begin with.
 const PREFIX: &str = "eagleeye.";
@@ -77,6 +77,13 @@ impl Provenance {
 }
 
 impl Weights {
+    pub fn of(weights: CandidateWeights) -> Self {
+        match weights {
+            CandidateWeights::Adapted => Self::Adapted,
+            CandidateWeights::Repaired => Self::Repaired,
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Pruned => "pruned",
@@ -96,8 +103,6 @@ pub fn hash_file(path: &Path) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_spec::TuningStart;
-
     use super::*;
 
     #[test]
@@ -125,7 +130,7 @@ mod tests {
         assert_eq!(metadata["eagleeye.source_blake3"], "abc");
         assert_eq!((metadata["eagleeye.weights"].as_str(), metadata.get("eagleeye.tuning")), ("repaired", None));
 
-        let options = TuneOptions { start: TuningStart::Repaired, epochs: Some(3), ..TuneOptions::default() };
+        let options = TuneOptions { start: CandidateWeights::Repaired, epochs: Some(3), ..TuneOptions::default() };
         Provenance { weights: Weights::Tuned(Box::new(options)), ..repaired }.write_into(&mut metadata);
         assert_eq!(metadata["eagleeye.weights"], "tuned");
         assert!(metadata["eagleeye.tuning"].contains(r#""start":"repaired""#), "{metadata:?}");

@@ -1,21 +1,19 @@
 //! `prune`: one strategy, without data.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{
-    Format, ImportanceData, Network, Opset, PruneReport, Pruned, export, export_onnx, export_state_dict, load_narrowed,
-    prune_by,
+    ImportanceData, Network, Opset, PruneReport, Pruned, export_state_dict, load_narrowed, prune_by,
 };
 use eagleeye_spec::{Importance, Space};
 use serde::Serialize;
-use tempfile::TempDir;
 
 use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, positive_fraction};
 use crate::card::{Pruning, documents};
 use crate::failure::Failure;
 use crate::model_file::{ModelFile, ModelFileError};
+use crate::network_file::{NetworkFile, beside, folder_beside, no_onnx, opset};
 use crate::output::{self, grouped, percent, table};
 use crate::provenance::{Provenance, Weights, hash_file};
 
@@ -70,10 +68,7 @@ struct Report {
 }
 
 pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
-    let wanted = Wanted::by(&args.out)?;
-    if args.opset.is_some() && wanted != Wanted::Network(Format::Onnx) {
-        return Err(Failure::Arguments("--opset is for ONNX files; the name of `--out` must end in .onnx".to_owned()));
-    }
+    let wanted = Wanted::by(&args.out, args.opset)?;
     let source = &args.model.model;
     let file = ModelFile::open(source)?;
     let source_hash =
@@ -103,10 +98,7 @@ pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
         out: &args.out,
     };
     let max_difference = match wanted {
-        Wanted::Network(Format::Onnx) => {
-            beside(&args.out, |path| Ok(export_onnx(&pruned.network, args.opset.unwrap_or_default(), path)?))?
-        }
-        Wanted::Network(format) => write(&pruned.network, format, &args.out)?,
+        Wanted::Network(file) => file.write(&pruned.network, &args.out)?,
         Wanted::StateDict => beside(&args.out, |path| {
             let shape = loaded.network.graph.input_shape(1);
             let read_again = |weights: &Path| Ok(load_narrowed(file.path(), &shape, weights)?);
@@ -139,68 +131,33 @@ fn verify(network: &Network, pruned: &Pruned) -> Result<f64, Failure> {
     if difference <= ROUNDING { Ok(difference) } else { Err(Failure::ZeroOracle { difference }) }
 }
 
-fn opset(text: &str) -> Result<Opset, String> {
-    let version = text.parse().map_err(|_| "must be a whole number".to_owned())?;
-    Opset::new(version).map_err(|error| error.to_string())
-}
-
-/// What a command writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is written.
+#[derive(Debug, Clone, Copy)]
 enum Wanted {
-    Network(Format),
+    Network(NetworkFile),
     StateDict,
 }
 
 impl Wanted {
-    /// What a file's name asks for.
-    fn by(path: &Path) -> Result<Self, Failure> {
+    /// What a file's name and `--opset` ask for.
+    fn by(path: &Path, opset: Option<Opset>) -> Result<Self, Failure> {
         if path.extension().is_some_and(|ending| ending == "zip") {
             folder_beside(path)?;
-            return Ok(Wanted::StateDict);
+            return if opset.is_none() { Ok(Wanted::StateDict) } else { Err(no_onnx()) };
         }
-        let format = format_of(path).map_err(|failure| match failure {
+        let file = NetworkFile::by(path, opset).map_err(|failure| match failure {
             Failure::OutputFormat(path) => Failure::OutputFormatOrArchive(path),
             other => other,
         })?;
-        Ok(Wanted::Network(format))
+        Ok(Wanted::Network(file))
     }
 
     fn name(self) -> &'static str {
         match self {
-            Wanted::Network(format) => format.name(),
+            Wanted::Network(file) => file.format.name(),
             Wanted::StateDict => "state_dict",
         }
     }
-}
-
-/// The format that a file's name asks for, of a file that can be written: what takes long is not to be lost in the end.
-pub fn format_of(path: &Path) -> Result<Format, Failure> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    let format = ending.and_then(Format::parse).ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
-    folder_beside(path)?;
-    Ok(format)
-}
-
-pub fn write(network: &Network, format: Format, path: &Path) -> Result<f64, Failure> {
-    beside(path, |written| Ok(export(network, format, written)?))
-}
-
-/// Writes and proves a file beside its place, and moves it there when it is good: what was there before stays until then.
-fn beside(path: &Path, export: impl FnOnce(&Path) -> Result<f64, Failure>) -> Result<f64, Failure> {
-    let name = path.file_name().ok_or_else(|| Failure::OutputFormat(path.to_owned()))?;
-    let folder = folder_beside(path)?;
-    let written = folder.path().join(name);
-    let max_difference = export(&written)?;
-    std::fs::rename(&written, path).map_err(|source| Failure::OutputFile { path: path.to_owned(), source })?;
-    Ok(max_difference)
-}
-
-/// A folder for temporary files in the folder of a file.
-fn folder_beside(path: &Path) -> Result<TempDir, Failure> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // What tempfile says names the temporary folder, which nobody knows.
-    let failed = |source: io::Error| Failure::OutputFile { path: path.to_owned(), source: source.kind().into() };
-    tempfile::Builder::new().prefix(".eagleeye-").tempdir_in(parent).map_err(failed)
 }
 
 fn describe(report: &Report) -> String {
@@ -217,19 +174,20 @@ fn describe(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
+    use eagleeye_engine::Format;
+
     use super::*;
 
     #[test]
-    fn the_ending_says_the_format() {
-        let format = |name: &str| format_of(Path::new(name));
-        assert!(matches!(format("src/pruned.pt"), Ok(Format::TorchScript)));
-        assert!(matches!(format("pruned.v2.onnx"), Ok(Format::Onnx)));
-        assert!(matches!(format("pruned.safetensors"), Ok(Format::Safetensors)));
-        for wrong in ["pruned", "pruned.bin", ".onnx", "onnx"] {
-            assert!(matches!(format(wrong), Err(Failure::OutputFormat(_))), "{wrong}");
-        }
-        assert!(matches!(format("nowhere/pruned.pt"), Err(Failure::OutputFile { .. })), "it is told before the work");
-        assert_eq!(Wanted::by(Path::new("src/pruned.zip")).unwrap(), Wanted::StateDict);
-        assert!(matches!(Wanted::by(Path::new("zip")), Err(Failure::OutputFormatOrArchive(_))));
+    fn the_ending_may_ask_for_an_archive() {
+        let wanted = |name: &str| Wanted::by(Path::new(name), None);
+        assert!(matches!(
+            wanted("src/pruned.pt"),
+            Ok(Wanted::Network(NetworkFile { format: Format::TorchScript, .. }))
+        ));
+        assert!(matches!(wanted("src/pruned.zip"), Ok(Wanted::StateDict)));
+        assert!(matches!(wanted("zip"), Err(Failure::OutputFormatOrArchive(_))));
+        let archive = Wanted::by(Path::new("pruned.zip"), Some(Opset::default()));
+        assert!(matches!(archive, Err(Failure::Arguments(_))));
     }
 }

@@ -150,9 +150,15 @@ export const tuningEvents = (id: string): EventStream => ({
   part: "epoch",
 });
 
+/** The version of ONNX's operators that the server writes by itself. The page offers no other. */
+const ONNX_OPSET = 17;
+
+const isOffered = ({ opset }: Checkpoint): boolean => (opset ?? ONNX_OPSET) === ONNX_OPSET;
+
 export const listTunedCheckpoints = async (tuning: string): Promise<Checkpoint[]> => {
   const params = { path: { id: tuning } };
-  return (await answer(client.GET("/api/v1/tunings/{id}/checkpoints", { params }))).items;
+  const { items } = await answer(client.GET("/api/v1/tunings/{id}/checkpoints", { params }));
+  return items.filter(isOffered);
 };
 
 /** As `createCheckpoint`, of a candidate that was tuned. */
@@ -165,7 +171,7 @@ export const createTunedCheckpoint = (tuning: string, format: CheckpointFormat):
 export const listCheckpoints = async (candidate: string, wanted: CandidateWeights): Promise<Checkpoint[]> => {
   const params = { path: { id: candidate } };
   const { items } = await answer(client.GET("/api/v1/candidates/{id}/checkpoints", { params }));
-  return items.filter(({ weights }) => weights === wanted);
+  return items.filter((checkpoint) => checkpoint.weights === wanted && isOffered(checkpoint));
 };
 
 /** Asks for a candidate as a file; the answer is the checkpoint that is there already, or one that is being made. */

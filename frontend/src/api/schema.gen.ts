@@ -33,7 +33,7 @@ export interface paths {
         put?: never;
         /**
          * Export a candidate.
-         * @description A candidate has one checkpoint per format and `weights`, of ONNX one per `opset`: asking again returns the existing one, or
+         * @description A candidate has one checkpoint per format, `weights` and, for ONNX, `opset`: asking again returns the existing one, or
          *     queues one that failed or whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so
          *     or not.
          */
@@ -573,8 +573,8 @@ export interface paths {
         put?: never;
         /**
          * Export a tuned candidate.
-         * @description A tuning has one checkpoint per format, and all of them are asked for when it succeeds: asking again returns the existing
-         *     one, or queues one that failed or whose file is damaged.
+         * @description A tuning has one checkpoint per format and, for ONNX, `opset`. Those in TorchScript, ONNX and safetensors are asked for when it
+         *     succeeds. Asking again returns the existing one, or queues one that failed or whose file is damaged.
          */
         post: operations["createTunedCheckpoint"];
         delete?: never;
@@ -798,7 +798,7 @@ export interface components {
             test_score: components["schemas"]["Score"] | null;
         };
         /**
-         * @description Which weights an export of a candidate has.
+         * @description The weights that a candidate is exported or trained further with.
          * @enum {string}
          */
         CandidateWeights: "adapted" | "repaired";
@@ -859,6 +859,11 @@ export interface components {
             format: string;
             /** @description BLAKE3, in hexadecimal digits. Null until it is written. */
             hash: string | null;
+            /**
+             * Format: int32
+             * @description Version of ONNX's operators in an ONNX file. Null for other formats.
+             */
+            opset: number | null;
         };
         /**
          * @description The network that a score is of.
@@ -925,10 +930,8 @@ export interface components {
              * @description Passes over the training images.
              */
             epochs: number;
-            /** @description What was asked for, with its defaults. */
+            /** @description What was asked for, with its defaults; `start` is what it began with. */
             options: components["schemas"]["TuneOptions"];
-            /** @description What it began with. */
-            start: components["schemas"]["CardWeights"];
             /** Format: int64 */
             training_images: number;
         };
@@ -1007,7 +1010,7 @@ export interface components {
          */
         CheckpointFormat: "torchscript" | "onnx" | "safetensors" | "state_dict";
         /**
-         * @description All checkpoints of a candidate or a tuning: at most one per format and weights, of ONNX one per `opset`, so the list is never
+         * @description All checkpoints of a candidate or a tuning: at most one per format, `weights` and, for ONNX, `opset`, so the list is never
          *     paged.
          */
         CheckpointList: {
@@ -1307,8 +1310,8 @@ export interface components {
         Evaluation: {
             /**
              * Format: int64
-             * @description Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the unpruned network's, and null for candidates
-             *     of older versions.
+             * @description Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the
+             *     unpruned network's, and null for candidates of older versions.
              */
             calibration_images: number | null;
             image_set: components["schemas"]["ImageSet"];
@@ -2042,7 +2045,7 @@ export interface components {
                 id: string;
                 /** @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. */
                 progress: components["schemas"]["Progress"];
-                /** @description What was asked for, with the defaults filled in. */
+                /** @description What was asked for, with the defaults filled in, but for `start` where it is `adapted`. */
                 request: components["schemas"]["TuneOptions"];
                 result: components["schemas"]["TuningResult"] | null;
                 /**
@@ -2062,7 +2065,7 @@ export interface components {
                  */
                 snapshot_bytes: number | null;
                 /** @description What it begins with. */
-                start: components["schemas"]["TuningStart"];
+                start: components["schemas"]["CandidateWeights"];
                 /** Format: date-time */
                 started_at: string | null;
                 state: components["schemas"]["TuningState"];
@@ -2323,8 +2326,8 @@ export interface components {
              */
             evaluated: number;
             /**
-             * @description The candidates than which none is both cheaper and better, the cheapest first; of those that were scored on the most
-             *     images. Null where no front was asked for.
+             * @description The search's candidates, whatever proposed them, than which none is both cheaper and better, the cheapest first; of those
+             *     that were scored on the most images. Null where no front was asked for.
              */
             front: components["schemas"]["FrontPoint"][] | null;
             limits: components["schemas"]["Limits"] | null;
@@ -2755,8 +2758,8 @@ export interface components {
              */
             scoring: number;
             /**
-             * Format: int32
-             * @description Images that no candidate has seen.
+             * Format: int64
+             * @description Images that winners are scored on at the end: no strategy is chosen by them, and nothing is trained on them.
              */
             test: number;
         };
@@ -2925,7 +2928,7 @@ export interface components {
              * @description What is trained.
              * @default adapted
              */
-            start: components["schemas"]["TuningStart"];
+            start: components["schemas"]["CandidateWeights"];
             /**
              * Format: double
              * @description Part of the steps over which the learning rate rises linearly, before it falls as a cosine.
@@ -2964,7 +2967,7 @@ export interface components {
             id: string;
             /** @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. */
             progress: components["schemas"]["Progress"];
-            /** @description What was asked for, with the defaults filled in. */
+            /** @description What was asked for, with the defaults filled in, but for `start` where it is `adapted`. */
             request: components["schemas"]["TuneOptions"];
             result: components["schemas"]["TuningResult"] | null;
             /**
@@ -2984,7 +2987,7 @@ export interface components {
              */
             snapshot_bytes: number | null;
             /** @description What it begins with. */
-            start: components["schemas"]["TuningStart"];
+            start: components["schemas"]["CandidateWeights"];
             /** Format: date-time */
             started_at: string | null;
             state: components["schemas"]["TuningState"];
@@ -3019,11 +3022,6 @@ export interface components {
             validation_images: number;
         };
         /**
-         * @description What fine-tuning begins with.
-         * @enum {string}
-         */
-        TuningStart: "adapted" | "repaired";
-        /**
          * @description State of a tuning.
          * @enum {string}
          */
@@ -3040,7 +3038,7 @@ export interface components {
          * @description The kinds of warnings. Names are stable.
          * @enum {string}
          */
-        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed" | "not_repaired";
+        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed" | "no_onnxruntime" | "not_repaired";
         /** @description The best candidate of a budget. */
         Winner: {
             /**
@@ -3184,7 +3182,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The checkpoints, at most one per format and weights, of ONNX one per `opset` */
+            /** @description The checkpoints, at most one per format, `weights` and, for ONNX, `opset` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3675,6 +3673,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The search has not scored the full network yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The address is too long */
             414: {
                 headers: {
@@ -3763,6 +3770,15 @@ export interface operations {
             };
             /** @description The checkpoint does not exist */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search has not scored the full network yet */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7391,7 +7407,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The checkpoints, at most one per format */
+            /** @description The checkpoints, at most one per format and, for ONNX, `opset` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7573,7 +7589,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The format does not exist */
+            /** @description A field is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -48,7 +48,6 @@ export type Strategy = Schemas["Strategy"];
 export type StrategyName = Schemas["StrategyName"];
 export type Tuning = Schemas["Tuning"];
 export type TuningResult = Schemas["TuningResult"];
-export type TuningStart = Schemas["TuningStart"];
 export type Warning = Schemas["Warning"];
 export type WarningCode = Schemas["WarningCode"];
 export type Winner = Schemas["Winner"];

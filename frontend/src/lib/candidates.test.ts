@@ -171,6 +171,13 @@ describe("latency", () => {
     expect(mainLatency({ latencies: all.slice(0, 1) })).toBe(all[0]);
     expect(mainLatency({ latencies: [] })).toBeUndefined();
   });
+
+  it("is that which a budget is about", () => {
+    const all = [latency({ threads: 1 }), latency({ threads: 8 }), latency({ runtime: "libtorch", threads: 8 })];
+    expect(mainLatency({ latencies: all }, "onnxruntime_all_threads")).toBe(all[1]);
+    expect(mainLatency({ latencies: all }, "libtorch")).toBe(all[2]);
+    expect(mainLatency({ latencies: all.slice(0, 2) }, "libtorch")).toBe(all[1]);
+  });
 });
 
 it("takes the score of a kind from the most scoring images", () => {

@@ -1,7 +1,8 @@
 // Candidates side by side: which is best, and in which order they are shown.
 
 import { RANKING } from "../api/ranking.gen";
-import type { Candidate, EvaluationKind, Latency, Score } from "../api/types";
+import type { Candidate, EvaluationKind, Latency, LatencyOf, Score } from "../api/types";
+import { halfWidth } from "./intervals";
 
 type Criterion = (typeof RANKING)[number]["by"];
 
@@ -50,8 +51,7 @@ export function ranked(candidates: Iterable<Candidate>): Ranked[] {
 export const isReference = ({ origin }: Pick<Candidate, "origin">): boolean => origin.strategy === "uniform";
 
 /** Half the width of the interval of the top-1 accuracy: what stands behind ±. */
-export const topOneError = ({ intervals: { top1 } }: Pick<Candidate, "intervals">): number =>
-  (top1.high - top1.low) / 2;
+export const topOneError = ({ intervals }: Pick<Candidate, "intervals">): number => halfWidth(intervals.top1);
 
 /** How a candidate's network was made before it was scored. */
 export const MADE_NAMES: Record<EvaluationKind, string> = {
@@ -66,14 +66,20 @@ export const scoreOf = ({ evaluations }: Pick<Candidate, "evaluations">, wanted:
     .filter(({ kind, image_set }) => kind === wanted && image_set === "scoring")
     .toSorted((a, b) => b.images - a.images)[0]?.score;
 
-/** The measured time that says most of a deployed network: ONNX Runtime, on the fewest threads and images. */
-export const mainLatency = ({ latencies }: Pick<Candidate, "latencies">): Latency | undefined =>
-  [...latencies].sort(
+/** The measured time that says most of a deployed network, ONNX Runtime on one thread, or that which a budget is about. */
+export const mainLatency = (
+  { latencies }: Pick<Candidate, "latencies">,
+  of: LatencyOf = "onnxruntime_one_thread",
+): Latency | undefined => {
+  const runtime = of === "libtorch" ? "libtorch" : "onnxruntime";
+  const most = of === "onnxruntime_one_thread" ? 1 : -1;
+  return [...latencies].sort(
     (a, b) =>
-      Number(b.runtime === "onnxruntime") - Number(a.runtime === "onnxruntime") ||
-      a.threads - b.threads ||
+      Number(b.runtime === runtime) - Number(a.runtime === runtime) ||
+      most * (a.threads - b.threads) ||
       a.batch_size - b.batch_size,
   )[0];
+};
 
 /** Which candidates are looked at; an absent part leaves all. */
 export interface Filter {

@@ -1,6 +1,7 @@
 // How sure a share of images is.
 
 import type { Interval } from "../api/types";
+import { withError } from "./format";
 
 /** The 97.5% quantile of the normal distribution. */
 const Z = 1.959963984540054;
@@ -16,3 +17,6 @@ export function wilson(share: number, images: number): Interval {
 
 /** Half the width of an interval: what stands behind ±. */
 export const halfWidth = ({ low, high }: Interval): number => (high - low) / 2;
+
+/** A share of so many images, with half the width of its interval behind ±. */
+export const accuracy = (share: number, images: number): string => withError(share, halfWidth(wilson(share, images)));

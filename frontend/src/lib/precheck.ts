@@ -51,6 +51,7 @@ export const WARNING_TITLES: Record<WarningCode, string> = {
   winner_below_uniform: "Winner below uniform",
   winner_slower_than_full: "Winner slower than the full network",
   latency_budget_missed: "Latency budget missed",
+  no_onnxruntime: "Not measured in ONNX Runtime",
   not_repaired: "Candidate not repaired",
 };
 

@@ -1,5 +1,7 @@
 // What charts need to know about numbers.
 
+import { percent } from "./format";
+
 /** The smallest and largest of the values, widened by a fraction of their distance on both sides. */
 export function paddedDomain(values: Iterable<number>, padding: number, limits: [number, number]): [number, number] {
   let [low, high] = [Infinity, -Infinity];
@@ -30,6 +32,14 @@ export function tickLabels(ticks: readonly number[]): string[] {
   // Ticks are 1, 2 or 5 times a power of ten apart; the small addend keeps 0.1 from becoming 0.0999.
   const digits = Math.max(0, -Math.floor(Math.log10(step / factor) + 1e-9));
   return ticks.map((tick) => [(tick / factor).toFixed(digits), unit].filter(Boolean).join(" "));
+}
+
+/** Labels for the ticks of an axis of shares, with a decimal where ticks are closer than a percent. */
+export function percentLabels(ticks: readonly number[]): string[] {
+  const [first, second] = ticks;
+  const step = first === undefined || second === undefined ? 1 : Math.abs(second - first);
+  // The comparison allows for 0.01 being a little less in binary.
+  return ticks.map((tick) => percent(tick, step < 0.0099 ? 1 : 0));
 }
 
 /** The smallest of 1, 2, 5, 10, 20, … that is at least as large. */

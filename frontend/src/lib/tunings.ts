@@ -38,7 +38,9 @@ export function tuningText(tuning: Tuning, epochs?: readonly Epoch[]): string {
   const of = (total: number | undefined): string => (total ? ` of ${count(total)}` : "");
   const step = `step ${count(progress.done)}${of(progress.total)}`;
   if (!epochs) return capitalised(step);
-  const epoch = Math.min(epochs.length + 1, request.epochs ?? Infinity);
+  // One that began anew has rows of epochs that it has not come to again.
+  const done = epochs.filter(({ steps }) => steps <= progress.done).length;
+  const epoch = Math.min(done + 1, request.epochs ?? Infinity);
   return `Epoch ${count(epoch)}${of(request.epochs)}, ${step}`;
 }
 

@@ -14,7 +14,7 @@ use super::sites::{Site, groups_of, unknowns};
 use super::walk::{Live, Walk};
 use crate::exec::ExecError;
 use crate::network::Network;
-use eagleeye_torchscript::tensors::sizes;
+use eagleeye_torchscript::tensors::{is_finite, sizes};
 
 /// The squared error, as a part of the variance, that is rounding.
 const ALREADY_RIGHT: f64 = 1e-7;
@@ -144,7 +144,7 @@ impl<'a> Layer<'a> {
             }
         };
         for tensor in std::iter::once(&weight).chain(bias.as_ref().map(|(_, tensor)| tensor)) {
-            if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            if !is_finite(tensor)? {
                 return Ok(false);
             }
         }

@@ -1,5 +1,6 @@
 //! Running statistics of batch norms from what they read, over all images.
 
+use eagleeye_torchscript::tensors::is_finite;
 use tch::{Kind, TchError, Tensor};
 
 /// The mean and the sum of squared distances from it, per channel, of all entries so far (Chan, Golub and LeVeque 1983).
@@ -41,7 +42,6 @@ impl Statistics {
         }
         let variance = squares.f_div_scalar(self.entries - 1.0)?;
         let found = (mean.f_to_kind(kind)?, variance.f_to_kind(kind)?);
-        let is_finite = |of: &Tensor| Ok::<_, TchError>(of.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0);
         Ok(if is_finite(&found.0)? && is_finite(&found.1)? { Some(found) } else { None })
     }
 }

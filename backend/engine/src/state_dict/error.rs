@@ -38,7 +38,9 @@ pub enum StateDictError {
     NoModule { node: String },
     #[error("the network's own code does not run with the widths that are left: {0}")]
     MoreThanWidths(Box<LoadError>),
-    /// The same, of a process that has read the file.
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    /// [`Self::MoreThanWidths`] of a process that has read the file.
     #[error("{0}")]
     Refused(String),
     #[error("the network's own code computes something else with the widths that are left: {0}")]

@@ -11,32 +11,22 @@ use safetensors::tensor::SafeTensors;
 use super::GROUPS;
 use super::error::StateDictError;
 use crate::export::element_of;
-use crate::load::{LoadError, of_onnx, of_torchscript};
-use crate::network::{Format, Network};
-use crate::sniff::{self, Kind};
-use eagleeye_torchscript as torchscript;
+use crate::load::{LoadError, load_with};
+use crate::network::Network;
 
 /// Reads a model file with the tensors of an archive's weights in the places of its own, and with the groups that go with them.
 ///
 /// # Errors
 /// [`StateDictError::MoreThanWidths`] where the file's code does not run with them.
 pub fn load_narrowed(path: &Path, input_shape: &[usize], weights: &Path) -> Result<Network, StateDictError> {
-    read(path, input_shape, narrowed(weights)?).map_err(|error| StateDictError::MoreThanWidths(Box::new(error)))
-}
-
-fn read(path: &Path, input_shape: &[usize], mut narrowed: Narrowed) -> Result<Network, LoadError> {
-    let failed = |source| LoadError::Open { path: path.to_owned(), source };
-    let loaded = match sniff::kind(path).map_err(failed)? {
-        Kind::Model(Format::TorchScript) => of_torchscript(torchscript::read_narrowed(path, input_shape, &narrowed)?)?,
-        Kind::Model(Format::Onnx) => {
-            // ONNX has no counters of batches.
-            narrowed.tensors.retain(|_, data| data.element.is_float());
-            of_onnx(eagleeye_onnx::read_narrowed(path, input_shape, &narrowed)?)?
+    match load_with(path, Some(input_shape), Some(narrowed(weights)?)) {
+        Ok(loaded) => Ok(loaded.network),
+        // The file itself has been read before.
+        Err(error @ (LoadError::Open { .. } | LoadError::UnknownFormat | LoadError::WrongKind { .. })) => {
+            Err(error.into())
         }
-        Kind::Other { is, instead } => return Err(LoadError::WrongKind { is, instead }),
-        Kind::Model(Format::Safetensors) | Kind::Unknown => return Err(LoadError::UnknownFormat),
-    };
-    Ok(loaded.network)
+        Err(error) => Err(StateDictError::MoreThanWidths(Box::new(error))),
+    }
 }
 
 /// What a weights file of an archive stands in for.

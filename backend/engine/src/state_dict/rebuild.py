@@ -8,7 +8,7 @@
     model(images)                                        # or go on training it
 
 `rebuild` changes the model in place: parameters, buffers and the attributes of modules that say how wide they are. Call it
-before you make an optimizer, which would else keep the full network's parameters. Parameters stay on their devices, and keep
+before you make an optimizer, which would otherwise keep the full network's parameters. Parameters stay on their devices, and keep
 their element types and `requires_grad`.
 
 `weights.safetensors` is read from beside this file. Nothing needs to be unpacked: with `sys.path.insert(0, "pruned.zip")` the

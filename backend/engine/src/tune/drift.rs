@@ -3,7 +3,7 @@
 use eagleeye_graph::{Op, ParameterId};
 use eagleeye_spec::{DriftKind, Histogram, LayerDrift};
 use eagleeye_torchscript::tensors::values;
-use tch::{Kind, TchError, Tensor};
+use tch::{Kind, TchError};
 
 use crate::network::Network;
 
@@ -67,11 +67,6 @@ fn watched(network: &Network) -> Vec<(ParameterId, DriftKind)> {
         }
     }
     found
-}
-
-/// Whether every number of a tensor is finite.
-pub(super) fn is_finite(tensor: &Tensor) -> Result<bool, TchError> {
-    Ok(tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0)
 }
 
 #[cfg(test)]

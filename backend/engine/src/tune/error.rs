@@ -26,7 +26,9 @@ pub enum TuneError {
     NothingToLearn,
     #[error("the network has no weights that can be trained")]
     NoWeights,
-    #[error("the loss is not finite after step {step}, at a learning rate of {rate}; try a smaller one")]
+    #[error(
+        "the loss is not finite after step {step}, which had a learning rate of {rate}; begin again with a smaller one"
+    )]
     Diverged { step: u64, rate: f64 },
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use eagleeye_spec::{Adaptation, Epoch, Score, TuneOptions};
+use eagleeye_torchscript::tensors::is_finite;
 use tch::{Device, TchError, Tensor};
 
-use super::drift::{drift, filter_norms, is_finite};
+use super::drift::{drift, filter_norms};
 use super::error::{SnapshotError, TuneError};
 use super::observe::{Outset, Progress, TuneObserver, Wish};
 use super::order::Order;

@@ -85,15 +85,15 @@ impl Snapshot {
         let unstated = |reason: String| SnapshotError::State { path: path.to_owned(), reason };
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(form)?;
         let entry = |key| metadata.metadata().as_ref().and_then(|entries| entries.get(key));
-        let state = entry(STATE).ok_or_else(|| unstated("it does not say where fine-tuning stood".to_owned()))?;
-        let Version { version } = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
+        let text = entry(STATE).ok_or_else(|| unstated("it does not say where fine-tuning stood".to_owned()))?;
+        let Version { version } = serde_json::from_str(text).map_err(|error| unstated(error.to_string()))?;
         if version != VERSION {
             return Err(SnapshotError::Version { found: version, known: VERSION });
         }
-        let state: State = serde_json::from_str(state).map_err(|error| unstated(error.to_string()))?;
+        let state: State = serde_json::from_str(text).map_err(|error| unstated(error.to_string()))?;
         let mut found = SafeTensors::deserialize(&bytes).map_err(form)?.tensors();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        if entry(HASH).is_some_and(|hash| *hash != hash_of(entry(STATE), found.iter().map(|(_, view)| view.data()))) {
+        if entry(HASH).is_some_and(|hash| *hash != hash_of(text, found.iter().map(|(_, view)| view.data()))) {
             return Err(SnapshotError::Damaged { path: path.to_owned() });
         }
         let mut tensors = BTreeMap::new();
@@ -112,7 +112,7 @@ impl Snapshot {
         let form = |source| SnapshotError::Form { path: path.to_owned(), source };
         let data = self.tensors.iter().map(|(name, tensor)| Ok((name, to_data(tensor)?)));
         let data = data.collect::<Result<Vec<_>, SnapshotError>>()?;
-        let hash = hash_of(Some(&state), data.iter().map(|(_, data)| &data.bytes[..]));
+        let hash = hash_of(&state, data.iter().map(|(_, data)| &data.bytes[..]));
         let views = data.iter().map(|(name, data)| {
             TensorView::new(dtype(data.element), data.shape.clone(), &data.bytes).map(|view| ((*name).clone(), view))
         });
@@ -123,9 +123,9 @@ impl Snapshot {
 }
 
 /// Of tensors in the order of their names.
-fn hash_of<'a>(state: Option<&'a String>, tensors: impl Iterator<Item = &'a [u8]>) -> String {
+fn hash_of<'a>(state: &'a str, tensors: impl Iterator<Item = &'a [u8]>) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in state.map(String::as_bytes).into_iter().chain(tensors) {
+    for part in std::iter::once(state.as_bytes()).chain(tensors) {
         hasher.update(part);
     }
     hasher.finalize().to_hex().to_string()

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use eagleeye_spec::TuneOptions;
-use eagleeye_torchscript::prepare_gpu_gradients;
+use eagleeye_torchscript::GpuGradients;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::augment::{batch, blended, labels};
@@ -36,6 +36,8 @@ pub(super) struct Trainer<'a> {
     decay: f64,
     micro_batch: Option<usize>,
     mixed_precision: bool,
+    /// How gradients are computed there.
+    _on_gpu: Option<GpuGradients>,
 }
 
 impl<'a> Trainer<'a> {
@@ -47,9 +49,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TuneError> {
         let parameters = Parameters::new(network)?;
         let device = network.device();
-        if matches!(device, Device::Cuda(_)) {
-            prepare_gpu_gradients().map_err(TuneError::Torch)?;
-        }
+        let on_gpu = matches!(device, Device::Cuda(_)).then(GpuGradients::begin).transpose();
         Ok(Self {
             steps: Steps::new(options, &parameters)?,
             average: options.average.map(|_| parameters.trained.values.f_detach_copy()).transpose()?,
@@ -61,6 +61,7 @@ impl<'a> Trainer<'a> {
             decay: options.average.unwrap_or_default(),
             micro_batch: options.micro_batch.map(|images| images as usize),
             mixed_precision: options.mixed_precision && matches!(device, Device::Cuda(_)),
+            _on_gpu: on_gpu.map_err(TuneError::Torch)?,
         })
     }
 

@@ -74,20 +74,24 @@ pub struct Imported {
 /// Every way in which a file can be broken or not be understood; see [`OnnxError`]. Unsupported operators are collected and
 /// reported together.
 pub fn read(path: &Path, input_shape: Option<&[usize]>) -> Result<Imported, OnnxError> {
-    let file = file::open(path)?;
-    takes_images_alone(&file)?;
-    import(&file, input_shape)
+    read_with(path, input_shape, None)
 }
 
-/// [`read`], with other tensors in the places of those of the file's initializers that are named.
+/// [`read`], with other tensors, where they are given, in the places of those of the file's initializers that are named.
 ///
 /// # Errors
 /// As [`read`]; above all where the file's nodes work with no other sizes than its own.
-pub fn read_narrowed(path: &Path, input_shape: &[usize], narrowed: &Narrowed) -> Result<Imported, OnnxError> {
+pub fn read_with(
+    path: &Path,
+    input_shape: Option<&[usize]>,
+    narrowed: Option<Narrowed>,
+) -> Result<Imported, OnnxError> {
     let mut file = file::open(path)?;
     takes_images_alone(&file)?;
-    narrow::narrow(&mut file, narrowed)?;
-    import(&file, Some(input_shape))
+    if let Some(narrowed) = narrowed {
+        narrow::narrow(&mut file, narrowed)?;
+    }
+    import(&file, input_shape)
 }
 
 /// Refuses a network with several inputs, and one whose input cannot hold pixels.

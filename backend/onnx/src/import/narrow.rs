@@ -19,11 +19,12 @@ const GROUPED: [(&str, &str); 3] =
 ///
 /// # Errors
 /// [`OnnxError::NoInitializer`] for a tensor that the file does not have as an initializer of this name.
-pub(super) fn narrow(model: &mut Model, narrowed: &Narrowed) -> Result<(), OnnxError> {
+pub(super) fn narrow(model: &mut Model, narrowed: Narrowed) -> Result<(), OnnxError> {
     let mut places: HashMap<String, usize> =
         model.graph.initializer.iter().enumerate().map(|(index, t)| (t.name().to_owned(), index)).collect();
-    for (name, data) in &narrowed.tensors {
-        let place = places.remove(name).ok_or_else(|| OnnxError::NoInitializer(name.clone()))?;
+    // A state_dict's counters of batches are in no ONNX file.
+    for (name, data) in narrowed.tensors.into_iter().filter(|(_, data)| data.element.is_float()) {
+        let place = places.remove(&name).ok_or_else(|| OnnxError::NoInitializer(name.clone()))?;
         model.graph.initializer[place] = stored(name, data);
     }
     for node in &mut model.graph.node {
@@ -32,12 +33,12 @@ pub(super) fn narrow(model: &mut Model, narrowed: &Narrowed) -> Result<(), OnnxE
     Ok(())
 }
 
-fn stored(name: &str, data: &TensorData) -> TensorProto {
+fn stored(name: String, data: TensorData) -> TensorProto {
     TensorProto {
-        name: Some(name.to_owned()),
+        name: Some(name),
         dims: data.shape.iter().map(|&size| size as i64).collect(),
         data_type: Some(data_type(data.element) as i32),
-        raw_data: Some(data.bytes.clone().into()),
+        raw_data: Some(data.bytes.into()),
         ..TensorProto::default()
     }
 }

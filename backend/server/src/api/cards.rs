@@ -22,6 +22,7 @@ use crate::problem::Problem;
     responses(
         (status = 200, description = "The card", body = ModelCard),
         (status = 404, description = "The checkpoint does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search has not scored the full network yet", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn json(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<ModelCard>, Problem> {
@@ -35,6 +36,7 @@ pub async fn json(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Js
     responses(
         (status = 200, description = "The card in Markdown", body = String, content_type = "text/markdown"),
         (status = 404, description = "The checkpoint does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search has not scored the full network yet", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn markdown(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Response, Problem> {

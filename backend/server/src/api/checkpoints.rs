@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::optional::not_null;
-use eagleeye_spec::{DEFAULT_ONNX_OPSET, ONNX_OPSETS};
+use eagleeye_spec::{CandidateWeights, DEFAULT_ONNX_OPSET, ONNX_OPSETS};
 use eagleeye_store::{self as store, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,8 +15,7 @@ use uuid::Uuid;
 use super::BASE;
 use super::files::{Disposition, StoredFile, download};
 use crate::extract::{Json, Path};
-use crate::faults::Faults;
-use crate::problem::{Kind, Problem};
+use crate::problem::{FieldError, Kind, Problem};
 
 /// File formats of exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,17 +30,6 @@ pub enum CheckpointFormat {
     /// original class in widths alone; the export of any other fails and says at which node.
     #[serde(rename = "state_dict")]
     StateDict,
-}
-
-/// Which weights an export of a candidate has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CandidateWeights {
-    /// With adaptive batch norm: the network that candidates are ranked by.
-    #[default]
-    Adapted,
-    /// Repaired: the layers are fitted to what the full network answers on the search's calibration images.
-    Repaired,
 }
 
 /// Which weights an export has.
@@ -126,7 +114,7 @@ pub struct TunedCheckpointRequest {
     pub opset: Option<u32>,
 }
 
-/// All checkpoints of a candidate or a tuning: at most one per format and weights, of ONNX one per `opset`, so the list is never
+/// All checkpoints of a candidate or a tuning: at most one per format, `weights` and, for ONNX, `opset`, so the list is never
 /// paged.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckpointList {
@@ -149,28 +137,17 @@ impl CheckpointFormat {
 /// # Errors
 /// A version that is none, or one of another format.
 pub(super) fn wanted(format: CheckpointFormat, opset: Option<u32>) -> Result<store::CheckpointFormat, Problem> {
-    let refused = |detail: String| {
-        let mut faults = Faults::default();
-        faults.add(Kind::InvalidField, "opset", detail);
-        faults.into_result()
-    };
+    let refused = |detail: String| Err(Problem::fields(vec![FieldError { field: "opset".to_owned(), detail }]));
     match (format, opset) {
-        (CheckpointFormat::Onnx, opset) => {
-            let opset = opset.unwrap_or(DEFAULT_ONNX_OPSET);
-            if !ONNX_OPSETS.contains(&opset) {
-                refused(format!("must be from {} to {}", ONNX_OPSETS.start(), ONNX_OPSETS.end()))?;
-            }
-            return Ok(store::CheckpointFormat::onnx(opset));
+        (CheckpointFormat::Onnx, Some(opset)) if !ONNX_OPSETS.contains(&opset) => {
+            refused(format!("must be from {} to {}", ONNX_OPSETS.start(), ONNX_OPSETS.end()))
         }
-        (_, Some(_)) => refused("is for the format `onnx` alone".to_owned())?,
-        (_, None) => {}
+        (CheckpointFormat::Onnx, opset) => Ok(store::CheckpointFormat::onnx(opset.unwrap_or(DEFAULT_ONNX_OPSET))),
+        (_, Some(_)) => refused("is for the format `onnx` alone".to_owned()),
+        (CheckpointFormat::TorchScript, None) => Ok(store::CheckpointFormat::TorchScript),
+        (CheckpointFormat::Safetensors, None) => Ok(store::CheckpointFormat::Safetensors),
+        (CheckpointFormat::StateDict, None) => Ok(store::CheckpointFormat::StateDict),
     }
-    Ok(match format {
-        CheckpointFormat::TorchScript => store::CheckpointFormat::TorchScript,
-        CheckpointFormat::Onnx => store::CheckpointFormat::Onnx,
-        CheckpointFormat::Safetensors => store::CheckpointFormat::Safetensors,
-        CheckpointFormat::StateDict => store::CheckpointFormat::StateDict,
-    })
 }
 
 impl From<store::CheckpointFormat> for CheckpointFormat {
@@ -180,15 +157,6 @@ impl From<store::CheckpointFormat> for CheckpointFormat {
             store::CheckpointFormat::Onnx | store::CheckpointFormat::OnnxAt(_) => CheckpointFormat::Onnx,
             store::CheckpointFormat::Safetensors => CheckpointFormat::Safetensors,
             store::CheckpointFormat::StateDict => CheckpointFormat::StateDict,
-        }
-    }
-}
-
-impl From<CandidateWeights> for store::CandidateWeights {
-    fn from(weights: CandidateWeights) -> Self {
-        match weights {
-            CandidateWeights::Adapted => store::CandidateWeights::Adapted,
-            CandidateWeights::Repaired => store::CandidateWeights::Repaired,
         }
     }
 }
@@ -231,7 +199,7 @@ impl From<store::Checkpoint> for Checkpoint {
 
 /// Export a candidate.
 ///
-/// A candidate has one checkpoint per format and `weights`, of ONNX one per `opset`: asking again returns the existing one, or
+/// A candidate has one checkpoint per format, `weights` and, for ONNX, `opset`: asking again returns the existing one, or
 /// queues one that failed or whose file is damaged. Any candidate can be exported repaired, whether the search has scored it so
 /// or not.
 #[utoipa::path(
@@ -256,7 +224,7 @@ pub async fn create(
     Json(request): Json<CheckpointRequest>,
 ) -> Result<Response, Problem> {
     let format = wanted(request.format, request.opset)?;
-    Ok(answered(store.checkpoints().request(id, request.weights.into(), format).await?.into()))
+    Ok(answered(store.checkpoints().request(id, request.weights, format).await?.into()))
 }
 
 /// The answer to a request for a checkpoint.
@@ -274,7 +242,7 @@ pub(super) fn answered(checkpoint: Checkpoint) -> Response {
     get, path = "/candidates/{id}/checkpoints", operation_id = "listCheckpoints", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the candidate")),
     responses(
-        (status = 200, description = "The checkpoints, at most one per format and weights, of ONNX one per `opset`", body = CheckpointList),
+        (status = 200, description = "The checkpoints, at most one per format, `weights` and, for ONNX, `opset`", body = CheckpointList),
         (status = 404, description = "The candidate does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -316,7 +284,6 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     let Some(hash) = checkpoint.hash.as_ref().filter(|_| checkpoint.state == store::CheckpointState::Ready) else {
         return Err(not_ready(checkpoint.into()));
     };
-    let format = CheckpointFormat::from(checkpoint.format);
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
     let weights = match checkpoint.weights {
@@ -324,7 +291,10 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
         store::CheckpointWeights::Repaired => "-repaired",
         store::CheckpointWeights::Tuned => "-tuned",
     };
-    let name = format!("{}-candidate-{}{weights}.{}", model.name, candidate.index, format.ending());
+    let opset = checkpoint.format.opset().filter(|opset| *opset != DEFAULT_ONNX_OPSET);
+    let opset = opset.map(|opset| format!("-opset{opset}")).unwrap_or_default();
+    let ending = CheckpointFormat::from(checkpoint.format).ending();
+    let name = format!("{}-candidate-{}{weights}{opset}.{ending}", model.name, candidate.index);
     let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
     download(&store, file, Disposition::Attachment(&name), &headers).await
 }

@@ -111,8 +111,8 @@ pub struct SplitCounts {
     pub calibration: u32,
     /// Images for scores.
     pub scoring: u32,
-    /// Images that no candidate has seen.
-    pub test: u32,
+    /// Images that winners are scored on at the end: no strategy is chosen by them, and nothing is trained on them.
+    pub test: u64,
 }
 
 impl From<store::SearchState> for SearchState {
@@ -139,7 +139,7 @@ impl From<store::Search> for Search {
         let split = search.split.map(|split| SplitCounts {
             calibration: split.calibration,
             scoring: split.scoring,
-            test: split.test,
+            test: search.request.used_test_images(split.test.into()),
         });
         let store::Progress { phase, done, total } = search.progress;
         let budgets = search.request.budgets().iter().map(Limits::of).collect();
@@ -310,17 +310,11 @@ pub async fn extend(
     let mut request = search.request.extended(&extension);
     if request == search.request.extended(&SearchExtension::default()) {
         let detail = "must be more than before, or there must be further strategies or budgets".to_owned();
-        return Err(Problem::of_fields(
-            Kind::InvalidField,
-            vec![FieldError { field: "candidates".to_owned(), detail }],
-        ));
+        return Err(Problem::fields(vec![FieldError { field: "candidates".to_owned(), detail }]));
     }
     if request.candidates < search.request.candidates {
         let detail = format!("must be at least {}, as before", search.request.candidates);
-        return Err(Problem::of_fields(
-            Kind::InvalidField,
-            vec![FieldError { field: "candidates".to_owned(), detail }],
-        ));
+        return Err(Problem::fields(vec![FieldError { field: "candidates".to_owned(), detail }]));
     }
     checked(&state, &mut request).await?;
     Ok((StatusCode::ACCEPTED, Answer(state.store.searches().extend(id, &request).await?.into())))

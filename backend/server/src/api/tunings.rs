@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Epoch, TuneOptions, TuningResult, TuningStart};
+use eagleeye_spec::{CandidateWeights, Epoch, TuneOptions, TuningResult};
 use eagleeye_store::{self as store, Store};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,8 +45,8 @@ pub struct Tuning {
     pub candidate_id: Uuid,
     pub state: TuningState,
     /// What it begins with.
-    pub start: TuningStart,
-    /// What was asked for, with the defaults filled in.
+    pub start: CandidateWeights,
+    /// What was asked for, with the defaults filled in, but for `start` where it is `adapted`.
     pub request: TuneOptions,
     /// In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known.
     pub progress: Progress,
@@ -101,7 +101,7 @@ impl From<store::Tuning> for Tuning {
             search_id: tuning.search_id,
             candidate_id: tuning.candidate_id,
             state: tuning.state.into(),
-            start: tuning.start,
+            start: tuning.request.start,
             request: tuning.request,
             progress: Progress { phase, done, total },
             snapshot_bytes: tuning.snapshot_bytes,
@@ -246,8 +246,8 @@ pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 
 /// Export a tuned candidate.
 ///
-/// A tuning has one checkpoint per format, and all of them are asked for when it succeeds: asking again returns the existing
-/// one, or queues one that failed or whose file is damaged.
+/// A tuning has one checkpoint per format and, for ONNX, `opset`. Those in TorchScript, ONNX and safetensors are asked for when it
+/// succeeds. Asking again returns the existing one, or queues one that failed or whose file is damaged.
 #[utoipa::path(
     post, path = "/tunings/{id}/checkpoints", operation_id = "createTunedCheckpoint", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the tuning")),
@@ -261,7 +261,7 @@ pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
         (status = 409, description = "The tuning has not succeeded", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The format does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is invalid", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -278,7 +278,7 @@ pub async fn export(
     get, path = "/tunings/{id}/checkpoints", operation_id = "listTunedCheckpoints", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the tuning")),
     responses(
-        (status = 200, description = "The checkpoints, at most one per format", body = CheckpointList),
+        (status = 200, description = "The checkpoints, at most one per format and, for ONNX, `opset`", body = CheckpointList),
         (status = 404, description = "The tuning does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]

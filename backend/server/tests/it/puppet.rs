@@ -157,7 +157,7 @@ impl Puppet {
             test_images: 0,
         };
         let weights = self.runtime.block_on(self.store.upload_bytes(weights.to_owned())).unwrap();
-        self.runtime.block_on(self.store.tunings().finish(lease, &Tuned { weights, result })).unwrap();
+        self.runtime.block_on(self.store.tunings().finish(lease, &Tuned { weights, steps: 30, result })).unwrap();
     }
 
     /// Does the next export, with this content as the file.

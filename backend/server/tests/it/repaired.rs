@@ -62,6 +62,10 @@ fn a_repaired_checkpoint_is_asked_for_beside_the_adapted_one_and_downloaded() {
     let download = server.get(&format!("/checkpoints/{}/file", id(&queued)));
     assert_eq!((download.status, download.text()), (200, "a repaired network".to_owned()));
     assert!(download.header("content-disposition").contains("-candidate-0-repaired.onnx"));
+    let older = server.post(&path, &json!({ "format": "onnx", "weights": "repaired", "opset": 13 })).expect(202);
+    puppet.export("a repaired network for an older runtime");
+    let download = server.get(&format!("/checkpoints/{}/file", id(&older)));
+    assert!(download.header("content-disposition").contains("-candidate-0-repaired-opset13.onnx"));
     for weights in [json!("tuned"), json!(1), json!(null)] {
         let problem =
             server.post(&path, &json!({ "format": "onnx", "weights": weights })).problem(422, "invalid-field", &[]);

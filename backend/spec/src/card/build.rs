@@ -2,26 +2,28 @@
 
 use super::input::{CardInput, CardSearch};
 use super::repeat;
-use super::types::{CARD_VERSION, CardCosts, CardData, CardNetwork, CardScore, CardStrategy, CardTuning, ModelCard};
-use crate::budget::{Budget, Measure};
+use super::types::{
+    CARD_VERSION, CardCosts, CardData, CardNetwork, CardScore, CardStrategy, CardTuning, CardWeights, ModelCard,
+};
+use crate::adaptation::Adaptation;
 use crate::budgets::Limits;
 use crate::candidate::Candidate;
-use crate::evaluation::{Errors, EvaluationKind, ImageSet, Intervals, Score};
+use crate::candidate_weights::CandidateWeights;
+use crate::evaluation::{EvaluationKind, ImageSet, Intervals, Score, evaluation_of};
 use crate::hits::Hits;
 use crate::request::SearchRequest;
 use crate::summary::MeasuredLatency;
-use crate::warning::WarningCode;
+use crate::summary::candidates::{is_labelled, shown};
 
 impl ModelCard {
     /// The card of a candidate of a search, tuned or not.
     pub fn new(input: &CardInput) -> Self {
         let CardInput { search, .. } = input;
         let CardSearch { request, baseline, candidate, .. } = *search;
-        let labelled = search.warnings.iter().all(|warning| warning.code != WarningCode::Unlabelled);
         Self {
             version: CARD_VERSION,
             producer: input.producer.to_owned(),
-            file: input.file.clone(),
+            file: Some(input.file.clone()),
             source: input.source.clone(),
             weights: input.weights,
             strategy: strategy(request, candidate),
@@ -32,25 +34,20 @@ impl ModelCard {
                 hash: search.images_hash.to_owned(),
                 labels_hash: search.labels_hash.map(str::to_owned),
                 images: search.images,
-                labelled,
+                labelled: is_labelled(search.warnings),
                 split: search.split,
                 seed: request.seed,
                 preprocessing: request.preprocessing.clone(),
                 class_order: request.class_order.clone(),
             }),
-            adaptation: Some(search.adaptation),
-            tuning: input.tuning.map(|(start, options, result)| CardTuning {
-                start,
+            adaptation: adaptation(input),
+            tuning: input.tuning.map(|(options, result)| CardTuning {
                 options: options.clone(),
                 epochs: result.epochs,
                 training_images: result.training_images,
             }),
             scores: scores(input),
-            latencies: search
-                .latencies
-                .iter()
-                .map(|latency| MeasuredLatency { latency: latency.clone(), speedup: latency.speedup() })
-                .collect(),
+            latencies: search.latencies.iter().map(MeasuredLatency::from).collect(),
             warnings: search.warnings.to_vec(),
             repeat: repeat::of_candidate(input),
         }
@@ -64,20 +61,17 @@ fn strategy(request: &SearchRequest, candidate: &Candidate) -> CardStrategy {
         name: candidate.origin.strategy.clone(),
         index: u64::from(candidate.index),
         seed: request.seed,
-        budget: budget.map(limits),
+        budget: budget.map(Limits::of),
         importance: request.importance,
         groups: candidate.groups.clone(),
     }
 }
 
-fn limits(budget: &Budget) -> Limits {
-    let of = |measure| budget.limit(measure);
-    Limits {
-        macs: of(Measure::Macs),
-        parameters: of(Measure::Parameters),
-        bytes: of(Measure::Bytes),
-        latency: of(Measure::Latency),
-    }
+/// What the running statistics are, or what training began with. A repair has a way of its own.
+fn adaptation(input: &CardInput) -> Option<Adaptation> {
+    let begins_adapted = input.tuning.is_some_and(|(options, _)| options.start == CandidateWeights::Adapted);
+    let is_adapted = input.weights == CardWeights::Adapted || begins_adapted;
+    is_adapted.then_some(input.search.adaptation)
 }
 
 /// The full network's, then the candidate's in the order of what was done to it.
@@ -88,13 +82,12 @@ fn scores(input: &CardInput) -> Vec<CardScore> {
     scores.extend(baseline.test.iter().map(|own| score(CardNetwork::Full, ImageSet::Test, split.test, own, None)));
     for kind in EvaluationKind::ALL {
         for set in ImageSet::ALL {
-            let own = candidate.evaluations.iter().filter(|own| own.kind == kind && own.image_set == set);
-            let Some(own) = own.max_by_key(|own| own.images) else { continue };
+            let Some(own) = evaluation_of(&candidate.evaluations, kind, set) else { continue };
             scores.push(score(network(kind), set, own.images, &own.score, Some(own.intervals)));
         }
     }
     scores.sort_by_key(|score| score.network as u8);
-    if let Some((_, _, result)) = input.tuning {
+    if let Some((_, result)) = input.tuning {
         let on = |set, images, own: &Score| score(CardNetwork::Tuned, set, images, own, None);
         scores.push(on(ImageSet::Scoring, result.validation_images, &result.validation));
         scores.extend(result.test.iter().map(|own| on(ImageSet::Test, result.test_images, own)));
@@ -118,5 +111,5 @@ fn score(
     intervals: Option<Intervals>,
 ) -> CardScore {
     let intervals = intervals.unwrap_or_else(|| Intervals::of(score, images));
-    CardScore { network, image_set, images, score: Score { errors: Errors::default(), ..*score }, intervals }
+    CardScore { network, image_set, images, score: shown(score), intervals }
 }

@@ -16,12 +16,12 @@ pub struct CardInput<'a> {
     /// `EagleEye` and its version.
     pub producer: &'a str,
     /// The file that the card is of.
-    pub file: Option<CardFile>,
+    pub file: CardFile,
     pub source: CardSource,
     pub weights: CardWeights,
     pub search: CardSearch<'a>,
-    /// What fine-tuning began with, what was asked of it and what came of it.
-    pub tuning: Option<(CardWeights, &'a TuneOptions, &'a TuningResult)>,
+    /// What was asked of fine-tuning, and what came of it.
+    pub tuning: Option<(&'a TuneOptions, &'a TuningResult)>,
 }
 
 /// A search and the candidate of it that a card is about.

@@ -2,9 +2,8 @@
 
 use super::types::{CardCosts, CardData, CardNetwork, CardScore, CardTuning, CardWeights, ModelCard};
 use crate::adaptation::{Adaptation, AdaptationMode};
-use crate::evaluation::ImageSet;
-use crate::summary::words::{budget_in_words, conditions, counted, escaped, from_to, listed, milliseconds, percent};
-use crate::summary::{Lines, NONE, capitalised, fraction};
+use crate::summary::words::{budget_in_words, conditions, counted, escaped, listed, milliseconds, percent};
+use crate::summary::{Lines, NONE, capitalised, facts, fraction, warnings, with_interval};
 
 impl ModelCard {
     /// The card as Markdown (GitHub's, for its tables). It ends with a line break.
@@ -15,7 +14,7 @@ impl ModelCard {
         self.costs(&mut out);
         self.scores(&mut out);
         self.latencies(&mut out);
-        self.warnings(&mut out);
+        warnings(&mut out, &self.warnings);
         self.made(&mut out);
         self.kept(&mut out);
         self.again(&mut out);
@@ -35,8 +34,8 @@ impl ModelCard {
         let own = self.scores.iter().rev().find(|score| score.network == self.network());
         let score = own.map(|own| {
             let what = if self.labelled() { "top-1" } else { "agreement with the full network" };
-            let (top1, interval) = (percent(own.score.top1), from_to(own.intervals.top1));
-            format!(" {} on {} {}: {top1} ({interval}).", capitalised(what), own.images, set(own.image_set))
+            let top1 = with_interval(own.score.top1, own.intervals.top1);
+            format!(" {} on {} {} images: {top1}.", capitalised(what), own.images, own.image_set.name())
         });
         format!(
             "A convolutional network with {share} of the MACs of {}. {weights}{}",
@@ -95,12 +94,11 @@ impl ModelCard {
             };
             let is_own = own.network == self.network();
             let name = if is_own { format!("**{name}**") } else { name.to_owned() };
-            let with = |part: f64, interval| format!("{} ({})", percent(part), from_to(interval));
             vec![
                 name,
-                format!("{} {}", own.images, set(own.image_set)),
-                with(own.score.top1, own.intervals.top1),
-                with(own.score.top5, own.intervals.top5),
+                format!("{} {} images", own.images, own.image_set.name()),
+                with_interval(own.score.top1, own.intervals.top1),
+                with_interval(own.score.top5, own.intervals.top5),
                 own.score.cross_entropy.map_or(NONE.to_owned(), |nats| format!("{nats:.3}")),
             ]
         };
@@ -127,17 +125,6 @@ impl ModelCard {
         out.table(&["runtime", "full network", "pruned", "speed-up"], &rows.collect::<Vec<_>>());
     }
 
-    fn warnings(&self, out: &mut Lines) {
-        if self.warnings.is_empty() {
-            return;
-        }
-        out.line("## Warnings");
-        let said = |warning: &crate::warning::Warning| {
-            format!("`{}`: **{}.** {}", warning.code.name(), escaped(warning.code.title()), escaped(&warning.message))
-        };
-        out.list(self.warnings.iter().map(said));
-    }
-
     /// Where it comes from and what was done.
     fn made(&self, out: &mut Lines) {
         let (source, strategy) = (&self.source, &self.strategy);
@@ -154,19 +141,27 @@ impl ModelCard {
             ("strategy", format!("{}, number {}, seed {}", strategy.name, strategy.index, strategy.seed)),
             ("budget", budget.unwrap_or(NONE.to_owned())),
             ("channels that stay", format!("by {}, {}", importance.criterion.name(), importance.aggregate.name())),
-            ("running statistics", self.adaptation.map_or("the full network's".to_owned(), |own| adapted(&own))),
+            ("running statistics", self.statistics()),
         ];
         rows.extend(self.data.iter().flat_map(data));
         rows.extend(self.tuning.iter().flat_map(tuning));
         if let Some(file) = &self.file {
-            rows.push(("format", file.format.clone()));
+            let opset = file.opset.map_or(String::new(), |opset| format!(", operator set {opset}"));
+            rows.push(("format", format!("{}{opset}", file.format)));
             rows.extend(file.bytes.map(|bytes| ("bytes of the file", bytes.to_string())));
             rows.extend(file.hash.clone().map(|hash| ("BLAKE3 of the file", hash)));
         }
         out.line("## How it was made");
-        let rows: Vec<Vec<String>> =
-            rows.into_iter().map(|(name, value)| vec![name.to_owned(), escaped(&value)]).collect();
-        out.table(&["", ""], &rows);
+        facts(out, ["", ""], rows);
+    }
+
+    fn statistics(&self) -> String {
+        let own = match (self.adaptation, self.weights) {
+            (Some(own), _) => adapted(&own),
+            (None, CardWeights::Unadapted) => "the full network's".to_owned(),
+            (None, _) => "those of the repaired network, over all calibration images".to_owned(),
+        };
+        if self.weights == CardWeights::Tuned { format!("{own}; then trained") } else { own }
     }
 
     fn kept(&self, out: &mut Lines) {
@@ -188,7 +183,7 @@ impl ModelCard {
             out.line(&format!("```sh\n{}\n```", self.repeat.commands.join("\n")));
         }
         if !self.repeat.calls.is_empty() {
-            out.line("Over the API, the ids of this server being in `request.json`:");
+            out.line("Over the API, with this server's ids in `request.json`:");
             out.line(&format!("```\n{}\n```", self.repeat.calls.join("\n")));
         }
         let files = [
@@ -231,15 +226,8 @@ fn data(data: &CardData) -> Vec<(&'static str, String)> {
 }
 
 fn tuning(tuning: &CardTuning) -> Vec<(&'static str, String)> {
-    let CardTuning { start, options, epochs, training_images } = tuning;
+    let CardTuning { options, epochs, training_images } = tuning;
     let (epochs, images) = (counted(u64::from(*epochs), "epoch"), counted(*training_images, "image"));
     let trained = format!("{} with {}, seed {}", options.optimizer.name(), epochs, options.seed);
-    vec![("trained", format!("{trained}, on {images}, from the {} candidate", start.name()))]
-}
-
-fn set(set: ImageSet) -> &'static str {
-    match set {
-        ImageSet::Scoring => "scoring images",
-        ImageSet::Test => "test images",
-    }
+    vec![("trained", format!("{trained}, on {images}, from the {} candidate", options.start.name()))]
 }

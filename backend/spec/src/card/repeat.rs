@@ -3,6 +3,7 @@
 use super::input::CardInput;
 use super::types::{CardRepeat, CardWeights};
 use crate::manual::{Keep, MANUAL, ManualStrategy};
+use crate::onnx_opset::DEFAULT_ONNX_OPSET;
 use crate::request::{SearchRequest, StrategyName};
 
 /// The candidate's search again, with this one strategy; then the candidate as a file.
@@ -10,14 +11,16 @@ pub(super) fn of_candidate(input: &CardInput) -> CardRepeat {
     let request = alone(input);
     let shape: Vec<String> = input.source.input_shape.iter().map(u64::to_string).collect();
     let labels = if input.search.labels_hash.is_some() { " --labels LABELS" } else { "" };
-    let (command, further) = match (input.weights, &input.tuning) {
-        (CardWeights::Repaired, _) => ("repair", String::new()),
-        (CardWeights::Tuned, Some((start, ..))) => ("tune", format!(" --from {} --options options.json", start.name())),
-        _ => ("search", String::new()),
+    let (command, further) = match input.weights {
+        CardWeights::Repaired => ("repair", ""),
+        CardWeights::Tuned => ("tune", " --options options.json"),
+        CardWeights::Adapted | CardWeights::Unadapted => ("search", ""),
     };
-    let written = command_line(&input.source.file_name);
+    let written = shell_word(&input.source.file_name);
+    let opset = input.file.opset.filter(|opset| *opset != DEFAULT_ONNX_OPSET);
+    let opset = opset.map_or(String::new(), |opset| format!(" --opset {opset}"));
     let commands = vec![format!(
-        "eagleeye-worker {command} {written} --input-shape {} --images IMAGES{labels} --request request.json{further} --out {}",
+        "eagleeye-worker {command} {written} --input-shape {} --images IMAGES{labels} --request request.json{further} --out {}{opset}",
         shape.join(","),
         out(input),
     )];
@@ -44,6 +47,9 @@ fn alone(input: &CardInput) -> SearchRequest {
         candidates: 1,
         racing: false,
         group_limits: Vec::new(),
+        // What is left out means another number on the command line.
+        test_images: Some(u32::try_from(search.split.test).unwrap_or(u32::MAX)),
+        repaired: 0,
         adaptation: search.adaptation,
         ..search.request.clone()
     }
@@ -51,8 +57,8 @@ fn alone(input: &CardInput) -> SearchRequest {
 
 fn calls(input: &CardInput) -> Vec<String> {
     let mut calls = vec!["POST /api/v1/searches request.json".to_owned()];
-    let format = input.file.as_ref().map_or("state_dict", |file| &file.format);
-    let body = |further: &str| format!("{{\"format\": \"{format}\"{further}}}");
+    let opset = input.file.opset.map_or(String::new(), |opset| format!(", \"opset\": {opset}"));
+    let body = |further: &str| format!("{{\"format\": \"{}\"{opset}{further}}}", input.file.format);
     match input.weights {
         CardWeights::Tuned => calls.extend([
             "POST /api/v1/candidates/ID/tunings options.json".to_owned(),
@@ -69,17 +75,16 @@ fn calls(input: &CardInput) -> Vec<String> {
 }
 
 fn out(input: &CardInput) -> &'static str {
-    match input.file.as_ref().map_or("", |file| &file.format) {
-        "torchscript" => "pruned.pt",
+    match &*input.file.format {
         "onnx" => "pruned.onnx",
         "safetensors" => "pruned.safetensors",
-        // Of a candidate the commands write the network itself; the archive is made by the calls.
+        // Of a state_dict the commands write the network itself; the archive is made by the calls.
         _ => "pruned.pt",
     }
 }
 
 /// A word of a command line, as a shell reads it.
-pub fn command_line(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/=,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) && !word.starts_with('-') {
         return word.to_owned();
@@ -90,14 +95,14 @@ pub fn command_line(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::command_line;
+    use super::shell_word;
 
     #[test]
     fn a_name_is_one_word_of_the_command() {
-        assert_eq!(command_line("net.v2.pt"), "net.v2.pt");
-        assert_eq!(command_line("my net.pt"), "'my net.pt'");
-        assert_eq!(command_line("it's $(x).pt"), "'it'\\''s $(x).pt'");
-        assert_eq!(command_line("--help"), "'./--help'");
-        assert_eq!(command_line(""), "''");
+        assert_eq!(shell_word("net.v2.pt"), "net.v2.pt");
+        assert_eq!(shell_word("my net.pt"), "'my net.pt'");
+        assert_eq!(shell_word("it's $(x).pt"), "'it'\\''s $(x).pt'");
+        assert_eq!(shell_word("--help"), "'./--help'");
+        assert_eq!(shell_word(""), "''");
     }
 }

@@ -4,8 +4,8 @@ use uuid::Uuid;
 use super::*;
 use crate::summary::ReportedSplit;
 use crate::{
-    Adaptation, Baseline, Candidate, Evaluation, EvaluationKind, GroupKeep, ImageSet, Latency, Moment, Origin, Runtime,
-    Score, SearchRequest, StrategyName, TuneOptions, TuningResult, Warning, WarningCode,
+    Adaptation, Baseline, Candidate, CandidateWeights, Evaluation, EvaluationKind, GroupKeep, ImageSet, Latency,
+    Moment, Origin, Runtime, Score, SearchRequest, StrategyName, TuneOptions, TuningResult, Warning, WarningCode,
 };
 
 struct Stored {
@@ -73,14 +73,19 @@ fn stored() -> Stored {
 }
 
 fn file(format: &str) -> CardFile {
-    CardFile { format: format.into(), bytes: Some(50_000), hash: Some("5e".repeat(32)) }
+    CardFile {
+        format: format.into(),
+        opset: (format == "onnx").then_some(13),
+        bytes: Some(50_000),
+        hash: Some("5e".repeat(32)),
+    }
 }
 
 impl Stored {
     fn input(&self, weights: CardWeights) -> CardInput<'_> {
         CardInput {
             producer: "EagleEye 1.2.3",
-            file: Some(file("torchscript")),
+            file: file("torchscript"),
             source: CardSource {
                 name: "net|2".into(),
                 file_name: "net 2.pt".into(),
@@ -130,8 +135,7 @@ fn a_card_says_where_a_network_comes_from_and_how_well_it_does() {
     let mut stored = stored();
     stored.warnings = vec![warning(WarningCode::ALL[0])];
     let (options, result) = tuned();
-    let input =
-        CardInput { tuning: Some((CardWeights::Adapted, &options, &result)), ..stored.input(CardWeights::Tuned) };
+    let input = CardInput { tuning: Some((&options, &result)), ..stored.input(CardWeights::Tuned) };
     let card = ModelCard::new(&input);
     let read: ModelCard = serde_json::from_value(serde_json::to_value(&card).unwrap()).unwrap();
     assert_eq!(read, card, "nothing is lost in JSON");
@@ -163,6 +167,7 @@ fn the_request_of_a_card_is_a_search_for_this_candidate_alone() {
     let request = card.repeat.request.unwrap();
     assert_eq!(request.faults(), []);
     assert_eq!((request.seed, request.calibration_images, request.scoring_images), (7, 1000, 1000));
+    assert_eq!(request.test_images, Some(400), "the command line holds no images back by itself");
     assert_eq!(request.adaptation, Adaptation::momentum(0.1, 100), "the candidate's own");
     let body: Value = serde_json::to_value(&request).unwrap();
     assert_eq!(body["strategies"], json!(["manual"]));
@@ -175,19 +180,21 @@ fn the_command_is_the_one_that_makes_these_weights() {
     let stored = stored();
     let (options, result) = tuned();
     let of = |weights, format: &str| {
-        let tuning = (weights == CardWeights::Tuned).then_some((CardWeights::Adapted, &options, &result));
-        let input = CardInput { file: Some(file(format)), tuning, ..stored.input(weights) };
+        let tuning = (weights == CardWeights::Tuned).then_some((&options, &result));
+        let input = CardInput { file: file(format), tuning, ..stored.input(weights) };
         ModelCard::new(&input).repeat
     };
     let images = "--input-shape 1,1,28,28 --images IMAGES --labels LABELS --request request.json";
-    let expected = format!("eagleeye-worker search 'net 2.pt' {images} --out pruned.onnx");
+    let expected = format!("eagleeye-worker search 'net 2.pt' {images} --out pruned.onnx --opset 13");
     assert_eq!(of(CardWeights::Adapted, "onnx").commands, [expected]);
     let expected = format!("eagleeye-worker repair 'net 2.pt' {images} --out pruned.safetensors");
     assert_eq!(of(CardWeights::Repaired, "safetensors").commands, [expected]);
-    assert!(of(CardWeights::Repaired, "onnx").calls[1].ends_with(r#"{"format": "onnx", "weights": "repaired"}"#));
+    assert!(
+        of(CardWeights::Repaired, "onnx").calls[1]
+            .ends_with(r#"{"format": "onnx", "opset": 13, "weights": "repaired"}"#)
+    );
     let tuned = of(CardWeights::Tuned, "torchscript");
-    let expected =
-        format!("eagleeye-worker tune 'net 2.pt' {images} --from adapted --options options.json --out pruned.pt");
+    let expected = format!("eagleeye-worker tune 'net 2.pt' {images} --options options.json --out pruned.pt");
     assert_eq!(tuned.commands, [expected]);
     assert_eq!(tuned.calls.len(), 3);
 }
@@ -199,4 +206,26 @@ fn without_labels_no_score_is_called_an_accuracy() {
     let text = ModelCard::new(&stored.input(CardWeights::Adapted)).to_markdown();
     assert!(text.contains("Agreement with the full network on 400 test images: 85.0%"), "{text}");
     assert!(!text.contains("top-1"), "{text}");
+}
+
+#[test]
+fn running_statistics_are_those_of_the_weights() {
+    let stored = stored();
+    let (options, result) = tuned();
+    let repaired = TuneOptions { start: CandidateWeights::Repaired, ..options.clone() };
+    let said = |weights, tuning| {
+        let card = ModelCard::new(&CardInput { tuning, ..stored.input(weights) });
+        (card.adaptation.is_some(), card.to_markdown())
+    };
+    let own = "averaged with momentum 0.1 over 100 batches";
+    for (weights, tuning, is_adapted, statistics) in [
+        (CardWeights::Adapted, None, true, format!("{own} |")),
+        (CardWeights::Repaired, None, false, "those of the repaired network, over all calibration images |".to_owned()),
+        (CardWeights::Tuned, Some((&options, &result)), true, format!("{own}; then trained |")),
+        (CardWeights::Tuned, Some((&repaired, &result)), false, "calibration images; then trained |".to_owned()),
+    ] {
+        let (found, text) = said(weights, tuning);
+        assert_eq!(found, is_adapted, "{weights:?}");
+        assert!(text.contains(&statistics), "{weights:?}: {text}");
+    }
 }

@@ -40,7 +40,8 @@ pub struct ModelCard {
     /// The images that it was made and scored with. Null for a network that was pruned without any.
     #[schema(required)]
     pub data: Option<CardData>,
-    /// How running statistics were recomputed. Null where they are the full network's.
+    /// How running statistics were recomputed, of a tuned network before it was trained. Null where they are the full network's, or
+    /// follow from a repair.
     #[schema(required)]
     pub adaptation: Option<Adaptation>,
     /// How it was trained. Null where it was not.
@@ -62,6 +63,9 @@ pub struct CardFile {
     /// As in requests for checkpoints.
     #[schema(example = "torchscript")]
     pub format: String,
+    /// Version of ONNX's operators in an ONNX file. Null for other formats.
+    #[schema(required)]
+    pub opset: Option<u32>,
     /// Its size. Null until it is written.
     #[schema(required)]
     pub bytes: Option<u64>,
@@ -97,17 +101,6 @@ pub enum CardWeights {
     Repaired,
     /// Trained further.
     Tuned,
-}
-
-impl CardWeights {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unadapted => "unadapted",
-            Self::Adapted => "adapted",
-            Self::Repaired => "repaired",
-            Self::Tuned => "tuned",
-        }
-    }
 }
 
 /// Which channels stay.
@@ -164,9 +157,7 @@ pub struct CardData {
 /// How a network was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CardTuning {
-    /// What it began with.
-    pub start: CardWeights,
-    /// What was asked for, with its defaults.
+    /// What was asked for, with its defaults; `start` is what it began with.
     pub options: TuneOptions,
     /// Passes over the training images.
     pub epochs: u32,

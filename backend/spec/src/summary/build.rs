@@ -17,7 +17,7 @@ impl Report {
             dataset: input.dataset.to_owned(),
             request: input.request.clone(),
             split: input.split,
-            labelled: is_labelled(input),
+            labelled: is_labelled(input.warnings),
             full: full_network(input),
             sections: sections(input),
             passes: passes(input, input.candidates),

@@ -12,11 +12,11 @@ use crate::hits::Hits;
 use crate::latency::Latency;
 use crate::paired::paired;
 use crate::ranking::{RANKED_IMAGES, RANKED_KIND};
-use crate::warning::WarningCode;
+use crate::warning::{Warning, WarningCode};
 
 /// Whether scores are accuracies.
-pub(super) fn is_labelled(input: &ReportInput) -> bool {
-    input.warnings.iter().all(|warning| warning.code != WarningCode::Unlabelled)
+pub(crate) fn is_labelled(warnings: &[Warning]) -> bool {
+    warnings.iter().all(|warning| warning.code != WarningCode::Unlabelled)
 }
 
 pub(super) fn full_network(input: &ReportInput) -> ReportedNetwork {
@@ -48,10 +48,10 @@ pub(super) fn reported(
     let mut latencies: Vec<&Latency> = input.latencies.get(&candidate.index).into_iter().flatten().collect();
     // The first one is the one that tables show: where a budget limits latency, that which it is about.
     if input.request.limits_latency() {
-        let limited = input.request.latency_of.among(latencies.iter().copied()).cloned();
-        latencies.sort_by_key(|latency| limited.as_ref() != Some(*latency));
+        let limited = input.request.latency_of.among(latencies.iter().copied());
+        latencies.sort_by_key(|latency| limited != Some(*latency));
     }
-    let full = input.baseline.hits.as_ref().filter(|_| is_labelled(input));
+    let full = input.baseline.hits.as_ref().filter(|_| is_labelled(input.warnings));
     Some(ReportedCandidate {
         index: candidate.index,
         strategy: candidate.origin.strategy.clone(),
@@ -62,10 +62,7 @@ pub(super) fn reported(
         test: other(RANKED_KIND, ImageSet::Test),
         repaired: other(EvaluationKind::Repaired, RANKED_IMAGES),
         repaired_test: other(EvaluationKind::Repaired, ImageSet::Test),
-        latencies: latencies
-            .into_iter()
-            .map(|l| MeasuredLatency { speedup: l.speedup(), latency: l.clone() })
-            .collect(),
+        latencies: latencies.into_iter().map(MeasuredLatency::from).collect(),
         against_uniform: uniform.and_then(|uniform| against(candidate, uniform, RANKED_IMAGES)),
         against_uniform_on_test: uniform.and_then(|uniform| against(candidate, uniform, ImageSet::Test)),
         against_full: ranked.hits.as_ref().zip(full).map(|(own, full)| compared(own, full, None)),
@@ -158,6 +155,6 @@ fn scored_on(evaluation: &Evaluation) -> ScoredOn {
 }
 
 /// The figures that an answer has.
-fn shown(score: &Score) -> Score {
+pub(crate) fn shown(score: &Score) -> Score {
     Score { errors: Errors::default(), ..*score }
 }

@@ -9,6 +9,7 @@ use super::words::{
     budget_in_words, conditions, duration, escaped, from_to, listed, milliseconds, percent, signed, signed_from_to,
 };
 use crate::interval::Interval;
+use crate::warning::Warning;
 
 /// Where there is nothing to say.
 pub(crate) const NONE: &str = "-";
@@ -24,7 +25,7 @@ impl Report {
             self.section(&mut out, section);
         }
         self.keep_counts(&mut out);
-        self.warnings(&mut out);
+        warnings(&mut out, &self.warnings);
         if !self.advice.is_empty() {
             out.line("## What to try");
             out.list(self.advice.iter().map(|advice| escaped(advice)));
@@ -139,22 +140,6 @@ impl Report {
         out.table(&columns, &rows.collect::<Vec<_>>());
     }
 
-    fn warnings(&self, out: &mut Lines) {
-        if self.warnings.is_empty() {
-            return;
-        }
-        out.line("## Warnings");
-        let said = |warning: &crate::warning::Warning| {
-            format!(
-                "`{}`: {} {}",
-                warning.code.name(),
-                bold(&format!("{}.", warning.code.title())),
-                escaped(&warning.message)
-            )
-        };
-        out.list(self.warnings.iter().map(said));
-    }
-
     /// All that it takes to run the search again.
     fn settings(&self, out: &mut Lines) {
         let (request, split) = (&self.request, &self.split);
@@ -179,14 +164,31 @@ impl Report {
             ("time", self.seconds.map_or(NONE.to_owned(), duration)),
         ];
         out.line("## Settings");
-        let rows: Vec<Vec<String>> =
-            rows.into_iter().map(|(name, value)| vec![name.to_owned(), escaped(&value)]).collect();
-        out.table(&["setting", "value"], &rows);
+        facts(out, ["setting", "value"], rows);
         if let Ok(body) = serde_json::to_string_pretty(request) {
             out.line("The request, which gives the same search again:");
             out.line(&format!("```json\n{body}\n```"));
         }
     }
+}
+
+/// A section with what was found, where there is something.
+pub(crate) fn warnings(out: &mut Lines, warnings: &[Warning]) {
+    if warnings.is_empty() {
+        return;
+    }
+    out.line("## Warnings");
+    let said = |warning: &Warning| {
+        let title = bold(&format!("{}.", warning.code.title()));
+        format!("`{}`: {title} {}", warning.code.name(), escaped(&warning.message))
+    };
+    out.list(warnings.iter().map(said));
+}
+
+/// A table of names and values.
+pub(crate) fn facts(out: &mut Lines, head: [&str; 2], facts: impl IntoIterator<Item = (&'static str, String)>) {
+    let rows = facts.into_iter().map(|(name, value)| vec![name.to_owned(), escaped(&value)]);
+    out.table(&head, &rows.collect::<Vec<_>>());
 }
 
 fn costs(costs: &ReportedCosts) -> [String; 3] {
@@ -201,7 +203,7 @@ fn top1(on: &ScoredOn) -> String {
     with_interval(on.score.top1, on.intervals.top1)
 }
 
-fn with_interval(share: f64, interval: Interval) -> String {
+pub(crate) fn with_interval(share: f64, interval: Interval) -> String {
     format!("{} ({})", percent(share), from_to(interval))
 }
 

@@ -49,12 +49,7 @@ fn section(
     budget: Option<&Budget>,
     candidates: &[&Candidate],
 ) -> ReportSection {
-    let mut entrants: Vec<(Ranked, &Candidate)> = candidates
-        .iter()
-        .filter(|candidate| !candidate.origin.is_probe)
-        .filter_map(|&candidate| Some((candidate.ranked()?, candidate)))
-        .collect();
-    entrants.sort_by(|(a, _), (b, _)| a.best_first(b));
+    let entrants = entrants(candidates.iter().copied());
     // Strategies that cost different things have no one uniform strategy to be judged against.
     let uniform = place.and_then(|_| entrants.iter().find(|(_, candidate)| candidate.origin.strategy.0 == UNIFORM));
     let uniform = uniform.map(|(_, candidate)| *candidate);
@@ -70,7 +65,7 @@ fn section(
         probes: candidates.iter().filter(|candidate| candidate.origin.is_probe).count() as u32,
         scored_on: scored_on(&entrants),
         passes: passes(input, candidates.iter().copied()),
-        front: is_front.then(|| front(input, &entrants)),
+        front: is_front.then(|| front(input, &self::entrants(input.candidates))),
         sentences: Vec::new(),
     }
 }
@@ -128,6 +123,15 @@ fn scored_on(entrants: &[(Ranked, &Candidate)]) -> Vec<ImageCount> {
         *counts.entry(ranked.images).or_default() += 1;
     }
     counts.into_iter().rev().map(|(images, candidates)| ImageCount { images, candidates }).collect()
+}
+
+/// Those that may win, the best first.
+fn entrants<'a>(candidates: impl IntoIterator<Item = &'a Candidate>) -> Vec<(Ranked, &'a Candidate)> {
+    let may_win = candidates.into_iter().filter(|candidate| !candidate.origin.is_probe);
+    let mut entrants: Vec<(Ranked, &Candidate)> =
+        may_win.filter_map(|candidate| Some((candidate.ranked()?, candidate))).collect();
+    entrants.sort_by(|(a, _), (b, _)| a.best_first(b));
+    entrants
 }
 
 /// Of those that were scored on the most images: scores on different images are no front.

@@ -384,6 +384,10 @@ fn a_front_goes_from_cheap_to_dear() {
     assert_eq!((section.budget, section.title.as_str(), section.limits), (None, "the front", None));
     assert!(says(&report.sentences, "For the front, candidate 0"), "{:?}", report.sentences);
     assert_tables_are_whole(&report.to_markdown());
+    stored.candidates.push(candidate(5, "uniform", Some(0), 4, vec![last_rung(700)]));
+    let report = stored.report();
+    let front = report.sections.last().unwrap().front.as_ref().unwrap();
+    assert_eq!(front.iter().map(|point| point.index).collect::<Vec<_>>(), [5, 0], "whoever proposed it");
 }
 
 #[test]

@@ -123,8 +123,8 @@ pub struct ReportSection {
     pub scored_on: Vec<ImageCount>,
     /// What the candidates took, probes among them.
     pub passes: Passes,
-    /// The candidates than which none is both cheaper and better, the cheapest first; of those that were scored on the most
-    /// images. Null where no front was asked for.
+    /// The search's candidates, whatever proposed them, than which none is both cheaper and better, the cheapest first; of those
+    /// that were scored on the most images. Null where no front was asked for.
     #[schema(required)]
     pub front: Option<Vec<FrontPoint>>,
     /// What was found, in sentences.
@@ -214,6 +214,12 @@ pub struct MeasuredLatency {
     pub latency: Latency,
     /// How many times as fast as the full network; below 1 it is slower.
     pub speedup: f64,
+}
+
+impl From<&Latency> for MeasuredLatency {
+    fn from(latency: &Latency) -> Self {
+        Self { speedup: latency.speedup(), latency: latency.clone() }
+    }
 }
 
 /// A candidate against another network on the images that both were scored on.

@@ -20,23 +20,23 @@ fn plain_percent(share: f64) -> String {
 }
 
 /// Two ends with one decimal.
-pub(crate) fn from_to(interval: Interval) -> String {
+pub(super) fn from_to(interval: Interval) -> String {
     format!("{} to {}", percent(interval.low), percent(interval.high))
 }
 
 /// A difference of shares, without its sign.
-pub(crate) fn points(difference: f64) -> String {
+pub(super) fn points(difference: f64) -> String {
     format!("{:.1} points", 100.0 * difference.abs())
 }
 
 /// A difference of shares, with its sign; what rounds to 0 has none.
-pub(crate) fn signed(difference: f64) -> String {
+pub(super) fn signed(difference: f64) -> String {
     let tenths = (1000.0 * difference).round() / 10.0;
     if tenths == 0.0 { "0.0".to_owned() } else { format!("{tenths:+.1}") }
 }
 
 /// The interval of a difference, in points.
-pub(crate) fn signed_from_to(interval: Interval) -> String {
+pub(super) fn signed_from_to(interval: Interval) -> String {
     format!("{} to {} points", signed(interval.low), signed(interval.high))
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn milliseconds(milliseconds: f64) -> String {
 }
 
 /// `2 h 5 min`, `3 min 20 s`, `12.3 s`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match whole {
         3600.. => format!("{} h {} min", whole / 3600, whole % 3600 / 60),

@@ -183,6 +183,15 @@ impl Warning {
         Self::new(WarningCode::LatencyBudgetMissed, message)
     }
 
+    /// Why ONNX Runtime cannot be used.
+    pub fn no_onnxruntime(reason: &str) -> Self {
+        let message = format!(
+            "Latencies were measured in libtorch alone, since ONNX Runtime cannot be used: {}.",
+            reason.trim_end_matches('.')
+        );
+        Self::new(WarningCode::NoOnnxruntime, message)
+    }
+
     /// The candidate's index, and why its repair failed.
     pub fn not_repaired(index: u32, reason: &str) -> Self {
         let message = format!(
@@ -308,6 +317,10 @@ mod tests {
             (
                 Warning::latency_budget_missed(0.5, 0.612, LatencyOf::OnnxruntimeOneThread),
                 &["allows 50.0% of the latency in ONNX Runtime with one thread", "61.2%", "set a lower budget"],
+            ),
+            (
+                Warning::no_onnxruntime("there is no file libonnxruntime.so."),
+                &["measured in libtorch alone", "there is no file libonnxruntime.so."],
             ),
             (
                 Warning::not_repaired(7, "libtorch: out of memory."),

@@ -1,39 +1,8 @@
 //! Table `tunings`.
 
 use sea_orm::entity::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::RunState;
-
-/// What a tuning begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(sea_orm::sea_query::StringLen::N(16))", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum TuningStart {
-    /// The candidate with adapted running statistics.
-    #[default]
-    Adapted,
-    /// The candidate with repaired weights.
-    Repaired,
-}
-
-impl From<eagleeye_spec::TuningStart> for TuningStart {
-    fn from(start: eagleeye_spec::TuningStart) -> Self {
-        match start {
-            eagleeye_spec::TuningStart::Adapted => TuningStart::Adapted,
-            eagleeye_spec::TuningStart::Repaired => TuningStart::Repaired,
-        }
-    }
-}
-
-impl From<TuningStart> for eagleeye_spec::TuningStart {
-    fn from(start: TuningStart) -> Self {
-        match start {
-            TuningStart::Adapted => eagleeye_spec::TuningStart::Adapted,
-            TuningStart::Repaired => eagleeye_spec::TuningStart::Repaired,
-        }
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tunings")]
@@ -43,7 +12,8 @@ pub struct Model {
     pub search_id: Uuid,
     pub candidate_id: Uuid,
     pub state: RunState,
-    pub start: TuningStart,
+    /// As in the request.
+    pub start: String,
     pub request: Json,
     pub phase: String,
     pub done: i64,

@@ -1,7 +1,7 @@
 //! How jobs end: finish, fail, cancel in every state, release.
 
-use eagleeye_spec::Score;
-use eagleeye_store::{CandidateWeights, Exported, SearchState, StoreError};
+use eagleeye_spec::{CandidateWeights, Score};
+use eagleeye_store::{Exported, SearchState, StoreError};
 
 use crate::support::{KINDS, World, candidate_with};
 

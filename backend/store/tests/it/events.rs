@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use eagleeye_store::{CandidateWeights, CheckpointFormat, Event, EventKind, Feed, News, Store, Uuid};
+use eagleeye_spec::CandidateWeights;
+use eagleeye_store::{CheckpointFormat, Event, EventKind, Feed, News, Store, Uuid};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement, TransactionTrait};
 
 use crate::support::{EXPORTS, KINDS, World, candidate};

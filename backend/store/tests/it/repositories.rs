@@ -1,9 +1,8 @@
 //! Models, datasets and searches: what goes in comes out, in pages, and is deleted only when unused.
 
+use eagleeye_spec::CandidateWeights;
 use eagleeye_spec::report::{DatasetReport, REPORT_VERSION, Reachable};
-use eagleeye_store::{
-    CandidateWeights, CheckpointFormat, Kind, Model, Page, PageRequest, SearchState, Store, StoreError, Uuid,
-};
+use eagleeye_store::{CheckpointFormat, Kind, Model, Page, PageRequest, SearchState, Store, StoreError, Uuid};
 
 use sea_orm::{ConnectionTrait, Database, Statement};
 

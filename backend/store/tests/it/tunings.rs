@@ -1,6 +1,6 @@
 //! Tunings: what a worker writes into them, how they end, and what goes with them.
 
-use eagleeye_spec::{DriftKind, Epoch, Histogram, LayerDrift, Score, TuneOptions, TuningResult, TuningStart};
+use eagleeye_spec::{CandidateWeights, DriftKind, Epoch, Histogram, LayerDrift, Score, TuneOptions, TuningResult};
 use eagleeye_store::{
     CheckpointFormat, CheckpointState, EXPORT_JOB, EventKind, Exported, Job, JobState, Lease, News, PageRequest,
     Progress, StoreError, Tuned, Tuning, TuningState, Uuid,
@@ -75,7 +75,7 @@ async fn tuned(world: &World, weights: &str) -> Tuned {
         validation_images: 20,
         test_images: 10,
     };
-    Tuned { weights: world.store.upload_bytes(weights.to_owned()).await.unwrap(), result }
+    Tuned { weights: world.store.upload_bytes(weights.to_owned()).await.unwrap(), steps: 30, result }
 }
 
 async fn get(world: &World, id: Uuid) -> Tuning {
@@ -93,8 +93,8 @@ async fn it_is_queued_reported_and_ends_with_weights_that_are_exported() {
     let before = world.files_on_disk();
     let queued = tuning(&world, candidate).await;
     assert_eq!(
-        (queued.state, queued.start, queued.candidate_id),
-        (TuningState::Queued, TuningStart::Adapted, candidate)
+        (queued.state, queued.request.start, queued.candidate_id),
+        (TuningState::Queued, CandidateWeights::Adapted, candidate)
     );
     assert_eq!((queued.request.epochs, queued.progress.phase.as_str()), (Some(3), "queued"));
     let claim = world.claim("a").await;

@@ -46,18 +46,18 @@ pub fn measure_leaders<'a>(
     Ok(LeaderLatencies { by_index: indices.into_iter().zip(pruned).collect(), without_onnxruntime })
 }
 
-/// What is to be said of winners that are slower than the full network in some runtime, or than their budget allows.
-pub fn slow_winners<'a>(
-    request: &SearchRequest,
-    winners: impl Iterator<Item = &'a Candidate>,
-    latencies: &BTreeMap<u32, Vec<Latency>>,
-) -> Vec<Warning> {
-    let winners: Vec<(u32, Option<u32>)> =
-        winners.map(|candidate| (candidate.index, candidate.origin.budget)).collect();
-    let indices: Vec<u32> = winners.iter().map(|(index, _)| *index).collect();
-    let mut warnings = slower_than_full(&indices, latencies);
-    warnings.extend(missed_budgets(request, &winners, latencies));
-    warnings
+impl LeaderLatencies {
+    /// What is to be said of winners that are slower than the full network in some runtime, or than their budget allows; and of a
+    /// runtime that is missing.
+    pub fn warnings<'a>(&self, request: &SearchRequest, winners: impl Iterator<Item = &'a Candidate>) -> Vec<Warning> {
+        let winners: Vec<(u32, Option<u32>)> =
+            winners.map(|candidate| (candidate.index, candidate.origin.budget)).collect();
+        let indices: Vec<u32> = winners.iter().map(|(index, _)| *index).collect();
+        let mut warnings = slower_than_full(&indices, &self.by_index);
+        warnings.extend(missed_budgets(request, &winners, &self.by_index));
+        warnings.extend(self.without_onnxruntime.as_deref().map(Warning::no_onnxruntime));
+        warnings
+    }
 }
 
 /// What is to be said of winners, each with its budget's place, that were measured to take more than their budget allows.

@@ -6,6 +6,6 @@ mod measure;
 mod model;
 
 pub use command::{LatencyArgs, latency};
-pub use leaders::{LeaderLatencies, LeadersError, measure_leaders, slow_winners};
+pub use leaders::{LeaderLatencies, LeadersError, measure_leaders};
 pub use measure::MeasureError;
 pub use model::{LatencyModelError, measure_model, needed_model};

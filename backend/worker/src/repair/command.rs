@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::arguments::positive_fraction;
 use crate::failure::Failure;
 use crate::latency::needed_model;
+use crate::network_file::NetworkFile;
 use crate::output::{self, grouped, score_table, table};
 use crate::provenance::{Provenance, Weights};
-use crate::prune::{format_of, write};
 use crate::search::{Inputs, SearchArgs, Told, check_single, inputs};
 
 #[derive(Debug, Args)]
@@ -54,11 +54,10 @@ struct Report {
 
 pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let search = &args.search;
-    let format = format_of(&search.out)?;
+    let file = NetworkFile::by(&search.out, search.opset)?;
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(search, |network, images, channels| args.request(network, images, channels), &mut told)?;
-    check_single(&request)?;
     let latency = needed_model(&network, &request)?;
     let progress = |done: u64, total: u64| told.line(&format!("layer {done} of {total}"));
     let follow = Follow { cancelled: &|| false, progress: &progress };
@@ -66,7 +65,7 @@ pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
         compare(&network, &images, &request, latency.as_ref(), args.options(), &follow)?;
     let provenance = Provenance::of(source_hash, &request, candidate.index, &candidate.groups, Weights::Repaired);
     provenance.write_into(&mut repaired.metadata);
-    let max_difference = write(&repaired, format, &search.out)?;
+    let max_difference = file.write(&repaired, &search.out)?;
     let report = Report {
         scores,
         repaired: score,
@@ -101,7 +100,9 @@ impl RepairArgs {
             further.insert("strategies".to_owned(), json!(["manual"]));
             further.insert("manual".to_owned(), json!([{ "groups": keep }]));
         }
-        self.search.request_with(images, channels, further)
+        let request = self.search.request_with(images, channels, further)?;
+        check_single(&request)?;
+        Ok(request)
     }
 }
 

@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use eagleeye_data::Split;
 use eagleeye_engine::repair::Follow;
 use eagleeye_engine::{
-    Document, Format, Images, Network, Opset, adaptation_of, export, export_onnx, export_state_dict, make_candidate,
-    make_repaired, make_tuned,
+    Document, Format, Images, Network, Opset, adaptation_of, export, export_onnx, export_state_dict, make_again,
+    make_tuned,
 };
-use eagleeye_spec::TuneOptions;
-use eagleeye_store::{Candidate, Check, Checkpoint, CheckpointWeights, EXPORT_JOB, Exported, LocalFile, Store};
+use eagleeye_spec::{CandidateWeights, TuneOptions};
+use eagleeye_store::{
+    Candidate, Check, Checkpoint, CheckpointFormat, CheckpointWeights, EXPORT_JOB, Exported, LocalFile, Store,
+};
 use tempfile::TempDir;
 
 use crate::card::documents;
@@ -59,11 +61,13 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     // Adapting and repairing need the calibration images; nothing is scored.
     let calibration =
         Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
-    let weights = weights_of(&store, &checkpoint, &cancel).await?;
-    let format = match (convert::format(checkpoint.format), checkpoint.format.opset()) {
-        (Some(_), Some(opset)) => Written::Onnx(Opset::new(opset)?),
-        (Some(format), None) => Written::Network(format),
-        (None, _) => {
+    let weights = source_of(&store, &checkpoint, &cancel).await?;
+    let format = match checkpoint.format {
+        CheckpointFormat::TorchScript => Written::Network(Format::TorchScript),
+        CheckpointFormat::Safetensors => Written::Network(Format::Safetensors),
+        CheckpointFormat::Onnx => Written::Onnx(Opset::default()),
+        CheckpointFormat::OnnxAt(opset) => Written::Onnx(Opset::new(opset)?),
+        CheckpointFormat::StateDict => {
             let rows = retry(give_up, async || store.card_rows(checkpoint_id).await).await?;
             Written::StateDict(documents(&rows.card(adaptation_of)?)?)
         }
@@ -81,9 +85,8 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
 }
 
 /// Where a candidate's weights come from.
-enum Origin {
-    Adapted,
-    Repaired,
+enum Source {
+    Candidate(CandidateWeights),
     /// What fine-tuning has made of them.
     Tuned {
         file: LocalFile,
@@ -91,16 +94,16 @@ enum Origin {
     },
 }
 
-async fn weights_of(store: &Store, checkpoint: &Checkpoint, cancel: &CancelFlag) -> Result<Origin, JobError> {
+async fn source_of(store: &Store, checkpoint: &Checkpoint, cancel: &CancelFlag) -> Result<Source, JobError> {
     let id = match (checkpoint.weights, checkpoint.tuning_id) {
-        (CheckpointWeights::Adapted, _) => return Ok(Origin::Adapted),
-        (CheckpointWeights::Repaired, _) => return Ok(Origin::Repaired),
+        (CheckpointWeights::Adapted, _) => return Ok(Source::Candidate(CandidateWeights::Adapted)),
+        (CheckpointWeights::Repaired, _) => return Ok(Source::Candidate(CandidateWeights::Repaired)),
         (CheckpointWeights::Tuned, id) => id.ok_or(JobError::NoWeights)?,
     };
     let tuning = retry(|| cancel.is_set(), async || store.tunings().get(id).await).await?;
     let hash = tuning.weights.as_ref().ok_or(JobError::NoWeights)?;
     let file = store.files().materialize(hash, Check::Anew).await.map_err(|error| error.about(|| tuning.owner()))?;
-    Ok(Origin::Tuned { file, options: Box::new(tuning.request) })
+    Ok(Source::Tuned { file, options: Box::new(tuning.request) })
 }
 
 /// What a candidate is written as.
@@ -117,7 +120,7 @@ struct CandidateExport {
     inputs: Inputs,
     candidate: Candidate,
     calibration: Split,
-    weights: Origin,
+    weights: Source,
     resources: Resources,
     cancel: CancelFlag,
 }
@@ -154,24 +157,20 @@ impl CandidateExport {
     /// The candidate, made again.
     fn made(&self, network: &Network) -> Result<(Network, Weights), JobError> {
         let Self { inputs, candidate, cancel, .. } = self;
-        let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
         let (request, cancelled) = (&inputs.request, || cancel.is_set());
         match &self.weights {
-            Origin::Adapted => {
-                let strategy = &candidate.origin.strategy;
-                let made = make_candidate(network, &self.images()?, request, strategy, &keep, &cancelled)?;
-                Ok((made, Weights::Adapted))
-            }
-            Origin::Repaired => {
+            Source::Candidate(weights) => {
+                let (images, strategy) = (self.images()?, &candidate.origin.strategy);
                 let follow = Follow { cancelled: &cancelled, progress: &|_, _| {} };
-                let made = make_repaired(network, &self.images()?.calibration, request, &keep, &follow)?;
-                Ok((made, Weights::Repaired))
+                let made = make_again(*weights, network, &images, request, strategy, &candidate.strategy, &follow)?;
+                Ok((made, Weights::of(*weights)))
             }
-            Origin::Tuned { file, options } => {
+            Source::Tuned { file, options } => {
                 // The weights are known; images may say which units they are of.
                 let needed = request.importance.criterion.needs_images();
                 let images = needed.then(|| self.images()).transpose()?;
                 let calibration = images.as_ref().map(|images| &images.calibration);
+                let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
                 let made = make_tuned(network, calibration, request, &keep, file.path(), &cancelled)?;
                 Ok((made, Weights::Tuned(options.clone())))
             }

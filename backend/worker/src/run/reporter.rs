@@ -8,7 +8,7 @@ use eagleeye_spec::{Baseline, Candidate, Evaluation, Latency, LatencyModel, Sear
 use eagleeye_store::{Lease, Progress, Split, Store, StoreError};
 use tokio::runtime::Handle;
 
-use crate::latency::{LeadersError, MeasureError, measure_leaders, measure_model, slow_winners};
+use crate::latency::{LeadersError, MeasureError, measure_leaders, measure_model};
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
 use crate::run::retry::{once, retry};
@@ -106,13 +106,10 @@ impl Reporter {
                 return Ok(());
             }
         };
-        if let Some(missing) = &measured.without_onnxruntime {
-            tracing::warn!("{missing}");
-        }
         for (index, latencies) in &measured.by_index {
             self.unwritten.push_back(Finding::Latencies(*index, latencies.clone()));
         }
-        for warning in slow_winners(request, outcome.winners(), &measured.by_index) {
+        for warning in measured.warnings(request, outcome.winners()) {
             self.unwritten.push_back(Finding::Warning(warning));
         }
         self.flush();

@@ -9,10 +9,10 @@ use eagleeye_engine::fold::fold;
 use eagleeye_engine::repair::Follow;
 use eagleeye_engine::score::{Reference, score};
 use eagleeye_engine::{
-    ExecError, Images, Network, Observer, Part, Phase, Snapshot, TuneError, TuneImages, Tuned, make_candidate,
-    make_repaired, tune, write_weights,
+    ExecError, Images, Network, Observer, Part, Phase, Snapshot, TuneError, TuneImages, Tuned, make_again, tune,
+    write_weights,
 };
-use eagleeye_spec::{Score, TuneOptions, TuningResult, TuningStart};
+use eagleeye_spec::{Score, TuneOptions, TuningResult};
 use eagleeye_store as store;
 use eagleeye_store::{Candidate, Check, LocalFile, Store, StoreError, TUNING_JOB, Tuning};
 use tempfile::TempDir;
@@ -68,7 +68,8 @@ async fn tune_candidate(task: Task) -> Result<(), JobError> {
     let done = compute(resources.threads, move || work.perform(follower)).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
-        let tuned = store::Tuned { weights: store.upload_file(&done.path).await?, result: done.result.clone() };
+        let weights = store.upload_file(&done.path).await?;
+        let tuned = store::Tuned { weights, steps: done.steps, result: done.result.clone() };
         once(async || store.tunings().finish(&lease, &tuned).await).await
     })
     .await?;
@@ -104,6 +105,7 @@ struct CandidateTuning {
 /// Weights that were written. They go with their folder.
 struct Written {
     path: PathBuf,
+    steps: u64,
     result: TuningResult,
     _folder: TempDir,
 }
@@ -132,7 +134,8 @@ impl CandidateTuning {
             validation_images: validation.len() as u64,
             test_images: test.len() as u64,
         };
-        Ok(Written { path, result, _folder: folder })
+        let steps = epochs.last().map_or(0, |epoch| epoch.steps);
+        Ok(Written { path, steps, result, _folder: folder })
     }
 
     fn images(&self, follower: &mut TuningFollower) -> Result<Images, JobError> {
@@ -150,18 +153,12 @@ impl CandidateTuning {
             scoring: train.head(0)?,
             test: train.head(0)?,
         };
-        let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
-        let cancelled = || cancel.is_set();
-        let made = match self.options.start {
-            TuningStart::Adapted => {
-                make_candidate(full, &images, &inputs.request, &candidate.origin.strategy, &keep, &cancelled)
-            }
-            TuningStart::Repaired => {
-                let reported = RefCell::new(&mut *follower);
-                let progress = |done, total| reported.borrow_mut().phase(Phase::Repair, done, total);
-                let follow = Follow { cancelled: &cancelled, progress: &progress };
-                make_repaired(full, &images.calibration, &inputs.request, &keep, &follow)
-            }
+        let made = {
+            let reported = RefCell::new(&mut *follower);
+            let progress = |done, total| reported.borrow_mut().phase(Phase::Repair, done, total);
+            let follow = Follow { cancelled: &|| cancel.is_set(), progress: &progress };
+            let (request, strategy) = (&inputs.request, &candidate.origin.strategy);
+            make_again(self.options.start, full, &images, request, strategy, &candidate.strategy, &follow)
         };
         follower.outcome(made)
     }

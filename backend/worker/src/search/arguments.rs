@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eagleeye_engine::DeviceChoice;
+use eagleeye_engine::{DeviceChoice, Opset};
 use eagleeye_spec::presets::PRESETS;
 use eagleeye_spec::{GroupLimit, LatencyOf, SearchRequest};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, number};
+use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, named, number};
 use crate::failure::Failure;
+use crate::network_file::opset;
 
 /// Images that are calibrated and scored on where there are as many.
 const CALIBRATION: usize = 3200;
@@ -50,7 +51,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "FRACTIONS", value_delimiter = ',', value_parser = number)]
     latency: Vec<f64>,
     /// What limits of latency are about: onnxruntime_one_thread, onnxruntime_all_threads or libtorch.
-    #[arg(long, value_name = "RUNTIME", value_parser = latency_of)]
+    #[arg(long, value_name = "RUNTIME", value_parser = named(LatencyOf::ALL, LatencyOf::name))]
     latency_of: Option<LatencyOf>,
     /// How strategies are chosen; several are compared side by side.
     #[arg(long, visible_alias = "strategies", value_name = "NAMES", value_delimiter = ',')]
@@ -96,6 +97,9 @@ pub struct SearchArgs {
     /// file's name gets the number of the budget.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Version of ONNX's operators in an ONNX file, from 13 to 21; 17 if omitted.
+    #[arg(long, value_name = "VERSION", value_parser = opset)]
+    pub opset: Option<Opset>,
     /// Do not measure how long the winners take.
     #[arg(long)]
     pub no_latency: bool,
@@ -242,12 +246,6 @@ impl SearchArgs {
         }
         Ok(Some(preprocessing))
     }
-}
-
-fn latency_of(text: &str) -> Result<LatencyOf, String> {
-    let names = LatencyOf::ALL.map(LatencyOf::name);
-    let found = LatencyOf::ALL.into_iter().find(|of| of.name() == text);
-    found.ok_or_else(|| format!("must be one of {}", names.join(", ")))
 }
 
 fn group_limit(text: &str) -> Result<GroupLimit, String> {

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use eagleeye_engine::repair::Follow;
-use eagleeye_engine::{Images, Known, Network, SearchError, make_candidate, make_repaired};
-use eagleeye_spec::{Candidate, Report, ReportInput, SearchRequest};
+use eagleeye_engine::{Known, Network, SearchError, make_again};
+use eagleeye_spec::{Candidate, CandidateWeights, Report, ReportInput, SearchRequest};
 
+use crate::arguments::named;
 use crate::failure::Failure;
-use crate::latency::{LeaderLatencies, measure_leaders, needed_model, slow_winners};
+use crate::latency::{LeaderLatencies, measure_leaders, needed_model};
+use crate::network_file::NetworkFile;
 use crate::output;
 use crate::provenance::{Provenance, Weights};
-use crate::prune::{format_of, write};
 use crate::search::SearchArgs;
 use crate::search::inputs::{Inputs, inputs};
 use crate::search::observer::Told;
@@ -22,23 +23,14 @@ pub struct SearchCommandArgs {
     #[command(flatten)]
     search: SearchArgs,
     /// Which weights winners are written with. Repaired ones are scored, too: `--repaired` is 1 at least.
-    #[arg(long, value_enum, default_value_t = WinnerWeights::Adapted)]
-    weights: WinnerWeights,
-}
-
-/// Which weights winners are written with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WinnerWeights {
-    /// With adaptive batch norm.
-    Adapted,
-    /// Repaired.
-    Repaired,
+    #[arg(long, value_parser = named(CandidateWeights::ALL, CandidateWeights::name), default_value = CandidateWeights::Adapted.name())]
+    weights: CandidateWeights,
 }
 
 /// Searches, writes the winner of each budget, and reports.
 pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    format_of(&args.out)?;
+    let file = NetworkFile::by(&args.out, args.opset)?;
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(args, |_, images, channels| request(args, *weights, images, channels), &mut told)?;
@@ -52,13 +44,16 @@ pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -
     if !args.no_latency {
         let leaders = outcome.candidates.iter().filter(|candidate| outcome.leaders.contains(&candidate.index));
         measured = measure_leaders(&network, leaders, &|| false)?;
-        if let Some(missing) = &measured.without_onnxruntime {
-            tracing::warn!("{missing}");
-        }
-        warnings.extend(slow_winners(&request, outcome.winners(), &measured.by_index));
+        warnings.extend(measured.warnings(&request, outcome.winners()));
     }
-    let made = |winner: &Candidate| made(*weights, &network, &images, &request, winner);
-    write_winners(args, &source_hash, &request, &winners, *weights, made)?;
+    let made = |winner: &Candidate| {
+        let follow = Follow { cancelled: &|| false, progress: &|_, _| {} };
+        make_again(*weights, &network, &images, &request, &winner.origin.strategy, &winner.strategy, &follow)
+    };
+    let provenance = |winner: &Candidate| {
+        Provenance::of(source_hash.clone(), &request, winner.index, &winner.groups, Weights::of(*weights))
+    };
+    write_winners(&args.out, file, &winners, made, provenance)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let report = Report::new(&ReportInput {
         name: request.name.as_deref(),
@@ -79,52 +74,27 @@ pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -
 
 fn request(
     args: &SearchArgs,
-    weights: WinnerWeights,
+    weights: CandidateWeights,
     images: usize,
     channels: usize,
 ) -> Result<SearchRequest, Failure> {
     let request = args.request(images, channels)?;
-    let least = u32::from(weights == WinnerWeights::Repaired);
+    let least = u32::from(weights == CandidateWeights::Repaired);
     Ok(SearchRequest { repaired: request.repaired.max(least), ..request })
-}
-
-/// A winner, made again.
-fn made(
-    weights: WinnerWeights,
-    network: &Network,
-    images: &Images,
-    request: &SearchRequest,
-    winner: &Candidate,
-) -> Result<Network, SearchError> {
-    let keep: Vec<usize> = winner.strategy.iter().map(|&kept| kept as usize).collect();
-    match weights {
-        WinnerWeights::Adapted => make_candidate(network, images, request, &winner.origin.strategy, &keep, &|| false),
-        WinnerWeights::Repaired => {
-            let follow = Follow { cancelled: &|| false, progress: &|_, _| {} };
-            make_repaired(network, &images.calibration, request, &keep, &follow)
-        }
-    }
 }
 
 /// Writes the winners as they are made.
 fn write_winners(
-    args: &SearchArgs,
-    source_hash: &str,
-    request: &SearchRequest,
+    out: &Path,
+    file: NetworkFile,
     winners: &[&Candidate],
-    weights: WinnerWeights,
     made: impl Fn(&Candidate) -> Result<Network, SearchError>,
+    provenance: impl Fn(&Candidate) -> Provenance,
 ) -> Result<(), Failure> {
-    let format = format_of(&args.out)?;
     for winner in winners {
         let mut made = made(winner)?;
-        let weights = match weights {
-            WinnerWeights::Adapted => Weights::Adapted,
-            WinnerWeights::Repaired => Weights::Repaired,
-        };
-        Provenance::of(source_hash.to_owned(), request, winner.index, &winner.groups, weights)
-            .write_into(&mut made.metadata);
-        write(&made, format, &place(&args.out, winner.origin.budget, winners.len() > 1))?;
+        provenance(winner).write_into(&mut made.metadata);
+        file.write(&made, &place(out, winner.origin.budget, winners.len() > 1))?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use eagleeye_spec::{Distillation, Optimizer, TuneOptions, TuningStart};
+use eagleeye_spec::{CandidateWeights, Distillation, Optimizer, TuneOptions};
 
-use crate::arguments::seconds;
+use crate::arguments::{named, seconds};
 use crate::failure::Failure;
 use crate::search::SearchArgs;
 
@@ -14,8 +14,8 @@ pub struct TuneArgs {
     #[command(flatten)]
     pub search: SearchArgs,
     /// What is trained: the candidate with adapted running statistics (adapted, the default) or with repaired weights (repaired).
-    #[arg(long, value_name = "START", value_parser = start)]
-    from: Option<TuningStart>,
+    #[arg(long, value_name = "START", value_parser = named(CandidateWeights::ALL, CandidateWeights::name))]
+    from: Option<CandidateWeights>,
     /// Test images, on which the result is scored once, in a file of their own. Without it, `--test` holds back as many of the
     /// training images.
     #[arg(long, value_name = "FILE")]
@@ -23,13 +23,13 @@ pub struct TuneArgs {
     /// The IDX file with the labels of IDX test images.
     #[arg(long, value_name = "FILE", requires = "test_images")]
     pub test_labels: Option<PathBuf>,
-    /// Passes over the training images, which are all but the scoring images.
-    #[arg(long, value_name = "NUMBER", required_unless_present_any = ["minutes", "options"])]
+    /// Passes over the training images, which are all but the scoring images. This or `--minutes` is needed.
+    #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
     /// Time limit.
     #[arg(long, value_name = "NUMBER")]
     minutes: Option<f64>,
-    #[arg(long, value_name = "NAME", value_parser = optimizer)]
+    #[arg(long, value_name = "NAME", value_parser = named(Optimizer::ALL, Optimizer::name))]
     optimizer: Option<Optimizer>,
     /// Largest learning rate.
     #[arg(long, value_name = "NUMBER")]
@@ -92,16 +92,6 @@ impl TuneArgs {
     }
 }
 
-fn start(text: &str) -> Result<TuningStart, String> {
-    let found = TuningStart::ALL.into_iter().find(|start| start.name() == text);
-    found.ok_or_else(|| "must be adapted or repaired".to_owned())
-}
-
-fn optimizer(text: &str) -> Result<Optimizer, String> {
-    let found = Optimizer::ALL.into_iter().find(|optimizer| optimizer.name() == text);
-    found.ok_or_else(|| "must be sgd or adamw".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -124,9 +114,9 @@ mod tests {
     fn epochs_are_enough() {
         let found = options("--epochs 3 --seed 7").unwrap();
         assert_eq!(found, TuneOptions { epochs: Some(3), seed: 7, ..TuneOptions::default() });
-        assert!(options("").unwrap_err().contains("--epochs"));
-        assert_eq!(options("--epochs 3 --from repaired").unwrap().start, TuningStart::Repaired);
-        assert!(options("--epochs 3 --from tuned").unwrap_err().contains("adapted or repaired"));
+        assert!(options("").unwrap_err().contains("enter `epochs` or `minutes`"));
+        assert_eq!(options("--epochs 3 --from repaired").unwrap().start, CandidateWeights::Repaired);
+        assert!(options("--epochs 3 --from tuned").unwrap_err().contains("possible values: adapted, repaired"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use eagleeye_engine::comparison::FirstScores;
 use eagleeye_engine::repair::{Follow, RepairOptions};
 use eagleeye_engine::{First, Images, Network, Snapshot, TuneError, TuneImages, Tuned, compare, first_candidate};
-use eagleeye_spec::{Epoch, GroupKeep, Score, SearchRequest, TuningStart};
+use eagleeye_spec::{CandidateWeights, Epoch, GroupKeep, Score, SearchRequest};
 use serde::Serialize;
 
 use super::arguments::TuneArgs;
@@ -13,9 +13,9 @@ use super::inputs::{Inputs, inputs};
 use super::observer::Follower;
 use crate::failure::Failure;
 use crate::latency::needed_model;
+use crate::network_file::NetworkFile;
 use crate::output::{self, grouped, score_table, table};
 use crate::provenance::{Provenance, Weights};
-use crate::prune::{format_of, write};
 
 /// How networks classify the scoring images, and how the last of them was trained.
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ struct Report {
 }
 
 pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
-    let format = format_of(&args.search.out)?;
+    let file = NetworkFile::by(&args.search.out, args.search.opset)?;
     let options = args.options()?;
     if let Some(threads) = args.threads {
         eagleeye_engine::device::set_threads(threads);
@@ -52,13 +52,6 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
         _ => None,
     };
     let Inputs { source_hash, network: full, request, images, train } = inputs(args)?;
-    if args.snapshot.is_some() && request.limits_latency() {
-        return Err(Failure::Arguments(
-            "`--snapshot` needs the same candidate each time, and no two measurements of latency agree: limit macs, parameters \
-             or bytes"
-                .to_owned(),
-        ));
-    }
     let begun = begin(options.start, &full, &images, &request)?;
     let First { candidate, scores, .. } = &begun.first;
     let mut follower = Follower::new(args.snapshot.clone(), Duration::from_secs_f64(args.snapshot_seconds));
@@ -72,7 +65,7 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
     let weights = Weights::Tuned(Box::new(options));
     let provenance = Provenance::of(source_hash, &request, candidate.index, &candidate.groups, weights);
     provenance.write_into(&mut network.metadata);
-    let max_difference = write(&network, format, &args.search.out)?;
+    let max_difference = file.write(&network, &args.search.out)?;
     let report = Report {
         scores: *scores,
         repaired: begun.repaired,
@@ -98,14 +91,14 @@ struct Begun {
     repaired: Option<Score>,
 }
 
-fn begin(start: TuningStart, full: &Network, images: &Images, request: &SearchRequest) -> Result<Begun, Failure> {
+fn begin(start: CandidateWeights, full: &Network, images: &Images, request: &SearchRequest) -> Result<Begun, Failure> {
     let latency = needed_model(full, request)?;
     match start {
-        TuningStart::Adapted => {
+        CandidateWeights::Adapted => {
             let first = first_candidate(full, images, request, latency.as_ref(), &|| false)?;
             Ok(Begun { network: first.adapted.shallow_clone(), first, repaired: None })
         }
-        TuningStart::Repaired => {
+        CandidateWeights::Repaired => {
             let follow = Follow { cancelled: &|| false, progress: &|_, _| {} };
             let made = compare(full, images, request, latency.as_ref(), RepairOptions::default(), &follow)?;
             Ok(Begun { first: made.first, network: made.network, repaired: Some(made.score) })

@@ -29,6 +29,11 @@ pub fn inputs(args: &TuneArgs) -> Result<Inputs, Failure> {
     let mut dataset = open(search.images.clone(), search.labels.clone())?;
     let request = search.request(dataset.len(), channels)?;
     check_single(&request)?;
+    if args.snapshot.is_some() && request.limits_latency() {
+        let says = "`--snapshot` needs the same candidate each time, and no two measurements of latency agree: limit macs, \
+                    parameters or bytes";
+        return Err(Failure::Arguments(says.to_owned()));
+    }
     let split = split(args, &dataset, &request)?;
     let preprocess = convert::preprocess(&request.preprocessing, channels, height, width);
     let Images { calibration: train, scoring, test } =

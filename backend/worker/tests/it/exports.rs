@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use eagleeye_store::{CandidateWeights, Check, Checkpoint, CheckpointFormat, CheckpointState, Uuid};
+use eagleeye_spec::CandidateWeights;
+use eagleeye_store::{Check, Checkpoint, CheckpointFormat, CheckpointState, Uuid};
 use serde_json::{Value, json};
 
 use crate::service::{PATIENCE, World};

@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eagleeye_spec::{EvaluationKind, ImageSet, TuneOptions, TuningStart, score_of};
-use eagleeye_store::{
-    CandidateWeights, Check, Checkpoint, CheckpointFormat, CheckpointState, Tuning, TuningState, Uuid,
-};
+use eagleeye_spec::{CandidateWeights, EvaluationKind, ImageSet, TuneOptions, score_of};
+use eagleeye_store::{Check, Checkpoint, CheckpointFormat, CheckpointState, Tuning, TuningState, Uuid};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -17,10 +15,10 @@ const EPOCHS: u32 = 2;
 
 impl World {
     async fn tuning(&self, candidate: Uuid) -> Uuid {
-        self.tuning_from(candidate, TuningStart::Adapted).await
+        self.tuning_from(candidate, CandidateWeights::Adapted).await
     }
 
-    async fn tuning_from(&self, candidate: Uuid, start: TuningStart) -> Uuid {
+    async fn tuning_from(&self, candidate: Uuid, start: CandidateWeights) -> Uuid {
         let options = json!({ "epochs": EPOCHS, "crop_padding": 1, "average": 0.9, "distillation": {}, "seed": 3 });
         let options: TuneOptions = serde_json::from_value(options).unwrap();
         self.store.tunings().create(candidate, &TuneOptions { start, ..options }).await.unwrap().id
@@ -183,7 +181,7 @@ async fn a_repaired_candidate_is_scored_exported_and_tuned() {
         }
     }
 
-    let undisturbed = world.tuned(world.tuning_from(id, TuningStart::Repaired).await).await;
+    let undisturbed = world.tuned(world.tuning_from(id, CandidateWeights::Repaired).await).await;
     assert_eq!((undisturbed.state, undisturbed.error.clone()), (TuningState::Succeeded, None));
     let result = undisturbed.result.clone().unwrap();
     let begun = repaired(ImageSet::Scoring);
@@ -198,7 +196,7 @@ async fn a_repaired_candidate_is_scored_exported_and_tuned() {
     worker.signal(Signal::TERM);
     worker.exit(Duration::from_secs(5)).await;
 
-    let same = world.tuning_from(id, TuningStart::Repaired).await;
+    let same = world.tuning_from(id, CandidateWeights::Repaired).await;
     let mut killed = world.start_and_wait_for_snapshots("killed", same).await;
     killed.signal(Signal::KILL);
     killed.exit(Duration::from_secs(2)).await;

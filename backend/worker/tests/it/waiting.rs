@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use eagleeye_spec::CandidateWeights;
 use eagleeye_store::{
-    CandidateWeights, CheckpointFormat, CheckpointState, EXPORT_JOB, SEARCH_JOB, Search, SearchState, StoreConfig,
-    Wanted,
+    CheckpointFormat, CheckpointState, EXPORT_JOB, SEARCH_JOB, Search, SearchState, StoreConfig, Wanted,
 };
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::json;
