@@ -142,7 +142,9 @@ describe.sequential("fine-tuning", () => {
 
   it("hands out the candidate repaired", async () => {
     await link(/To be fine-tuned/).click();
-    await page.getByRole("columnheader", { name: "Repaired", exact: true }).waitFor();
+    const winners = page.getByRole("table", { name: "The best candidate of each budget" });
+    await winners.getByRole("columnheader", { name: "Repaired", exact: true }).waitFor();
+    await page.locator(".panel").getByRole("columnheader", { name: "Repaired", exact: true }).waitFor();
     await page.getByText("Repaired", { exact: true }).last().click();
     await button("Export as ONNX, repaired").click();
     await link("Download ONNX, repaired").waitFor({ timeout: PATIENCE });
