@@ -21,6 +21,7 @@ mod m20261127_000004_several_strategies;
 mod m20261127_000005_latency_model;
 mod m20261127_000006_tunings;
 mod m20261127_000007_repaired;
+mod m20261127_000009_pipelines;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000005_latency_model::Migration),
             Box::new(m20261127_000006_tunings::Migration),
             Box::new(m20261127_000007_repaired::Migration),
+            Box::new(m20261127_000009_pipelines::Migration),
         ]
     }
 }

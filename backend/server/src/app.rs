@@ -100,6 +100,10 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::checkpoints::get))
         .routes(routes!(api::cards::json))
         .routes(routes!(api::cards::markdown))
+        .routes(routes!(api::pipelines::list))
+        .routes(routes!(api::pipelines::get, api::pipelines::delete))
+        .routes(routes!(api::pipelines::cancel))
+        .routes(routes!(api::pipelines::retry))
         .routes(routes!(api::tunings::list))
         .routes(routes!(api::tunings::create))
         .routes(routes!(api::tunings::get, api::tunings::delete))
@@ -116,8 +120,10 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
 fn checks() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::models::change))
+        .routes(routes!(api::models::of_checkpoint))
         .routes(routes!(api::searches::create))
         .routes(routes!(api::searches::clone))
+        .routes(routes!(api::pipelines::create))
         .routes(routes!(api::searches::extend))
         .routes(routes!(api::search_check::check))
         .layer(CompressionLayer::new())
@@ -187,7 +193,7 @@ mod tests {
         std::fs::write(&file, "shaped\n").unwrap();
         let inspection = state.checker.inspect(&file, None).await.unwrap();
         let file = NamedUpload { name: "network.pt".to_owned(), upload: state.store.upload_file(&file).await.unwrap() };
-        let new = NewModel { name: "network".to_owned(), file, data: None, inspection };
+        let new = NewModel { name: "network".to_owned(), file, data: None, inspection, lineage: None };
         state.store.models().create(new).await.unwrap().id.to_string()
     }
 

@@ -207,6 +207,20 @@ impl Problem {
         )
     }
 
+    /// The same of a body that has the one at fault in a field `parent`; `own` are fields of the outer body itself.
+    pub fn within(self, parent: &str, own: &[&str]) -> Self {
+        let outer = |error: FieldError| match own.contains(&error.field.as_str()) {
+            true => error,
+            false => FieldError { field: format!("{parent}.{}", error.field), ..error },
+        };
+        let errors: Vec<FieldError> = self.errors.into_vec().into_iter().map(outer).collect();
+        if errors.is_empty() {
+            return Problem { errors: Box::default(), ..self };
+        }
+        let Problem { detail, errors, .. } = Problem::of_fields(self.kind, errors);
+        Problem { detail, errors, ..self }
+    }
+
     pub fn with_reachable(mut self, reachable: Reachable) -> Self {
         self.reachable = Some(reachable);
         self

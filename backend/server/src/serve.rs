@@ -17,6 +17,7 @@ use crate::checker::Checker;
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::outages::Outages;
+use crate::pipelines::drive;
 use crate::prunable::complete_all;
 use crate::state::AppState;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
@@ -78,6 +79,7 @@ pub async fn serve(config: Config) -> Result<()> {
     let checker = Arc::new(checker);
     let (config, stop) = (Arc::new(config), shutdown.clone());
     let state = AppState { store, checker, config, workers, outages, followers, shutdown: stop };
+    tokio::spawn(drive(state.clone(), shutdown.clone()));
     tokio::spawn(complete_all(state.clone()));
     listen(listener, state, &shutdown).await?;
     supervisor.await.context("the worker supervisor failed")

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eagleeye_spec::report::{ModelFigures, ModelInspection, Reachable};
+use eagleeye_spec::{Lineage, StoredError};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
@@ -36,6 +37,8 @@ pub struct Model {
     pub figures: ModelFigures,
     /// The stored inspection, of this version or an older one; [`Model::inspection`] reads it.
     pub report: serde_json::Value,
+    /// What it was made of; none for one that was uploaded.
+    pub lineage: Option<Lineage>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -79,10 +82,11 @@ pub struct NewModel {
     pub file: NamedUpload,
     pub data: Option<NamedUpload>,
     pub inspection: ModelInspection,
+    pub lineage: Option<Lineage>,
 }
 
 impl NewModel {
-    fn uploads(&self) -> Vec<Upload> {
+    pub(crate) fn uploads(&self) -> Vec<Upload> {
         [Some(&self.file), self.data.as_ref()].into_iter().flatten().map(|named| named.upload.clone()).collect()
     }
 }
@@ -98,10 +102,17 @@ impl Store {
 }
 
 impl Models<'_> {
+    async fn insert(&self, new: NewModel) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = insert_in(self.0, &transaction, new).await?;
+        transaction.commit().await?;
+        row.try_into()
+    }
+
     /// Stores a model and takes over its uploads. When that fails the uploads are discarded.
     pub async fn create(&self, new: NewModel) -> Result<Model, StoreError> {
         let uploads = new.uploads();
-        match self.insert(new, &uploads).await {
+        match self.insert(new).await {
             Ok(model) => Ok(model),
             Err(error) => {
                 self.0.discard_all(&uploads).await?;
@@ -201,26 +212,42 @@ impl Models<'_> {
             [Some(file), data].into_iter().flatten().map(FileHash::try_from).collect::<Result<_, _>>()?;
         self.0.collect(hashes).await
     }
+}
 
-    async fn insert(&self, new: NewModel, uploads: &[Upload]) -> Result<Model, StoreError> {
-        let transaction = self.0.begin().await?;
-        let mut row = model::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            name: Set(new.name),
-            file_name: Set(new.file.name),
-            file_hash: Set(new.file.upload.hash.into()),
-            data_name: Set(new.data.as_ref().map(|data| data.name.clone())),
-            data_hash: Set(new.data.map(|data| data.upload.hash.into())),
-            bytes: Set(to_i64("bytes", uploads.iter().map(|upload| upload.bytes).sum())?),
-            created_at: Set(self.0.clock().now()),
-            ..Default::default()
-        };
-        set_report(&mut row, &new.inspection)?;
-        let row = row.insert(&transaction).await?;
-        consume(&transaction, uploads).await?;
-        transaction.commit().await?;
-        row.try_into()
-    }
+/// [`Models::create`] inside a transaction; when it fails the uploads are the caller's still.
+pub(crate) async fn insert_in(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    new: NewModel,
+) -> Result<model::Model, StoreError> {
+    let uploads = new.uploads();
+    let mut row = model::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        name: Set(new.name),
+        file_name: Set(new.file.name),
+        file_hash: Set(new.file.upload.hash.into()),
+        data_name: Set(new.data.as_ref().map(|data| data.name.clone())),
+        data_hash: Set(new.data.map(|data| data.upload.hash.into())),
+        bytes: Set(to_i64("bytes", uploads.iter().map(|upload| upload.bytes).sum())?),
+        lineage: Set(new.lineage.as_ref().map(Lineage::to_stored).transpose().map_err(unreadable)?),
+        created_at: Set(store.clock().now()),
+        ..Default::default()
+    };
+    set_report(&mut row, &new.inspection)?;
+    let row = row.insert(transaction).await?;
+    consume(transaction, &uploads).await?;
+    Ok(row)
+}
+
+/// # Errors
+/// [`StoreError::NotFound`] where it does not.
+pub(crate) async fn exists(transaction: &DatabaseTransaction, id: Uuid) -> Result<(), StoreError> {
+    let found = model::Entity::find_by_id(id).one(transaction).await?;
+    found.map(drop).ok_or_else(|| StoreError::not_found(Kind::Model, id))
+}
+
+fn unreadable(error: StoredError) -> StoreError {
+    StoreError::Corrupt { kind: Kind::Model, column: "lineage", reason: error.to_string() }
 }
 
 async fn locked(transaction: &DatabaseTransaction, id: Uuid) -> Result<model::Model, StoreError> {
@@ -275,6 +302,7 @@ impl TryFrom<model::Model> for Model {
             input_shape: from_json(kind, "input_shape", row.input_shape)?,
             figures,
             report: row.report,
+            lineage: row.lineage.map(Lineage::from_stored).transpose().map_err(unreadable)?,
             created_at: row.created_at,
         })
     }

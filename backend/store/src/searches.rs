@@ -105,17 +105,7 @@ impl Searches<'_> {
     /// Creates a search of which something is to be said from the beginning.
     pub async fn create_warned(&self, request: SearchRequest, warnings: &[Warning]) -> Result<Search, StoreError> {
         let transaction = self.0.begin().await?;
-        let found = model::Entity::find_by_id(request.model_id).one(&transaction).await?;
-        found.ok_or_else(|| StoreError::not_found(Kind::Model, request.model_id))?;
-        let found = dataset::Entity::find_by_id(request.dataset_id).one(&transaction).await?;
-        found.ok_or_else(|| StoreError::not_found(Kind::Dataset, request.dataset_id))?;
-
-        let mut row = new_row(self.0, request)?;
-        row.warnings = Set(Some(to_json(Kind::Search, "warnings", &warnings)?));
-        let row = row.insert(&transaction).await?;
-        tell(&transaction, EventKind::SearchCreated, row.id, row.created_at).await?;
-        let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
-        enqueue_in(self.0, &transaction, job).await?;
+        let row = insert_in(self.0, &transaction, request, warnings).await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -153,6 +143,26 @@ impl Searches<'_> {
         transaction.commit().await?;
         row.try_into()
     }
+}
+
+/// [`Searches::create_warned`] inside a transaction.
+pub(crate) async fn insert_in(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    request: SearchRequest,
+    warnings: &[Warning],
+) -> Result<search::Model, StoreError> {
+    let found = model::Entity::find_by_id(request.model_id).one(transaction).await?;
+    found.ok_or_else(|| StoreError::not_found(Kind::Model, request.model_id))?;
+    let found = dataset::Entity::find_by_id(request.dataset_id).one(transaction).await?;
+    found.ok_or_else(|| StoreError::not_found(Kind::Dataset, request.dataset_id))?;
+    let mut row = new_row(store, request)?;
+    row.warnings = Set(Some(to_json(Kind::Search, "warnings", &warnings)?));
+    let row = row.insert(transaction).await?;
+    tell(transaction, EventKind::SearchCreated, row.id, row.created_at).await?;
+    let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
+    enqueue_in(store, transaction, job).await?;
+    Ok(row)
 }
 
 fn new_row(store: &Store, request: SearchRequest) -> Result<search::ActiveModel, StoreError> {

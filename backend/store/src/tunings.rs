@@ -82,27 +82,8 @@ impl Store {
 impl Tunings<'_> {
     /// Creates a tuning of a candidate and, in the same transaction, its job.
     pub async fn create(&self, candidate_id: Uuid, request: &TuneOptions) -> Result<Tuning, StoreError> {
-        let document = request.to_stored().map_err(|error| unreadable("request", &error))?;
         let transaction = self.0.begin().await?;
-        let candidate = held(&transaction, candidate_id).await?;
-        let row = tuning::ActiveModel {
-            id: Set(Uuid::now_v7()),
-            search_id: Set(candidate.search_id),
-            candidate_id: Set(candidate.id),
-            state: Set(TuningState::Queued),
-            start: Set(request.start.name().to_owned()),
-            request: Set(document),
-            phase: Set(QUEUED.to_owned()),
-            done: Set(0),
-            total: Set(0),
-            revision: Set(1),
-            created_at: Set(self.0.clock().now()),
-            ..Default::default()
-        };
-        let row = row.insert(&transaction).await?;
-        tell(&transaction, EventKind::TuningCreated, row.id, row.created_at).await?;
-        let job = NewJob { kind: TUNING_JOB, subject: row.id, payload: Payload::empty() };
-        enqueue_in(self.0, &transaction, job).await?;
+        let row = insert_in(self.0, &transaction, candidate_id, request).await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -177,6 +158,36 @@ impl Tunings<'_> {
         transaction.commit().await?;
         row.try_into()
     }
+}
+
+/// [`Tunings::create`] inside a transaction.
+pub(crate) async fn insert_in(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    candidate_id: Uuid,
+    request: &TuneOptions,
+) -> Result<tuning::Model, StoreError> {
+    let document = request.to_stored().map_err(|error| unreadable("request", &error))?;
+    let candidate = held(transaction, candidate_id).await?;
+    let row = tuning::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        search_id: Set(candidate.search_id),
+        candidate_id: Set(candidate.id),
+        state: Set(TuningState::Queued),
+        start: Set(request.start.name().to_owned()),
+        request: Set(document),
+        phase: Set(QUEUED.to_owned()),
+        done: Set(0),
+        total: Set(0),
+        revision: Set(1),
+        created_at: Set(store.clock().now()),
+        ..Default::default()
+    };
+    let row = row.insert(transaction).await?;
+    tell(transaction, EventKind::TuningCreated, row.id, row.created_at).await?;
+    let job = NewJob { kind: TUNING_JOB, subject: row.id, payload: Payload::empty() };
+    enqueue_in(store, transaction, job).await?;
+    Ok(row)
 }
 
 pub(crate) fn unreadable(column: &'static str, error: &StoredError) -> StoreError {

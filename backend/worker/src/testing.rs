@@ -43,6 +43,7 @@ async fn queue_search(store: &Store) -> Uuid {
         file: file("model.pt").await,
         data: None,
         inspection: reports::inspection(),
+        lineage: None,
     };
     let dataset = NewDataset {
         name: "dataset".to_owned(),

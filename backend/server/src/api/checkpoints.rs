@@ -281,11 +281,25 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
 )]
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     let checkpoint = store.checkpoints().get(id).await?;
-    let Some(hash) = checkpoint.hash.as_ref().filter(|_| checkpoint.state == store::CheckpointState::Ready) else {
-        return Err(not_ready(checkpoint.into()));
-    };
+    let hash = ready_file(&checkpoint)?;
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
+    let name = format!("{}-{}", model.name, file_name(&candidate, &checkpoint));
+    let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
+    download(&store, file, Disposition::Attachment(&name), &headers).await
+}
+
+/// The hash of a checkpoint's file.
+///
+/// # Errors
+/// [`Kind::NotReady`] where there is none yet, or its export has failed.
+pub(crate) fn ready_file(checkpoint: &store::Checkpoint) -> Result<&store::FileHash, Problem> {
+    let hash = checkpoint.hash.as_ref().filter(|_| checkpoint.state == store::CheckpointState::Ready);
+    hash.ok_or_else(|| not_ready(checkpoint.clone().into()))
+}
+
+/// What a checkpoint's file is called, without the model that was pruned: `candidate-3-tuned.pt`.
+pub(crate) fn file_name(candidate: &store::Candidate, checkpoint: &store::Checkpoint) -> String {
     let weights = match checkpoint.weights {
         store::CheckpointWeights::Adapted => "",
         store::CheckpointWeights::Repaired => "-repaired",
@@ -294,9 +308,7 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     let opset = checkpoint.format.opset().filter(|opset| *opset != DEFAULT_ONNX_OPSET);
     let opset = opset.map(|opset| format!("-opset{opset}")).unwrap_or_default();
     let ending = CheckpointFormat::from(checkpoint.format).ending();
-    let name = format!("{}-candidate-{}{weights}{opset}.{ending}", model.name, candidate.index);
-    let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
-    download(&store, file, Disposition::Attachment(&name), &headers).await
+    format!("candidate-{}{weights}{opset}.{ending}", candidate.index)
 }
 
 fn not_ready(checkpoint: Checkpoint) -> Problem {

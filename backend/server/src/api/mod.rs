@@ -11,6 +11,7 @@ pub mod health;
 pub mod models;
 pub mod names;
 pub mod paging;
+pub mod pipelines;
 pub mod presets;
 pub mod search_check;
 pub mod search_report;
@@ -46,6 +47,7 @@ pub const BASE: &str = "/api/v1";
         (name = "searches", description = "Pruning searches and their progress"),
         (name = "candidates", description = "Pruned networks that a search has evaluated"),
         (name = "tunings", description = "Fine-tuning of candidates"),
+        (name = "pipelines", description = "Stages of pruning, each of which begins with what the one before it has made"),
         (name = "checkpoints", description = "Exported files of candidates, tuned or not"),
         (name = "health", description = "Health of the server"),
     )

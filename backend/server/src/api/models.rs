@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use eagleeye_spec::Lineage;
 use eagleeye_spec::report::{ModelDetails, ModelFigures, ModelInspection};
 use eagleeye_store::{self as store, NewModel, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use super::names::checked_name;
 use super::paging::{Page, PageQuery};
 use crate::extract::{self, Path, Query};
 use crate::inspection::inspect_stored;
+use crate::lineage::model_of;
 use crate::problem::{FieldError, Kind, Problem};
 use crate::state::AppState;
 use crate::upload::{Body, Expected, Received};
@@ -53,6 +55,9 @@ pub struct ModelSummary {
     pub input_shape: Vec<u64>,
     #[serde(flatten)]
     pub figures: ModelFigures,
+    /// What it was made of, if it is a pruned network that is a model again. Null for one that was uploaded.
+    #[schema(required)]
+    pub lineage: Option<Lineage>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -74,6 +79,7 @@ impl From<store::Model> for ModelSummary {
             hash: model.hash.into(),
             input_shape: model.input_shape,
             figures: model.figures,
+            lineage: model.lineage,
             created_at: model.created_at,
         }
     }
@@ -142,10 +148,56 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
     let name = received.display_name("file")?;
     let inspection = inspect(&state, &received).await?;
     let Some(file) = received.take("file") else { return Err(Problem::internal("the model's file is missing")) };
-    let new = NewModel { name, file, data: received.take("data"), inspection };
+    let new = NewModel { name, file, data: received.take("data"), inspection, lineage: None };
     let model = Model::try_from(state.store.models().create(new).await?)?;
+    Ok(stored(model))
+}
+
+fn stored(model: Model) -> Response {
     let location = format!("{BASE}/models/{}", model.summary.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(model)).into_response())
+    (StatusCode::CREATED, [(header::LOCATION, location)], Json(model)).into_response()
+}
+
+/// What a checkpoint's model is to be called.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelOfCheckpoint {
+    /// If omitted, it is called like the pruned model with the candidate behind it.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(schema_with = name)]
+    name: Option<String>,
+}
+
+/// Make a model of a checkpoint.
+///
+/// A pruned network, fine-tuned or not, is a model again and can be pruned further. The checkpoint must be ready, and in
+/// TorchScript or ONNX. The model has a file of its own: deleting the search does not take it away.
+#[utoipa::path(
+    post, path = "/checkpoints/{id}/model", operation_id = "createModelOfCheckpoint", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the checkpoint")),
+    request_body = ModelOfCheckpoint,
+    responses(
+        (status = 201, description = "The model is stored", body = Model,
+            headers(("Location" = String, description = "Where to look for it"))),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The checkpoint does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The checkpoint is not ready, or in a format that no model has", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The name is invalid, or the file cannot be used as a model", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "The stored file is damaged (`/problems/damaged-file`), or an internal error", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn of_checkpoint(
+    State(state): State<AppState>,
+    Path(id): Path<Uuid>,
+    extract::Json(request): extract::Json<ModelOfCheckpoint>,
+) -> Result<Response, Problem> {
+    let name = request.name.as_deref().map(checked_name).transpose()?;
+    let checkpoint = state.store.checkpoints().get(id).await?;
+    let new = model_of(&state, &checkpoint, name).await?;
+    Ok(stored(state.store.models().create(new).await?.try_into()?))
 }
 
 async fn inspect(state: &AppState, received: &Received) -> Result<ModelInspection, Problem> {

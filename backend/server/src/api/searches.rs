@@ -199,7 +199,7 @@ async fn queue(state: &AppState, mut request: SearchRequest) -> Result<Response,
 }
 
 /// What a request names, which fits; strategies of the user's own that begin with a candidate are written out.
-async fn checked(
+pub(crate) async fn checked(
     state: &AppState,
     request: &mut SearchRequest,
 ) -> Result<(Option<store::Model>, Option<store::Dataset>), Problem> {

@@ -25,6 +25,7 @@ mod leaderboard;
 mod lists;
 mod memory;
 mod page;
+mod pipelines;
 #[path = "../../../worker/tests/it/postgres.rs"]
 mod postgres;
 mod processes;

@@ -35,6 +35,16 @@ pub enum EventKind {
     TuningEnded,
     #[sea_orm(string_value = "tuning.deleted")]
     TuningDeleted,
+    #[sea_orm(string_value = "pipeline.created")]
+    PipelineCreated,
+    /// Its state, or what its stages consist of.
+    #[sea_orm(string_value = "pipeline.changed")]
+    PipelineChanged,
+    /// It has succeeded, failed or been cancelled.
+    #[sea_orm(string_value = "pipeline.ended")]
+    PipelineEnded,
+    #[sea_orm(string_value = "pipeline.deleted")]
+    PipelineDeleted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

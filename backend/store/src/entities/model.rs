@@ -24,6 +24,8 @@ pub struct Model {
     #[sea_orm(column_type = "Double")]
     pub reachable_max: f64,
     pub report: Json,
+    /// Null for a model that was uploaded.
+    pub lineage: Option<Json>,
     pub created_at: DateTimeUtc,
 }
 

@@ -16,6 +16,7 @@ mod files;
 mod garbage;
 mod identity;
 mod kinds;
+mod pipelines;
 mod repaired;
 mod repositories;
 mod resuming;

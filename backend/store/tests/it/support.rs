@@ -60,6 +60,7 @@ impl World {
             file: self.file("mobilenet.pt", content).await,
             data: None,
             inspection: inspection(),
+            lineage: None,
         }
     }
 

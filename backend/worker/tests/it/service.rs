@@ -52,6 +52,7 @@ impl World {
             file: upload(&self.store, file).await,
             data: None,
             inspection: reports::inspection(),
+            lineage: None,
         };
         self.store.models().create(new).await.unwrap()
     }
