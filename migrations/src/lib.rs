@@ -21,6 +21,7 @@ mod m20261127_000004_several_strategies;
 mod m20261127_000005_latency_model;
 mod m20261127_000006_tunings;
 mod m20261127_000007_repaired;
+mod m20261127_000008_tuning_races;
 mod m20261127_000009_pipelines;
 
 /// All migrations, oldest first.
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000005_latency_model::Migration),
             Box::new(m20261127_000006_tunings::Migration),
             Box::new(m20261127_000007_repaired::Migration),
+            Box::new(m20261127_000008_tuning_races::Migration),
             Box::new(m20261127_000009_pipelines::Migration),
         ]
     }

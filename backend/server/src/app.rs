@@ -111,6 +111,10 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::tunings::cancel))
         .routes(routes!(api::tunings::retry))
         .routes(routes!(api::tunings::exports, api::tunings::export))
+        .routes(routes!(api::tuning_races::list))
+        .routes(routes!(api::tuning_races::create))
+        .routes(routes!(api::tuning_races::get, api::tuning_races::delete))
+        .routes(routes!(api::tuning_races::cancel))
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
 }

@@ -26,6 +26,13 @@ impl Faults {
         }
     }
 
+    /// [`Self::add_invalid`], for the fields of an object in the request.
+    pub fn add_invalid_within(&mut self, object: &str, found: impl IntoIterator<Item = FieldFault>) {
+        for FieldFault { field, detail } in found {
+            self.add(Kind::InvalidField, &format!("{object}.{field}"), detail.to_owned());
+        }
+    }
+
     /// Whether one of these fields is at fault.
     pub fn has(&self, fields: &[&str]) -> bool {
         self.found.iter().any(|(_, error)| fields.contains(&error.field.as_str()))

@@ -4,7 +4,7 @@ use std::io;
 
 use eagleeye_store::{StorageFault, StoreError};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{FieldError, Kind, Problem};
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -13,6 +13,9 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } => Problem::new(Kind::NotFound, detail),
             StoreError::Conflict { .. } => Problem::new(Kind::Conflict, detail),
             StoreError::InUse { searches, .. } => Problem::new(Kind::InUse, detail).with_searches(searches),
+            StoreError::TooFewCandidates { .. } => of_field("candidates", detail),
+            StoreError::NoSuchBudget { .. } => of_field("budget", detail),
+            StoreError::TooFewEpochs { .. } => of_field("epochs", detail),
             StoreError::TooLarge { limit } => Problem::new(Kind::TooLarge, detail).with_limit(limit),
             StoreError::Interrupted { .. } => Problem::new(Kind::UploadInterrupted, detail),
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),
@@ -32,6 +35,11 @@ impl From<StoreError> for Problem {
             },
         }
     }
+}
+
+/// A field of the request that does not fit what is stored.
+fn of_field(field: &str, detail: String) -> Problem {
+    Problem::of_fields(Kind::InvalidField, vec![FieldError { field: field.to_owned(), detail }])
 }
 
 /// An error of the server's own temporary files.

@@ -12,6 +12,8 @@ use crate::stored::{StoredError, current, upgraded};
 
 /// Version of stored options.
 const VERSION: u64 = 1;
+/// The most epochs of a tuning.
+pub const MAX_EPOCHS: u32 = 10_000;
 /// Images of a batch for which the default learning rates are stated; they are in proportion to it.
 const BATCH_OF_RATES: f64 = 512.0;
 
@@ -211,7 +213,7 @@ impl TuneOptions {
         let in_pass = |images: u32| (2..=65_536).contains(&images);
         let checks = [
             (self.epochs.is_some() || self.minutes.is_some(), "epochs", "is missing: enter `epochs` or `minutes`"),
-            (self.epochs.is_none_or(|n| (1..=10_000).contains(&n)), "epochs", "must be from 1 to 10000"),
+            (self.epochs.is_none_or(|n| (1..=MAX_EPOCHS).contains(&n)), "epochs", "must be from 1 to 10000"),
             (self.minutes.is_none_or(|m| m > 0.0 && m <= 1e5), "minutes", "must be above 0 and at most 100000"),
             (
                 self.learning_rate.is_none_or(|r| r > 0.0 && r <= 100.0),

@@ -1,5 +1,7 @@
 //! What fine-tuning tells, epoch by epoch.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -62,4 +64,27 @@ pub enum DriftKind {
     Weight,
     Mean,
     Variance,
+}
+
+/// The order of tuned networks by their scores on the validation images, best first: more images right, or as many with a smaller
+/// cross-entropy. Less is better.
+pub fn best_tuned_first(one: &Score, other: &Score) -> Ordering {
+    let loss = |score: &Score| score.cross_entropy.unwrap_or(f64::INFINITY);
+    other.top1.total_cmp(&one.top1).then(loss(one).total_cmp(&loss(other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn top1_decides_and_then_cross_entropy_which_counts_as_infinite_where_it_is_absent() {
+        let score = |top1, loss| Score::new(top1, 1.0, loss);
+        let ordered = [score(0.9, 0.5), score(0.8, 0.1), score(0.8, 0.2), score(0.8, f64::INFINITY), score(0.7, 0.1)];
+        for pair in ordered.windows(2) {
+            assert_eq!(best_tuned_first(&pair[0], &pair[1]), Ordering::Less, "{pair:?}");
+            assert_eq!(best_tuned_first(&pair[1], &pair[0]), Ordering::Greater, "{pair:?}");
+        }
+        assert_eq!(best_tuned_first(&score(0.8, f64::INFINITY), &score(0.8, f64::NAN)), Ordering::Equal);
+    }
 }

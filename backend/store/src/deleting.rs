@@ -1,4 +1,4 @@
-//! Deletions on the user's wish, of searches and tunings with what belongs to them.
+//! Deletions on the user's wish, of searches, tuning races and tunings with what belongs to them.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::SelectStatement;
@@ -8,47 +8,123 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::checkpoints::EXPORT_JOB;
-use crate::entities::{candidate, checkpoint, job, search, tuning};
+use crate::entities::{candidate, checkpoint, job, search, tuning, tuning_race};
 use crate::error::{Kind, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
 use crate::searches::{SEARCH_JOB, Searches};
-use crate::tunings::{TUNING_JOB, Tunings};
+use crate::settling;
+use crate::tuning_races::{TuningRaces, unfinished};
+use crate::tunings::{TUNING_JOB, Tunings, is_paused};
 
 impl Searches<'_> {
-    /// Deletes a search with its candidates, tunings, checkpoints and their files, whatever its state.
+    /// Deletes a search with its candidates, tunings, races, checkpoints and their files, whatever its state.
     ///
     /// A worker that is at it notices at its next heartbeat.
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        loop {
+            for race in unfinished(self.0.database(), id).await? {
+                match self.0.tuning_races().abandon(race).await {
+                    Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(hashes) = self.delete_without_races(id).await? {
+                return self.0.collect(hashes).await;
+            }
+        }
+    }
+
+    /// The files that may go; `None` where a race has been created meanwhile, whose tunings may wait for each other.
+    async fn delete_without_races(&self, id: Uuid) -> Result<Option<Vec<FileHash>>, StoreError> {
         let transaction = self.0.begin().await?;
+        // Nobody adds a race while this is held.
+        lock_jobs(&transaction, about(SEARCH_JOB).add(job::Column::Subject.eq(id))).await?;
+        if !unfinished(&transaction, id).await?.is_empty() {
+            return Ok(None);
+        }
         let tunings = Condition::all().add(tuning::Column::SearchId.eq(id));
         let belongings = Belongings::find(&transaction, tunings, of_search(id), Some(id)).await?;
         let hashes = belongings.delete(&transaction, self.0.clock().now()).await?;
+        let now = self.0.clock().now();
+        let races = tuning_race::Entity::find().filter(tuning_race::Column::SearchId.eq(id)).all(&transaction).await?;
+        for race in races {
+            tell(&transaction, EventKind::RaceDeleted, race.id, now).await?;
+        }
         let deleted = search::Entity::delete_by_id(id).exec(&transaction).await?;
         if deleted.rows_affected == 0 {
             return Err(StoreError::not_found(Kind::Search, id));
         }
-        tell(&transaction, EventKind::SearchDeleted, id, self.0.clock().now()).await?;
+        tell(&transaction, EventKind::SearchDeleted, id, now).await?;
+        transaction.commit().await?;
+        Ok(Some(hashes))
+    }
+}
+
+impl TuningRaces<'_> {
+    /// Deletes a race with all its tunings and their files, whatever its state. The candidates stay.
+    ///
+    /// Workers that are at it notice at their next heartbeats.
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        // After this no tuning waits for others, so that all jobs are locked before the race.
+        self.abandon(id).await?;
+        let transaction = self.0.begin().await?;
+        let of_race = tuning::Entity::find().filter(tuning::Column::RaceId.eq(id));
+        let of_race = of_race.select_only().column(tuning::Column::Id).into_query();
+        let tunings = Condition::all().add(tuning::Column::RaceId.eq(id));
+        let checkpoints = Condition::all().add(checkpoint::Column::TuningId.in_subquery(of_race));
+        let belongings = Belongings::find(&transaction, tunings, checkpoints, None).await?;
+        let now = self.0.clock().now();
+        let hashes = belongings.delete(&transaction, now).await?;
+        let deleted = tuning_race::Entity::delete_by_id(id).exec(&transaction).await?;
+        if deleted.rows_affected == 0 {
+            return Err(StoreError::not_found(Kind::TuningRace, id));
+        }
+        tell(&transaction, EventKind::RaceDeleted, id, now).await?;
         transaction.commit().await?;
         self.0.collect(hashes).await
     }
 }
 
 impl Tunings<'_> {
-    /// Deletes a tuning with its epochs, snapshot, checkpoints and their files, whatever its state. The candidate stays.
+    /// Deletes a tuning with its epochs, snapshot, checkpoints and their files, whatever its state. The candidate stays. A race
+    /// goes on without it.
     ///
     /// A worker that is at it notices at its next heartbeat.
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        loop {
+            if let Some(hashes) = self.delete_as_found(id).await? {
+                return self.0.collect(hashes).await;
+            }
+        }
+    }
+
+    /// The files that may go; `None` where it has begun to wait for others of its race, or has ceased to, since it was looked at.
+    async fn delete_as_found(&self, id: Uuid) -> Result<Option<Vec<FileHash>>, StoreError> {
         let transaction = self.0.begin().await?;
+        let found = tuning::Entity::find_by_id(id).one(&transaction).await?;
+        let found = found.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?;
+        let was_paused = is_paused(&found);
+        // See `settling` for the order of the locks.
+        if let Some(race_id) = found.race_id.filter(|_| was_paused)
+            && !settling::holds_paused(&transaction, race_id, id).await?
+        {
+            return Ok(None);
+        }
         let tunings = Condition::all().add(tuning::Column::Id.eq(id));
         let checkpoints = Condition::all().add(checkpoint::Column::TuningId.eq(id));
         let belongings = Belongings::find(&transaction, tunings, checkpoints, None).await?;
-        if belongings.tunings.is_empty() {
-            return Err(StoreError::not_found(Kind::Tuning, id));
+        let [tuning] = &belongings.tunings[..] else { return Err(StoreError::not_found(Kind::Tuning, id)) };
+        if is_paused(tuning) != was_paused {
+            return Ok(None);
         }
-        let hashes = belongings.delete(&transaction, self.0.clock().now()).await?;
+        let now = self.0.clock().now();
+        let hashes = belongings.delete(&transaction, now).await?;
+        if let Some(race_id) = found.race_id {
+            settling::deleted(&transaction, race_id, id, now).await?;
+        }
         transaction.commit().await?;
-        self.0.collect(hashes).await
+        Ok(Some(hashes))
     }
 }
 
@@ -69,7 +145,6 @@ impl Belongings {
     ) -> Result<Self, StoreError> {
         let chosen = tuning::Entity::find().filter(tunings.clone()).select_only().column(tuning::Column::Id);
         let files = checkpoint::Entity::find().filter(checkpoints.clone()).select_only().column(checkpoint::Column::Id);
-        let about = |kind: &str| Condition::all().add(job::Column::Kind.eq(kind));
         let of_tunings = about(TUNING_JOB).add(job::Column::Subject.in_subquery(chosen.into_query()));
         let of_files = about(EXPORT_JOB).add(job::Column::Subject.in_subquery(files.into_query()));
         let mut jobs = Vec::new();
@@ -101,6 +176,10 @@ impl Belongings {
         let hashes = of_tunings.chain(of_checkpoints).flatten();
         hashes.map(|hash| FileHash::try_from(hash).map_err(StoreError::from)).collect()
     }
+}
+
+fn about(kind: &str) -> Condition {
+    Condition::all().add(job::Column::Kind.eq(kind))
 }
 
 /// Ids of the jobs, which are locked in their order.

@@ -24,6 +24,7 @@ pub enum Kind {
     Checkpoint,
     Tuning,
     Pipeline,
+    TuningRace,
     Job,
     Upload,
     File,
@@ -41,6 +42,7 @@ impl fmt::Display for Kind {
             Kind::Checkpoint => "checkpoint",
             Kind::Tuning => "tuning",
             Kind::Pipeline => "pipeline",
+            Kind::TuningRace => "tuning race",
             Kind::Job => "job",
             Kind::Upload => "upload",
             Kind::File => "file",
@@ -112,8 +114,19 @@ pub enum StoreError {
     NotFound { kind: Kind, id: String },
     #[error("{kind} {id} {reason}")]
     Conflict { kind: Kind, id: Uuid, reason: String },
-    #[error("{kind} {id} is used by {}, which must be deleted first", counted(searches.len()))]
+    #[error("{kind} {id} is used by {}, which must be deleted first", counted(searches.len() as u64, "search", "searches"))]
     InUse { kind: Kind, id: Uuid, searches: Vec<Uuid> },
+    #[error(
+        "the search has {} under budget {budget}, and the race asks for {wanted}", counted(*found, "candidate", "candidates")
+    )]
+    TooFewCandidates { budget: u32, found: u64, wanted: u32 },
+    #[error("the search has {}, counted from 0, and none in place {budget}", counted(*budgets, "budget", "budgets"))]
+    NoSuchBudget { budget: u32, budgets: u64 },
+    #[error(
+        "{epochs} epochs are too few for {candidates} candidates: a race needs one for each candidate of each rung, {least} \
+         altogether"
+    )]
+    TooFewEpochs { epochs: u32, candidates: u32, least: u32 },
     #[error("the lease {lease} of job {job} is no longer held: another worker has it, or the job has ended")]
     LeaseLost { job: Uuid, lease: i64 },
     #[error("the upload is larger than the limit of {limit} bytes")]
@@ -164,8 +177,9 @@ pub enum StoreError {
     Database(#[from] DbErr),
 }
 
-fn counted(searches: usize) -> String {
-    if searches == 1 { "1 search".to_string() } else { format!("{searches} searches") }
+/// `1 search`, `2 searches`
+fn counted(number: u64, one: &str, several: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {several}") }
 }
 
 impl StoreError {

@@ -19,7 +19,7 @@ pub struct Event {
     /// Grows; but with PostgreSQL one may become visible after a higher one.
     pub id: i64,
     pub kind: EventKind,
-    /// The search, checkpoint or tuning that it happened to.
+    /// The search, checkpoint, tuning or race that it happened to.
     pub subject: Uuid,
     pub at_ms: i64,
 }

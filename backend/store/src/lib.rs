@@ -1,4 +1,4 @@
-//! What EagleEye keeps: models, datasets, searches, candidates, tunings, checkpoints, the job queue, and the files behind them.
+//! What EagleEye keeps: models, datasets, searches, candidates, tunings, tuning races, checkpoints, the job queue, and the files behind them.
 //!
 //! One [`Store`] serves the server and every worker process; all of them share one database (SQLite or PostgreSQL)
 //! and one file store. Repositories take and return plain structs; no SQL, row or query leaves this crate.
@@ -6,7 +6,7 @@
 //! Four rules hold everything together:
 //! - a job is enqueued in the transaction that creates what it works on ([`queue`]),
 //! - a worker's write is fenced by its lease and idempotent, so no candidate is stored twice ([`queue::Lease`]),
-//! - what changes a search, a checkpoint or a tuning tells of it in the same transaction ([`events`]),
+//! - what changes a search, a checkpoint, a tuning or a race tells of it in the same transaction ([`events`]),
 //! - a file lives as long as a row or an [`Upload`] names its hash ([`garbage`]).
 
 pub mod address;
@@ -42,9 +42,13 @@ mod resuming;
 mod run;
 mod search_job;
 pub mod searches;
+mod settling;
+mod standings;
 mod store;
 mod subject;
 mod tuning_job;
+pub mod tuning_races;
+mod tuning_resuming;
 pub mod tunings;
 pub mod uploads;
 pub mod workers;
@@ -74,7 +78,8 @@ pub use searches::{SEARCH_JOB, Search, SearchState, Split, SplitCounts, Winner};
 pub use store::Store;
 pub use subject::Progress;
 pub use tuning_job::{EPOCHS_PHASE, Tuned};
-pub use tunings::{TUNING_JOB, Tuning, TuningChanges, TuningState};
+pub use tuning_races::{RaceMember, RaceState, TuningRace};
+pub use tunings::{PAUSED_PHASE, TUNING_JOB, TUNING_PAYLOAD, Tuning, TuningChanges, TuningState};
 pub use uploads::{NamedUpload, Upload};
 pub use uuid::Uuid;
 pub use workers::{Work, Worker, WorkerReport};

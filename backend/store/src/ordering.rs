@@ -140,6 +140,18 @@ pub(crate) async fn best<C: ConnectionTrait>(
     Ok(candidates.one(connection).await?)
 }
 
+/// The best candidates for a budget, as the ranking has them, and no more than `most`.
+pub(crate) async fn best_of<C: ConnectionTrait>(
+    connection: &C,
+    search_id: Uuid,
+    budget: u32,
+    most: u32,
+) -> Result<Vec<candidate::Model>, StoreError> {
+    let which = Which { budget: Some(budget), ..Which::default() };
+    let candidates = ordered(search_id, &CandidateSort::BEST_FIRST.terms()).filter(which.condition()?);
+    Ok(candidates.limit(u64::from(most)).all(connection).await?)
+}
+
 /// A search's candidates with the evaluation that they are ranked by, in order.
 pub(crate) fn ordered(search_id: Uuid, terms: &[Term]) -> Select<candidate::Entity> {
     let candidates = candidate::Entity::find()

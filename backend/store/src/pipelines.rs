@@ -13,6 +13,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::candidates::held;
 use crate::checkpoints::{CheckpointFormat, CheckpointOf, request_in};
 pub use crate::entities::RunState as PipelineState;
 use crate::entities::{pipeline, pipeline_stage, tuning};
@@ -21,8 +22,9 @@ use crate::events::{EventKind, tell};
 use crate::models::{self, NewModel};
 use crate::number::{from_sql, to_i32};
 use crate::page::{Page, PageRequest};
+use crate::searches;
 use crate::store::Store;
-use crate::{searches, tunings};
+use crate::tunings::create_in;
 
 /// Stages of pruning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,7 +139,8 @@ impl Pipelines<'_> {
         let Some(row) = open_stage(&transaction, id, stage).await?.filter(|row| row.tuning_id.is_none()) else {
             return Ok(());
         };
-        let tuning = tunings::insert_in(self.0, &transaction, candidate_id, options).await?;
+        let candidate = held(&transaction, candidate_id).await?;
+        let tuning = create_in(self.0, &transaction, &candidate, options, None).await?;
         let mut row = row.into_active_model();
         row.tuning_id = Set(Some(tuning.id));
         self.commit(transaction, id, row).await

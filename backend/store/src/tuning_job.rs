@@ -16,8 +16,9 @@ use crate::files::FileHash;
 use crate::number::{to_i32, to_i64, to_json};
 use crate::queue::{JobState, Lease, already_done, close, hold_of, note_progress};
 use crate::run::{self, end};
+use crate::settling::{self, WAITS_FOR_OTHERS, settle};
 use crate::subject::{Step, Subject};
-use crate::tunings::{TUNING_JOB, Tuning, TuningState, Tunings, edit, locked, unreadable};
+use crate::tunings::{PAUSED_PHASE, TUNING_JOB, Tuning, TuningState, Tunings, edit, locked, unreadable};
 use crate::uploads::{Upload, consume};
 
 /// The phase in which epochs are trained; `done` of `total` counts steps, and `total` is 0 until it is known.
@@ -72,6 +73,44 @@ impl Tunings<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Stores a snapshot as [`Self::save_snapshot`], and ends the job: the tuning waits for the other candidates of its race, or is
+    /// out, or goes on at once where it was the last of its rung. When the lease is lost the upload is discarded.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is not to pause.
+    pub async fn pause(&self, lease: &Lease, snapshot: &Upload) -> Result<(), StoreError> {
+        let outcome = self.store_and_pause(lease, snapshot).await;
+        match outcome {
+            Ok(replaced) => self.0.collect(replaced).await,
+            Err(error) => {
+                self.0.discard(snapshot).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn store_and_pause(&self, lease: &Lease, snapshot: &Upload) -> Result<Option<FileHash>, StoreError> {
+        let transaction = self.0.begin().await?;
+        let job = hold_of(&transaction, lease, TUNING_JOB).await?;
+        let row = locked(&transaction, job.subject).await?;
+        let (Some(race_id), Some(_)) = (row.race_id, row.pause_at) else {
+            let reason = "is to be trained to its end without a pause".to_owned();
+            return Err(StoreError::Conflict { kind: Kind::Tuning, id: row.id, reason });
+        };
+        let replaced = row.snapshot_hash.map(FileHash::try_from).transpose()?;
+        let (hash, now) = (snapshot.hash.to_string(), self.0.clock().now());
+        edit(&transaction, row.id, now, |tuning| {
+            tuning.snapshot_hash = Set(Some(hash));
+            (tuning.state, tuning.phase) = (Set(TuningState::Queued), Set(PAUSED_PHASE.to_owned()));
+            tuning.waiting_for = Set(Some(WAITS_FOR_OTHERS.to_owned()));
+        })
+        .await?;
+        consume(&transaction, std::slice::from_ref(snapshot)).await?;
+        settling::paused(&transaction, race_id, job, now).await?;
+        transaction.commit().await?;
+        Ok(replaced)
     }
 
     async fn replace_snapshot(&self, lease: &Lease, snapshot: &Upload) -> Result<Option<FileHash>, StoreError> {
@@ -134,6 +173,9 @@ impl Tunings<'_> {
             request_in(self.0, &transaction, CheckpointOf::tuning(&row), format).await?;
         }
         close(&transaction, job, JobState::Succeeded, None).await?;
+        if let Some(race_id) = race_of(&row) {
+            settle(&transaction, race_id, now).await?;
+        }
         transaction.commit().await?;
         Ok((row.try_into()?, snapshot))
     }
@@ -160,6 +202,21 @@ impl Subject for TuningSubject {
         step: Step<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        run::follow::<tuning::ActiveModel>(transaction, id, step, now).await
+        run::follow::<tuning::ActiveModel>(transaction, id, step, now).await?;
+        match step {
+            Step::Started | Step::Failed(_) | Step::Cancelled => {}
+            Step::Progressed(_) | Step::WaitsFor(_) | Step::GivenBack => return Ok(()),
+        }
+        let row = tuning::Entity::find_by_id(id).one(transaction).await?;
+        match row.as_ref().and_then(race_of) {
+            Some(race_id) if step == Step::Started => settling::begin(transaction, race_id, now).await,
+            Some(race_id) => settle(transaction, race_id, now).await,
+            None => Ok(()),
+        }
     }
+}
+
+/// The race that a tuning takes part in.
+fn race_of(row: &tuning::Model) -> Option<Uuid> {
+    row.race_id.filter(|_| !row.has_left_race)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::candidates::held;
 pub use crate::entities::RunState as TuningState;
-use crate::entities::{search, tuning, tuning_epoch};
+use crate::entities::{candidate, search, tuning, tuning_epoch};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
@@ -24,6 +24,11 @@ use crate::subject::Progress;
 
 /// Kind of the jobs that tune a candidate, whose subject is the tuning.
 pub const TUNING_JOB: &str = "tuning";
+/// The newest version of their payload. With version 2 the tuning may have to pause ([`Tuning::pause_at`]), which workers of the
+/// time of version 1 do not know.
+pub const TUNING_PAYLOAD: u32 = 2;
+/// The phase of a tuning that has come to the end of its rung. It is queued, and has no job that could be claimed.
+pub const PAUSED_PHASE: &str = "paused";
 
 /// A candidate that is trained further.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +39,10 @@ pub struct Tuning {
     pub candidate_id: Uuid,
     pub state: TuningState,
     pub request: TuneOptions,
+    /// The race that it takes or took part in.
+    pub race_id: Option<Uuid>,
+    /// The epoch after which it waits for the other candidates of its race.
+    pub pause_at: Option<u32>,
     pub progress: Progress,
     /// Bytes of one snapshot, stated before the first step. While one replaces another there are two.
     pub snapshot_bytes: Option<u64>,
@@ -83,7 +92,8 @@ impl Tunings<'_> {
     /// Creates a tuning of a candidate and, in the same transaction, its job.
     pub async fn create(&self, candidate_id: Uuid, request: &TuneOptions) -> Result<Tuning, StoreError> {
         let transaction = self.0.begin().await?;
-        let row = insert_in(self.0, &transaction, candidate_id, request).await?;
+        let candidate = held(&transaction, candidate_id).await?;
+        let row = create_in(self.0, &transaction, &candidate, request, None).await?;
         transaction.commit().await?;
         row.try_into()
     }
@@ -138,56 +148,52 @@ impl Tunings<'_> {
         let read = |row: tuning_epoch::Model| Ok((row.revision, from_json(Kind::Tuning, "row", row.row)?));
         Ok(Some(TuningChanges { tuning, epochs: rows.into_iter().map(read).collect::<Result<_, StoreError>>()? }))
     }
-
-    /// Cancels a tuning: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is
-    /// running. One that was cancelled before is returned as it is; one that has ended otherwise is a
-    /// [`StoreError::Conflict`]. Its snapshot stays, so that it can be taken up again.
-    pub async fn cancel(&self, id: Uuid) -> Result<Tuning, StoreError> {
-        run::cancel::<tuning::ActiveModel>(self.0, id).await?;
-        self.get(id).await
-    }
-
-    /// Queues a tuning again that failed or was cancelled. It goes on from its last snapshot.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where it is queued, running or has succeeded.
-    pub async fn retry(&self, id: Uuid) -> Result<Tuning, StoreError> {
-        let transaction = self.0.begin().await?;
-        run::retry::<tuning::ActiveModel>(&transaction, id).await?;
-        let row = edit(&transaction, id, self.0.clock().now(), run::queue_again).await?;
-        transaction.commit().await?;
-        row.try_into()
-    }
 }
 
-/// [`Tunings::create`] inside a transaction.
-pub(crate) async fn insert_in(
+/// What a tuning is created with that takes part in a race.
+pub(crate) struct Membership {
+    pub race_id: Uuid,
+    /// `None` where the first rung is the last.
+    pub pause_at: Option<i32>,
+}
+
+/// Creates a tuning and its job. The search's job is held.
+pub(crate) async fn create_in(
     store: &Store,
     transaction: &DatabaseTransaction,
-    candidate_id: Uuid,
+    candidate: &candidate::Model,
     request: &TuneOptions,
+    membership: Option<Membership>,
 ) -> Result<tuning::Model, StoreError> {
-    let document = request.to_stored().map_err(|error| unreadable("request", &error))?;
-    let candidate = held(transaction, candidate_id).await?;
-    let row = tuning::ActiveModel {
+    let mut row = tuning::ActiveModel {
         id: Set(Uuid::now_v7()),
         search_id: Set(candidate.search_id),
         candidate_id: Set(candidate.id),
         state: Set(TuningState::Queued),
         start: Set(request.start.name().to_owned()),
-        request: Set(document),
+        request: Set(request.to_stored().map_err(|error| unreadable("request", &error))?),
         phase: Set(QUEUED.to_owned()),
         done: Set(0),
         total: Set(0),
         revision: Set(1),
         created_at: Set(store.clock().now()),
+        has_left_race: Set(false),
         ..Default::default()
     };
+    let mut payload = Payload::empty();
+    if let Some(Membership { race_id, pause_at }) = membership {
+        (row.race_id, row.race_rung, row.pause_at) = (Set(Some(race_id)), Set(Some(0)), Set(pause_at));
+        payload.version = TUNING_PAYLOAD;
+    }
     let row = row.insert(transaction).await?;
     tell(transaction, EventKind::TuningCreated, row.id, row.created_at).await?;
-    let job = NewJob { kind: TUNING_JOB, subject: row.id, payload: Payload::empty() };
-    enqueue_in(store, transaction, job).await?;
+    enqueue_in(store, transaction, NewJob { kind: TUNING_JOB, subject: row.id, payload }).await?;
     Ok(row)
+}
+
+/// Whether a tuning has come to the end of its rung and waits for the others of its race.
+pub(crate) fn is_paused(row: &tuning::Model) -> bool {
+    row.state == TuningState::Queued && row.phase == PAUSED_PHASE
 }
 
 pub(crate) fn unreadable(column: &'static str, error: &StoredError) -> StoreError {
@@ -224,6 +230,8 @@ impl TryFrom<tuning::Model> for Tuning {
             candidate_id: row.candidate_id,
             state: row.state,
             request: TuneOptions::from_stored(row.request).map_err(|error| unreadable("request", &error))?,
+            race_id: row.race_id,
+            pause_at: row.pause_at.map(|epoch| from_sql(kind, "pause_at", epoch)).transpose()?,
             progress: Progress {
                 phase: row.phase,
                 done: from_sql(kind, "done", row.done)?,

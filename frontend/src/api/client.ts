@@ -23,6 +23,8 @@ import type {
   Strategy,
   TuneOptions,
   Tuning,
+  TuningRace,
+  TuningRaceRequest,
 } from "./types";
 
 /** Where the REST API lives on this page's server. */
@@ -143,6 +145,25 @@ export const retryTuning = (id: string): Promise<Tuning> =>
 
 export const deleteTuning = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/tunings/{id}", { params: { path: { id } } }));
+
+/** The races of a search, newest first. */
+export const listTuningRaces = (search: string, cursor?: string, limit = PAGE): Promise<Page<TuningRace>> => {
+  const params = { path: { id: search }, query: { cursor, limit } };
+  return answer(client.GET("/api/v1/searches/{id}/tuning-races", { params }));
+};
+
+/** Trains the best candidates of a search under one budget of epochs. */
+export const createTuningRace = (search: string, request: TuningRaceRequest): Promise<TuningRace> => {
+  const body = request as components["schemas"]["TuningRaceRequest"];
+  return answer(client.POST("/api/v1/searches/{id}/tuning-races", { params: { path: { id: search } }, body }));
+};
+
+export const cancelTuningRace = (id: string): Promise<TuningRace> =>
+  answer(client.POST("/api/v1/tuning-races/{id}/cancel", { params: { path: { id } } }));
+
+/** Deletes a race with its tunings. */
+export const deleteTuningRace = (id: string): Promise<void> =>
+  answer(client.DELETE("/api/v1/tuning-races/{id}", { params: { path: { id } } }));
 
 export const tuningEvents = (id: string): EventStream => ({
   address: `${BASE}/tunings/${id}/events`,

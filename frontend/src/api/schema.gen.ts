@@ -136,6 +136,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/checkpoints/{id}/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a model of a checkpoint.
+         * @description A pruned network, fine-tuned or not, is a model again and can be pruned further. The checkpoint must be ready, and in
+         *     TorchScript or ONNX. The model has a file of its own: deleting the search does not take it away.
+         */
+        post: operations["createModelOfCheckpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets": {
         parameters: {
             query?: never;
@@ -245,6 +266,86 @@ export interface paths {
         get: operations["downloadModel"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List pipelines, newest first. */
+        get: operations["listPipelines"];
+        put?: never;
+        /**
+         * Queue a pipeline.
+         * @description Each stage is a search for the stage's budget, whose winner is repaired, fine-tuned if the request says how, and a model again
+         *     that the next stage prunes further. Its searches, tunings, checkpoints and models can be looked at like any other.
+         */
+        post: operations["createPipeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a pipeline. */
+        get: operations["getPipeline"];
+        put?: never;
+        post?: never;
+        /** Delete a pipeline. What is at work in it is stopped; its models, searches, tunings and checkpoints stay. */
+        delete: operations["deletePipeline"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a pipeline.
+         * @description What is at work in it ends within a second. What was made stays.
+         */
+        post: operations["cancelPipeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pipelines/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a pipeline.
+         * @description What failed or was cancelled in its last stage is queued again and goes on from where it ended.
+         */
+        post: operations["retryPipeline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -489,6 +590,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/tuning-races": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tuning races of a search, newest first. */
+        get: operations["listTuningRaces"];
+        put?: never;
+        /**
+         * Fine-tune several candidates.
+         * @description The best candidates of a search share a number of epochs by successive halving: all are trained to the end of the first rung,
+         *     the better half by the validation images to the end of the next one, and so on. The last one is trained as it would be alone.
+         *     Each candidate has a tuning of its own.
+         */
+        post: operations["createTuningRace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches/{id}/tunings": {
         parameters: {
             query?: never;
@@ -517,6 +641,45 @@ export interface paths {
         get: operations["listStrategies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tuning-races/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a tuning race. */
+        get: operations["getTuningRace"];
+        put?: never;
+        post?: never;
+        /** Delete a tuning race with all its tunings and their files. Running tunings are stopped. The candidates stay. */
+        delete: operations["deleteTuningRace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tuning-races/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a tuning race.
+         * @description Its tunings that have not ended are cancelled: those that are running end within a second. Their epochs and snapshots are kept,
+         *     and each can be resumed by itself.
+         */
+        post: operations["cancelTuningRace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -634,7 +797,8 @@ export interface paths {
         /**
          * Resume a tuning.
          * @description A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
-         *     interruption: to the last bit on the CPU with the same number of threads.
+         *     interruption: to the last bit on the CPU with the same number of threads. One that is out of a race is trained to its end, and
+         *     stays out of it.
          */
         post: operations["retryTuning"];
         delete?: never;
@@ -1352,6 +1516,18 @@ export interface components {
          * @enum {string}
          */
         Filter: "bilinear" | "bicubic" | "nearest" | "lanczos";
+        /** @description The uploaded network that a line of pruned ones began with. */
+        FirstModel: {
+            /**
+             * Format: int64
+             * @description Multiply-accumulates for one image.
+             */
+            macs: number;
+            /** Format: uuid */
+            model_id: string;
+            /** Format: int64 */
+            parameters: number;
+        };
         /** @description A candidate on the front of cost and score. */
         FrontPoint: {
             /**
@@ -1650,6 +1826,36 @@ export interface components {
             /** Format: double */
             parameters?: number;
         };
+        /**
+         * @description What a model was made of: a pruned network that is a model again, to be pruned further. What is named here may have been
+         *     deleted since.
+         */
+        Lineage: {
+            /** Format: uuid */
+            candidate_id: string;
+            /**
+             * Format: uuid
+             * @description Whose file the model's is.
+             */
+            checkpoint_id: string;
+            /** @description The network that the line began with. */
+            first: components["schemas"]["FirstModel"];
+            /**
+             * Format: uuid
+             * @description The model that was pruned.
+             */
+            model_id: string;
+            /**
+             * Format: uuid
+             * @description The search of the candidate.
+             */
+            search_id: string;
+            /**
+             * Format: uuid
+             * @description The fine-tuning that its weights are of. Null where they are not tuned.
+             */
+            tuning_id: string | null;
+        };
         /** @description A strategy of the user's own. */
         ManualStrategy: {
             /**
@@ -1789,6 +1995,11 @@ export interface components {
          * @enum {string}
          */
         ModelFormat: "torchscript" | "onnx";
+        /** @description What a checkpoint's model is to be called. */
+        ModelOfCheckpoint: {
+            /** @description Name. Surrounding whitespace is removed. */
+            name?: string;
+        };
         /** @description An uploaded network, as lists show it. */
         ModelSummary: components["schemas"]["ModelFigures"] & {
             /**
@@ -1812,6 +2023,7 @@ export interface components {
              *     ]
              */
             input_shape: number[];
+            lineage: components["schemas"]["Lineage"] | null;
             /**
              * @description Given at upload or later; defaults to the file name without its extension.
              * @example MobileNetV1 on Fashion-MNIST
@@ -1973,12 +2185,33 @@ export interface components {
                  *     ]
                  */
                 input_shape: number[];
+                lineage: components["schemas"]["Lineage"] | null;
                 /**
                  * @description Given at upload or later; defaults to the file name without its extension.
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
             })[];
+            /** @description Pass it back as `cursor` for the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Pipeline: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                /** @description Why it failed or was cancelled. Null otherwise. */
+                error: string | null;
+                /** Format: date-time */
+                finished_at: string | null;
+                /** Format: uuid */
+                id: string;
+                /** @description What was asked for, with the defaults filled in. */
+                request: components["schemas"]["PipelineRequest"];
+                /** @description Those that have begun, in their order. */
+                stages: components["schemas"]["Stage"][];
+                state: components["schemas"]["PipelineState"];
+            }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
         };
@@ -2043,8 +2276,16 @@ export interface components {
                 has_snapshot: boolean;
                 /** Format: uuid */
                 id: string;
-                /** @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. */
+                /**
+                 * @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. In the phase `paused` it waits for
+                 *     the other candidates of its race.
+                 */
                 progress: components["schemas"]["Progress"];
+                /**
+                 * Format: uuid
+                 * @description The race that it takes or took part in. Null if it is not in one.
+                 */
+                race_id: string | null;
                 /** @description What was asked for, with the defaults filled in, but for `start` where it is `adapted`. */
                 request: components["schemas"]["TuneOptions"];
                 result: components["schemas"]["TuningResult"] | null;
@@ -2078,6 +2319,42 @@ export interface components {
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
         };
+        /** @description One page of a list. */
+        Page_TuningRace: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                /** @description Why it failed. Null otherwise. */
+                error: string | null;
+                /** Format: date-time */
+                finished_at: string | null;
+                /** Format: uuid */
+                id: string;
+                /** @description Its candidates, best first. */
+                members: components["schemas"]["TuningRaceMember"][];
+                /** @description What was asked for, with the defaults filled in. */
+                request: components["schemas"]["TuningRaceRequest"];
+                /**
+                 * Format: int64
+                 * @description Grows with every change of the race, but not with those of its tunings.
+                 */
+                revision: number;
+                /** @description The parts of the race, in their order. */
+                rungs: components["schemas"]["TuningRung"][];
+                /** Format: uuid */
+                search_id: string;
+                /** Format: date-time */
+                started_at: string | null;
+                state: components["schemas"]["TuningRaceState"];
+                /**
+                 * Format: uuid
+                 * @description The tuning that has won. Null until the race has succeeded, and where that tuning was deleted.
+                 */
+                winner_id: string | null;
+            }[];
+            /** @description Pass it back as `cursor` for the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
         /**
          * @description Images that went through networks, for running statistics and for scores with adaptive batch norm. Networks that were
          *     evaluated once for several candidates count once.
@@ -2096,6 +2373,54 @@ export interface components {
             /** Format: int64 */
             spent: number;
         };
+        /** @description Stages of pruning. */
+        Pipeline: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why it failed or was cancelled. Null otherwise. */
+            error: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description What was asked for, with the defaults filled in. */
+            request: components["schemas"]["PipelineRequest"];
+            /** @description Those that have begun, in their order. */
+            stages: components["schemas"]["Stage"][];
+            state: components["schemas"]["PipelineState"];
+        };
+        /**
+         * @description Stages of pruning, each of which begins with what the one before it has made: a search, whose winner is repaired, fine-tuned,
+         *     and a model again.
+         */
+        PipelineRequest: {
+            /**
+             * @description The budget of each stage: the fraction of the first network's MACs that it keeps. Each is below the one before it.
+             * @example [
+             *       0.7,
+             *       0.5,
+             *       0.3
+             *     ]
+             */
+            macs: number[];
+            /**
+             * @description The search of each stage, of the first stage's model, and without budgets, which are those of the stages. All stages divide
+             *     the dataset in the same way, so that no test image is ever trained on.
+             */
+            search: components["schemas"]["SearchRequest"];
+            /**
+             * @description The weights that each winner goes on with.
+             * @default repaired
+             */
+            start: components["schemas"]["CandidateWeights"];
+            /** @description How each winner is fine-tuned, without `start`, which is beside it. If omitted, none is. */
+            tune?: components["schemas"]["TuneOptions"];
+        };
+        /**
+         * @description State of a pipeline.
+         * @enum {string}
+         */
+        PipelineState: "running" | "succeeded" | "failed" | "cancelled";
         /** @description The full network on a sample of a search's images, with the request's preprocessing and with known ones. */
         Precheck: {
             best_preset: components["schemas"]["BestPreset"] | null;
@@ -2763,6 +3088,38 @@ export interface components {
              */
             test: number;
         };
+        /** @description What a stage consists of, as far as it has come. What is named here may have been deleted. */
+        Stage: {
+            /**
+             * Format: uuid
+             * @description The search's winner. Null until there is one.
+             */
+            candidate_id: string | null;
+            /**
+             * Format: uuid
+             * @description What the next stage begins with, or what the pipeline ends with. Null until it is asked for.
+             */
+            checkpoint_id: string | null;
+            /**
+             * Format: double
+             * @description Fraction of the first network's MACs that the winner keeps. Null until there is one.
+             */
+            macs: number | null;
+            /**
+             * Format: uuid
+             * @description The network that is pruned: the request's, or what the stage before has made.
+             */
+            model_id: string;
+            score: components["schemas"]["Score"] | null;
+            /** Format: uuid */
+            search_id: string | null;
+            test: components["schemas"]["Score"] | null;
+            /**
+             * Format: uuid
+             * @description Null before the winner is fine-tuned, and where none is.
+             */
+            tuning_id: string | null;
+        };
         /**
          * @description How one network does against another.
          * @enum {string}
@@ -2965,8 +3322,16 @@ export interface components {
             has_snapshot: boolean;
             /** Format: uuid */
             id: string;
-            /** @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. */
+            /**
+             * @description In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. In the phase `paused` it waits for
+             *     the other candidates of its race.
+             */
             progress: components["schemas"]["Progress"];
+            /**
+             * Format: uuid
+             * @description The race that it takes or took part in. Null if it is not in one.
+             */
+            race_id: string | null;
             /** @description What was asked for, with the defaults filled in, but for `start` where it is `adapted`. */
             request: components["schemas"]["TuneOptions"];
             result: components["schemas"]["TuningResult"] | null;
@@ -2997,6 +3362,100 @@ export interface components {
              */
             waiting_for: string | null;
         };
+        /** @description Several candidates of a search that are trained further. After each rung the better half goes on, by the validation images. */
+        TuningRace: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why it failed. Null otherwise. */
+            error: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description Its candidates, best first. */
+            members: components["schemas"]["TuningRaceMember"][];
+            /** @description What was asked for, with the defaults filled in. */
+            request: components["schemas"]["TuningRaceRequest"];
+            /**
+             * Format: int64
+             * @description Grows with every change of the race, but not with those of its tunings.
+             */
+            revision: number;
+            /** @description The parts of the race, in their order. */
+            rungs: components["schemas"]["TuningRung"][];
+            /** Format: uuid */
+            search_id: string;
+            /** Format: date-time */
+            started_at: string | null;
+            state: components["schemas"]["TuningRaceState"];
+            /**
+             * Format: uuid
+             * @description The tuning that has won. Null until the race has succeeded, and where that tuning was deleted.
+             */
+            winner_id: string | null;
+        };
+        /** @description A candidate in a race. */
+        TuningRaceMember: {
+            /** Format: uuid */
+            candidate_id: string;
+            /**
+             * Format: int32
+             * @description Epochs that it was trained for in the race.
+             */
+            epochs: number;
+            /**
+             * Format: int32
+             * @description The candidate's number in its search, from 0.
+             */
+            index: number;
+            /** @description True if it can no longer win: others were better, it has failed, or it was cancelled. */
+            is_out: boolean;
+            /**
+             * Format: int32
+             * @description The last rung that it is or was in, from 0.
+             */
+            rung: number;
+            /** @description The tuning's. */
+            state: components["schemas"]["TuningState"];
+            /**
+             * Format: uuid
+             * @description Its tuning, which has its epochs and, if it was trained to the end, its files.
+             */
+            tuning_id: string;
+            validation: components["schemas"]["Score"] | null;
+        };
+        /** @description Several candidates of a search to be tuned, and what they share. */
+        TuningRaceRequest: {
+            /**
+             * Format: int32
+             * @description The budget whose candidates take part, by its place among the search's, from 0.
+             * @default 0
+             */
+            budget: number;
+            /**
+             * Format: int32
+             * @description How many of the search's best candidates take part.
+             * @default 4
+             */
+            candidates: number;
+            /**
+             * Format: int32
+             * @description Epochs of all candidates together. One for each candidate of each rung is the least: 7 for 4 candidates, of which 2 and
+             *     then 1 go on.
+             * @example 24
+             */
+            epochs: number;
+            /**
+             * @description How each candidate is trained. `epochs` and `minutes` follow from the race and must be left out, and so must `patience`,
+             *     since the race itself ends who falls behind.
+             */
+            options?: components["schemas"]["TuneOptions"];
+        };
+        /**
+         * @description State of a tuning race.
+         * @enum {string}
+         */
+        TuningRaceState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         /**
          * @description The result of a tuning, beside the scores that it began with. The validation images are the search's scoring images, all of
          *     them for all three.
@@ -3020,6 +3479,19 @@ export interface components {
             validation: components["schemas"]["Score"];
             /** Format: int64 */
             validation_images: number;
+        };
+        /** @description A part of a race, at whose end the better half of its candidates goes on. */
+        TuningRung: {
+            /**
+             * Format: int32
+             * @description Candidates that are trained in it.
+             */
+            candidates: number;
+            /**
+             * Format: int32
+             * @description The epoch after which they are compared, from 1.
+             */
+            until_epoch: number;
         };
         /**
          * @description State of a tuning.
@@ -3926,6 +4398,143 @@ export interface operations {
             };
             /** @description The byte range lies outside the file */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createModelOfCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the checkpoint */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelOfCheckpoint"];
+            };
+        };
+        responses: {
+            /** @description The model is stored */
+            201: {
+                headers: {
+                    /** @description Where to look for it */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The checkpoint does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The checkpoint is not ready, or in a format that no model has */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is invalid, or the file cannot be used as a model */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5266,6 +5875,606 @@ export interface operations {
                 };
             };
             /** @description The stored file is damaged (`/problems/damaged-file`), or an internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPipelines: {
+        parameters: {
+            query?: {
+                /** @description Items per page, 1 to 100. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of pipelines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Pipeline"];
+                };
+            };
+            /** @description A parameter is invalid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PipelineRequest"];
+            };
+        };
+        responses: {
+            /** @description The pipeline has begun */
+            202: {
+                headers: {
+                    /** @description Where to look for it */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is invalid, or the first stage's search is, as for a new search */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A stored file is damaged (`/problems/damaged-file`), or an internal error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pipeline */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pipeline */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pipeline does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pipeline */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pipeline is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pipeline does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelPipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pipeline */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pipeline is cancelled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pipeline does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pipeline has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryPipeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the pipeline */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pipeline goes on */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pipeline"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pipeline does not exist, or something in its last stage has been deleted */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pipeline is running or has succeeded, or a file that it needs is missing */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6911,6 +8120,243 @@ export interface operations {
             };
         };
     };
+    listTuningRaces: {
+        parameters: {
+            query?: {
+                /** @description Items per page, 1 to 100. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of races */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TuningRace"];
+                };
+            };
+            /** @description A parameter is invalid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTuningRace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TuningRaceRequest"];
+            };
+        };
+        responses: {
+            /** @description The tunings are queued */
+            202: {
+                headers: {
+                    /** @description Where to look for the race */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TuningRace"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search has not succeeded */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is invalid, the search has too few candidates, or there are too few epochs for them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTunings: {
         parameters: {
             query?: {
@@ -7040,6 +8486,298 @@ export interface operations {
             };
             /** @description The request comes from another site's page or uses an unknown host name */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTuningRace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the race */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The race */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TuningRace"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The race does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteTuningRace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the race */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The race is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The race does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelTuningRace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the race */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The race is cancelled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TuningRace"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The race does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The race has ended already */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -47,6 +47,8 @@ export type SearchRequest = Schemas["SearchRequest"];
 export type Strategy = Schemas["Strategy"];
 export type StrategyName = Schemas["StrategyName"];
 export type Tuning = Schemas["Tuning"];
+export type TuningRace = Schemas["TuningRace"];
+export type TuningRaceMember = Schemas["TuningRaceMember"];
 export type TuningResult = Schemas["TuningResult"];
 export type Warning = Schemas["Warning"];
 export type WarningCode = Schemas["WarningCode"];
@@ -54,6 +56,9 @@ export type Winner = Schemas["Winner"];
 
 /** A field whose value is left out has none: the schema calls every field with a default required. */
 export type TuneOptions = Partial<Schemas["TuneOptions"]>;
+
+/** As `TuneOptions`: the options of a race's candidates. */
+export type TuningRaceRequest = Omit<Schemas["TuningRaceRequest"], "options"> & { options: TuneOptions };
 
 /** State of what a worker does. */
 export type JobState = Schemas["SearchState"] | Schemas["TuningState"];

@@ -27,6 +27,7 @@ const model: ModelSummary = {
   batch_norms: 27,
   reachable: { min: 0.123, max: 1 },
   classes: 10,
+  lineage: null,
   created_at: "2026-11-25T12:00:00Z",
 };
 

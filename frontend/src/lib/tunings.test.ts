@@ -26,6 +26,7 @@ const tuning = (change: Partial<Tuning>): Tuning => ({
   id: "t",
   search_id: "s",
   candidate_id: "c",
+  race_id: null,
   state: "running",
   start: "adapted",
   request,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use eagleeye_spec::{Adaptation, Epoch, Score, TuneOptions};
+use eagleeye_spec::{Adaptation, Epoch, Score, TuneOptions, best_tuned_first};
 use eagleeye_torchscript::tensors::is_finite;
 use tch::{Device, TchError, Tensor};
 
@@ -14,7 +14,7 @@ use super::order::Order;
 use super::schedule::Schedule;
 use super::snapshot::{Snapshot, State, VERSION};
 use super::trainer::Trainer;
-use super::validation::{Target, is_better};
+use super::validation::Target;
 use crate::adapt::adapt;
 use crate::network::Network;
 use crate::observer::Flow;
@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let so_far = self.best.as_ref().and_then(|best| self.epochs.get(best.epoch as usize - 1));
-        if so_far.is_none_or(|row| is_better(score, &row.validation)) {
+        if so_far.is_none_or(|row| best_tuned_first(score, &row.validation).is_lt()) {
             let (values, statistics) = self.trainer.parameters.buffers_of(network)?;
             self.best = Some(Best { epoch, values, statistics });
         }

@@ -38,9 +38,3 @@ impl<'a> Target<'a> {
         Ok(score(&network, self.images, &self.labels, reference, BATCH, cancelled)?.score)
     }
 }
-
-/// Whether one score is better than another: more images right, or as many with a smaller cross-entropy.
-pub(super) fn is_better(one: &Score, other: &Score) -> bool {
-    let loss = |score: &Score| score.cross_entropy.unwrap_or(f64::INFINITY);
-    one.top1 > other.top1 || (one.top1 == other.top1 && loss(one) < loss(other))
-}

@@ -19,6 +19,7 @@ pub mod searches;
 pub mod strategies;
 mod stream;
 pub mod tuning_events;
+pub mod tuning_races;
 pub mod tunings;
 
 use utoipa::OpenApi;
@@ -48,6 +49,7 @@ pub const BASE: &str = "/api/v1";
         (name = "candidates", description = "Pruned networks that a search has evaluated"),
         (name = "tunings", description = "Fine-tuning of candidates"),
         (name = "pipelines", description = "Stages of pruning, each of which begins with what the one before it has made"),
+        (name = "tunings", description = "Fine-tuning of candidates, one by one or several in a race"),
         (name = "checkpoints", description = "Exported files of candidates, tuned or not"),
         (name = "health", description = "Health of the server"),
     )

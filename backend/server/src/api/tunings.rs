@@ -24,7 +24,7 @@ use crate::state::AppState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TuningState {
-    /// Waits for a worker.
+    /// Waits for a worker or, at the end of a rung of its race, for the other candidates.
     Queued,
     /// A worker is on it.
     Running,
@@ -43,12 +43,16 @@ pub struct Tuning {
     /// The candidate's search.
     pub search_id: Uuid,
     pub candidate_id: Uuid,
+    /// The race that it takes or took part in. Null if it is not in one.
+    #[schema(required)]
+    pub race_id: Option<Uuid>,
     pub state: TuningState,
     /// What it begins with.
     pub start: CandidateWeights,
     /// What was asked for, with the defaults filled in, but for `start` where it is `adapted`.
     pub request: TuneOptions,
-    /// In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known.
+    /// In the phase `epochs`, `done` of `total` counts steps; `total` is 0 until it is known. In the phase `paused` it waits for
+    /// the other candidates of its race.
     pub progress: Progress,
     /// Bytes on the disk of a snapshot to go on from. While one replaces another there are two. Null until it is known, before
     /// the first step.
@@ -100,6 +104,7 @@ impl From<store::Tuning> for Tuning {
             id: tuning.id,
             search_id: tuning.search_id,
             candidate_id: tuning.candidate_id,
+            race_id: tuning.race_id,
             state: tuning.state.into(),
             start: tuning.request.start,
             request: tuning.request,
@@ -216,7 +221,8 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 /// Resume a tuning.
 ///
 /// A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
-/// interruption: to the last bit on the CPU with the same number of threads.
+/// interruption: to the last bit on the CPU with the same number of threads. One that is out of a race is trained to its end, and
+/// stays out of it.
 #[utoipa::path(
     post, path = "/tunings/{id}/retry", operation_id = "retryTuning", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the tuning")),

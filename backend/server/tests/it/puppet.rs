@@ -121,19 +121,7 @@ impl Puppet {
 
     /// Does the first epoch of a tuning.
     pub fn epoch(&self, lease: &Lease) {
-        let epoch = Epoch {
-            epoch: 1,
-            steps: 10,
-            loss: 0.5,
-            train_top1: None,
-            validation: Score::new(0.9, 0.99, 0.4),
-            learning_rate: 0.01,
-            images_per_second: 1000.0,
-            seconds: 1.5,
-            seconds_left: 3.0,
-            filter_norms: Histogram { low: 0.0, high: 2.0, counts: vec![1, 2] },
-            drift: vec![LayerDrift { tensor: "conv1.weight".to_owned(), kind: DriftKind::Weight, relative: 0.1 }],
-        };
+        let epoch = epoch(1, 0.9);
         let tunings = self.store.tunings();
         self.runtime.block_on(tunings.begin(lease, 1234)).unwrap();
         let progress = Progress { phase: "epochs".to_owned(), done: 10, total: 30 };
@@ -141,6 +129,13 @@ impl Puppet {
         self.runtime.block_on(tunings.record_epoch(lease, &epoch)).unwrap();
         let snapshot = self.runtime.block_on(self.store.upload_bytes("snapshot")).unwrap();
         self.runtime.block_on(tunings.save_snapshot(lease, &snapshot)).unwrap();
+    }
+
+    /// Does an epoch of a tuning, which is the last of a rung of its race.
+    pub fn rung(&self, lease: &Lease, number: u32, top1: f64) {
+        self.runtime.block_on(self.store.tunings().record_epoch(lease, &epoch(number, top1))).unwrap();
+        let snapshot = self.runtime.block_on(self.store.upload_bytes(format!("{number} {top1}"))).unwrap();
+        self.runtime.block_on(self.store.tunings().pause(lease, &snapshot)).unwrap();
     }
 
     /// Ends a tuning with these weights.
@@ -167,6 +162,22 @@ impl Puppet {
         let upload = self.runtime.block_on(self.store.upload_bytes(content.to_owned())).unwrap();
         let exported = Exported { upload, max_difference: 2.5e-6 };
         self.runtime.block_on(self.store.checkpoints().finish(&claim.lease, &exported)).unwrap();
+    }
+}
+
+fn epoch(number: u32, top1: f64) -> Epoch {
+    Epoch {
+        epoch: number,
+        steps: u64::from(number) * 10,
+        loss: 0.5,
+        train_top1: None,
+        validation: Score::new(top1, 0.99, 0.4),
+        learning_rate: 0.01,
+        images_per_second: 1000.0,
+        seconds: 1.5,
+        seconds_left: 3.0,
+        filter_norms: Histogram { low: 0.0, high: 2.0, counts: vec![1, 2] },
+        drift: vec![LayerDrift { tensor: "conv1.weight".to_owned(), kind: DriftKind::Weight, relative: 0.1 }],
     }
 }
 

@@ -45,6 +45,16 @@ pub enum EventKind {
     PipelineEnded,
     #[sea_orm(string_value = "pipeline.deleted")]
     PipelineDeleted,
+    #[sea_orm(string_value = "race.created")]
+    RaceCreated,
+    /// Its state, its members, or the rungs that they are in.
+    #[sea_orm(string_value = "race.changed")]
+    RaceChanged,
+    /// It has succeeded, failed or been cancelled.
+    #[sea_orm(string_value = "race.ended")]
+    RaceEnded,
+    #[sea_orm(string_value = "race.deleted")]
+    RaceDeleted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

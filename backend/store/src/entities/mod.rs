@@ -17,6 +17,7 @@ pub(crate) mod split;
 pub(crate) mod thumbnail;
 pub(crate) mod tuning;
 pub(crate) mod tuning_epoch;
+pub(crate) mod tuning_race;
 pub(crate) mod upload;
 pub(crate) mod worker;
 

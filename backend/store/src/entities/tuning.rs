@@ -30,6 +30,13 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub started_at: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,
+    pub race_id: Option<Uuid>,
+    /// The last rung of its race that it is or was in, from 0.
+    pub race_rung: Option<i32>,
+    /// The epoch at the end of that rung; none in the last one, and none outside of a race.
+    pub pause_at: Option<i32>,
+    /// It was taken up again after it was out of its race.
+    pub has_left_race: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

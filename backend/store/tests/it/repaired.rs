@@ -6,6 +6,7 @@ use eagleeye_store::{Checkpoint, CheckpointFormat, CheckpointState, CheckpointWe
 use sea_orm::{ConnectionTrait, Database, Statement};
 
 use crate::support::{World, evaluation};
+use crate::upgrades::steps_since;
 
 const ADAPTED: CandidateWeights = CandidateWeights::Adapted;
 const REPAIRED: CandidateWeights = CandidateWeights::Repaired;
@@ -111,7 +112,7 @@ async fn checkpoints_of_the_schema_before_are_adapted_or_tuned_ones() {
     let tuned = world.store.checkpoints().of_tuning(tuning.id).await.unwrap();
 
     let database = Database::connect(world.config.database_url.expose()).await.unwrap();
-    Migrator::down(&database, Some(1)).await.unwrap();
+    Migrator::down(&database, Some(steps_since("m20261127_000007_repaired"))).await.unwrap();
     let store = world.other_process().await;
     let after = store.checkpoints().of_candidate(id).await.unwrap();
     assert_eq!(after, before[..3], "the repaired one is gone, and the others are as they were");

@@ -1,12 +1,13 @@
 //! Tunings: what a worker writes into them, how they end, and what goes with them.
 
-use eagleeye_spec::{CandidateWeights, DriftKind, Epoch, Histogram, LayerDrift, Score, TuneOptions, TuningResult};
+use eagleeye_spec::{CandidateWeights, TuneOptions};
 use eagleeye_store::{
     CheckpointFormat, CheckpointState, EXPORT_JOB, EventKind, Exported, Job, JobState, Lease, News, PageRequest,
-    Progress, StoreError, Tuned, Tuning, TuningState, Uuid,
+    Progress, StoreError, Tuning, TuningState, Uuid,
 };
 
 use crate::support::{World, content};
+use crate::trained::{epoch, save, tuned};
 
 /// A search that has ended with a candidate whose exports are written.
 async fn candidate(world: &World) -> Uuid {
@@ -40,42 +41,6 @@ async fn claimed(world: &World) -> (Tuning, Lease) {
     let claim = world.claim("a").await;
     assert_eq!(claim.subject, tuning.id);
     (tuning, claim.lease)
-}
-
-fn epoch(number: u32, loss: f64) -> Epoch {
-    Epoch {
-        epoch: number,
-        steps: u64::from(number) * 10,
-        loss,
-        train_top1: None,
-        validation: Score::new(0.9, 0.99, loss),
-        learning_rate: 0.01,
-        images_per_second: 1000.0,
-        seconds: 1.5,
-        seconds_left: 3.0,
-        filter_norms: Histogram { low: 0.0, high: 2.0, counts: vec![1, 2] },
-        drift: vec![LayerDrift { tensor: "conv1.weight".to_owned(), kind: DriftKind::Weight, relative: 0.1 }],
-    }
-}
-
-async fn save(world: &World, lease: &Lease, content: &str) -> Result<(), StoreError> {
-    let upload = world.store.upload_bytes(content.to_owned()).await.unwrap();
-    world.store.tunings().save_snapshot(lease, &upload).await
-}
-
-async fn tuned(world: &World, weights: &str) -> Tuned {
-    let score = |top1| Score::new(top1, 0.99, 0.3);
-    let result = TuningResult {
-        full: score(0.94),
-        before: score(0.9),
-        validation: score(0.93),
-        test: Some(score(0.92)),
-        epochs: 3,
-        training_images: 20,
-        validation_images: 20,
-        test_images: 10,
-    };
-    Tuned { weights: world.store.upload_bytes(weights.to_owned()).await.unwrap(), steps: 30, result }
 }
 
 async fn get(world: &World, id: Uuid) -> Tuning {

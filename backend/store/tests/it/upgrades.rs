@@ -1,13 +1,16 @@
 //! Databases that an earlier schema has written.
 
 use eagleeye_migrations::{Migrator, MigratorTrait};
-use eagleeye_store::{EXPORT_JOB, JobState, PageRequest, Payload, SEARCH_JOB, SearchState, Uuid};
+use eagleeye_store::{
+    EXPORT_JOB, JobState, PageRequest, Payload, SEARCH_JOB, SearchState, StoreError, TuningState, Uuid,
+};
 use sea_orm::{ConnectionTrait, Database, DbBackend};
 
+use crate::races;
 use crate::support::{KINDS, World};
 
 /// Steps of the schema since jobs were of a search or of a checkpoint.
-fn steps_since(name: &str) -> u32 {
+pub fn steps_since(name: &str) -> u32 {
     let names: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     let position = names.iter().position(|step| step == name).expect("there is such a step");
     u32::try_from(names.len() - position).unwrap()
@@ -77,4 +80,24 @@ async fn jobs_of_a_search_or_a_checkpoint_become_jobs_of_a_kind() {
     store.searches().delete(done.id).await.unwrap();
     assert_eq!(store.queue().list(&PageRequest::default()).await.unwrap().items.len(), 2);
     assert_eq!(store.searches().cancel(queued.id).await.unwrap().state, SearchState::Running);
+}
+
+#[tokio::test]
+async fn tunings_outlive_the_knowledge_of_races() {
+    let world = World::new().await;
+    let race = races::race(&world).await;
+    let claim = races::claim(&world).await;
+    races::train(&world, &claim.lease, 1, 0.5).await;
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
+    Migrator::down(&database, Some(steps_since("m20261127_000008_tuning_races"))).await.unwrap();
+
+    let store = world.other_process().await;
+    assert!(matches!(store.tuning_races().get(race.id).await, Err(StoreError::NotFound { .. })));
+    let waited = store.tunings().get(claim.subject).await.unwrap();
+    assert_eq!((waited.state, waited.race_id, waited.waiting_for), (TuningState::Cancelled, None, None));
+    let again = store.tunings().retry(claim.subject).await.unwrap();
+    assert_eq!((again.state, again.pause_at, again.snapshot.is_some()), (TuningState::Queued, None, true));
+    for id in &races::tunings(&race)[1..] {
+        assert_eq!(store.tunings().get(*id).await.unwrap().state, TuningState::Queued);
+    }
 }

@@ -16,6 +16,18 @@ use crate::run::turns::Offers;
 /// Shortest time between two reports of progress.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(1);
 
+/// Whether a tuning is to wait for the others of its race, and where that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    /// It is trained to its end.
+    None,
+    /// After this epoch.
+    After(u32),
+    /// That epoch is done: the next snapshot is the one to go on from.
+    Due,
+    Done,
+}
+
 /// Lives on the engine's thread, which waits for each epoch and each snapshot to be stored. Progress is reported as far as the
 /// database takes it.
 #[derive(Debug)]
@@ -26,6 +38,7 @@ pub struct TuningFollower {
     cancel: CancelFlag,
     offers: Offers,
     snapshot_period: Duration,
+    pause: Pause,
     last_snapshot: Instant,
     last_progress: Option<Instant>,
     /// Steps altogether, as far as is known.
@@ -44,6 +57,7 @@ impl TuningFollower {
         cancel: CancelFlag,
         offers: Offers,
         snapshot_period: Duration,
+        pause_at: Option<u32>,
     ) -> Result<Self, JobError> {
         let folder = tempfile::Builder::new().prefix("eagleeye-snapshot-").tempdir().map_err(JobError::Temporary)?;
         Ok(Self {
@@ -53,6 +67,7 @@ impl TuningFollower {
             cancel,
             offers,
             snapshot_period,
+            pause: pause_at.map_or(Pause::None, Pause::After),
             last_snapshot: Instant::now(),
             last_progress: None,
             steps: 0,
@@ -67,6 +82,11 @@ impl TuningFollower {
             Some(failure) => Err(failure),
             None => outcome.map_err(Into::into),
         }
+    }
+
+    /// Whether the tuning was stopped to wait for the others of its race. Its job has then ended.
+    pub fn is_paused(&self) -> bool {
+        self.pause == Pause::Done
     }
 
     fn is_stopped(&self) -> bool {
@@ -102,7 +122,10 @@ impl TuningFollower {
         // The upload is given up when it cannot be taken over, so each attempt makes its own.
         let save = async || {
             let upload = store.upload_file(&path).await?;
-            once(async || store.tunings().save_snapshot(lease, &upload).await).await
+            match self.pause {
+                Pause::Due => once(async || store.tunings().pause(lease, &upload).await).await,
+                _ => once(async || store.tunings().save_snapshot(lease, &upload).await).await,
+            }
         };
         self.runtime.block_on(retry_slow(give_up, save))?;
         std::fs::remove_file(&path).map_err(|source| JobError::Snapshot(SnapshotError::Write { path, source }))
@@ -145,6 +168,9 @@ impl TuneObserver for TuningFollower {
         self.note(written);
         self.last_progress = None;
         self.report(EPOCHS_PHASE, epoch.steps, self.steps);
+        if matches!(self.pause, Pause::After(last) if epoch.epoch >= last) {
+            self.pause = Pause::Due;
+        }
         Wish::Save
     }
 
@@ -154,6 +180,10 @@ impl TuneObserver for TuningFollower {
         }
         if let Err(error) = self.store_snapshot(snapshot) {
             self.failure = Some(error);
+            return Flow::Stop;
+        }
+        if self.pause == Pause::Due {
+            self.pause = Pause::Done;
             return Flow::Stop;
         }
         self.last_snapshot = Instant::now();

@@ -14,7 +14,7 @@ use eagleeye_engine::{
 };
 use eagleeye_spec::{Score, TuneOptions, TuningResult};
 use eagleeye_store as store;
-use eagleeye_store::{Candidate, Check, LocalFile, Store, StoreError, TUNING_JOB, Tuning};
+use eagleeye_store::{Candidate, Check, LocalFile, Store, StoreError, TUNING_JOB, TUNING_PAYLOAD, Tuning};
 use tempfile::TempDir;
 
 use crate::convert;
@@ -26,7 +26,8 @@ use crate::run::resources::Resources;
 use crate::run::retry::{once, retry, retry_slow};
 use crate::run::tuning_follower::TuningFollower;
 
-/// Trains a candidate, or goes on from the stored snapshot, and ends the job. With each snapshot it offers a turn to shorter jobs.
+/// Trains a candidate, or goes on from the stored snapshot, and ends the job: with the tuned weights, or at the end of a rung of its
+/// race. With each snapshot it offers a turn to shorter jobs.
 #[derive(Debug)]
 pub struct TuningJob;
 
@@ -38,6 +39,10 @@ impl Handler for TuningJob {
 
     fn priority(&self) -> i32 {
         1
+    }
+
+    fn payload_version(&self) -> u32 {
+        TUNING_PAYLOAD
     }
 
     async fn perform(&self, task: Task) -> Result<(), JobError> {
@@ -54,7 +59,8 @@ async fn tune_candidate(task: Task) -> Result<(), JobError> {
     let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
     let inputs = Inputs::fetch(&store, &search, &cancel).await?;
     let snapshot = stored_snapshot(&store, &tuning).await?;
-    let follower = TuningFollower::new(store.clone(), lease, cancel.clone(), offers, resources.snapshot_period)?;
+    let (period, pause_at) = (resources.snapshot_period, tuning.pause_at);
+    let follower = TuningFollower::new(store.clone(), lease, cancel.clone(), offers, period, pause_at)?;
     let split = convert::tuning_images(split, &inputs.request);
     let work = CandidateTuning {
         options: tuning.request,
@@ -66,6 +72,10 @@ async fn tune_candidate(task: Task) -> Result<(), JobError> {
         cancel: cancel.clone(),
     };
     let done = compute(resources.threads, move || work.perform(follower)).await?;
+    let Some(done) = done else {
+        tracing::info!(tuning = %tuning_id, "waits for the other candidates of its race");
+        return Ok(());
+    };
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
         let weights = store.upload_file(&done.path).await?;
@@ -111,7 +121,8 @@ struct Written {
 }
 
 impl CandidateTuning {
-    fn perform(self, mut follower: TuningFollower) -> Result<Written, JobError> {
+    /// The weights; none where it waits for the other candidates of its race.
+    fn perform(self, mut follower: TuningFollower) -> Result<Option<Written>, JobError> {
         let full = self.inputs.network(self.resources)?;
         let images = self.images(&mut follower);
         let Images { calibration: train, scoring: validation, test } = follower.outcome(images)?;
@@ -119,8 +130,8 @@ impl CandidateTuning {
         let (full_score, before) = self.scores(&full, &begin, &validation)?;
         let parts =
             TuneImages { train: &train, validation: &validation, test: Some(&test).filter(|test| !test.is_empty()) };
-        let Tuned { network, epochs, validation: score, test: test_score } =
-            self.tuned(&begin, &full, parts, &mut follower)?;
+        let tuned = self.tuned(&begin, &full, parts, &mut follower)?;
+        let Some(Tuned { network, epochs, validation: score, test: test_score }) = tuned else { return Ok(None) };
         let folder = tempfile::Builder::new().prefix("eagleeye-tuning-").tempdir().map_err(JobError::Temporary)?;
         let path = folder.path().join("weights.safetensors");
         write_weights(&network, &path)?;
@@ -135,7 +146,7 @@ impl CandidateTuning {
             test_images: test.len() as u64,
         };
         let steps = epochs.last().map_or(0, |epoch| epoch.steps);
-        Ok(Written { path, steps, result, _folder: folder })
+        Ok(Some(Written { path, steps, result, _folder: folder }))
     }
 
     fn images(&self, follower: &mut TuningFollower) -> Result<Images, JobError> {
@@ -182,7 +193,7 @@ impl CandidateTuning {
         full: &Network,
         parts: TuneImages,
         follower: &mut TuningFollower,
-    ) -> Result<Tuned, JobError> {
+    ) -> Result<Option<Tuned>, JobError> {
         let snapshot = match &self.snapshot {
             Some(file) => Snapshot::read(file.path()).map(Some),
             None => Ok(None),
@@ -201,6 +212,9 @@ impl CandidateTuning {
             Some(outcome) => outcome,
             None => tune(begin, Some(full), parts, &self.options, None, follower),
         };
-        follower.outcome(outcome)
+        if follower.is_paused() {
+            return Ok(None);
+        }
+        follower.outcome(outcome).map(Some)
     }
 }

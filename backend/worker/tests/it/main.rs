@@ -20,4 +20,5 @@ mod service;
 mod support;
 mod tuning;
 mod tuning_job;
+mod tuning_race;
 mod waiting;

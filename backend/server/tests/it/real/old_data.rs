@@ -72,6 +72,8 @@ fn differences(old: &Value, new: &Value, path: &str) -> Vec<String> {
             each.flat_map(|(index, (old, new))| differences(old, new, &format!("{path}[{index}]"))).collect()
         }
         _ if old == new => Vec::new(),
+        // Earlier versions told how many images were left over; what they scored winners on were some of them, or none.
+        _ if path.ends_with(".split.test") && new.as_u64() < old.as_u64() => Vec::new(),
         _ => vec![format!("{path}: {old} became {new}")],
     }
 }
@@ -120,6 +122,11 @@ fn a_data_folder_without_tunings_opens_goes_on_and_gives_the_same_leaderboards()
 #[test]
 fn a_data_folder_with_a_tuning_and_without_repairs_opens_goes_on_and_gives_the_same_leaderboards() {
     opens_goes_on_and_gives_the_same_leaderboards("0006");
+}
+
+#[test]
+fn a_data_folder_with_repairs_and_without_races_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0007");
 }
 
 fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
