@@ -15,7 +15,7 @@ const MISSING: &str = "019321f0-0000-7000-8000-000000000000";
 fn body(server: &Server, further: Value) -> Value {
     let mut search = request(&id(&server.model("good")), &id(&server.dataset("good")));
     search.as_object_mut().unwrap().remove("macs");
-    let mut body = json!({ "search": search, "macs": [0.5, 0.3] });
+    let mut body = json!({ "search": search, "macs": [0.5, 0.25] });
     body.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
     body
 }
@@ -26,7 +26,11 @@ fn pipeline(server: &Server, id: &str) -> Value {
 
 /// What a field of a stage names, once it is there.
 fn part(server: &Server, pipeline_id: &str, stage: usize, field: &str) -> String {
-    until(field, PATIENCE, || pipeline(server, pipeline_id)["stages"][stage][field].as_str().map(str::to_owned))
+    until(field, PATIENCE, || {
+        let pipeline = pipeline(server, pipeline_id);
+        assert_eq!(pipeline["error"], Value::Null);
+        pipeline["stages"][stage][field].as_str().map(str::to_owned)
+    })
 }
 
 /// Does the search of a stage, and writes its winner's files.
@@ -81,7 +85,7 @@ fn each_stage_prunes_and_tunes_what_the_one_before_has_made() {
     assert_eq!((&lineage["model_id"], &lineage["first"]["macs"]), (&body["search"]["model_id"], &json!(1_000_000)));
 
     let second = search(&server, &puppet, &pipeline_id, 1);
-    assert_eq!((&second["model_id"], &second["request"]["macs"]), (&json!(model), &json!(0.3)));
+    assert_eq!((&second["model_id"], &second["request"]["macs"]), (&json!(model), &json!(0.25)));
     assert_eq!(second["request"]["seed"], first["request"]["seed"]);
     tune(&server, &puppet, &pipeline_id, 1);
     let over = ended(&server, &pipeline_id, "succeeded");

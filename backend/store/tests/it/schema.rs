@@ -30,6 +30,8 @@ async fn migrations_go_down_and_up_again() {
         "files",
         "jobs",
         "models",
+        "pipeline_stages",
+        "pipelines",
         "properties",
         "seaql_migrations",
         "searches",

@@ -243,8 +243,8 @@ async fn races_go_with_their_search() {
     assert_eq!(feed.next().await.unwrap(), News::Start);
     world.store.searches().delete(race.search_id).await.unwrap();
     let News::Events(events) = feed.next().await.unwrap() else { panic!("nothing was wrong") };
-    let deleted = events.iter().filter(|event| event.subject == race.id).map(|event| event.kind);
-    assert_eq!(deleted.last(), Some(EventKind::RaceDeleted));
+    let mut of_race = events.iter().filter(|event| event.subject == race.id).map(|event| event.kind);
+    assert_eq!(of_race.next_back(), Some(EventKind::RaceDeleted));
     assert!(matches!(world.store.tuning_races().get(race.id).await, Err(StoreError::NotFound { .. })));
     assert_eq!(jobs(&world).await, 0);
     assert_eq!(world.files_on_disk().len(), 5, "those of the model, the dataset and its thumbnails");
