@@ -1,5 +1,7 @@
 //! Everything that must hold before a change lands, but for the browser.
 
+use std::process::Command;
+
 use anyhow::{Result, ensure};
 
 use crate::project::{self, Build, build, cargo, npm, say};
@@ -37,7 +39,7 @@ pub fn on_postgres() -> Result<()> {
     say("test", "the store on PostgreSQL, and workers while it is away");
     match has_nextest() {
         true => nextest(&["--filterset", "package(eagleeye-store) | (package(eagleeye-worker) & test(/outage/))"]),
-        false => project::run(cargo().args([
+        false => project::run(one_thread(cargo().args([
             "test",
             "--package",
             "eagleeye-store",
@@ -45,7 +47,7 @@ pub fn on_postgres() -> Result<()> {
             "eagleeye-worker",
             "--test",
             "it",
-        ])),
+        ]))),
     }
 }
 
@@ -53,7 +55,7 @@ pub fn on_postgres() -> Result<()> {
 fn run_tests() -> Result<()> {
     match has_nextest() {
         true => nextest(&[]),
-        false => project::run(cargo().args(["test", "--workspace", "--no-fail-fast"])),
+        false => project::run(one_thread(cargo().args(["test", "--workspace", "--no-fail-fast"]))),
     }
 }
 
@@ -63,5 +65,10 @@ fn has_nextest() -> bool {
 
 /// Always the whole workspace: cargo chooses the features of libraries by what is built together.
 fn nextest(which: &[&str]) -> Result<()> {
-    project::run(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(which))
+    project::run(one_thread(cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).args(which)))
+}
+
+/// Tests run side by side, as many as there are cores; programs that take all cores each would only wait for each other.
+fn one_thread(command: &mut Command) -> &mut Command {
+    command.env("OMP_NUM_THREADS", "1")
 }
