@@ -29,13 +29,7 @@ const FORMAT: CheckpointFormat = CheckpointFormat::TorchScript;
 /// Drives all pipelines until `shutdown`.
 pub async fn drive(state: AppState, shutdown: CancellationToken) {
     loop {
-        let pause = match advance_all(&state).await {
-            Ok(()) => LOOK_EVERY,
-            Err(problem) => {
-                tracing::warn!(detail = problem.detail(), "pipelines wait");
-                PAUSE
-            }
-        };
+        let pause = if advance_all(&state).await { LOOK_EVERY } else { PAUSE };
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
@@ -43,20 +37,34 @@ pub async fn drive(state: AppState, shutdown: CancellationToken) {
     }
 }
 
-/// # Errors
-/// What may be better soon. Pipelines that cannot go on are ended.
-async fn advance_all(state: &AppState) -> Result<(), Problem> {
-    for id in state.store.pipelines().unfinished().await? {
-        let pipeline = state.store.pipelines().get(id).await?;
-        match advance(state, &pipeline).await {
-            Ok(()) => {}
-            Err(Stop::End(end, reason)) => {
-                state.store.pipelines().end(id, end, reason).await?;
-            }
-            Err(Stop::Later(problem)) => return Err(problem),
+/// False where something has failed that may be better soon. It holds up no other pipeline.
+async fn advance_all(state: &AppState) -> bool {
+    let unfinished = match state.store.pipelines().unfinished().await {
+        Ok(unfinished) => unfinished,
+        Err(error) => {
+            tracing::warn!(%error, "pipelines wait");
+            return false;
+        }
+    };
+    let mut is_well = true;
+    for id in unfinished {
+        if let Err(problem) = advance_or_end(state, id).await {
+            tracing::warn!(pipeline = %id, detail = problem.detail(), "a pipeline waits");
+            is_well = false;
         }
     }
-    Ok(())
+    is_well
+}
+
+/// # Errors
+/// What may be better soon. A pipeline that cannot go on is ended.
+async fn advance_or_end(state: &AppState, id: Uuid) -> Result<(), Problem> {
+    let pipeline = state.store.pipelines().get(id).await?;
+    match advance(state, &pipeline).await {
+        Ok(()) => Ok(()),
+        Err(Stop::End(end, reason)) => Ok(state.store.pipelines().end(id, end, reason).await.map(drop)?),
+        Err(Stop::Later(problem)) => Err(problem),
+    }
 }
 
 /// Why a pipeline does not go on.

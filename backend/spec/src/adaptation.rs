@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::field_fault::FieldFault;
+use crate::field_fault::{FieldFault, failed};
 use crate::optional::not_null;
 
 /// Weight of the newest batch where the request names none, as in the paper's published code.
@@ -64,13 +64,11 @@ impl Adaptation {
     pub(crate) fn faults(&self) -> Vec<FieldFault> {
         let weight_fits = self.momentum.is_none_or(|m| m > 0.0 && m <= 1.0);
         let weight_is_used = self.momentum.is_none() || self.mode == AdaptationMode::Momentum;
-        let checks = [
+        failed([
             (weight_fits, "adaptation.momentum", "must be above 0 and at most 1"),
             (weight_is_used, "adaptation.momentum", "is only for mode `momentum`; leave it out with `cumulative`"),
             (self.batches != Some(0), "adaptation.batches", "must be at least 1"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+        ])
     }
 }
 

@@ -8,3 +8,9 @@ pub struct FieldFault {
     /// What it must be.
     pub detail: &'static str,
 }
+
+/// The faults among checks of fields, each with whether it holds, the field, and what it must be.
+pub(crate) fn failed(checks: impl IntoIterator<Item = (bool, &'static str, &'static str)>) -> Vec<FieldFault> {
+    let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
+    failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::field_fault::FieldFault;
+use crate::field_fault::{FieldFault, failed};
 
 /// Longest name or pattern in characters.
 const MAX_PATTERN: usize = 400;
@@ -25,12 +25,10 @@ impl GroupLimit {
     /// What is out of range.
     pub fn faults(&self) -> Vec<FieldFault> {
         let named = (1..=MAX_PATTERN).contains(&self.group.chars().count());
-        let checks = [
+        failed([
             (named, "group_limits.group", "must be a name or pattern of 1 to 400 characters"),
             ((0.0..=1.0).contains(&self.keep), "group_limits.keep", "must be a fraction from 0 to 1"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+        ])
     }
 
     /// Whether the limit is meant for this name.

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::candidate_weights::CandidateWeights;
+use crate::field_fault::{FieldFault, failed};
 use crate::name::{MAX_NAME, name_in};
 use crate::optional::not_null;
 use crate::request::SearchRequest;
@@ -42,13 +43,6 @@ fn repaired() -> CandidateWeights {
     CandidateWeights::Repaired
 }
 
-/// A field that is out of range, by its path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathFault {
-    pub path: String,
-    pub detail: String,
-}
-
 impl PipelineRequest {
     /// The request as it is stored.
     ///
@@ -81,46 +75,39 @@ impl PipelineRequest {
         upgraded(document, VERSION, |_, _| {})
     }
 
-    /// All the fields that are out of range, but for those of the first stage's search.
-    pub fn faults(&self) -> Vec<PathFault> {
-        let mut faults = Vec::new();
-        let mut fault =
-            |path: &str, detail: &str| faults.push(PathFault { path: path.to_owned(), detail: detail.to_owned() });
-        if !(1..=MAX_STAGES).contains(&self.macs.len()) {
-            fault("macs", "must have from 1 to 16 fractions, one for each stage");
-        }
-        if !self.macs.iter().all(|part| *part > 0.0 && *part < 1.0) {
-            fault("macs", "must be fractions between 0 and 1");
-        }
-        if !self.macs.is_sorted_by(|one, next| one > next) {
-            fault("macs", "must fall from stage to stage");
-        }
+    /// The fields that are out of range, but for those of the search and the tuning.
+    pub fn faults(&self) -> Vec<FieldFault> {
+        let count = (1..=MAX_STAGES).contains(&self.macs.len());
+        failed([
+            (count, "macs", "must have from 1 to 16 fractions, one for each stage"),
+            (self.macs.iter().all(|part| *part > 0.0 && *part < 1.0), "macs", "must be fractions between 0 and 1"),
+            (self.macs.is_sorted_by(|one, next| one > next), "macs", "must fall from stage to stage"),
+        ])
+    }
+
+    /// The fields of the search that belong to the pipeline, or to a search of one model, by their paths in the search. What else
+    /// is wrong with it is wrong with the first stage's.
+    pub fn search_faults(&self) -> Vec<FieldFault> {
+        const BUDGETS: &str = "must be left out: the pipeline's `macs` are the budgets";
+        const MANUAL: &str = "must be left out: strategies of your own are of one model, and each stage has another";
         let search = &self.search;
-        let budgets = [
-            (search.macs.is_some(), "macs"),
-            (search.parameters.is_some(), "parameters"),
-            (search.bytes.is_some(), "bytes"),
-            (search.latency.is_some(), "latency"),
-            (!search.budgets.is_empty(), "budgets"),
-            (search.budget_range.is_some(), "budget_range"),
-        ];
-        for (_, field) in budgets.into_iter().filter(|(is_given, _)| *is_given) {
-            fault(&format!("search.{field}"), "must be left out: the pipeline's `macs` are the budgets");
-        }
-        if !search.manual.is_empty() {
-            fault(
-                "search.manual",
-                "must be left out: strategies of your own are of one model, and each stage has another",
-            );
-        }
-        if let Some(tune) = &self.tune {
-            if tune.start != CandidateWeights::default() {
-                fault("tune.start", "must be left out: the pipeline's `start` says it");
-            }
-            for wrong in tune.faults() {
-                fault(&format!("tune.{}", wrong.field), wrong.detail);
-            }
-        }
+        failed([
+            (search.macs.is_none(), "macs", BUDGETS),
+            (search.parameters.is_none(), "parameters", BUDGETS),
+            (search.bytes.is_none(), "bytes", BUDGETS),
+            (search.latency.is_none(), "latency", BUDGETS),
+            (search.budgets.is_empty(), "budgets", BUDGETS),
+            (search.budget_range.is_none(), "budget_range", BUDGETS),
+            (search.manual.is_empty(), "manual", MANUAL),
+        ])
+    }
+
+    /// The fields of the tuning that are out of range, by their paths in it.
+    pub fn tune_faults(&self) -> Vec<FieldFault> {
+        let Some(tune) = &self.tune else { return Vec::new() };
+        let is_default = tune.start == CandidateWeights::default();
+        let mut faults = failed([(is_default, "start", "must be left out: the pipeline's `start` says it")]);
+        faults.extend(tune.faults());
         faults
     }
 
@@ -162,7 +149,14 @@ mod tests {
 
     #[test]
     fn each_field_out_of_range_is_named() {
-        assert_eq!(request(json!({}), json!({ "tune": { "epochs": 1 } })).faults(), []);
+        let all = |asked: &PipelineRequest| {
+            let of = |object: &str, faults: Vec<FieldFault>| {
+                faults.into_iter().map(|fault| format!("{object}{}", fault.field)).collect::<Vec<_>>()
+            };
+            let (own, search, tune) = (asked.faults(), asked.search_faults(), asked.tune_faults());
+            [of("", own), of("search.", search), of("tune.", tune)].concat()
+        };
+        assert_eq!(all(&request(json!({}), json!({ "tune": { "epochs": 1 } }))), Vec::<String>::new());
         let cases = [
             (json!({}), json!({ "macs": [] }), "macs"),
             (json!({}), json!({ "macs": [0.5, 0.5] }), "macs"),
@@ -174,8 +168,7 @@ mod tests {
             (json!({}), json!({ "tune": { "epochs": 1, "start": "repaired" } }), "tune.start"),
         ];
         for (search, fields, path) in cases {
-            let faults = request(search, fields.clone()).faults();
-            assert_eq!(faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>(), [path], "{fields}");
+            assert_eq!(all(&request(search, fields.clone())), [path], "{fields}");
         }
     }
 

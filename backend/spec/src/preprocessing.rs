@@ -5,7 +5,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
-use crate::field_fault::FieldFault;
+use crate::field_fault::{FieldFault, failed};
 
 /// Between these, and the same below 0, factors and shifts of pixels are finite in single precision.
 const LEAST: f64 = 1e-6;
@@ -95,7 +95,7 @@ impl Preprocessing {
             Resize::Cover {} | Resize::Stretch {} => true,
         };
         let factor = |x: &f64| (LEAST..=MOST).contains(&x.abs());
-        let checks = [
+        failed([
             (mean.iter().all(|m| m.abs() <= MOST), "preprocessing.mean", "must be numbers from -1000000 to 1000000"),
             (
                 deviation.iter().all(factor),
@@ -104,9 +104,7 @@ impl Preprocessing {
             ),
             (factor(scale), "preprocessing.scale", "must be a number from 0.000001 to 1000000, or as far below 0"),
             (side_fits, "preprocessing.resize.size", "must be from 1 to 8192"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+        ])
     }
 }
 

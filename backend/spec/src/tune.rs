@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::candidate_weights::CandidateWeights;
-use crate::field_fault::FieldFault;
+use crate::field_fault::{FieldFault, failed};
 use crate::optional::{is_default, not_null};
 use crate::request::MAX_SEED;
 use crate::stored::{StoredError, current, upgraded};
@@ -211,7 +211,7 @@ impl TuneOptions {
     pub fn faults(&self) -> Vec<FieldFault> {
         let distilled = self.distillation.unwrap_or_default();
         let in_pass = |images: u32| (2..=65_536).contains(&images);
-        let checks = [
+        failed([
             (self.epochs.is_some() || self.minutes.is_some(), "epochs", "is missing: enter `epochs` or `minutes`"),
             (self.epochs.is_none_or(|n| (1..=MAX_EPOCHS).contains(&n)), "epochs", "must be from 1 to 10000"),
             (self.minutes.is_none_or(|m| m > 0.0 && m <= 1e5), "minutes", "must be above 0 and at most 100000"),
@@ -250,9 +250,7 @@ impl TuneOptions {
             (self.clip_norm >= 0.0 && self.clip_norm.is_finite(), "clip_norm", "must be at least 0"),
             (self.patience.is_none_or(|n| (1..=10_000).contains(&n)), "patience", "must be from 1 to 10000"),
             (self.seed <= MAX_SEED, "seed", "must be at most 9007199254740991 (2^53 - 1)"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+        ])
     }
 }
 

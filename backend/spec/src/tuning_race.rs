@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::field_fault::FieldFault;
+use crate::field_fault::{FieldFault, failed};
 use crate::optional::is_default;
 use crate::stored::{StoredError, current, upgraded};
 use crate::tune::{MAX_EPOCHS, TuneOptions};
@@ -119,25 +119,21 @@ impl TuningRaceRequest {
 
     /// The fields that are out of range, but for those of the options.
     pub fn faults(&self) -> Vec<FieldFault> {
-        let checks = [
+        failed([
             ((2..=64).contains(&self.candidates), "candidates", "must be from 2 to 64"),
             ((3..=MAX_EPOCHS).contains(&self.epochs), "epochs", "must be from 3 to 10000"),
             (self.budget < 32, "budget", "must be from 0 to 31"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        failed.map(|(_, field, detail)| FieldFault { field, detail }).collect()
+        ])
     }
 
     /// The fields of the options that are out of range, by their paths in the options.
     pub fn option_faults(&self) -> Vec<FieldFault> {
         let options = &self.options;
-        let checks = [
+        let mut faults = failed([
             (options.epochs.is_none(), "epochs", "must be left out: it follows from the `epochs` of the race"),
             (options.minutes.is_none(), "minutes", "must be left out: a race has a budget of epochs"),
             (options.patience.is_none(), "patience", "must be left out: the race ends who falls behind"),
-        ];
-        let failed = checks.into_iter().filter(|(holds, _, _)| !holds);
-        let mut faults: Vec<FieldFault> = failed.map(|(_, field, detail)| FieldFault { field, detail }).collect();
+        ]);
         let rest = TuneOptions { epochs: Some(1), minutes: None, patience: None, ..options.clone() };
         faults.extend(rest.faults());
         faults

@@ -1,7 +1,6 @@
 //! What is stored of an exported network, as its model card.
 
 use eagleeye_spec::card::{CardFile, CardSearch, CardSource, CardWeights};
-use eagleeye_spec::summary::ReportedSplit;
 use eagleeye_spec::{Adaptation, CardInput, ModelCard, SearchRequest, StrategyName};
 use uuid::Uuid;
 
@@ -56,7 +55,6 @@ impl CardRows {
             let reason = "has not scored the full network yet".to_owned();
             return Err(StoreError::Conflict { kind: Kind::Search, id: search.id, reason });
         };
-        let test = search.request.used_test_images(split.test.into());
         let tuned = tuning.as_ref().and_then(|tuning| Some((&tuning.request, tuning.result.as_ref()?)));
         let is_ready = checkpoint.state == CheckpointState::Ready;
         Ok(ModelCard::new(&CardInput {
@@ -82,7 +80,7 @@ impl CardRows {
             search: CardSearch {
                 request: &search.request,
                 baseline,
-                split: ReportedSplit { calibration: split.calibration.into(), scoring: split.scoring.into(), test },
+                split,
                 candidate: &candidate.clone().into(),
                 latencies: &candidate.latencies,
                 warnings: &search.warnings,

@@ -45,8 +45,8 @@ impl Searches<'_> {
         }
         let tunings = Condition::all().add(tuning::Column::SearchId.eq(id));
         let belongings = Belongings::find(&transaction, tunings, of_search(id), Some(id)).await?;
-        let hashes = belongings.delete(&transaction, self.0.clock().now()).await?;
         let now = self.0.clock().now();
+        let hashes = belongings.delete(&transaction, now).await?;
         let races = tuning_race::Entity::find().filter(tuning_race::Column::SearchId.eq(id)).all(&transaction).await?;
         for race in races {
             tell(&transaction, EventKind::RaceDeleted, race.id, now).await?;

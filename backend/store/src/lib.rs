@@ -74,7 +74,7 @@ pub use page::{Page, PageRequest};
 pub use pipelines::{Pipeline, PipelineStage, PipelineState};
 pub use queue::{Claim, HeartbeatAnswer, Job, JobState, Lease, NewJob, Payload, Queue, Wanted};
 pub use search_job::CANDIDATES_PHASE;
-pub use searches::{SEARCH_JOB, Search, SearchState, Split, SplitCounts, Winner};
+pub use searches::{SEARCH_JOB, Search, SearchState, Split, Winner};
 pub use store::Store;
 pub use subject::Progress;
 pub use tuning_job::{EPOCHS_PHASE, Tuned};

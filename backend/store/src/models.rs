@@ -102,13 +102,6 @@ impl Store {
 }
 
 impl Models<'_> {
-    async fn insert(&self, new: NewModel) -> Result<Model, StoreError> {
-        let transaction = self.0.begin().await?;
-        let row = insert_in(self.0, &transaction, new).await?;
-        transaction.commit().await?;
-        row.try_into()
-    }
-
     /// Stores a model and takes over its uploads. When that fails the uploads are discarded.
     pub async fn create(&self, new: NewModel) -> Result<Model, StoreError> {
         let uploads = new.uploads();
@@ -211,6 +204,13 @@ impl Models<'_> {
         let hashes: Vec<FileHash> =
             [Some(file), data].into_iter().flatten().map(FileHash::try_from).collect::<Result<_, _>>()?;
         self.0.collect(hashes).await
+    }
+
+    async fn insert(&self, new: NewModel) -> Result<Model, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = insert_in(self.0, &transaction, new).await?;
+        transaction.commit().await?;
+        row.try_into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pruning searches. What workers write into them is in [`crate::queue`].
 
 use chrono::{DateTime, Utc};
+use eagleeye_spec::summary::ReportedSplit;
 use eagleeye_spec::{Baseline, Errors, Intervals, LatencyModel, Score, SearchRequest, StoredError, Warning};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
@@ -30,14 +31,6 @@ pub struct Split {
     pub calibration: Vec<u32>,
     pub scoring: Vec<u32>,
     pub test: Vec<u32>,
-}
-
-/// Sizes of the lists of a [`Split`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SplitCounts {
-    pub calibration: u32,
-    pub scoring: u32,
-    pub test: u32,
 }
 
 /// The best candidate of a budget.
@@ -74,7 +67,8 @@ pub struct Search {
     pub warnings: Vec<Warning>,
     /// What tells the latency of strategies, once a worker has measured it.
     pub latency_model: Option<LatencyModel>,
-    pub split: Option<SplitCounts>,
+    /// How many images are used for what.
+    pub split: Option<ReportedSplit>,
     /// Why it failed.
     pub error: Option<String>,
     /// What it has to wait for before it can go on, as a phrase that completes "waiting for".
@@ -213,15 +207,17 @@ impl TryFrom<search::Model> for Search {
 
     fn try_from(row: search::Model) -> Result<Self, StoreError> {
         let kind = Kind::Search;
+        let request =
+            SearchRequest::from_stored(row.request.clone(), row.model_id, row.dataset_id).map_err(unreadable)?;
         Ok(Search {
             id: row.id,
             baseline: baseline(&row)?,
-            split: split_counts(&row)?,
+            split: split_counts(&row, &request)?,
+            request,
             name: row.name,
             model_id: row.model_id,
             dataset_id: row.dataset_id,
             state: row.state,
-            request: SearchRequest::from_stored(row.request, row.model_id, row.dataset_id).map_err(unreadable)?,
             progress: Progress {
                 phase: row.phase,
                 done: from_sql(kind, "done", row.done)?,
@@ -275,14 +271,15 @@ fn baseline(row: &search::Model) -> Result<Option<Baseline>, StoreError> {
     }))
 }
 
-fn split_counts(row: &search::Model) -> Result<Option<SplitCounts>, StoreError> {
+/// The images that a [`Split`] has for the winners' scores may be more than the request uses.
+fn split_counts(row: &search::Model, request: &SearchRequest) -> Result<Option<ReportedSplit>, StoreError> {
     let (Some(calibration), Some(scoring), Some(test)) = (row.split_calibration, row.split_scoring, row.split_test)
     else {
         return Ok(None);
     };
-    Ok(Some(SplitCounts {
+    Ok(Some(ReportedSplit {
         calibration: from_sql(Kind::Search, "split_calibration", calibration)?,
         scoring: from_sql(Kind::Search, "split_scoring", scoring)?,
-        test: from_sql(Kind::Search, "split_test", test)?,
+        test: request.used_test_images(from_sql(Kind::Search, "split_test", test)?),
     }))
 }

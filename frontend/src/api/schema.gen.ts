@@ -3073,12 +3073,12 @@ export interface components {
         /** @description How the dataset is divided. The parts never overlap. */
         SplitCounts: {
             /**
-             * Format: int32
+             * Format: int64
              * @description Images for adaptive batch norm.
              */
             calibration: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Images for scores.
              */
             scoring: number;

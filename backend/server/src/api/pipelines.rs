@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use eagleeye_spec::name::name_in;
 use eagleeye_spec::{EvaluationKind, ImageSet, PipelineRequest, Score, score_of};
 use eagleeye_store::{self as store, Store, StoreError};
 use serde::Serialize;
@@ -113,14 +114,14 @@ pub async fn create(
     Json(mut request): Json<PipelineRequest>,
 ) -> Result<Response, Problem> {
     let mut faults = Faults::default();
-    for fault in request.faults() {
-        faults.add(Kind::InvalidField, &fault.path, fault.detail);
-    }
+    faults.add_invalid(request.faults());
+    faults.add_invalid_within("search", request.search_faults());
+    faults.add_invalid_within("tune", request.tune_faults());
     faults.into_result()?;
     // Fields of the search are named as the first stage's search names them.
     let mut first = request.search_of(0, request.search.model_id, 1.0);
     checked(&state, &mut first).await.map_err(|problem| problem.within("search", &["macs"]))?;
-    request.search.name = request.search.name.as_deref().map(str::trim).map(str::to_owned);
+    request.search.name = request.search.name.as_deref().and_then(name_in).map(str::to_owned);
     let pipeline = shown(&state.store, state.store.pipelines().create(&request).await?).await?;
     let location = format!("{BASE}/pipelines/{}", pipeline.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(pipeline)).into_response())

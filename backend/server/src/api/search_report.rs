@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use eagleeye_spec::summary::ReportedSplit;
 use eagleeye_spec::{Report, ReportInput};
 use eagleeye_store::Store;
 use uuid::Uuid;
@@ -58,7 +57,6 @@ async fn report(store: &Store, id: Uuid) -> Result<Report, Problem> {
         stored.iter().map(|candidate| (candidate.index, candidate.latencies.clone())).collect();
     let candidates: Vec<_> = stored.into_iter().map(eagleeye_spec::Candidate::from).collect();
     let seconds = search.started_at.zip(search.finished_at).map(|(from, to)| (to - from).as_seconds_f64());
-    let test = search.request.used_test_images(split.test.into());
     Ok(Report::new(&ReportInput {
         name: search.name.as_deref(),
         model: &model.name,
@@ -66,7 +64,7 @@ async fn report(store: &Store, id: Uuid) -> Result<Report, Problem> {
         classes: model.figures.classes,
         request: &search.request,
         baseline,
-        split: ReportedSplit { calibration: split.calibration.into(), scoring: split.scoring.into(), test },
+        split,
         candidates: &candidates,
         latencies: &latencies,
         latency_model: search.latency_model.as_ref(),

@@ -108,9 +108,9 @@ pub struct Winner {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SplitCounts {
     /// Images for adaptive batch norm.
-    pub calibration: u32,
+    pub calibration: u64,
     /// Images for scores.
-    pub scoring: u32,
+    pub scoring: u64,
     /// Images that winners are scored on at the end: no strategy is chosen by them, and nothing is trained on them.
     pub test: u64,
 }
@@ -139,7 +139,7 @@ impl From<store::Search> for Search {
         let split = search.split.map(|split| SplitCounts {
             calibration: split.calibration,
             scoring: split.scoring,
-            test: search.request.used_test_images(split.test.into()),
+            test: split.test,
         });
         let store::Progress { phase, done, total } = search.progress;
         let budgets = search.request.budgets().iter().map(Limits::of).collect();

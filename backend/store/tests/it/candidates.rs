@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
+use eagleeye_spec::summary::ReportedSplit;
 use eagleeye_spec::{Baseline, EvaluationKind, ImageSet, LatencyModel, LatencyOf, Score};
-use eagleeye_store::{CandidateSort, Kind, PageRequest, Progress, Split, SplitCounts, StoreError};
+use eagleeye_store::{CandidateSort, Kind, PageRequest, Progress, Split, StoreError};
 
 use crate::support::{World, candidate, candidate_with, evaluation};
 
@@ -200,7 +201,7 @@ async fn the_first_split_stays() {
     assert_eq!(world.store.searches().save_split(&lease, &Split::default()).await.unwrap(), split);
     assert_eq!(world.store.searches().split(search.id).await.unwrap(), Some(split));
     let counts = world.store.searches().get(search.id).await.unwrap().split;
-    assert_eq!(counts, Some(SplitCounts { calibration: 3, scoring: 2, test: 0 }));
+    assert_eq!(counts, Some(ReportedSplit { calibration: 3, scoring: 2, test: 0 }));
 }
 
 #[tokio::test]
