@@ -5,7 +5,7 @@ use std::time::Instant;
 use eagleeye_graph::Strategy;
 use eagleeye_spec::{
     Baseline, Candidate, Evaluation, EvaluationKind, ImageSet, Intervals, Origin, RANKED_KIND, Rung, Score,
-    SearchRequest,
+    SearchRequest, TuneOptions,
 };
 use tch::Tensor;
 
@@ -19,6 +19,10 @@ use crate::network::Network;
 use crate::repair::{Follow, FullOutputs, RepairOptions};
 use crate::score::{Reference, Scored, score};
 use crate::search_error::SearchError;
+use crate::tune::{TuneImages, TuneObserver, tune};
+
+/// Images by which the epochs of a short training are followed; nothing is decided by them.
+const SHORT_VALIDATION: usize = 256;
 
 type Cancelled<'c> = &'c dyn Fn() -> bool;
 
@@ -131,7 +135,7 @@ impl<'a> Judge<'a> {
         if let Some(twin) = self.twin(board, &candidate, u64::from(rung.scoring)) {
             let is_first = |e: &&Evaluation| match e.kind {
                 RANKED_KIND => e.images == u64::from(rung.scoring),
-                kind => kind != EvaluationKind::Repaired,
+                kind => kind == EvaluationKind::Unadapted,
             };
             let evaluations = twin.evaluations.iter().filter(|e| e.image_set == ImageSet::Scoring).filter(is_first);
             candidate.evaluations = evaluations.map(|e| Evaluation { seconds: 0.0, ..e.clone() }).collect();
@@ -187,21 +191,23 @@ impl<'a> Judge<'a> {
         self.evaluation(RANKED_KIND, test, &adapted, self.on_all(test), started, cancelled).map(Some)
     }
 
-    /// On which sets a candidate that is to be repaired has not been scored so: on the scoring images, and a finalist on
+    /// On which sets a candidate has no evaluation of this kind that it is to have: on the scoring images, and a finalist on
     /// the test images.
-    pub fn unrepaired(&self, board: &Board, index: u32, is_finalist: bool) -> Vec<&Target<'a>> {
+    pub fn lacking(&self, kind: EvaluationKind, board: &Board, index: u32, is_finalist: bool) -> Vec<&Target<'a>> {
         let Some(candidate) = board.get(index) else { return Vec::new() };
         let wanted = std::iter::once(&self.scoring).chain(self.test.as_ref().filter(|_| is_finalist));
-        wanted
-            .filter(|target| evaluation_on(candidate, EvaluationKind::Repaired, target.set, target.len()).is_none())
-            .collect()
+        wanted.filter(|target| evaluation_on(candidate, kind, target.set, target.len()).is_none()).collect()
     }
 
-    /// An evaluation of another candidate that keeps the same, repaired: it is the same network.
-    pub fn repaired_twin(&self, board: &Board, index: u32, target: &Target) -> Option<Evaluation> {
+    /// What another candidate, which is the same network, has of this kind.
+    pub fn of_twin(&self, kind: EvaluationKind, board: &Board, index: u32, target: &Target) -> Option<Evaluation> {
         let (candidate, set, images) = (board.get(index)?, target.set, target.len());
-        let twins = board.candidates().iter().filter(|other| other.strategy == candidate.strategy);
-        let known = twins.filter_map(|twin| evaluation_on(twin, EvaluationKind::Repaired, set, images)).next()?;
+        let adaptation = |of: &Candidate| self.maker.adaptation(&of.origin.strategy);
+        // How a candidate is adapted makes no difference to its repair.
+        let is_same =
+            |other: &Candidate| kind == EvaluationKind::Repaired || adaptation(other) == adaptation(candidate);
+        let twins = board.candidates().iter().filter(|other| other.strategy == candidate.strategy && is_same(other));
+        let known = twins.filter_map(|twin| evaluation_on(twin, kind, set, images)).next()?;
         Some(Evaluation { seconds: 0.0, ..known.clone() })
     }
 
@@ -217,15 +223,28 @@ impl<'a> Judge<'a> {
         Ok(pruner.repair(full, &pruned, &strategy, RepairOptions::default(), follow)?.network)
     }
 
-    /// The evaluation of a repaired network, whose making began at `started`, on all images of a set.
-    pub fn repaired_on(
+    /// A candidate, adapted as it was and then trained on the calibration images.
+    pub fn short_tuned(&self, candidate: &Candidate, observer: &mut dyn TuneObserver) -> Result<Network, SearchError> {
+        let Maker { pruner, images, .. } = &self.maker;
+        let options = short_tuning(pruner.request);
+        let adaptation = self.maker.adaptation(&candidate.origin.strategy);
+        let strategy = strategy_of(candidate);
+        let (_, adapted) = self.maker.make(&strategy, adaptation, self.maker.all(), &|| observer.cancelled())?;
+        let validation = images.scoring.head(SHORT_VALIDATION)?;
+        let images = TuneImages { train: &images.calibration, validation: &validation, test: None };
+        Ok(tune(&adapted, Some(pruner.network), images, &options, None, observer)?.network)
+    }
+
+    /// The evaluation of a network, whose making began at `started`, on all images of a set.
+    pub fn made_on(
         &self,
+        kind: EvaluationKind,
         target: &Target,
         network: &Network,
         started: Instant,
         cancelled: Cancelled,
     ) -> Result<Evaluation, SearchError> {
-        self.evaluation(EvaluationKind::Repaired, target, network, self.on_all(target), started, cancelled)
+        self.evaluation(kind, target, network, self.on_all(target), started, cancelled)
     }
 
     /// All images of a set, and all calibration images.
@@ -290,4 +309,9 @@ impl<'a> Judge<'a> {
         let batch_size = self.maker.pruner.request.batch_size as usize;
         Ok(score(&fold(network)?, target.images, &labels, Some(&target.reference), batch_size, cancelled)?)
     }
+}
+
+/// How candidates are trained that are judged by a short training: without a change of the images, whatever they show.
+fn short_tuning(request: &SearchRequest) -> TuneOptions {
+    TuneOptions { epochs: Some(request.short_tune_epochs), flip: false, seed: request.seed, ..TuneOptions::default() }
 }

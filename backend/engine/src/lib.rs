@@ -14,6 +14,7 @@ mod doubt;
 pub mod exec;
 pub mod export;
 pub mod fold;
+mod further;
 pub mod handover;
 mod images;
 pub mod importance;
@@ -38,6 +39,7 @@ mod rewrite;
 pub mod score;
 pub mod search;
 mod search_error;
+mod short_tune_best;
 mod sniff;
 mod state_dict;
 #[cfg(test)]

@@ -291,32 +291,9 @@ mod tests {
 
     use super::*;
     use crate::exec::forward;
-    use crate::observer::Flow;
-    use crate::testing::{Layers, difference, images};
-    use crate::tune::{Outset, Progress, Snapshot, TuneImages, TuneObserver, Wish, tune};
+    use crate::testing::{Layers, Quiet, difference, images};
+    use crate::tune::{TuneImages, tune};
     use crate::weights::write_weights;
-
-    struct Quiet;
-
-    impl TuneObserver for Quiet {
-        fn cancelled(&self) -> bool {
-            false
-        }
-
-        fn begin(&mut self, _: &Outset) {}
-
-        fn step(&mut self, _: &Progress) -> Wish {
-            Wish::Continue
-        }
-
-        fn epoch(&mut self, _: &eagleeye_spec::Epoch) -> Wish {
-            Wish::Continue
-        }
-
-        fn snapshot(&mut self, _: &Snapshot) -> Flow {
-            Flow::Go
-        }
-    }
 
     fn part(seed: u64, count: usize) -> Part {
         let labels = (0..count as i64).map(|image| image % 3).collect::<Vec<_>>();

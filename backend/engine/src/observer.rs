@@ -18,6 +18,8 @@ pub enum Phase {
     /// Repairing the best candidates and scoring them; counts layers of all of them, of 0 until it is
     /// known how many.
     Repair,
+    /// Training the best candidates for a short time and scoring them; counts steps of all of them.
+    ShortTune,
     /// Measuring how long the leading candidates take.
     Latency,
 }
@@ -32,6 +34,7 @@ impl Phase {
             Self::Race => "race",
             Self::Test => "test",
             Self::Repair => "repair",
+            Self::ShortTune => "short_tune",
             Self::Latency => "latency",
         }
     }

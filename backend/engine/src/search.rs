@@ -6,14 +6,16 @@ use eagleeye_spec::{Baseline, Candidate, LatencyModel, SearchRequest};
 
 use crate::board::{Board, by_budget};
 use crate::doubt;
+use crate::further::evaluate_further;
 use crate::images::Images;
 use crate::judge::Judge;
 use crate::lanes::Lanes;
 use crate::network::Network;
 use crate::observer::{Observer, Phase};
 use crate::race::{finalists, leaders, race};
-use crate::repair_best::repair_best;
+use crate::repair_best::Repairs;
 use crate::search_error::{SearchError, stop_or_go};
+use crate::short_tune_best::ShortTunings;
 use crate::warnings;
 
 /// What is known before a search begins, or goes on.
@@ -82,7 +84,8 @@ pub fn search(
         stop_or_go(observer.warning(warning))?;
     }
     doubt::best_candidate(&judge.labels, &baseline, &board)?;
-    repair_best(request.repaired as usize, &finalists, &judge, &mut board, observer)?;
+    evaluate_further::<Repairs>(request.repaired as usize, &finalists, &judge, &mut board, observer)?;
+    evaluate_further::<ShortTunings>(request.short_tuned as usize, &finalists, &judge, &mut board, observer)?;
     let leaders = leaders(&board);
     Ok(Outcome { baseline, candidates: board.into_candidates(), finalists, leaders })
 }

@@ -11,6 +11,7 @@ use crate::importance::ImportanceError;
 use crate::observer::Flow;
 use crate::repair::RepairError;
 use crate::rewrite::RewriteError;
+use crate::tune::TuneError;
 use crate::weights::WeightsError;
 use eagleeye_torchscript::tensors::reason;
 
@@ -49,6 +50,8 @@ pub enum SearchError {
     Doubt(#[from] Doubt),
     #[error(transparent)]
     Repair(RepairError),
+    #[error(transparent)]
+    Tune(TuneError),
     #[error("the tuned weights: {0}")]
     Weights(#[from] WeightsError),
     #[error("libtorch: {0}")]
@@ -60,6 +63,16 @@ impl From<RepairError> for SearchError {
         match error {
             RepairError::Exec(error) => error.into(),
             other => Self::Repair(other),
+        }
+    }
+}
+
+impl From<TuneError> for SearchError {
+    fn from(error: TuneError) -> Self {
+        match error {
+            TuneError::Cancelled => Self::Cancelled,
+            TuneError::Exec(error) => error.into(),
+            other => Self::Tune(other),
         }
     }
 }

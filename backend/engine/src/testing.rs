@@ -1,12 +1,38 @@
 //! Small networks with random weights, for tests.
 
 use eagleeye_graph::{Binary, Conv, Dim, ElementType, GraphBuilder, Op, ParameterKind, Reduction, Unary, ValueId};
+use eagleeye_spec::Epoch;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tch::{Kind, Tensor};
 
 use crate::network::{Format, Network};
+use crate::observer::Flow;
+use crate::tune::{Outset, Progress, Snapshot, TuneObserver, Wish};
 use eagleeye_torchscript::tensors::signed;
+
+/// Lets fine-tuning go on.
+pub struct Quiet;
+
+impl TuneObserver for Quiet {
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn begin(&mut self, _: &Outset) {}
+
+    fn step(&mut self, _: &Progress) -> Wish {
+        Wish::Continue
+    }
+
+    fn epoch(&mut self, _: &Epoch) -> Wish {
+        Wish::Continue
+    }
+
+    fn snapshot(&mut self, _: &Snapshot) -> Flow {
+        Flow::Go
+    }
+}
 
 /// Uniform numbers in `[low, high)` that depend on the generator alone.
 pub fn random(rng: &mut ChaCha8Rng, sizes: &[usize], low: f32, high: f32) -> Tensor {

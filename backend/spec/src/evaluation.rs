@@ -94,6 +94,8 @@ pub enum EvaluationKind {
     /// Pruned, with its layers fitted to what the unpruned network answers on the calibration images, and the statistics that
     /// follow.
     Repaired,
+    /// Pruned, with adaptive batch norm, and then trained for some epochs on the calibration images.
+    ShortTuned,
 }
 
 /// The images that a network was scored on.
@@ -108,7 +110,7 @@ pub enum ImageSet {
 
 impl EvaluationKind {
     /// All kinds, in the order in which they are listed.
-    pub const ALL: [Self; 3] = [Self::Adapted, Self::Unadapted, Self::Repaired];
+    pub const ALL: [Self; 4] = [Self::Adapted, Self::Unadapted, Self::Repaired, Self::ShortTuned];
 
     /// The name in rows and answers.
     pub fn name(self) -> &'static str {
@@ -116,6 +118,7 @@ impl EvaluationKind {
             Self::Adapted => "adapted",
             Self::Unadapted => "unadapted",
             Self::Repaired => "repaired",
+            Self::ShortTuned => "short_tuned",
         }
     }
 
@@ -150,8 +153,8 @@ pub struct Evaluation {
     pub image_set: ImageSet,
     /// Images of the set that were scored: its first ones.
     pub images: u64,
-    /// Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the
-    /// unpruned network's, and null for candidates of older versions.
+    /// Images from which the running statistics, and the weights of repaired and tuned networks, were computed; 0 where they are
+    /// the unpruned network's, and null for candidates of older versions.
     #[schema(required)]
     pub calibration_images: Option<u64>,
     pub score: Score,

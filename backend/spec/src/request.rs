@@ -120,6 +120,17 @@ pub struct SearchRequest {
     #[serde(default, skip_serializing_if = "is_default")]
     #[schema(minimum = 0, maximum = 1000, default = 0, example = 1)]
     pub repaired: u32,
+    /// Best candidates of each budget that are trained for a short time, too, at the end: `short_tune_epochs` passes over the
+    /// calibration images, which is what judging by short fine-tuning is. They get further evaluations, of the kind
+    /// `short_tuned`; the ranking stays that of the networks with adaptive batch norm. Without labels they learn from the full
+    /// network.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schema(minimum = 0, maximum = 1000, default = 0, example = 1)]
+    pub short_tuned: u32,
+    /// Passes over the calibration images of those that are trained for a short time.
+    #[serde(default = "short_tune_epochs", skip_serializing_if = "is_short_tune_epochs")]
+    #[schema(minimum = 1, maximum = 1000, default = 3)]
+    pub short_tune_epochs: u32,
     /// Scoring images on which candidates are also scored without adaptive batch norm, to show the difference; 0 leaves it out.
     #[serde(default = "default_vanilla_images")]
     #[schema(minimum = 0, maximum = 4_294_967_295u32, default = 512)]
@@ -264,6 +275,8 @@ impl SearchRequest {
         must(self.calibration_images >= 1, "calibration_images", "must be at least 1");
         must(self.scoring_images >= 1, "scoring_images", "must be at least 1");
         must(self.repaired <= 1000, "repaired", "must be at most 1000");
+        must(self.short_tuned <= 1000, "short_tuned", "must be at most 1000");
+        must((1..=1000).contains(&self.short_tune_epochs), "short_tune_epochs", "must be from 1 to 1000");
         must((1..=4096).contains(&self.batch_size), "batch_size", "must be from 1 to 4096");
         must(self.round_to.is_none_or(|multiple| (1..=1024).contains(&multiple)), "round_to", "must be from 1 to 1024");
         must((0.0..=1.0).contains(&self.min_keep_ratio), "min_keep_ratio", "must be a fraction from 0 to 1");
@@ -317,6 +330,14 @@ fn default_strategies() -> Vec<StrategyName> {
 
 fn default_vanilla_images() -> u32 {
     512
+}
+
+fn short_tune_epochs() -> u32 {
+    3
+}
+
+fn is_short_tune_epochs(epochs: &u32) -> bool {
+    *epochs == short_tune_epochs()
 }
 
 fn yes() -> bool {
@@ -394,6 +415,8 @@ mod tests {
             (json!({"calibration_images": 0}), "calibration_images"),
             (json!({"scoring_images": 0}), "scoring_images"),
             (json!({"repaired": 1001}), "repaired"),
+            (json!({"short_tuned": 1001}), "short_tuned"),
+            (json!({"short_tune_epochs": 0}), "short_tune_epochs"),
             (json!({"batch_size": 0}), "batch_size"),
             (json!({"round_to": 0}), "round_to"),
             (json!({"min_keep_ratio": -0.1}), "min_keep_ratio"),

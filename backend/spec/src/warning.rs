@@ -131,6 +131,9 @@ codes! {
     /// A candidate could not be repaired; its other scores stand.
     NotRepaired = "not_repaired", After, "Candidate not repaired",
         "Use the candidate without a repair, or mend what the message says and search again.";
+    /// A candidate could not be trained for a short time; its other scores stand.
+    NotShortTuned = "not_short_tuned", After, "Candidate not trained",
+        "Rely on the candidate's other scores, or mend what the message says and search again.";
 }
 
 impl WarningCode {

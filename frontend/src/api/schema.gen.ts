@@ -1033,7 +1033,7 @@ export interface components {
          * @description The network that a score is of.
          * @enum {string}
          */
-        CardNetwork: "full" | "unadapted" | "adapted" | "repaired" | "tuned";
+        CardNetwork: "full" | "unadapted" | "adapted" | "repaired" | "short_tuned" | "tuned";
         /** @description How to get the network again. */
         CardRepeat: {
             /** @description Over the API, in their order: method, path and body. */
@@ -1474,8 +1474,8 @@ export interface components {
         Evaluation: {
             /**
              * Format: int64
-             * @description Images from which the running statistics, and the weights of repaired networks, were computed; 0 where they are the
-             *     unpruned network's, and null for candidates of older versions.
+             * @description Images from which the running statistics, and the weights of repaired and tuned networks, were computed; 0 where they are
+             *     the unpruned network's, and null for candidates of older versions.
              */
             calibration_images: number | null;
             image_set: components["schemas"]["ImageSet"];
@@ -1498,7 +1498,7 @@ export interface components {
          * @description How a candidate's network was made before it was scored.
          * @enum {string}
          */
-        EvaluationKind: "adapted" | "unadapted" | "repaired";
+        EvaluationKind: "adapted" | "unadapted" | "repaired" | "short_tuned";
         /** @description An invalid field of the request body. */
         FieldError: {
             /** @description What would be accepted. */
@@ -2697,6 +2697,8 @@ export interface components {
             repaired_test: components["schemas"]["ScoredOn"] | null;
             /** @description With adaptive batch norm, on the most scoring images. */
             scoring: components["schemas"]["ScoredOn"];
+            short_tuned: components["schemas"]["ScoredOn"] | null;
+            short_tuned_test: components["schemas"]["ScoredOn"] | null;
             /** @description Which strategy proposed it. */
             strategy: components["schemas"]["StrategyName"];
             test: components["schemas"]["ScoredOn"] | null;
@@ -3039,6 +3041,22 @@ export interface components {
              * @default 0
              */
             seed: number;
+            /**
+             * Format: int32
+             * @description Passes over the calibration images of those that are trained for a short time.
+             * @default 3
+             */
+            short_tune_epochs: number;
+            /**
+             * Format: int32
+             * @description Best candidates of each budget that are trained for a short time, too, at the end: `short_tune_epochs` passes over the
+             *     calibration images, which is what judging by short fine-tuning is. They get further evaluations, of the kind
+             *     `short_tuned`; the ranking stays that of the networks with adaptive batch norm. Without labels they learn from the full
+             *     network.
+             * @default 0
+             * @example 1
+             */
+            short_tuned: number;
             /**
              * @description How strategies are chosen, side by side: each of them has `candidates` strategies under each budget. `GET /strategies`
              *     says what each does.
@@ -3510,7 +3528,7 @@ export interface components {
          * @description The kinds of warnings. Names are stable.
          * @enum {string}
          */
-        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed" | "no_onnxruntime" | "not_repaired";
+        WarningCode: "input_size_differs" | "input_size_guessed" | "near_chance" | "above_full_network" | "one_answer" | "other_preset_fits" | "class_order_suspect" | "unlabelled" | "few_scoring_images" | "few_calibration_images" | "winner_ties_with_uniform" | "winner_below_uniform" | "winner_slower_than_full" | "latency_budget_missed" | "no_onnxruntime" | "not_repaired" | "not_short_tuned";
         /** @description The best candidate of a budget. */
         Winner: {
             /**

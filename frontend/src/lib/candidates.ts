@@ -57,6 +57,7 @@ export const topOneError = ({ intervals }: Pick<Candidate, "intervals">): number
 export const MADE_NAMES: Record<EvaluationKind, string> = {
   adapted: "Adaptive BN",
   repaired: "Repaired",
+  short_tuned: "Trained briefly",
   unadapted: "Without",
 };
 

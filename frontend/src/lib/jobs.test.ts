@@ -16,6 +16,7 @@ describe("progress", () => {
   it("says phase and steps", () => {
     expect(progressText(job({}))).toBe("Candidates: 12 of 48");
     expect(progressFraction(job({}))).toBe(0.25);
+    expect(progressText(job({ progress: { phase: "short_tune", done: 1, total: 4 } }))).toBe("Short tune: 1 of 4");
   });
 
   it("says the phase alone where steps are not known", () => {

@@ -13,7 +13,8 @@ export function progressText({ state, progress, waiting_for, started_at }: Job):
   const { phase, done, total } = progress;
   if (isFinal(state) && started_at === null) return "Ended before it started";
   if (isFinal(state) && phase === "queued") return "Ended before it resumed";
-  return total > 0 ? `${capitalised(phase)}: ${count(done)} of ${count(total)}` : capitalised(phase);
+  const words = capitalised(phase.replaceAll("_", " "));
+  return total > 0 ? `${words}: ${count(done)} of ${count(total)}` : words;
 }
 
 /** The part of the present phase that is done, 0 to 1; undefined where it is not known. */

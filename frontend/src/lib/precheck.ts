@@ -53,6 +53,7 @@ export const WARNING_TITLES: Record<WarningCode, string> = {
   latency_budget_missed: "Latency budget missed",
   no_onnxruntime: "Not measured in ONNX Runtime",
   not_repaired: "Candidate not repaired",
+  not_short_tuned: "Candidate not trained",
 };
 
 /** The title of a warning; the code itself where a newer server has one that this page does not know. */

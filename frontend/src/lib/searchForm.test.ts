@@ -150,6 +150,8 @@ describe("toRequest", () => {
       calibration_images: 1000,
       scoring_images: 1500,
       repaired: 0,
+      short_tuned: 0,
+      short_tune_epochs: 3,
       vanilla_images: 512,
       racing: true,
       batch_size: 128,

@@ -58,6 +58,9 @@ export interface SearchForm extends PreprocessingFields {
   racing: boolean;
   /** Best candidates of each budget that are repaired at the end. */
   repaired: number | null;
+  /** Best candidates of each budget that are trained for a short time at the end, and for how many epochs. */
+  shortTuned: number | null;
+  shortTuneEpochs: number | null;
   /** Empty stands for what is left over, up to a number that the server knows. */
   testImages: number | null;
 }
@@ -90,6 +93,8 @@ export const emptyForm = (): SearchForm => ({
   classOrder: "",
   racing: true,
   repaired: 0,
+  shortTuned: 0,
+  shortTuneEpochs: 3,
   testImages: null,
 });
 
@@ -152,6 +157,8 @@ export function missing(form: SearchForm): FieldErrors {
     [form.minKeep, "min_keep_ratio"],
     [form.batchSize, "batch_size"],
     [form.repaired, "repaired"],
+    [form.shortTuned, "short_tuned"],
+    [form.shortTuneEpochs, "short_tune_epochs"],
   ];
   if (form.resize === "shorter_side") numbers.push([form.shorterSide, "preprocessing.resize.size"]);
   need(form.strategies.length > 0, "strategies", "Choose a strategy.");
@@ -225,6 +232,8 @@ const RANGES: { field: string; value: (form: SearchForm) => number | null; min: 
   { field: "adaptation.momentum", value: (form) => form.momentum, min: 0, max: 1 },
   { field: "adaptation.batches", value: (form) => form.batches, min: 1, step: 1 },
   { field: "repaired", value: (form) => form.repaired, min: 0, max: 1000, step: 1 },
+  { field: "short_tuned", value: (form) => form.shortTuned, min: 0, max: 1000, step: 1 },
+  { field: "short_tune_epochs", value: (form) => form.shortTuneEpochs, min: 1, max: 1000, step: 1 },
   { field: "test_images", value: (form) => form.testImages, min: 0, step: 1 },
 ];
 
@@ -284,6 +293,8 @@ export function toRequest(form: SearchForm): SearchRequest {
     scoring_images: form.scoringImages ?? 0,
     ...(form.testImages === null ? {} : { test_images: form.testImages }),
     repaired: form.repaired ?? 0,
+    short_tuned: form.shortTuned ?? 0,
+    short_tune_epochs: form.shortTuneEpochs ?? 0,
     vanilla_images: VANILLA_IMAGES,
     racing: form.racing,
     batch_size: form.batchSize ?? 0,

@@ -17,6 +17,8 @@ const search = (change: Partial<Search>): Search => ({
     front: false,
     racing: true,
     repaired: 0,
+    short_tuned: 0,
+    short_tune_epochs: 3,
     vanilla_images: 512,
     macs: 0.5,
     candidates: 48,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use eagleeye_graph::{Activations, CostModel, channel_groups};
 use eagleeye_spec::{
-    Evaluation, EvaluationKind, ImageSet, LatencyOf, Origin, Score, StrategyName, Warning, WarningCode,
+    Evaluation, EvaluationKind, ImageSet, LatencyOf, Origin, Score, StrategyName, TuneOptions, Warning, WarningCode,
 };
 
 use super::*;
@@ -14,7 +14,8 @@ use crate::fold::fold;
 use crate::maker::{make_candidate, make_repaired};
 use crate::observer::Flow;
 use crate::score::{Reference, score};
-use crate::testing::{classifier, images as random_images};
+use crate::testing::{Quiet, classifier, images as random_images};
+use crate::tune::{TuneImages, tune};
 
 fn request(candidates: u32) -> SearchRequest {
     let request = serde_json::json!({
@@ -42,7 +43,8 @@ struct Record {
     baseline: Option<Baseline>,
     candidates: Vec<Candidate>,
     further: Vec<(u32, u64, ImageSet)>,
-    repaired: Vec<(u32, ImageSet)>,
+    /// Repaired or trained ones.
+    made: Vec<(u32, ImageSet)>,
     warnings: Vec<WarningCode>,
     phases: Vec<(Phase, u64, u64)>,
     stop_after: Option<usize>,
@@ -72,7 +74,7 @@ impl Observer for Record {
 
     fn evaluation(&mut self, index: u32, evaluation: Evaluation) -> Flow {
         match evaluation.kind {
-            EvaluationKind::Repaired => self.repaired.push((index, evaluation.image_set)),
+            EvaluationKind::Repaired | EvaluationKind::ShortTuned => self.made.push((index, evaluation.image_set)),
             _ => self.further.push((index, evaluation.images, evaluation.image_set)),
         }
         let candidate = self.candidates.iter_mut().find(|candidate| candidate.index == index).unwrap();
@@ -89,7 +91,7 @@ impl Observer for Record {
 impl Record {
     /// Stops after so many results.
     fn stop_or_go(&self) -> Flow {
-        let results = self.candidates.len() + self.further.len() + self.repaired.len();
+        let results = self.candidates.len() + self.further.len() + self.made.len();
         if self.stop_after.is_some_and(|most| results >= most) { Flow::Stop } else { Flow::Go }
     }
 }
@@ -409,6 +411,11 @@ fn with_repairs(count: u32) -> SearchRequest {
     SearchRequest { repaired: count, ..side_by_side() }
 }
 
+/// [`side_by_side`], with so many of each budget trained for three epochs of 64 images.
+fn with_short_tunings(count: u32) -> SearchRequest {
+    SearchRequest { short_tuned: count, ..side_by_side() }
+}
+
 #[test]
 fn the_best_of_each_budget_are_repaired_and_the_ranking_stays() {
     for batch_norms in [true, false] {
@@ -442,7 +449,7 @@ fn the_best_of_each_budget_are_repaired_and_the_ranking_stays() {
             let scored = score(&fold(&made).unwrap(), scoring, labels, Some(&reference), 32, &|| false).unwrap();
             assert_eq!(scored.score, score_of(winner, EvaluationKind::Repaired), "it is made again exactly");
         }
-        let tested: Vec<u32> = record.repaired.iter().filter(|r| r.1 == ImageSet::Test).map(|r| r.0).collect();
+        let tested: Vec<u32> = record.made.iter().filter(|r| r.1 == ImageSet::Test).map(|r| r.0).collect();
         assert!(tested.iter().all(|index| outcome.finalists.contains(index)), "{tested:?}");
         let last = record.phases.last().unwrap();
         assert_eq!((last.0, last.1, last.2), (Phase::Repair, 24, 24), "six layers of four candidates");
@@ -450,50 +457,99 @@ fn the_best_of_each_budget_are_repaired_and_the_ranking_stays() {
 }
 
 #[test]
+fn the_best_of_each_budget_are_trained_for_a_short_time_and_the_ranking_stays() {
+    for batch_norms in [true, false] {
+        let network = classifier(6, batch_norms);
+        let images = many_images(&network);
+        let plain = search(&network, &images, &side_by_side(), Known::default(), &mut Record::default()).unwrap();
+        let mut record = Record::default();
+        let outcome = search(&network, &images, &with_short_tunings(2), Known::default(), &mut record).unwrap();
+        let indices = |outcome: &Outcome| outcome.winners().map(|winner| winner.index).collect::<Vec<_>>();
+        assert_eq!((indices(&outcome), &outcome.leaders), (indices(&plain), &plain.leaders));
+        for winner in outcome.winners() {
+            for (set, count) in [(ImageSet::Scoring, 1000), (ImageSet::Test, 50)] {
+                let evaluation =
+                    eagleeye_spec::evaluation_of(&winner.evaluations, EvaluationKind::ShortTuned, set).unwrap();
+                assert_eq!((evaluation.images, evaluation.calibration_images), (count, Some(64)));
+            }
+            let request = with_short_tunings(2);
+            let strategy = &winner.origin.strategy;
+            let adapted = make_candidate(&network, &images, &request, strategy, &keep(winner), &|| false).unwrap();
+            let options = TuneOptions { epochs: Some(3), flip: false, seed: request.seed, ..TuneOptions::default() };
+            let parts = TuneImages { train: &images.calibration, validation: &images.scoring, test: None };
+            let tuned = tune(&adapted, Some(&network), parts, &options, None, &mut Quiet).unwrap().network;
+            let (scoring, labels) = (&images.scoring.images, images.scoring.labels.as_ref().unwrap());
+            let reference = Reference::of(&fold(&network).unwrap(), scoring, 32, &|| false).unwrap();
+            let scored = score(&fold(&tuned).unwrap(), scoring, labels, Some(&reference), 32, &|| false).unwrap();
+            assert_eq!(scored.score, score_of(winner, EvaluationKind::ShortTuned), "it is what tuning makes of it");
+            assert_ne!(scored.score, score_of(winner, EvaluationKind::Adapted));
+        }
+        assert_eq!(record.made.iter().filter(|made| made.1 == ImageSet::Scoring).count(), 4, "two of two budgets");
+        let last = record.phases.last().unwrap();
+        assert_eq!(
+            (last.0, last.1, last.2),
+            (Phase::ShortTune, 12, 12),
+            "a step in each of three epochs of four candidates"
+        );
+    }
+}
+
+#[test]
 fn repairs_are_not_done_again_and_a_stopped_search_ends_as_an_undisturbed_one() {
+    are_not_made_again(EvaluationKind::Repaired, Phase::Repair, with_repairs(1));
+}
+
+#[test]
+fn short_trainings_are_not_done_again_and_a_stopped_search_ends_as_an_undisturbed_one() {
+    are_not_made_again(EvaluationKind::ShortTuned, Phase::ShortTune, with_short_tunings(1));
+}
+
+fn are_not_made_again(kind: EvaluationKind, phase: Phase, request: SearchRequest) {
     let network = classifier(2, true);
     let images = many_images(&network);
     let mut record = Record::default();
-    let whole = search(&network, &images, &with_repairs(1), Known::default(), &mut record).unwrap();
+    let whole = search(&network, &images, &request, Known::default(), &mut record).unwrap();
     let results = record.candidates.len() + record.further.len();
-    assert_eq!(record.repaired.len(), 4, "on scoring and test images, of two budgets");
+    assert_eq!(record.made.len(), 4, "on scoring and test images, of two budgets");
     for stop_after in results..=results + 4 {
         let mut stopped = Record { stop_after: Some(stop_after), ..Record::default() };
-        let outcome = search(&network, &images, &with_repairs(1), Known::default(), &mut stopped);
+        let outcome = search(&network, &images, &request, Known::default(), &mut stopped);
         assert!(matches!(outcome, Err(SearchError::Cancelled)), "{stop_after}");
         let candidates = stopped.candidates.clone();
         let mut going_on = Record { candidates: stopped.candidates, ..Record::default() };
-        let outcome = search(&network, &images, &with_repairs(1), from(candidates), &mut going_on).unwrap();
+        let outcome = search(&network, &images, &request, from(candidates), &mut going_on).unwrap();
         assert_eq!(untimed(&outcome.candidates), untimed(&whole.candidates), "{stop_after}");
-        assert_eq!(stopped.repaired.len() + going_on.repaired.len(), 4);
+        assert_eq!(stopped.made.len() + going_on.made.len(), 4);
     }
     let mut all = Record { candidates: whole.candidates.clone(), ..Record::default() };
-    search(&network, &images, &with_repairs(1), from(whole.candidates.clone()), &mut all).unwrap();
-    assert_eq!((all.repaired.len(), all.phases.iter().any(|phase| phase.0 == Phase::Repair)), (0, false));
-    let more = SearchRequest { candidates: 9, ..with_repairs(1) };
+    search(&network, &images, &request, from(whole.candidates.clone()), &mut all).unwrap();
+    assert_eq!((all.made.len(), all.phases.iter().any(|told| told.0 == phase)), (0, false));
+    let more = SearchRequest { candidates: 9, ..request };
     let mut extended = Record { candidates: whole.candidates.clone(), ..Record::default() };
     let extended = search(&network, &images, &more, from(whole.candidates), &mut extended).unwrap();
     let undisturbed = search(&network, &images, &more, Known::default(), &mut Record::default()).unwrap();
     let winner = |outcome: &Outcome| untimed(&[outcome.winners().next().unwrap().clone()]).remove(0).evaluations;
-    let repaired =
-        |of: Vec<Evaluation>| of.into_iter().filter(|e| e.kind == EvaluationKind::Repaired).collect::<Vec<_>>();
-    assert_eq!(repaired(winner(&extended)), repaired(winner(&undisturbed)));
+    let made = |of: Vec<Evaluation>| of.into_iter().filter(|e| e.kind == kind).collect::<Vec<_>>();
+    assert_eq!(made(winner(&extended)), made(winner(&undisturbed)));
 }
 
 #[test]
-fn a_cancel_is_noticed_inside_a_repair() {
+fn a_cancel_is_noticed_inside_a_repair_and_a_short_training() {
     let network = classifier(2, true);
     let images = many_images(&network);
     let asked = |cancel_at, request: &SearchRequest| {
         let mut record = Record { cancel_at, ..Record::default() };
         let outcome = search(&network, &images, request, Known::default(), &mut record);
-        (outcome, record.asked.get(), record.repaired.len())
+        (outcome, record.asked.get())
     };
-    let (before, with) = (asked(None, &side_by_side()).1, asked(None, &with_repairs(1)).1);
-    assert!(with > before + 100, "{before} {with}");
-    for cancel_at in [before + 1, before + 50, (before + with) / 2, with - 1] {
-        let (outcome, asked, _) = asked(Some(cancel_at), &with_repairs(1));
-        assert!(matches!(outcome, Err(SearchError::Cancelled)), "{cancel_at}");
-        assert_eq!(asked, cancel_at + 1);
+    let before = asked(None, &side_by_side()).1;
+    for request in [with_repairs(1), with_short_tunings(1)] {
+        let with = asked(None, &request).1;
+        assert!(with > before + 100, "{before} {with}");
+        for cancel_at in [before + 1, before + 50, (before + with) / 2, with - 1] {
+            let (outcome, asked) = asked(Some(cancel_at), &request);
+            assert!(matches!(outcome, Err(SearchError::Cancelled)), "{cancel_at}");
+            assert_eq!(asked, cancel_at + 1);
+        }
     }
 }

@@ -100,6 +100,7 @@ fn network(kind: EvaluationKind) -> CardNetwork {
         EvaluationKind::Adapted => CardNetwork::Adapted,
         EvaluationKind::Unadapted => CardNetwork::Unadapted,
         EvaluationKind::Repaired => CardNetwork::Repaired,
+        EvaluationKind::ShortTuned => CardNetwork::ShortTuned,
     }
 }
 

@@ -90,6 +90,7 @@ impl ModelCard {
                 CardNetwork::Unadapted => "pruned, the full network's statistics",
                 CardNetwork::Adapted => "pruned, adaptive batch norm",
                 CardNetwork::Repaired => "pruned and repaired",
+                CardNetwork::ShortTuned => "pruned and trained for a short time",
                 CardNetwork::Tuned => "pruned and tuned",
             };
             let is_own = own.network == self.network();

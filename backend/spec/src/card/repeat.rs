@@ -50,6 +50,7 @@ fn alone(input: &CardInput) -> SearchRequest {
         // What is left out means another number on the command line.
         test_images: Some(u32::try_from(search.split.test).unwrap_or(u32::MAX)),
         repaired: 0,
+        short_tuned: 0,
         adaptation: search.adaptation,
         ..search.request.clone()
     }

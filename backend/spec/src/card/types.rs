@@ -176,6 +176,8 @@ pub enum CardNetwork {
     Adapted,
     /// The pruned one, repaired.
     Repaired,
+    /// The pruned one, trained for a short time on the calibration images.
+    ShortTuned,
     /// The pruned one, trained further.
     Tuned,
 }

@@ -62,6 +62,8 @@ pub(super) fn reported(
         test: other(RANKED_KIND, ImageSet::Test),
         repaired: other(EvaluationKind::Repaired, RANKED_IMAGES),
         repaired_test: other(EvaluationKind::Repaired, ImageSet::Test),
+        short_tuned: other(EvaluationKind::ShortTuned, RANKED_IMAGES),
+        short_tuned_test: other(EvaluationKind::ShortTuned, ImageSet::Test),
         latencies: latencies.into_iter().map(MeasuredLatency::from).collect(),
         against_uniform: uniform.and_then(|uniform| against(candidate, uniform, RANKED_IMAGES)),
         against_uniform_on_test: uniform.and_then(|uniform| against(candidate, uniform, ImageSet::Test)),

@@ -48,12 +48,14 @@ impl Report {
     fn strategies(&self, out: &mut Lines, section: &ReportSection, winner: &ReportedCandidate) {
         let has_test = section.strategies.iter().any(|strategy| strategy.best.test.is_some());
         let is_repaired = section.strategies.iter().any(|strategy| strategy.best.repaired.is_some());
+        let is_short_tuned = section.strategies.iter().any(|strategy| strategy.best.short_tuned.is_some());
         let has_latency = section.strategies.iter().any(|strategy| !strategy.best.latencies.is_empty());
         let mut columns = vec!["strategy", "candidates", "best", self.score_name(), "images"];
         columns.extend(self.labelled.then_some("agreement"));
         columns.extend(["cross-entropy", "difference from uniform, points"]);
         columns.extend(has_test.then_some("on test images"));
         columns.extend(is_repaired.then_some("repaired"));
+        columns.extend(is_short_tuned.then_some("trained for a short time"));
         columns.extend(["MACs", "parameters", "bytes"]);
         columns.extend(has_latency.then_some("latency"));
 
@@ -66,6 +68,7 @@ impl Report {
             row.push(best.against_uniform.as_ref().map_or(NONE.to_owned(), difference));
             row.extend(has_test.then(|| best.test.as_ref().map_or(NONE.to_owned(), top1)));
             row.extend(is_repaired.then(|| best.repaired.as_ref().map_or(NONE.to_owned(), top1)));
+            row.extend(is_short_tuned.then(|| best.short_tuned.as_ref().map_or(NONE.to_owned(), top1)));
             row.extend(costs(&best.costs));
             row.extend(has_latency.then(|| latency(best)));
             row
@@ -77,6 +80,7 @@ impl Report {
         full.push(NONE.to_owned());
         full.extend(has_test.then(|| self.full.test.as_ref().map_or(NONE.to_owned(), top1)));
         full.extend(is_repaired.then(|| NONE.to_owned()));
+        full.extend(is_short_tuned.then(|| NONE.to_owned()));
         full.extend([self.full.macs.to_string(), self.full.parameters.to_string()]);
         full.push(self.full.bytes.map_or(NONE.to_owned(), |bytes| bytes.to_string()));
         let beside = winner.latencies.first().map(|measured| milliseconds(measured.latency.full_milliseconds));
@@ -157,6 +161,7 @@ impl Report {
             ("scoring images", split.scoring.to_string()),
             ("test images", split.test.to_string()),
             ("best candidates of each budget that are repaired", request.repaired.to_string()),
+            ("best candidates of each budget that are trained for a short time", request.short_tuned.to_string()),
             ("images per forward pass", request.batch_size.to_string()),
             ("channel multiples", request.round_to.map_or("default".to_owned(), |multiple| multiple.to_string())),
             ("importance", format!("{}, {}", request.importance.criterion.name(), request.importance.aggregate.name())),

@@ -73,6 +73,7 @@ pub(super) fn of_section(report: &Report, section: &ReportSection) -> Vec<String
     sentences.push(ties(section));
     sentences.extend(on_test_images(report, section, winner));
     sentences.extend(repaired(report, winner));
+    sentences.extend(short_tuned(report, winner));
     sentences.extend(latencies(winner));
     sentences.extend(latency_budget(report, section, winner));
     sentences
@@ -238,12 +239,23 @@ fn on_test_images(report: &Report, section: &ReportSection, winner: &ReportedCan
 
 /// What a repair makes of the winner.
 fn repaired(report: &Report, winner: &ReportedCandidate) -> Option<String> {
-    let on_scoring = scored(report, winner.repaired.as_ref()?, "scoring");
-    let on_test = winner.repaired_test.as_ref().map(|on| format!(", and {}", scored(report, on, "test")));
-    Some(format!(
-        "Repaired in closed form, without labels or training, it {on_scoring}{}.",
-        on_test.unwrap_or_default()
-    ))
+    let scores = on_both(report, winner.repaired.as_ref()?, winner.repaired_test.as_ref());
+    Some(format!("Repaired in closed form, without labels or training, it {scores}."))
+}
+
+/// What a short training makes of the winner.
+fn short_tuned(report: &Report, winner: &ReportedCandidate) -> Option<String> {
+    let scores = on_both(report, winner.short_tuned.as_ref()?, winner.short_tuned_test.as_ref());
+    let epochs = match report.request.short_tune_epochs {
+        1 => "one epoch".to_owned(),
+        n => format!("{n} epochs"),
+    };
+    Some(format!("Trained for {epochs} on the calibration images, it {scores}."))
+}
+
+fn on_both(report: &Report, scoring: &ScoredOn, test: Option<&ScoredOn>) -> String {
+    let on_test = test.map(|on| format!(", and {}", scored(report, on, "test")));
+    format!("{}{}", scored(report, scoring, "scoring"), on_test.unwrap_or_default())
 }
 
 fn latencies(winner: &ReportedCandidate) -> Vec<String> {

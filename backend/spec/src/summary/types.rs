@@ -175,6 +175,14 @@ pub struct ReportedCandidate {
     #[schema(required)]
     #[serde(default)]
     pub repaired_test: Option<ScoredOn>,
+    /// Trained for a short time, on scoring images. Null where it was not trained so.
+    #[schema(required)]
+    #[serde(default)]
+    pub short_tuned: Option<ScoredOn>,
+    /// Trained for a short time, on the test images. Null where it was not trained or not scored there.
+    #[schema(required)]
+    #[serde(default)]
+    pub short_tuned_test: Option<ScoredOn>,
     /// Measured latencies; empty where none were measured.
     pub latencies: Vec<MeasuredLatency>,
     /// Against the uniform candidate of the same budget, on scoring images. Null where there is none.

@@ -200,6 +200,15 @@ impl Warning {
         );
         Self::new(WarningCode::NotRepaired, message)
     }
+
+    /// The candidate's index, and why its short training failed.
+    pub fn not_short_tuned(index: u32, reason: &str) -> Self {
+        let message = format!(
+            "Candidate {index} could not be trained for a short time: {}. Its other scores stand.",
+            reason.trim_end_matches('.'),
+        );
+        Self::new(WarningCode::NotShortTuned, message)
+    }
 }
 
 fn side_by_side(winner: &Hits, uniform: &Hits) -> String {
@@ -325,6 +334,10 @@ mod tests {
             (
                 Warning::not_repaired(7, "libtorch: out of memory."),
                 &["Candidate 7 could not be repaired: libtorch: out of memory.", "without a repair"],
+            ),
+            (
+                Warning::not_short_tuned(7, "libtorch: out of memory."),
+                &["Candidate 7 could not be trained for a short time: libtorch: out of memory.", "other scores stand"],
             ),
         ]
     }

@@ -77,6 +77,12 @@ pub struct SearchArgs {
     /// Best candidates of each budget that are repaired, too, and scored.
     #[arg(long, value_name = "NUMBER")]
     repaired: Option<u32>,
+    /// Best candidates of each budget that are trained for a short time, too, and scored.
+    #[arg(long, value_name = "NUMBER")]
+    short_tuned: Option<u32>,
+    /// Passes over the calibration images of those that are trained for a short time; 3 if omitted.
+    #[arg(long, value_name = "NUMBER")]
+    short_tune_epochs: Option<u32>,
     /// Evaluate every strategy on all images, instead of the better ones only.
     #[arg(long)]
     no_racing: bool,
@@ -184,6 +190,8 @@ impl SearchArgs {
             ("scoring_images", self.scoring.map(u64::from)),
             ("test_images", self.test.map(u64::from)),
             ("repaired", self.repaired.map(u64::from)),
+            ("short_tuned", self.short_tuned.map(u64::from)),
+            ("short_tune_epochs", self.short_tune_epochs.map(u64::from)),
             ("batch_size", self.batch_size.map(u64::from)),
             ("seed", self.seed),
         ];
@@ -282,6 +290,9 @@ mod tests {
         assert_eq!((made.strategies.len(), made.group_limits.len(), made.seed), (2, 1, 7));
         assert_eq!((made.calibration_images, made.scoring_images, made.racing), (3200, 5000, true));
         assert_eq!((made.repaired, request("--macs 0.5 --repaired 2").unwrap().repaired), (0, 2));
+        let trained = request("--macs 0.5 --short-tuned 2 --short-tune-epochs 5").unwrap();
+        assert_eq!((made.short_tuned, made.short_tune_epochs), (0, 3));
+        assert_eq!((trained.short_tuned, trained.short_tune_epochs), (2, 5));
         let timed = request("--latency 0.5 --latency-of libtorch").unwrap();
         assert_eq!(
             (timed.budgets()[0].to_string().as_str(), timed.latency_of),

@@ -46,7 +46,7 @@ fn metadata(path: &std::path::Path) -> Value {
 }
 
 #[test]
-fn a_search_scores_its_winner_repaired_too_and_writes_it_on_request() {
+fn a_search_scores_its_winner_repaired_and_trained_too_and_writes_it_repaired_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("winner.safetensors");
     let search = |further: &[&str]| {
@@ -56,14 +56,18 @@ fn a_search_scores_its_winner_repaired_too_and_writes_it_on_request() {
         arguments.extend(further.iter().map(|&argument| argument.to_owned()));
         report(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    let found = search(&["--test", "500", "--weights", "repaired"]);
+    let trained = ["--short-tuned", "1", "--short-tune-epochs", "2"];
+    let found = search(&[&["--test", "500", "--weights", "repaired"][..], &trained].concat());
     let winner = &found["sections"][0]["winner"];
     let top1 = |of: &str| winner[of]["score"]["top1"].as_f64().unwrap();
     assert_eq!((&found["request"]["repaired"], &winner["repaired"]["images"]), (&Value::from(1), &Value::from(1000)));
     assert!(top1("repaired") > top1("scoring") + 0.1 && top1("repaired_test") > top1("test") + 0.1, "{winner}");
+    assert_eq!((&found["request"]["short_tuned"], &winner["short_tuned"]["images"]), (&1.into(), &1000.into()));
+    assert!(top1("short_tuned") > top1("scoring") && top1("short_tuned_test") > top1("test"), "{winner}");
     assert_eq!(metadata(&out)["eagleeye.weights"], "repaired");
     let plain = search(&["--test", "0"]);
-    assert_eq!(plain["sections"][0]["winner"]["repaired"], Value::Null);
+    let of_plain = |kind: &str| &plain["sections"][0]["winner"][kind];
+    assert_eq!((of_plain("repaired"), of_plain("short_tuned")), (&Value::Null, &Value::Null));
     assert_eq!(metadata(&out)["eagleeye.weights"], "adapted");
 }
 

@@ -22,7 +22,7 @@ fn request(server: &Server, file: &str) -> Value {
     let dataset = id(&server.upload("/datasets", form).expect(201));
     json!({
         "model_id": model, "dataset_id": dataset, "strategies": ["random"], "macs": 0.4, "candidates": 2, "seed": 7,
-        "calibration_images": 200, "scoring_images": 200, "test_images": 100, "batch_size": 50, "repaired": 2,
+        "calibration_images": 200, "scoring_images": 200, "test_images": 100, "batch_size": 50, "repaired": 2, "short_tuned": 1,
         "preprocessing": { "mean": [0.286], "deviation": [0.353] },
     })
 }
@@ -49,8 +49,14 @@ fn the_best_are_repaired_scored_and_exported() {
         let on_test = evaluation(winner, "repaired", "test").unwrap();
         assert_eq!((&on_test["images"], &on_test["calibration_images"]), (&json!(100), &json!(200)));
 
+        let trained = evaluation(winner, "short_tuned", "test").unwrap();
+        assert_eq!((&trained["images"], &trained["calibration_images"]), (&json!(100), &json!(200)));
+        let trained = all.iter().filter(|c| evaluation(c, "short_tuned", "scoring").is_some());
+        assert_eq!(trained.count(), 1, "the best alone");
+
         let report = server.get(&format!("/searches/{search}/report.md"));
         assert!(report.text().contains("Repaired in closed form"), "{}", report.text());
+        assert!(report.text().contains("Trained for 3 epochs on the calibration images"), "{}", report.text());
 
         let path = format!("/candidates/{}/checkpoints", winner["id"].as_str().unwrap());
         for format in ["torchscript", "onnx", "safetensors"] {
