@@ -432,34 +432,47 @@ fn a_budget_of_latency_is_held_against_what_was_measured() {
     assert!(says(&stored.report().sections[1].sentences, "with one thread; that was not measured"));
 }
 
-/// With a repaired winner, on scoring images and perhaps on test images.
-fn repaired_winner(with_test: bool) -> Report {
+/// With a winner that has evaluations of a further kind, on scoring images and perhaps on test images.
+fn evaluated_further(kind: EvaluationKind, with_test: bool) -> Report {
     let mut stored = Stored::two_budgets();
-    let as_repaired = |evaluation: Evaluation| Evaluation { kind: EvaluationKind::Repaired, ..evaluation };
+    let of_kind = |evaluation: Evaluation| Evaluation { kind, ..evaluation };
     let evaluations = &mut stored.candidates[3].evaluations;
-    evaluations.push(as_repaired(last_rung(901)));
-    evaluations.extend(with_test.then(|| as_repaired(test_images(359))));
+    evaluations.push(of_kind(last_rung(901)));
+    evaluations.extend(with_test.then(|| of_kind(test_images(359))));
     stored.report()
 }
 
 #[test]
-fn what_a_repair_makes_of_the_winner_is_said_and_changes_no_ranking() {
-    let report = repaired_winner(true);
-    let winner = report.sections[0].winner.as_ref().unwrap();
-    let top1 = |on: &Option<ScoredOn>| on.as_ref().map(|on| (on.score.top1, on.images));
-    assert_eq!((winner.index, winner.scoring.score.top1), (3, 0.85));
-    assert_eq!((top1(&winner.repaired), top1(&winner.repaired_test)), (Some((0.901, 1000)), Some((0.8975, 400))));
-    let said =
-        "Repaired in closed form, without labels or training, it classifies 90.1% of 1000 scoring images correctly";
-    assert!(says(&report.sections[0].sentences, said), "{:?}", report.sections[0].sentences);
-    assert!(says(&report.sections[0].sentences, "and classifies 89.8% of 400 test images correctly"));
-    assert!(!says(&report.sections[1].sentences, "Repaired"), "nobody has repaired that winner");
-    let markdown = report.to_markdown();
-    assert_tables_are_whole(&markdown);
-    assert!(markdown.contains("| repaired |") && markdown.contains("| 90.1% ("), "{markdown}");
-    assert!(!Stored::two_budgets().report().to_markdown().contains("| repaired |"));
+fn what_a_repair_or_a_short_training_makes_of_the_winner_is_said_and_changes_no_ranking() {
+    let repaired = (
+        EvaluationKind::Repaired,
+        "Repaired in closed form, without labels or training, it",
+        "| repaired |",
+        (|winner| [&winner.repaired, &winner.repaired_test]) as fn(&ReportedCandidate) -> [&Option<ScoredOn>; 2],
+    );
+    let short_tuned = (
+        EvaluationKind::ShortTuned,
+        "Trained for 3 epochs on the calibration images, it",
+        "| trained for a short time |",
+        (|winner| [&winner.short_tuned, &winner.short_tuned_test]) as fn(&ReportedCandidate) -> [&Option<ScoredOn>; 2],
+    );
+    for (kind, beginning, column, of) in [repaired, short_tuned] {
+        let report = evaluated_further(kind, true);
+        let winner = report.sections[0].winner.as_ref().unwrap();
+        let top1 = |on: &Option<ScoredOn>| on.as_ref().map(|on| (on.score.top1, on.images));
+        assert_eq!((winner.index, winner.scoring.score.top1), (3, 0.85));
+        assert_eq!(of(winner).map(top1), [Some((0.901, 1000)), Some((0.8975, 400))]);
+        let said = format!("{beginning} classifies 90.1% of 1000 scoring images correctly");
+        assert!(says(&report.sections[0].sentences, &said), "{:?}", report.sections[0].sentences);
+        assert!(says(&report.sections[0].sentences, "and classifies 89.8% of 400 test images correctly"));
+        assert!(!says(&report.sections[1].sentences, beginning), "nobody has done so with that winner");
+        let markdown = report.to_markdown();
+        assert_tables_are_whole(&markdown);
+        assert!(markdown.contains(column) && markdown.contains("| 90.1% ("), "{markdown}");
+        assert!(!Stored::two_budgets().report().to_markdown().contains(column));
 
-    let without = repaired_winner(false);
-    assert_eq!(without.sections[0].winner.as_ref().unwrap().repaired_test, None);
-    assert!(says(&without.sections[0].sentences, said));
+        let without = evaluated_further(kind, false);
+        assert_eq!(of(without.sections[0].winner.as_ref().unwrap())[1], &None);
+        assert!(says(&without.sections[0].sentences, &said));
+    }
 }
