@@ -25,7 +25,7 @@ def settings():
     for seed in SEEDS:
         for macs in 0.5, 0.25:
             for start in "adapted", "repaired":
-                for epochs in 10, 3, 1:
+                for epochs in 1, 3, 10:
                     yield setting("start", "mobilenet_v1", macs, start, epochs, seed)
             yield setting("distill", "mobilenet_v1", macs, "adapted", 3, seed, distill=True)
             yield setting("precision", "mobilenet_v1", macs, "adapted", 3, seed, mixed=False)

@@ -159,7 +159,8 @@ impl Tally {
         let has_reference = self.compared > 0;
         let score = Score {
             agreement: has_reference.then_some(self.agreeing as f64 / self.compared as f64),
-            kl: if has_reference { self.kl.mean() } else { None },
+            // A divergence is never negative; rounding may make it so.
+            kl: if has_reference { self.kl.mean().map(|kl| kl.max(0.0)) } else { None },
             errors: Errors { cross_entropy: self.cross_entropy.error(), kl: self.kl.error() },
             ..Score::new(
                 hits.count() as f64 / images,

@@ -38,7 +38,10 @@ impl SearchRequest {
         let known = self.budgets();
         (extended.macs, extended.parameters, extended.bytes, extended.latency) = (None, None, None, None);
         extended.budget_range = None;
-        extended.budgets = known.iter().map(Limits::of).chain(by.budgets.iter().copied()).collect();
+        extended.budgets = known.iter().map(Limits::of).collect();
+        let added: Vec<Limits> =
+            by.budgets.iter().filter(|limits| !extended.budgets.contains(limits)).copied().collect();
+        extended.budgets.extend(added);
         extended.candidates = by.candidates.unwrap_or(self.candidates);
         extended.strategies.extend(by.strategies.iter().filter(|name| !self.strategies.contains(name)).cloned());
         extended.manual.extend(by.manual.iter().cloned());
@@ -71,6 +74,9 @@ mod tests {
         let names: Vec<&str> = extended.strategies.iter().map(|name| name.0.as_str()).collect();
         assert_eq!(names, ["sensitivity", "uniform"]);
         assert_eq!(extended.faults(), []);
+        let nothing_new =
+            SearchExtension { budgets: vec![Limits::of(&request.budgets()[1])], ..SearchExtension::default() };
+        assert_eq!(request.extended(&nothing_new), request.extended(&SearchExtension::default()));
         assert_eq!(request.extended(&SearchExtension::default()).budgets(), request.budgets());
     }
 }

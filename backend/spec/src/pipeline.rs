@@ -124,6 +124,13 @@ impl PipelineRequest {
         SearchRequest { model_id, name: Some(name), macs: budget, repaired, ..self.search.clone() }
     }
 
+    /// What all stages together ask of the first network. Each stage has its own smallest share and multiples, so that together
+    /// they leave a unit of each group at least.
+    pub fn smallest(&self) -> SearchRequest {
+        let last = self.search_of(self.macs.len().saturating_sub(1), self.search.model_id, 1.0);
+        SearchRequest { min_keep_ratio: 0.0, round_to: Some(1), ..last }
+    }
+
     /// How a winner is fine-tuned, where it is.
     pub fn tuning(&self) -> Option<TuneOptions> {
         self.tune.as_ref().map(|options| TuneOptions { start: self.start, ..options.clone() })

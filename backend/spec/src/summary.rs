@@ -17,7 +17,8 @@ pub use input::ReportInput;
 pub(crate) use markdown::{Lines, NONE, capitalised, facts, warnings, with_interval};
 pub use types::{
     Comparison, FrontPoint, ImageCount, MeasuredLatency, Passes, REPORT_VERSION, Report, ReportSection,
-    ReportedCandidate, ReportedCosts, ReportedNetwork, ReportedSplit, ReportedStrategy, ScoredOn, Standing, Ties,
+    ReportedCandidate, ReportedCosts, ReportedEnd, ReportedNetwork, ReportedSplit, ReportedStrategy, ScoredOn,
+    Standing, Ties,
 };
 
 #[cfg(test)]

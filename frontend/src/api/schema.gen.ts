@@ -2603,6 +2603,10 @@ export interface components {
             advice: string[];
             /** @description The dataset's name. */
             dataset: string;
+            /** @description How the search ended. */
+            ended?: components["schemas"]["ReportedEnd"];
+            /** @description Why it failed. Null where it has not. */
+            error: string | null;
             /** @description The full network. */
             full: components["schemas"]["ReportedNetwork"];
             /**
@@ -2734,6 +2738,11 @@ export interface components {
              */
             parameters_fraction: number;
         };
+        /**
+         * @description How a search ended.
+         * @enum {string}
+         */
+        ReportedEnd: "not_yet" | "succeeded" | "failed" | "cancelled";
         /** @description The full network, before anything was pruned. */
         ReportedNetwork: {
             /**

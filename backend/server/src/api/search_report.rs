@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use eagleeye_spec::{Report, ReportInput};
-use eagleeye_store::Store;
+use eagleeye_spec::{Report, ReportInput, ReportedEnd};
+use eagleeye_store::{SearchState, Store};
 use uuid::Uuid;
 
 use crate::extract::Path;
@@ -70,5 +70,16 @@ async fn report(store: &Store, id: Uuid) -> Result<Report, Problem> {
         latency_model: search.latency_model.as_ref(),
         warnings: &search.warnings,
         seconds,
+        ended: ended(search.state),
+        error: search.error.as_deref(),
     }))
+}
+
+fn ended(state: SearchState) -> ReportedEnd {
+    match state {
+        SearchState::Queued | SearchState::Running => ReportedEnd::NotYet,
+        SearchState::Succeeded => ReportedEnd::Succeeded,
+        SearchState::Failed => ReportedEnd::Failed,
+        SearchState::Cancelled => ReportedEnd::Cancelled,
+    }
 }

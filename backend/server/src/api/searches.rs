@@ -308,7 +308,9 @@ pub async fn extend(
 ) -> Result<(StatusCode, Answer<Search>), Problem> {
     let search = state.store.searches().get(id).await?;
     let mut request = search.request.extended(&extension);
-    if request == search.request.extended(&SearchExtension::default()) {
+    // The same extension once more, while the first is at work, is a conflict.
+    let has_ended = !matches!(search.state, store::SearchState::Queued | store::SearchState::Running);
+    if has_ended && request == search.request.extended(&SearchExtension::default()) {
         let detail = "must be more than before, or there must be further strategies or budgets".to_owned();
         return Err(Problem::fields(vec![FieldError { field: "candidates".to_owned(), detail }]));
     }

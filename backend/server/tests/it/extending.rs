@@ -43,6 +43,7 @@ fn what_a_search_cannot_be_extended_by_is_named() {
     extend(json!({ "candidates": 1 })).problem(422, "invalid-field", &["at least 4"]);
     extend(json!({ "strategies": ["best"] })).problem(422, "invalid-field", &["best"]);
     extend(json!({ "budgets": [{ "macs": 0.01 }] })).problem(422, "budget-out-of-reach", &["0.01"]);
+    extend(json!({ "budgets": [{ "macs": 0.5 }] })).problem(422, "invalid-field", &["further strategies or budgets"]);
     extend(json!({ "seed": 3 })).problem(422, "invalid-field", &["seed"]);
     assert_eq!(server.get(&format!("/searches/{search}")).expect(200)["state"], "succeeded", "it is as it was");
 }

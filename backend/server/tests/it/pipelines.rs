@@ -179,6 +179,7 @@ fn fields_are_named_where_they_are_in_the_body() {
     let cases = [
         (json!({ "macs": [0.3, 0.5] }), "invalid-field", "macs"),
         (json!({ "macs": [0.01] }), "budget-out-of-reach", "macs"),
+        (json!({ "macs": [0.5, 0.0001] }), "budget-out-of-reach", "macs"),
         (json!({ "tune": {} }), "invalid-field", "tune.epochs"),
         (json!({ "tune": { "epochs": 1, "start": "repaired" } }), "invalid-field", "tune.start"),
         (json!({ "start": "tuned" }), "invalid-field", "start"),

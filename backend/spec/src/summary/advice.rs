@@ -1,6 +1,6 @@
 //! What to try next: rules from the figures.
 
-use super::types::{Comparison, Report, ReportSection, ReportedCandidate, Standing};
+use super::types::{Comparison, Report, ReportSection, ReportedCandidate, ReportedEnd, Standing};
 use super::words::{conditions, listed, percent, points};
 use crate::interval::{Interval, Z};
 use crate::warning::{WIDE_INTERVAL, WarningCode};
@@ -27,6 +27,11 @@ const DOUBTS: [WarningCode; 6] = [
 /// The most important first; each once, with the budgets that it is for where that is not all of them.
 pub(super) fn advice(report: &Report, classes: Option<u32>) -> Vec<String> {
     let mut advice = doubts(report);
+    // What a failed search has found is no ground for the next step.
+    if report.ended == ReportedEnd::Failed {
+        advice.push("Mend what the search failed by, and search again.".to_owned());
+        return advice;
+    }
     let mut by_text: Vec<(String, Vec<String>)> = Vec::new();
     for section in &report.sections {
         for text in of_section(report, section, classes) {

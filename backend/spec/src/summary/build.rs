@@ -24,6 +24,8 @@ impl Report {
             latency_model: input.latency_model.cloned(),
             warnings: input.warnings.to_vec(),
             seconds: input.seconds,
+            ended: input.ended,
+            error: input.error.map(str::to_owned),
             sentences: Vec::new(),
             advice: Vec::new(),
         };

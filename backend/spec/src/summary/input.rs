@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::types::ReportedSplit;
+use super::types::{ReportedEnd, ReportedSplit};
 use crate::candidate::{Baseline, Candidate};
 use crate::latency::Latency;
 use crate::latency_model::LatencyModel;
@@ -32,4 +32,7 @@ pub struct ReportInput<'a> {
     pub warnings: &'a [Warning],
     /// Seconds that the search took.
     pub seconds: Option<f64>,
+    pub ended: ReportedEnd,
+    /// Why the search failed.
+    pub error: Option<&'a str>,
 }

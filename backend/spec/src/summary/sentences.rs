@@ -1,6 +1,8 @@
 //! What was found, in sentences.
 
-use super::types::{Comparison, Report, ReportSection, ReportedCandidate, ReportedCosts, ScoredOn, Standing};
+use super::types::{
+    Comparison, Report, ReportSection, ReportedCandidate, ReportedCosts, ReportedEnd, ScoredOn, Standing,
+};
 use super::words::{
     conditions, counted, duration, from_to, listed, milliseconds, percent, points, signed, signed_from_to,
 };
@@ -10,7 +12,7 @@ const SAME_SPEED: f64 = 0.02;
 
 /// The search in a few sentences.
 pub(super) fn of_search(report: &Report) -> Vec<String> {
-    let mut sentences = Vec::new();
+    let mut sentences = Vec::from_iter(unless_succeeded(report));
     if !report.labelled {
         sentences.push(
             "The images have no labels, so every score is the agreement with the full network: none of them says whether the \
@@ -31,6 +33,26 @@ pub(super) fn of_search(report: &Report) -> Vec<String> {
     }
     sentences.extend(report.seconds.map(|seconds| format!("The search took {}.", duration(seconds))));
     sentences
+}
+
+/// What to know before anything else of a search that has not succeeded.
+fn unless_succeeded(report: &Report) -> Option<String> {
+    match (report.ended, &report.error) {
+        (ReportedEnd::Succeeded, _) => None,
+        (ReportedEnd::NotYet, _) => {
+            Some("The search has not ended: this is what it has found so far, and it may change.".to_owned())
+        }
+        (ReportedEnd::Cancelled, _) => {
+            Some("The search was cancelled: this is what it had found until then.".to_owned())
+        }
+        (ReportedEnd::Failed, Some(error)) => Some(format!(
+            "The search failed, so what it has found is not to be used as it is: {}.",
+            error.trim_end_matches('.')
+        )),
+        (ReportedEnd::Failed, None) => {
+            Some("The search failed, so what it has found is not to be used as it is.".to_owned())
+        }
+    }
 }
 
 /// Who won under a budget, and what it is worth.

@@ -83,6 +83,8 @@ struct Stored {
     latencies: BTreeMap<u32, Vec<Latency>>,
     latency_model: Option<LatencyModel>,
     warnings: Vec<Warning>,
+    ended: ReportedEnd,
+    error: Option<String>,
 }
 
 impl Stored {
@@ -114,6 +116,8 @@ impl Stored {
             latencies: BTreeMap::new(),
             latency_model: None,
             warnings: Vec::new(),
+            ended: ReportedEnd::Succeeded,
+            error: None,
         }
     }
 
@@ -162,6 +166,8 @@ impl Stored {
             latency_model: self.latency_model.as_ref(),
             warnings: &self.warnings,
             seconds: Some(83.4),
+            ended: self.ended,
+            error: self.error.as_deref(),
         })
     }
 }
@@ -475,4 +481,24 @@ fn what_a_repair_or_a_short_training_makes_of_the_winner_is_said_and_changes_no_
         assert_eq!(of(without.sections[0].winner.as_ref().unwrap())[1], &None);
         assert!(says(&without.sections[0].sentences, &said));
     }
+}
+
+#[test]
+fn a_search_that_has_not_succeeded_says_so_first() {
+    let mut stored = Stored::two_budgets();
+    assert!(stored.report().sentences[0].starts_with("At 50% of the MACs"), "{:?}", stored.report().sentences);
+    for (ended, error, first) in [
+        (ReportedEnd::NotYet, None, "The search has not ended"),
+        (ReportedEnd::Cancelled, None, "The search was cancelled"),
+        (ReportedEnd::Failed, Some("the best is above the full network."), "The search failed, so what"),
+    ] {
+        (stored.ended, stored.error) = (ended, error.map(str::to_owned));
+        let report = stored.report();
+        assert!(report.sentences[0].starts_with(first), "{:?}", report.sentences);
+        assert!(says(&report.sentences, "At 50% of the MACs"), "what was found stays");
+        assert_eq!(report.error, stored.error);
+    }
+    assert!(says(&stored.report().sentences, "as it is: the best is above the full network."));
+    assert_eq!(stored.report().advice, ["Mend what the search failed by, and search again."], "nothing to build on");
+    assert!(stored.report().to_markdown().contains("The search failed"));
 }

@@ -50,10 +50,29 @@ pub struct Report {
     /// Seconds that the search took. Null where they are not known.
     #[schema(required)]
     pub seconds: Option<f64>,
+    /// How the search ended.
+    #[serde(default)]
+    pub ended: ReportedEnd,
+    /// Why it failed. Null where it has not.
+    #[schema(required)]
+    #[serde(default)]
+    pub error: Option<String>,
     /// The search in a few sentences. Those of one budget are in its section.
     pub sentences: Vec<String>,
     /// What to try next, the most important first.
     pub advice: Vec<String>,
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedEnd {
+    /// It has not ended: more is to come.
+    NotYet,
+    #[default]
+    Succeeded,
+    Failed,
+    Cancelled,
 }
 
 /// How many images there were of each kind. No image is of two.

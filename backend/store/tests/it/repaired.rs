@@ -11,7 +11,7 @@ use crate::upgrades::steps_since;
 const ADAPTED: CandidateWeights = CandidateWeights::Adapted;
 const REPAIRED: CandidateWeights = CandidateWeights::Repaired;
 
-/// A search that has ended, and its only candidate, which was scored repaired too.
+/// A search that has ended, and its only candidate, which was scored repaired and trained for a short time, too.
 async fn candidate(world: &World) -> Uuid {
     world.search().await;
     let lease = world.claim("a").await.lease;
@@ -19,6 +19,8 @@ async fn candidate(world: &World) -> Uuid {
     let repaired = evaluation(EvaluationKind::Repaired, Score::new(0.9, 0.99, 0.2));
     world.store.searches().record_evaluation(&lease, 0, &repaired).await.unwrap();
     world.store.searches().record_evaluation(&lease, 0, &repaired).await.unwrap();
+    let trained = evaluation(EvaluationKind::ShortTuned, Score::new(0.8, 0.99, 0.3));
+    world.store.searches().record_evaluation(&lease, 0, &trained).await.unwrap();
     world.store.searches().finish(&lease).await.unwrap().best_candidate_id.unwrap()
 }
 
@@ -36,14 +38,14 @@ fn weights(checkpoints: &[Checkpoint]) -> Vec<CheckpointWeights> {
 }
 
 #[tokio::test]
-async fn a_repaired_evaluation_is_stored_once_beside_the_others_and_ranks_nothing() {
+async fn further_evaluations_are_stored_once_beside_the_others_and_rank_nothing() {
     let world = World::new().await;
     let stored = world.store.candidates().get(candidate(&world).await).await.unwrap();
     let kinds: Vec<EvaluationKind> = stored.evaluations.iter().map(|evaluation| evaluation.kind).collect();
     assert_eq!(kinds, EvaluationKind::ALL);
     assert_eq!(stored.score.top1, 0.5);
-    let repaired = score_of(&stored.evaluations, EvaluationKind::Repaired, ImageSet::Scoring).unwrap();
-    assert_eq!(repaired.top1, 0.9);
+    let top1 = |kind| score_of(&stored.evaluations, kind, ImageSet::Scoring).map(|score| score.top1);
+    assert_eq!((top1(EvaluationKind::Repaired), top1(EvaluationKind::ShortTuned)), (Some(0.9), Some(0.8)));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use eagleeye_engine::repair::Follow;
 use eagleeye_engine::{Known, Network, SearchError, make_again};
-use eagleeye_spec::{Candidate, CandidateWeights, Report, ReportInput, SearchRequest};
+use eagleeye_spec::{Candidate, CandidateWeights, Report, ReportInput, ReportedEnd, SearchRequest};
 
 use crate::arguments::named;
 use crate::failure::Failure;
@@ -68,6 +68,8 @@ pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -
         latency_model: latency_model.as_ref(),
         warnings: &warnings,
         seconds: Some(started.elapsed().as_secs_f64()),
+        ended: ReportedEnd::Succeeded,
+        error: None,
     });
     if args.json { output::json(&report) } else { output::text(&report.to_markdown()) }
 }
