@@ -317,7 +317,7 @@ async fn a_search_taken_over_from_a_killed_worker_gives_the_same_leaderboard() {
     let mut killed = world.start("killed");
     world.wait_for_candidates(id, 1).await;
     killed.signal(rustix::process::Signal::KILL);
-    killed.exit(Duration::from_secs(2)).await;
+    killed.exit(Duration::from_secs(20)).await;
     world.store.queue().worker_died("killed").await.unwrap();
 
     let undisturbed = world.search(&model, json!({})).await;
@@ -355,7 +355,7 @@ async fn every_strategy_gives_the_same_leaderboard_whenever_the_worker_is_killed
         })
         .await;
         killed.signal(rustix::process::Signal::KILL);
-        killed.exit(Duration::from_secs(2)).await;
+        killed.exit(Duration::from_secs(20)).await;
         world.store.queue().worker_died(&format!("killed{kill}")).await.unwrap();
         assert!(!world.get(id).await.state.is_final(), "it was killed too late");
     }
@@ -386,7 +386,7 @@ async fn what_tells_the_latency_of_strategies_is_measured_once_and_stays() {
     let mut killed = world.start("killed");
     world.wait_for_candidates(id, 2).await;
     killed.signal(rustix::process::Signal::KILL);
-    killed.exit(Duration::from_secs(2)).await;
+    killed.exit(Duration::from_secs(20)).await;
     world.store.queue().worker_died("killed").await.unwrap();
     let measured = world.get(id).await.latency_model.unwrap();
     let begun = leaderboard(&world.store, id).await;

@@ -103,12 +103,12 @@ async fn a_tuning_ends_with_the_same_weights_and_files_whatever_happens_in_betwe
         assert!(file.max_difference.unwrap() <= 1e-4);
     }
     worker.signal(Signal::TERM);
-    worker.exit(Duration::from_secs(5)).await;
+    worker.exit(Duration::from_secs(15)).await;
 
     let same = world.tuning(candidate).await;
     let mut killed = world.start_and_wait_for_snapshots("killed", same).await;
     killed.signal(Signal::KILL);
-    killed.exit(Duration::from_secs(2)).await;
+    killed.exit(Duration::from_secs(20)).await;
     world.store.queue().worker_died("killed").await.unwrap();
     let interrupted = world.get_tuning(same).await;
     assert!(interrupted.snapshot.is_some() && interrupted.weights.is_none(), "{interrupted:?}");
@@ -122,7 +122,7 @@ async fn a_tuning_ends_with_the_same_weights_and_files_whatever_happens_in_betwe
         assert_eq!((file.format, &file.hash), (undisturbed.format, &undisturbed.hash));
     }
     other.signal(Signal::TERM);
-    other.exit(Duration::from_secs(5)).await;
+    other.exit(Duration::from_secs(15)).await;
 
     let same = world.tuning(candidate).await;
     let mut worker = world.start_and_wait_for_snapshots("cancelled", same).await;
@@ -137,7 +137,7 @@ async fn a_tuning_ends_with_the_same_weights_and_files_whatever_happens_in_betwe
     let anew = world.tuned(same).await;
     assert_eq!((anew.state, anew.weights), (TuningState::Succeeded, undisturbed.weights));
     worker.signal(Signal::TERM);
-    worker.exit(Duration::from_secs(5)).await;
+    worker.exit(Duration::from_secs(15)).await;
 }
 
 /// The entries of a stored safetensors file that say where it comes from.
@@ -194,16 +194,16 @@ async fn a_repaired_candidate_is_scored_exported_and_tuned() {
     assert_eq!(says["eagleeye.weights"], "tuned");
     assert!(says["eagleeye.tuning"].as_str().unwrap().contains(r#""start":"repaired""#), "{says}");
     worker.signal(Signal::TERM);
-    worker.exit(Duration::from_secs(5)).await;
+    worker.exit(Duration::from_secs(15)).await;
 
     let same = world.tuning_from(id, CandidateWeights::Repaired).await;
     let mut killed = world.start_and_wait_for_snapshots("killed", same).await;
     killed.signal(Signal::KILL);
-    killed.exit(Duration::from_secs(2)).await;
+    killed.exit(Duration::from_secs(20)).await;
     world.store.queue().worker_died("killed").await.unwrap();
     let mut other = world.start("other");
     let resumed = world.tuned(same).await;
     assert_eq!((resumed.state, &resumed.weights), (TuningState::Succeeded, &undisturbed.weights));
     other.signal(Signal::TERM);
-    other.exit(Duration::from_secs(5)).await;
+    other.exit(Duration::from_secs(15)).await;
 }

@@ -37,7 +37,7 @@ async fn the_winner_of_a_race_is_what_it_would_be_if_it_were_tuned_alone() {
     let mut worker = world.start("first");
     world.ended(search).await;
     worker.signal(Signal::TERM);
-    worker.exit(Duration::from_secs(5)).await;
+    worker.exit(Duration::from_secs(15)).await;
 
     let request = json!({
         "candidates": 3, "epochs": 6, "options": { "crop_padding": 1, "average": 0.9, "distillation": {}, "seed": 3 },
@@ -53,7 +53,7 @@ async fn the_winner_of_a_race_is_what_it_would_be_if_it_were_tuned_alone() {
     };
     world.race_when("the second rung begins", race, is_in_second_rung).await;
     killed.signal(Signal::KILL);
-    killed.exit(Duration::from_secs(2)).await;
+    killed.exit(Duration::from_secs(20)).await;
     world.store.queue().worker_died("killed").await.unwrap();
 
     let mut other = world.start("other");
@@ -81,5 +81,5 @@ async fn the_winner_of_a_race_is_what_it_would_be_if_it_were_tuned_alone() {
     assert_eq!(of_rows(out.id).await.len(), 3);
     assert_eq!(world.store.tuning_races().get(race.id).await.unwrap().winner_id, Some(winner.id));
     other.signal(Signal::TERM);
-    other.exit(Duration::from_secs(5)).await;
+    other.exit(Duration::from_secs(15)).await;
 }

@@ -199,7 +199,7 @@ async fn an_export_beside_a_search_survives_a_kill_of_the_worker_and_changes_no_
     })
     .await;
     killed.signal(Signal::KILL);
-    killed.exit(Duration::from_secs(2)).await;
+    killed.exit(Duration::from_secs(20)).await;
     world.store.queue().worker_died("killed").await.unwrap();
 
     let _worker = world.start("other");
