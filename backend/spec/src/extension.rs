@@ -39,9 +39,11 @@ impl SearchRequest {
         (extended.macs, extended.parameters, extended.bytes, extended.latency) = (None, None, None, None);
         extended.budget_range = None;
         extended.budgets = known.iter().map(Limits::of).collect();
-        let added: Vec<Limits> =
-            by.budgets.iter().filter(|limits| !extended.budgets.contains(limits)).copied().collect();
-        extended.budgets.extend(added);
+        for limits in &by.budgets {
+            if !extended.budgets.contains(limits) {
+                extended.budgets.push(*limits);
+            }
+        }
         extended.candidates = by.candidates.unwrap_or(self.candidates);
         extended.strategies.extend(by.strategies.iter().filter(|name| !self.strategies.contains(name)).cloned());
         extended.manual.extend(by.manual.iter().cloned());

@@ -119,10 +119,9 @@ pub async fn create(
     faults.add_invalid_within("tune", request.tune_faults());
     faults.into_result()?;
     // Fields of the search are named as the first stage's search names them.
-    let mut first = request.search_of(0, request.search.model_id, 1.0);
-    checked(&state, &mut first).await.map_err(|problem| problem.within("search", &["macs"]))?;
-    let mut smallest = request.smallest();
-    checked(&state, &mut smallest).await.map_err(|problem| problem.within("search", &["macs"]))?;
+    for mut asked in [request.search_of(0, request.search.model_id, 1.0), request.smallest()] {
+        checked(&state, &mut asked).await.map_err(|problem| problem.within("search", &["macs"]))?;
+    }
     request.search.name = request.search.name.as_deref().and_then(name_in).map(str::to_owned);
     let pipeline = shown(&state.store, state.store.pipelines().create(&request).await?).await?;
     let location = format!("{BASE}/pipelines/{}", pipeline.id);

@@ -268,10 +268,7 @@ fn repaired(report: &Report, winner: &ReportedCandidate) -> Option<String> {
 /// What a short training makes of the winner.
 fn short_tuned(report: &Report, winner: &ReportedCandidate) -> Option<String> {
     let scores = on_both(report, winner.short_tuned.as_ref()?, winner.short_tuned_test.as_ref());
-    let epochs = match report.request.short_tune_epochs {
-        1 => "one epoch".to_owned(),
-        n => format!("{n} epochs"),
-    };
+    let epochs = counted(report.request.short_tune_epochs.into(), "epoch");
     Some(format!("Trained for {epochs} on the calibration images, it {scores}."))
 }
 
