@@ -4,7 +4,7 @@ usage: compare_tunings.py WORKER FIXTURES RESULTS [--device DEVICE] [--processes
 as in: compare_tunings.py target/release/eagleeye-worker ../shared/fixtures tunings.jsonl --device cuda:0 --processes 6
 
     start       MobileNetV1 at 50% and 25%, from the adapted and from the repaired candidate, after 1, 3 and 10 epochs
-    distill     the same from the adapted candidate for 3 epochs, with distillation from the full network
+    distill     the same from the adapted candidate for 3 epochs, with distillation from the full network at several temperatures and weights
     precision   the same in float32, where the others are in bfloat16 on a GPU
     resnet      ResNet-20 at 50%, 5 epochs, from both
 
@@ -14,10 +14,12 @@ object a line as each is done, and the same command goes on after an interruptio
 import argparse, concurrent.futures, json, pathlib, subprocess, sys, tempfile, time
 
 SEEDS = 7, 8
+# Temperature and part of the loss.
+DISTILLATIONS = (1, 0.5), (2, 0.5), (2, 0.25), (4, 0.25), (2, 0.1), (4, 0.1)
 FASHION = "--mean 0.2860 --deviation 0.3530 --input-shape 1,1,28,28 --strategy uniform --calibration 1024 --scoring 5000".split()
 
 
-def setting(study, network, macs, start, epochs, seed, *, distill=False, mixed=True):
+def setting(study, network, macs, start, epochs, seed, *, distill=None, mixed=True):
     return dict(study=study, network=network, macs=macs, start=start, epochs=epochs, seed=seed, distill=distill, mixed=mixed)
 
 
@@ -27,7 +29,8 @@ def settings():
             for start in "adapted", "repaired":
                 for epochs in 1, 3, 10:
                     yield setting("start", "mobilenet_v1", macs, start, epochs, seed)
-            yield setting("distill", "mobilenet_v1", macs, "adapted", 3, seed, distill=True)
+            for distill in DISTILLATIONS:
+                yield setting("distill", "mobilenet_v1", macs, "adapted", 3, seed, distill=list(distill))
             yield setting("precision", "mobilenet_v1", macs, "adapted", 3, seed, mixed=False)
         for start in "adapted", "repaired":
             yield setting("resnet", "resnet20", 0.5, start, 5, seed)
@@ -37,13 +40,14 @@ def tune(arguments, wanted):
     images = arguments.fixtures / "fashion-mnist"
     with tempfile.TemporaryDirectory() as folder:
         options = pathlib.Path(folder) / "options.json"
-        options.write_text(json.dumps({"mixed_precision": wanted["mixed"]}))
+        distillation = wanted["distill"] and dict(zip(("temperature", "weight"), wanted["distill"]))
+        options.write_text(json.dumps({"mixed_precision": wanted["mixed"], "distillation": distillation}))
         command = [
             arguments.worker, "tune", arguments.fixtures / f"models/{wanted['network']}.traced.pt", *FASHION,
             "--images", images / "train-images-idx3-ubyte.gz", "--labels", images / "train-labels-idx1-ubyte.gz",
             "--test-images", images / "test-images-idx3-ubyte.gz", "--test-labels", images / "test-labels-idx1-ubyte.gz",
             "--macs", str(wanted["macs"]), "--from", wanted["start"], "--epochs", str(wanted["epochs"]), "--seed", str(wanted["seed"]),
-            *(["--distill"] if wanted["distill"] else []), "--options", options, "--no-latency",
+            "--options", options, "--no-latency",
             "--device", arguments.device, "--out", f"{folder}/tuned.pt", "--json",
         ]
         started = time.monotonic()
@@ -59,9 +63,9 @@ def top1(result, of):
 
 def table(results):
     print("| network | MACs | start | epochs | | seed | before | validation | test |\n|---|---|---|---|---|---|---|---|---|")
-    order = lambda r: (r["network"], -r["macs"], r["start"], r["epochs"], r["distill"], not r["mixed"], r["seed"])
+    order = lambda r: (r["network"], -r["macs"], r["start"], r["epochs"], r["distill"] or [], not r["mixed"], r["seed"])
     for r in sorted(results, key=order):
-        how = "distillation" if r["distill"] else "" if r["mixed"] else "float32"
+        how = "distillation, temperature {}, weight {}".format(*r["distill"]) if r["distill"] else "" if r["mixed"] else "float32"
         before = top1(r, "repaired" if r["start"] == "repaired" else "adaptive_bn")
         print(f"| {r['network']} | {r['macs']:.0%} | {r['start']} | {r['epochs']} | {how} | {r['seed']} "
               f"| {before:.4f} | {top1(r, 'tuned'):.4f} | {top1(r, 'test'):.4f} |")

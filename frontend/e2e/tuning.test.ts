@@ -60,6 +60,11 @@ describe.sequential("fine-tuning", () => {
       .getByRole("link", { name: /^Fine-tune candidate/ })
       .nth(1)
       .waitFor();
+    // Reading goes on at the heading, however late its page is loaded.
+    await page.route(/NewTuningPage.*\.(js|css)$/, async (route) => {
+      await new Promise((later) => setTimeout(later, route.request().url().endsWith("css") ? 1_000 : 200));
+      await route.continue();
+    });
     await link("Fine-tune").click();
     await heading(/Fine-tune candidate \d/).waitFor();
     expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");

@@ -2,13 +2,21 @@
 
 import { isOurs, match } from "./router";
 
+/** Nothing that can be typed into or pressed has the focus: the page or its main part has it. */
+function isFocusNowhere(): boolean {
+  const focused = document.activeElement;
+  return !focused || focused === document.body || focused.tagName === "MAIN";
+}
+
 class Navigation {
+  /** A page has been moved to whose heading has not been shown yet. */
+  #isArriving = false;
   #url = $state.raw(new URL(window.location.href));
   readonly route = $derived(match(this.#url));
   readonly pathname = $derived(this.#url.pathname);
 
   constructor() {
-    window.addEventListener("popstate", () => (this.#url = new URL(window.location.href)));
+    window.addEventListener("popstate", () => this.#show(new URL(window.location.href)));
   }
 
   /** Shows the page at an address; `replace` forgets the one that is shown now. */
@@ -16,9 +24,28 @@ class Navigation {
     const url = new URL(address, window.location.href);
     if (replace) window.history.replaceState(null, "", url);
     else window.history.pushState(null, "", url);
-    this.#url = url;
+    this.#show(url);
     window.scrollTo(0, 0);
   }
+
+  #show(url: URL): void {
+    if (url.pathname !== this.pathname) {
+      this.#isArriving = true;
+      // What brought us here stays behind, as after loading a page.
+      (document.activeElement as HTMLElement | null)?.blur();
+    }
+    this.#url = url;
+  }
+
+  /**
+   * Attached to the heading of every page: after a move to another page, reading goes on there, as after loading a page. A heading may
+   * come late, when its page or its data has been loaded; whoever has gone elsewhere meanwhile is not called back.
+   */
+  readonly heading = (heading: HTMLElement): void => {
+    if (!this.#isArriving) return;
+    this.#isArriving = false;
+    if (isFocusNowhere()) heading.focus({ preventScroll: true });
+  };
 
   /** Follows a plain click on a link within the page; everything else is left to the browser. */
   readonly onclick = (event: MouseEvent): void => {

@@ -23,7 +23,7 @@ describe("a form of fine-tuning", () => {
   });
 
   it("learns from the full network where there are no labels", () => {
-    expect(toOptions(emptyForm(false)).distillation).toEqual({ temperature: 2, weight: 0.5 });
+    expect(toOptions(emptyForm(false)).distillation).toEqual({ temperature: 4, weight: 0.1 });
   });
 
   it("needs a number of epochs or a time limit", () => {
@@ -67,7 +67,7 @@ describe("a form of fine-tuning", () => {
   });
 
   it("sends an empty part of distillation as its default", () => {
-    const numbers = { "distillation.temperature": 4, "distillation.weight": null };
-    expect(toOptions(form({ distils: true }, numbers)).distillation).toEqual({ temperature: 4 });
+    const numbers = { "distillation.temperature": 8, "distillation.weight": null };
+    expect(toOptions(form({ distils: true }, numbers)).distillation).toEqual({ temperature: 8 });
   });
 });
