@@ -16,3 +16,19 @@ char* ee_gpu_gradients(int are_on) {
     at::autocast::set_autocast_dtype(at::kCUDA, are_on ? at::kBFloat16 : at::kHalf);
   });
 }
+
+// torch-sys has this for all devices at once, by functions that newer versions of libtorch print a warning for at each call.
+char* ee_mixed_precision_enter(void) {
+  return eagleeye::guarded([] {
+    at::autocast::set_autocast_enabled(at::kCUDA, true);
+    at::autocast::increment_nesting();
+  });
+}
+
+char* ee_mixed_precision_leave(void) {
+  return eagleeye::guarded([] {
+    // Copies of weights in half the width are of use only until the weights change.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCUDA, false);
+  });
+}

@@ -34,6 +34,9 @@ void ee_builder_free(ee_builder* builder);
 // Between on and off, mixed precision on a GPU is in bfloat16, whose range needs no scaled loss, and algorithms there add in
 // the same order each time, where there are such algorithms. These are settings of the process; off is how libtorch starts.
 char* ee_gpu_gradients(int are_on);
+// Between entering and leaving, this thread computes on a GPU in mixed precision.
+char* ee_mixed_precision_enter(void);
+char* ee_mixed_precision_leave(void);
 
 // A value that crosses to an operator or back. A list is followed by its items, each with what follows it.
 enum { EE_NONE, EE_BOOL, EE_INT, EE_FLOAT, EE_TEXT, EE_TENSOR, EE_LIST };

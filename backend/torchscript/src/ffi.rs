@@ -7,6 +7,7 @@
 pub(super) mod compute;
 
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr;
 
@@ -52,6 +53,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn ee_builder_free(builder: *mut RawBuilder);
     fn ee_gpu_gradients(are_on: c_int) -> *mut c_char;
+    fn ee_mixed_precision_enter() -> *mut c_char;
+    fn ee_mixed_precision_leave() -> *mut c_char;
 }
 
 /// Takes a message of the shim: null is success.
@@ -154,6 +157,27 @@ impl Drop for GpuGradients {
     fn drop(&mut self) {
         // SAFETY: as above. It sets what it has set before, so that it cannot fail.
         let _ = check(unsafe { ee_gpu_gradients(0) });
+    }
+}
+
+/// While there is one, its thread computes on a GPU in the mixed precision of [`GpuGradients`]. It cannot go to another thread.
+#[derive(Debug)]
+pub struct MixedPrecision(PhantomData<*const ()>);
+
+impl MixedPrecision {
+    /// # Errors
+    /// libtorch's own message.
+    pub fn begin() -> Result<Self, String> {
+        // SAFETY: sets libtorch's own settings of this thread.
+        check(unsafe { ee_mixed_precision_enter() })?;
+        Ok(Self(PhantomData))
+    }
+}
+
+impl Drop for MixedPrecision {
+    fn drop(&mut self) {
+        // SAFETY: as above. It takes back what has been set, so that it cannot fail.
+        let _ = check(unsafe { ee_mixed_precision_leave() });
     }
 }
 

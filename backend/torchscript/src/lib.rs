@@ -28,7 +28,7 @@ mod weight;
 
 pub use error::TorchScriptError;
 pub use export::{write, write_in};
-pub use ffi::{GpuGradients, ModuleBuilder, Slot};
+pub use ffi::{GpuGradients, MixedPrecision, ModuleBuilder, Slot};
 pub use grid_sampler::sampling_codes;
 pub use import::{Imported, read, read_with};
 

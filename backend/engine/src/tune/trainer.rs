@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use eagleeye_spec::TuneOptions;
-use eagleeye_torchscript::GpuGradients;
+use eagleeye_torchscript::{GpuGradients, MixedPrecision};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::augment::{batch, blended, labels};
@@ -13,7 +13,7 @@ use super::optimizer::Steps;
 use super::order::Order;
 use super::parameters::Parameters;
 use crate::batches::batches;
-use crate::exec::{self, BatchNormInputs, ExecError, Hook};
+use crate::exec::{self, BatchNormInputs, Hook};
 use crate::images::Part;
 use crate::network::Network;
 
@@ -108,12 +108,11 @@ impl<'a> Trainer<'a> {
         let labels = self.images.labels.as_ref().map(|all| labels(all, order, part.clone())).transpose()?;
         let plain = batch(&self.images.images, order, part)?;
         let x = share.map_or(Ok(plain.shallow_clone()), |share| blended(&plain, share))?;
-        let (logits, teacher) = tch::autocast(self.mixed_precision, || {
-            let logits =
-                exec::run_with_gradients(&self.parameters.network, &[x.shallow_clone()], &mut Training(cancelled))?;
-            let run = |teacher: &Network| exec::run(teacher, &[x.shallow_clone()], &mut Cancel(cancelled));
-            Ok::<_, ExecError>((logits, self.teacher.map(run).transpose()?))
-        })?;
+        let mixed = self.mixed_precision.then(MixedPrecision::begin).transpose().map_err(TuneError::Torch)?;
+        let logits = exec::run_with_gradients(&self.parameters.network, &[x.shallow_clone()], &mut Training(cancelled))?;
+        let run = |teacher: &Network| exec::run(teacher, &[x.shallow_clone()], &mut Cancel(cancelled));
+        let teacher = self.teacher.map(run).transpose()?;
+        drop(mixed);
         let rows = |mut outputs: Vec<Tensor>| outputs.swap_remove(0).f_flatten(1, -1);
         let (logits, teacher) = (rows(logits)?, teacher.map(rows).transpose()?);
         let targets = Targets { labels: labels.as_ref(), teacher: teacher.as_ref(), share };
