@@ -62,6 +62,11 @@ export async function cancelSearch(id: string): Promise<void> {
 }
 
 /** Deletes a search by the API: other tests count searches. */
-export async function deleteSearch(id: string): Promise<void> {
-  expect((await fetch(`${url}/api/v1/searches/${id}`, { method: "DELETE" })).ok).toBe(true);
+export const deleteSearch = (id: string): Promise<void> => remove("searches", id);
+
+/** Deletes a model by the API. */
+export const deleteModel = (id: string): Promise<void> => remove("models", id);
+
+async function remove(kind: "models" | "searches", id: string): Promise<void> {
+  expect((await fetch(`${url}/api/v1/${kind}/${id}`, { method: "DELETE" })).ok).toBe(true);
 }

@@ -6,7 +6,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
-import { deleteSearch, search, untilSearch, uploadExample, url } from "./server";
+import { deleteModel, deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search and a tuning take as long as the machine needs. Milliseconds. */
 const PATIENCE = 300_000;
@@ -145,6 +145,18 @@ describe.sequential("fine-tuning", () => {
     expect(download.suggestedFilename()).toMatch(/\.onnx$/);
   });
 
+  it("makes a model of the tuned network, to be pruned further", async () => {
+    const tuning = page.url();
+    await button("Prune further, from ONNX").click();
+    await page.waitForURL(/\/models\//);
+    await heading(/For fine-tuning/).waitFor();
+    expect(await fact("Made").innerText()).toContain("a model by a search");
+    await expectGoodPage(page);
+    await deleteModel(page.url().split("/").at(-1) ?? "");
+    await page.goto(tuning);
+    await heading(/Fine-tuning of candidate/).waitFor();
+  });
+
   it("hands out the candidate repaired", async () => {
     await link(/To be fine-tuned/).click();
     const winners = page.getByRole("table", { name: "The best candidate of each budget" });
@@ -190,6 +202,26 @@ describe.sequential("fine-tuning", () => {
     await expectGoodPage(page);
     await rows.getByRole("link").click();
     await heading(/Fine-tuning of candidate/).waitFor();
+  });
+
+  it("runs several candidates in a race, of which one wins", async () => {
+    await page.goto(`/searches/${searched}`);
+    await page.getByText("Tune several").click();
+    await field("Candidates").fill("2");
+    await field("Epochs in total").fill("2");
+    await page.getByText("A whole number from 3 to 10,000.").waitFor();
+    await field("Epochs in total").fill("4");
+    await button("Start the race").click();
+    const race = page.getByRole("article", { name: /^Race of/ });
+    await race.getByText("Succeeded", { exact: true }).first().waitFor({ timeout: PATIENCE });
+    expect(await race.locator("tbody tr").allInnerTexts()).toEqual([
+      expect.stringMatching(/Candidate \d+\s+Has won.*\d\d\.\d\d%/s),
+      expect.stringMatching(/Candidate \d+\s+Out after 1 epoch.*\d\d\.\d\d%/s),
+    ]);
+    await expectGoodPage(page);
+    await race.getByRole("button", { name: "Delete" }).click();
+    await button("Delete the race").click();
+    await race.waitFor({ state: "detached" });
   });
 
   it("is not found where there is none", async () => {

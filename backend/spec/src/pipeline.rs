@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::candidate_weights::CandidateWeights;
 use crate::field_fault::{FieldFault, failed};
 use crate::name::{MAX_NAME, name_in};
-use crate::optional::not_null;
 use crate::request::SearchRequest;
+use crate::stage_tuning::{self, START, StageTuning};
 use crate::stored::{StoredError, current, upgraded};
 use crate::tune::TuneOptions;
 
@@ -34,8 +34,8 @@ pub struct PipelineRequest {
     #[schema(default = "repaired")]
     pub start: CandidateWeights,
     /// How each winner is fine-tuned, without `start`, which is beside it. If omitted, none is.
-    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[serde(default, with = "stage_tuning", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<StageTuning>)]
     pub tune: Option<TuneOptions>,
 }
 
@@ -71,6 +71,8 @@ impl PipelineRequest {
         }
         if let Some(tune) = fields.get_mut("tune") {
             *tune = serde_json::to_value(TuneOptions::from_stored(tune.take())?)?;
+            // Stored with its default, whatever the pipeline's own says.
+            tune.as_object_mut().and_then(|options| options.remove(START));
         }
         upgraded(document, VERSION, |_, _| {})
     }
@@ -104,11 +106,7 @@ impl PipelineRequest {
 
     /// The fields of the tuning that are out of range, by their paths in it.
     pub fn tune_faults(&self) -> Vec<FieldFault> {
-        let Some(tune) = &self.tune else { return Vec::new() };
-        let is_default = tune.start == CandidateWeights::default();
-        let mut faults = failed([(is_default, "start", "must be left out: the pipeline's `start` says it")]);
-        faults.extend(tune.faults());
-        faults
+        self.tune.as_ref().map(TuneOptions::faults).unwrap_or_default()
     }
 
     /// The search of a stage, counted from 0, whose model keeps `share` of the first network's MACs.
@@ -172,7 +170,6 @@ mod tests {
             (json!({ "macs": 0.5 }), json!({}), "search.macs"),
             (json!({ "budgets": [{ "macs": 0.5 }] }), json!({}), "search.budgets"),
             (json!({}), json!({ "tune": {} }), "tune.epochs"),
-            (json!({}), json!({ "tune": { "epochs": 1, "start": "repaired" } }), "tune.start"),
         ];
         for (search, fields, path) in cases {
             assert_eq!(all(&request(search, fields.clone())), [path], "{fields}");
@@ -206,6 +203,19 @@ mod tests {
         assert_eq!(tuned(json!({ "tune": { "epochs": 2 }, "start": "adapted" })), Some(CandidateWeights::Adapted));
         assert_eq!(tuned(json!({})), None);
         assert_eq!(request(json!({}), json!({ "start": "adapted" })).search_of(0, Uuid::nil(), 1.0).repaired, 0);
+    }
+
+    #[test]
+    fn a_start_beside_the_pipelines_own_is_refused_and_never_shown() {
+        let asked = request(json!({}), json!({ "tune": { "epochs": 2 } }));
+        let mut shown = serde_json::to_value(&asked).unwrap();
+        assert_eq!(shown["tune"].get("start"), None);
+        assert_eq!(serde_json::from_value::<PipelineRequest>(shown.clone()).unwrap(), asked);
+        for start in ["adapted", "repaired"] {
+            shown["tune"]["start"] = json!(start);
+            let refused = serde_json::from_value::<PipelineRequest>(shown.clone()).unwrap_err();
+            assert!(refused.to_string().contains("`tune.start` must be left out"), "{refused}");
+        }
     }
 
     #[test]

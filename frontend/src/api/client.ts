@@ -68,6 +68,10 @@ export const deleteModel = (id: string): Promise<void> =>
 
 export const modelFile = (id: string): string => `${BASE}/models/${id}/file`;
 
+/** Makes a model of a checkpoint, to be pruned further. */
+export const createModelOf = (checkpoint: string): Promise<Model> =>
+  answer(client.POST("/api/v1/checkpoints/{id}/model", { params: { path: { id: checkpoint } }, body: {} }));
+
 export const listDatasets = (cursor?: string, limit = PAGE): Promise<Page<Dataset>> =>
   answer(client.GET("/api/v1/datasets", { params: { query: { cursor, limit } } }));
 

@@ -182,6 +182,8 @@ fn fields_are_named_where_they_are_in_the_body() {
         (json!({ "macs": [0.5, 0.0001] }), "budget-out-of-reach", "macs"),
         (json!({ "tune": {} }), "invalid-field", "tune.epochs"),
         (json!({ "tune": { "epochs": 1, "start": "repaired" } }), "invalid-field", "tune.start"),
+        (json!({ "tune": { "epochs": 1, "start": "adapted" } }), "invalid-field", "tune.start"),
+        (json!({ "tune": { "epochs": "one" } }), "invalid-field", "tune.epochs"),
         (json!({ "start": "tuned" }), "invalid-field", "start"),
         (json!({ "search": { "macs": 0.5 } }), "invalid-field", "search.macs"),
         (json!({ "search": { "model_id": MISSING } }), "unknown-model", "search.model_id"),
