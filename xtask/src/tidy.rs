@@ -11,12 +11,13 @@ use crate::cycles::cycles;
 use crate::project::{cargo, command, output, root, say};
 
 /// Which of the workspace's crates each crate may depend on (tests included).
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("eagleeye-graph", &[]),
     ("eagleeye-onnx", &["eagleeye-graph"]),
     ("eagleeye-torchscript", &["eagleeye-graph"]),
     ("eagleeye-spec", &["eagleeye-graph"]),
     ("eagleeye-strategy", &["eagleeye-graph", "eagleeye-spec"]),
+    ("eagleeye-study", &["eagleeye-spec"]),
     ("eagleeye-data", &["eagleeye-spec"]),
     ("eagleeye-latency", &["eagleeye-spec"]),
     (
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "eagleeye-engine",
             "eagleeye-latency",
             "eagleeye-store",
+            "eagleeye-study",
             "eagleeye-sandbox",
         ],
     ),
@@ -50,14 +52,15 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that only the named crates may use.
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("tch", &["eagleeye-engine", "eagleeye-torchscript"]),
     ("torch-sys", &["eagleeye-engine", "eagleeye-torchscript"]),
     ("ort", &["eagleeye-latency"]),
     ("prost", &["eagleeye-onnx"]),
     ("axum", &["eagleeye-server"]),
     ("tower-http", &["eagleeye-server"]),
-    ("utoipa", &["eagleeye-server", "eagleeye-spec"]),
+    ("utoipa", &["eagleeye-server", "eagleeye-spec", "eagleeye-study"]),
+    ("plotters", &["eagleeye-study"]),
     ("sea-orm", &["eagleeye-store"]),
     ("sea-orm-migration", &["eagleeye-migrations", "eagleeye-store"]),
     ("object_store", &["eagleeye-store"]),
@@ -67,12 +70,13 @@ const OWNERS: [(&str, &[&str]); 13] = [
 ];
 
 /// The crates that stay free of an asynchronous runtime: they take values and return values.
-const SYNCHRONOUS: [&str; 9] = [
+const SYNCHRONOUS: [&str; 10] = [
     "eagleeye-graph",
     "eagleeye-onnx",
     "eagleeye-torchscript",
     "eagleeye-spec",
     "eagleeye-strategy",
+    "eagleeye-study",
     "eagleeye-data",
     "eagleeye-engine",
     "eagleeye-latency",

@@ -66,6 +66,11 @@ pub fn set_threads(threads: usize) {
     tch::set_num_threads(threads.clamp(1, 1024) as i32);
 }
 
+/// Threads of one operation.
+pub fn threads() -> i32 {
+    tch::get_num_threads()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

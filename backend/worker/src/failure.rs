@@ -8,18 +8,20 @@ use eagleeye_engine::DeviceError;
 use eagleeye_engine::handover::HandoverError;
 use eagleeye_engine::{
     ExportError, ImagesError, InspectError, LoadError, PrecheckError, PruneError, SearchError, StateDictError,
-    TuneError,
+    StudyError, TuneError,
 };
 use eagleeye_sandbox::SandboxError;
 use eagleeye_sandbox::exit::{BROKEN_DOWN, DISK_FULL, INTERNAL, UNUSABLE};
 use eagleeye_spec::FieldFault;
 use eagleeye_spec::report::ReportError;
 use eagleeye_store::StorageFault;
+use eagleeye_study::FigureError;
 
 use crate::check_search::CheckSearchError;
 use crate::latency::{LatencyModelError, LeadersError, MeasureError};
 use crate::model_file::ModelFileError;
 use crate::run::RunError;
+use crate::study::ResultsError;
 use crate::wire::WireError;
 
 /// Why a command ends without its result.
@@ -67,6 +69,14 @@ pub enum Failure {
     #[error(transparent)]
     Tune(#[from] TuneError),
     #[error(transparent)]
+    Study(#[from] StudyError),
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    #[error("a part of the study ended early ({0}); see the messages above, and give the same command again")]
+    Part(std::process::ExitStatus),
+    #[error(transparent)]
+    Figure(#[from] FigureError),
+    #[error(transparent)]
     Leaders(#[from] LeadersError),
     #[error(transparent)]
     LatencyModel(#[from] LatencyModelError),
@@ -94,6 +104,8 @@ pub enum Failure {
     Json(serde_json::Error),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error("cannot run this program once more: {0}")]
+    Process(std::io::Error),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("internal error; see the messages above")]
@@ -141,19 +153,13 @@ impl Failure {
             Failure::Dataset(DataError::Temporary { .. } | DataError::Thumbnail { .. }) => INTERNAL,
             Failure::Run(error) if error.is_argument() => UNUSABLE,
             Failure::Measure(error) if error.is_internal() => INTERNAL,
-            Failure::Search(
-                SearchError::Strategy(_)
-                | SearchError::OnlyProbes(_)
-                | SearchError::Doubt(_)
-                | SearchError::Groups(_)
-                | SearchError::Exec(_),
-            ) => UNUSABLE,
-            Failure::Tune(TuneError::Torch(_) | TuneError::Rewrite(_) | TuneError::Cancelled) => INTERNAL,
-            Failure::Search(_) | Failure::Leaders(_) | Failure::Torch(_) => INTERNAL,
+            Failure::Search(error) | Failure::Study(StudyError::Make { source: error, .. }) => of_search(error),
+            Failure::Tune(error) | Failure::Study(StudyError::Tune { source: error, .. }) => of_tune(error),
+            Failure::Leaders(_) | Failure::Torch(_) => INTERNAL,
             Failure::ModelFile(_)
             | Failure::Load(_)
             | Failure::Arguments(_)
-            | Failure::Tune(_)
+            | Failure::Results(_)
             | Failure::Request { .. }
             | Failure::NoImages(_)
             | Failure::Inspect(_)
@@ -178,6 +184,10 @@ impl Failure {
             | Failure::Stdout(_)
             | Failure::Json(_)
             | Failure::Report(_)
+            | Failure::Study(StudyError::Stopped)
+            | Failure::Part(_)
+            | Failure::Process(_)
+            | Failure::Figure(_)
             | Failure::Run(_) => INTERNAL,
         }
     }
@@ -194,6 +204,17 @@ impl Failure {
         };
         StorageFault::of_io(source) == Some(StorageFault::Full)
     }
+}
+
+fn of_search(error: &SearchError) -> u8 {
+    use SearchError::{Doubt, Exec, Groups, OnlyProbes, Strategy};
+    let is_users = matches!(error, Strategy(_) | OnlyProbes(_) | Doubt(_) | Groups(_) | Exec(_));
+    if is_users { UNUSABLE } else { INTERNAL }
+}
+
+fn of_tune(error: &TuneError) -> u8 {
+    let is_internal = matches!(error, TuneError::Torch(_) | TuneError::Rewrite(_) | TuneError::Cancelled);
+    if is_internal { INTERNAL } else { UNUSABLE }
 }
 
 /// A message as one line: readers take the last line of standard error, and a job's reason is shown in a table.

@@ -25,6 +25,7 @@ mod prune;
 mod repair;
 mod run;
 mod search;
+mod study;
 #[cfg(test)]
 mod testing;
 mod tune;
@@ -65,6 +66,8 @@ enum Command {
     Search(Box<search::SearchCommandArgs>),
     /// Prune a network by one strategy, fine-tune it on all images but the scoring images, write it and report.
     Tune(Box<tune::TuneArgs>),
+    /// Fine-tune every candidate of a search from several seeds and report which evaluation predicts what comes of it.
+    Study(Box<study::StudyArgs>),
     /// Read every image of a dataset and report on it.
     CheckDataset(check_dataset::CheckDatasetArgs),
     /// Score the full network on a sample of a search's images: whether model, data and preprocessing go together.
@@ -87,8 +90,8 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        use Command::{CheckSearch, Latency, Prune, Repair, Run, Search, Tune};
-        matches!(self, Prune(_) | Repair(_) | Search(_) | Tune(_) | Latency(_) | CheckSearch(_) | Run(_))
+        use Command::{CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune};
+        matches!(self, Prune(_) | Repair(_) | Search(_) | Study(_) | Tune(_) | Latency(_) | CheckSearch(_) | Run(_))
     }
 }
 
@@ -122,6 +125,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Repair(args) => limited(None, move || repair::repair(&args)),
         Command::Search(args) => limited(None, move || search::search(&args)),
         Command::Tune(args) => limited(None, move || tune::tune(&args)),
+        Command::Study(args) => limited(None, move || study::study(&args)),
         Command::Latency(args) => limited(None, move || latency::latency(&args)),
         Command::Gradients(args) => limited(None, move || gradients::gradients(&args)),
         Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),

@@ -1401,13 +1401,13 @@ export interface components {
             /**
              * Format: double
              * @description By which both networks' logits are divided.
-             * @default 2
+             * @default 4
              */
             temperature: number;
             /**
              * Format: double
              * @description Part of the loss that is the divergence from the full network; the rest is the labels'. Without labels it is 1.
-             * @default 0.5
+             * @default 0.1
              */
             weight: number;
         };
@@ -2414,7 +2414,7 @@ export interface components {
              */
             start: components["schemas"]["CandidateWeights"];
             /** @description How each winner is fine-tuned, without `start`, which is beside it. If omitted, none is. */
-            tune?: components["schemas"]["TuneOptions"];
+            tune?: components["schemas"]["StageTuning"];
         };
         /**
          * @description State of a pipeline.
@@ -3146,6 +3146,125 @@ export interface components {
              * @description Null before the winner is fine-tuned, and where none is.
              */
             tuning_id: string | null;
+        };
+        /** @description How a pruned network is trained. `epochs` or `minutes` is enough. */
+        StageTuning: {
+            /**
+             * Format: double
+             * @description Decay of a moving average of the weights, such as 0.999. The average is validated and returned, with running statistics
+             *     of its own. There is none if omitted.
+             */
+            average?: number;
+            /**
+             * Format: int32
+             * @description Images per step. The images that are left over after an epoch's last whole batch wait for another epoch.
+             * @default 128
+             */
+            batch_size: number;
+            /**
+             * Format: double
+             * @description Largest norm of all gradients together; larger ones are scaled down to it. 0 leaves them alone.
+             * @default 0
+             */
+            clip_norm: number;
+            /**
+             * Format: double
+             * @description Cut a random rectangle from each image and resize it to the whole image's size: of at least this part of the area, and of
+             *     proportions between 3:4 and 4:3 of the image's own. Images are not cut if omitted. Not together with `crop_padding`.
+             * @example 0.35
+             */
+            crop_area?: number;
+            /**
+             * Format: int32
+             * @description Pixels by which images are shifted at most, at random; what is missing at an edge is mirrored from the image.
+             * @default 0
+             */
+            crop_padding: number;
+            /**
+             * @description Learn from the full network's answers beside the labels. Without labels they are all there is to learn from, and its
+             *     defaults hold if it is omitted.
+             */
+            distillation?: components["schemas"]["Distillation"];
+            /**
+             * Format: int32
+             * @description Passes over the training images. Required if `minutes` is omitted; with both, whichever ends first.
+             */
+            epochs?: number;
+            /**
+             * @description Look for the largest learning rate by a range test of up to 100 steps, whose weights are discarded.
+             * @default false
+             */
+            find_learning_rate: boolean;
+            /**
+             * @description Mirror half of the images left to right. Not for images whose class depends on it, such as digits.
+             * @default true
+             */
+            flip: boolean;
+            /**
+             * Format: double
+             * @description Part of each label that is spread over all classes.
+             * @default 0
+             */
+            label_smoothing: number;
+            /**
+             * Format: double
+             * @description Largest learning rate. If omitted, 0.05 for SGD and 0.001 for AdamW with 512 images per batch, and in proportion to
+             *     the images of a batch.
+             */
+            learning_rate?: number;
+            /**
+             * Format: int32
+             * @description Images per forward pass where memory is short: gradients of several passes make a step. Batch norms see only those of a
+             *     pass.
+             */
+            micro_batch?: number;
+            /**
+             * Format: double
+             * @description Time limit in minutes. The learning rate is planned for the steps that fit into it, as far as these can be timed.
+             */
+            minutes?: number;
+            /**
+             * @description Compute in bfloat16 where the device is a GPU.
+             * @default true
+             */
+            mixed_precision: boolean;
+            /**
+             * Format: double
+             * @description Blend pairs of images, by shares drawn from Beta(`mixup`, `mixup`). 0 does not.
+             * @default 0
+             */
+            mixup: number;
+            /**
+             * Format: double
+             * @description Momentum of SGD, of Nesterov's kind; unused by AdamW.
+             * @default 0.9
+             */
+            momentum: number;
+            /** @default sgd */
+            optimizer: components["schemas"]["Optimizer"];
+            /**
+             * Format: int32
+             * @description End after so many epochs that were no better on the validation images, and return the best. If omitted, all epochs are
+             *     run and the last is returned.
+             */
+            patience?: number;
+            /**
+             * Format: int64
+             * @description The order of the images, and everything else random, derives from it.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Format: double
+             * @description Part of the steps over which the learning rate rises linearly, before it falls as a cosine.
+             * @default 0.1
+             */
+            warmup: number;
+            /**
+             * Format: double
+             * @description Of weights, not of norms and biases. If omitted, 0.0001 for SGD and 0.05 for AdamW.
+             */
+            weight_decay?: number;
         };
         /**
          * @description How one network does against another.

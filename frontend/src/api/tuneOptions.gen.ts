@@ -35,13 +35,13 @@ export const TUNE_OPTIONS = {
   },
   "distillation.temperature": {
     "type": "number",
-    "default": 2,
+    "default": 4,
     "maximum": 100,
     "exclusiveMinimum": 0
   },
   "distillation.weight": {
     "type": "number",
-    "default": 0.5,
+    "default": 0.1,
     "maximum": 1,
     "minimum": 0
   },

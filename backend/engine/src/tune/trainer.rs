@@ -109,7 +109,8 @@ impl<'a> Trainer<'a> {
         let plain = batch(&self.images.images, order, part)?;
         let x = share.map_or(Ok(plain.shallow_clone()), |share| blended(&plain, share))?;
         let mixed = self.mixed_precision.then(MixedPrecision::begin).transpose().map_err(TuneError::Torch)?;
-        let logits = exec::run_with_gradients(&self.parameters.network, &[x.shallow_clone()], &mut Training(cancelled))?;
+        let logits =
+            exec::run_with_gradients(&self.parameters.network, &[x.shallow_clone()], &mut Training(cancelled))?;
         let run = |teacher: &Network| exec::run(teacher, &[x.shallow_clone()], &mut Cancel(cancelled));
         let teacher = self.teacher.map(run).transpose()?;
         drop(mixed);

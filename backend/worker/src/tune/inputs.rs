@@ -23,12 +23,19 @@ pub struct Inputs {
     pub train: Part,
 }
 
+/// Reads what the arguments name, for one candidate.
 pub fn inputs(args: &TuneArgs) -> Result<Inputs, Failure> {
+    let inputs = inputs_of_many(args)?;
+    check_single(&inputs.request)?;
+    Ok(inputs)
+}
+
+/// Reads what the arguments name.
+pub fn inputs_of_many(args: &TuneArgs) -> Result<Inputs, Failure> {
     let search = &args.search;
     let Model { source_hash, network, shape: [channels, height, width], .. } = model(search)?;
     let mut dataset = open(search.images.clone(), search.labels.clone())?;
     let request = search.request(dataset.len(), channels)?;
-    check_single(&request)?;
     if args.snapshot.is_some() && request.limits_latency() {
         let says = "`--snapshot` needs the same candidate each time, and no two measurements of latency agree: limit macs, \
                     parameters or bytes";

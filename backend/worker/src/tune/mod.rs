@@ -7,3 +7,5 @@ mod observer;
 
 pub use arguments::TuneArgs;
 pub use command::tune;
+pub use inputs::{Inputs, inputs_of_many};
+pub use observer::Follower;

@@ -17,6 +17,7 @@ mod repair;
 mod reports;
 mod sandbox;
 mod service;
+mod study;
 mod support;
 mod tuning;
 mod tuning_job;

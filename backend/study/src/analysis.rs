@@ -1,0 +1,257 @@
+//! From candidates and their fine-tunings to a report.
+
+use std::collections::BTreeMap;
+
+use eagleeye_spec::Budget;
+
+use crate::bootstrap::Bootstrap;
+use crate::correlation::Coefficient;
+use crate::predictor::{Predictor, predictors};
+use crate::report::{BudgetStudy, Correlation, Point, PredictorStudy, Reason, StudyReport, TunedAccuracy, Undecided};
+use crate::trained::Trained;
+
+/// With fewer candidates the interval of a coefficient reaches over most of its range.
+const FEW: usize = 12;
+/// A ceiling below this leaves less than a third of the variance to be predicted.
+const LOW_CEILING: f64 = 0.5;
+
+/// What candidates and their fine-tunings say, budget by budget. `seed` is that of the intervals' resamples.
+///
+/// Candidates without a budget of their own, or with fewer fine-tunings than the first one, are left out.
+pub fn analysed(budgets: &[Budget], trained: &[Trained], seed: u64) -> StudyReport {
+    let whole = trained.iter().map(|trained| trained.tunings.len()).max().unwrap_or_default();
+    let complete = |trained: &&Trained| trained.tunings.len() == whole && whole > 0;
+    let first = trained.iter().find(complete).and_then(|trained| trained.tunings.first());
+    let is_on_test_images = first.is_some_and(|tuning| tuning.test.is_some());
+    let images = first.map_or(0, |tuning| match is_on_test_images {
+        true => tuning.test_images,
+        false => tuning.validation_images,
+    });
+    let of = |place: usize| -> Vec<&Trained> {
+        let own = |trained: &&Trained| trained.candidate.origin.budget == Some(place as u32);
+        let mut own: Vec<&Trained> = trained.iter().filter(complete).filter(own).collect();
+        own.sort_by_key(|trained| trained.candidate.index);
+        own
+    };
+    let study = |(place, budget): (usize, &Budget)| {
+        let own = of(place);
+        (!own.is_empty()).then(|| of_budget(budget.to_string(), &own, seed))
+    };
+    StudyReport {
+        seeds: trained
+            .iter()
+            .find(complete)
+            .map_or(Vec::new(), |trained| trained.tunings.iter().map(|t| t.seed).collect()),
+        is_on_test_images,
+        images,
+        budgets: budgets.iter().enumerate().filter_map(study).collect(),
+    }
+}
+
+fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
+    let bootstrap = Bootstrap::new(trained.len(), seed);
+    let tuned: Vec<f64> = trained.iter().map(|trained| trained.accuracy()).collect();
+    let by_seed = |place: usize| -> Option<Vec<f64>> {
+        trained.iter().map(|trained| trained.tunings.get(place).map(|tuning| tuning.accuracy())).collect()
+    };
+    let ceiling = by_seed(0).zip(by_seed(1)).map(|(one, other)| correlations(&one, &other, &bootstrap));
+    let agreement =
+        ceiling.as_ref().and_then(|ceiling| ceiling.iter().find(|c| c.coefficient == Coefficient::Spearman));
+    let attainable = agreement.and_then(|ceiling| ceiling.value).and_then(|value| {
+        let tunings = trained[0].tunings.len() as f64;
+        (value > 0.0).then(|| (tunings * value / (1.0 + (tunings - 1.0) * value)).sqrt())
+    });
+    let accuracy = TunedAccuracy {
+        lowest: tuned.iter().copied().fold(f64::INFINITY, f64::min),
+        highest: tuned.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        spread: deviation(&tuned),
+        noise: noise(trained),
+        seconds: mean(trained.iter().flat_map(|trained| trained.tunings.iter().map(|tuning| tuning.seconds))),
+        regret: by_seed(0).zip(by_seed(1)).map(|(one, other)| (regret(&one, &other).1 + regret(&other, &one).1) / 2.0),
+    };
+    let columns = columns(trained);
+    let ranking = columns.iter().filter(|column| column.predictor.is_ranking()).max_by_key(|column| column.known());
+    let study =
+        |column: &Column| studied(column, ranking.filter(|ranking| *ranking != column), &tuned, trained, &bootstrap);
+    let point = |(place, trained): (usize, &&Trained)| Point {
+        candidate: trained.candidate.index,
+        strategy: trained.candidate.origin.strategy.clone(),
+        tuned: trained.tunings.iter().map(|tuning| tuning.accuracy()).collect(),
+        values: columns.iter().map(|column| column.values[place]).collect(),
+    };
+    BudgetStudy {
+        undecided: undecided(trained.len(), &accuracy, ceiling.is_some(), agreement),
+        predictors: columns.iter().map(study).collect(),
+        candidates: trained.iter().enumerate().map(point).collect(),
+        budget,
+        accuracy,
+        attainable,
+        ceiling,
+    }
+}
+
+/// A predictor's values of all candidates.
+#[derive(PartialEq)]
+struct Column {
+    predictor: Predictor,
+    values: Vec<Option<f64>>,
+    seconds: f64,
+}
+
+impl Column {
+    fn known(&self) -> usize {
+        self.values.iter().flatten().count()
+    }
+}
+
+/// Every predictor that is known of at least two candidates: figures of the network as it is first, then by kind.
+fn columns(trained: &[&Trained]) -> Vec<Column> {
+    let mut found: BTreeMap<Predictor, (Vec<Option<f64>>, Vec<f64>)> = BTreeMap::new();
+    for (place, trained) in trained.iter().enumerate() {
+        for (predictor, value, seconds) in predictors(trained.candidate) {
+            let (values, times) = found.entry(predictor).or_default();
+            values.resize(place, None);
+            values.push(Some(value));
+            times.push(seconds);
+        }
+    }
+    let column = |(predictor, (mut values, times)): (Predictor, (Vec<Option<f64>>, Vec<f64>))| {
+        values.resize(trained.len(), None);
+        Column { predictor, values, seconds: mean(times) }
+    };
+    found.into_iter().map(column).filter(|column| column.known() > 1).collect()
+}
+
+fn studied(
+    column: &Column,
+    ranking: Option<&Column>,
+    tuned: &[f64],
+    trained: &[&Trained],
+    bootstrap: &Bootstrap,
+) -> PredictorStudy {
+    let known = |places: &[usize], column: &Column| -> (Vec<f64>, Vec<f64>) {
+        places.iter().filter_map(|&place| Some((column.values[place]?, tuned[place]))).unzip()
+    };
+    let of = |coefficient: Coefficient, places: &[usize], column: &Column| {
+        let (values, tuned) = known(places, column);
+        coefficient.of(&values, &tuned)
+    };
+    let all: Vec<usize> = (0..tuned.len()).collect();
+    let correlation = |coefficient: Coefficient| Correlation {
+        coefficient,
+        value: of(coefficient, &all, column),
+        interval: bootstrap.interval(|places| of(coefficient, places, column)),
+    };
+    let above = |ranking: &Column| {
+        let both = |places: &[usize]| -> Vec<usize> {
+            let known = |place: &usize| column.values[*place].is_some() && ranking.values[*place].is_some();
+            places.iter().copied().filter(known).collect()
+        };
+        let difference = |places: &[usize]| {
+            let places = both(places);
+            Some(of(Coefficient::Spearman, &places, column)? - of(Coefficient::Spearman, &places, ranking)?)
+        };
+        let coefficient = Coefficient::Spearman;
+        Correlation { coefficient, value: difference(&all), interval: bootstrap.interval(difference) }
+    };
+    let places: Vec<usize> = all.iter().copied().filter(|&place| column.values[place].is_some()).collect();
+    let (values, known_tuned) = known(&all, column);
+    let (winner, regret) = regret(&values, &known_tuned);
+    PredictorStudy {
+        name: column.predictor.name(),
+        predictor: column.predictor.clone(),
+        candidates: places.len() as u64,
+        correlations: Coefficient::ALL.map(correlation).to_vec(),
+        above_ranking: ranking.map(above),
+        regret,
+        winner: trained[places[winner]].candidate.index,
+        seconds: column.seconds,
+    }
+}
+
+/// The place of the highest value, the first of equal ones, and how much its accuracy is below the highest.
+fn regret(values: &[f64], accuracies: &[f64]) -> (usize, f64) {
+    let mut winner = 0;
+    for (place, value) in values.iter().enumerate() {
+        if *value > values[winner] {
+            winner = place;
+        }
+    }
+    let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (winner, best - accuracies[winner])
+}
+
+fn correlations(x: &[f64], y: &[f64], bootstrap: &Bootstrap) -> Vec<Correlation> {
+    let at = |values: &[f64], places: &[usize]| -> Vec<f64> { places.iter().map(|&place| values[place]).collect() };
+    let correlation = |coefficient: Coefficient| Correlation {
+        coefficient,
+        value: coefficient.of(x, y),
+        interval: bootstrap.interval(|places| coefficient.of(&at(x, places), &at(y, places))),
+    };
+    Coefficient::ALL.map(correlation).to_vec()
+}
+
+fn undecided(
+    candidates: usize,
+    accuracy: &TunedAccuracy,
+    has_ceiling: bool,
+    ceiling: Option<&Correlation>,
+) -> Vec<Undecided> {
+    let mut found = Vec::new();
+    let mut add = |reason, message| found.push(Undecided { reason, message });
+    if candidates < FEW {
+        let says = format!("{candidates} candidates are too few for any coefficient to be known well; take 24 or more");
+        add(Reason::FewCandidates, says);
+    }
+    if !has_ceiling {
+        let says = "each candidate was fine-tuned once, so that nobody knows how much of the differences is chance; \
+                    give two seeds";
+        add(Reason::OneSeed, says.to_owned());
+        return found;
+    }
+    let help = "train for more epochs, use more test images, or compare candidates that differ more: a smaller budget, the \
+                strategy `random`";
+    let value = ceiling.and_then(|ceiling| ceiling.value).unwrap_or_default();
+    let low = ceiling.and_then(|ceiling| ceiling.interval).map_or(-1.0, |interval| interval.low);
+    if value < LOW_CEILING || low <= 0.0 {
+        let says = format!(
+            "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}, from {low:.2}): their order is \
+             mostly chance; {help}"
+        );
+        add(Reason::LowCeiling, says);
+    }
+    if let Some(noise) = accuracy.noise.filter(|noise| accuracy.spread <= *noise) {
+        let says = format!(
+            "candidates differ by no more ({:.2} points) than two fine-tunings of one of them ({:.2} points); {help}",
+            100.0 * accuracy.spread,
+            100.0 * noise
+        );
+        add(Reason::LittleSpread, says);
+    }
+    found
+}
+
+/// Standard deviation of one candidate's fine-tunings, of all candidates together.
+fn noise(trained: &[&Trained]) -> Option<f64> {
+    let (mut squares, mut freedom) = (0.0, 0_usize);
+    for trained in trained {
+        let mean = trained.accuracy();
+        squares += trained.tunings.iter().map(|tuning| (tuning.accuracy() - mean).powi(2)).sum::<f64>();
+        freedom += trained.tunings.len() - 1;
+    }
+    (freedom > 0).then(|| (squares / freedom as f64).sqrt())
+}
+
+fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (sum, count) = values.into_iter().fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+    if count == 0 { 0.0 } else { sum / f64::from(count) }
+}
+
+fn deviation(values: &[f64]) -> f64 {
+    let mean = mean(values.iter().copied());
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    if values.len() < 2 { 0.0 } else { (squares / (values.len() - 1) as f64).sqrt() }
+}
+
+#[cfg(test)]
+mod tests;

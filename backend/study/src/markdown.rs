@@ -1,0 +1,107 @@
+//! The report as Markdown.
+
+use std::fmt::Write;
+
+use eagleeye_spec::Interval;
+
+use crate::correlation::Coefficient;
+use crate::report::{BudgetStudy, Correlation, PredictorStudy, StudyReport};
+
+/// One section for each budget, with a table of the predictors and one of the candidates.
+pub fn markdown(report: &StudyReport) -> String {
+    let seeds = report.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let set = if report.is_on_test_images { "test" } else { "validation" };
+    let mut text = format!(
+        "Each candidate was fine-tuned from the seeds {seeds}; its accuracy is the mean on {} {set} images.\n",
+        report.images
+    );
+    if !report.is_on_test_images && !report.budgets.is_empty() {
+        text.push_str("There were no test images: scores and accuracies are from the same images, which makes scores look better.\n");
+    }
+    for budget in &report.budgets {
+        text.push_str(&section(budget));
+    }
+    text
+}
+
+fn section(budget: &BudgetStudy) -> String {
+    let accuracy = &budget.accuracy;
+    let percent = |share: f64| format!("{:.2}%", 100.0 * share);
+    let points = |share: f64| format!("{:.2} points", 100.0 * share);
+    let mut text = format!("\n## {}\n\n", budget.budget);
+    let mut line = |words: String| _ = writeln!(text, "{words}");
+    line(format!(
+        "{} candidates, {} to {} after fine-tuning; they differ by {} (standard deviation){}.",
+        budget.candidates.len(),
+        percent(accuracy.lowest),
+        percent(accuracy.highest),
+        points(accuracy.spread),
+        accuracy.noise.map_or(String::new(), |noise| format!(", two fine-tunings of one by {}", points(noise)))
+    ));
+    for undecided in &budget.undecided {
+        line(format!("\n**This decides nothing**: {}.", undecided.message));
+    }
+    line(String::new());
+    line(
+        "| known before | n | Pearson | Spearman | Kendall | Spearman, above the ranking | regret | seconds |"
+            .to_owned(),
+    );
+    line("|---|---|---|---|---|---|---|---|".to_owned());
+    for predictor in &budget.predictors {
+        line(row(predictor));
+    }
+    if let Some(ceiling) = &budget.ceiling {
+        let regret = accuracy.regret.map(points).unwrap_or_default();
+        line(format!(
+            "| another fine-tuning (the ceiling) | {} | {} | | {regret} | {:.1} |",
+            budget.candidates.len(),
+            coefficients(ceiling),
+            accuracy.seconds
+        ));
+    }
+    line(String::new());
+    line(
+        "In parentheses 95% intervals by resampling the candidates. Regret is what the candidate with the highest value loses to the \
+         best one after fine-tuning; seconds are those of one candidate."
+            .to_owned(),
+    );
+    if let Some(attainable) = budget.attainable {
+        line(format!(
+            "No figure can be expected to have a Spearman's above {attainable:.2}: that much of the order is chance."
+        ));
+    }
+    text
+}
+
+fn row(study: &PredictorStudy) -> String {
+    let above = study.above_ranking.as_ref().map_or("".to_owned(), |above| with_interval(above, true));
+    let seconds = if study.seconds > 0.0 { format!("{:.1}", study.seconds) } else { String::new() };
+    format!(
+        "| {} | {} | {} | {above} | {:.2} points | {seconds} |",
+        study.name,
+        study.candidates,
+        coefficients(&study.correlations),
+        100.0 * study.regret
+    )
+}
+
+fn coefficients(found: &[Correlation]) -> String {
+    let of = |coefficient: Coefficient| {
+        found
+            .iter()
+            .find(|correlation| correlation.coefficient == coefficient)
+            .map_or(String::new(), |c| with_interval(c, false))
+    };
+    Coefficient::ALL.map(of).join(" | ")
+}
+
+fn with_interval(correlation: &Correlation, is_signed: bool) -> String {
+    let number = |value: f64| if is_signed { format!("{value:+.2}") } else { format!("{value:.2}") };
+    match (correlation.value, correlation.interval) {
+        (Some(value), Some(Interval { low, high })) => {
+            format!("{} ({} to {})", number(value), number(low), number(high))
+        }
+        (Some(value), None) => number(value),
+        (None, _) => "–".to_owned(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Searches without a race, fine-tunes every candidate from every seed, and reports.
+
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use eagleeye_engine::{Images, Known, TuneImages, search, tune_candidates};
+use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
+use eagleeye_study::analysed;
+
+use super::arguments::{Share, StudyArgs};
+use super::observer::{Recorder, Tunings};
+use super::results::{Plan, Results};
+use super::written::write;
+use crate::failure::Failure;
+use crate::search::Told;
+use crate::tune::{Follower, Inputs, inputs_of_many};
+
+/// The one process that does everything.
+const ALONE: Share = Share { number: 0, of: 1 };
+
+pub fn study(args: &StudyArgs) -> Result<(), Failure> {
+    let options = TuneOptions { seed: 0, ..args.tune.options()? };
+    if let Some(threads) = args.tune.threads {
+        eagleeye_engine::device::set_threads(threads);
+    }
+    let inputs = inputs_of_many(&args.tune)?;
+    let plan = Plan {
+        source: inputs.source_hash.clone(),
+        request: args.request(inputs.request.clone()),
+        options,
+        seeds: args.tune_seeds.clone(),
+        training_images: inputs.train.len() as u64,
+        test_images: inputs.images.test.len() as u64,
+    };
+    let mut results = Results::open(&args.results, &plan, args.part.is_none())?;
+    if !results.is_searched {
+        searched(&inputs, &plan.request, &mut results)?;
+    }
+    match args.part {
+        Some(share) => return tuned(&inputs, &plan, share, &mut results),
+        None if args.processes == 1 => tuned(&inputs, &plan, ALONE, &mut results)?,
+        None => {
+            in_parts(args.processes)?;
+            results = Results::open(&args.results, &plan, true)?;
+        }
+    }
+    let report = analysed(&plan.request.budgets(), &results.trained(), plan.request.seed);
+    write(args, &inputs.network, &plan, &report)
+}
+
+/// Evaluates the candidates in every way, but for those that are known.
+fn searched(inputs: &Inputs, request: &SearchRequest, results: &mut Results) -> Result<(), Failure> {
+    let Images { calibration, scoring, test } = &inputs.images;
+    let (calibration, scoring) = (calibration.head(calibration.len())?, scoring.head(scoring.len())?);
+    let images = Images { calibration, scoring, test: test.head(0)? };
+    let known = Known { candidates: results.candidates.clone(), latency: None };
+    let mut recorder = Recorder { results, told: Told::default(), failed: None };
+    let outcome = search(&inputs.network, &images, request, known, &mut recorder);
+    if let Some(error) = recorder.failed {
+        return Err(error.into());
+    }
+    outcome?;
+    results.end_search()?;
+    Ok(())
+}
+
+/// Does the fine-tunings of a share.
+fn tuned(inputs: &Inputs, plan: &Plan, share: Share, results: &mut Results) -> Result<(), Failure> {
+    let Inputs { network, images, train, .. } = inputs;
+    let candidates: Vec<Candidate> = studied(&results.candidates);
+    let all = candidates.iter().flat_map(|candidate| plan.seeds.iter().map(|&seed| (candidate.index, seed))).collect();
+    let test = Some(&images.test).filter(|test| !test.is_empty());
+    let parts = TuneImages { train, validation: &images.scoring, test };
+    let mut observer = Tunings {
+        images: (images.scoring.len() as u64, images.test.len() as u64),
+        results,
+        all,
+        share,
+        follower: Follower::new(None, Duration::MAX),
+        failed: None,
+    };
+    let how = (&plan.options, &plan.seeds[..]);
+    let ended = tune_candidates(network, images, parts, &plan.request, &candidates, how, &mut observer);
+    match observer.failed {
+        Some(error) => Err(error.into()),
+        None => Ok(ended?),
+    }
+}
+
+/// Those that were proposed for a budget.
+fn studied(candidates: &[Candidate]) -> Vec<Candidate> {
+    let is_studied = |candidate: &&Candidate| candidate.origin.budget.is_some() && !candidate.origin.is_probe;
+    candidates.iter().filter(is_studied).cloned().collect()
+}
+
+/// Runs this command once more for each part, side by side. Each appends to the same results.
+fn in_parts(of: u32) -> Result<(), Failure> {
+    let program = std::env::current_exe().map_err(Failure::Process)?;
+    let child = |number| {
+        let part = format!("{number}/{of}");
+        Command::new(&program)
+            .args(std::env::args_os().skip(1))
+            .args(["--part", &part])
+            .spawn()
+            .map_err(Failure::Process)
+    };
+    let mut children: Vec<Child> = (0..of).map(child).collect::<Result<_, _>>()?;
+    let ended: Vec<_> = children.iter_mut().map(Child::wait).collect();
+    for ended in ended {
+        let status = ended.map_err(Failure::Process)?;
+        if !status.success() {
+            return Err(Failure::Part(status));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What a study writes: the report for people and for programs, and the figure.
+
+use std::path::Path;
+
+use eagleeye_engine::Network;
+use eagleeye_study::{StudyReport, figure, markdown};
+use serde::Serialize;
+
+use super::arguments::StudyArgs;
+use super::results::Plan;
+use crate::failure::Failure;
+use crate::output;
+
+/// The report with all that is needed to make it again.
+#[derive(Debug, Serialize)]
+struct Written<'a> {
+    version: &'static str,
+    machine: Machine,
+    /// As it was given, word by word.
+    command: Vec<String>,
+    plan: &'a Plan,
+    report: &'a StudyReport,
+}
+
+#[derive(Debug, Serialize)]
+struct Machine {
+    device: String,
+    processor: String,
+    /// Of one operation.
+    threads: i32,
+    system: &'static str,
+}
+
+pub fn write(args: &StudyArgs, network: &Network, plan: &Plan, report: &StudyReport) -> Result<(), Failure> {
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    let command = std::iter::once("eagleeye-worker".to_owned()).chain(command).collect();
+    let written = Written { version: env!("CARGO_PKG_VERSION"), machine: machine(network), command, plan, report };
+    let text = described(&written);
+    let out = &args.tune.search.out;
+    put(out, text.as_bytes())?;
+    put(&out.with_extension("svg"), figure(report)?.as_bytes())?;
+    let json = serde_json::to_vec_pretty(&written).map_err(Failure::Json)?;
+    put(&out.with_extension("json"), &json)?;
+    if args.tune.search.json { output::json(&written) } else { output::text(&text) }
+}
+
+fn put(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    std::fs::write(path, content).map_err(|source| Failure::OutputFile { path: path.to_owned(), source })
+}
+
+fn machine(network: &Network) -> Machine {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let named = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    Machine {
+        device: format!("{:?}", network.device()).to_lowercase(),
+        processor: named.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned()),
+        threads: eagleeye_engine::device::threads(),
+        system: std::env::consts::OS,
+    }
+}
+
+fn described(written: &Written) -> String {
+    let Machine { device, processor, threads, .. } = &written.machine;
+    let quoted = |word: &String| match word.is_empty()
+        || word.contains(|c: char| !(c.is_alphanumeric() || "-_./,=:".contains(c)))
+    {
+        true => format!("'{}'", word.replace('\'', r"'\''")),
+        false => word.clone(),
+    };
+    let command = written.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
+    format!(
+        "# Which evaluation predicts the accuracy after fine-tuning\n\n{}\n## How it was made\nEagleEye {}, on {device} of a machine with \
+         {processor}, {threads} threads an operation:\n\n```sh\n{command}\n```\n\nThe figure lies beside this file, and all numbers \
+         as JSON.\n",
+        markdown(written.report),
+        written.version
+    )
+}

@@ -1,0 +1,117 @@
+//! `study`, whole, cut short, and in parts.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use crate::support::{example, refused, worker};
+
+const IMAGES: usize = 760;
+
+/// The example's first images, as IDX files.
+fn dataset(folder: &Path) {
+    for (name, header, size) in [("images", 16, 784), ("labels", 8, 1)] {
+        let packed =
+            fs::read(example(&format!("fashion-mnist-{name}-idx{}-ubyte.gz", if size == 1 { 1 } else { 3 }))).unwrap();
+        let mut bytes = vec![0; header + IMAGES * size];
+        GzDecoder::new(&packed[..]).read_exact(&mut bytes).unwrap();
+        bytes[4..8].copy_from_slice(&(IMAGES as u32).to_be_bytes());
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+/// Two budgets with three candidates each.
+fn study(folder: &Path, results: &str) -> Command {
+    let mut command = worker();
+    command.arg("study").arg(example("mobilenet_v1.pt")).args(["--input-shape", "1,1,28,28"]);
+    command.arg("--images").arg(folder.join("images")).arg("--labels").arg(folder.join("labels"));
+    command.args(["--mean", "0.2860", "--deviation", "0.3530", "--macs", "0.5,0.25", "--strategy", "random"]);
+    command.args(["--candidates", "2", "--calibration", "128", "--scoring", "200", "--test", "300", "--seed", "7"]);
+    command.args([
+        "--tune-batch",
+        "64",
+        "--epochs",
+        "1",
+        "--short-tune-epochs",
+        "1",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]);
+    command.arg("--results").arg(folder.join(results)).arg("--json").arg("--out").arg(folder.join("report.md"));
+    command
+}
+
+fn report(command: &mut Command) -> Value {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Without what depends on the time.
+fn timeless(report: &Value) -> Value {
+    match report {
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(name, _)| *name != "seconds");
+            Value::Object(kept.map(|(name, value)| (name.clone(), timeless(value))).collect())
+        }
+        Value::Array(items) => items.iter().map(timeless).collect(),
+        value => value.clone(),
+    }
+}
+
+#[test]
+fn a_study_says_what_each_evaluation_predicts_and_goes_on_where_it_was_cut_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    dataset(place);
+    let whole = report(&mut study(place, "whole.jsonl"));
+    let found = &whole["report"];
+    assert_eq!(
+        (&found["seeds"], &found["images"], &found["is_on_test_images"]),
+        (&[1, 2].into(), &300.into(), &true.into())
+    );
+    let budgets = found["budgets"].as_array().unwrap();
+    assert_eq!(budgets.len(), 2);
+    for budget in budgets {
+        assert_eq!(budget["candidates"].as_array().unwrap().len(), 3, "two drawn ones and the uniform one");
+        let names: Vec<&str> =
+            budget["predictors"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+        for kind in [
+            "adaptive BN, top-1, 128 + 200",
+            "vanilla, top-1, 200",
+            "repaired, minus KL, 128 + 200",
+            "short training, top-1, 128 + 200",
+        ] {
+            assert!(names.contains(&format!("{kind} images").as_str()), "{kind}: {names:?}");
+        }
+        assert_eq!(budget["undecided"][0]["reason"], "few_candidates");
+    }
+    let markdown = fs::read_to_string(place.join("report.md")).unwrap();
+    assert!(markdown.contains("This decides nothing") && markdown.contains("eagleeye-worker study"), "{markdown}");
+    assert!(fs::read_to_string(place.join("report.svg")).unwrap().starts_with("<svg"));
+    assert_eq!(serde_json::from_slice::<Value>(&fs::read(place.join("report.json")).unwrap()).unwrap(), whole);
+
+    // Killed in the middle of a line of its search, and of one of its fine-tunings.
+    let lines = fs::read_to_string(place.join("whole.jsonl")).unwrap();
+    for kept in [3, lines.lines().count() - 3] {
+        let cut: usize = lines.lines().take(kept).map(|line| line.len() + 1).sum();
+        fs::write(place.join("cut.jsonl"), &lines[..cut + 20]).unwrap();
+        let resumed = report(&mut study(place, "cut.jsonl"));
+        assert_eq!(timeless(&resumed["report"]), timeless(found));
+    }
+
+    let other = refused(study(place, "cut.jsonl").args(["--tune-seeds", "1,3"]).output().unwrap());
+    assert!(other.contains("of another study: `--tune-seeds` differs"), "{other}");
+
+    // The same by three processes, which goes on from where the search is over.
+    let searched = lines.lines().take_while(|line| !line.starts_with("{\"tuning\"")).map(|line| line.len() + 1).sum();
+    fs::write(place.join("parts.jsonl"), &lines[..searched]).unwrap();
+    let parts = report(study(place, "parts.jsonl").args(["--processes", "3"]));
+    assert_eq!(timeless(&parts["report"]), timeless(found));
+}
