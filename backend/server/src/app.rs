@@ -89,6 +89,7 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::searches::list))
         .routes(routes!(api::strategies::list))
         .routes(routes!(api::presets::list))
+        .routes(routes!(api::templates::list))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
         .routes(routes!(api::search_report::json))

@@ -39,6 +39,7 @@ pub mod space;
 pub mod stage_tuning;
 mod stored;
 pub mod summary;
+pub mod templates;
 pub mod tune;
 pub mod tuning;
 pub mod tuning_race;

@@ -647,6 +647,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the settings of the paper's experiments.
+         * @description MobileNetV1 at 50% and ResNet-50 at 75, 50 and 25% of the multiply-adds on ImageNet, with the published ranges, fine-tunings and
+         *     results. A template's `search` is merged into a request for a search.
+         */
+        get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tuning-races/{id}": {
         parameters: {
             query?: never;
@@ -2577,6 +2598,18 @@ export interface components {
              */
             total: number;
         };
+        /** @description What was published of the fine-tuned network, on ImageNet's validation images. */
+        Published: {
+            /**
+             * Format: double
+             * @description Multiply-adds of one image of 224x224 pixels.
+             */
+            macs: number;
+            /** Format: double */
+            top1: number;
+            /** Format: double */
+            top5: number;
+        };
         /** @description The budgets that a model can be pruned to, as fractions of the full network's MACs. */
         Reachable: {
             /**
@@ -3305,6 +3338,22 @@ export interface components {
          * @enum {string}
          */
         StrategyName: "sensitivity" | "random" | "uniform" | "near_uniform" | "evolutionary" | "global_magnitude" | "manual" | "reference";
+        /** @description The settings of an experiment of the paper on ImageNet, and what was published of it. */
+        Template: {
+            /** @example resnet50_50 */
+            name: string;
+            /** @description The network that it was published for. It may be used with any. */
+            network: string;
+            published: components["schemas"]["Published"];
+            /** @description The fields of a search's request that it sets. */
+            search: Record<string, never>;
+            /** @description The published fine-tuning. */
+            tune: components["schemas"]["TuneOptions"];
+        };
+        /** @description The settings of the paper's experiments. */
+        Templates: {
+            items: components["schemas"]["Template"][];
+        };
         /** @description Candidates that cannot be told apart from the winner on the images that both were scored on. */
         Ties: {
             /**
@@ -8619,6 +8668,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Strategies"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTemplates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All templates */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Templates"];
                 };
             };
             /** @description A parameter that this address does not accept */

@@ -18,6 +18,7 @@ pub mod search_report;
 pub mod searches;
 pub mod strategies;
 mod stream;
+pub mod templates;
 pub mod tuning_events;
 pub mod tuning_races;
 pub mod tunings;

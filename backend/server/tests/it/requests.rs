@@ -310,6 +310,26 @@ fn images_of_another_size_than_the_model_takes_are_warned_of_before_anything_is_
 }
 
 #[test]
+fn each_template_can_be_merged_into_a_request() {
+    let (_data, server) = fake();
+    let templates = server.get("/templates").expect(200);
+    let templates = templates["items"].as_array().unwrap();
+    let half = templates.iter().find(|template| template["name"] == "resnet50_50").unwrap();
+    assert_eq!((&half["search"]["macs"], &half["published"]["top1"]), (&json!(0.5), &json!(0.764)));
+    let own = request(&id(&server.model("good")), &id(&server.dataset("good")));
+    for template in templates {
+        let mut body = own.clone();
+        body.as_object_mut().unwrap().remove("budgets");
+        body.as_object_mut().unwrap().extend(template["search"].as_object().unwrap().clone());
+        // There are fewer images.
+        body["calibration_images"] = own["calibration_images"].clone();
+        let search = server.post("/searches", &body).expect(202);
+        assert_eq!(search["request"]["min_keep_ratio"], template["search"]["min_keep_ratio"]);
+        assert_eq!(search["request"]["strategies"], json!(["reference"]));
+    }
+}
+
+#[test]
 fn each_preset_can_be_sent_as_it_is_listed() {
     let (_data, server) = fake();
     let listed = server.get("/presets").expect(200);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use eagleeye_engine::{DeviceChoice, Opset};
 use eagleeye_spec::presets::PRESETS;
+use eagleeye_spec::templates::{TEMPLATES, Template};
 use eagleeye_spec::{GroupLimit, LatencyOf, SearchRequest};
 use serde_json::{Map, Value, json};
 
@@ -96,6 +97,9 @@ pub struct SearchArgs {
     space: SpaceArgs,
     #[command(flatten)]
     importance: ImportanceArgs,
+    /// Begin with the settings of an experiment of the paper, such as `resnet50_50`; other options replace what it says.
+    #[arg(long, value_name = "NAME", value_parser = template, conflicts_with = "request")]
+    template: Option<&'static Template>,
     /// A request as the server takes it, as JSON; other options replace what it says. Model and dataset ids are not needed.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
@@ -122,6 +126,10 @@ impl SearchArgs {
         self.seed
     }
 
+    pub fn template(&self) -> Option<&'static Template> {
+        self.template
+    }
+
     /// The request, for a dataset of so many images and a model with so many input channels.
     ///
     /// # Errors
@@ -143,7 +151,7 @@ impl SearchArgs {
                 let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
                 serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?
             }
-            None => Map::new(),
+            None => self.template.map(|template| self.of(template)).unwrap_or_default(),
         };
         self.fill(&mut fields, images, channels)?;
         fields.extend(further);
@@ -154,6 +162,15 @@ impl SearchArgs {
             return Ok(request);
         }
         Err(Failure::of_fields(&faults))
+    }
+
+    /// What a template says, without its budget where there is another one.
+    fn of(&self, template: &Template) -> Map<String, Value> {
+        let mut fields = template.search();
+        if [&self.macs, &self.parameters, &self.bytes, &self.latency].iter().any(|given| !given.is_empty()) {
+            fields.remove("macs");
+        }
+        fields
     }
 
     fn fill(&self, fields: &mut Map<String, Value>, images: usize, channels: usize) -> Result<(), Failure> {
@@ -209,7 +226,7 @@ impl SearchArgs {
         if !self.limit.is_empty() {
             set("group_limits", json!(self.limit));
         }
-        let is_whole = self.request.is_some();
+        let is_whole = self.request.is_some() || self.template.is_some();
         let space = self.space.space();
         if !is_whole || space != eagleeye_spec::Space::default() {
             set("round_to", json!(space.round_to));
@@ -256,6 +273,11 @@ impl SearchArgs {
     }
 }
 
+fn template(name: &str) -> Result<&'static Template, String> {
+    let known = || TEMPLATES.iter().map(|template| template.name).collect::<Vec<_>>().join(", ");
+    Template::named(name).ok_or_else(|| format!("is not known; there are {}", known()))
+}
+
 fn group_limit(text: &str) -> Result<GroupLimit, String> {
     let (group, keep) = text.rsplit_once('=').ok_or("must be GROUP=FRACTION, such as layer1.*=1")?;
     let keep = number(keep)?;
@@ -265,6 +287,7 @@ fn group_limit(text: &str) -> Result<GroupLimit, String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use eagleeye_spec::Adaptation;
 
     use super::*;
 
@@ -298,6 +321,19 @@ mod tests {
             (timed.budgets()[0].to_string().as_str(), timed.latency_of),
             ("0.5 of the latency", LatencyOf::Libtorch)
         );
+    }
+
+    #[test]
+    fn a_template_is_the_papers_search_but_for_what_other_options_say() {
+        let made = request("--template resnet50_25").unwrap();
+        assert_eq!((made.strategies[0].0.as_str(), made.macs, made.round_to), ("reference", Some(0.25), Some(1)));
+        assert!((made.min_keep_ratio - 0.2).abs() < 1e-12, "{}", made.min_keep_ratio);
+        assert_eq!((made.calibration_images, made.adaptation), (12_800, Adaptation::paper()));
+        let other = request("--template resnet50_25 --macs 0.4 --strategy random --calibration 640").unwrap();
+        let budgets: Vec<String> = other.budgets().iter().map(ToString::to_string).collect();
+        assert_eq!((budgets, other.strategies[0].0.as_str()), (vec!["0.4 of the MACs".to_owned()], "random"));
+        assert_eq!((other.calibration_images, other.round_to), (640, Some(1)));
+        assert!(request("--template vgg").unwrap_err().contains("there are mobilenet_v1_50, resnet50_75"));
     }
 
     #[test]

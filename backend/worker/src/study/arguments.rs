@@ -8,8 +8,8 @@ use eagleeye_spec::SearchRequest;
 
 use crate::tune::TuneArgs;
 
-/// More than a search evaluates.
-const ALL: u32 = 1_000_000;
+/// As many as a request can ask for; searches of more candidates have the best ones evaluated in every way.
+const ALL: u32 = 1000;
 
 #[derive(Debug, Args)]
 pub struct StudyArgs {

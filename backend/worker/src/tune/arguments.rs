@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use eagleeye_spec::templates::Template;
 use eagleeye_spec::{CandidateWeights, Distillation, Optimizer, TuneOptions};
 
 use crate::arguments::{named, seconds};
@@ -65,7 +66,7 @@ impl TuneArgs {
     /// Each option that is out of range.
     pub fn options(&self) -> Result<TuneOptions, Failure> {
         let mut options = match &self.options {
-            None => TuneOptions::default(),
+            None => self.search.template().map(Template::tune).unwrap_or_default(),
             Some(path) => {
                 let failed = |reason: String| Failure::Arguments(format!("`--options {}`: {reason}", path.display()));
                 let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
@@ -117,6 +118,13 @@ mod tests {
         assert!(options("").unwrap_err().contains("enter `epochs` or `minutes`"));
         assert_eq!(options("--epochs 3 --from repaired").unwrap().start, CandidateWeights::Repaired);
         assert!(options("--epochs 3 --from tuned").unwrap_err().contains("possible values: adapted, repaired"));
+    }
+
+    #[test]
+    fn a_template_has_its_own_fine_tuning() {
+        let published = options("--template resnet50_50").unwrap();
+        assert_eq!((published.epochs, published.learning_rate, published.batch_size), (Some(120), Some(0.01), 128));
+        assert_eq!(options("--template resnet50_50 --epochs 2").unwrap().epochs, Some(2));
     }
 
     #[test]

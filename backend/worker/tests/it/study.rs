@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{example, refused, worker};
 
-const IMAGES: usize = 760;
+const IMAGES: usize = 500;
 
 /// The example's first images, as IDX files.
 fn dataset(folder: &Path) {
@@ -24,13 +24,13 @@ fn dataset(folder: &Path) {
     }
 }
 
-/// Two budgets with three candidates each.
+/// Six candidates of one budget.
 fn study(folder: &Path, results: &str) -> Command {
     let mut command = worker();
     command.arg("study").arg(example("mobilenet_v1.pt")).args(["--input-shape", "1,1,28,28"]);
     command.arg("--images").arg(folder.join("images")).arg("--labels").arg(folder.join("labels"));
-    command.args(["--mean", "0.2860", "--deviation", "0.3530", "--macs", "0.5,0.25", "--strategy", "random"]);
-    command.args(["--candidates", "2", "--calibration", "128", "--scoring", "200", "--test", "300", "--seed", "7"]);
+    command.args(["--mean", "0.2860", "--deviation", "0.3530", "--macs", "0.5", "--strategy", "random"]);
+    command.args(["--candidates", "5", "--calibration", "64", "--scoring", "150", "--test", "150", "--seed", "7"]);
     command.args([
         "--tune-batch",
         "64",
@@ -74,44 +74,39 @@ fn a_study_says_what_each_evaluation_predicts_and_goes_on_where_it_was_cut_short
     let found = &whole["report"];
     assert_eq!(
         (&found["seeds"], &found["images"], &found["is_on_test_images"]),
-        (&[1, 2].into(), &300.into(), &true.into())
+        (&[1, 2].into(), &150.into(), &true.into())
     );
-    let budgets = found["budgets"].as_array().unwrap();
-    assert_eq!(budgets.len(), 2);
-    for budget in budgets {
-        assert_eq!(budget["candidates"].as_array().unwrap().len(), 3, "two drawn ones and the uniform one");
-        let names: Vec<&str> =
-            budget["predictors"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
-        for kind in [
-            "adaptive BN, top-1, 128 + 200",
-            "vanilla, top-1, 200",
-            "repaired, minus KL, 128 + 200",
-            "short training, top-1, 128 + 200",
-        ] {
-            assert!(names.contains(&format!("{kind} images").as_str()), "{kind}: {names:?}");
-        }
-        assert_eq!(budget["undecided"][0]["reason"], "few_candidates");
+    let [budget] = &found["budgets"].as_array().unwrap()[..] else { panic!("one budget: {found}") };
+    assert_eq!(budget["candidates"].as_array().unwrap().len(), 6, "five drawn ones and the uniform one");
+    let predictors = budget["predictors"].as_array().unwrap();
+    let names: Vec<&str> = predictors.iter().map(|predictor| predictor["name"].as_str().unwrap()).collect();
+    for name in [
+        "adaptive BN, top-1, 64 + 150 images",
+        "vanilla, top-1, 150 images",
+        "repaired, minus KL, 64 + 150 images",
+        "short training, top-1, 64 + 150 images",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
     }
+    assert_eq!(budget["undecided"][0]["reason"], "few_candidates");
     let markdown = fs::read_to_string(place.join("report.md")).unwrap();
     assert!(markdown.contains("This decides nothing") && markdown.contains("eagleeye-worker study"), "{markdown}");
     assert!(fs::read_to_string(place.join("report.svg")).unwrap().starts_with("<svg"));
     assert_eq!(serde_json::from_slice::<Value>(&fs::read(place.join("report.json")).unwrap()).unwrap(), whole);
 
-    // Killed in the middle of a line of its search, and of one of its fine-tunings.
+    // Killed in the middle of a line of its search.
     let lines = fs::read_to_string(place.join("whole.jsonl")).unwrap();
-    for kept in [3, lines.lines().count() - 3] {
-        let cut: usize = lines.lines().take(kept).map(|line| line.len() + 1).sum();
-        fs::write(place.join("cut.jsonl"), &lines[..cut + 20]).unwrap();
-        let resumed = report(&mut study(place, "cut.jsonl"));
-        assert_eq!(timeless(&resumed["report"]), timeless(found));
-    }
+    let cut: usize = lines.lines().take(3).map(|line| line.len() + 1).sum();
+    fs::write(place.join("cut.jsonl"), &lines[..cut + 20]).unwrap();
+    let resumed = report(&mut study(place, "cut.jsonl"));
+    assert_eq!(timeless(&resumed["report"]), timeless(found));
 
     let other = refused(study(place, "cut.jsonl").args(["--tune-seeds", "1,3"]).output().unwrap());
     assert!(other.contains("of another study: `--tune-seeds` differs"), "{other}");
 
-    // The same by three processes, which goes on from where the search is over.
-    let searched = lines.lines().take_while(|line| !line.starts_with("{\"tuning\"")).map(|line| line.len() + 1).sum();
-    fs::write(place.join("parts.jsonl"), &lines[..searched]).unwrap();
-    let parts = report(study(place, "parts.jsonl").args(["--processes", "3"]));
+    // Killed in the middle of a line of its fine-tunings, and gone on with by two processes.
+    let cut: usize = lines.lines().take(lines.lines().count() - 4).map(|line| line.len() + 1).sum();
+    fs::write(place.join("parts.jsonl"), &lines[..cut + 20]).unwrap();
+    let parts = report(study(place, "parts.jsonl").args(["--processes", "2"]));
     assert_eq!(timeless(&parts["report"]), timeless(found));
 }
