@@ -150,7 +150,7 @@ describe.sequential("fine-tuning", () => {
     await button("Prune further, from ONNX").click();
     await page.waitForURL(/\/models\//);
     await heading(/For fine-tuning/).waitFor();
-    expect(await fact("Made").innerText()).toContain("a model by a search");
+    expect(await fact("Pruned from").innerText()).toContain("a model by a search");
     await expectGoodPage(page);
     await deleteModel(page.url().split("/").at(-1) ?? "");
     await page.goto(tuning);
