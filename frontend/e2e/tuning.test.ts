@@ -207,7 +207,7 @@ describe.sequential("fine-tuning", () => {
   it("runs several candidates in a race, of which one wins", async () => {
     await page.goto(`/searches/${searched}`);
     await page.getByText("Tune several").click();
-    await field("Candidates").fill("2");
+    await page.getByRole("spinbutton", { name: "Candidates" }).fill("2");
     await field("Epochs in total").fill("2");
     await page.getByText("A whole number from 3 to 10,000.").waitFor();
     await field("Epochs in total").fill("4");
