@@ -12,7 +12,7 @@ use crate::trained::Trained;
 
 /// With fewer candidates the interval of a coefficient reaches over most of its range.
 const FEW: usize = 12;
-/// A ceiling below this leaves less than a third of the variance to be predicted.
+/// With a ceiling below this more than half of the variance of a single fine-tuning is chance.
 const LOW_CEILING: f64 = 0.5;
 
 /// What candidates and their fine-tunings say, budget by budget. `seed` is that of the intervals' resamples.
@@ -51,10 +51,10 @@ pub fn analysed(budgets: &[Budget], trained: &[Trained], seed: u64) -> StudyRepo
 fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
     let bootstrap = Bootstrap::new(trained.len(), seed);
     let tuned: Vec<f64> = trained.iter().map(|trained| trained.accuracy()).collect();
-    let by_seed = |place: usize| -> Option<Vec<f64>> {
-        trained.iter().map(|trained| trained.tunings.get(place).map(|tuning| tuning.accuracy())).collect()
-    };
-    let ceiling = by_seed(0).zip(by_seed(1)).map(|(one, other)| correlations(&one, &other, &bootstrap));
+    let by_seed =
+        |place: usize| -> Vec<f64> { trained.iter().map(|trained| trained.tunings[place].accuracy()).collect() };
+    let runs: Vec<Vec<f64>> = (0..trained[0].tunings.len()).map(by_seed).collect();
+    let ceiling = (runs.len() > 1).then(|| ceiling(&runs, &bootstrap));
     let agreement =
         ceiling.as_ref().and_then(|ceiling| ceiling.iter().find(|c| c.coefficient == Coefficient::Spearman));
     let attainable = agreement.and_then(|ceiling| ceiling.value).and_then(|value| {
@@ -67,7 +67,8 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
         spread: deviation(&tuned),
         noise: noise(trained),
         seconds: mean(trained.iter().flat_map(|trained| trained.tunings.iter().map(|tuning| tuning.seconds))),
-        regret: by_seed(0).zip(by_seed(1)).map(|(one, other)| (regret(&one, &other).1 + regret(&other, &one).1) / 2.0),
+        regret: (runs.len() > 1)
+            .then(|| mean(pairs(&runs).flat_map(|(one, other)| [regret(one, other).1, regret(other, one).1]))),
     };
     let columns = columns(trained);
     let ranking = columns.iter().filter(|column| column.predictor.is_ranking()).max_by_key(|column| column.known());
@@ -169,24 +170,34 @@ fn studied(
     }
 }
 
-/// The place of the highest value, the first of equal ones, and how much its accuracy is below the highest.
+/// The place of the highest value, and how much its accuracy is below the highest. Of equal values the first is named, and what they
+/// lose is the mean, as if one of them were chosen by chance.
 fn regret(values: &[f64], accuracies: &[f64]) -> (usize, f64) {
-    let mut winner = 0;
-    for (place, value) in values.iter().enumerate() {
-        if *value > values[winner] {
-            winner = place;
-        }
-    }
-    let best = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    (winner, best - accuracies[winner])
+    let highest = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (value, best) = (highest(values), highest(accuracies));
+    let tied: Vec<usize> = (0..values.len()).filter(|&place| values[place] == value).collect();
+    (tied.first().copied().unwrap_or_default(), mean(tied.iter().map(|&place| best - accuracies[place])))
 }
 
-fn correlations(x: &[f64], y: &[f64], bootstrap: &Bootstrap) -> Vec<Correlation> {
-    let at = |values: &[f64], places: &[usize]| -> Vec<f64> { places.iter().map(|&place| values[place]).collect() };
+/// Each run with each later one.
+fn pairs(runs: &[Vec<f64>]) -> impl Iterator<Item = (&[f64], &[f64])> {
+    runs.iter()
+        .enumerate()
+        .flat_map(move |(place, one)| runs[place + 1..].iter().map(move |other| (&one[..], &other[..])))
+}
+
+/// How well fine-tunings of the same candidates agree: the mean over all pairs of seeds.
+fn ceiling(runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Vec<Correlation> {
+    let of = |coefficient: Coefficient, places: &[usize]| -> Option<f64> {
+        let at = |values: &[f64]| -> Vec<f64> { places.iter().map(|&place| values[place]).collect() };
+        let each: Option<Vec<f64>> = pairs(runs).map(|(one, other)| coefficient.of(&at(one), &at(other))).collect();
+        each.map(mean)
+    };
+    let all: Vec<usize> = (0..runs[0].len()).collect();
     let correlation = |coefficient: Coefficient| Correlation {
         coefficient,
-        value: coefficient.of(x, y),
-        interval: bootstrap.interval(|places| coefficient.of(&at(x, places), &at(y, places))),
+        value: of(coefficient, &all),
+        interval: bootstrap.interval(|places| of(coefficient, places)),
     };
     Coefficient::ALL.map(correlation).to_vec()
 }
@@ -211,14 +222,19 @@ fn undecided(
     }
     let help = "train for more epochs, use more test images, or compare candidates that differ more: a smaller budget, the \
                 strategy `random`";
-    let value = ceiling.and_then(|ceiling| ceiling.value).unwrap_or_default();
-    let low = ceiling.and_then(|ceiling| ceiling.interval).map_or(-1.0, |interval| interval.low);
-    if value < LOW_CEILING || low <= 0.0 {
-        let says = format!(
-            "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}, from {low:.2}): their order is \
-             mostly chance; {help}"
-        );
-        add(Reason::LowCeiling, says);
+    match ceiling.and_then(|ceiling| Some((ceiling.value?, ceiling.interval?.low))) {
+        None => add(
+            Reason::LowCeiling,
+            format!("fine-tuning made all candidates alike, so that there is no order to predict; {help}"),
+        ),
+        Some((value, low)) if value < LOW_CEILING || low <= 0.0 => add(
+            Reason::LowCeiling,
+            format!(
+                "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}, its interval from {low:.2}): their \
+                 order is mostly chance; {help}"
+            ),
+        ),
+        Some(_) => {}
     }
     if let Some(noise) = accuracy.noise.filter(|noise| accuracy.spread <= *noise) {
         let says = format!(

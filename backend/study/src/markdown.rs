@@ -12,7 +12,7 @@ pub fn markdown(report: &StudyReport) -> String {
     let seeds = report.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let set = if report.is_on_test_images { "test" } else { "validation" };
     let mut text = format!(
-        "Each candidate was fine-tuned from the seeds {seeds}; its accuracy is the mean on {} {set} images.\n",
+        "Each candidate was fine-tuned from the seeds {seeds}; its accuracy is the mean of their top-1 on {} {set} images.\n",
         report.images
     );
     if !report.is_on_test_images && !report.budgets.is_empty() {
@@ -53,7 +53,7 @@ fn section(budget: &BudgetStudy) -> String {
     if let Some(ceiling) = &budget.ceiling {
         let regret = accuracy.regret.map(points).unwrap_or_default();
         line(format!(
-            "| another fine-tuning (the ceiling) | {} | {} | | {regret} | {:.1} |",
+            "| another fine-tuning (the ceiling; its regret is by single ones) | {} | {} | | {regret} | {:.1} |",
             budget.candidates.len(),
             coefficients(ceiling),
             accuracy.seconds
@@ -67,7 +67,7 @@ fn section(budget: &BudgetStudy) -> String {
     );
     if let Some(attainable) = budget.attainable {
         line(format!(
-            "No figure can be expected to have a Spearman's above {attainable:.2}: that much of the order is chance."
+            "No figure can be expected to have a Spearman's above {attainable:.2}, since the rest of the order is chance."
         ));
     }
     text

@@ -27,8 +27,9 @@ char* ee_mixed_precision_enter(void) {
 
 char* ee_mixed_precision_leave(void) {
   return eagleeye::guarded([] {
-    // Copies of weights in half the width are of use only until the weights change.
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    if (at::autocast::decrement_nesting() > 0) return;
     at::autocast::set_autocast_enabled(at::kCUDA, false);
+    // Copies of weights in half the width are of use only until the weights change.
+    at::autocast::clear_cache();
   });
 }

@@ -104,6 +104,8 @@ pub enum Failure {
     Json(serde_json::Error),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error("{}: {source}", path.display())]
+    Input { path: PathBuf, source: std::io::Error },
     #[error("cannot run this program once more: {0}")]
     Process(std::io::Error),
     #[error("cannot start a thread: {0}")]
@@ -160,6 +162,7 @@ impl Failure {
             | Failure::Load(_)
             | Failure::Arguments(_)
             | Failure::Results(_)
+            | Failure::Input { .. }
             | Failure::Request { .. }
             | Failure::NoImages(_)
             | Failure::Inspect(_)
@@ -199,6 +202,7 @@ impl Failure {
             | Failure::LatencyModel(LatencyModelError::Measure(LeadersError::Measure(MeasureError::Folder(source))))
             | Failure::Dataset(DataError::Temporary { source, .. })
             | Failure::StateDict(StateDictError::Write { source, .. })
+            | Failure::Results(ResultsError::File { source, .. })
             | Failure::Thumbnail { source, .. } => source,
             _ => return false,
         };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use eagleeye_spec::SearchRequest;
 
+use crate::failure::Failure;
 use crate::tune::TuneArgs;
 
 /// As many as a request can ask for; searches of more candidates have the best ones evaluated in every way.
@@ -49,6 +50,41 @@ impl FromStr for Share {
 }
 
 impl StudyArgs {
+    /// The report as JSON and the figure, beside the Markdown.
+    pub fn beside(&self) -> [PathBuf; 2] {
+        ["json", "svg"].map(|ending| self.tune.search.out.with_extension(ending))
+    }
+
+    /// Files with images and labels.
+    pub fn data_files(&self) -> impl Iterator<Item = &PathBuf> {
+        let search = &self.tune.search;
+        let optional = [&search.labels, &self.tune.test_images, &self.tune.test_labels];
+        std::iter::once(&search.images).chain(optional.into_iter().flatten())
+    }
+
+    /// # Errors
+    /// What would overwrite something, or means nothing to a study.
+    pub fn check(&self) -> Result<(), Failure> {
+        let [json, svg] = self.beside();
+        let out = &self.tune.search.out;
+        let written = [out, &json, &svg];
+        let mut seeds = self.tune_seeds.clone();
+        seeds.sort_unstable();
+        seeds.dedup();
+        let says = if json == *out || svg == *out {
+            "`--out`: the report is Markdown; name it so, as in report.md: JSON and the figure are written beside it"
+        } else if written.contains(&&self.results) || self.data_files().any(|file| written.contains(&file)) {
+            "`--out`: the report, its JSON or its figure would replace a file that is read; give it another name"
+        } else if seeds.len() < self.tune_seeds.len() {
+            "`--tune-seeds`: each seed once"
+        } else if self.tune.snapshot.is_some() {
+            "`--snapshot` is for one fine-tuning; `--results` keeps those of a study"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::Arguments(says.to_owned()))
+    }
+
     /// The request of the study's search: all candidates are evaluated on all images, in every way, and none on the test images,
     /// which are looked at after fine-tuning alone.
     pub fn request(&self, request: SearchRequest) -> SearchRequest {

@@ -1,17 +1,20 @@
 //! Searches without a race, fine-tunes every candidate from every seed, and reports.
 
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use eagleeye_engine::{Images, Known, TuneImages, search, tune_candidates};
 use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
 use eagleeye_study::analysed;
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::arguments::{Share, StudyArgs};
 use super::observer::{Recorder, Tunings};
 use super::results::{Plan, Results};
 use super::written::write;
 use crate::failure::Failure;
+use crate::provenance::hash_file;
 use crate::search::Told;
 use crate::tune::{Follower, Inputs, inputs_of_many};
 
@@ -19,13 +22,24 @@ use crate::tune::{Follower, Inputs, inputs_of_many};
 const ALONE: Share = Share { number: 0, of: 1 };
 
 pub fn study(args: &StudyArgs) -> Result<(), Failure> {
+    args.check()?;
+    if args.part.is_some() {
+        // Whoever gives the command again must not find the parts of the one before at work.
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| Failure::Process(error.into()))?;
+    }
     let options = TuneOptions { seed: 0, ..args.tune.options()? };
     if let Some(threads) = args.tune.threads {
         eagleeye_engine::device::set_threads(threads);
     }
     let inputs = inputs_of_many(&args.tune)?;
+    if inputs.request.limits_latency() || inputs.request.front {
+        let says =
+            "a study compares candidates of one budget: limit macs, parameters or bytes, and leave `--front` out";
+        return Err(Failure::Arguments(says.to_owned()));
+    }
     let plan = Plan {
         source: inputs.source_hash.clone(),
+        data: args.data_files().map(|path| hashed(path)).collect::<Result<_, _>>()?,
         request: args.request(inputs.request.clone()),
         options,
         seeds: args.tune_seeds.clone(),
@@ -41,11 +55,16 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
         None if args.processes == 1 => tuned(&inputs, &plan, ALONE, &mut results)?,
         None => {
             in_parts(args.processes)?;
+            drop(results);
             results = Results::open(&args.results, &plan, true)?;
         }
     }
     let report = analysed(&plan.request.budgets(), &results.trained(), plan.request.seed);
     write(args, &inputs.network, &plan, &report)
+}
+
+fn hashed(path: &Path) -> Result<String, Failure> {
+    hash_file(path).map_err(|source| Failure::Input { path: path.to_owned(), source })
 }
 
 /// Evaluates the candidates in every way, but for those that are known.

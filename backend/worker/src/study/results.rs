@@ -21,6 +21,8 @@ pub enum ResultsError {
         path.display()
     )]
     Plan { path: PathBuf, field: &'static str },
+    #[error("`--results {}` is written by another process, which must end first", path.display())]
+    InUse { path: PathBuf },
     #[error("`--results {}` does not begin with what was studied; it is no file of a study", path.display())]
     NoPlan { path: PathBuf },
 }
@@ -30,6 +32,8 @@ pub enum ResultsError {
 pub struct Plan {
     /// Hash of the model's file.
     pub source: String,
+    /// Hashes of the files with images and labels, those of the test images behind the others.
+    pub data: Vec<String>,
     pub request: SearchRequest,
     /// Of each fine-tuning, but for its seed.
     pub options: TuneOptions,
@@ -66,32 +70,38 @@ pub struct Results {
 }
 
 impl Results {
-    /// Those of a file, which is made where there is none. `cut` is for the one process that may remove a line that was not
-    /// finished; the others leave it out.
+    /// Those of a file, which is made where there is none. `is_first` is for the one process that may remove a line that
+    /// was not finished, and that nobody else may be beside; its parts leave such a line out.
     ///
     /// # Errors
     /// Where the file is of another plan, or cannot be read or written.
-    pub fn open(path: &Path, plan: &Plan, cut: bool) -> Result<Self, ResultsError> {
+    pub fn open(path: &Path, plan: &Plan, is_first: bool) -> Result<Self, ResultsError> {
         let failed = |source| ResultsError::File { path: path.to_owned(), source };
         let file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(failed)?;
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if cut && whole < text.len() {
-            file.set_len(whole as u64).map_err(failed)?;
+        if is_first {
+            file.try_lock().map_err(|_| ResultsError::InUse { path: path.to_owned() })?;
         }
+        let bytes = std::fs::read(path).map_err(failed)?;
+        // A line that a kill has cut may end within a character.
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let text = String::from_utf8_lossy(&bytes[..whole]);
         let mut results =
             Self { path: path.to_owned(), file, candidates: Vec::new(), is_searched: false, tunings: BTreeMap::new() };
-        let mut lines = text[..whole].lines().enumerate();
+        let mut lines = text.lines().enumerate();
         match lines.next() {
-            None => results.append(&Line::Plan(Box::new(plan.clone())))?,
+            None if bytes.is_empty() => results.add(&Line::Plan(Box::new(plan.clone())))?,
+            None => return Err(ResultsError::NoPlan { path: path.to_owned() }),
             Some((number, line)) => match results.read(number, line)? {
-                Line::Plan(found) => agree(path, &found, plan)?,
+                Line::Plan(found) => agree(path, &found, &as_read(plan).map_err(failed)?)?,
                 _ => return Err(ResultsError::NoPlan { path: path.to_owned() }),
             },
         }
         for (number, line) in lines {
             let line = results.read(number, line)?;
             results.take(line);
+        }
+        if is_first && whole < bytes.len() {
+            results.file.set_len(whole as u64).map_err(failed)?;
         }
         Ok(results)
     }
@@ -118,34 +128,31 @@ impl Results {
         }
     }
 
-    /// In one write, so that lines of several processes do not mix.
-    fn append(&mut self, line: &Line) -> Result<(), ResultsError> {
+    /// Writes a line, at once so that those of several processes do not mix, and takes what the next process will read: a number
+    /// may come back with another last digit.
+    fn add(&mut self, line: &Line) -> Result<(), ResultsError> {
         let failed = |source| ResultsError::File { path: self.path.clone(), source };
-        let mut text = serde_json::to_vec(line).map_err(|error| failed(error.into()))?;
-        text.push(b'\n');
-        self.file.write_all(&text).and_then(|()| self.file.flush()).map_err(failed)
-    }
-
-    fn add(&mut self, line: Line) -> Result<(), ResultsError> {
-        self.append(&line)?;
+        let text = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
+        self.file.write_all(format!("{text}\n").as_bytes()).and_then(|()| self.file.flush()).map_err(failed)?;
+        let line = self.read(0, &text)?;
         self.take(line);
         Ok(())
     }
 
     pub fn add_candidate(&mut self, candidate: Candidate) -> Result<(), ResultsError> {
-        self.add(Line::Candidate(Box::new(candidate)))
+        self.add(&Line::Candidate(Box::new(candidate)))
     }
 
     pub fn add_evaluation(&mut self, candidate: u32, evaluation: Evaluation) -> Result<(), ResultsError> {
-        self.add(Line::Evaluation { candidate, evaluation: Box::new(evaluation) })
+        self.add(&Line::Evaluation { candidate, evaluation: Box::new(evaluation) })
     }
 
     pub fn end_search(&mut self) -> Result<(), ResultsError> {
-        self.add(Line::Searched(true))
+        self.add(&Line::Searched(true))
     }
 
     pub fn add_tuning(&mut self, candidate: u32, tuning: Tuning) -> Result<(), ResultsError> {
-        self.add(Line::Tuning { candidate, tuning: Box::new(tuning) })
+        self.add(&Line::Tuning { candidate, tuning: Box::new(tuning) })
     }
 
     pub fn is_tuned(&self, candidate: u32, seed: u64) -> bool {
@@ -166,9 +173,15 @@ impl Results {
     }
 }
 
+/// A plan as it comes out of a file.
+fn as_read(plan: &Plan) -> io::Result<Plan> {
+    Ok(serde_json::from_slice(&serde_json::to_vec(plan)?)?)
+}
+
 fn agree(path: &Path, found: &Plan, wanted: &Plan) -> Result<(), ResultsError> {
     let differing = [
         (found.source != wanted.source, "the model"),
+        (found.data != wanted.data, "a file of images or labels"),
         (found.request != wanted.request, "the search's request"),
         (found.options != wanted.options, "an option of fine-tuning"),
         (found.seeds != wanted.seeds, "`--tune-seeds`"),

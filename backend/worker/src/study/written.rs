@@ -32,15 +32,17 @@ struct Machine {
 }
 
 pub fn write(args: &StudyArgs, network: &Network, plan: &Plan, report: &StudyReport) -> Result<(), Failure> {
-    let command: Vec<String> = std::env::args().skip(1).collect();
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let command: Vec<String> = words.collect();
     let command = std::iter::once("eagleeye-worker".to_owned()).chain(command).collect();
     let written = Written { version: env!("CARGO_PKG_VERSION"), machine: machine(network), command, plan, report };
     let text = described(&written);
     let out = &args.tune.search.out;
+    let [json_path, svg] = args.beside();
     put(out, text.as_bytes())?;
-    put(&out.with_extension("svg"), figure(report)?.as_bytes())?;
+    put(&svg, figure(report)?.as_bytes())?;
     let json = serde_json::to_vec_pretty(&written).map_err(Failure::Json)?;
-    put(&out.with_extension("json"), &json)?;
+    put(&json_path, &json)?;
     if args.tune.search.json { output::json(&written) } else { output::text(&text) }
 }
 
@@ -70,7 +72,7 @@ fn described(written: &Written) -> String {
     let command = written.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
     format!(
         "# Which evaluation predicts the accuracy after fine-tuning\n\n{}\n## How it was made\nEagleEye {}, on {device} of a machine with \
-         {processor}, {threads} threads an operation:\n\n```sh\n{command}\n```\n\nThe figure lies beside this file, and all numbers \
+         {processor}, {threads} threads per operation:\n\n```sh\n{command}\n```\n\nThe figure lies beside this file, and all numbers \
          as JSON.\n",
         markdown(written.report),
         written.version

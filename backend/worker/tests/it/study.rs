@@ -110,3 +110,24 @@ fn a_study_says_what_each_evaluation_predicts_and_goes_on_where_it_was_cut_short
     let parts = report(study(place, "parts.jsonl").args(["--processes", "2"]));
     assert_eq!(timeless(&parts["report"]), timeless(found));
 }
+
+#[test]
+fn what_would_be_overwritten_or_mixed_is_refused_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    dataset(place);
+    let refusal = |results: &str, more: &[&str]| refused(study(place, results).args(more).output().unwrap());
+    let json = place.join("report.json");
+    fs::write(&json, "precious").unwrap();
+    assert!(refusal("report.json", &[]).contains("would replace a file that is read"), "its JSON is the results");
+    assert!(refusal("new.jsonl", &["--tune-seeds", "1,1"]).contains("each seed once"));
+    assert!(refusal("new.jsonl", &["--snapshot", "s"]).contains("`--results` keeps those of a study"));
+    assert!(refusal("new.jsonl", &["--front"]).contains("leave `--front` out"));
+    assert!(!place.join("new.jsonl").exists());
+    // No results, and without the end of a line.
+    fs::write(place.join("other"), "precious").unwrap();
+    assert!(refusal("other", &[]).contains("is no file of a study"));
+    for file in [json, place.join("other")] {
+        assert_eq!(fs::read_to_string(file).unwrap(), "precious");
+    }
+}
