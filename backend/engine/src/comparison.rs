@@ -7,7 +7,7 @@ use eagleeye_graph::Strategy;
 use eagleeye_spec::{Candidate, LatencyModel, Origin, Score, SearchRequest};
 use serde::Serialize;
 
-use crate::images::{Images, ImagesError};
+use crate::images::Images;
 use crate::judge::Judge;
 use crate::lanes::Lanes;
 use crate::network::Network;
@@ -66,7 +66,7 @@ pub fn first_candidate(
     latency: Option<&LatencyModel>,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<First, SearchError> {
-    let (request, images) = (&alone(request), &without_test(images)?);
+    let (request, images) = (&alone(request), &images.without_test()?);
     let judge = Judge::new(network, images, request, cancelled)?;
     let (origin, strategy) = proposed(network, request, latency, &judge)?;
     first(&judge, origin, &strategy, cancelled)
@@ -84,7 +84,7 @@ pub fn compare(
     options: RepairOptions,
     follow: &Follow,
 ) -> Result<Comparison, SearchError> {
-    let (request, images, cancelled) = (&alone(request), &without_test(images)?, follow.cancelled);
+    let (request, images, cancelled) = (&alone(request), &images.without_test()?, follow.cancelled);
     let judge = Judge::new(network, images, request, cancelled)?;
     let (origin, strategy) = proposed(network, request, latency, &judge)?;
     let first = first(&judge, origin, &strategy, cancelled)?;
@@ -97,13 +97,6 @@ pub fn compare(
     let repair = started.elapsed().as_secs_f64();
     let seconds = ComparedSeconds { adaptive_bn: first.seconds, full_outputs, repair };
     Ok(Comparison { score: judge.scored(&network, cancelled)?, first, network, layers, seconds })
-}
-
-/// Test images are for what is done with the candidate afterwards.
-fn without_test(images: &Images) -> Result<Images, ImagesError> {
-    let Images { calibration, scoring, test } = images;
-    let (calibration, scoring) = (calibration.head(calibration.len())?, scoring.head(scoring.len())?);
-    Ok(Images { calibration, scoring, test: test.head(0)? })
 }
 
 /// Without a reference, which nobody asks for here.

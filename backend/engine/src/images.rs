@@ -23,6 +23,14 @@ pub struct Images {
     pub test: Part,
 }
 
+impl Images {
+    /// The same, sharing their memory, but for the test images: these are for what is done with a candidate afterwards.
+    pub fn without_test(&self) -> Result<Self, ImagesError> {
+        let [calibration, scoring] = [&self.calibration, &self.scoring].map(|part| part.head(part.len()));
+        Ok(Self { calibration: calibration?, scoring: scoring?, test: self.test.head(0)? })
+    }
+}
+
 /// Images that serve for one thing.
 #[derive(Debug)]
 pub struct Part {

@@ -6,8 +6,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
-use utoipa::openapi::schema::Schema;
-use utoipa::openapi::{RefOr, Schema as AnySchema};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::tune::TuneOptions;
@@ -19,7 +18,7 @@ pub(crate) const START: &str = "start";
 pub(crate) struct StageTuning;
 
 impl PartialSchema for StageTuning {
-    fn schema() -> RefOr<AnySchema> {
+    fn schema() -> RefOr<Schema> {
         let mut schema = TuneOptions::schema();
         if let RefOr::T(Schema::Object(options)) = &mut schema {
             options.properties.remove(START);
@@ -29,7 +28,7 @@ impl PartialSchema for StageTuning {
 }
 
 impl ToSchema for StageTuning {
-    fn schemas(schemas: &mut Vec<(String, RefOr<AnySchema>)>) {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         TuneOptions::schemas(schemas);
     }
 }

@@ -67,19 +67,16 @@ impl Template {
 
     /// The fields of a search's request that it sets: the published search, with any number of channels.
     pub fn search(&self) -> Map<String, Value> {
-        let fields = json!({
-            "strategies": ["reference"],
-            "macs": self.macs,
-            "min_keep_ratio": self.min_keep_ratio,
-            "round_to": 1,
-            "racing": false,
-            "calibration_images": CALIBRATION,
-            "adaptation": Adaptation::paper(),
-        });
-        match fields {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        }
+        let fields = [
+            ("strategies", json!(["reference"])),
+            ("macs", json!(self.macs)),
+            ("min_keep_ratio", json!(self.min_keep_ratio)),
+            ("round_to", json!(1)),
+            ("racing", json!(false)),
+            ("calibration_images", json!(CALIBRATION)),
+            ("adaptation", json!(Adaptation::paper())),
+        ];
+        fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
     }
 
     /// The published fine-tuning.

@@ -137,12 +137,7 @@ fn studied(
         let (values, tuned) = known(places, column);
         coefficient.of(&values, &tuned)
     };
-    let all: Vec<usize> = (0..tuned.len()).collect();
-    let correlation = |coefficient: Coefficient| Correlation {
-        coefficient,
-        value: of(coefficient, &all, column),
-        interval: bootstrap.interval(|places| of(coefficient, places, column)),
-    };
+    let all = bootstrap.all();
     let above = |ranking: &Column| {
         let both = |places: &[usize]| -> Vec<usize> {
             let known = |place: &usize| column.values[*place].is_some() && ranking.values[*place].is_some();
@@ -152,9 +147,9 @@ fn studied(
             let places = both(places);
             Some(of(Coefficient::Spearman, &places, column)? - of(Coefficient::Spearman, &places, ranking)?)
         };
-        let coefficient = Coefficient::Spearman;
-        Correlation { coefficient, value: difference(&all), interval: bootstrap.interval(difference) }
+        correlation(Coefficient::Spearman, bootstrap, difference)
     };
+    let own = |coefficient| correlation(coefficient, bootstrap, |places| of(coefficient, places, column));
     let places: Vec<usize> = all.iter().copied().filter(|&place| column.values[place].is_some()).collect();
     let (values, known_tuned) = known(&all, column);
     let (winner, regret) = regret(&values, &known_tuned);
@@ -162,7 +157,7 @@ fn studied(
         name: column.predictor.name(),
         predictor: column.predictor.clone(),
         candidates: places.len() as u64,
-        correlations: Coefficient::ALL.map(correlation).to_vec(),
+        correlations: Coefficient::ALL.map(own).to_vec(),
         above_ranking: ranking.map(above),
         regret,
         winner: trained[places[winner]].candidate.index,
@@ -193,13 +188,16 @@ fn ceiling(runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Vec<Correlation> {
         let each: Option<Vec<f64>> = pairs(runs).map(|(one, other)| coefficient.of(&at(one), &at(other))).collect();
         each.map(mean)
     };
-    let all: Vec<usize> = (0..runs[0].len()).collect();
-    let correlation = |coefficient: Coefficient| Correlation {
-        coefficient,
-        value: of(coefficient, &all),
-        interval: bootstrap.interval(|places| of(coefficient, places)),
-    };
-    Coefficient::ALL.map(correlation).to_vec()
+    Coefficient::ALL.map(|each| correlation(each, bootstrap, |places| of(each, places))).to_vec()
+}
+
+/// A figure of all candidates, with the interval that it has over their resamples.
+fn correlation(
+    coefficient: Coefficient,
+    bootstrap: &Bootstrap,
+    figure: impl Fn(&[usize]) -> Option<f64>,
+) -> Correlation {
+    Correlation { coefficient, value: figure(&bootstrap.all()), interval: bootstrap.interval(figure) }
 }
 
 fn undecided(

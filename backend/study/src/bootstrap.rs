@@ -12,6 +12,7 @@ const LEAST: f64 = 0.5;
 
 /// The places of so many items, drawn with replacement as often as there are items; the same for all figures of them.
 pub struct Bootstrap {
+    items: usize,
     resamples: Vec<Vec<usize>>,
 }
 
@@ -19,7 +20,12 @@ impl Bootstrap {
     pub fn new(items: usize, seed: u64) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         let resample = |_| (0..items).map(|_| generator.random_range(0..items)).collect();
-        Self { resamples: (0..if items == 0 { 0 } else { RESAMPLES }).map(resample).collect() }
+        Self { items, resamples: (0..if items == 0 { 0 } else { RESAMPLES }).map(resample).collect() }
+    }
+
+    /// The items as they are, each once.
+    pub fn all(&self) -> Vec<usize> {
+        (0..self.items).collect()
     }
 
     /// From the 2.5th to the 97.5th percentile of a figure. `None` where less than half of the resamples have it.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use eagleeye_engine::{Images, Known, TuneImages, search, tune_candidates};
+use eagleeye_engine::{Known, TuneImages, search, tune_candidates};
 use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
 use eagleeye_study::analysed;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -28,9 +28,7 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| Failure::Process(error.into()))?;
     }
     let options = TuneOptions { seed: 0, ..args.tune.options()? };
-    if let Some(threads) = args.tune.threads {
-        eagleeye_engine::device::set_threads(threads);
-    }
+    args.tune.set_threads();
     let inputs = inputs_of_many(&args.tune)?;
     if inputs.request.limits_latency() || inputs.request.front {
         let says =
@@ -69,9 +67,7 @@ fn hashed(path: &Path) -> Result<String, Failure> {
 
 /// Evaluates the candidates in every way, but for those that are known.
 fn searched(inputs: &Inputs, request: &SearchRequest, results: &mut Results) -> Result<(), Failure> {
-    let Images { calibration, scoring, test } = &inputs.images;
-    let (calibration, scoring) = (calibration.head(calibration.len())?, scoring.head(scoring.len())?);
-    let images = Images { calibration, scoring, test: test.head(0)? };
+    let images = inputs.images.without_test()?;
     let known = Known { candidates: results.candidates.clone(), latency: None };
     let mut recorder = Recorder { results, told: Told::default(), failed: None };
     let outcome = search(&inputs.network, &images, request, known, &mut recorder);

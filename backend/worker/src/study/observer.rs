@@ -20,14 +20,13 @@ pub struct Recorder<'a> {
     pub failed: Option<ResultsError>,
 }
 
-impl Recorder<'_> {
-    fn flow(&mut self, kept: Result<(), ResultsError>) -> Flow {
-        match kept {
-            Ok(()) => Flow::Go,
-            Err(error) => {
-                self.failed = Some(error);
-                Flow::Stop
-            }
+/// Goes on where something was kept, and remembers why it was not.
+fn flow(kept: Result<(), ResultsError>, failed: &mut Option<ResultsError>) -> Flow {
+    match kept {
+        Ok(()) => Flow::Go,
+        Err(error) => {
+            *failed = Some(error);
+            Flow::Stop
         }
     }
 }
@@ -46,13 +45,11 @@ impl Observer for Recorder<'_> {
     }
 
     fn candidate(&mut self, candidate: Candidate) -> Flow {
-        let kept = self.results.add_candidate(candidate);
-        self.flow(kept)
+        flow(self.results.add_candidate(candidate), &mut self.failed)
     }
 
     fn evaluation(&mut self, index: u32, evaluation: Evaluation) -> Flow {
-        let kept = self.results.add_evaluation(index, evaluation);
-        self.flow(kept)
+        flow(self.results.add_evaluation(index, evaluation), &mut self.failed)
     }
 
     fn warning(&mut self, warning: Warning) -> Flow {
@@ -98,12 +95,6 @@ impl StudyObserver for Tunings<'_> {
             epochs,
             seconds,
         };
-        match self.results.add_tuning(candidate, tuning) {
-            Ok(()) => Flow::Go,
-            Err(error) => {
-                self.failed = Some(error);
-                Flow::Stop
-            }
-        }
+        flow(self.results.add_tuning(candidate, tuning), &mut self.failed)
     }
 }

@@ -58,10 +58,17 @@ pub struct TuneArgs {
     pub snapshot_seconds: f64,
     /// Threads of one operation; all cores if omitted.
     #[arg(long, value_name = "NUMBER")]
-    pub threads: Option<usize>,
+    threads: Option<usize>,
 }
 
 impl TuneArgs {
+    /// Computes with so many threads as are asked for.
+    pub fn set_threads(&self) {
+        if let Some(threads) = self.threads {
+            eagleeye_engine::device::set_threads(threads);
+        }
+    }
+
     /// # Errors
     /// Each option that is out of range.
     pub fn options(&self) -> Result<TuneOptions, Failure> {

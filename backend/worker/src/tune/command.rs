@@ -44,9 +44,7 @@ struct Report {
 pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
     let file = NetworkFile::by(&args.search.out, args.search.opset)?;
     let options = args.options()?;
-    if let Some(threads) = args.threads {
-        eagleeye_engine::device::set_threads(threads);
-    }
+    args.set_threads();
     let resumed = match &args.snapshot {
         Some(path) if path.exists() => Some(Snapshot::read(path).map_err(TuneError::from)?),
         _ => None,
