@@ -15,10 +15,11 @@ const FEW: usize = 12;
 /// With a ceiling below this more than half of the variance of a single fine-tuning is chance.
 const LOW_CEILING: f64 = 0.5;
 
-/// What candidates and their fine-tunings say, budget by budget. `seed` is that of the intervals' resamples.
+/// What candidates and their fine-tunings say, budget by budget. Without labels top-1 is the agreement with the full
+/// network. `seed` is that of the intervals' resamples.
 ///
 /// Candidates without a budget of their own, or with fewer fine-tunings than the first one, are left out.
-pub fn analysed(budgets: &[Budget], trained: &[Trained], seed: u64) -> StudyReport {
+pub fn analysed(budgets: &[Budget], trained: &[Trained], is_labelled: bool, seed: u64) -> StudyReport {
     let whole = trained.iter().map(|trained| trained.tunings.len()).max().unwrap_or_default();
     let complete = |trained: &&Trained| trained.tunings.len() == whole && whole > 0;
     let first = trained.iter().find(complete).and_then(|trained| trained.tunings.first());
@@ -42,6 +43,7 @@ pub fn analysed(budgets: &[Budget], trained: &[Trained], seed: u64) -> StudyRepo
             .iter()
             .find(complete)
             .map_or(Vec::new(), |trained| trained.tunings.iter().map(|t| t.seed).collect()),
+        is_labelled,
         is_on_test_images,
         images,
         budgets: budgets.iter().enumerate().filter_map(study).collect(),
@@ -209,8 +211,12 @@ fn undecided(
     let mut found = Vec::new();
     let mut add = |reason, message| found.push(Undecided { reason, message });
     if candidates < FEW {
-        let says = format!("{candidates} candidates are too few for any coefficient to be known well; take 24 or more");
+        let says = format!("{} too few for any coefficient to be known well; take 24 or more", are(candidates));
         add(Reason::FewCandidates, says);
+    }
+    // There is nothing to compare.
+    if candidates < 2 {
+        return found;
     }
     if !has_ceiling {
         let says = "each candidate was fine-tuned once, so that nobody knows how much of the differences is chance; \
@@ -225,11 +231,18 @@ fn undecided(
             Reason::LowCeiling,
             format!("fine-tuning made all candidates alike, so that there is no order to predict; {help}"),
         ),
-        Some((value, low)) if value < LOW_CEILING || low <= 0.0 => add(
+        Some((value, _)) if value < LOW_CEILING => add(
             Reason::LowCeiling,
             format!(
-                "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}, its interval from {low:.2}): their \
-                 order is mostly chance; {help}"
+                "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}): their order is mostly chance; \
+                 {help}"
+            ),
+        ),
+        Some((value, low)) if low <= 0.0 => add(
+            Reason::LowCeiling,
+            format!(
+                "how well two fine-tunings of the same candidates agree is not known (Spearman's {value:.2}, its interval from \
+                 {low:.2}): take more candidates"
             ),
         ),
         Some(_) => {}
@@ -243,6 +256,10 @@ fn undecided(
         add(Reason::LittleSpread, says);
     }
     found
+}
+
+fn are(candidates: usize) -> String {
+    if candidates == 1 { "1 candidate is".to_owned() } else { format!("{candidates} candidates are") }
 }
 
 /// Standard deviation of one candidate's fine-tunings, of all candidates together.

@@ -6,6 +6,7 @@ use eagleeye_spec::StrategyName;
 use plotters::prelude::*;
 
 use crate::correlation::Coefficient;
+use crate::markdown::candidates;
 use crate::predictor::{Measure, Predictor, kind_name};
 use crate::report::{BudgetStudy, StudyReport};
 
@@ -44,7 +45,8 @@ fn drawn(
     let area = SVGBackend::with_string(svg, size).into_drawing_area();
     area.fill(&WHITE)?;
     for (budget, area) in report.budgets.iter().zip(area.split_evenly((rows as usize, 1))) {
-        let title = format!("{}, {} candidates", budget.budget, budget.candidates.len());
+        let title =
+            format!("{}, {} (orange: uniform; bars join the fine-tunings of one)", budget.budget, candidates(budget));
         let area = area.titled(&title, ("sans-serif", 15).into_font().color(&TEXT))?;
         for (place, area) in shown(budget).into_iter().zip(area.split_evenly((1, columns as usize))) {
             panel(budget, place, &area)?;
@@ -92,8 +94,8 @@ where
         .y_labels(5)
         .x_label_formatter(&|value| format!("{value:.*}", digits(&across)))
         .y_label_formatter(&|value| format!("{value:.*}", digits(&up)))
-        .x_desc("before fine-tuning")
-        .y_desc("after")
+        .x_desc(described(&study.predictor))
+        .y_desc("top-1 after fine-tuning")
         .draw()?;
     let colour = |strategy: &StrategyName| if strategy.0 == UNIFORM { REFERENCE } else { MARK };
     for (point, value) in known() {
@@ -107,6 +109,10 @@ where
         chart.draw_series([Circle::new((value, mean), 3, colour.mix(0.85).filled())])?;
     }
     Ok(())
+}
+
+fn described(predictor: &Predictor) -> &'static str {
+    if matches!(predictor, Predictor::Evaluation { .. }) { "top-1 before fine-tuning" } else { "of the strategy" }
 }
 
 fn name(predictor: &Predictor) -> String {

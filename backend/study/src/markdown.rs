@@ -10,13 +10,21 @@ use crate::report::{BudgetStudy, Correlation, PredictorStudy, StudyReport};
 /// One section for each budget, with a table of the predictors and one of the candidates.
 pub fn markdown(report: &StudyReport) -> String {
     let seeds = report.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let noun = if report.seeds.len() == 1 { "seed" } else { "seeds" };
     let set = if report.is_on_test_images { "test" } else { "validation" };
     let mut text = format!(
-        "Each candidate was fine-tuned from the seeds {seeds}; its accuracy is the mean of their top-1 on {} {set} images.\n",
+        "Each candidate was fine-tuned from the {noun} {seeds}; its accuracy is the mean of their top-1 on {} {set} images.\n",
         report.images
     );
+    if !report.is_labelled {
+        text.push_str(
+            "The images have no labels: every top-1 is the agreement with the full network, and no accuracy.\n",
+        );
+    }
     if !report.is_on_test_images && !report.budgets.is_empty() {
-        text.push_str("There were no test images: scores and accuracies are from the same images, which makes scores look better.\n");
+        text.push_str(
+            "There were no test images: scores and accuracies are from the same images, which makes scores look better.\n",
+        );
     }
     for budget in &report.budgets {
         text.push_str(&section(budget));
@@ -31,8 +39,8 @@ fn section(budget: &BudgetStudy) -> String {
     let mut text = format!("\n## {}\n\n", budget.budget);
     let mut line = |words: String| _ = writeln!(text, "{words}");
     line(format!(
-        "{} candidates, {} to {} after fine-tuning; they differ by {} (standard deviation){}.",
-        budget.candidates.len(),
+        "{}, {} to {} after fine-tuning; they differ by {} (standard deviation){}.",
+        candidates(budget),
         percent(accuracy.lowest),
         percent(accuracy.highest),
         points(accuracy.spread),
@@ -61,16 +69,23 @@ fn section(budget: &BudgetStudy) -> String {
     }
     line(String::new());
     line(
-        "In parentheses 95% intervals by resampling the candidates. Regret is what the candidate with the highest value loses to the \
+        "In the first column, images that statistics and weights are from + images that were scored. In parentheses 95% intervals by \
+         resampling the candidates, which are too narrow where these are few. Regret is what the candidate with the highest value loses to the \
          best one after fine-tuning; seconds are those of one candidate."
             .to_owned(),
     );
     if let Some(attainable) = budget.attainable {
         line(format!(
-            "No figure can be expected to have a Spearman's above {attainable:.2}, since the rest of the order is chance."
+            "On many candidates no figure can be expected to have a Spearman's above {attainable:.2}, since the rest of the order is chance."
         ));
     }
     text
+}
+
+/// `24 candidates`.
+pub fn candidates(budget: &BudgetStudy) -> String {
+    let count = budget.candidates.len();
+    format!("{count} candidate{}", if count == 1 { "" } else { "s" })
 }
 
 fn row(study: &PredictorStudy) -> String {

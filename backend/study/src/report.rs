@@ -12,6 +12,8 @@ use crate::predictor::Predictor;
 pub struct StudyReport {
     /// From which each candidate was fine-tuned once.
     pub seeds: Vec<u64>,
+    /// Whether the images have labels; if not, top-1 is the agreement with the full network.
+    pub is_labelled: bool,
     /// Whether accuracies are those on test images; if not, they are those on the images that scores are from, too.
     pub is_on_test_images: bool,
     /// Images that accuracies after fine-tuning are from.

@@ -43,6 +43,8 @@ pub enum Failure {
     OutputFormatOrArchive(PathBuf),
     #[error("`--out {}`: there is no folder {}; make it first", path.display(), folder.display())]
     NoOutputFolder { path: PathBuf, folder: PathBuf },
+    #[error("`--out`: {} would replace {}, which is read; give it another name", path.display(), read.display())]
+    Replaced { path: PathBuf, read: PathBuf },
     #[error("`--out {}`: cannot write there: {source}", path.display())]
     OutputFile { path: PathBuf, source: std::io::Error },
     #[error(
@@ -172,6 +174,7 @@ impl Failure {
             | Failure::OutputFormatOrArchive(_)
             | Failure::NoOutputFolder { .. }
             | Failure::OutputFile { .. }
+            | Failure::Replaced { .. }
             | Failure::Label { .. }
             | Failure::Device(_)
             | Failure::Measure(_)

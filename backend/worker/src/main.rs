@@ -23,6 +23,7 @@ mod output;
 mod provenance;
 mod prune;
 mod repair;
+mod replaced;
 mod run;
 mod search;
 mod study;
@@ -101,7 +102,7 @@ fn main() -> ExitCode {
         Err(error) => return explain(&error),
     };
     // What takes long says how far it is.
-    start_logging(matches!(cli.command, Command::Run(_) | Command::Tune(_)));
+    start_logging(matches!(cli.command, Command::Run(_) | Command::Tune(_) | Command::Study(_)));
     if cli.command.computes()
         && let Err(error) = openmp::wait_asleep()
     {

@@ -16,6 +16,7 @@ use crate::model_file::{ModelFile, ModelFileError};
 use crate::network_file::{NetworkFile, beside, folder_beside, no_onnx, opset};
 use crate::output::{self, grouped, percent, table};
 use crate::provenance::{Provenance, Weights, hash_file};
+use crate::replaced::check_replaced;
 
 #[derive(Debug, Args)]
 pub struct PruneArgs {
@@ -70,6 +71,7 @@ struct Report {
 pub fn prune(args: &PruneArgs) -> Result<(), Failure> {
     let wanted = Wanted::by(&args.out, args.opset)?;
     let source = &args.model.model;
+    check_replaced([&*args.out], [&**source])?;
     let file = ModelFile::open(source)?;
     let source_hash =
         hash_file(source).map_err(|error| ModelFileError::Open { path: source.clone(), source: error })?;

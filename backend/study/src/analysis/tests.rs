@@ -74,7 +74,7 @@ fn adapted(study: &BudgetStudy) -> &PredictorStudy {
 fn a_score_that_orders_as_fine_tuning_does_has_a_coefficient_of_1_and_no_regret() {
     let truth = rising(24);
     let candidates = candidates(&truth, |truth| truth - 0.3);
-    let report = analysed(&budgets(), &trained(&candidates, &truth, 0.0001), 7);
+    let report = analysed(&budgets(), &trained(&candidates, &truth, 0.0001), true, 7);
     let [study] = &report.budgets[..] else { panic!("one budget") };
     assert_eq!((report.seeds.as_slice(), report.is_on_test_images, report.images), (&[1, 2][..], true, 500));
     assert_eq!(study.budget, "0.5 of the MACs");
@@ -95,7 +95,7 @@ fn a_score_that_orders_as_fine_tuning_does_has_a_coefficient_of_1_and_no_regret(
 fn a_score_that_is_the_same_for_all_says_nothing_and_costs_what_a_choice_by_chance_does() {
     let truth = rising(24);
     let candidates = candidates(&truth, |truth| truth);
-    let report = analysed(&budgets(), &trained(&candidates, &truth, 0.0001), 7);
+    let report = analysed(&budgets(), &trained(&candidates, &truth, 0.0001), true, 7);
     let is_vanilla = |study: &&PredictorStudy| study.name == "vanilla, top-1, 1000 images";
     let vanilla = report.budgets[0].predictors.iter().find(is_vanilla).unwrap();
     assert!(
@@ -109,18 +109,20 @@ fn a_score_that_is_the_same_for_all_says_nothing_and_costs_what_a_choice_by_chan
 fn what_cannot_be_decided_is_said_with_the_reason() {
     let reasons = |truth: &[f64], apart: f64| -> Vec<Reason> {
         let candidates = candidates(truth, |truth| truth);
-        let report = analysed(&budgets(), &trained(&candidates, truth, apart), 7);
+        let report = analysed(&budgets(), &trained(&candidates, truth, apart), true, 7);
         report.budgets[0].undecided.iter().map(|undecided| undecided.reason).collect()
     };
     assert_eq!(reasons(&rising(6), 0.0001), [Reason::FewCandidates]);
     let narrow: Vec<f64> = (0..24).map(|place| 0.9 + 0.0001 * f64::from(place)).collect();
     assert_eq!(reasons(&narrow, 0.01), [Reason::LowCeiling, Reason::LittleSpread]);
 
+    assert_eq!(reasons(&rising(1), 0.0001), [Reason::FewCandidates], "there is nothing to compare");
+
     let truth = rising(24);
     let candidates = candidates(&truth, |truth| truth);
     let mut once = trained(&candidates, &truth, 0.0);
     once.iter_mut().for_each(|trained| trained.tunings.truncate(1));
-    let report = analysed(&budgets(), &once, 7);
+    let report = analysed(&budgets(), &once, true, 7);
     assert_eq!(report.budgets[0].undecided[0].reason, Reason::OneSeed);
     assert_eq!((&report.budgets[0].ceiling, report.budgets[0].attainable), (&None, None));
 }
@@ -132,9 +134,9 @@ fn candidates_that_are_not_tuned_yet_are_left_out() {
     let mut begun = trained(&candidates, &truth, 0.0001);
     begun[3].tunings.pop();
     begun[4].tunings.clear();
-    assert_eq!(analysed(&budgets(), &begun, 7).budgets[0].candidates.len(), 22);
+    assert_eq!(analysed(&budgets(), &begun, true, 7).budgets[0].candidates.len(), 22);
     begun.iter_mut().for_each(|trained| trained.tunings.clear());
-    let nothing = analysed(&budgets(), &begun, 7);
+    let nothing = analysed(&budgets(), &begun, true, 7);
     assert_eq!(nothing.budgets, []);
     assert!(figure(&nothing).is_ok());
 }
@@ -143,16 +145,18 @@ fn candidates_that_are_not_tuned_yet_are_left_out() {
 fn the_report_has_each_predictor_and_the_figure_each_candidate() {
     let truth = rising(24);
     let candidates = candidates(&truth, |truth| truth * truth);
-    let report = analysed(&budgets(), &trained(&candidates, &truth, 0.001), 7);
+    let report = analysed(&budgets(), &trained(&candidates, &truth, 0.001), true, 7);
     let text = markdown(&report);
     assert!(text.contains("## 0.5 of the MACs") && text.contains("24 candidates"), "{text}");
     for study in &report.budgets[0].predictors {
         assert!(text.contains(&format!("| {} | 24 |", study.name)), "{text}");
     }
+    let unlabelled = markdown(&analysed(&budgets(), &trained(&candidates, &truth, 0.001), false, 7));
+    assert!(unlabelled.contains("agreement with the full network") && !text.contains("agreement"), "{unlabelled}");
     assert!(text.contains("| another fine-tuning (the ceiling; its regret is by single ones) | 24 |"), "{text}");
     let svg = figure(&report).unwrap();
     // Panels of adaptive BN, of the network as it is and of the smallest keep ratio.
     assert_eq!(svg.matches("<circle").count(), 3 * 24);
     assert!(svg.contains("adaptive BN: ρ = 1.00"), "{svg}");
-    assert_eq!(analysed(&budgets(), &trained(&candidates, &truth, 0.001), 7), report, "the same each time");
+    assert_eq!(analysed(&budgets(), &trained(&candidates, &truth, 0.001), true, 7), report, "the same each time");
 }

@@ -15,6 +15,7 @@ use crate::latency::needed_model;
 use crate::network_file::NetworkFile;
 use crate::output::{self, grouped, score_table, table};
 use crate::provenance::{Provenance, Weights};
+use crate::replaced::check_replaced;
 use crate::search::{Inputs, SearchArgs, Told, check_single, inputs};
 
 #[derive(Debug, Args)]
@@ -55,6 +56,7 @@ struct Report {
 pub fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let search = &args.search;
     let file = NetworkFile::by(&search.out, search.opset)?;
+    check_replaced([&*search.out], search.inputs())?;
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(search, |network, images, channels| args.request(network, images, channels), &mut told)?;

@@ -1,6 +1,6 @@
 //! What `search` is told, and the request that it makes of it: the same that the server takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_engine::{DeviceChoice, Opset};
@@ -124,6 +124,13 @@ pub struct SearchArgs {
 impl SearchArgs {
     pub fn seed(&self) -> Option<u64> {
         self.seed
+    }
+
+    /// The files that are read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> + Clone {
+        let always = [&self.model.model, &self.images];
+        let optional = [&self.labels, &self.request].into_iter().flatten();
+        always.into_iter().chain(optional).map(PathBuf::as_path)
     }
 
     pub fn template(&self) -> Option<&'static Template> {

@@ -14,6 +14,7 @@ use crate::latency::{LeaderLatencies, measure_leaders, needed_model};
 use crate::network_file::NetworkFile;
 use crate::output;
 use crate::provenance::{Provenance, Weights};
+use crate::replaced::check_replaced;
 use crate::search::SearchArgs;
 use crate::search::inputs::{Inputs, inputs};
 use crate::search::observer::Told;
@@ -31,6 +32,7 @@ pub struct SearchCommandArgs {
 pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let file = NetworkFile::by(&args.out, args.opset)?;
+    check_replaced([&*args.out], args.inputs())?;
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(args, |_, images, channels| request(args, *weights, images, channels), &mut told)?;

@@ -7,6 +7,8 @@ use clap::Args;
 use eagleeye_spec::SearchRequest;
 
 use crate::failure::Failure;
+use crate::network_file::folder_beside;
+use crate::replaced::check_replaced;
 use crate::tune::TuneArgs;
 
 /// As many as a request can ask for; searches of more candidates have the best ones evaluated in every way.
@@ -67,20 +69,18 @@ impl StudyArgs {
     pub fn check(&self) -> Result<(), Failure> {
         let [json, svg] = self.beside();
         let out = &self.tune.search.out;
-        let written = [out, &json, &svg];
         let mut seeds = self.tune_seeds.clone();
         seeds.sort_unstable();
         seeds.dedup();
-        let says = if json == *out || svg == *out {
-            "`--out`: the report is Markdown; name it so, as in report.md: JSON and the figure are written beside it"
-        } else if written.contains(&&self.results) || self.data_files().any(|file| written.contains(&file)) {
-            "`--out`: the report, its JSON or its figure would replace a file that is read; give it another name"
+        let says = if out.extension().is_none_or(|ending| ending != "md") {
+            "`--out`: the report is Markdown, and its name must end in .md: JSON and the figure are written beside it"
         } else if seeds.len() < self.tune_seeds.len() {
             "`--tune-seeds`: each seed once"
         } else if self.tune.snapshot.is_some() {
             "`--snapshot` is for one fine-tuning; `--results` keeps those of a study"
         } else {
-            return Ok(());
+            folder_beside(out)?;
+            return check_replaced([&**out, &json, &svg], self.tune.inputs().chain([&*self.results]));
         };
         Err(Failure::Arguments(says.to_owned()))
     }

@@ -35,12 +35,15 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
             "a study compares candidates of one budget: limit macs, parameters or bytes, and leave `--front` out";
         return Err(Failure::Arguments(says.to_owned()));
     }
+    let is_labelled = inputs.images.scoring.labels.is_some();
     let plan = Plan {
         source: inputs.source_hash.clone(),
         data: args.data_files().map(|path| hashed(path)).collect::<Result<_, _>>()?,
         request: args.request(inputs.request.clone()),
         options,
         seeds: args.tune_seeds.clone(),
+        threads: eagleeye_engine::device::threads(),
+        device: format!("{:?}", inputs.network.device()).to_lowercase(),
         training_images: inputs.train.len() as u64,
         test_images: inputs.images.test.len() as u64,
     };
@@ -52,13 +55,14 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
         Some(share) => return tuned(&inputs, &plan, share, &mut results),
         None if args.processes == 1 => tuned(&inputs, &plan, ALONE, &mut results)?,
         None => {
+            results.share()?;
             in_parts(args.processes)?;
             drop(results);
             results = Results::open(&args.results, &plan, true)?;
         }
     }
-    let report = analysed(&plan.request.budgets(), &results.trained(), plan.request.seed);
-    write(args, &inputs.network, &plan, &report)
+    let report = analysed(&plan.request.budgets(), &results.trained(), is_labelled, plan.request.seed);
+    write(args, &plan, &report)
 }
 
 fn hashed(path: &Path) -> Result<String, Failure> {

@@ -38,6 +38,9 @@ pub struct Plan {
     /// Of each fine-tuning, but for its seed.
     pub options: TuneOptions,
     pub seeds: Vec<u64>,
+    /// Threads of one operation, and the device: with others the same command gives other numbers.
+    pub threads: i32,
+    pub device: String,
     pub training_images: u64,
     pub test_images: u64,
 }
@@ -78,9 +81,11 @@ impl Results {
     pub fn open(path: &Path, plan: &Plan, is_first: bool) -> Result<Self, ResultsError> {
         let failed = |source| ResultsError::File { path: path.to_owned(), source };
         let file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(failed)?;
-        if is_first {
-            file.try_lock().map_err(|_| ResultsError::InUse { path: path.to_owned() })?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(ResultsError::NoPlan { path: path.to_owned() });
         }
+        let locked = if is_first { file.try_lock() } else { file.try_lock_shared() };
+        locked.map_err(|_| ResultsError::InUse { path: path.to_owned() })?;
         let bytes = std::fs::read(path).map_err(failed)?;
         // A line that a kill has cut may end within a character.
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
@@ -104,6 +109,12 @@ impl Results {
             results.file.set_len(whole as u64).map_err(failed)?;
         }
         Ok(results)
+    }
+
+    /// Lets the parts of this process write, too. Until the last of them has ended, nobody else begins.
+    pub fn share(&self) -> Result<(), ResultsError> {
+        let shared = self.file.unlock().and_then(|()| self.file.lock_shared());
+        shared.map_err(|source| ResultsError::File { path: self.path.clone(), source })
     }
 
     fn read(&self, number: usize, line: &str) -> Result<Line, ResultsError> {
@@ -185,6 +196,8 @@ fn agree(path: &Path, found: &Plan, wanted: &Plan) -> Result<(), ResultsError> {
         (found.request != wanted.request, "the search's request"),
         (found.options != wanted.options, "an option of fine-tuning"),
         (found.seeds != wanted.seeds, "`--tune-seeds`"),
+        (found.threads != wanted.threads, "the number of threads"),
+        (found.device != wanted.device, "`--device`"),
         (found.training_images != wanted.training_images, "the number of training images"),
         (found.test_images != wanted.test_images, "the number of test images"),
     ];

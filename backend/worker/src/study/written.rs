@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use eagleeye_engine::Network;
 use eagleeye_study::{StudyReport, figure, markdown};
 use serde::Serialize;
 
@@ -24,18 +23,15 @@ struct Written<'a> {
 
 #[derive(Debug, Serialize)]
 struct Machine {
-    device: String,
     processor: String,
-    /// Of one operation.
-    threads: i32,
     system: &'static str,
 }
 
-pub fn write(args: &StudyArgs, network: &Network, plan: &Plan, report: &StudyReport) -> Result<(), Failure> {
+pub fn write(args: &StudyArgs, plan: &Plan, report: &StudyReport) -> Result<(), Failure> {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     let command: Vec<String> = words.collect();
     let command = std::iter::once("eagleeye-worker".to_owned()).chain(command).collect();
-    let written = Written { version: env!("CARGO_PKG_VERSION"), machine: machine(network), command, plan, report };
+    let written = Written { version: env!("CARGO_PKG_VERSION"), machine: machine(), command, plan, report };
     let text = described(&written);
     let out = &args.tune.search.out;
     let [json_path, svg] = args.beside();
@@ -50,19 +46,18 @@ fn put(path: &Path, content: &[u8]) -> Result<(), Failure> {
     std::fs::write(path, content).map_err(|source| Failure::OutputFile { path: path.to_owned(), source })
 }
 
-fn machine(network: &Network) -> Machine {
+fn machine() -> Machine {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let named = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     Machine {
-        device: format!("{:?}", network.device()).to_lowercase(),
         processor: named.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned()),
-        threads: eagleeye_engine::device::threads(),
         system: std::env::consts::OS,
     }
 }
 
 fn described(written: &Written) -> String {
-    let Machine { device, processor, threads, .. } = &written.machine;
+    let processor = &written.machine.processor;
+    let Plan { device, threads, training_images, .. } = written.plan;
     let quoted = |word: &String| match word.is_empty()
         || word.contains(|c: char| !(c.is_alphanumeric() || "-_./,=:".contains(c)))
     {
@@ -72,7 +67,7 @@ fn described(written: &Written) -> String {
     let command = written.command.iter().map(quoted).collect::<Vec<_>>().join(" ");
     format!(
         "# Which evaluation predicts the accuracy after fine-tuning\n\n{}\n## How it was made\nEagleEye {}, on {device} of a machine with \
-         {processor}, {threads} threads per operation:\n\n```sh\n{command}\n```\n\nThe figure lies beside this file, and all numbers \
+         {processor}, with `--threads {threads}`, on {training_images} training images:\n\n```sh\n{command}\n```\n\nThe figure lies beside this file, and all numbers \
          as JSON.\n",
         markdown(written.report),
         written.version

@@ -1,6 +1,6 @@
 //! What `tune` is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use eagleeye_spec::templates::Template;
@@ -62,6 +62,12 @@ pub struct TuneArgs {
 }
 
 impl TuneArgs {
+    /// The files that are read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> + Clone {
+        let own = [&self.test_images, &self.test_labels, &self.options, &self.snapshot].into_iter().flatten();
+        self.search.inputs().chain(own.map(PathBuf::as_path))
+    }
+
     /// Computes with so many threads as are asked for.
     pub fn set_threads(&self) {
         if let Some(threads) = self.threads {
@@ -81,7 +87,9 @@ impl TuneArgs {
             }
         };
         options.start = self.from.unwrap_or(options.start);
-        options.epochs = self.epochs.or(options.epochs);
+        // A time limit takes the place of a template's epochs.
+        let is_limited = self.minutes.is_some() && self.options.is_none();
+        options.epochs = self.epochs.or(options.epochs.filter(|_| !is_limited));
         options.minutes = self.minutes.or(options.minutes);
         options.optimizer = self.optimizer.unwrap_or(options.optimizer);
         options.learning_rate = self.learning_rate.or(options.learning_rate);
@@ -132,6 +140,8 @@ mod tests {
         let published = options("--template resnet50_50").unwrap();
         assert_eq!((published.epochs, published.learning_rate, published.batch_size), (Some(120), Some(0.01), 128));
         assert_eq!(options("--template resnet50_50 --epochs 2").unwrap().epochs, Some(2));
+        let limited = options("--template resnet50_50 --minutes 5").unwrap();
+        assert_eq!((limited.epochs, limited.minutes), (None, Some(5.0)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::latency::needed_model;
 use crate::network_file::NetworkFile;
 use crate::output::{self, grouped, score_table, table};
 use crate::provenance::{Provenance, Weights};
+use crate::replaced::check_replaced;
 
 /// How networks classify the scoring images, and how the last of them was trained.
 #[derive(Debug, Serialize)]
@@ -43,6 +44,7 @@ struct Report {
 
 pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
     let file = NetworkFile::by(&args.search.out, args.search.opset)?;
+    check_replaced([&*args.search.out], args.inputs())?;
     let options = args.options()?;
     args.set_threads();
     let resumed = match &args.snapshot {

@@ -59,7 +59,15 @@ fn split(args: &TuneArgs, dataset: &Dataset, request: &SearchRequest) -> Result<
     let Split { calibration: mut train, scoring, test: mut left } =
         convert::draw_split(dataset.labels(), dataset.len(), request)?;
     let held_back = if args.test_images.is_some() { 0 } else { request.test_images.unwrap_or_default() as usize };
-    train.extend(left.split_off(held_back.min(left.len())));
+    if held_back > left.len() {
+        let says = format!(
+            "{held_back} test images are requested, and {} of {} are left beside those for calibration and scoring",
+            left.len(),
+            dataset.len()
+        );
+        return Err(Failure::Arguments(says));
+    }
+    train.extend(left.split_off(held_back));
     Ok(Split { calibration: train, scoring, test: left })
 }
 

@@ -251,6 +251,18 @@ fn a_refused_pruning_leaves_what_was_there() {
 }
 
 #[test]
+fn a_model_is_not_replaced_by_what_is_made_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.pt");
+    std::fs::copy(example("mobilenet_v1.pt"), &model).unwrap();
+    let out = folder.path().join("link.pt");
+    std::os::unix::fs::symlink(&model, &out).unwrap();
+    let reason = refusal(&["prune", text(&model), "--input-shape", SHAPE, "--macs", "0.5", "--out", text(&out)]);
+    assert!(reason.contains("would replace") && reason.contains("model.pt"), "{reason}");
+    assert_eq!(std::fs::read(&model).unwrap(), std::fs::read(example("mobilenet_v1.pt")).unwrap());
+}
+
+#[test]
 fn wrong_arguments_are_refused_in_one_line() {
     let cases: [(&[&str], &str); 7] = [
         (&["inspect", "m.pt", "--round-to", "0"], "--round-to"),

@@ -119,7 +119,7 @@ fn what_would_be_overwritten_or_mixed_is_refused_and_stays() {
     let refusal = |results: &str, more: &[&str]| refused(study(place, results).args(more).output().unwrap());
     let json = place.join("report.json");
     fs::write(&json, "precious").unwrap();
-    assert!(refusal("report.json", &[]).contains("would replace a file that is read"), "its JSON is the results");
+    assert!(refusal("report.json", &[]).contains("which is read; give it another name"), "its JSON is the results");
     assert!(refusal("new.jsonl", &["--tune-seeds", "1,1"]).contains("each seed once"));
     assert!(refusal("new.jsonl", &["--snapshot", "s"]).contains("`--results` keeps those of a study"));
     assert!(refusal("new.jsonl", &["--front"]).contains("leave `--front` out"));
