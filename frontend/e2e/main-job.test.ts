@@ -322,6 +322,8 @@ describe.sequential("the main job", () => {
     await choosePreset("fashion_mnist");
     await field("Name").fill("To be cancelled");
     await field("Candidates").fill("2000");
+    await field("Calibration images").fill("256");
+    await field("Scoring images").fill("500");
     await button("Start the search").click();
     await heading("To be cancelled").waitFor();
     await marks().first().waitFor({ timeout: PATIENCE });

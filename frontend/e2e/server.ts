@@ -1,7 +1,9 @@
 // The server of a test, and what a test does with it beside the page.
 
 import { openAsBlob } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 
 import { expect, vi } from "vitest";
 
@@ -17,13 +19,23 @@ export const repository = (path: string): string => fileURLToPath(new URL(`../..
 
 const example = (name: string): Promise<Blob> => openAsBlob(repository(`examples/${name}`));
 
-/** Uploads the example's network and images under a name; their ids. */
-export async function uploadExample(name: string): Promise<{ model: string; dataset: string }> {
+/** Of the example. */
+const IMAGES = 9_500;
+
+/** The first of the images or labels of an IDX file: `header` bytes, of which the second four are their number, and `size` each. */
+async function first(count: number, name: string, header: number, size: number): Promise<Blob> {
+  const all = gunzipSync(await readFile(repository(`examples/${name}`)));
+  all.writeUInt32BE(count, 4);
+  return new Blob([all.subarray(0, header + count * size)]);
+}
+
+/** Uploads the example's network and the first of its images under a name; their ids. */
+export async function uploadExample(name: string, images = IMAGES): Promise<{ model: string; dataset: string }> {
   const [model, dataset] = await Promise.all([
     upload("models", { file: await example("mobilenet_v1.pt"), input_shape: "1,1,28,28", name }),
     upload("datasets", {
-      images: await example("fashion-mnist-images-idx3-ubyte.gz"),
-      labels: await example("fashion-mnist-labels-idx1-ubyte.gz"),
+      images: await first(images, "fashion-mnist-images-idx3-ubyte.gz", 16, 28 * 28),
+      labels: await first(images, "fashion-mnist-labels-idx1-ubyte.gz", 8, 1),
       name,
     }),
   ]);

@@ -16,7 +16,7 @@ let page: Page;
 let searched = "";
 
 beforeAll(async () => {
-  const { model, dataset } = await uploadExample("For fine-tuning");
+  const { model, dataset } = await uploadExample("For fine-tuning", 3000);
   searched = await search({
     model_id: model,
     dataset_id: dataset,
@@ -25,10 +25,10 @@ beforeAll(async () => {
     budgets: [{ macs: 0.5 }, { macs: 0.4 }],
     candidates: 1,
     seed: 7,
-    calibration_images: 640,
-    scoring_images: 3000,
-    // What is left over is trained on, which is little, so that an epoch takes seconds.
-    test_images: 4500,
+    // Few images, so that an epoch takes seconds; what is left over of them is trained on.
+    calibration_images: 512,
+    scoring_images: 800,
+    test_images: 600,
     repaired: 1,
     preprocessing: { mean: [0.286], deviation: [0.353] },
   });
@@ -119,8 +119,8 @@ describe.sequential("fine-tuning", () => {
     expect(await fact("On test images").innerText()).toContain("±");
     const scores = page.getByRole("region", { name: "Scores of each network" }).locator("tbody tr");
     expect(await scores.locator("td:nth-child(2)").allInnerTexts()).toEqual([
-      ...Array(3).fill("3,000 validation"),
-      "4,500 test",
+      ...Array(3).fill("800 validation"),
+      "600 test",
     ]);
     expect(await page.locator("svg .mark.first title").first().textContent()).toMatch(/^Epoch 1, validation: 0\.\d+/);
     expect(await fact("Micro-batch size").innerText()).toBe("64");

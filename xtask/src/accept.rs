@@ -13,30 +13,58 @@ use crate::{demo, python, setup};
 
 const NETWORKS: [&str; 3] = ["mobilenet_v1", "resnet20", "vgg"];
 const FILES: [&str; 4] = ["traced.pt", "scripted.pt", "bn_kept.onnx", "bn_folded.onnx"];
+const SEARCHED: [&str; 3] = ["traced.pt", "bn_kept.onnx", "bn_folded.onnx"];
 /// Fraction of the multiply-adds to keep.
 const TARGET: f64 = 0.5;
 /// The best candidate of a search must reach this before any fine-tuning.
 const GOOD_TOP1: f64 = 0.915;
 
-/// Prunes every fixture in every format and checks it; then searches on MobileNetV1, unless `quick`.
-pub fn run(shared: &Path, quick: bool) -> Result<()> {
+/// How much of it.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Options {
+    /// Skip the searches (some minutes), check pruning only.
+    #[arg(long)]
+    quick: bool,
+    /// Write each file in one format, by turns, and search on the file without batch norms only.
+    #[arg(long)]
+    slice: bool,
+}
+
+/// Prunes every fixture in every format and checks it; then searches on MobileNetV1.
+pub fn run(shared: &Path, Options { quick, slice }: Options) -> Result<()> {
     let shared = fs::canonicalize(shared).with_context(|| format!("there is no folder {}", shared.display()))?;
     setup::ensure()?;
     build(Build::Everything)?;
     let python = python::ensure()?;
     let scratch = tempfile::tempdir().context("cannot make a scratch folder")?;
+    let mut place = 0;
     for network in NETWORKS {
         for file in FILES {
             let full = shared.join(format!("fixtures/models/{network}.{file}"));
             let round_to: &[u32] = if network == "mobilenet_v1" { &[1, 8] } else { &[1] };
             for &round_to in round_to {
-                for format in ["pt", "onnx"] {
+                for format in formats(slice, place) {
                     check_pruning(&shared, &python, &full, scratch.path(), format, round_to)?;
                 }
+                place += 1;
             }
         }
     }
-    if quick { Ok(()) } else { check_searches(&shared) }
+    match (quick, slice) {
+        (true, _) => Ok(()),
+        (false, true) => check_searches(&shared, &SEARCHED[2..]),
+        (false, false) => check_searches(&shared, &SEARCHED),
+    }
+}
+
+/// Those in which a file is written; with `slice` each second one in the other format.
+fn formats(slice: bool, place: usize) -> &'static [&'static str] {
+    const BOTH: [&str; 2] = ["pt", "onnx"];
+    match (slice, place % 2) {
+        (false, _) => &BOTH,
+        (true, 0) => &BOTH[..1],
+        (true, _) => &BOTH[1..],
+    }
 }
 
 /// One `prune`, within 1% of the target and equal to the full network with the removed slices zeroed.
@@ -60,8 +88,8 @@ fn check_pruning(shared: &Path, python: &Path, full: &Path, scratch: &Path, form
     Ok(())
 }
 
-/// Searches on three files of MobileNetV1 through the REST API.
-fn check_searches(shared: &Path) -> Result<()> {
+/// Searches on files of MobileNetV1 through the REST API.
+fn check_searches(shared: &Path, files: &[&str]) -> Result<()> {
     let data = tempfile::tempdir().context("cannot make a scratch folder")?;
     let server = Server::start(free_port()?, data.path())?;
     let api = Api::new(&server)?;
@@ -70,7 +98,7 @@ fn check_searches(shared: &Path) -> Result<()> {
         .file("images", images.join("train-images-idx3-ubyte.gz"))?
         .file("labels", images.join("train-labels-idx1-ubyte.gz"))?;
     let dataset = api.upload("/datasets", form)?;
-    for file in ["traced.pt", "bn_kept.onnx", "bn_folded.onnx"] {
+    for file in files {
         let path = shared.join(format!("fixtures/models/mobilenet_v1.{file}"));
         let model = api.upload("/models", Form::new().text("input_shape", "1,1,28,28").file("file", path)?)?;
         let search = api.post("/searches", &search_request(&model, &dataset))?;

@@ -74,9 +74,8 @@ enum Task {
     Accept {
         /// Folder with `fixtures/` and `tools/`.
         shared: PathBuf,
-        /// Skip the search (some minutes), check pruning only.
-        #[arg(long)]
-        quick: bool,
+        #[command(flatten)]
+        options: accept::Options,
     },
     /// Prune torchvision's classifiers in every format and compare them with the zeroed full networks.
     Matrix(matrix::Options),
@@ -121,7 +120,7 @@ fn main() -> Result<()> {
         Task::Test { postgres: true } => test::on_postgres(),
         Task::Browser { screenshot } => browser::run(screenshot),
         Task::CudaLink => cuda_link::run(),
-        Task::Accept { shared, quick } => accept::run(&shared, quick),
+        Task::Accept { shared, options } => accept::run(&shared, options),
         Task::Matrix(options) => matrix::run(&options),
         Task::Gradients { names } => matrix::of_slice("gradients.py", &names),
         Task::Opsets { names } => matrix::of_slice("opsets.py", &names),

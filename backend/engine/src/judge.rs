@@ -173,10 +173,24 @@ impl<'a> Judge<'a> {
         if let Some(known) = twin.and_then(|twin| evaluation_on(twin, RANKED_KIND, ImageSet::Scoring, images)) {
             return Ok(Some(Evaluation { seconds: 0.0, ..known.clone() }));
         }
+        self.adapted_on(candidate, rung, cancelled).map(Some)
+    }
+
+    /// A candidate, adapted with so many of the calibration images, on all scoring images.
+    pub fn adapted_by(
+        &self,
+        candidate: &Candidate,
+        calibration: u32,
+        cancelled: Cancelled,
+    ) -> Result<Evaluation, SearchError> {
+        self.adapted_on(candidate, Rung { calibration, ..self.maker.all() }, cancelled)
+    }
+
+    fn adapted_on(&self, candidate: &Candidate, rung: Rung, cancelled: Cancelled) -> Result<Evaluation, SearchError> {
         let started = Instant::now();
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
         let (_, adapted) = self.maker.make(&strategy_of(candidate), adaptation, rung, cancelled)?;
-        self.evaluation(EvaluationKind::Adapted, &self.scoring, &adapted, rung, started, cancelled).map(Some)
+        self.evaluation(EvaluationKind::Adapted, &self.scoring, &adapted, rung, started, cancelled)
     }
 
     /// A candidate's evaluation on the test images, adapted with all calibration images; `None` where it has that.

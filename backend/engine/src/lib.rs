@@ -72,7 +72,7 @@ pub use rewrite::RewriteError;
 pub use search::{Known, Outcome, search};
 pub use search_error::SearchError;
 pub use state_dict::{Document, StateDictError, export_state_dict, load_narrowed};
-pub use study::{StudyError, StudyObserver, tune_candidates};
+pub use study::{StudyError, StudyObserver, adapt_by_fewer, tune_candidates};
 pub use tch::Device;
 pub use tune::{Outset, Progress, Snapshot, SnapshotError, TuneError, TuneImages, TuneObserver, Tuned, Wish, tune};
 pub use verify::zero_oracle;

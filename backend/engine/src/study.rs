@@ -1,16 +1,17 @@
-//! The other half of a study: every candidate of a search is fine-tuned from several seeds, so that what was known before can be
+//! What a study adds to a search: scores from fewer calibration images, and the other half, in which every candidate of a search is fine-tuned from several seeds, so that what was known before can be
 //! held against what became of it.
 
 use std::time::Instant;
 
-use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
+use eagleeye_spec::{Candidate, Evaluation, EvaluationKind, SearchRequest, TuneOptions};
 
 use crate::images::Images;
+use crate::judge::Judge;
 use crate::maker::make_again;
 use crate::network::Network;
-use crate::observer::Flow;
+use crate::observer::{Flow, Observer, Phase};
 use crate::repair::Follow;
-use crate::search_error::SearchError;
+use crate::search_error::{SearchError, stop_or_go};
 use crate::tune::{TuneError, TuneImages, TuneObserver, Tuned, tune};
 
 /// Takes the fine-tunings as they come.
@@ -32,6 +33,39 @@ pub enum StudyError {
     Tune { candidate: u32, seed: u64, source: TuneError },
     #[error("stopped")]
     Stopped,
+}
+
+/// Evaluates each candidate by adaptive batch norm from fewer calibration images, too, on all scoring images; what it has already is
+/// left out.
+///
+/// # Errors
+/// The first candidate that cannot be made or scored; [`SearchError::Cancelled`] where the observer wished it.
+pub fn adapt_by_fewer(
+    full: &Network,
+    images: &Images,
+    request: &SearchRequest,
+    candidates: &[Candidate],
+    counts: &[u32],
+    observer: &mut dyn Observer,
+) -> Result<(), SearchError> {
+    let has = |candidate: &Candidate, count: u32| {
+        let is_it =
+            |e: &Evaluation| e.kind == EvaluationKind::Adapted && e.calibration_images == Some(u64::from(count));
+        candidate.evaluations.iter().any(is_it)
+    };
+    let missing = |candidate: &&Candidate| counts.iter().any(|&count| !has(candidate, count));
+    if candidates.iter().find(missing).is_none() {
+        return Ok(());
+    }
+    let judge = Judge::new(full, images, request, &|| observer.cancelled())?;
+    for (done, candidate) in candidates.iter().enumerate() {
+        observer.phase(Phase::Candidates, done as u64, candidates.len() as u64);
+        for &count in counts.iter().filter(|&&count| !has(candidate, count)) {
+            let evaluation = judge.adapted_by(candidate, count, &|| observer.cancelled())?;
+            stop_or_go(observer.evaluation(candidate.index, evaluation))?;
+        }
+    }
+    Ok(())
 }
 
 /// Fine-tunes each candidate from each seed, one after the other: `options`, but for its seed. The same candidates, images,

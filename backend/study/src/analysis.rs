@@ -7,7 +7,9 @@ use eagleeye_spec::Budget;
 use crate::bootstrap::Bootstrap;
 use crate::correlation::Coefficient;
 use crate::predictor::{Predictor, predictors};
-use crate::report::{BudgetStudy, Correlation, Point, PredictorStudy, Reason, StudyReport, TunedAccuracy, Undecided};
+use crate::report::{
+    BudgetStudy, Correlation, Point, PredictorStudy, Reason, StudyReport, TrainingStudy, TunedAccuracy, Undecided,
+};
 use crate::trained::Trained;
 
 /// With fewer candidates the interval of a coefficient reaches over most of its range.
@@ -56,10 +58,9 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
     let by_seed =
         |place: usize| -> Vec<f64> { trained.iter().map(|trained| trained.tunings[place].accuracy()).collect() };
     let runs: Vec<Vec<f64>> = (0..trained[0].tunings.len()).map(by_seed).collect();
-    let ceiling = (runs.len() > 1).then(|| ceiling(&runs, &bootstrap));
-    let agreement =
-        ceiling.as_ref().and_then(|ceiling| ceiling.iter().find(|c| c.coefficient == Coefficient::Spearman));
-    let attainable = agreement.and_then(|ceiling| ceiling.value).and_then(|value| {
+    let ceiling = (runs.len() > 1).then(|| agreement(&runs, &runs, &bootstrap));
+    let spearman = ceiling.as_ref().and_then(|ceiling| ceiling.iter().find(|c| c.coefficient == Coefficient::Spearman));
+    let attainable = spearman.and_then(|ceiling| ceiling.value).and_then(|value| {
         let tunings = trained[0].tunings.len() as f64;
         (value > 0.0).then(|| (tunings * value / (1.0 + (tunings - 1.0) * value)).sqrt())
     });
@@ -69,8 +70,7 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
         spread: deviation(&tuned),
         noise: noise(trained),
         seconds: mean(trained.iter().flat_map(|trained| trained.tunings.iter().map(|tuning| tuning.seconds))),
-        regret: (runs.len() > 1)
-            .then(|| mean(pairs(&runs).flat_map(|(one, other)| [regret(one, other).1, regret(other, one).1]))),
+        regret: (runs.len() > 1).then(|| regret_of_pairs(&runs, &runs)),
     };
     let columns = columns(trained);
     let ranking = columns.iter().filter(|column| column.predictor.is_ranking()).max_by_key(|column| column.known());
@@ -83,8 +83,9 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
         values: columns.iter().map(|column| column.values[place]).collect(),
     };
     BudgetStudy {
-        undecided: undecided(trained.len(), &accuracy, ceiling.is_some(), agreement),
+        undecided: undecided(trained.len(), &accuracy, ceiling.is_some(), spearman),
         predictors: columns.iter().map(study).collect(),
+        training: training(trained, &runs, &bootstrap),
         candidates: trained.iter().enumerate().map(point).collect(),
         budget,
         accuracy,
@@ -176,21 +177,48 @@ fn regret(values: &[f64], accuracies: &[f64]) -> (usize, f64) {
     (tied.first().copied().unwrap_or_default(), mean(tied.iter().map(|&place| best - accuracies[place])))
 }
 
-/// Each run with each later one.
-fn pairs(runs: &[Vec<f64>]) -> impl Iterator<Item = (&[f64], &[f64])> {
-    runs.iter()
-        .enumerate()
-        .flat_map(move |(place, one)| runs[place + 1..].iter().map(move |other| (&one[..], &other[..])))
+/// What is known from each seed with the accuracies from each other one.
+fn pairs<'a>(known: &'a [Vec<f64>], runs: &'a [Vec<f64>]) -> impl Iterator<Item = (&'a [f64], &'a [f64])> {
+    let others = move |place: usize| runs.iter().enumerate().filter(move |(other, _)| *other != place);
+    known.iter().enumerate().flat_map(move |(place, one)| others(place).map(move |(_, other)| (&one[..], &other[..])))
 }
 
-/// How well fine-tunings of the same candidates agree: the mean over all pairs of seeds.
-fn ceiling(runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Vec<Correlation> {
+/// How well what is known from one seed agrees with the accuracies from another: the mean over all pairs of seeds.
+fn agreement(known: &[Vec<f64>], runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Vec<Correlation> {
     let of = |coefficient: Coefficient, places: &[usize]| -> Option<f64> {
         let at = |values: &[f64]| -> Vec<f64> { places.iter().map(|&place| values[place]).collect() };
-        let each: Option<Vec<f64>> = pairs(runs).map(|(one, other)| coefficient.of(&at(one), &at(other))).collect();
-        each.map(mean)
+        let each = pairs(known, runs).map(|(one, other)| coefficient.of(&at(one), &at(other)));
+        each.collect::<Option<Vec<f64>>>().map(mean)
     };
     Coefficient::ALL.map(|each| correlation(each, bootstrap, |places| of(each, places))).to_vec()
+}
+
+/// How much the winner by one seed loses to the best by another.
+fn regret_of_pairs(known: &[Vec<f64>], runs: &[Vec<f64>]) -> f64 {
+    mean(pairs(known, runs).map(|(one, other)| regret(one, other).1))
+}
+
+/// A fine-tuning after its first epoch, half of them, and all.
+fn training(trained: &[&Trained], runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Vec<TrainingStudy> {
+    let tunings = || trained.iter().flat_map(|trained| &trained.tunings);
+    let last = tunings().map(|tuning| tuning.by_epoch.len()).min().unwrap_or_default();
+    if runs.len() < 2 || last == 0 {
+        return Vec::new();
+    }
+    let mut epochs = vec![1, last.div_ceil(2), last];
+    epochs.dedup();
+    let after = |epochs: usize| {
+        let of = |seed: usize| trained.iter().map(|trained| trained.tunings[seed].by_epoch[epochs - 1]).collect();
+        let known: Vec<Vec<f64>> = (0..runs.len()).map(of).collect();
+        TrainingStudy {
+            epochs: epochs as u32,
+            of: last as u32,
+            correlations: agreement(&known, runs, bootstrap),
+            regret: regret_of_pairs(&known, runs),
+            seconds: mean(tunings().map(|tuning| tuning.seconds * epochs as f64 / tuning.by_epoch.len() as f64)),
+        }
+    };
+    epochs.into_iter().map(after).collect()
 }
 
 /// A figure of all candidates, with the interval that it has over their resamples.

@@ -15,5 +15,7 @@ pub use correlation::Coefficient;
 pub use figure::{FigureError, figure};
 pub use markdown::markdown;
 pub use predictor::{Measure, Predictor};
-pub use report::{BudgetStudy, Correlation, Point, PredictorStudy, Reason, StudyReport, TunedAccuracy, Undecided};
+pub use report::{
+    BudgetStudy, Correlation, Point, PredictorStudy, Reason, StudyReport, TrainingStudy, TunedAccuracy, Undecided,
+};
 pub use trained::{Trained, Tuning};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use eagleeye_spec::Interval;
 
 use crate::correlation::Coefficient;
-use crate::report::{BudgetStudy, Correlation, PredictorStudy, StudyReport};
+use crate::report::{BudgetStudy, Correlation, PredictorStudy, StudyReport, TrainingStudy};
 
 /// One section for each budget, with a table of the predictors and one of the candidates.
 pub fn markdown(report: &StudyReport) -> String {
@@ -58,6 +58,15 @@ fn section(budget: &BudgetStudy) -> String {
     for predictor in &budget.predictors {
         line(row(predictor));
     }
+    for training in &budget.training {
+        let TrainingStudy { epochs, of, correlations, regret, seconds } = training;
+        line(format!(
+            "| fine-tuned for {epochs} of {of} epochs, validation images | {} | {} | | {} | {seconds:.1} |",
+            budget.candidates.len(),
+            coefficients(correlations),
+            points(*regret)
+        ));
+    }
     if let Some(ceiling) = &budget.ceiling {
         let regret = accuracy.regret.map(points).unwrap_or_default();
         line(format!(
@@ -71,7 +80,7 @@ fn section(budget: &BudgetStudy) -> String {
     line(
         "In the first column, images that statistics and weights are from + images that were scored. In parentheses 95% intervals by \
          resampling the candidates, which are too narrow where these are few. Regret is what the candidate with the highest value loses to the \
-         best one after fine-tuning; seconds are those of one candidate."
+         best one after fine-tuning; seconds are those of one candidate. Rows of fine-tunings hold one seed against another."
             .to_owned(),
     );
     if let Some(attainable) = budget.attainable {

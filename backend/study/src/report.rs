@@ -38,6 +38,8 @@ pub struct BudgetStudy {
     /// Why the study of this budget decides nothing, and what would help. Empty where it decides.
     pub undecided: Vec<Undecided>,
     pub predictors: Vec<PredictorStudy>,
+    /// The oldest way of judging: a fine-tuning, after some of its epochs and at its end. Empty with one seed.
+    pub training: Vec<TrainingStudy>,
     /// In order of index.
     pub candidates: Vec<Point>,
 }
@@ -89,6 +91,20 @@ pub struct PredictorStudy {
     /// The candidate with its highest value, by index.
     pub winner: u32,
     /// Mean time of one candidate, in seconds; 0 where it is known without looking at an image.
+    pub seconds: f64,
+}
+
+/// A fine-tuning as a way of judging: the top-1 on the validation images after so many epochs from one seed, and the accuracy after
+/// fine-tuning from another. The mean over all pairs of seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TrainingStudy {
+    pub epochs: u32,
+    /// Of the whole fine-tuning.
+    pub of: u32,
+    pub correlations: Vec<Correlation>,
+    /// How much accuracy from the other seed its winner loses to the best candidate.
+    pub regret: f64,
+    /// Mean time of one candidate, in seconds.
     pub seconds: f64,
 }
 

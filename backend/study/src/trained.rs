@@ -20,7 +20,8 @@ pub struct Tuning {
     /// On images that nothing was chosen by, where there are any.
     pub test: Option<Score>,
     pub test_images: u64,
-    pub epochs: u32,
+    /// Top-1 on the validation images after each epoch.
+    pub by_epoch: Vec<f64>,
     /// Time that it took.
     pub seconds: f64,
 }

@@ -45,7 +45,7 @@ fn trained<'a>(candidates: &'a [Candidate], truth: &[f64], apart: f64) -> Vec<Tr
         validation_images: 1000,
         test: Some(Score::new(top1, 1.0, 1.0)),
         test_images: 500,
-        epochs: 2,
+        by_epoch: vec![0.5, 0.6, top1],
         seconds: 60.0,
     };
     let of = |(place, candidate): (usize, &'a Candidate)| {
@@ -87,6 +87,14 @@ fn a_score_that_orders_as_fine_tuning_does_has_a_coefficient_of_1_and_no_regret(
     assert_eq!((adapted.regret, adapted.winner, adapted.seconds), (0.0, 23, 2.0));
     assert_eq!(adapted.above_ranking, None, "it is the ranking");
     assert!(study.attainable.unwrap() > 0.999);
+    let [first, half, whole] = &study.training[..] else { panic!("{:?}", study.training) };
+    assert_eq!(
+        [first, half, whole].map(|training| (training.epochs, training.seconds)),
+        [(1, 20.0), (2, 40.0), (3, 60.0)]
+    );
+    assert_eq!(first.correlations[0].value, None, "all are alike after one epoch");
+    assert!((first.regret - 0.0575).abs() < 1e-3, "as good as chance: {}", first.regret);
+    assert!(whole.correlations[1].value.unwrap() > 0.999 && whole.regret == 0.0, "{whole:?}");
     assert_eq!(study.candidates.len(), 24);
     assert_eq!(study.candidates[3].values.len(), study.predictors.len());
 }
@@ -125,6 +133,7 @@ fn what_cannot_be_decided_is_said_with_the_reason() {
     let report = analysed(&budgets(), &once, true, 7);
     assert_eq!(report.budgets[0].undecided[0].reason, Reason::OneSeed);
     assert_eq!((&report.budgets[0].ceiling, report.budgets[0].attainable), (&None, None));
+    assert_eq!(report.budgets[0].training, []);
 }
 
 #[test]

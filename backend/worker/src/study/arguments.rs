@@ -22,6 +22,9 @@ pub struct StudyArgs {
     /// From which each candidate is fine-tuned once. Two are needed to know how much of the differences is chance.
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "1,2")]
     pub tune_seeds: Vec<u64>,
+    /// Judge by adaptive batch norm from so many calibration images, too; numbers that are not below `--calibration` are left out.
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "512")]
+    pub fewer_calibration: Vec<u32>,
     /// Keeps what has been found, a JSON object a line. If it exists, the study goes on from there.
     #[arg(long, value_name = "FILE")]
     pub results: PathBuf,
@@ -55,6 +58,15 @@ impl StudyArgs {
     /// The report as JSON and the figure, beside the Markdown.
     pub fn beside(&self) -> [PathBuf; 2] {
         ["json", "svg"].map(|ending| self.tune.search.out.with_extension(ending))
+    }
+
+    /// Below those of the search, each once.
+    pub fn fewer(&self, request: &SearchRequest) -> Vec<u32> {
+        let below = |&count: &u32| count > 0 && (count as usize) < request.used_calibration_images();
+        let mut counts: Vec<u32> = self.fewer_calibration.iter().copied().filter(below).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        counts
     }
 
     /// Files with images and labels.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use eagleeye_engine::{Known, TuneImages, search, tune_candidates};
+use eagleeye_engine::{Known, SearchError, TuneImages, adapt_by_fewer, search, tune_candidates};
 use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
 use eagleeye_study::analysed;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -48,8 +48,8 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
         test_images: inputs.images.test.len() as u64,
     };
     let mut results = Results::open(&args.results, &plan, args.part.is_none())?;
-    if !results.is_searched {
-        searched(&inputs, &plan.request, &mut results)?;
+    if args.part.is_none() {
+        searched(&inputs, &plan.request, &args.fewer(&plan.request), &mut results)?;
     }
     match args.part {
         Some(share) => return tuned(&inputs, &plan, share, &mut results),
@@ -70,17 +70,29 @@ fn hashed(path: &Path) -> Result<String, Failure> {
 }
 
 /// Evaluates the candidates in every way, but for those that are known.
-fn searched(inputs: &Inputs, request: &SearchRequest, results: &mut Results) -> Result<(), Failure> {
+fn searched(inputs: &Inputs, request: &SearchRequest, fewer: &[u32], results: &mut Results) -> Result<(), Failure> {
     let images = inputs.images.without_test()?;
-    let known = Known { candidates: results.candidates.clone(), latency: None };
-    let mut recorder = Recorder { results, told: Told::default(), failed: None };
-    let outcome = search(&inputs.network, &images, request, known, &mut recorder);
-    if let Some(error) = recorder.failed {
-        return Err(error.into());
+    if !results.is_searched {
+        let known = Known { candidates: results.candidates.clone(), latency: None };
+        let found = recorded(results, |recorder| search(&inputs.network, &images, request, known, recorder));
+        found?;
+        results.end_search()?;
     }
-    outcome?;
-    results.end_search()?;
-    Ok(())
+    let candidates = studied(&results.candidates);
+    recorded(results, |recorder| adapt_by_fewer(&inputs.network, &images, request, &candidates, fewer, recorder))
+}
+
+/// What is found by something that a recorder follows; why it could not be kept comes first.
+fn recorded<T>(
+    results: &mut Results,
+    work: impl FnOnce(&mut Recorder) -> Result<T, SearchError>,
+) -> Result<T, Failure> {
+    let mut recorder = Recorder { results, told: Told::default(), failed: None };
+    let outcome = work(&mut recorder);
+    match recorder.failed {
+        Some(error) => Err(error.into()),
+        None => Ok(outcome?),
+    }
 }
 
 /// Does the fine-tunings of a share.

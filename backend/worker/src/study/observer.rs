@@ -85,14 +85,14 @@ impl StudyObserver for Tunings<'_> {
 
     fn tuned(&mut self, candidate: u32, seed: u64, tuned: Tuned, seconds: f64) -> Flow {
         let (validation_images, test_images) = self.images;
-        let epochs = tuned.epochs.len() as u32;
+        let by_epoch = tuned.epochs.iter().map(|epoch| epoch.validation.top1).collect();
         let tuning = Tuning {
             seed,
             validation: tuned.validation,
             validation_images,
             test: tuned.test,
             test_images,
-            epochs,
+            by_epoch,
             seconds,
         };
         flow(self.results.add_tuning(candidate, tuning), &mut self.failed)

@@ -61,7 +61,7 @@ impl World {
         let mut request = json!({
             "model_id": model.id, "dataset_id": self.dataset.id, "strategies": ["random"], "uniform_reference": false, "macs": 0.5, "candidates": 3, "seed": 7,
             "test_images": 0,
-            "calibration_images": 256, "scoring_images": 256,
+            "calibration_images": 96, "scoring_images": 128,
             "preprocessing": { "mean": [0.2860], "deviation": [0.3530] },
         });
         request.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
@@ -194,10 +194,10 @@ async fn a_search_is_done_and_its_winner_exported() {
         assert_eq!(kept, candidate.strategy);
         let without = score_of(&candidate.evaluations, EvaluationKind::Unadapted, ImageSet::Scoring).unwrap();
         assert!(candidate.score.top1 > without.top1, "{candidate:?}");
-        assert!(candidate.evaluations.iter().all(|evaluation| evaluation.images == 256), "{candidate:?}");
+        assert!(candidate.evaluations.iter().all(|evaluation| evaluation.images == 128), "{candidate:?}");
     }
     let split = world.store.searches().split(id).await.unwrap().unwrap();
-    assert_eq!((split.calibration.len(), split.scoring.len(), split.test.len()), (256, 256, 9500 - 512));
+    assert_eq!((split.calibration.len(), split.scoring.len(), split.test.len()), (96, 128, 9500 - 224));
 
     for export in world.exports(&search).await {
         assert_eq!(export.state, CheckpointState::Ready, "{export:?}");

@@ -36,6 +36,8 @@ fn study(folder: &Path, results: &str) -> Command {
         "64",
         "--epochs",
         "1",
+        "--fewer-calibration",
+        "32",
         "--short-tune-epochs",
         "1",
         "--device",
@@ -82,6 +84,7 @@ fn a_study_says_what_each_evaluation_predicts_and_goes_on_where_it_was_cut_short
     let names: Vec<&str> = predictors.iter().map(|predictor| predictor["name"].as_str().unwrap()).collect();
     for name in [
         "adaptive BN, top-1, 64 + 150 images",
+        "adaptive BN, top-1, 32 + 150 images",
         "vanilla, top-1, 150 images",
         "repaired, minus KL, 64 + 150 images",
         "short training, top-1, 64 + 150 images",

@@ -82,7 +82,7 @@ async fn a_tuning_ends_with_the_same_weights_and_files_whatever_happens_in_betwe
     assert_eq!((undisturbed.state, undisturbed.error.clone()), (TuningState::Succeeded, None));
     let result = undisturbed.result.clone().unwrap();
     let images = (result.training_images, result.validation_images, result.test_images);
-    assert_eq!((images, result.epochs), ((9500 - 256 - 500, 256, 500), EPOCHS));
+    assert_eq!((images, result.epochs), ((9500 - 128 - 500, 128, 500), EPOCHS));
     let searched = world.store.candidates().get(candidate).await.unwrap().score;
     for (found, expected) in [(result.full, search.baseline.as_ref().unwrap().score), (result.before, searched)] {
         assert_eq!(found.top1, expected.top1, "they are the networks that the search has scored");
@@ -94,9 +94,9 @@ async fn a_tuning_ends_with_the_same_weights_and_files_whatever_happens_in_betwe
     assert!(result.validation.top1 > result.before.top1 && result.test.unwrap().top1 > 0.5, "{result:?}");
     assert!(undisturbed.snapshot.is_none() && undisturbed.snapshot_bytes.unwrap() > 10_000, "{undisturbed:?}");
     let rows = world.store.tunings().epochs(undisturbed.id).await.unwrap();
-    assert_eq!(rows.iter().map(|row| (row.epoch, row.steps)).collect::<Vec<_>>(), [(1, 68), (2, 136)]);
+    assert_eq!(rows.iter().map(|row| (row.epoch, row.steps)).collect::<Vec<_>>(), [(1, 69), (2, 138)]);
     let progress = &undisturbed.progress;
-    assert_eq!((progress.phase.as_str(), progress.done, progress.total), ("epochs", 136, 136));
+    assert_eq!((progress.phase.as_str(), progress.done, progress.total), ("epochs", 138, 138));
     let files = world.files_of(undisturbed.id).await;
     for file in &files {
         assert_eq!(file.state, CheckpointState::Ready, "{file:?}");
@@ -164,7 +164,7 @@ async fn a_repaired_candidate_is_scored_exported_and_tuned() {
     let repaired = |set| score_of(&candidate.evaluations, EvaluationKind::Repaired, set).unwrap();
     assert!(repaired(ImageSet::Scoring).top1 > candidate.score.top1 && repaired(ImageSet::Test).top1 > 0.5);
     let evaluations = candidate.evaluations.iter().filter(|e| e.kind == EvaluationKind::Repaired);
-    assert!(evaluations.map(|e| (e.images, e.calibration_images)).eq([(256, Some(256)), (500, Some(256))]));
+    assert!(evaluations.map(|e| (e.images, e.calibration_images)).eq([(128, Some(96)), (500, Some(96))]));
 
     world.exports(&search).await;
     for format in CheckpointFormat::AUTOMATIC {
