@@ -224,6 +224,36 @@ describe.sequential("fine-tuning", () => {
     await race.waitFor({ state: "detached" });
   });
 
+  it("is done from several seeds in a study, which says what each evaluation predicts", async () => {
+    await page.goto(`/searches/${searched}`);
+    await page.getByText("Study the evaluations").click();
+    await field("Epochs").last().fill("1");
+    await field("Seeds").fill("1, 1");
+    await page.getByText("Each seed once.").waitFor();
+    await field("Seeds").fill("1");
+    await page.getByText("4 fine-tunings", { exact: true }).waitFor();
+    await expectGoodPage(page);
+    await button("Start the study").click();
+    await heading(/^Study of/).waitFor();
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("H1");
+    await page.getByText("Fine-tunes 4 candidates, 1 seed, 1 epoch.").waitFor();
+    await state("Succeeded").first().waitFor({ timeout: PATIENCE });
+    const budget = page.getByRole("region", { name: "0.5 of the MACs", exact: true });
+    await budget.getByText("This decides nothing").first().waitFor();
+    expect(await budget.getByRole("rowheader", { name: /^adaptive BN, top-1/ }).count()).toBe(1);
+    expect(
+      await budget.getByRole("option", { name: /^Candidate \d+, uniform: .*fine-tuned \d+\.\d\d%$/ }).count(),
+    ).toBe(1);
+    await fieldOf(page, "Figure of").first().selectOption({ label: "parameters" });
+    await budget.getByRole("listbox", { name: /by parameters/ }).waitFor();
+    await expectGoodPage(page);
+    const [download] = await Promise.all([page.waitForEvent("download"), link("Report as Markdown").click()]);
+    expect(download.suggestedFilename()).toBe("study.md");
+    await button("Delete").click();
+    await button("Delete the study").click();
+    await heading("To be fine-tuned").waitFor();
+  });
+
   it("is not found where there is none", async () => {
     await page.goto("/tunings/00000000-0000-7000-8000-000000000000");
     await page.getByRole("alert").getByText("Not found").waitFor();

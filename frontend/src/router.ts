@@ -3,17 +3,27 @@
 /** A page with what its address says. */
 type Route =
   | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
-  | { page: "model" | "dataset" | "search" | "tuning"; id: string }
+  | { page: "model" | "dataset" | "search" | "tuning" | "study"; id: string }
   | { page: "new-search"; modelId: string | null; datasetId: string | null }
   | { page: "new-tuning"; candidateId: string | null };
 
 /** The addresses that are the server's own, below which the page has none. */
 const SERVERS = ["/api", "/docs", "/health", "/assets"];
 
-const DETAILS = { models: "model", datasets: "dataset", searches: "search", tunings: "tuning" } as const;
+const DETAILS = {
+  models: "model",
+  datasets: "dataset",
+  searches: "search",
+  tunings: "tuning",
+  studies: "study",
+} as const;
 
-/** The section that has details and no list: fine-tunings are listed with their search. */
-const UNLISTED = "tunings";
+/** The sections that have details and no list: fine-tunings and studies are listed with their search. */
+const UNLISTED = ["tunings", "studies"] as const;
+type Listed = Exclude<keyof typeof DETAILS, (typeof UNLISTED)[number]>;
+
+const isListed = (section: keyof typeof DETAILS): section is Listed =>
+  !(UNLISTED as readonly string[]).includes(section);
 
 /** Reads an address. */
 export function match({ pathname, searchParams }: URL): Route {
@@ -21,7 +31,7 @@ export function match({ pathname, searchParams }: URL): Route {
   if (section === undefined) return { page: "home" };
   if (!Object.hasOwn(DETAILS, section) || rest.length > 0) return { page: "not-found" };
   const list = section as keyof typeof DETAILS;
-  if (id === undefined) return { page: list === UNLISTED ? "not-found" : list };
+  if (id === undefined) return { page: isListed(list) ? list : "not-found" };
   if (list === "searches" && id === "new") {
     return { page: "new-search", modelId: searchParams.get("model"), datasetId: searchParams.get("dataset") };
   }

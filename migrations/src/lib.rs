@@ -23,6 +23,7 @@ mod m20261127_000006_tunings;
 mod m20261127_000007_repaired;
 mod m20261127_000008_tuning_races;
 mod m20261127_000009_pipelines;
+mod m20261128_000001_studies;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000007_repaired::Migration),
             Box::new(m20261127_000008_tuning_races::Migration),
             Box::new(m20261127_000009_pipelines::Migration),
+            Box::new(m20261128_000001_studies::Migration),
         ]
     }
 }

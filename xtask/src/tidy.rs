@@ -34,7 +34,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("eagleeye-sandbox", &[]),
     ("eagleeye-migrations", &[]),
     ("eagleeye-store", &["eagleeye-migrations", "eagleeye-spec"]),
-    ("eagleeye-server", &["eagleeye-store", "eagleeye-sandbox", "eagleeye-spec", "eagleeye-strategy"]),
+    (
+        "eagleeye-server",
+        &["eagleeye-store", "eagleeye-sandbox", "eagleeye-spec", "eagleeye-strategy", "eagleeye-study"],
+    ),
     (
         "eagleeye-worker",
         &[

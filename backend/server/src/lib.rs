@@ -25,6 +25,7 @@ pub mod serve;
 mod spawner;
 pub mod state;
 mod store_problem;
+mod study_report;
 pub mod supervisor;
 pub mod upload;
 pub mod warnings;

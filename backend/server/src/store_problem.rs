@@ -13,6 +13,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } => Problem::new(Kind::NotFound, detail),
             StoreError::Conflict { .. } => Problem::new(Kind::Conflict, detail),
             StoreError::InUse { searches, .. } => Problem::new(Kind::InUse, detail).with_searches(searches),
+            StoreError::NothingToCompare => Problem::new(Kind::Conflict, detail),
             StoreError::TooFewCandidates { .. } => of_field("candidates", detail),
             StoreError::NoSuchBudget { .. } => of_field("budget", detail),
             StoreError::TooFewEpochs { .. } => of_field("epochs", detail),

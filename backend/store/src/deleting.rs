@@ -8,12 +8,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::checkpoints::EXPORT_JOB;
-use crate::entities::{candidate, checkpoint, job, search, tuning, tuning_race};
+use crate::entities::{candidate, checkpoint, job, search, study, tuning, tuning_race};
 use crate::error::{Kind, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
 use crate::searches::{SEARCH_JOB, Searches};
 use crate::settling;
+use crate::studies::Studies;
 use crate::tuning_races::{TuningRaces, unfinished};
 use crate::tunings::{TUNING_JOB, Tunings, is_paused};
 
@@ -51,6 +52,10 @@ impl Searches<'_> {
         for race in races {
             tell(&transaction, EventKind::RaceDeleted, race.id, now).await?;
         }
+        let studies = study::Entity::find().filter(study::Column::SearchId.eq(id)).all(&transaction).await?;
+        for study in studies {
+            tell(&transaction, EventKind::StudyDeleted, study.id, now).await?;
+        }
         let deleted = search::Entity::delete_by_id(id).exec(&transaction).await?;
         if deleted.rows_affected == 0 {
             return Err(StoreError::not_found(Kind::Search, id));
@@ -69,10 +74,7 @@ impl TuningRaces<'_> {
         // After this no tuning waits for others, so that all jobs are locked before the race.
         self.abandon(id).await?;
         let transaction = self.0.begin().await?;
-        let of_race = tuning::Entity::find().filter(tuning::Column::RaceId.eq(id));
-        let of_race = of_race.select_only().column(tuning::Column::Id).into_query();
-        let tunings = Condition::all().add(tuning::Column::RaceId.eq(id));
-        let checkpoints = Condition::all().add(checkpoint::Column::TuningId.in_subquery(of_race));
+        let (tunings, checkpoints) = of_group(tuning::Column::RaceId, id);
         let belongings = Belongings::find(&transaction, tunings, checkpoints, None).await?;
         let now = self.0.clock().now();
         let hashes = belongings.delete(&transaction, now).await?;
@@ -81,6 +83,26 @@ impl TuningRaces<'_> {
             return Err(StoreError::not_found(Kind::TuningRace, id));
         }
         tell(&transaction, EventKind::RaceDeleted, id, now).await?;
+        transaction.commit().await?;
+        self.0.collect(hashes).await
+    }
+}
+
+impl Studies<'_> {
+    /// Deletes a study with all its tunings and their files, whatever its state. The candidates stay.
+    ///
+    /// Workers that are at it notice at their next heartbeats.
+    pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let (tunings, checkpoints) = of_group(tuning::Column::StudyId, id);
+        let belongings = Belongings::find(&transaction, tunings, checkpoints, None).await?;
+        let now = self.0.clock().now();
+        let hashes = belongings.delete(&transaction, now).await?;
+        let deleted = study::Entity::delete_by_id(id).exec(&transaction).await?;
+        if deleted.rows_affected == 0 {
+            return Err(StoreError::not_found(Kind::Study, id));
+        }
+        tell(&transaction, EventKind::StudyDeleted, id, now).await?;
         transaction.commit().await?;
         self.0.collect(hashes).await
     }
@@ -176,6 +198,13 @@ impl Belongings {
         let hashes = of_tunings.chain(of_checkpoints).flatten();
         hashes.map(|hash| FileHash::try_from(hash).map_err(StoreError::from)).collect()
     }
+}
+
+/// The tunings of a race or a study, and their files.
+fn of_group(column: tuning::Column, id: Uuid) -> (Condition, Condition) {
+    let members = tuning::Entity::find().filter(column.eq(id)).select_only().column(tuning::Column::Id).into_query();
+    let files = Condition::all().add(checkpoint::Column::TuningId.in_subquery(members));
+    (Condition::all().add(column.eq(id)), files)
 }
 
 fn about(kind: &str) -> Condition {

@@ -25,6 +25,7 @@ pub enum Kind {
     Tuning,
     Pipeline,
     TuningRace,
+    Study,
     Job,
     Upload,
     File,
@@ -43,6 +44,7 @@ impl fmt::Display for Kind {
             Kind::Tuning => "tuning",
             Kind::Pipeline => "pipeline",
             Kind::TuningRace => "tuning race",
+            Kind::Study => "study",
             Kind::Job => "job",
             Kind::Upload => "upload",
             Kind::File => "file",
@@ -120,6 +122,8 @@ pub enum StoreError {
         "the search has {} under budget {budget}, and the race asks for {wanted}", counted(*found, "candidate", "candidates")
     )]
     TooFewCandidates { budget: u32, found: u64, wanted: u32 },
+    #[error("the search has no candidates of a budget, which a study could compare")]
+    NothingToCompare,
     #[error("the search has {}, counted from 0, and none in place {budget}", counted(*budgets, "budget", "budgets"))]
     NoSuchBudget { budget: u32, budgets: u64 },
     #[error(

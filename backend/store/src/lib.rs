@@ -45,6 +45,7 @@ pub mod searches;
 mod settling;
 mod standings;
 mod store;
+pub mod studies;
 mod subject;
 mod tuning_job;
 pub mod tuning_races;
@@ -76,6 +77,7 @@ pub use queue::{Claim, HeartbeatAnswer, Job, JobState, Lease, NewJob, Payload, Q
 pub use search_job::CANDIDATES_PHASE;
 pub use searches::{SEARCH_JOB, Search, SearchState, Split, Winner};
 pub use store::Store;
+pub use studies::{Study, StudyMember};
 pub use subject::Progress;
 pub use tuning_job::{EPOCHS_PHASE, Tuned};
 pub use tuning_races::{RaceMember, RaceState, TuningRace};

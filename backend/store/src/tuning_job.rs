@@ -169,8 +169,10 @@ impl Tunings<'_> {
         let of_tuning = tuning_epoch::Column::TuningId.eq(row.id);
         tuning_epoch::Entity::delete_many().filter(of_tuning).filter(beyond).exec(&transaction).await?;
         consume(&transaction, std::slice::from_ref(&tuned.weights)).await?;
-        for format in CheckpointFormat::AUTOMATIC {
-            request_in(self.0, &transaction, CheckpointOf::tuning(&row), format).await?;
+        // A study wants accuracies, not files.
+        let unasked = if row.study_id.is_none() { &CheckpointFormat::AUTOMATIC[..] } else { &[] };
+        for format in unasked {
+            request_in(self.0, &transaction, CheckpointOf::tuning(&row), *format).await?;
         }
         close(&transaction, job, JobState::Succeeded, None).await?;
         if let Some(race_id) = race_of(&row) {

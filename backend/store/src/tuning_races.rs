@@ -100,7 +100,7 @@ impl TuningRaces<'_> {
         tell(&transaction, EventKind::RaceCreated, row.id, now).await?;
         let (options, pause_at) = (request.member_options(), pause_at(&request.rungs(), 0)?);
         for candidate in candidates {
-            let membership = Membership { race_id: row.id, pause_at };
+            let membership = Membership::Race { race_id: row.id, pause_at };
             create_in(self.0, &transaction, &candidate, &options, Some(membership)).await?;
         }
         transaction.commit().await?;

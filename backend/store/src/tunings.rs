@@ -41,6 +41,8 @@ pub struct Tuning {
     pub request: TuneOptions,
     /// The race that it takes or took part in.
     pub race_id: Option<Uuid>,
+    /// The study that it is part of.
+    pub study_id: Option<Uuid>,
     /// The epoch after which it waits for the other candidates of its race.
     pub pause_at: Option<u32>,
     pub progress: Progress,
@@ -103,12 +105,13 @@ impl Tunings<'_> {
         row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?.try_into()
     }
 
-    /// The tunings of a search's candidates, newest first.
+    /// The tunings of a search's candidates, newest first, but for those of studies, which are many and listed with them.
     pub async fn list(&self, search_id: Uuid, page: &PageRequest) -> Result<Page<Tuning>, StoreError> {
         let known = search::Entity::find_by_id(search_id).one(self.0.database()).await?;
         known.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))?;
         let mut query = tuning::Entity::find()
             .filter(tuning::Column::SearchId.eq(search_id))
+            .filter(tuning::Column::StudyId.is_null())
             .order_by_desc(tuning::Column::Id)
             .limit(page.limit() + 1);
         if let Some(id) = page.after_id()? {
@@ -150,11 +153,16 @@ impl Tunings<'_> {
     }
 }
 
-/// What a tuning is created with that takes part in a race.
-pub(crate) struct Membership {
-    pub race_id: Uuid,
-    /// `None` where the first rung is the last.
-    pub pause_at: Option<i32>,
+/// What a tuning is created with that is not alone.
+pub(crate) enum Membership {
+    Race {
+        race_id: Uuid,
+        /// `None` where the first rung is the last.
+        pause_at: Option<i32>,
+    },
+    Study {
+        study_id: Uuid,
+    },
 }
 
 /// Creates a tuning and its job. The search's job is held.
@@ -181,9 +189,13 @@ pub(crate) async fn create_in(
         ..Default::default()
     };
     let mut payload = Payload::empty();
-    if let Some(Membership { race_id, pause_at }) = membership {
-        (row.race_id, row.race_rung, row.pause_at) = (Set(Some(race_id)), Set(Some(0)), Set(pause_at));
-        payload.version = TUNING_PAYLOAD;
+    match membership {
+        Some(Membership::Race { race_id, pause_at }) => {
+            (row.race_id, row.race_rung, row.pause_at) = (Set(Some(race_id)), Set(Some(0)), Set(pause_at));
+            payload.version = TUNING_PAYLOAD;
+        }
+        Some(Membership::Study { study_id }) => row.study_id = Set(Some(study_id)),
+        None => {}
     }
     let row = row.insert(transaction).await?;
     tell(transaction, EventKind::TuningCreated, row.id, row.created_at).await?;
@@ -231,6 +243,7 @@ impl TryFrom<tuning::Model> for Tuning {
             state: row.state,
             request: TuneOptions::from_stored(row.request).map_err(|error| unreadable("request", &error))?,
             race_id: row.race_id,
+            study_id: row.study_id,
             pause_at: row.pause_at.map(|epoch| from_sql(kind, "pause_at", epoch)).transpose()?,
             progress: Progress {
                 phase: row.phase,

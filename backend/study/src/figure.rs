@@ -7,13 +7,13 @@ use plotters::prelude::*;
 
 use crate::correlation::Coefficient;
 use crate::markdown::candidates;
-use crate::predictor::{Measure, Predictor, kind_name};
+use crate::members::UNIFORM;
+use crate::predictor::{Predictor, ScoreMeasure, kind_name};
 use crate::report::{BudgetStudy, StudyReport};
 
 /// Width and height of one panel in pixels.
 const PANEL: (u32, u32) = (330, 280);
 const HEAD: u32 = 30;
-const UNIFORM: &str = "uniform";
 const TEXT: RGBColor = RGBColor(60, 66, 74);
 const MARK: RGBColor = RGBColor(37, 99, 176);
 /// The uniform strategy, which every other one is judged against.
@@ -59,7 +59,7 @@ fn drawn(
 /// Places of the predictors that have a panel.
 fn shown(budget: &BudgetStudy) -> Vec<usize> {
     let is_shown = |predictor: &Predictor| {
-        matches!(predictor, Predictor::SmallestKeepRatio | Predictor::Evaluation { measure: Measure::Top1, .. })
+        matches!(predictor, Predictor::SmallestKeepRatio | Predictor::Evaluation { measure: ScoreMeasure::Top1, .. })
     };
     (0..budget.predictors.len()).filter(|&place| is_shown(&budget.predictors[place].predictor)).collect()
 }

@@ -6,6 +6,7 @@ mod bootstrap;
 mod correlation;
 mod figure;
 mod markdown;
+mod members;
 mod predictor;
 mod report;
 mod trained;
@@ -14,7 +15,8 @@ pub use analysis::analysed;
 pub use correlation::Coefficient;
 pub use figure::{FigureError, figure};
 pub use markdown::markdown;
-pub use predictor::{Measure, Predictor};
+pub use members::members;
+pub use predictor::{Predictor, ScoreMeasure};
 pub use report::{
     BudgetStudy, Correlation, Point, PredictorStudy, Reason, StudyReport, TrainingStudy, TunedAccuracy, Undecided,
 };

@@ -11,7 +11,7 @@ pub enum Predictor {
     /// A score of the pruned network.
     Evaluation {
         kind: EvaluationKind,
-        measure: Measure,
+        measure: ScoreMeasure,
         /// Images that its statistics and weights are from. Null where that is not known.
         #[schema(required)]
         calibration_images: Option<u64>,
@@ -27,7 +27,7 @@ pub enum Predictor {
 /// Which figure of a score; each counts so that more is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Measure {
+pub enum ScoreMeasure {
     Top1,
     /// Minus the cross-entropy.
     CrossEntropy,
@@ -45,9 +45,9 @@ pub fn predictors(candidate: &Candidate) -> Vec<(Predictor, f64, f64)> {
     for evaluation in candidate.evaluations.iter().filter(|evaluation| evaluation.image_set == ImageSet::Scoring) {
         let score = &evaluation.score;
         let values = [
-            (Measure::Top1, Some(score.top1)),
-            (Measure::CrossEntropy, score.cross_entropy.map(|value| -value)),
-            (Measure::Kl, score.kl.map(|value| -value)),
+            (ScoreMeasure::Top1, Some(score.top1)),
+            (ScoreMeasure::CrossEntropy, score.cross_entropy.map(|value| -value)),
+            (ScoreMeasure::Kl, score.kl.map(|value| -value)),
         ];
         for (measure, value) in values {
             let Some(value) = value else { continue };
@@ -66,7 +66,7 @@ pub fn predictors(candidate: &Candidate) -> Vec<(Predictor, f64, f64)> {
 impl Predictor {
     /// Whether it is the score that a search ranks its candidates by, on so many images or fewer.
     pub fn is_ranking(&self) -> bool {
-        matches!(self, Self::Evaluation { kind: EvaluationKind::Adapted, measure: Measure::Top1, .. })
+        matches!(self, Self::Evaluation { kind: EvaluationKind::Adapted, measure: ScoreMeasure::Top1, .. })
     }
 
     /// As in tables: `adaptive BN, top-1, 3200 + 5000 images`.
@@ -76,9 +76,9 @@ impl Predictor {
             Self::SmallestKeepRatio => "smallest keep ratio".to_owned(),
             Self::Evaluation { kind, measure, calibration_images, scoring_images } => {
                 let measure = match measure {
-                    Measure::Top1 => "top-1",
-                    Measure::CrossEntropy => "minus cross-entropy",
-                    Measure::Kl => "minus KL",
+                    ScoreMeasure::Top1 => "top-1",
+                    ScoreMeasure::CrossEntropy => "minus cross-entropy",
+                    ScoreMeasure::Kl => "minus KL",
                 };
                 let calibration = calibration_images.filter(|&images| images > 0);
                 let calibration = calibration.map_or(String::new(), |images| format!("{images} + "));

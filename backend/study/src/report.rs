@@ -110,6 +110,7 @@ pub struct TrainingStudy {
 
 /// A candidate in the figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = StudyPoint)]
 pub struct Point {
     pub candidate: u32,
     pub strategy: StrategyName,
@@ -129,6 +130,7 @@ pub struct Undecided {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = UndecidedReason)]
 pub enum Reason {
     FewCandidates,
     OneSeed,

@@ -23,6 +23,9 @@ import type {
   Strategy,
   TuneOptions,
   Tuning,
+  Study,
+  StudyReport,
+  StudyRequest,
   TuningRace,
   TuningRaceRequest,
 } from "./types";
@@ -168,6 +171,37 @@ export const cancelTuningRace = (id: string): Promise<TuningRace> =>
 /** Deletes a race with its tunings. */
 export const deleteTuningRace = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/tuning-races/{id}", { params: { path: { id } } }));
+
+/** The studies of a search, newest first. */
+export const listStudies = (search: string, cursor?: string, limit = PAGE): Promise<Page<Study>> =>
+  answer(client.GET("/api/v1/searches/{id}/studies", { params: { path: { id: search }, query: { cursor, limit } } }));
+
+/** Fine-tunes candidates of a search from several seeds, to see which evaluation predicts what becomes of them. */
+export const createStudy = (search: string, request: StudyRequest): Promise<Study> => {
+  const body = request as components["schemas"]["StudyRequest"];
+  return answer(client.POST("/api/v1/searches/{id}/studies", { params: { path: { id: search } }, body }));
+};
+
+export const getStudy = (id: string): Promise<Study> =>
+  answer(client.GET("/api/v1/studies/{id}", { params: { path: { id } } }));
+
+export const getStudyReport = (id: string): Promise<StudyReport> =>
+  answer(client.GET("/api/v1/studies/{id}/report", { params: { path: { id } } }));
+
+/** Where a document of a study is downloaded. */
+export const studyFile = (id: string, name: "report" | "report.md" | "figure.svg"): string =>
+  `${BASE}/studies/${id}/${name}`;
+
+export const cancelStudy = (id: string): Promise<Study> =>
+  answer(client.POST("/api/v1/studies/{id}/cancel", { params: { path: { id } } }));
+
+/** Takes up the fine-tunings again that failed or were cancelled. */
+export const retryStudy = (id: string): Promise<Study> =>
+  answer(client.POST("/api/v1/studies/{id}/retry", { params: { path: { id } } }));
+
+/** Deletes a study with its fine-tunings. */
+export const deleteStudy = (id: string): Promise<void> =>
+  answer(client.DELETE("/api/v1/studies/{id}", { params: { path: { id } } }));
 
 export const tuningEvents = (id: string): EventStream => ({
   address: `${BASE}/tunings/${id}/events`,

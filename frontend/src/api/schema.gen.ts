@@ -590,6 +590,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/studies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the studies of a search, newest first. */
+        get: operations["listStudies"];
+        put?: never;
+        /**
+         * Study which evaluation predicts the accuracy after fine-tuning.
+         * @description Candidates of each budget of a search are fine-tuned from several seeds. The report says how well each of their evaluations
+         *     agrees with what became of them. For scores that can be compared let the search evaluate all its candidates in every way: without
+         *     `racing`, and with `repaired`, `short_tuned` and `vanilla_images` as large as they may be.
+         */
+        post: operations["createStudy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches/{id}/tuning-races": {
         parameters: {
             query?: never;
@@ -641,6 +664,123 @@ export interface paths {
         get: operations["listStrategies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/studies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a study. */
+        get: operations["getStudy"];
+        put?: never;
+        post?: never;
+        /** Delete a study with all its tunings and their files. Running tunings are stopped. The candidates stay. */
+        delete: operations["deleteStudy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/studies/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a study.
+         * @description Its tunings that have not ended are cancelled: those that are running end within a second. What they have done is kept.
+         */
+        post: operations["cancelStudy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/studies/{id}/figure.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a study's figure.
+         * @description Each evaluation's top-1 against the accuracy after fine-tuning, a panel for each evaluation and a row of them for each budget.
+         */
+        get: operations["getStudyFigure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/studies/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a study's report.
+         * @description For each budget: the correlation of each evaluation with the accuracy after fine-tuning, with intervals; what a choice by it costs;
+         *     how well two fine-tunings agree, which is the most that could be predicted; and whether anything is decided. A study that is running
+         *     has a report of the candidates whose fine-tunings have all succeeded.
+         */
+        get: operations["getStudyReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/studies/{id}/report.md": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a study's report as a document. */
+        get: operations["getStudyReportAsMarkdown"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/studies/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a study.
+         * @description Tunings that have failed or were cancelled go on from their last snapshots.
+         */
+        post: operations["retryStudy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -926,6 +1066,27 @@ export interface components {
              * @example 0.3
              */
             to: number;
+        };
+        /** @description The candidates of one budget. */
+        BudgetStudy: {
+            accuracy: components["schemas"]["TunedAccuracy"];
+            /**
+             * Format: double
+             * @description The best Spearman's that can be expected of anything that knew how good each candidate is: the root of the reliability
+             *     of the mean of the fine-tunings (Spearman, 1910; Brown, 1910). Null where the ceiling is null or not positive.
+             */
+            attainable: number | null;
+            /** @description As in `0.5 of the MACs`. */
+            budget: string;
+            /** @description In order of index. */
+            candidates: components["schemas"]["StudyPoint"][];
+            /** @description The correlation of two fine-tunings of the same candidates, for each coefficient. Null with one seed. */
+            ceiling: components["schemas"]["Correlation"][] | null;
+            predictors: components["schemas"]["PredictorStudy"][];
+            /** @description The oldest way of judging: a fine-tuning, after some of its epochs and at its end. Empty with one seed. */
+            training: components["schemas"]["TrainingStudy"][];
+            /** @description Why the study of this budget decides nothing, and what would help. Empty where it decides. */
+            undecided: components["schemas"]["Undecided"][];
         };
         /** @description A pruned network. */
         Candidate: {
@@ -1268,6 +1429,11 @@ export interface components {
         ClassOrder: components["schemas"]["Word"] | string[] | {
             [key: string]: number;
         };
+        /**
+         * @description A coefficient of correlation.
+         * @enum {string}
+         */
+        Coefficient: "pearson" | "spearman" | "kendall";
         /** @description A candidate against another network on the images that both were scored on. */
         Comparison: {
             /**
@@ -1339,6 +1505,16 @@ export interface components {
              * @description The tuning that it is working on, or null.
              */
             tuning_id: string | null;
+        };
+        /** @description A coefficient with its interval. */
+        Correlation: {
+            coefficient: components["schemas"]["Coefficient"];
+            interval: components["schemas"]["Interval"] | null;
+            /**
+             * Format: double
+             * @description Null where one side has one value only.
+             */
+            value: number | null;
         };
         /**
          * @description What makes a unit important to one layer. Where one layer has several channels of a unit, their values are added up.
@@ -2283,6 +2459,34 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description One page of a list. */
+        Page_Study: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When the last of its tunings ended. Null before.
+                 */
+                finished_at: string | null;
+                /** Format: uuid */
+                id: string;
+                /** @description Its tunings, in the order of their candidates and then of the seeds. */
+                members: components["schemas"]["StudyMember"][];
+                /** @description What was asked for, with the defaults filled in. */
+                request: components["schemas"]["StudyRequest"];
+                /** Format: uuid */
+                search_id: string;
+                /**
+                 * Format: date-time
+                 * @description When the first of its tunings began.
+                 */
+                started_at: string | null;
+                state: components["schemas"]["StudyState"];
+            }[];
+            /** @description Pass it back as `cursor` for the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
         Page_Tuning: {
             items: {
                 /** Format: uuid */
@@ -2331,6 +2535,11 @@ export interface components {
                 /** Format: date-time */
                 started_at: string | null;
                 state: components["schemas"]["TuningState"];
+                /**
+                 * Format: uuid
+                 * @description The study that it is part of. Null if it is not in one.
+                 */
+                study_id: string | null;
                 /**
                  * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
                  *     free worker is missing.
@@ -2478,6 +2687,57 @@ export interface components {
             seconds: number;
             /** @description What should be known before the search is queued. */
             warnings: components["schemas"]["Warning"][];
+        };
+        /** @description A figure of candidates that is known before any of them is fine-tuned. */
+        Predictor: {
+            /**
+             * Format: int64
+             * @description Images that its statistics and weights are from. Null where that is not known.
+             */
+            calibration_images: number | null;
+            kind: components["schemas"]["EvaluationKind"];
+            measure: components["schemas"]["ScoreMeasure"];
+            /** @enum {string} */
+            of: "evaluation";
+            /**
+             * Format: int64
+             * @description Images that it was scored on.
+             */
+            scoring_images: number;
+        } | {
+            /** @enum {string} */
+            of: "parameters";
+        } | {
+            /** @enum {string} */
+            of: "smallest_keep_ratio";
+        };
+        /** @description One predictor and the accuracy after fine-tuning. */
+        PredictorStudy: {
+            above_ranking: components["schemas"]["Correlation"] | null;
+            /**
+             * Format: int64
+             * @description Candidates that it is known of.
+             */
+            candidates: number;
+            correlations: components["schemas"]["Correlation"][];
+            /** @description In words. */
+            name: string;
+            predictor: components["schemas"]["Predictor"];
+            /**
+             * Format: double
+             * @description How much accuracy after fine-tuning its winner loses to the best candidate that it is known of.
+             */
+            regret: number;
+            /**
+             * Format: double
+             * @description Mean time of one candidate, in seconds; 0 where it is known without looking at an image.
+             */
+            seconds: number;
+            /**
+             * Format: int32
+             * @description The candidate with its highest value, by index.
+             */
+            winner: number;
         };
         /** @description From pixels (0 to 255) to the network's input: `(pixel * scale - mean) / deviation`, per channel. */
         Preprocessing: {
@@ -2889,6 +3149,11 @@ export interface components {
              */
             top5: number;
         };
+        /**
+         * @description Which figure of a score; each counts so that more is better.
+         * @enum {string}
+         */
+        ScoreMeasure: "top1" | "cross_entropy" | "kl";
         /** @description A score, and how certain it is. */
         ScoredOn: {
             /**
@@ -3338,6 +3603,101 @@ export interface components {
          * @enum {string}
          */
         StrategyName: "sensitivity" | "random" | "uniform" | "near_uniform" | "evolutionary" | "global_magnitude" | "manual" | "reference";
+        /** @description Candidates of a search that are fine-tuned from several seeds each. */
+        Study: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the last of its tunings ended. Null before.
+             */
+            finished_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description Its tunings, in the order of their candidates and then of the seeds. */
+            members: components["schemas"]["StudyMember"][];
+            /** @description What was asked for, with the defaults filled in. */
+            request: components["schemas"]["StudyRequest"];
+            /** Format: uuid */
+            search_id: string;
+            /**
+             * Format: date-time
+             * @description When the first of its tunings began.
+             */
+            started_at: string | null;
+            state: components["schemas"]["StudyState"];
+        };
+        /** @description One fine-tuning of a study. */
+        StudyMember: {
+            /** Format: uuid */
+            candidate_id: string;
+            /** @description Why it failed. Null otherwise. */
+            error: string | null;
+            /**
+             * Format: int32
+             * @description The candidate's number in its search, from 0.
+             */
+            index: number;
+            /** Format: int64 */
+            seed: number;
+            state: components["schemas"]["TuningState"];
+            /**
+             * Format: uuid
+             * @description It has the epochs; its files are exported on request.
+             */
+            tuning_id: string;
+        };
+        /** @description A candidate in the figure. */
+        StudyPoint: {
+            /** Format: int32 */
+            candidate: number;
+            strategy: components["schemas"]["StrategyName"];
+            /** @description After each fine-tuning, in the order of the seeds. */
+            tuned: number[];
+            /** @description The value of each predictor, in their order. Null where it is not known. */
+            values: (number | null)[];
+        };
+        /** @description How well figures that are known before fine-tuning predict the accuracy after it (the main figure of *EagleEye*, ECCV 2020). */
+        StudyReport: {
+            /** @description One for each budget, in the order of the search. */
+            budgets: components["schemas"]["BudgetStudy"][];
+            /**
+             * Format: int64
+             * @description Images that accuracies after fine-tuning are from.
+             */
+            images: number;
+            /** @description Whether the images have labels; if not, top-1 is the agreement with the full network. */
+            is_labelled: boolean;
+            /** @description Whether accuracies are those on test images; if not, they are those on the images that scores are from, too. */
+            is_on_test_images: boolean;
+            /** @description From which each candidate was fine-tuned once. */
+            seeds: number[];
+        };
+        /** @description Which candidates of a search a study fine-tunes, and how. */
+        StudyRequest: {
+            /**
+             * Format: int32
+             * @description How many candidates of each budget take part, where there are so many: the uniform one, and others evenly from the first
+             *     proposal to the last, so that good and bad ones are among them. Below 12 a study decides nothing.
+             * @default 24
+             */
+            candidates: number;
+            /** @description How each candidate is fine-tuned. `seed` is the study's to choose, and must be left out. */
+            options: components["schemas"]["TuneOptions"];
+            /**
+             * @description From each of which every candidate is fine-tuned once; each number once. Two are needed to know how much of the differences is chance.
+             * @example [
+             *       1,
+             *       2
+             *     ]
+             */
+            seeds?: number[];
+        };
+        /**
+         * @description State of a study, which is that of its tunings.
+         * @enum {string}
+         */
+        StudyState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         /** @description The settings of an experiment of the paper on ImageNet, and what was published of it. */
         Template: {
             /** @example resnet50_50 */
@@ -3368,6 +3728,30 @@ export interface components {
              * @description How many of them were scored on fewer images than the winner.
              */
             on_fewer_images: number;
+        };
+        /**
+         * @description A fine-tuning as a way of judging: the top-1 on the validation images after so many epochs from one seed, and the accuracy after
+         *     fine-tuning from another. The mean over all pairs of seeds.
+         */
+        TrainingStudy: {
+            correlations: components["schemas"]["Correlation"][];
+            /** Format: int32 */
+            epochs: number;
+            /**
+             * Format: int32
+             * @description Of the whole fine-tuning.
+             */
+            of: number;
+            /**
+             * Format: double
+             * @description How much accuracy from the other seed its winner loses to the best candidate.
+             */
+            regret: number;
+            /**
+             * Format: double
+             * @description Mean time of one candidate, in seconds.
+             */
+            seconds: number;
         };
         /** @description How a pruned network is trained. `epochs` or `minutes` is enough. */
         TuneOptions: {
@@ -3493,6 +3877,36 @@ export interface components {
              */
             weight_decay?: number;
         };
+        /** @description What fine-tuning has come to. */
+        TunedAccuracy: {
+            /** Format: double */
+            highest: number;
+            /**
+             * Format: double
+             * @description Of the candidates' means.
+             */
+            lowest: number;
+            /**
+             * Format: double
+             * @description Standard deviation of one candidate's fine-tunings from different seeds. Null with one seed.
+             */
+            noise: number | null;
+            /**
+             * Format: double
+             * @description How much the winner of one fine-tuning loses to the best, both by another one. Null with one seed.
+             */
+            regret: number | null;
+            /**
+             * Format: double
+             * @description Mean time of one fine-tuning, in seconds.
+             */
+            seconds: number;
+            /**
+             * Format: double
+             * @description Standard deviation of the candidates' means.
+             */
+            spread: number;
+        };
         /** @description An export of a tuning to be queued. */
         TunedCheckpointRequest: {
             format: components["schemas"]["CheckpointFormat"];
@@ -3551,6 +3965,11 @@ export interface components {
             /** Format: date-time */
             started_at: string | null;
             state: components["schemas"]["TuningState"];
+            /**
+             * Format: uuid
+             * @description The study that it is part of. Null if it is not in one.
+             */
+            study_id: string | null;
             /**
              * @description What it has to wait for before it can go on, as a phrase that completes "waiting for". Null where nothing but a
              *     free worker is missing.
@@ -3693,6 +4112,14 @@ export interface components {
          * @enum {string}
          */
         TuningState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        /** @description Why a study decides nothing. */
+        Undecided: {
+            /** @description The reason with figures, and what would help. */
+            message: string;
+            reason: components["schemas"]["UndecidedReason"];
+        };
+        /** @enum {string} */
+        UndecidedReason: "few_candidates" | "one_seed" | "low_ceiling" | "little_spread";
         /** @description Something that whoever reads a search's scores should know. */
         Warning: {
             /** @description When it was found. */
@@ -8315,6 +8742,243 @@ export interface operations {
             };
         };
     };
+    listStudies: {
+        parameters: {
+            query?: {
+                /** @description Items per page, 1 to 100. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of studies */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Study"];
+                };
+            };
+            /** @description A parameter is invalid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createStudy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StudyRequest"];
+            };
+        };
+        responses: {
+            /** @description The tunings are queued */
+            202: {
+                headers: {
+                    /** @description Where to look for the study */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search has not succeeded, or has no candidates to compare */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTuningRaces: {
         parameters: {
             query?: {
@@ -8681,6 +9345,687 @@ export interface operations {
             };
             /** @description The request comes from another site's page or uses an unknown host name */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStudy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The study */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteStudy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The study is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelStudy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The study is cancelled, or will be when its tunings have stopped */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStudyFigure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figure */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStudyReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyReport"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStudyReportAsMarkdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report in Markdown */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryStudy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tunings are queued again */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No tuning has failed or was cancelled */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

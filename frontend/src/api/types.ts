@@ -46,6 +46,11 @@ export type Search = Schemas["Search"];
 export type SearchRequest = Schemas["SearchRequest"];
 export type Strategy = Schemas["Strategy"];
 export type StrategyName = Schemas["StrategyName"];
+export type BudgetStudy = Schemas["BudgetStudy"];
+export type Correlation = Schemas["Correlation"];
+export type PredictorStudy = Schemas["PredictorStudy"];
+export type Study = Schemas["Study"];
+export type StudyReport = Schemas["StudyReport"];
 export type Tuning = Schemas["Tuning"];
 export type TuningRace = Schemas["TuningRace"];
 export type TuningRaceMember = Schemas["TuningRaceMember"];
@@ -59,6 +64,9 @@ export type TuneOptions = Partial<Schemas["TuneOptions"]>;
 
 /** As `TuneOptions`: the options of a race's candidates. */
 export type TuningRaceRequest = Omit<Schemas["TuningRaceRequest"], "options"> & { options: TuneOptions };
+
+/** As `TuneOptions`: the options of a study's candidates. */
+export type StudyRequest = Omit<Schemas["StudyRequest"], "options"> & { options: TuneOptions };
 
 /** State of what a worker does. */
 export type JobState = Schemas["SearchState"] | Schemas["TuningState"];

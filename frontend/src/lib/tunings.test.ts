@@ -27,6 +27,7 @@ const tuning = (change: Partial<Tuning>): Tuning => ({
   search_id: "s",
   candidate_id: "c",
   race_id: null,
+  study_id: null,
   state: "running",
   start: "adapted",
   request,

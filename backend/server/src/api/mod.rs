@@ -18,6 +18,7 @@ pub mod search_report;
 pub mod searches;
 pub mod strategies;
 mod stream;
+pub mod studies;
 pub mod templates;
 pub mod tuning_events;
 pub mod tuning_races;
@@ -51,6 +52,7 @@ pub const BASE: &str = "/api/v1";
         (name = "tunings", description = "Fine-tuning of candidates"),
         (name = "pipelines", description = "Stages of pruning, each of which begins with what the one before it has made"),
         (name = "tunings", description = "Fine-tuning of candidates, one by one or several in a race"),
+        (name = "studies", description = "Which evaluation predicts the accuracy after fine-tuning"),
         (name = "checkpoints", description = "Exported files of candidates, tuned or not"),
         (name = "health", description = "Health of the server"),
     )

@@ -46,6 +46,9 @@ pub struct Tuning {
     /// The race that it takes or took part in. Null if it is not in one.
     #[schema(required)]
     pub race_id: Option<Uuid>,
+    /// The study that it is part of. Null if it is not in one.
+    #[schema(required)]
+    pub study_id: Option<Uuid>,
     pub state: TuningState,
     /// What it begins with.
     pub start: CandidateWeights,
@@ -105,6 +108,7 @@ impl From<store::Tuning> for Tuning {
             search_id: tuning.search_id,
             candidate_id: tuning.candidate_id,
             race_id: tuning.race_id,
+            study_id: tuning.study_id,
             state: tuning.state.into(),
             start: tuning.request.start,
             request: tuning.request,

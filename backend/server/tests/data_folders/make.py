@@ -99,12 +99,19 @@ with tempfile.TemporaryDirectory() as folder:
     wait("the tuning", lambda: call(f"/tunings/{tuning}")["state"] == "succeeded")
     tuned = lambda: call(f"/tunings/{tuning}/checkpoints")["items"]
     wait("the tuning's exports", lambda: tuned() and all(export["state"] == "ready" for export in tuned()))
+    race = call(f"/searches/{finished}/tuning-races", {"candidates": 2, "epochs": 3, "options": {"batch_size": 50}})["id"]
+    wait("the race", lambda: call(f"/tuning-races/{race}")["state"] == "succeeded")
+    stage = {"model_id": torchscript["id"], "dataset_id": dataset["id"], "candidates": 2, "batch_size": 50}
+    stage |= {"calibration_images": 200, "scoring_images": 300, "preprocessing": {"mean": [0.286], "deviation": [0.353]}}
+    pipeline = call("/pipelines", {"search": stage, "macs": [0.7, 0.5]})["id"]
+    wait("the pipeline", lambda: call(f"/pipelines/{pipeline}")["state"] == "succeeded")
     # Killed in the middle of a search, with another one behind it.
     interrupted = search(torchscript, "interrupted", candidates=40, seed=3)
     queued = search(onnx, "queued", seed=11)
     wait("candidates", lambda: len(candidates(interrupted)) >= 3)
     told = {path: call(path) for path in ["/models", "/datasets", f"/candidates/{winner}/checkpoints"]}
     told |= {path: call(path) for path in [f"/tunings/{tuning}{of}" for of in ["", "/epochs", "/checkpoints"]]}
+    told |= {path: call(path) for path in [f"/searches/{finished}/tuning-races", f"/pipelines/{pipeline}"]}
     for model in [onnx, torchscript]:
         told[f"/models/{model['id']}"] = call(f"/models/{model['id']}")
     for id in [finished, settings, failed, cancelled]:

@@ -41,6 +41,7 @@ mod sandbox;
 mod search_checks;
 mod server;
 mod settings;
+mod studies;
 mod tuning_races;
 mod tunings;
 mod uploads;

@@ -67,7 +67,7 @@ impl Puppet {
     pub fn candidate(&self, lease: &Lease, index: u32, top1: f64) -> Result<(), StoreError> {
         let candidate = NewCandidate {
             index,
-            strategy: vec![16],
+            strategy: vec![16 + index],
             groups: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: 16 }],
             origin: Origin {
                 strategy: StrategyName("random".to_owned()),

@@ -55,6 +55,10 @@ pub enum EventKind {
     RaceEnded,
     #[sea_orm(string_value = "race.deleted")]
     RaceDeleted,
+    #[sea_orm(string_value = "study.created")]
+    StudyCreated,
+    #[sea_orm(string_value = "study.deleted")]
+    StudyDeleted,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

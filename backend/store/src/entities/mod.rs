@@ -14,6 +14,7 @@ pub(crate) mod property;
 mod run_state;
 pub(crate) mod search;
 pub(crate) mod split;
+pub(crate) mod study;
 pub(crate) mod thumbnail;
 pub(crate) mod tuning;
 pub(crate) mod tuning_epoch;

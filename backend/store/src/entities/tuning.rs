@@ -37,6 +37,7 @@ pub struct Model {
     pub pause_at: Option<i32>,
     /// It was taken up again after it was out of its race.
     pub has_left_race: bool,
+    pub study_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -24,6 +24,7 @@ mod resuming;
 mod revisions;
 mod schema;
 mod setting_aside;
+mod studies;
 mod support;
 mod trained;
 mod tuning_races;

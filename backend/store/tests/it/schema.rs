@@ -36,6 +36,7 @@ async fn migrations_go_down_and_up_again() {
         "seaql_migrations",
         "searches",
         "splits",
+        "studies",
         "thumbnails",
         "tuning_epochs",
         "tuning_races",

@@ -101,3 +101,21 @@ async fn tunings_outlive_the_knowledge_of_races() {
         assert_eq!(store.tunings().get(*id).await.unwrap().state, TuningState::Queued);
     }
 }
+
+#[tokio::test]
+async fn tunings_outlive_the_knowledge_of_studies() {
+    let world = World::new().await;
+    let search = races::searched(&world, 2).await;
+    let request = serde_json::from_value(serde_json::json!({ "options": { "epochs": 1 } })).unwrap();
+    let candidates = world.store.candidates().all(search).await.unwrap();
+    let study = world.store.studies().create(search, &request, &[candidates[0].id]).await.unwrap();
+    let database = Database::connect(world.config.database_url.expose()).await.unwrap();
+    Migrator::down(&database, Some(steps_since("m20261128_000001_studies"))).await.unwrap();
+
+    let store = world.other_process().await;
+    assert!(matches!(store.studies().get(study.id).await, Err(StoreError::NotFound { .. })));
+    for member in &study.members {
+        let tuning = store.tunings().get(member.tuning_id).await.unwrap();
+        assert_eq!((tuning.state, tuning.study_id), (TuningState::Queued, None));
+    }
+}

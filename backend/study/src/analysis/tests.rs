@@ -1,7 +1,7 @@
 use eagleeye_spec::{Candidate, Evaluation, EvaluationKind, GroupKeep, ImageSet, Limits, Origin, Score, StrategyName};
 
 use super::*;
-use crate::predictor::Measure;
+use crate::predictor::ScoreMeasure;
 use crate::trained::Tuning;
 use crate::{figure, markdown};
 
@@ -65,7 +65,10 @@ fn rising(count: usize) -> Vec<f64> {
 
 fn adapted(study: &BudgetStudy) -> &PredictorStudy {
     let is_it = |study: &&PredictorStudy| {
-        matches!(study.predictor, Predictor::Evaluation { kind: EvaluationKind::Adapted, measure: Measure::Top1, .. })
+        matches!(
+            study.predictor,
+            Predictor::Evaluation { kind: EvaluationKind::Adapted, measure: ScoreMeasure::Top1, .. }
+        )
     };
     study.predictors.iter().find(is_it).unwrap()
 }

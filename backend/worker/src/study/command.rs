@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eagleeye_engine::{Known, SearchError, TuneImages, adapt_by_fewer, search, tune_candidates};
 use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
-use eagleeye_study::analysed;
+use eagleeye_study::{analysed, members};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::arguments::{Share, StudyArgs};
@@ -118,10 +118,9 @@ fn tuned(inputs: &Inputs, plan: &Plan, share: Share, results: &mut Results) -> R
     }
 }
 
-/// Those that were proposed for a budget.
+/// Those that are compared.
 fn studied(candidates: &[Candidate]) -> Vec<Candidate> {
-    let is_studied = |candidate: &&Candidate| candidate.origin.budget.is_some() && !candidate.origin.is_probe;
-    candidates.iter().filter(is_studied).cloned().collect()
+    members(candidates, usize::MAX).into_iter().cloned().collect()
 }
 
 /// Runs this command once more for each part, side by side. Each appends to the same results.

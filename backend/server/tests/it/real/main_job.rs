@@ -61,7 +61,7 @@ fn assert_winner(server: &Server, search: &str, ended: &Value) {
     assert!(full > 0.9 && top1(best) > 0.85, "full {full}, best {}", top1(best));
 
     let split = &ended["split"];
-    assert_eq!((&split["calibration"], &split["scoring"]), (&json!(640), &json!(1000)));
+    assert_eq!((&split["calibration"], &split["scoring"]), (&json!(320), &json!(500)));
     let path = format!("/candidates/{}/checkpoints", id(best));
     let files = until("all formats are ready", Duration::from_secs(120), || {
         let items = server.get(&path).expect(200)["items"].as_array().unwrap().clone();

@@ -50,8 +50,8 @@ fn request(model: &str, dataset: &str) -> Value {
         "macs": 0.5,
         "candidates": 6,
         "seed": 7,
-        "calibration_images": 640,
-        "scoring_images": 1000,
+        "calibration_images": 320,
+        "scoring_images": 500,
         "preprocessing": { "mean": [0.2860], "deviation": [0.3530], "scale": 1.0 / 255.0 },
     })
 }

@@ -129,6 +129,11 @@ fn a_data_folder_with_repairs_and_without_races_opens_goes_on_and_gives_the_same
     opens_goes_on_and_gives_the_same_leaderboards("0007");
 }
 
+#[test]
+fn a_data_folder_with_races_and_pipelines_and_without_studies_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0008");
+}
+
 fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
     let (folder, told) = unpacked(name);
     let server = Server::real(&folder.path().join("data"), &[]);

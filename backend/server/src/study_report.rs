@@ -1,0 +1,79 @@
+//! The report of a study, from what is stored of it.
+
+use eagleeye_spec::Candidate;
+use eagleeye_store::studies::{Studied, StudiedTuning};
+use eagleeye_store::{Search, Store, Study};
+use eagleeye_study::{FigureError, StudyReport, Trained, Tuning, analysed, figure, markdown};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// A study with what it says so far.
+pub struct StudyDocument {
+    study: Study,
+    search: Search,
+    pub report: StudyReport,
+}
+
+impl StudyDocument {
+    /// Candidates whose fine-tunings have not all succeeded are left out.
+    pub async fn of(store: &Store, id: Uuid) -> Result<Self, Problem> {
+        let study = store.studies().get(id).await?;
+        let search = store.searches().get(study.search_id).await?;
+        let dataset = store.datasets().get(search.dataset_id).await?;
+        let (budgets, seed) = (search.request.budgets(), search.request.seed);
+        let (studied, is_labelled) = (store.studies().studied(id).await?, dataset.content.labelled);
+        let whole = study.request.seeds.len();
+        // Intervals take thousands of resamples.
+        let report = tokio::task::spawn_blocking(move || {
+            let (candidates, tunings): (Vec<Candidate>, Vec<Vec<Tuning>>) =
+                studied.into_iter().filter(|studied| studied.tunings.len() == whole).map(parts).unzip();
+            let trained = candidates.iter().zip(tunings).map(|(candidate, tunings)| Trained { candidate, tunings });
+            analysed(&budgets, &trained.collect::<Vec<_>>(), is_labelled, seed)
+        });
+        let report = report.await.map_err(|error| Problem::internal(format!("a study's analysis ended: {error}")))?;
+        Ok(Self { study, search, report })
+    }
+
+    /// With what was asked for, so that the same can be asked for again.
+    pub fn markdown(&self) -> String {
+        let Study { id, search_id, request, .. } = &self.study;
+        let name = self.search.name.as_deref().map_or(String::new(), |name| format!(" `{name}`"));
+        format!(
+            "# Which evaluation predicts the accuracy after fine-tuning\n\n{}\n## How it was made\nEagleEye {}, study {id} of search{name} \
+             {search_id}. The search was this `POST /api/v1/searches`:\n\n```json\n{}\n```\n\nand the study this \
+             `POST /api/v1/searches/{search_id}/studies`:\n\n```json\n{}\n```\n\nThe figure and all numbers as JSON are at \
+             `/api/v1/studies/{id}/figure.svg` and `/api/v1/studies/{id}/report`.\n",
+            markdown(&self.report),
+            env!("CARGO_PKG_VERSION"),
+            pretty(&self.search.request),
+            pretty(request),
+        )
+    }
+
+    pub fn figure(&self) -> Result<String, FigureError> {
+        figure(&self.report)
+    }
+}
+
+fn pretty(request: &impl Serialize) -> String {
+    serde_json::to_string_pretty(request).unwrap_or_default()
+}
+
+/// A candidate and its fine-tunings, as the analysis takes them.
+fn parts(studied: Studied) -> (Candidate, Vec<Tuning>) {
+    (studied.candidate.into(), studied.tunings.into_iter().map(tuning).collect())
+}
+
+fn tuning(StudiedTuning { seed, result, epochs }: StudiedTuning) -> Tuning {
+    Tuning {
+        seed,
+        validation: result.validation,
+        validation_images: result.validation_images,
+        test: result.test,
+        test_images: result.test_images,
+        by_epoch: epochs.iter().map(|epoch| epoch.validation.top1).collect(),
+        seconds: epochs.last().map_or(0.0, |epoch| epoch.seconds),
+    }
+}

@@ -1,0 +1,279 @@
+//! Studies: candidates of a search that are fine-tuned from several seeds each. A study has no job and no state of its own: both are
+//! those of its tunings.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use eagleeye_spec::{Epoch, StoredError, StudyRequest, TuningResult};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::candidates::Candidate;
+use crate::entities::{candidate, search, study, tuning, tuning_epoch};
+use crate::error::{Kind, StoreError};
+use crate::events::{EventKind, tell};
+use crate::number::{from_json, from_sql};
+use crate::page::{Page, PageRequest};
+use crate::queue::of_subject;
+use crate::searches::{SEARCH_JOB, Search, SearchState};
+use crate::store::Store;
+use crate::tunings::{Membership, Tuning, TuningState, create_in};
+
+/// Candidates that are fine-tuned from several seeds each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Study {
+    pub id: Uuid,
+    pub search_id: Uuid,
+    pub request: StudyRequest,
+    /// In the order of their candidates and then of the seeds.
+    pub members: Vec<StudyMember>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// One fine-tuning of a study.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudyMember {
+    pub tuning_id: Uuid,
+    pub candidate_id: Uuid,
+    /// The candidate's number in its search.
+    pub index: u32,
+    pub seed: u64,
+    pub state: TuningState,
+    pub error: Option<String>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Study {
+    /// What its tunings come to: queued before the first has begun, running while one is left, failed where one has failed,
+    /// cancelled where one was, and otherwise succeeded.
+    pub fn state(&self) -> TuningState {
+        let any = |state: TuningState| self.members.iter().any(|member| member.state == state);
+        let has_begun = self.members.iter().any(|member| member.started_at.is_some());
+        match () {
+            () if any(TuningState::Running) || (any(TuningState::Queued) && has_begun) => TuningState::Running,
+            () if any(TuningState::Queued) => TuningState::Queued,
+            () if any(TuningState::Failed) => TuningState::Failed,
+            () if any(TuningState::Cancelled) => TuningState::Cancelled,
+            () => TuningState::Succeeded,
+        }
+    }
+}
+
+/// A candidate with the fine-tunings of a study that have succeeded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Studied {
+    pub candidate: Candidate,
+    /// In the order of the seeds.
+    pub tunings: Vec<StudiedTuning>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudiedTuning {
+    pub seed: u64,
+    pub result: TuningResult,
+    pub epochs: Vec<Epoch>,
+}
+
+/// The studies of a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Studies<'a>(pub(crate) &'a Store);
+
+impl Store {
+    pub fn studies(&self) -> Studies<'_> {
+        Studies(self)
+    }
+}
+
+impl Studies<'_> {
+    /// Creates a study of these candidates of a search, with a tuning and a job for each of them and each seed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the search has not succeeded; [`StoreError::NothingToCompare`] without candidates;
+    /// [`StoreError::NotFound`] for a candidate that is not the search's.
+    pub async fn create(
+        &self,
+        search_id: Uuid,
+        request: &StudyRequest,
+        candidates: &[Uuid],
+    ) -> Result<Study, StoreError> {
+        let transaction = self.0.begin().await?;
+        let missing = || StoreError::not_found(Kind::Search, search_id);
+        // The search cannot be deleted before the transaction ends.
+        of_subject(&transaction, SEARCH_JOB, search_id).await?.ok_or_else(missing)?;
+        let row = search::Entity::find_by_id(search_id).one(&transaction).await?;
+        let search: Search = row.ok_or_else(missing)?.try_into()?;
+        if search.state != SearchState::Succeeded {
+            let reason = "has not succeeded; its candidates can be studied when it has".to_owned();
+            return Err(StoreError::Conflict { kind: Kind::Search, id: search_id, reason });
+        }
+        if candidates.is_empty() {
+            return Err(StoreError::NothingToCompare);
+        }
+        let now = self.0.clock().now();
+        let row = study::ActiveModel {
+            id: Set(Uuid::now_v7()),
+            search_id: Set(search_id),
+            request: Set(request.to_stored().map_err(|error| unreadable(&error))?),
+            created_at: Set(now),
+        };
+        let row = row.insert(&transaction).await?;
+        tell(&transaction, EventKind::StudyCreated, row.id, now).await?;
+        for id in candidates {
+            let candidate = candidate::Entity::find_by_id(*id).one(&transaction).await?;
+            let candidate = candidate.filter(|candidate| candidate.search_id == search_id);
+            let candidate = candidate.ok_or_else(|| StoreError::not_found(Kind::Candidate, *id))?;
+            for &seed in &request.seeds {
+                let membership = Membership::Study { study_id: row.id };
+                create_in(self.0, &transaction, &candidate, &request.options_from(seed), Some(membership)).await?;
+            }
+        }
+        transaction.commit().await?;
+        self.get(row.id).await
+    }
+
+    pub async fn get(&self, id: Uuid) -> Result<Study, StoreError> {
+        let row = study::Entity::find_by_id(id).one(self.0.database()).await?;
+        read(self.0.database(), row.ok_or_else(|| StoreError::not_found(Kind::Study, id))?).await
+    }
+
+    /// The studies of a search, newest first.
+    pub async fn list(&self, search_id: Uuid, page: &PageRequest) -> Result<Page<Study>, StoreError> {
+        let known = search::Entity::find_by_id(search_id).one(self.0.database()).await?;
+        known.ok_or_else(|| StoreError::not_found(Kind::Search, search_id))?;
+        let mut query = study::Entity::find()
+            .filter(study::Column::SearchId.eq(search_id))
+            .order_by_desc(study::Column::Id)
+            .limit(page.limit() + 1);
+        if let Some(id) = page.after_id()? {
+            query = query.filter(study::Column::Id.lt(id));
+        }
+        let mut studies = Vec::new();
+        for row in query.all(self.0.database()).await? {
+            studies.push(read(self.0.database(), row).await?);
+        }
+        Ok(Page::cut(studies, page.limit(), |study: &Study| study.id.to_string()))
+    }
+
+    /// Its candidates with the fine-tunings that have succeeded, in order of index.
+    pub async fn studied(&self, id: Uuid) -> Result<Vec<Studied>, StoreError> {
+        let study = self.get(id).await?;
+        let rows = members(self.0.database(), id).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut epochs: BTreeMap<Uuid, Vec<Epoch>> = BTreeMap::new();
+        let stored = tuning_epoch::Entity::find()
+            .filter(tuning_epoch::Column::TuningId.is_in(ids))
+            .order_by_asc(tuning_epoch::Column::Epoch)
+            .all(self.0.database())
+            .await?;
+        for row in stored {
+            epochs.entry(row.tuning_id).or_default().push(from_json(Kind::Tuning, "row", row.row)?);
+        }
+        let mut tunings: BTreeMap<Uuid, Vec<StudiedTuning>> = BTreeMap::new();
+        for row in rows {
+            let tuning = Tuning::try_from(row)?;
+            if let Some(result) = tuning.result {
+                let epochs = epochs.remove(&tuning.id).unwrap_or_default();
+                let found = StudiedTuning { seed: tuning.request.seed, result, epochs };
+                tunings.entry(tuning.candidate_id).or_default().push(found);
+            }
+        }
+        let mut studied = Vec::new();
+        for candidate in self.0.candidates().all(study.search_id).await? {
+            if let Some(mut tunings) = tunings.remove(&candidate.id) {
+                let place = |tuning: &StudiedTuning| study.request.seeds.iter().position(|seed| *seed == tuning.seed);
+                tunings.sort_by_key(place);
+                studied.push(Studied { candidate, tunings });
+            }
+        }
+        Ok(studied)
+    }
+
+    /// Cancels the tunings that have not ended: at once, and those that are running by their workers' next heartbeats. What they
+    /// have done stays, and [`Self::retry`] goes on with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where all have ended.
+    pub async fn cancel(&self, id: Uuid) -> Result<Study, StoreError> {
+        let study = self.get(id).await?;
+        let at_work: Vec<Uuid> = study.members.iter().filter(|m| !m.state.is_final()).map(|m| m.tuning_id).collect();
+        if at_work.is_empty() && study.state() != TuningState::Cancelled {
+            let reason = "has ended and can no longer be cancelled".to_owned();
+            return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
+        }
+        for tuning in at_work {
+            has_happened(self.0.tunings().cancel(tuning).await)?;
+        }
+        self.get(id).await
+    }
+
+    /// Queues the tunings again that have failed or were cancelled.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where there are none.
+    pub async fn retry(&self, id: Uuid) -> Result<Study, StoreError> {
+        let study = self.get(id).await?;
+        let has_stopped = |m: &&StudyMember| matches!(m.state, TuningState::Failed | TuningState::Cancelled);
+        let stopped: Vec<Uuid> = study.members.iter().filter(has_stopped).map(|member| member.tuning_id).collect();
+        if stopped.is_empty() {
+            let reason = "has no fine-tuning that has failed or was cancelled".to_owned();
+            return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
+        }
+        for tuning in stopped {
+            has_happened(self.0.tunings().retry(tuning).await)?;
+        }
+        self.get(id).await
+    }
+}
+
+/// Whether a tuning did what was asked, or was changed by somebody else meanwhile.
+fn has_happened(outcome: Result<Tuning, StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Ok(_) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn unreadable(error: &StoredError) -> StoreError {
+    StoreError::Corrupt { kind: Kind::Study, column: "request", reason: error.to_string() }
+}
+
+async fn members<C: ConnectionTrait>(connection: &C, id: Uuid) -> Result<Vec<tuning::Model>, StoreError> {
+    let rows = tuning::Entity::find().filter(tuning::Column::StudyId.eq(id)).order_by_asc(tuning::Column::Id);
+    Ok(rows.all(connection).await?)
+}
+
+async fn read<C: ConnectionTrait>(connection: &C, row: study::Model) -> Result<Study, StoreError> {
+    let request = StudyRequest::from_stored(row.request).map_err(|error| unreadable(&error))?;
+    let rows = members(connection, row.id).await?;
+    let indices: Vec<(Uuid, i32)> = candidate::Entity::find()
+        .select_only()
+        .columns([candidate::Column::Id, candidate::Column::Index])
+        .filter(candidate::Column::Id.is_in(rows.iter().map(|row| row.candidate_id)))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let indices: BTreeMap<Uuid, i32> = indices.into_iter().collect();
+    let mut members = Vec::with_capacity(rows.len());
+    for row in rows {
+        let tuning = Tuning::try_from(row)?;
+        // It was deleted since the tunings were read.
+        let Some(&index) = indices.get(&tuning.candidate_id) else { continue };
+        members.push(StudyMember {
+            tuning_id: tuning.id,
+            candidate_id: tuning.candidate_id,
+            index: from_sql(Kind::Candidate, "index", index)?,
+            seed: tuning.request.seed,
+            state: tuning.state,
+            error: tuning.error,
+            started_at: tuning.started_at,
+            finished_at: tuning.finished_at,
+        });
+    }
+    let place = |seed: u64| request.seeds.iter().position(|known| *known == seed);
+    members.sort_by_key(|member| (member.index, place(member.seed)));
+    Ok(Study { id: row.id, search_id: row.search_id, request, members, created_at: row.created_at })
+}

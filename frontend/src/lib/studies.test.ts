@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+
+import type { BudgetStudy, Correlation, PredictorStudy } from "../api/types";
+import * as studies from "./studies";
+
+const spearman = (value: number | null): Correlation[] => [
+  { coefficient: "spearman", value, interval: value === null ? null : { low: value - 0.5, high: value } },
+];
+
+const predictor = (name: string, value: number | null): PredictorStudy => ({
+  predictor: { of: "parameters" },
+  name,
+  candidates: 2,
+  correlations: spearman(value),
+  above_ranking: null,
+  regret: 0,
+  winner: 0,
+  seconds: 0,
+});
+
+const study = (predictors: PredictorStudy[], candidates: BudgetStudy["candidates"] = []): BudgetStudy => ({
+  budget: "0.5 of the MACs",
+  accuracy: { lowest: 0.8, highest: 0.9, spread: 0.05, noise: null, seconds: 60, regret: null },
+  ceiling: null,
+  attainable: null,
+  undecided: [],
+  predictors,
+  training: [],
+  candidates,
+});
+
+describe("the form of a study", () => {
+  it("asks for what it shows", () => {
+    const form = { ...studies.emptyForm(), epochs: 3, seeds: "1, 2,5" };
+    expect(studies.missing(form)).toEqual({});
+    expect(studies.hints(form)).toEqual({});
+    expect(studies.toRequest(form)).toEqual({
+      candidates: 24,
+      seeds: [1, 2, 5],
+      options: { epochs: 3, start: "adapted" },
+    });
+  });
+
+  it("says what is missing or wrong with each field", () => {
+    expect(studies.missing({ candidates: null, epochs: null, seeds: " ", start: "adapted" })).toEqual({
+      candidates: expect.any(String),
+      "options.epochs": expect.any(String),
+      seeds: expect.any(String),
+    });
+    const wrong = (seeds: string) => studies.hints({ ...studies.emptyForm(), seeds }).seeds;
+    expect(wrong("1, x")).toContain("Whole numbers");
+    expect(wrong("1, -2")).toContain("Whole numbers");
+    expect(wrong("2, 2")).toBe("Each seed once.");
+    expect(wrong("1 2 3 4 5 6 7 8 9")).toContain("At most 8");
+    const { candidates, "options.epochs": epochs } = studies.hints({
+      ...studies.emptyForm(),
+      candidates: 1,
+      epochs: 0,
+    });
+    expect([candidates, epochs]).toEqual(["A whole number from 2 to 200.", "A whole number from 1 to 10,000."]);
+  });
+
+  it("counts the fine-tunings of all budgets and seeds", () => {
+    expect(studies.fineTunings({ ...studies.emptyForm(), candidates: 10 }, [25, 4])).toBe(28);
+    expect(studies.fineTunings({ ...studies.emptyForm(), candidates: null }, [25])).toBe(0);
+  });
+});
+
+describe("a study in words", () => {
+  const member = (candidate: string, state: "succeeded" | "running" | "queued") => ({
+    tuning_id: `${candidate}-${state}`,
+    candidate_id: candidate,
+    index: 0,
+    seed: 1,
+    state,
+    error: null,
+  });
+
+  it("says what is fine-tuned and how far it is", () => {
+    const members = [member("a", "succeeded"), member("a", "running"), member("b", "queued"), member("b", "queued")];
+    const request = { candidates: 24, seeds: [1, 2], options: { epochs: 3 } };
+    expect(studies.planText({ members, request: request as never })).toBe("2 candidates, 2 seeds, 3 epochs");
+    expect(studies.progressOf({ members })).toEqual({ done: 1, total: 4, text: "Fine-tunings: 1 of 4, 1 running" });
+  });
+
+  it("writes a coefficient with its interval, and none where there is none", () => {
+    expect(studies.correlationText(spearman(0.25)[0])).toBe("0.25 (−0.25 to 0.25)");
+    expect(studies.correlationText(spearman(null)[0])).toBe("–");
+    expect(studies.correlationText(null)).toBe("–");
+  });
+
+  it("writes shares as percentages and other values as they are", () => {
+    const of = (found: PredictorStudy["predictor"], value: number) => studies.valueText({ predictor: found }, value);
+    const evaluation = { of: "evaluation", kind: "adapted", calibration_images: 512, scoring_images: 1000 } as const;
+    expect(of({ ...evaluation, measure: "top1" }, 0.9123)).toBe("91.23%");
+    expect(of({ ...evaluation, measure: "kl" }, -0.5)).toBe("−0.500");
+    expect(of({ of: "parameters" }, 12_345)).toBe("12,345");
+    expect(of({ of: "smallest_keep_ratio" }, 0.1)).toBe("10.00%");
+  });
+});
+
+describe("the figure of a study", () => {
+  it("lists the best predictor first and those without a coefficient last", () => {
+    const found = studies.byAgreement(study([predictor("a", 0.2), predictor("b", null), predictor("c", 0.7)]));
+    expect(found.map(({ predictor: { name }, place }) => [name, place])).toEqual([
+      ["c", 2],
+      ["a", 0],
+      ["b", 1],
+    ]);
+  });
+
+  it("has a mark for each candidate whose value is known", () => {
+    const candidates: BudgetStudy["candidates"] = [
+      { candidate: 0, strategy: "uniform", tuned: [0.8, 0.9], values: [2] },
+      { candidate: 1, strategy: "random", tuned: [0.7, 0.7], values: [1] },
+      { candidate: 2, strategy: "random", tuned: [0.6, 0.6], values: [null] },
+    ];
+    const marks = studies.marksOf(study([predictor("a", 1)], candidates), 0);
+    expect(marks.map(({ candidate, value, low, high }) => [candidate, value, low, high])).toEqual([
+      [1, 1, 0.7, 0.7],
+      [0, 2, 0.8, 0.9],
+    ]);
+    expect(marks[1]?.tuned).toBeCloseTo(0.85);
+  });
+});

@@ -1,0 +1,139 @@
+// Studies: the form of one, and what its report means in words and marks.
+
+import type { BudgetStudy, CandidateWeights, Correlation, PredictorStudy, Study, StudyRequest } from "../api/types";
+import { count, counted, NONE } from "./format";
+import type { FieldErrors } from "./searchForm";
+
+/** The fields as they are set, by the paths that the server names. */
+export interface StudyForm {
+  /** Of each budget. Null while its field is empty. */
+  candidates: number | null;
+  epochs: number | null;
+  /** As it is typed: `1, 2`. */
+  seeds: string;
+  start: CandidateWeights;
+}
+
+const MOST_CANDIDATES = 200;
+const MOST_EPOCHS = 10_000;
+const MOST_SEEDS = 8;
+
+export const emptyForm = (): StudyForm => ({ candidates: 24, epochs: 2, seeds: "1, 2", start: "adapted" });
+
+/** The seeds of a text like `1, 2`; undefined where it has something else. */
+export function seedsOf(text: string): number[] | undefined {
+  const words = text.split(/[\s,]+/).filter(Boolean);
+  const seeds = words.map(Number);
+  return seeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0) ? seeds : undefined;
+}
+
+/** Fields that cannot be sent as they are. */
+export function missing({ candidates, epochs, seeds }: StudyForm): FieldErrors {
+  return {
+    ...(candidates === null ? { candidates: "Enter a number of candidates." } : {}),
+    ...(epochs === null ? { "options.epochs": "Enter a number of epochs." } : {}),
+    ...(seeds.trim() === "" ? { seeds: "Enter at least one seed." } : {}),
+  };
+}
+
+/** What the server would refuse, said while typing. */
+export function hints({ candidates, epochs, seeds }: StudyForm): FieldErrors {
+  const errors: FieldErrors = {};
+  if (candidates !== null && !isWithin(candidates, 2, MOST_CANDIDATES)) {
+    errors.candidates = `A whole number from 2 to ${count(MOST_CANDIDATES)}.`;
+  }
+  if (epochs !== null && !isWithin(epochs, 1, MOST_EPOCHS)) {
+    errors["options.epochs"] = `A whole number from 1 to ${count(MOST_EPOCHS)}.`;
+  }
+  const found = seedsOf(seeds);
+  if (!found) errors.seeds = "Whole numbers with commas between them.";
+  else if (new Set(found).size < found.length) errors.seeds = "Each seed once.";
+  else if (found.length > MOST_SEEDS) errors.seeds = `At most ${MOST_SEEDS} seeds.`;
+  return errors;
+}
+
+/** What a form asks for. Call it when nothing is `missing`. */
+export const toRequest = ({ candidates, epochs, seeds, start }: StudyForm): StudyRequest => ({
+  candidates: candidates ?? 0,
+  seeds: seedsOf(seeds) ?? [],
+  options: { ...(epochs === null ? {} : { epochs }), start },
+});
+
+/** How many fine-tunings so many candidates found under each budget come to. */
+export function fineTunings(form: StudyForm, found: readonly number[]): number {
+  const most = form.candidates ?? 0;
+  const candidates = found.reduce((sum, own) => sum + Math.min(own, most), 0);
+  return candidates * (seedsOf(form.seeds)?.length ?? 0);
+}
+
+/** What was asked for: `12 candidates, 2 seeds, 3 epochs`. */
+export function planText({ members, request }: Pick<Study, "members" | "request">): string {
+  const candidates = new Set(members.map(({ candidate_id }) => candidate_id)).size;
+  const { epochs, minutes } = request.options;
+  const length = epochs ? counted(epochs, "epoch") : minutes ? counted(minutes, "minute") : undefined;
+  const seeds = counted(request.seeds?.length ?? 0, "seed");
+  return [counted(candidates, "candidate"), seeds, length].filter(Boolean).join(", ");
+}
+
+/** How far a study is. */
+export function progressOf({ members }: Pick<Study, "members">): { done: number; total: number; text: string } {
+  const done = members.filter(({ state }) => state === "succeeded").length;
+  const running = members.filter(({ state }) => state === "running").length;
+  const text = `Fine-tunings: ${count(done)} of ${count(members.length)}`;
+  return { done, total: members.length, text: running > 0 ? `${text}, ${count(running)} running` : text };
+}
+
+/** A coefficient of several. */
+export const of = (correlations: readonly Correlation[], name: Correlation["coefficient"]): Correlation | undefined =>
+  correlations.find(({ coefficient }) => coefficient === name);
+
+const number = (value: number): string => value.toFixed(2).replace("-", "−");
+
+/** A coefficient with its interval: `0.79 (0.36 to 0.99)`. */
+export function correlationText(correlation: Correlation | null | undefined): string {
+  if (!correlation || correlation.value === null) return NONE;
+  const { value, interval } = correlation;
+  return interval ? `${number(value)} (${number(interval.low)} to ${number(interval.high)})` : number(value);
+}
+
+/** Predictors in the order of their Spearman's, the best first; those without one come last. */
+export function byAgreement(study: BudgetStudy): { predictor: PredictorStudy; place: number }[] {
+  const value = (predictor: PredictorStudy): number => of(predictor.correlations, "spearman")?.value ?? -Infinity;
+  return study.predictors
+    .map((predictor, place) => ({ predictor, place }))
+    .sort((a, b) => value(b.predictor) - value(a.predictor) || a.place - b.place);
+}
+
+/** A candidate in the figure of one predictor. */
+export interface Mark {
+  candidate: number;
+  strategy: string;
+  value: number;
+  /** The mean, the lowest and the highest of its fine-tunings. */
+  tuned: number;
+  low: number;
+  high: number;
+}
+
+/** The candidates that a predictor is known of, in the order of its values. */
+export function marksOf(study: BudgetStudy, place: number): Mark[] {
+  const marks: Mark[] = [];
+  for (const { candidate, strategy, tuned, values } of study.candidates) {
+    const value = values[place];
+    if (value === null || value === undefined || tuned.length === 0) continue;
+    const mean = tuned.reduce((sum, each) => sum + each, 0) / tuned.length;
+    marks.push({ candidate, strategy, value, tuned: mean, low: Math.min(...tuned), high: Math.max(...tuned) });
+  }
+  return marks.sort((a, b) => a.value - b.value || a.candidate - b.candidate);
+}
+
+/** A predictor's value as people read it: shares as percentages. */
+export function valueText({ predictor }: Pick<PredictorStudy, "predictor">, value: number): string {
+  if (predictor.of === "parameters") return count(value);
+  if (predictor.of === "evaluation" && predictor.measure !== "top1") return value.toFixed(3).replace("-", "−");
+  return `${(100 * value).toFixed(2)}%`;
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
