@@ -3,7 +3,9 @@
 //! Ranges, fine-tuning and results are those of the code that the authors of *EagleEye* (ECCV 2020, arXiv 2007.02491) published: its
 //! `scripts` and its README.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::adaptation::Adaptation;
 use crate::tune::{Optimizer, TuneOptions};
@@ -24,11 +26,13 @@ pub struct Template {
 }
 
 /// What was published of the fine-tuned network, on ImageNet's validation images.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Published {
     /// Multiply-adds of one image of 224x224 pixels.
     pub macs: f64,
+    #[schema(minimum = 0, maximum = 1)]
     pub top1: f64,
+    #[schema(minimum = 0, maximum = 1)]
     pub top5: f64,
 }
 
@@ -78,6 +82,19 @@ impl Template {
         fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
     }
 
+    /// What was published, in a sentence that cannot be taken for a figure of one's own.
+    pub fn published_text(&self) -> String {
+        let Published { macs, top1, top5 } = self.published;
+        format!(
+            "Published for {} on ImageNet's validation images, with {} million MACs and the settings of `{}`: {:.2}% top-1, {:.2}% top-5.",
+            self.network,
+            (macs / 1e6).round(),
+            self.name,
+            100.0 * top1,
+            100.0 * top5
+        )
+    }
+
     /// The published fine-tuning.
     pub fn tune(&self) -> TuneOptions {
         TuneOptions {
@@ -112,6 +129,8 @@ mod tests {
             assert_eq!(template.tune().faults(), [], "{}", template.name);
             assert!(request.min_keep_ratio < template.macs, "{}: room to draw in", template.name);
             assert_eq!(Template::named(template.name), Some(template));
+            let published = template.published_text();
+            assert!(published.starts_with("Published for") && published.contains(template.name), "{published}");
         }
         assert_eq!(Template::named("vgg"), None);
     }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use eagleeye_spec::TuneOptions;
-use eagleeye_spec::templates::{self, TEMPLATES};
+use eagleeye_spec::templates::{self, Published, TEMPLATES};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -22,26 +22,14 @@ pub struct Template {
     pub published: Published,
 }
 
-/// What was published of the fine-tuned network, on ImageNet's validation images.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub struct Published {
-    /// Multiply-adds of one image of 224x224 pixels.
-    pub macs: f64,
-    #[schema(minimum = 0, maximum = 1)]
-    pub top1: f64,
-    #[schema(minimum = 0, maximum = 1)]
-    pub top5: f64,
-}
-
 impl From<&templates::Template> for Template {
     fn from(template: &templates::Template) -> Self {
-        let templates::Published { macs, top1, top5 } = template.published;
         Self {
             name: template.name,
             network: template.network,
             search: template.search(),
             tune: template.tune(),
-            published: Published { macs, top1, top5 },
+            published: template.published,
         }
     }
 }

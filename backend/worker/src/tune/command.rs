@@ -5,6 +5,7 @@ use std::time::Duration;
 use eagleeye_engine::comparison::FirstScores;
 use eagleeye_engine::repair::{Follow, RepairOptions};
 use eagleeye_engine::{First, Images, Network, Snapshot, TuneError, TuneImages, Tuned, compare, first_candidate};
+use eagleeye_spec::templates::{Published, Template};
 use eagleeye_spec::{CandidateWeights, Epoch, GroupKeep, Score, SearchRequest};
 use serde::Serialize;
 
@@ -40,6 +41,28 @@ struct Report {
     test_images: u64,
     /// Largest difference between the outputs of the reloaded file and the engine's own.
     max_difference: f64,
+    /// What was published of the template's network on ImageNet, where there is a template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<PublishedResult>,
+}
+
+/// The result of a paper, which is none of this command's.
+#[derive(Debug, Serialize)]
+struct PublishedResult {
+    template: &'static str,
+    network: &'static str,
+    images: &'static str,
+    #[serde(flatten)]
+    result: Published,
+    #[serde(skip)]
+    text: String,
+}
+
+impl PublishedResult {
+    fn of(template: &'static Template) -> Self {
+        let (name, network, result) = (template.name, template.network, template.published);
+        Self { template: name, network, images: "ImageNet, validation", result, text: template.published_text() }
+    }
 }
 
 pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
@@ -79,6 +102,7 @@ pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
         test_images: images.test.len() as u64,
         groups: candidate.groups.clone(),
         max_difference,
+        published: args.search.template().map(PublishedResult::of),
     };
     if args.search.json { output::json(&report) } else { output::text(&describe(&report)) }
 }
@@ -135,5 +159,6 @@ fn describe(report: &Report) -> String {
         grouped(report.training_images),
         grouped(report.scoring_images)
     );
-    format!("{scores}\n{epochs}\n{images}\n")
+    let published = report.published.as_ref().map_or(String::new(), |published| format!("{}\n", published.text));
+    format!("{scores}\n{epochs}\n{images}\n{published}")
 }

@@ -104,6 +104,18 @@ fn a_repaired_candidate_is_tuned_from_its_repaired_weights() {
     assert!(repaired["tuned"]["top1"].as_f64() > repaired["adaptive_bn"]["top1"].as_f64(), "{repaired}");
 }
 
+#[test]
+fn what_was_published_stands_beside_the_result_of_a_template_and_is_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    dataset(place);
+    let own = report(tune(place, "own.safetensors").args(["--template", "mobilenet_v1_50"]));
+    let published = &own["published"];
+    assert_eq!((&published["network"], &published["template"]), (&"MobileNetV1".into(), &"mobilenet_v1_50".into()));
+    assert_eq!((&published["images"], &published["top1"]), (&"ImageNet, validation".into(), &0.709.into()));
+    assert_ne!(own["tuned"]["top1"], published["top1"]);
+}
+
 /// Kills a process when it has written so many snapshots.
 fn kill_after(mut child: Child, snapshot: &Path, steps: u32) {
     let began = Instant::now();
