@@ -8,7 +8,8 @@
 Every search is a file in the folder `--out`; those that are there already are not done again, so that a comparison that was
 interrupted goes on. The winner of each strategy is the best by adaptive batch norm on the scoring images, and its accuracy in the
 table is that on the test images, which no search has seen. `--racing` also runs one strategy with and without racing; with it,
-`--strategies` without a name leaves the comparison of strategies out.
+`--strategies` without a name leaves the comparison of strategies out. `--tune EPOCHS` fine-tunes the winner of each strategy from each of
+`--tune-seeds` on all images that are neither scored nor test images, and prints what it comes to on the test images.
 """
 
 import argparse
@@ -31,6 +32,9 @@ def main():
         for model, budget, seed in searches:
             search(args, out, model, budget, seed, ",".join(args.strategies), "all", [])
         print(table(args, out, searches))
+        if args.tune:
+            print()
+            print(tuned_table(args, out, searches))
     if args.racing:
         for model, budget, seed in searches:
             search(args, out, model, budget, seed, args.racing, "raced", [])
@@ -54,6 +58,8 @@ def arguments():
     parser.add_argument("--scoring", type=int, default=2500)
     parser.add_argument("--test", type=int, default=5000)
     parser.add_argument("--racing", metavar="STRATEGY", help="also compare racing with full evaluation, for this strategy")
+    parser.add_argument("--tune", type=int, metavar="EPOCHS", help="also fine-tune the winner of each strategy")
+    parser.add_argument("--tune-seeds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--only-table", action="store_true", help="of the searches that are there")
     return parser.parse_args()
 
@@ -66,17 +72,25 @@ def search(args, out, model, budget, seed, strategies, kind, more):
     report = place(out, model, budget, seed, kind)
     if report.exists() or args.only_table:
         return
-    command = [
-        args.worker, "search", model, "--images", args.images, "--mean", args.mean, "--deviation", args.deviation,
-        "--macs", str(budget), "--strategy", strategies, "--candidates", str(args.candidates), "--seed", str(seed),
-        "--calibration", str(args.calibration), "--scoring", str(args.scoring), "--test", str(args.test),
-        "--out", str(report.with_suffix(".onnx")), "--json", *more,
-    ]
-    command += ["--labels", args.labels] if args.labels else []
-    command += ["--input-shape", args.input_shape] if args.input_shape else []
+    run(report, [
+        args.worker, "search", model, *data(args), "--macs", str(budget), "--strategy", strategies,
+        "--candidates", str(args.candidates), "--seed", str(seed), "--out", str(report.with_suffix(".onnx")), "--json", *more,
+    ])
+
+
+def data(args):
+    """Which images are used for what, the same in each command."""
+    found = ["--images", args.images, "--mean", args.mean, "--deviation", args.deviation]
+    found += ["--calibration", str(args.calibration), "--scoring", str(args.scoring), "--test", str(args.test)]
+    found += ["--labels", args.labels] if args.labels else []
+    return found + (["--input-shape", args.input_shape] if args.input_shape else [])
+
+
+def run(report, command):
+    """Writes what a command prints, once it has succeeded."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise SystemExit(done.stderr.strip() or f"{args.worker} failed")
+        raise SystemExit(done.stderr.strip() or f"{command[0]} failed")
     unfinished = report.with_suffix(".part")
     unfinished.write_text(done.stdout)
     os.replace(unfinished, report)
@@ -97,6 +111,39 @@ def table(args, out, searches):
         cells = [cell(best.get(name)) for name in names]
         lines.append(f"| {Path(model).stem}, {budget:g}, {seed} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def tuned_table(args, out, searches):
+    names = ["uniform", *args.strategies]
+    lines = [f"| fine-tuned for {args.tune} epochs | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for model, budget, seed, report in reports(out, searches, "all"):
+        best = {s["strategy"]: s["best"] for s in report["sections"][0]["strategies"]}
+        cells = []
+        for name in names:
+            if name in best:
+                accuracies = [tune(args, out, model, budget, seed, name, best[name], own) for own in args.tune_seeds]
+                cells.append(", ".join("" if each is None else f"{100 * each:.2f}" for each in accuracies))
+            else:
+                cells.append("")
+        lines.append(f"| {Path(model).stem}, {budget:g}, {seed} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def tune(args, out, model, budget, seed, strategy, best, tune_seed):
+    """The top-1 on the test images after fine-tuning; one that is there already is not done again."""
+    report = place(out, model, budget, seed, f"{strategy}.tuned-{args.tune}-{tune_seed}")
+    if not report.exists() and not args.only_table:
+        request = report.with_suffix(".request")
+        kept = {group["group"]: group["kept"] for group in best["groups"]}
+        # The search's own seed, which divides the images, belongs to the request: `--seed` would be the fine-tuning's, too.
+        request.write_text(json.dumps({"seed": seed, "strategies": ["manual"], "manual": [{"groups": kept}]}))
+        options = report.with_suffix(".options")
+        options.write_text(json.dumps({"epochs": args.tune, "seed": tune_seed}))
+        run(report, [
+            args.worker, "tune", model, *data(args), "--request", str(request),
+            "--options", str(options), "--out", str(report.with_suffix(".onnx")), "--json",
+        ])
+    return json.loads(report.read_text())["test"]["top1"] if report.exists() else None
 
 
 def cell(best):

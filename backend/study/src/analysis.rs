@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eagleeye_spec::Budget;
+use eagleeye_spec::{Budget, Interval};
 
 use crate::bootstrap::Bootstrap;
 use crate::correlation::Coefficient;
@@ -254,19 +254,19 @@ fn undecided(
     }
     let help = "train for more epochs, use more test images, or compare candidates that differ more: a smaller budget, the \
                 strategy `random`";
-    match ceiling.and_then(|ceiling| Some((ceiling.value?, ceiling.interval?.low))) {
-        None => add(
+    match ceiling.map(|ceiling| (ceiling.value, ceiling.interval)) {
+        None | Some((None, _)) => add(
             Reason::LowCeiling,
             format!("fine-tuning made all candidates alike, so that there is no order to predict; {help}"),
         ),
-        Some((value, _)) if value < LOW_CEILING => add(
+        Some((Some(value), _)) if value < LOW_CEILING => add(
             Reason::LowCeiling,
             format!(
                 "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}): their order is mostly chance; \
                  {help}"
             ),
         ),
-        Some((value, low)) if low <= 0.0 => add(
+        Some((Some(value), Some(Interval { low, .. }))) if low <= 0.0 => add(
             Reason::LowCeiling,
             format!(
                 "how well two fine-tunings of the same candidates agree is not known (Spearman's {value:.2}, its interval from \

@@ -83,7 +83,8 @@ fn section(budget: &BudgetStudy) -> String {
          best one after fine-tuning; seconds are those of one candidate. Rows of fine-tunings hold one seed against another."
             .to_owned(),
     );
-    if let Some(attainable) = budget.attainable {
+    // Below this it is not 1.00.
+    if let Some(attainable) = budget.attainable.filter(|attainable| *attainable < 0.995) {
         line(format!(
             "On many candidates no figure can be expected to have a Spearman's above {attainable:.2}, since the rest of the order is chance."
         ));

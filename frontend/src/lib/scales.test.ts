@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { nearest, paddedDomain, roundStep, stepBy, tickLabels } from "./scales";
+import { nearest, paddedDomain, percentLabels, roundStep, stepBy, tickLabels } from "./scales";
 
 describe("paddedDomain", () => {
   it("leaves room on both sides, but not beyond the limits", () => {
@@ -14,6 +14,16 @@ describe("paddedDomain", () => {
     expect(high).toBeGreaterThan(8e6);
     expect(paddedDomain([], 0.1, [0, 1])).toEqual([0, 1]);
     expect(paddedDomain([0], 0.1, [0, 1])).toEqual([0, 0.1]);
+  });
+});
+
+describe("percentLabels", () => {
+  it("has as many decimals as tell ticks apart", () => {
+    expect(percentLabels([0.1, 0.2, 0.3])).toEqual(["10%", "20%", "30%"]);
+    expect(percentLabels([0.69, 0.7, 0.71])).toEqual(["69%", "70%", "71%"]);
+    expect(percentLabels([0.692, 0.694])).toEqual(["69.2%", "69.4%"]);
+    expect(percentLabels([0.6925, 0.693])).toEqual(["69.25%", "69.30%"]);
+    expect(percentLabels([0.5])).toEqual(["50%"]);
   });
 });
 

@@ -34,12 +34,13 @@ export function tickLabels(ticks: readonly number[]): string[] {
   return ticks.map((tick) => [(tick / factor).toFixed(digits), unit].filter(Boolean).join(" "));
 }
 
-/** Labels for the ticks of an axis of shares, with a decimal where ticks are closer than a percent. */
+/** Labels for the ticks of an axis of shares, with as many decimals as tell them apart. */
 export function percentLabels(ticks: readonly number[]): string[] {
   const [first, second] = ticks;
   const step = first === undefined || second === undefined ? 1 : Math.abs(second - first);
-  // The comparison allows for 0.01 being a little less in binary.
-  return ticks.map((tick) => percent(tick, step < 0.0099 ? 1 : 0));
+  // The small addend keeps 0.01, which is a little less in binary, from getting a decimal.
+  const digits = Math.max(0, -Math.floor(Math.log10(100 * step) + 1e-9));
+  return ticks.map((tick) => percent(tick, digits));
 }
 
 /** The smallest of 1, 2, 5, 10, 20, … that is at least as large. */

@@ -128,6 +128,7 @@ fn what_cannot_be_decided_is_said_with_the_reason() {
     assert_eq!(reasons(&narrow, 0.01), [Reason::LowCeiling, Reason::LittleSpread]);
 
     assert_eq!(reasons(&rising(1), 0.0001), [Reason::FewCandidates], "there is nothing to compare");
+    assert_eq!(reasons(&rising(2), 0.0001), [Reason::FewCandidates], "no interval, but an order");
 
     let truth = rising(24);
     let candidates = candidates(&truth, |truth| truth);
