@@ -1,5 +1,6 @@
 //! What only holds when server and worker work together.
 
+mod cards;
 mod doubt;
 mod main_job;
 mod old_data;

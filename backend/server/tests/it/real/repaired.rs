@@ -10,12 +10,12 @@ use super::{candidates, wait_for_end};
 use crate::answer::id;
 use crate::server::{Server, until};
 
-fn small(name: &str) -> PathBuf {
+pub fn small(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data_folders").join(name)
 }
 
 /// A search on the small TorchScript or ONNX file.
-fn request(server: &Server, file: &str) -> Value {
+pub fn request(server: &Server, file: &str) -> Value {
     let form = Form::new().text("input_shape", "1,1,28,28").file("file", small(file)).unwrap();
     let model = id(&server.upload("/models", form).expect(201));
     let form = Form::new().file("images", small("images.gz")).unwrap().file("labels", small("labels.gz")).unwrap();
