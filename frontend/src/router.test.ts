@@ -19,6 +19,11 @@ describe("match", () => {
     expect(at("/searches/new?model=a&dataset=b")).toEqual({ page: "new-search", modelId: "a", datasetId: "b" });
   });
 
+  it("has pages of studies, but no list of all", () => {
+    expect(at("/studies/7d")).toEqual({ page: "study", id: "7d" });
+    expect([at("/studies"), at("/studies/new/x")]).toEqual([{ page: "not-found" }, { page: "not-found" }]);
+  });
+
   it("has pages of fine-tunings, but no list of all", () => {
     expect(at("/tunings/7d")).toEqual({ page: "tuning", id: "7d" });
     expect(at("/tunings/new?candidate=c")).toEqual({ page: "new-tuning", candidateId: "c" });

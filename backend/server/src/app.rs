@@ -177,6 +177,7 @@ mod tests {
     use crate::config::Config;
     use crate::followers::Followers;
     use crate::outages::Outages;
+    use crate::study_report::Analyses;
     use crate::supervisor::Workers;
 
     const FAKE_WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fake_worker.sh");
@@ -196,6 +197,7 @@ mod tests {
             workers: Workers::new(0),
             outages: Outages::default(),
             followers: Followers::default(),
+            analyses: Analyses::default(),
             shutdown: tokio_util::sync::CancellationToken::new(),
         }
     }

@@ -20,6 +20,7 @@ use crate::outages::Outages;
 use crate::pipelines::drive;
 use crate::prunable::complete_all;
 use crate::state::AppState;
+use crate::study_report::Analyses;
 use crate::supervisor::{WorkerCommand, Workers, supervise};
 
 /// How long answers under way may take once the server is asked to stop.
@@ -78,7 +79,8 @@ pub async fn serve(config: Config) -> Result<()> {
     let checker = Checker::new(worker, config.check_limits(), sandbox).context("cannot start a thread")?;
     let checker = Arc::new(checker);
     let (config, stop) = (Arc::new(config), shutdown.clone());
-    let state = AppState { store, checker, config, workers, outages, followers, shutdown: stop };
+    let analyses = Analyses::default();
+    let state = AppState { store, checker, config, workers, outages, followers, analyses, shutdown: stop };
     tokio::spawn(drive(state.clone(), shutdown.clone()));
     tokio::spawn(complete_all(state.clone()));
     listen(listener, state, &shutdown).await?;

@@ -10,6 +10,7 @@ use crate::checker::Checker;
 use crate::config::Config;
 use crate::followers::Followers;
 use crate::outages::Outages;
+use crate::study_report::Analyses;
 use crate::supervisor::Workers;
 
 /// Shared by all handlers; clones are cheap.
@@ -24,6 +25,8 @@ pub struct AppState {
     pub outages: Outages,
     /// Who follows what as it happens.
     pub followers: Followers,
+    /// Whose turn it is to have a study analysed.
+    pub analyses: Analyses,
     /// Ends streams that would otherwise stay open for ever when the server stops.
     pub shutdown: CancellationToken,
 }

@@ -14,7 +14,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { .. } => Problem::new(Kind::Conflict, detail),
             StoreError::InUse { searches, .. } => Problem::new(Kind::InUse, detail).with_searches(searches),
             StoreError::NothingToCompare => Problem::new(Kind::Conflict, detail),
-            StoreError::TooFewCandidates { .. } => of_field("candidates", detail),
+            StoreError::TooFewCandidates { .. } | StoreError::TooManyTunings { .. } => of_field("candidates", detail),
             StoreError::NoSuchBudget { .. } => of_field("budget", detail),
             StoreError::TooFewEpochs { .. } => of_field("epochs", detail),
             StoreError::TooLarge { limit } => Problem::new(Kind::TooLarge, detail).with_limit(limit),

@@ -1,13 +1,28 @@
 //! The report of a study, from what is stored of it.
 
+use std::sync::Arc;
+
 use eagleeye_spec::Candidate;
 use eagleeye_store::studies::{Studied, StudiedTuning};
-use eagleeye_store::{Search, Store, Study};
+use eagleeye_store::{Search, Study};
 use eagleeye_study::{FigureError, StudyReport, Trained, Tuning, analysed, figure, markdown};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Lets one study be analysed at a time: thousands of resamples keep a processor busy, and an analysis that nobody waits for any more
+/// goes on to its end.
+#[derive(Debug, Clone)]
+pub struct Analyses(Arc<Semaphore>);
+
+impl Default for Analyses {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
 
 /// A study with what it says so far.
 pub struct StudyDocument {
@@ -18,15 +33,16 @@ pub struct StudyDocument {
 
 impl StudyDocument {
     /// Candidates whose fine-tunings have not all succeeded are left out.
-    pub async fn of(store: &Store, id: Uuid) -> Result<Self, Problem> {
+    pub async fn of(AppState { store, analyses, .. }: &AppState, id: Uuid) -> Result<Self, Problem> {
+        let turn = analyses.0.clone().acquire_owned().await.map_err(Problem::internal)?;
         let study = store.studies().get(id).await?;
         let search = store.searches().get(study.search_id).await?;
         let dataset = store.datasets().get(search.dataset_id).await?;
         let (budgets, seed) = (search.request.budgets(), search.request.seed);
         let (studied, is_labelled) = (store.studies().studied(id).await?, dataset.content.labelled);
         let whole = study.request.seeds.len();
-        // Intervals take thousands of resamples.
         let report = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             let (candidates, tunings): (Vec<Candidate>, Vec<Vec<Tuning>>) =
                 studied.into_iter().filter(|studied| studied.tunings.len() == whole).map(parts).unzip();
             let trained = candidates.iter().zip(tunings).map(|(candidate, tunings)| Trained { candidate, tunings });
@@ -66,14 +82,14 @@ fn parts(studied: Studied) -> (Candidate, Vec<Tuning>) {
     (studied.candidate.into(), studied.tunings.into_iter().map(tuning).collect())
 }
 
-fn tuning(StudiedTuning { seed, result, epochs }: StudiedTuning) -> Tuning {
+fn tuning(StudiedTuning { seed, result, by_epoch, seconds }: StudiedTuning) -> Tuning {
     Tuning {
         seed,
         validation: result.validation,
         validation_images: result.validation_images,
         test: result.test,
         test_images: result.test_images,
-        by_epoch: epochs.iter().map(|epoch| epoch.validation.top1).collect(),
-        seconds: epochs.last().map_or(0.0, |epoch| epoch.seconds),
+        by_epoch,
+        seconds,
     }
 }

@@ -11,9 +11,9 @@ use crate::encoding::Encoding;
 use crate::problem::{Kind, OwnBody, Problem};
 
 /// Lists of the page, and the details below each; a test holds them against the page's own router.
-const SECTIONS: [&str; 4] = ["models", "datasets", "searches", "tunings"];
-/// The section that has details and no list.
-const UNLISTED: &str = "tunings";
+const SECTIONS: [&str; 5] = ["models", "datasets", "searches", "tunings", "studies"];
+/// Sections that have details and no list.
+const UNLISTED: [&str; 2] = ["tunings", "studies"];
 
 /// Everything comes from this server; nothing may frame it.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
@@ -58,7 +58,7 @@ fn is_routed(path: &str) -> bool {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     match (parts.next(), parts.next(), parts.next()) {
         (None, _, _) => true,
-        (Some(section), None, _) => SECTIONS.contains(&section) && section != UNLISTED,
+        (Some(section), None, _) => SECTIONS.contains(&section) && !UNLISTED.contains(&section),
         (Some(section), Some(_), None) => SECTIONS.contains(&section),
         (Some(_), Some(_), Some(_)) => false,
     }
@@ -120,15 +120,22 @@ mod tests {
     #[test]
     fn an_address_is_the_pages_where_its_own_router_says_so() {
         let router = include_str!("../../../frontend/src/router.ts");
-        let details = router.lines().find(|line| line.starts_with("const DETAILS")).unwrap();
-        let sections: Vec<&str> =
-            details.split(['{', ',']).skip(1).filter_map(|part| part.trim().split(':').next()).collect();
+        let within = |start: &str, end: char| {
+            let (_, rest) = router.split_once(start).unwrap();
+            rest.split(end).next().unwrap()
+        };
+        let details = within("const DETAILS = {", '}').split(',').map(str::trim).filter(|line| !line.is_empty());
+        let sections: Vec<&str> = details.filter_map(|part| part.split(':').next()).collect();
         assert_eq!(sections, SECTIONS);
-        assert!(router.contains(&format!("const UNLISTED = \"{UNLISTED}\";")));
-        for own in ["/", "/models", "/models/", "/searches/new", "/datasets/019321f0", "/tunings/019321f0"] {
+        let unlisted = within("const UNLISTED = [", ']').split(',').map(|name| name.trim().trim_matches('"'));
+        assert_eq!(unlisted.collect::<Vec<_>>(), UNLISTED);
+        let details = ["/datasets/019321f0", "/tunings/019321f0", "/studies/019321f0"];
+        for own in ["/", "/models", "/models/", "/searches/new"].into_iter().chain(details) {
             assert!(is_routed(own), "{own}");
         }
-        for other in ["/metrics", "/.env", "/models/a/b", "/tunings", "/api/v1/networks", "/wp-admin/setup.php"] {
+        for other in
+            ["/metrics", "/.env", "/models/a/b", "/tunings", "/studies", "/api/v1/networks", "/wp-admin/setup.php"]
+        {
             assert!(!is_routed(other), "{other}");
         }
     }

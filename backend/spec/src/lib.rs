@@ -78,7 +78,7 @@ pub use ranking::{RANKED_IMAGES, RANKED_KIND, RANKING, Ranked, RankedBy};
 pub use request::{DEFAULT_CANDIDATES, SearchRequest, StrategyName};
 pub use space::Space;
 pub use stored::StoredError;
-pub use study_request::StudyRequest;
+pub use study_request::{MAX_FINE_TUNINGS, StudyRequest};
 pub use summary::{Report, ReportInput, ReportedEnd};
 pub use tune::{Distillation, Optimizer, TuneOptions};
 pub use tuning::{DriftKind, Epoch, Histogram, LayerDrift, best_tuned_first};

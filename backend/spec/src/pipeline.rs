@@ -63,6 +63,7 @@ impl PipelineRequest {
     /// # Errors
     /// Where the document is of a newer version, or does not have the form of its own.
     pub fn from_stored(mut document: Value) -> Result<Self, StoredError> {
+        TuneOptions::upgrade_in(&mut document, "tune")?;
         let Value::Object(fields) = &mut document else { return Err(StoredError::NoObject) };
         if let Some(search) = fields.get_mut("search") {
             // Requests were stored with these ids long before there were pipelines.
@@ -70,7 +71,6 @@ impl PipelineRequest {
             *search = serde_json::to_value(search_request)?;
         }
         if let Some(tune) = fields.get_mut("tune") {
-            *tune = serde_json::to_value(TuneOptions::from_stored(tune.take())?)?;
             // Stored with its default, whatever the pipeline's own says.
             tune.as_object_mut().and_then(|options| options.remove(START));
         }

@@ -2,17 +2,21 @@
 //! against what became of them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::field_fault::{FieldFault, failed};
+use crate::request::MAX_SEED;
 use crate::stored::{StoredError, current, upgraded};
 use crate::tune::TuneOptions;
 
 /// Version of stored requests.
 const VERSION: u64 = 1;
-const MAX_SEEDS: usize = 8;
-const MAX_CANDIDATES: u32 = 200;
+const MAX_SEEDS: usize = 4;
+const MAX_CANDIDATES: u32 = 100;
+/// The most fine-tunings of a study, all budgets together.
+pub const MAX_FINE_TUNINGS: usize = 2_000;
 
 /// Which candidates of a search a study fine-tunes, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -21,11 +25,11 @@ pub struct StudyRequest {
     /// How many candidates of each budget take part, where there are so many: the uniform one, and others evenly from the first
     /// proposal to the last, so that good and bad ones are among them. Below 12 a study decides nothing.
     #[serde(default = "default_candidates")]
-    #[schema(minimum = 2, maximum = 200, default = 24)]
+    #[schema(minimum = 2, maximum = 100, default = 24)]
     pub candidates: u32,
     /// From each of which every candidate is fine-tuned once; each number once. Two are needed to know how much of the differences is chance.
     #[serde(default = "default_seeds")]
-    #[schema(min_items = 1, max_items = 8, example = json!([1, 2]))]
+    #[schema(schema_with = seeds_schema)]
     pub seeds: Vec<u64>,
     /// How each candidate is fine-tuned. `seed` is the study's to choose, and must be left out.
     pub options: TuneOptions,
@@ -33,6 +37,13 @@ pub struct StudyRequest {
 
 fn default_candidates() -> u32 {
     24
+}
+
+fn seeds_schema() -> Schema {
+    let seed = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(MAX_SEED));
+    let seeds = ArrayBuilder::new().items(seed).min_items(Some(1)).max_items(Some(MAX_SEEDS)).unique_items(true);
+    let says = "From each of which every candidate is fine-tuned once. Two are needed to know how much of the differences is chance.";
+    seeds.default(Some(json!(default_seeds()))).description(Some(says)).into()
 }
 
 fn default_seeds() -> Vec<u64> {
@@ -55,10 +66,7 @@ impl StudyRequest {
     /// # Errors
     /// Where the document is of a newer version, or does not have the form of its own.
     pub fn from_stored(mut document: Value) -> Result<Self, StoredError> {
-        let Value::Object(fields) = &mut document else { return Err(StoredError::NoObject) };
-        if let Some(options) = fields.get_mut("options") {
-            *options = serde_json::to_value(TuneOptions::from_stored(options.take())?)?;
-        }
+        TuneOptions::upgrade_in(&mut document, "options")?;
         upgraded(document, VERSION, |_, _| {})
     }
 
@@ -73,9 +81,10 @@ impl StudyRequest {
         seeds.sort_unstable();
         seeds.dedup();
         failed([
-            ((2..=MAX_CANDIDATES).contains(&self.candidates), "candidates", "must be from 2 to 200"),
-            ((1..=MAX_SEEDS).contains(&self.seeds.len()), "seeds", "must have from 1 to 8 numbers"),
+            ((2..=MAX_CANDIDATES).contains(&self.candidates), "candidates", "must be from 2 to 100"),
+            ((1..=MAX_SEEDS).contains(&self.seeds.len()), "seeds", "must have from 1 to 4 numbers"),
             (seeds.len() == self.seeds.len(), "seeds", "must have each number once"),
+            (seeds.iter().all(|seed| *seed <= MAX_SEED), "seeds", "must be at most 9007199254740991 (2^53 - 1)"),
         ])
     }
 
@@ -89,8 +98,6 @@ impl StudyRequest {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn request(fields: Value) -> StudyRequest {
@@ -114,10 +121,11 @@ mod tests {
     fn each_field_out_of_range_is_named() {
         for (study, expected) in [
             (json!({ "options": { "epochs": 1 }, "candidates": 1 }), "candidates"),
-            (json!({ "options": { "epochs": 1 }, "candidates": 201 }), "candidates"),
+            (json!({ "options": { "epochs": 1 }, "candidates": 101 }), "candidates"),
             (json!({ "options": { "epochs": 1 }, "seeds": [] }), "seeds"),
             (json!({ "options": { "epochs": 1 }, "seeds": [3, 3] }), "seeds"),
-            (json!({ "options": { "epochs": 1 }, "seeds": [1, 2, 3, 4, 5, 6, 7, 8, 9] }), "seeds"),
+            (json!({ "options": { "epochs": 1 }, "seeds": [1, 2, 3, 4, 5] }), "seeds"),
+            (json!({ "options": { "epochs": 1 }, "seeds": [1_u64 << 53] }), "seeds"),
         ] {
             let faults = request(study.clone()).faults();
             assert_eq!(faults.iter().map(|fault| fault.field).collect::<Vec<_>>(), [expected], "{study}");

@@ -187,6 +187,15 @@ impl TuneOptions {
         upgraded(document, VERSION, |_, _| {})
     }
 
+    /// Brings the options that a stored document has in this field, if any, up to today's version.
+    pub(crate) fn upgrade_in(document: &mut Value, field: &str) -> Result<(), StoredError> {
+        let Value::Object(fields) = document else { return Err(StoredError::NoObject) };
+        if let Some(options) = fields.get_mut(field) {
+            *options = serde_json::to_value(Self::from_stored(options.take())?)?;
+        }
+        Ok(())
+    }
+
     /// The largest learning rate on so many training images, without a range test.
     pub fn rate(&self, images: usize) -> f64 {
         let of_rates = match self.optimizer {

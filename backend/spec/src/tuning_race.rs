@@ -99,10 +99,7 @@ impl TuningRaceRequest {
     /// # Errors
     /// Where the document is of a newer version, or does not have the form of its own.
     pub fn from_stored(mut document: Value) -> Result<Self, StoredError> {
-        let Value::Object(fields) = &mut document else { return Err(StoredError::NoObject) };
-        if let Some(options) = fields.get_mut("options") {
-            *options = serde_json::to_value(TuneOptions::from_stored(options.take())?)?;
-        }
+        TuneOptions::upgrade_in(&mut document, "options")?;
         upgraded(document, VERSION, |_, _| {})
     }
 

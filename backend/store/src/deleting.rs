@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::checkpoints::EXPORT_JOB;
 use crate::entities::{candidate, checkpoint, job, search, study, tuning, tuning_race};
 use crate::error::{Kind, StoreError};
+use crate::evaluations::IDS_PER_QUERY;
 use crate::events::{EventKind, tell};
 use crate::files::FileHash;
 use crate::searches::{SEARCH_JOB, Searches};
@@ -188,11 +189,18 @@ impl Belongings {
     async fn delete(self, transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Vec<FileHash>, StoreError> {
         let Belongings { jobs, tunings, checkpoints } = self;
         let ids: Vec<Uuid> = tunings.iter().map(|tuning| tuning.id).collect();
-        job::Entity::delete_many().filter(job::Column::Id.is_in(jobs)).exec(transaction).await?;
+        for jobs in jobs.chunks(IDS_PER_QUERY) {
+            job::Entity::delete_many().filter(job::Column::Id.is_in(jobs.iter().copied())).exec(transaction).await?;
+        }
         for id in &ids {
             tell(transaction, EventKind::TuningDeleted, *id, now).await?;
         }
-        tuning::Entity::delete_many().filter(tuning::Column::Id.is_in(ids)).exec(transaction).await?;
+        for ids in ids.chunks(IDS_PER_QUERY) {
+            tuning::Entity::delete_many()
+                .filter(tuning::Column::Id.is_in(ids.iter().copied()))
+                .exec(transaction)
+                .await?;
+        }
         let of_tunings = tunings.into_iter().flat_map(|tuning| [tuning.snapshot_hash, tuning.weights_hash]);
         let of_checkpoints = checkpoints.into_iter().map(|checkpoint| checkpoint.file_hash);
         let hashes = of_tunings.chain(of_checkpoints).flatten();

@@ -122,6 +122,10 @@ pub enum StoreError {
         "the search has {} under budget {budget}, and the race asks for {wanted}", counted(*found, "candidate", "candidates")
     )]
     TooFewCandidates { budget: u32, found: u64, wanted: u32 },
+    #[error(
+        "the study would have {tunings} fine-tunings, and may have {most}: choose fewer candidates of each budget, or fewer seeds"
+    )]
+    TooManyTunings { tunings: u64, most: u64 },
     #[error("the search has no candidates of a budget, which a study could compare")]
     NothingToCompare,
     #[error("the search has {}, counted from 0, and none in place {budget}", counted(*budgets, "budget", "budgets"))]

@@ -15,7 +15,7 @@ use crate::error::{Kind, StoreError};
 use crate::number::{from_sql, to_i64};
 
 /// Candidates asked for in one query: databases take a limited number of parameters.
-const IDS_PER_QUERY: usize = 1000;
+pub(crate) const IDS_PER_QUERY: usize = 1000;
 
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,

@@ -4,18 +4,19 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::{Epoch, StoredError, StudyRequest, TuningResult};
+use eagleeye_spec::{MAX_FINE_TUNINGS, StoredError, StudyRequest, TuningResult};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::candidates::Candidate;
-use crate::entities::{candidate, search, study, tuning, tuning_epoch};
+use crate::candidates::{self, Candidate};
+use crate::entities::{candidate, search, study, tuning};
 use crate::error::{Kind, StoreError};
 use crate::events::{EventKind, tell};
-use crate::number::{from_json, from_sql};
+use crate::number::from_sql;
 use crate::page::{Page, PageRequest};
 use crate::queue::of_subject;
 use crate::searches::{SEARCH_JOB, Search, SearchState};
@@ -43,13 +44,15 @@ pub struct StudyMember {
     pub seed: u64,
     pub state: TuningState,
     pub error: Option<String>,
+    /// What it has to wait for before it can go on, as a phrase that completes "waiting for".
+    pub waiting_for: Option<String>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
 }
 
 impl Study {
     /// What its tunings come to: queued before the first has begun, running while one is left, failed where one has failed,
-    /// cancelled where one was, and otherwise succeeded.
+    /// cancelled where one was or where all were deleted, and otherwise succeeded.
     pub fn state(&self) -> TuningState {
         let any = |state: TuningState| self.members.iter().any(|member| member.state == state);
         let has_begun = self.members.iter().any(|member| member.started_at.is_some());
@@ -57,7 +60,7 @@ impl Study {
             () if any(TuningState::Running) || (any(TuningState::Queued) && has_begun) => TuningState::Running,
             () if any(TuningState::Queued) => TuningState::Queued,
             () if any(TuningState::Failed) => TuningState::Failed,
-            () if any(TuningState::Cancelled) => TuningState::Cancelled,
+            () if any(TuningState::Cancelled) || self.members.is_empty() => TuningState::Cancelled,
             () => TuningState::Succeeded,
         }
     }
@@ -75,7 +78,9 @@ pub struct Studied {
 pub struct StudiedTuning {
     pub seed: u64,
     pub result: TuningResult,
-    pub epochs: Vec<Epoch>,
+    /// Top-1 on the validation images after each epoch.
+    pub by_epoch: Vec<f64>,
+    pub seconds: f64,
 }
 
 /// The studies of a store.
@@ -92,7 +97,8 @@ impl Studies<'_> {
     /// Creates a study of these candidates of a search, with a tuning and a job for each of them and each seed.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the search has not succeeded; [`StoreError::NothingToCompare`] without candidates;
+    /// [`StoreError::Conflict`] where the search has not succeeded; [`StoreError::NothingToCompare`] without candidates, and
+    /// [`StoreError::TooManyTunings`] with too many;
     /// [`StoreError::NotFound`] for a candidate that is not the search's.
     pub async fn create(
         &self,
@@ -112,6 +118,10 @@ impl Studies<'_> {
         }
         if candidates.is_empty() {
             return Err(StoreError::NothingToCompare);
+        }
+        let tunings = candidates.len() * request.seeds.len();
+        if tunings > MAX_FINE_TUNINGS {
+            return Err(StoreError::TooManyTunings { tunings: tunings as u64, most: MAX_FINE_TUNINGS as u64 });
         }
         let now = self.0.clock().now();
         let row = study::ActiveModel {
@@ -161,35 +171,36 @@ impl Studies<'_> {
     /// Its candidates with the fine-tunings that have succeeded, in order of index.
     pub async fn studied(&self, id: Uuid) -> Result<Vec<Studied>, StoreError> {
         let study = self.get(id).await?;
-        let rows = members(self.0.database(), id).await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let mut epochs: BTreeMap<Uuid, Vec<Epoch>> = BTreeMap::new();
-        let stored = tuning_epoch::Entity::find()
-            .filter(tuning_epoch::Column::TuningId.is_in(ids))
-            .order_by_asc(tuning_epoch::Column::Epoch)
+        let mut tunings: BTreeMap<Uuid, Vec<StudiedTuning>> = BTreeMap::new();
+        // One after the other: an epoch's row is large, and two of its numbers are kept.
+        for member in study.members.iter().filter(|member| member.state == TuningState::Succeeded) {
+            let tuning = match self.0.tunings().get(member.tuning_id).await {
+                // It was deleted since the study was read.
+                Err(StoreError::NotFound { .. }) => continue,
+                found => found?,
+            };
+            let Some(result) = tuning.result else { continue };
+            let epochs = self.0.tunings().epochs(tuning.id).await?;
+            tunings.entry(tuning.candidate_id).or_default().push(StudiedTuning {
+                seed: member.seed,
+                result,
+                by_epoch: epochs.iter().map(|epoch| epoch.validation.top1).collect(),
+                seconds: epochs.last().map_or(0.0, |epoch| epoch.seconds),
+            });
+        }
+        let of_study = tuning::Entity::find().filter(tuning::Column::StudyId.eq(id));
+        let of_study = of_study.select_only().column(tuning::Column::CandidateId).into_query();
+        let rows = candidate::Entity::find()
+            .filter(candidate::Column::Id.in_subquery(of_study))
+            .order_by_asc(candidate::Column::Index)
             .all(self.0.database())
             .await?;
-        for row in stored {
-            epochs.entry(row.tuning_id).or_default().push(from_json(Kind::Tuning, "row", row.row)?);
-        }
-        let mut tunings: BTreeMap<Uuid, Vec<StudiedTuning>> = BTreeMap::new();
-        for row in rows {
-            let tuning = Tuning::try_from(row)?;
-            if let Some(result) = tuning.result {
-                let epochs = epochs.remove(&tuning.id).unwrap_or_default();
-                let found = StudiedTuning { seed: tuning.request.seed, result, epochs };
-                tunings.entry(tuning.candidate_id).or_default().push(found);
-            }
-        }
-        let mut studied = Vec::new();
-        for candidate in self.0.candidates().all(study.search_id).await? {
-            if let Some(mut tunings) = tunings.remove(&candidate.id) {
-                let place = |tuning: &StudiedTuning| study.request.seeds.iter().position(|seed| *seed == tuning.seed);
-                tunings.sort_by_key(place);
-                studied.push(Studied { candidate, tunings });
-            }
-        }
-        Ok(studied)
+        let candidates = candidates::read(self.0.database(), rows).await?;
+        let studied = candidates.into_iter().filter_map(|candidate| {
+            let tunings = tunings.remove(&candidate.id)?;
+            Some(Studied { candidate, tunings })
+        });
+        Ok(studied.collect())
     }
 
     /// Cancels the tunings that have not ended: at once, and those that are running by their workers' next heartbeats. What they
@@ -269,6 +280,7 @@ async fn read<C: ConnectionTrait>(connection: &C, row: study::Model) -> Result<S
             seed: tuning.request.seed,
             state: tuning.state,
             error: tuning.error,
+            waiting_for: tuning.waiting_for,
             started_at: tuning.started_at,
             finished_at: tuning.finished_at,
         });

@@ -12,10 +12,11 @@ use crate::report::{
 };
 use crate::trained::Trained;
 
-/// With fewer candidates the interval of a coefficient reaches over most of its range.
+/// With fewer candidates the interval of a coefficient reaches over most of its range, and resamples of a handful give intervals
+/// that are far too narrow: there is none then.
 const FEW: usize = 12;
-/// With a ceiling below this more than half of the variance of a single fine-tuning is chance.
-const LOW_CEILING: f64 = 0.5;
+/// With a reliability below this more than half of the variance of the candidates' means is chance.
+const LOW_RELIABILITY: f64 = 0.5;
 
 /// What candidates and their fine-tunings say, budget by budget. Without labels top-1 is the agreement with the full
 /// network. `seed` is that of the intervals' resamples.
@@ -60,10 +61,9 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
     let runs: Vec<Vec<f64>> = (0..trained[0].tunings.len()).map(by_seed).collect();
     let ceiling = (runs.len() > 1).then(|| agreement(&runs, &runs, &bootstrap));
     let spearman = ceiling.as_ref().and_then(|ceiling| ceiling.iter().find(|c| c.coefficient == Coefficient::Spearman));
-    let attainable = spearman.and_then(|ceiling| ceiling.value).and_then(|value| {
-        let tunings = trained[0].tunings.len() as f64;
-        (value > 0.0).then(|| (tunings * value / (1.0 + (tunings - 1.0) * value)).sqrt())
-    });
+    let attainable = spearman
+        .and_then(|ceiling| ceiling.value)
+        .and_then(|value| (value > 0.0).then(|| reliability(value, runs.len()).sqrt()));
     let accuracy = TunedAccuracy {
         lowest: tuned.iter().copied().fold(f64::INFINITY, f64::min),
         highest: tuned.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -83,7 +83,7 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
         values: columns.iter().map(|column| column.values[place]).collect(),
     };
     BudgetStudy {
-        undecided: undecided(trained.len(), &accuracy, ceiling.is_some(), spearman),
+        undecided: undecided(trained.len(), &accuracy, runs.len(), spearman),
         predictors: columns.iter().map(study).collect(),
         training: training(trained, &runs, &bootstrap),
         candidates: trained.iter().enumerate().map(point).collect(),
@@ -150,10 +150,10 @@ fn studied(
             let places = both(places);
             Some(of(Coefficient::Spearman, &places, column)? - of(Coefficient::Spearman, &places, ranking)?)
         };
-        correlation(Coefficient::Spearman, bootstrap, difference)
+        correlation(Coefficient::Spearman, bootstrap, both(&all).len(), difference)
     };
-    let own = |coefficient| correlation(coefficient, bootstrap, |places| of(coefficient, places, column));
     let places: Vec<usize> = all.iter().copied().filter(|&place| column.values[place].is_some()).collect();
+    let own = |coefficient| correlation(coefficient, bootstrap, places.len(), |places| of(coefficient, places, column));
     let (values, known_tuned) = known(&all, column);
     let (winner, regret) = regret(&values, &known_tuned);
     PredictorStudy {
@@ -190,7 +190,8 @@ fn agreement(known: &[Vec<f64>], runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Ve
         let each = pairs(known, runs).map(|(one, other)| coefficient.of(&at(one), &at(other)));
         each.collect::<Option<Vec<f64>>>().map(mean)
     };
-    Coefficient::ALL.map(|each| correlation(each, bootstrap, |places| of(each, places))).to_vec()
+    let candidates = bootstrap.all().len();
+    Coefficient::ALL.map(|each| correlation(each, bootstrap, candidates, |places| of(each, places))).to_vec()
 }
 
 /// How much the winner by one seed loses to the best by another.
@@ -202,7 +203,8 @@ fn regret_of_pairs(known: &[Vec<f64>], runs: &[Vec<f64>]) -> f64 {
 fn training(trained: &[&Trained], runs: &[Vec<f64>], bootstrap: &Bootstrap) -> Vec<TrainingStudy> {
     let tunings = || trained.iter().flat_map(|trained| &trained.tunings);
     let last = tunings().map(|tuning| tuning.by_epoch.len()).min().unwrap_or_default();
-    if runs.len() < 2 || last == 0 {
+    // Where some ended early, an epoch means something else for each.
+    if runs.len() < 2 || last == 0 || tunings().any(|tuning| tuning.by_epoch.len() != last) {
         return Vec::new();
     }
     let mut epochs = vec![1, last.div_ceil(2), last];
@@ -221,19 +223,28 @@ fn training(trained: &[&Trained], runs: &[Vec<f64>], bootstrap: &Bootstrap) -> V
     epochs.into_iter().map(after).collect()
 }
 
-/// A figure of all candidates, with the interval that it has over their resamples.
+/// A figure of all candidates, with the interval that it has over their resamples where so many are enough.
 fn correlation(
     coefficient: Coefficient,
     bootstrap: &Bootstrap,
+    known: usize,
     figure: impl Fn(&[usize]) -> Option<f64>,
 ) -> Correlation {
-    Correlation { coefficient, value: figure(&bootstrap.all()), interval: bootstrap.interval(figure) }
+    let value = figure(&bootstrap.all());
+    Correlation { coefficient, value, interval: if known < FEW { None } else { bootstrap.interval(figure) } }
+}
+
+/// How much of the differences between means of so many fine-tunings is no chance, where two single ones agree so well
+/// (Spearman, 1910; Brown, 1910).
+fn reliability(agreement: f64, tunings: usize) -> f64 {
+    let tunings = tunings as f64;
+    tunings * agreement / (1.0 + (tunings - 1.0) * agreement)
 }
 
 fn undecided(
     candidates: usize,
     accuracy: &TunedAccuracy,
-    has_ceiling: bool,
+    seeds: usize,
     ceiling: Option<&Correlation>,
 ) -> Vec<Undecided> {
     let mut found = Vec::new();
@@ -246,24 +257,24 @@ fn undecided(
     if candidates < 2 {
         return found;
     }
-    if !has_ceiling {
+    if seeds < 2 {
         let says = "each candidate was fine-tuned once, so that nobody knows how much of the differences is chance; \
                     give two seeds";
         add(Reason::OneSeed, says.to_owned());
         return found;
     }
-    let help = "train for more epochs, use more test images, or compare candidates that differ more: a smaller budget, the \
-                strategy `random`";
+    let help = "take more seeds, train for more epochs, use more test images, or compare candidates that differ more: a \
+                smaller budget, the strategy `random`";
     match ceiling.map(|ceiling| (ceiling.value, ceiling.interval)) {
         None | Some((None, _)) => add(
             Reason::LowCeiling,
             format!("fine-tuning made all candidates alike, so that there is no order to predict; {help}"),
         ),
-        Some((Some(value), _)) if value < LOW_CEILING => add(
+        Some((Some(value), _)) if value <= 0.0 || reliability(value, seeds) < LOW_RELIABILITY => add(
             Reason::LowCeiling,
             format!(
-                "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}): their order is mostly chance; \
-                 {help}"
+                "two fine-tunings of the same candidates agree too little (Spearman's {value:.2}): the order of the means of \
+                 {seeds} is mostly chance; {help}"
             ),
         ),
         Some((Some(value), Some(Interval { low, .. }))) if low <= 0.0 => add(

@@ -7,8 +7,11 @@ use eagleeye_spec::Interval;
 use crate::correlation::Coefficient;
 use crate::report::{BudgetStudy, Correlation, PredictorStudy, StudyReport, TrainingStudy};
 
-/// One section for each budget, with a table of the predictors and one of the candidates.
+/// One section for each budget, with a table of the predictors.
 pub fn markdown(report: &StudyReport) -> String {
+    if report.budgets.is_empty() {
+        return "No candidate has come to the end of all its fine-tunings yet.\n".to_owned();
+    }
     let seeds = report.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let noun = if report.seeds.len() == 1 { "seed" } else { "seeds" };
     let set = if report.is_on_test_images { "test" } else { "validation" };
@@ -21,7 +24,7 @@ pub fn markdown(report: &StudyReport) -> String {
             "The images have no labels: every top-1 is the agreement with the full network, and no accuracy.\n",
         );
     }
-    if !report.is_on_test_images && !report.budgets.is_empty() {
+    if !report.is_on_test_images {
         text.push_str(
             "There were no test images: scores and accuracies are from the same images, which makes scores look better.\n",
         );
@@ -79,8 +82,8 @@ fn section(budget: &BudgetStudy) -> String {
     line(String::new());
     line(
         "In the first column, images that statistics and weights are from + images that were scored. In parentheses 95% intervals by \
-         resampling the candidates, which are too narrow where these are few. Regret is what the candidate with the highest value loses to the \
-         best one after fine-tuning; seconds are those of one candidate. Rows of fine-tunings hold one seed against another."
+         resampling the candidates, from 12 on. Regret is what the candidate with the highest value loses to the best of the *n* after \
+         fine-tuning; seconds are those of one candidate. Rows of fine-tunings hold one seed against another."
             .to_owned(),
     );
     // Below this it is not 1.00.

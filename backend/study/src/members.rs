@@ -1,5 +1,7 @@
 //! Which candidates of a search a study compares.
 
+use std::collections::HashSet;
+
 use eagleeye_spec::Candidate;
 
 /// The strategy that every other one is judged against.
@@ -8,15 +10,11 @@ pub(crate) const UNIFORM: &str = "uniform";
 /// Of each budget the uniform candidate and others, evenly from the first proposal to the last, `most` altogether, in the order of
 /// the search. Probes and candidates without a budget are left out, and of several that keep the same all but the first.
 pub fn members(candidates: &[Candidate], most: usize) -> Vec<&Candidate> {
-    let mut distinct: Vec<&Candidate> = Vec::new();
-    for candidate in candidates.iter().filter(|c| c.origin.budget.is_some() && !c.origin.is_probe) {
-        let is_same = |known: &&Candidate| {
-            (known.origin.budget, &known.strategy) == (candidate.origin.budget, &candidate.strategy)
-        };
-        if !distinct.iter().any(is_same) {
-            distinct.push(candidate);
-        }
-    }
+    let mut seen = HashSet::new();
+    let compared =
+        candidates.iter().filter(|candidate| candidate.origin.budget.is_some() && !candidate.origin.is_probe);
+    let distinct: Vec<&Candidate> =
+        compared.filter(|candidate| seen.insert((candidate.origin.budget, &candidate.strategy))).collect();
     let mut budgets: Vec<_> = distinct.iter().map(|candidate| candidate.origin.budget).collect();
     budgets.sort_unstable();
     budgets.dedup();

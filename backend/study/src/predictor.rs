@@ -54,7 +54,10 @@ pub fn predictors(candidate: &Candidate) -> Vec<(Predictor, f64, f64)> {
             let predictor = Predictor::Evaluation {
                 kind: evaluation.kind,
                 measure,
-                calibration_images: evaluation.calibration_images,
+                // Earlier versions did not store that there are none.
+                calibration_images: evaluation
+                    .calibration_images
+                    .or((evaluation.kind == EvaluationKind::Unadapted).then_some(0)),
                 scoring_images: evaluation.images,
             };
             found.push((predictor, value, evaluation.seconds));

@@ -38,7 +38,8 @@ pub struct BudgetStudy {
     /// Why the study of this budget decides nothing, and what would help. Empty where it decides.
     pub undecided: Vec<Undecided>,
     pub predictors: Vec<PredictorStudy>,
-    /// The oldest way of judging: a fine-tuning, after some of its epochs and at its end. Empty with one seed.
+    /// The oldest way of judging: a fine-tuning, after some of its epochs and at its end. Empty with one seed, and where
+    /// fine-tunings have different numbers of epochs.
     pub training: Vec<TrainingStudy>,
     /// In order of index.
     pub candidates: Vec<Point>,
@@ -69,7 +70,7 @@ pub struct Correlation {
     /// Null where one side has one value only.
     #[schema(required)]
     pub value: Option<f64>,
-    /// Percentile bootstrap over the candidates, 95%.
+    /// Percentile bootstrap over the candidates, 95%. Null where fewer than 12 are known.
     #[schema(required)]
     pub interval: Option<Interval>,
 }

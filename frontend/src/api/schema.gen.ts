@@ -643,7 +643,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the tunings of a search's candidates, newest first. */
+        /**
+         * List the tunings of a search's candidates, newest first.
+         * @description Those of its studies are listed with these.
+         */
         get: operations["listTunings"];
         put?: never;
         post?: never;
@@ -898,7 +901,7 @@ export interface paths {
         /**
          * Export a tuned candidate.
          * @description A tuning has one checkpoint per format and, for ONNX, `opset`. Those in TorchScript, ONNX and safetensors are asked for when it
-         *     succeeds. Asking again returns the existing one, or queues one that failed or whose file is damaged.
+         *     succeeds, unless it is part of a study. Asking again returns the existing one, or queues one that failed or whose file is damaged.
          */
         post: operations["createTunedCheckpoint"];
         delete?: never;
@@ -1083,7 +1086,10 @@ export interface components {
             /** @description The correlation of two fine-tunings of the same candidates, for each coefficient. Null with one seed. */
             ceiling: components["schemas"]["Correlation"][] | null;
             predictors: components["schemas"]["PredictorStudy"][];
-            /** @description The oldest way of judging: a fine-tuning, after some of its epochs and at its end. Empty with one seed. */
+            /**
+             * @description The oldest way of judging: a fine-tuning, after some of its epochs and at its end. Empty with one seed, and where
+             *     fine-tunings have different numbers of epochs.
+             */
             training: components["schemas"]["TrainingStudy"][];
             /** @description Why the study of this budget decides nothing, and what would help. Empty where it decides. */
             undecided: components["schemas"]["Undecided"][];
@@ -3646,6 +3652,8 @@ export interface components {
              * @description It has the epochs; its files are exported on request.
              */
             tuning_id: string;
+            /** @description What it has to wait for before it can go on. Null otherwise. */
+            waiting_for: string | null;
         };
         /** @description A candidate in the figure. */
         StudyPoint: {
@@ -3685,13 +3693,13 @@ export interface components {
             /** @description How each candidate is fine-tuned. `seed` is the study's to choose, and must be left out. */
             options: components["schemas"]["TuneOptions"];
             /**
-             * @description From each of which every candidate is fine-tuned once; each number once. Two are needed to know how much of the differences is chance.
-             * @example [
+             * @description From each of which every candidate is fine-tuned once. Two are needed to know how much of the differences is chance.
+             * @default [
              *       1,
              *       2
              *     ]
              */
-            seeds?: number[];
+            seeds: number[];
         };
         /**
          * @description State of a study, which is that of its tunings.
@@ -8932,7 +8940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A field is invalid */
+            /** @description A field is invalid, or there would be too many fine-tunings */
             422: {
                 headers: {
                     [name: string]: unknown;

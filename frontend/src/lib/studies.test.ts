@@ -37,12 +37,12 @@ describe("the form of a study", () => {
     expect(studies.toRequest(form)).toEqual({
       candidates: 24,
       seeds: [1, 2, 5],
-      options: { epochs: 3, start: "adapted" },
+      options: { epochs: 3, start: "adapted", flip: true },
     });
   });
 
   it("says what is missing or wrong with each field", () => {
-    expect(studies.missing({ candidates: null, epochs: null, seeds: " ", start: "adapted" })).toEqual({
+    expect(studies.missing({ candidates: null, epochs: null, seeds: " ", start: "adapted", flip: true })).toEqual({
       candidates: expect.any(String),
       "options.epochs": expect.any(String),
       seeds: expect.any(String),
@@ -51,13 +51,22 @@ describe("the form of a study", () => {
     expect(wrong("1, x")).toContain("Whole numbers");
     expect(wrong("1, -2")).toContain("Whole numbers");
     expect(wrong("2, 2")).toBe("Each seed once.");
-    expect(wrong("1 2 3 4 5 6 7 8 9")).toContain("At most 8");
+    expect(wrong("1 2 3 4 5")).toContain("At most 4");
     const { candidates, "options.epochs": epochs } = studies.hints({
       ...studies.emptyForm(),
       candidates: 1,
       epochs: 0,
     });
-    expect([candidates, epochs]).toEqual(["A whole number from 2 to 200.", "A whole number from 1 to 10,000."]);
+    expect([candidates, epochs]).toEqual(["A whole number from 2 to 100.", "A whole number from 1 to 10,000."]);
+  });
+
+  it("counts each network once, and no probes", () => {
+    const of = (budget: number | null, kept: number, is_probe = false) => ({
+      origin: { strategy: "random", budget, number: 0, is_probe },
+      groups: [{ group: "conv", size: 8, kept }],
+    });
+    const candidates = [of(0, 4), of(0, 4), of(0, 6), of(1, 4), of(1, 5, true), of(null, 2)];
+    expect(studies.networksOf(2, candidates as never)).toEqual([2, 1]);
   });
 
   it("counts the fine-tunings of all budgets and seeds", () => {
@@ -73,7 +82,8 @@ describe("a study in words", () => {
     index: 0,
     seed: 1,
     state,
-    error: null,
+    error: null as string | null,
+    waiting_for: null as string | null,
   });
 
   it("says what is fine-tuned and how far it is", () => {
@@ -81,6 +91,17 @@ describe("a study in words", () => {
     const request = { candidates: 24, seeds: [1, 2], options: { epochs: 3 } };
     expect(studies.planText({ members, request: request as never })).toBe("2 candidates, 2 seeds, 3 epochs");
     expect(studies.progressOf({ members })).toEqual({ done: 1, total: 4, text: "Fine-tunings: 1 of 4, 1 running" });
+  });
+
+  it("says once what several have failed of or wait for", () => {
+    const failed = { ...member("a", "queued"), error: "the loss is no number" };
+    const waiting = { ...member("b", "running"), waiting_for: "the disk" };
+    expect(
+      studies.troubles({ members: [failed, waiting, { ...failed, tuning_id: "x" }, member("c", "queued")] }),
+    ).toEqual([
+      { text: "2 fine-tunings: the loss is no number", tuningId: "a-queued" },
+      { text: "1 fine-tuning: Waiting for the disk", tuningId: "b-running" },
+    ]);
   });
 
   it("writes a coefficient with its interval, and none where there is none", () => {
@@ -100,12 +121,21 @@ describe("a study in words", () => {
 });
 
 describe("the figure of a study", () => {
-  it("lists the best predictor first and those without a coefficient last", () => {
-    const found = studies.byAgreement(study([predictor("a", 0.2), predictor("b", null), predictor("c", 0.7)]));
+  it("lists the best predictor first, and those that are not known of all candidates last", () => {
+    const of = { strategy: "random" as const, tuned: [0.9], values: [] };
+    const two = [
+      { ...of, candidate: 0 },
+      { ...of, candidate: 1 },
+    ];
+    const few = { ...predictor("few", 1), candidates: 1 };
+    const found = studies.byAgreement(
+      study([predictor("a", 0.2), predictor("b", null), predictor("c", 0.7), few], two),
+    );
     expect(found.map(({ predictor: { name }, place }) => [name, place])).toEqual([
       ["c", 2],
       ["a", 0],
       ["b", 1],
+      ["few", 3],
     ]);
   });
 

@@ -1,7 +1,16 @@
 // Studies: the form of one, and what its report means in words and marks.
 
-import type { BudgetStudy, CandidateWeights, Correlation, PredictorStudy, Study, StudyRequest } from "../api/types";
+import type {
+  BudgetStudy,
+  Candidate,
+  CandidateWeights,
+  Correlation,
+  PredictorStudy,
+  Study,
+  StudyRequest,
+} from "../api/types";
 import { count, counted, NONE } from "./format";
+import { isFinal } from "./jobs";
 import type { FieldErrors } from "./searchForm";
 
 /** The fields as they are set, by the paths that the server names. */
@@ -12,13 +21,15 @@ export interface StudyForm {
   /** As it is typed: `1, 2`. */
   seeds: string;
   start: CandidateWeights;
+  /** Whether half of the images are mirrored, which is not for digits. */
+  flip: boolean;
 }
 
-const MOST_CANDIDATES = 200;
+const MOST_CANDIDATES = 100;
 const MOST_EPOCHS = 10_000;
-const MOST_SEEDS = 8;
+const MOST_SEEDS = 4;
 
-export const emptyForm = (): StudyForm => ({ candidates: 24, epochs: 2, seeds: "1, 2", start: "adapted" });
+export const emptyForm = (): StudyForm => ({ candidates: 24, epochs: 2, seeds: "1, 2", start: "adapted", flip: true });
 
 /** The seeds of a text like `1, 2`; undefined where it has something else. */
 export function seedsOf(text: string): number[] | undefined {
@@ -53,11 +64,19 @@ export function hints({ candidates, epochs, seeds }: StudyForm): FieldErrors {
 }
 
 /** What a form asks for. Call it when nothing is `missing`. */
-export const toRequest = ({ candidates, epochs, seeds, start }: StudyForm): StudyRequest => ({
+export const toRequest = ({ candidates, epochs, seeds, start, flip }: StudyForm): StudyRequest => ({
   candidates: candidates ?? 0,
   seeds: seedsOf(seeds) ?? [],
-  options: { ...(epochs === null ? {} : { epochs }), start },
+  options: { ...(epochs === null ? {} : { epochs }), start, flip },
 });
+
+/** How many networks were found under each budget: each once, and no probes. */
+export function networksOf(budgets: number, candidates: readonly Candidate[]): number[] {
+  return Array.from({ length: budgets }, (_, place) => {
+    const own = candidates.filter(({ origin }) => origin.budget === place && !origin.is_probe);
+    return new Set(own.map(({ groups }) => groups.map(({ kept }) => kept).join())).size;
+  });
+}
 
 /** How many fine-tunings so many candidates found under each budget come to. */
 export function fineTunings(form: StudyForm, found: readonly number[]): number {
@@ -83,6 +102,21 @@ export function progressOf({ members }: Pick<Study, "members">): { done: number;
   return { done, total: members.length, text: running > 0 ? `${text}, ${count(running)} running` : text };
 }
 
+/** What fine-tunings have failed of, with how many; and what the next one waits for. */
+export function troubles({ members }: Pick<Study, "members">): { text: string; tuningId: string }[] {
+  const found = new Map<string, { count: number; tuningId: string }>();
+  for (const { error, waiting_for, state, tuning_id } of members) {
+    const text = error ?? (waiting_for !== null && !isFinal(state) ? `Waiting for ${waiting_for}` : undefined);
+    if (text === undefined) continue;
+    const known = found.get(text) ?? { count: 0, tuningId: tuning_id };
+    found.set(text, { ...known, count: known.count + 1 });
+  }
+  return [...found].map(([text, { count: many, tuningId }]) => ({
+    text: `${counted(many, "fine-tuning")}: ${text}`,
+    tuningId,
+  }));
+}
+
 /** A coefficient of several. */
 export const of = (correlations: readonly Correlation[], name: Correlation["coefficient"]): Correlation | undefined =>
   correlations.find(({ coefficient }) => coefficient === name);
@@ -96,12 +130,18 @@ export function correlationText(correlation: Correlation | null | undefined): st
   return interval ? `${number(value)} (${number(interval.low)} to ${number(interval.high)})` : number(value);
 }
 
-/** Predictors in the order of their Spearman's, the best first; those without one come last. */
+/** Predictors in the order of their Spearman's, the best first; those that are not known of all candidates come last. */
 export function byAgreement(study: BudgetStudy): { predictor: PredictorStudy; place: number }[] {
+  const isWhole = ({ candidates }: PredictorStudy): boolean => candidates === study.candidates.length;
   const value = (predictor: PredictorStudy): number => of(predictor.correlations, "spearman")?.value ?? -Infinity;
   return study.predictors
     .map((predictor, place) => ({ predictor, place }))
-    .sort((a, b) => value(b.predictor) - value(a.predictor) || a.place - b.place);
+    .sort(
+      (a, b) =>
+        Number(isWhole(b.predictor)) - Number(isWhole(a.predictor)) ||
+        value(b.predictor) - value(a.predictor) ||
+        a.place - b.place,
+    );
 }
 
 /** A candidate in the figure of one predictor. */

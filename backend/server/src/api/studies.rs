@@ -18,6 +18,7 @@ use super::tunings::TuningState;
 use crate::extract::{Json, Path, Query};
 use crate::faults::Faults;
 use crate::problem::Problem;
+use crate::state::AppState;
 use crate::study_report::StudyDocument;
 
 /// State of a study, which is that of its tunings.
@@ -68,6 +69,9 @@ pub struct StudyMember {
     /// Why it failed. Null otherwise.
     #[schema(required)]
     pub error: Option<String>,
+    /// What it has to wait for before it can go on. Null otherwise.
+    #[schema(required)]
+    pub waiting_for: Option<String>,
 }
 
 impl From<store::TuningState> for StudyState {
@@ -108,6 +112,7 @@ impl From<store::StudyMember> for StudyMember {
             seed: member.seed,
             state: member.state.into(),
             error: member.error,
+            waiting_for: member.waiting_for,
         }
     }
 }
@@ -129,7 +134,7 @@ impl From<store::StudyMember> for StudyMember {
         (status = 409, description = "The search has not succeeded, or has no candidates to compare", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A field is invalid", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is invalid, or there would be too many fine-tunings", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The server's disk is full", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -198,8 +203,8 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
         (status = 404, description = "The study does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn report(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<StudyReport>, Problem> {
-    Ok(Answer(StudyDocument::of(&store, id).await?.report))
+pub async fn report(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<StudyReport>, Problem> {
+    Ok(Answer(StudyDocument::of(&state, id).await?.report))
 }
 
 /// Get a study's report as a document.
@@ -211,8 +216,8 @@ pub async fn report(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
         (status = 404, description = "The study does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn markdown(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    let text = StudyDocument::of(&store, id).await?.markdown();
+pub async fn markdown(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+    let text = StudyDocument::of(&state, id).await?.markdown();
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }
 
@@ -227,8 +232,8 @@ pub async fn markdown(State(store): State<Store>, Path(id): Path<Uuid>) -> Resul
         (status = 404, description = "The study does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn figure(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    let svg = StudyDocument::of(&store, id).await?.figure().map_err(Problem::internal)?;
+pub async fn figure(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+    let svg = StudyDocument::of(&state, id).await?.figure().map_err(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 

@@ -158,6 +158,8 @@ pub async fn create(
 }
 
 /// List the tunings of a search's candidates, newest first.
+///
+/// Those of its studies are listed with these.
 #[utoipa::path(
     get, path = "/searches/{id}/tunings", operation_id = "listTunings", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the search"), PageQuery),
@@ -257,7 +259,7 @@ pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 /// Export a tuned candidate.
 ///
 /// A tuning has one checkpoint per format and, for ONNX, `opset`. Those in TorchScript, ONNX and safetensors are asked for when it
-/// succeeds. Asking again returns the existing one, or queues one that failed or whose file is damaged.
+/// succeeds, unless it is part of a study. Asking again returns the existing one, or queues one that failed or whose file is damaged.
 #[utoipa::path(
     post, path = "/tunings/{id}/checkpoints", operation_id = "createTunedCheckpoint", tag = "tunings",
     params(("id" = Uuid, Path, description = "Id of the tuning")),

@@ -41,7 +41,7 @@ async fn train(world: &World, weights: &str) -> Uuid {
 }
 
 #[tokio::test]
-async fn each_candidate_is_queued_from_each_seed_and_nothing_but_the_accuracies_is_kept() {
+async fn each_candidate_is_queued_from_each_seed_and_no_file_is_exported_unasked() {
     let world = World::new().await;
     let study = study(&world).await;
     let order: Vec<(u32, u64)> = study.members.iter().map(|member| (member.index, member.seed)).collect();
@@ -64,7 +64,7 @@ async fn each_candidate_is_queued_from_each_seed_and_nothing_but_the_accuracies_
     assert_eq!(studied.iter().map(|studied| studied.candidate.index).collect::<Vec<_>>(), [1, 2]);
     for candidate in &studied {
         assert_eq!(candidate.tunings.iter().map(|tuning| tuning.seed).collect::<Vec<_>>(), [3, 1]);
-        assert!(candidate.tunings.iter().all(|tuning| tuning.result.test.is_some() && tuning.epochs.len() == 1));
+        assert!(candidate.tunings.iter().all(|tuning| tuning.result.test.is_some() && tuning.by_epoch.len() == 1));
     }
     assert!(matches!(world.store.studies().cancel(study.id).await, Err(StoreError::Conflict { .. })));
     assert!(matches!(world.store.studies().retry(study.id).await, Err(StoreError::Conflict { .. })));
@@ -83,6 +83,8 @@ async fn what_a_study_cannot_be_is_refused_and_leaves_nothing() {
     let missing = studies.create(Uuid::now_v7(), &request(), &all).await;
     assert!(matches!(missing, Err(StoreError::NotFound { .. })), "{missing:?}");
     let other = searched(&world, 1).await;
+    let many = studies.create(search, &request(), &all.repeat(600)).await;
+    assert!(matches!(many, Err(StoreError::TooManyTunings { tunings: 2400, most: 2000 })), "{many:?}");
     let foreign = studies.create(other, &request(), &all).await;
     assert!(matches!(foreign, Err(StoreError::NotFound { .. })), "{foreign:?}");
     let running = world.search().await.id;

@@ -36,6 +36,9 @@ pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(args, |_, images, channels| request(args, *weights, images, channels), &mut told)?;
+    let budgets = (0..request.budgets().len() as u32).map(Some).chain([None]);
+    let written: Vec<PathBuf> = budgets.map(|budget| place(&args.out, budget, true)).collect();
+    check_replaced(written.iter().map(PathBuf::as_path), args.inputs())?;
 
     let latency_model = needed_model(&network, &request)?;
     let known = Known { candidates: Vec::new(), latency: latency_model.clone() };
