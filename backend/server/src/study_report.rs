@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use eagleeye_spec::Candidate;
 use eagleeye_store::studies::{Studied, StudiedTuning};
-use eagleeye_store::{Search, Study};
+use eagleeye_store::{Search, Store, Study};
 use eagleeye_study::{FigureError, StudyReport, Trained, Tuning, analysed, figure, markdown};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::problem::Problem;
-use crate::state::AppState;
 
 /// Lets one study be analysed at a time: thousands of resamples keep a processor busy, and an analysis that nobody waits for any more
 /// goes on to its end.
@@ -33,7 +32,7 @@ pub struct StudyDocument {
 
 impl StudyDocument {
     /// Candidates whose fine-tunings have not all succeeded are left out.
-    pub async fn of(AppState { store, analyses, .. }: &AppState, id: Uuid) -> Result<Self, Problem> {
+    pub async fn of(store: &Store, analyses: &Analyses, id: Uuid) -> Result<Self, Problem> {
         let turn = analyses.0.clone().acquire_owned().await.map_err(Problem::internal)?;
         let study = store.studies().get(id).await?;
         let search = store.searches().get(study.search_id).await?;

@@ -204,7 +204,7 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
     )
 )]
 pub async fn report(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<StudyReport>, Problem> {
-    Ok(Answer(StudyDocument::of(&state, id).await?.report))
+    Ok(Answer(StudyDocument::of(&state.store, &state.analyses, id).await?.report))
 }
 
 /// Get a study's report as a document.
@@ -217,7 +217,7 @@ pub async fn report(State(state): State<AppState>, Path(id): Path<Uuid>) -> Resu
     )
 )]
 pub async fn markdown(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    let text = StudyDocument::of(&state, id).await?.markdown();
+    let text = StudyDocument::of(&state.store, &state.analyses, id).await?.markdown();
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response())
 }
 
@@ -233,7 +233,7 @@ pub async fn markdown(State(state): State<AppState>, Path(id): Path<Uuid>) -> Re
     )
 )]
 pub async fn figure(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
-    let svg = StudyDocument::of(&state, id).await?.figure().map_err(Problem::internal)?;
+    let svg = StudyDocument::of(&state.store, &state.analyses, id).await?.figure().map_err(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
