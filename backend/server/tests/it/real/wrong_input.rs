@@ -58,7 +58,7 @@ fn a_search_that_cannot_work_is_refused_before_it_is_queued() {
     assert!(answer["reachable"]["min"].as_f64().unwrap() > 0.5, "{answer}");
 
     let mut greedy = request(&model, &dataset);
-    greedy["scoring_images"] = json!(9000);
+    greedy["scoring_images"] = json!(9400);
     server.post("/searches", &greedy).problem(422, "not-enough-images", &["9500"]);
 
     let colour = zip(&[("cat/a.png", &png(28, 3)), ("cat/b.png", &png(28, 3)), ("dog/c.png", &png(28, 3))]);
