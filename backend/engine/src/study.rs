@@ -53,8 +53,7 @@ pub fn adapt_by_fewer(
             |e: &Evaluation| e.kind == EvaluationKind::Adapted && e.calibration_images == Some(u64::from(count));
         candidate.evaluations.iter().any(is_it)
     };
-    let missing = |candidate: &&Candidate| counts.iter().any(|&count| !has(candidate, count));
-    if candidates.iter().find(missing).is_none() {
+    if candidates.iter().all(|candidate| counts.iter().all(|&count| has(candidate, count))) {
         return Ok(());
     }
     let judge = Judge::new(full, images, request, &|| observer.cancelled())?;

@@ -17,7 +17,7 @@ use crate::evaluations::hits_of;
 use crate::events::{EventKind, tell};
 use crate::number::{from_json, from_sql, to_i64, to_json};
 use crate::page::{Page, PageRequest};
-use crate::queue::{NewJob, Payload, enqueue_in};
+use crate::queue::{NewJob, Payload, enqueue_in, of_subject};
 use crate::run::{self, QUEUED, run};
 use crate::store::Store;
 use crate::subject::Progress;
@@ -188,6 +188,26 @@ pub(crate) async fn searches_with<C: ConnectionTrait>(
 ) -> Result<Vec<Uuid>, StoreError> {
     let query = search::Entity::find().select_only().column(search::Column::Id).filter(column.eq(id));
     Ok(query.order_by_asc(search::Column::Id).into_tuple().all(connection).await?)
+}
+
+/// A search that has succeeded, and that cannot be deleted before the transaction ends. `until` completes "has not succeeded; ".
+///
+/// # Errors
+/// [`StoreError::NotFound`], and [`StoreError::Conflict`] where it has not succeeded.
+pub(crate) async fn held_succeeded(
+    transaction: &DatabaseTransaction,
+    id: Uuid,
+    until: &str,
+) -> Result<Search, StoreError> {
+    let missing = || StoreError::not_found(Kind::Search, id);
+    of_subject(transaction, SEARCH_JOB, id).await?.ok_or_else(missing)?;
+    let row = search::Entity::find_by_id(id).one(transaction).await?;
+    let search: Search = row.ok_or_else(missing)?.try_into()?;
+    if search.state != SearchState::Succeeded {
+        let reason = format!("has not succeeded; {until}");
+        return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
+    }
+    Ok(search)
 }
 
 run!(search, Kind::Search, SEARCH_JOB, EventKind::SearchChanged, EventKind::SearchEnded);

@@ -18,10 +18,9 @@ use crate::error::{Kind, StoreError};
 use crate::events::{EventKind, tell};
 use crate::number::from_sql;
 use crate::page::{Page, PageRequest};
-use crate::queue::of_subject;
-use crate::searches::{SEARCH_JOB, Search, SearchState};
+use crate::searches::held_succeeded;
 use crate::store::Store;
-use crate::tunings::{Membership, Tuning, TuningState, create_in};
+use crate::tunings::{Membership, Tuning, TuningState, create_in, or_overtaken};
 
 /// Candidates that are fine-tuned from several seeds each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,15 +106,7 @@ impl Studies<'_> {
         candidates: &[Uuid],
     ) -> Result<Study, StoreError> {
         let transaction = self.0.begin().await?;
-        let missing = || StoreError::not_found(Kind::Search, search_id);
-        // The search cannot be deleted before the transaction ends.
-        of_subject(&transaction, SEARCH_JOB, search_id).await?.ok_or_else(missing)?;
-        let row = search::Entity::find_by_id(search_id).one(&transaction).await?;
-        let search: Search = row.ok_or_else(missing)?.try_into()?;
-        if search.state != SearchState::Succeeded {
-            let reason = "has not succeeded; its candidates can be studied when it has".to_owned();
-            return Err(StoreError::Conflict { kind: Kind::Search, id: search_id, reason });
-        }
+        held_succeeded(&transaction, search_id, "its candidates can be studied when it has").await?;
         if candidates.is_empty() {
             return Err(StoreError::NothingToCompare);
         }
@@ -216,7 +207,7 @@ impl Studies<'_> {
             return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
         }
         for tuning in at_work {
-            has_happened(self.0.tunings().cancel(tuning).await)?;
+            or_overtaken(self.0.tunings().cancel(tuning).await)?;
         }
         self.get(id).await
     }
@@ -234,17 +225,9 @@ impl Studies<'_> {
             return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
         }
         for tuning in stopped {
-            has_happened(self.0.tunings().retry(tuning).await)?;
+            or_overtaken(self.0.tunings().retry(tuning).await)?;
         }
         self.get(id).await
-    }
-}
-
-/// Whether a tuning did what was asked, or was changed by somebody else meanwhile.
-fn has_happened(outcome: Result<Tuning, StoreError>) -> Result<(), StoreError> {
-    match outcome {
-        Ok(_) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

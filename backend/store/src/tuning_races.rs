@@ -16,12 +16,11 @@ use crate::events::{EventKind, tell};
 use crate::number::from_sql;
 use crate::ordering::best_of;
 use crate::page::{Page, PageRequest};
-use crate::queue::of_subject;
-use crate::searches::{SEARCH_JOB, Search, SearchState};
+use crate::searches::held_succeeded;
 use crate::settling::{abandon, pause_at, request_of, unreadable};
 use crate::standings::{Standing, standings};
 use crate::store::Store;
-use crate::tunings::{Membership, TuningState, create_in};
+use crate::tunings::{Membership, TuningState, create_in, or_overtaken};
 
 /// Several candidates that are trained further, of whom one wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,11 +146,7 @@ impl TuningRaces<'_> {
         }
         let at_work = |member: &RaceMember| !member.is_out && !member.state.is_final();
         for member in self.get(id).await?.members.into_iter().filter(at_work) {
-            match self.0.tunings().cancel(member.tuning_id).await {
-                // It has ended, or was deleted, since it was looked at.
-                Ok(_) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            or_overtaken(self.0.tunings().cancel(member.tuning_id).await)?;
         }
         self.get(id).await
     }
@@ -180,14 +175,7 @@ async fn contestants(
     search_id: Uuid,
     request: &TuningRaceRequest,
 ) -> Result<Vec<candidate::Model>, StoreError> {
-    let missing = || StoreError::not_found(Kind::Search, search_id);
-    of_subject(transaction, SEARCH_JOB, search_id).await?.ok_or_else(missing)?;
-    let row = search::Entity::find_by_id(search_id).one(transaction).await?;
-    let search: Search = row.ok_or_else(missing)?.try_into()?;
-    if search.state != SearchState::Succeeded {
-        let reason = "has not succeeded; its candidates can be tuned in a race when it has".to_owned();
-        return Err(StoreError::Conflict { kind: Kind::Search, id: search_id, reason });
-    }
+    let search = held_succeeded(transaction, search_id, "its candidates can be tuned in a race when it has").await?;
     let (budget, budgets) = (request.budget, search.request.budgets().len() as u64);
     if u64::from(budget) >= budgets {
         return Err(StoreError::NoSuchBudget { budget, budgets });

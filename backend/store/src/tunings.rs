@@ -203,6 +203,14 @@ pub(crate) async fn create_in(
     Ok(row)
 }
 
+/// What was asked of one tuning of several: nothing is wrong where it has ended, or was deleted, since it was looked at.
+pub(crate) fn or_overtaken(outcome: Result<Tuning, StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Ok(_) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether a tuning has come to the end of its rung and waits for the others of its race.
 pub(crate) fn is_paused(row: &tuning::Model) -> bool {
     row.state == TuningState::Queued && row.phase == PAUSED_PHASE

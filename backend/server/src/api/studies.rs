@@ -1,5 +1,7 @@
 //! Studies: which evaluation predicts the accuracy after fine-tuning.
 
+use std::collections::BTreeMap;
+
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -148,11 +150,10 @@ pub async fn create(
     faults.add_invalid_within("options", request.option_faults());
     faults.into_result()?;
     let stored = store.candidates().all(id).await?;
-    let ids: Vec<Uuid> = stored.iter().map(|candidate| candidate.id).collect();
+    let ids: BTreeMap<u32, Uuid> = stored.iter().map(|candidate| (candidate.index, candidate.id)).collect();
     let known: Vec<Candidate> = stored.into_iter().map(Candidate::from).collect();
     let chosen = members(&known, request.candidates as usize);
-    let place = |member: &&Candidate| known.iter().position(|candidate| candidate.index == member.index);
-    let chosen: Vec<Uuid> = chosen.iter().filter_map(place).map(|place| ids[place]).collect();
+    let chosen: Vec<Uuid> = chosen.iter().filter_map(|member| ids.get(&member.index).copied()).collect();
     let study = Study::from(store.studies().create(id, &request, &chosen).await?);
     let location = format!("{BASE}/studies/{}", study.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Answer(study)).into_response())

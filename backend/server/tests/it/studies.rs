@@ -4,25 +4,15 @@ use serde_json::{Value, json};
 
 use crate::answer::id;
 use crate::puppet::Puppet;
-use crate::server::{Server, assert_nothing_left, fake};
+use crate::server::{assert_nothing_left, fake};
 
 const MISSING: &str = "019321f0-0000-7000-8000-000000000000";
-
-/// A finished search with three candidates, whose winner's exports are done.
-fn search(server: &Server, puppet: &Puppet) -> String {
-    let search = server.search();
-    puppet.search(&[0.5, 0.7, 0.6]);
-    for file in ["one", "two", "three"] {
-        puppet.export(file);
-    }
-    search
-}
 
 #[test]
 fn a_study_says_what_each_evaluation_predicts_as_soon_as_candidates_are_tuned() {
     let (data, server) = fake();
     let puppet = Puppet::new(data.path());
-    let search = search(&server, &puppet);
+    let search = puppet.searched(&server);
     let answer = server.post(&format!("/searches/{search}/studies"), &json!({ "options": { "epochs": 1 } }));
     let queued = answer.expect(202);
     let path = format!("/studies/{}", id(&queued));
@@ -117,7 +107,7 @@ fn every_field_at_fault_is_named_and_so_is_what_the_search_lacks() {
 fn a_study_is_cancelled_resumed_and_deleted() {
     let (data, server) = fake();
     let puppet = Puppet::new(data.path());
-    let search = search(&server, &puppet);
+    let search = puppet.searched(&server);
     let body = json!({ "seeds": [5], "options": { "epochs": 1 } });
     let study = server.post(&format!("/searches/{search}/studies"), &body).expect(202);
     let path = format!("/studies/{}", id(&study));

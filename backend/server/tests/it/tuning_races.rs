@@ -8,16 +8,6 @@ use crate::server::{Server, assert_nothing_left, fake};
 
 const MISSING: &str = "019321f0-0000-7000-8000-000000000000";
 
-/// A finished search with three candidates, whose winner's exports are done.
-fn search(server: &Server, puppet: &Puppet) -> String {
-    let search = server.search();
-    puppet.search(&[0.5, 0.7, 0.6]);
-    for file in ["one", "two", "three"] {
-        puppet.export(file);
-    }
-    search
-}
-
 fn start(server: &Server, search: &str, body: &Value) -> Value {
     server.post(&format!("/searches/{search}/tuning-races"), body).expect(202)
 }
@@ -31,7 +21,7 @@ fn order(race: &Value) -> Vec<u64> {
 fn the_best_by_the_validation_images_wins_and_its_files_are_exported() {
     let (data, server) = fake();
     let puppet = Puppet::new(data.path());
-    let search = search(&server, &puppet);
+    let search = puppet.searched(&server);
     let body = json!({ "candidates": 3, "epochs": 6, "options": { "flip": false } });
     let answer = server.post(&format!("/searches/{search}/tuning-races"), &body);
     let queued = answer.expect(202);
@@ -126,7 +116,7 @@ fn every_field_at_fault_is_named_and_so_is_what_the_search_lacks() {
 fn a_race_is_cancelled_and_deleted_and_goes_with_its_search() {
     let (data, server) = fake();
     let puppet = Puppet::new(data.path());
-    let search = search(&server, &puppet);
+    let search = puppet.searched(&server);
     let body = json!({ "candidates": 3, "epochs": 6 });
     let race = start(&server, &search, &body);
     let path = format!("/tuning-races/{}", id(&race));

@@ -36,9 +36,7 @@ pub fn search(SearchCommandArgs { search: args, weights }: &SearchCommandArgs) -
     let mut told = Told::default();
     let Inputs { source_hash, network, images, request, used } =
         inputs(args, |_, images, channels| request(args, *weights, images, channels), &mut told)?;
-    let budgets = (0..request.budgets().len() as u32).map(Some).chain([None]);
-    let written: Vec<PathBuf> = budgets.map(|budget| place(&args.out, budget, true)).collect();
-    check_replaced(written.iter().map(PathBuf::as_path), args.inputs())?;
+    check_replaced(places(&args.out, &request).iter().map(PathBuf::as_path), args.inputs())?;
 
     let latency_model = needed_model(&network, &request)?;
     let known = Known { candidates: Vec::new(), latency: latency_model.clone() };
@@ -106,6 +104,15 @@ fn write_winners(
     Ok(())
 }
 
+/// Everywhere that winners of a search may go.
+fn places(out: &Path, request: &SearchRequest) -> Vec<PathBuf> {
+    // The front has winners without a budget.
+    let budgets = (0..request.budgets().len() as u32).map(Some).chain(request.front.then_some(None));
+    let budgets: Vec<Option<u32>> = budgets.collect();
+    let are_several = budgets.len() > 1;
+    budgets.into_iter().map(|budget| place(out, budget, are_several)).collect()
+}
+
 /// Where the winner of a budget goes: as it was said for the only one, with its number in the name for several.
 fn place(out: &Path, budget: Option<u32>, are_several: bool) -> PathBuf {
     if !are_several {
@@ -121,11 +128,28 @@ fn place(out: &Path, budget: Option<u32>, are_several: bool) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn request_of(budgets: serde_json::Value) -> SearchRequest {
+        let id = "00000000-0000-0000-0000-000000000000";
+        let preprocessing = serde_json::json!({ "mean": [0.5], "deviation": [0.5] });
+        let request = serde_json::json!({
+            "model_id": id, "dataset_id": id, "scoring_images": 10, "calibration_images": 10, "candidates": 1, "budgets": budgets,
+            "preprocessing": preprocessing,
+        });
+        serde_json::from_value(request).unwrap()
+    }
+
     #[test]
     fn winners_of_several_budgets_have_names_of_their_own() {
         let out = Path::new("a/best.onnx");
         assert_eq!(place(out, Some(0), false), out);
         assert_eq!(place(out, Some(1), true), Path::new("a/best.budget-1.onnx"));
         assert_eq!(place(out, None, true), Path::new("a/best.budget-none.onnx"));
+        let one = SearchRequest { macs: Some(0.5), ..request_of(serde_json::json!([])) };
+        assert_eq!(places(out, &one), [out], "no other name is taken by one winner");
+        let two = request_of(serde_json::json!([{ "macs": 0.5 }, { "macs": 0.25 }]));
+        let names = ["a/best.budget-0.onnx", "a/best.budget-1.onnx"].map(PathBuf::from);
+        assert_eq!(places(out, &two), names);
+        let front = SearchRequest { front: true, ..two };
+        assert_eq!(places(out, &front)[2..], [PathBuf::from("a/best.budget-none.onnx")]);
     }
 }
