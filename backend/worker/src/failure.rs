@@ -41,9 +41,9 @@ pub enum Failure {
     OutputFormat(PathBuf),
     #[error("`--out {}`: the name must end in .pt, .onnx, .safetensors or .zip, which selects the format", .0.display())]
     OutputFormatOrArchive(PathBuf),
-    #[error("`--out {}`: there is no folder {}; make it first", path.display(), folder.display())]
+    #[error("{} cannot be written: there is no folder {}; make it first", path.display(), folder.display())]
     NoOutputFolder { path: PathBuf, folder: PathBuf },
-    #[error("`--out`: {} would replace {}, which is read; give it another name", path.display(), read.display())]
+    #[error("{} would replace {}, which is read; give it another name", path.display(), read.display())]
     Replaced { path: PathBuf, read: PathBuf },
     #[error("`--out {}`: cannot write there: {source}", path.display())]
     OutputFile { path: PathBuf, source: std::io::Error },

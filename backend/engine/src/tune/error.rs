@@ -55,7 +55,9 @@ pub enum SnapshotError {
     State { path: PathBuf, reason: String },
     #[error("the snapshot has format version {found}; this program reads version {known}")]
     Version { found: u32, known: u32 },
-    #[error("the snapshot is of fine-tuning with other options: {found}")]
+    #[error(
+        "the snapshot is of fine-tuning with other options, {found}: give these to go on from it, or name another file to begin anew"
+    )]
     Options { found: String },
     #[error("the snapshot is of another network: its tensors differ")]
     Network,

@@ -8,6 +8,8 @@ use eagleeye_spec::{CandidateWeights, Distillation, Optimizer, TuneOptions};
 
 use crate::arguments::{named, seconds};
 use crate::failure::Failure;
+use crate::network_file::folder_beside;
+use crate::replaced::check_replaced;
 use crate::search::SearchArgs;
 
 #[derive(Debug, Args)]
@@ -62,10 +64,19 @@ pub struct TuneArgs {
 }
 
 impl TuneArgs {
-    /// The files that are read.
+    /// The files that are read and never written.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> + Clone {
-        let own = [&self.test_images, &self.test_labels, &self.options, &self.snapshot].into_iter().flatten();
+        let own = [&self.test_images, &self.test_labels, &self.options].into_iter().flatten();
         self.search.inputs().chain(own.map(PathBuf::as_path))
+    }
+
+    /// # Errors
+    /// Where the result or a snapshot would replace a file that is read, or the snapshot has no folder to go to.
+    pub fn check_outputs(&self) -> Result<(), Failure> {
+        let snapshot = self.snapshot.as_deref();
+        check_replaced([&*self.search.out], self.inputs().chain(snapshot))?;
+        check_replaced(snapshot, self.inputs())?;
+        snapshot.map_or(Ok(()), |path| folder_beside(path).map(drop))
     }
 
     /// Computes with so many threads as are asked for.

@@ -17,7 +17,6 @@ use crate::latency::needed_model;
 use crate::network_file::NetworkFile;
 use crate::output::{self, grouped, score_table, table};
 use crate::provenance::{Provenance, Weights};
-use crate::replaced::check_replaced;
 
 /// How networks classify the scoring images, and how the last of them was trained.
 #[derive(Debug, Serialize)]
@@ -67,7 +66,7 @@ impl PublishedResult {
 
 pub fn tune(args: &TuneArgs) -> Result<(), Failure> {
     let file = NetworkFile::by(&args.search.out, args.search.opset)?;
-    check_replaced([&*args.search.out], args.inputs())?;
+    args.check_outputs()?;
     let options = args.options()?;
     args.set_threads();
     let resumed = match &args.snapshot {

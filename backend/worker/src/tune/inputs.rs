@@ -48,6 +48,11 @@ pub fn inputs_of_many(args: &TuneArgs) -> Result<Inputs, Failure> {
     let mut images = Images { calibration: train.head(request.used_calibration_images())?, scoring, test };
     if let Some(path) = &args.test_images {
         let mut dataset = open(path.clone(), args.test_labels.clone())?;
+        if images.scoring.labels.is_some() && dataset.classes().is_empty() {
+            let says = "`--test-images` has no labels, and `--images` has: give `--test-labels`, without which the result would be \
+                        the agreement with the full network beside accuracies";
+            return Err(Failure::Arguments(says.to_owned()));
+        }
         let all = Split { test: (0..dataset.len()).collect(), ..Split::default() };
         images.test = decode(&mut dataset, &network, &request.class_order, &preprocess, &all)?.test;
     }

@@ -151,6 +151,15 @@ fn what_cannot_be_tuned_is_refused_in_a_line() {
     let error = refused(&["--epochs", "1", "--snapshot", text(&nothing)]);
     assert!(error.contains("is damaged or no snapshot") && error.contains("remove it"), "{error}");
     fs::remove_file(&nothing).unwrap();
+    let refused_snapshot = |path: &Path| refused(&["--epochs", "1", "--snapshot", text(path)]);
+    assert!(refused_snapshot(&images).contains("would replace"), "an input is not to be removed");
+    let error = refused_snapshot(&place.join("nowhere").join("snapshot"));
+    assert!(error.contains("there is no folder"), "{error}");
+    let labels = place.join("labels");
+    let scored = ["--labels", text(&labels), "--calibration", "64", "--scoring", "60", "--strategy", "uniform"];
+    let unlabelled = ["--epochs", "1", "--test-images", text(&images)];
+    let error = refused(&[&scored[..], &unlabelled].concat());
+    assert!(error.contains("give `--test-labels`"), "{error}");
     for seconds in ["inf", "nan", "-1", "1e308"] {
         let error = refused(&["--epochs", "1", "--snapshot", text(&nothing), &format!("--snapshot-seconds={seconds}")]);
         assert!(error.contains("must be a number from 0 to 86400"), "{error}");
