@@ -28,6 +28,26 @@ class Navigation {
     window.scrollTo(0, 0);
   }
 
+  /** What the address says under a name; null where it says nothing. */
+  param(name: string): string | null {
+    return this.#url.searchParams.get(name);
+  }
+
+  /**
+   * Writes how the page is looked at into its address, so that reloading, Back and a shared link show the same; null takes a name out.
+   * The page stays where it is, and there is nothing to go back to.
+   */
+  amend(values: Record<string, string | null>): void {
+    const url = new URL(this.#url);
+    for (const [name, value] of Object.entries(values)) {
+      if (value === null) url.searchParams.delete(name);
+      else url.searchParams.set(name, value);
+    }
+    if (url.href === this.#url.href) return;
+    window.history.replaceState(null, "", url);
+    this.#url = url;
+  }
+
   #show(url: URL): void {
     if (url.pathname !== this.pathname) {
       this.#isArriving = true;

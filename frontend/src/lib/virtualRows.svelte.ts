@@ -1,0 +1,81 @@
+// The rows of a long table that can be seen, and the space that the others take.
+
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import type { Attachment } from "svelte/attachments";
+
+/** Rows beyond either edge that are there already when one scrolls on. */
+const OVERSCAN = 12;
+
+export interface Span {
+  /** The rows from `start` up to `end`, which is not one of them. */
+  start: number;
+  end: number;
+  /** Pixels of the rows before and after. */
+  before: number;
+  after: number;
+}
+
+/** Rows of one height in a box that scrolls; a table of any length has some dozens of rows in the document. */
+export class VirtualRows {
+  #span = $state.raw<Span>({ start: 0, end: 0, before: 0, after: 0 });
+  readonly #count: () => number;
+  readonly #height: number;
+  #virtualizer: Virtualizer<HTMLElement, HTMLElement> | undefined;
+
+  /** The number of rows, which may change, and the height of each in pixels. */
+  constructor(count: () => number, height: number) {
+    this.#count = count;
+    this.#height = height;
+  }
+
+  get span(): Span {
+    return this.#span;
+  }
+
+  /** Attached to the box that scrolls. */
+  readonly box: Attachment<HTMLElement> = (element) => {
+    const options = () => ({
+      count: this.#count(),
+      getScrollElement: () => element,
+      estimateSize: () => this.#height,
+      overscan: OVERSCAN,
+      observeElementRect,
+      observeElementOffset,
+      scrollToFn: elementScroll,
+      onChange: () => this.#measure(),
+    });
+    const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(options());
+    this.#virtualizer = virtualizer;
+    const unmount = virtualizer._didMount();
+    $effect(() => {
+      virtualizer.setOptions(options());
+      virtualizer._willUpdate();
+      this.#measure();
+    });
+    return () => {
+      unmount();
+      this.#virtualizer = undefined;
+    };
+  };
+
+  /** Brings a row into sight, such as one that was selected elsewhere. */
+  show(index: number): void {
+    this.#virtualizer?.scrollToIndex(index, { align: "auto" });
+  }
+
+  #measure(): void {
+    const virtualizer = this.#virtualizer;
+    if (!virtualizer) return;
+    const items = virtualizer.getVirtualItems();
+    const [first, last] = [items[0], items.at(-1)];
+    this.#span =
+      first && last
+        ? {
+            start: first.index,
+            end: last.index + 1,
+            before: first.start,
+            after: Math.max(0, virtualizer.getTotalSize() - last.end),
+          }
+        : { start: 0, end: 0, before: 0, after: 0 };
+  }
+}
