@@ -17,6 +17,10 @@ const PLACEHOLDER: &str = "<!doctype html>
 </html>
 ";
 
+/// What the page offers to somebody who has nothing to prune yet: a network and images to search it with.
+const SAMPLE: [&str; 3] =
+    ["mobilenet_v1.pt", "fashion-mnist-images-idx3-ubyte.gz", "fashion-mnist-labels-idx1-ubyte.gz"];
+
 /// Endings of files that compress; pictures and fonts are compressed already.
 const TEXTS: [&str; 6] = ["html", "js", "css", "json", "svg", "txt"];
 /// Of a smaller file, nothing is won.
@@ -38,6 +42,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         copy_folder(&built, &page)?;
     } else {
         put(&page.join("index.html"), PLACEHOLDER.as_bytes())?;
+    }
+    for name in SAMPLE {
+        let file = manifest.join("../../examples").join(name);
+        println!("cargo:rerun-if-changed={}", file.display());
+        std::fs::create_dir_all(page.join("sample"))?;
+        std::fs::copy(&file, page.join("sample").join(name))?;
     }
     println!("cargo:rustc-env=EAGLEEYE_PAGE={}", page.display());
     Ok(())

@@ -24,6 +24,8 @@ mod m20261127_000007_repaired;
 mod m20261127_000008_tuning_races;
 mod m20261127_000009_pipelines;
 mod m20261128_000001_studies;
+mod m20261128_000002_model_graphs;
+mod m20261128_000003_turns;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -50,6 +52,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000008_tuning_races::Migration),
             Box::new(m20261127_000009_pipelines::Migration),
             Box::new(m20261128_000001_studies::Migration),
+            Box::new(m20261128_000002_model_graphs::Migration),
+            Box::new(m20261128_000003_turns::Migration),
         ]
     }
 }

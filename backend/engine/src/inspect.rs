@@ -1,8 +1,6 @@
 //! What a network is made of and what can be pruned: the report at upload, and `eagleeye-worker inspect --json`.
 
-use std::collections::BTreeMap;
-
-use eagleeye_graph::{Graph, Group, GroupError, NodeId, ParameterKind, ValueId, channel_groups, macs_by_node};
+use eagleeye_graph::{Graph, Group, GroupError, ValueId, channel_groups};
 use eagleeye_spec::report::{
     ChannelGroup, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat, ModelInspection, ModelReport, Port,
     PrunableSpace, Reachable,
@@ -10,10 +8,12 @@ use eagleeye_spec::report::{
 use eagleeye_spec::{Budget, Measure, Space, StrategyName};
 use eagleeye_strategy::{Task, feasible, reachable};
 
+use crate::drawing::drawn;
 use crate::load::Loaded;
 use crate::members;
 use crate::network::Format;
 use crate::norms::batch_norm_state;
+use crate::own_cost::{OwnCost, operator, own_costs};
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -31,6 +31,7 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
     let groups = channel_groups(graph)?;
     let prunable = PrunableSpace::of(graph, &groups);
     let budgets = reachable(&prunable, space, Measure::Macs);
+    let costs = own_costs(graph);
     let figures = ModelFigures {
         format: format(network.format)?,
         guessed_shape: loaded.guessed_shape,
@@ -45,12 +46,13 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
         notices: network.precision_notices(),
         batch_norm_state: batch_norm_state(graph),
         operators: graph.operators().into_iter().map(|(name, count)| (name.to_owned(), count as u64)).collect(),
-        layers: layers(graph),
+        layers: layers(graph, &costs),
         groups: groups.groups.iter().map(|group| channel_group(graph, group)).collect(),
     };
     let (inputs, outputs) = (ports(graph, &graph.inputs), ports(graph, &graph.outputs));
     let report = ModelReport { figures, inputs, outputs, details };
-    Ok(ModelInspection { report, space: Some(prunable), unmet: None })
+    let drawn = drawn(graph, &groups, &costs);
+    Ok(ModelInspection { report, space: Some(prunable), graph: Some(drawn), unmet: None })
 }
 
 fn format(format: Format) -> Result<ModelFormat, InspectError> {
@@ -76,34 +78,20 @@ fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
 }
 
 /// The shape of a value for a batch of one.
-fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
+pub(crate) fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
     eagleeye_graph::shape::sample(graph.shape(id)).into_iter().map(|size| size as u64).collect()
 }
 
-fn layers(graph: &Graph) -> Vec<Layer> {
-    let macs: BTreeMap<NodeId, u64> = macs_by_node(graph).into_iter().collect();
-    let mut counted = vec![false; graph.parameters.len()];
-    let mut layers = Vec::new();
-    for (id, node) in graph.nodes_with_ids() {
-        let read: Vec<_> = node.inputs.iter().filter_map(|&input| graph.parameter_of(input)).collect();
-        let learned = read.iter().filter(|p| graph.parameter(**p).kind == ParameterKind::Parameter);
-        let mut parameters = 0;
-        for p in learned {
-            if !std::mem::replace(&mut counted[p.index()], true) {
-                parameters += graph.parameter(*p).shape.iter().map(|&size| size as u64).product::<u64>();
-            }
-        }
-        if !read.is_empty() {
-            layers.push(Layer {
-                name: node.name.clone(),
-                operator: node.op.name(graph.shape(node.inputs[0]).len()).to_owned(),
-                shape: sizes(graph, node.outputs[0]),
-                macs: macs.get(&id).copied().unwrap_or(0),
-                parameters,
-            });
-        }
-    }
-    layers
+fn layers(graph: &Graph, costs: &[OwnCost]) -> Vec<Layer> {
+    let layers = graph.nodes.iter().zip(costs).filter(|(_, cost)| cost.is_layer);
+    let layers = layers.map(|(node, cost)| Layer {
+        name: node.name.clone(),
+        operator: operator(graph, node),
+        shape: sizes(graph, node.outputs[0]),
+        macs: cost.macs,
+        parameters: cost.parameters,
+    });
+    layers.collect()
 }
 
 fn channel_group(graph: &Graph, group: &Group) -> ChannelGroup {

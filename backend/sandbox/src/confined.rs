@@ -16,7 +16,14 @@ pub(crate) const FILE: &str = "EAGLEEYE_FILE_LIMIT";
 pub(crate) const PARENT: &str = "EAGLEEYE_PARENT";
 
 /// What of this process's environment a child needs: where libtorch lies, and how many threads it may use.
-const PASSED_ON: [&str; 3] = ["LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"];
+const PASSED_ON: [&str; 6] = [
+    "LD_LIBRARY_PATH",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+];
 
 /// What a child may take from the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

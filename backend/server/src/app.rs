@@ -90,6 +90,8 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::strategies::list))
         .routes(routes!(api::presets::list))
         .routes(routes!(api::templates::list))
+        .routes(routes!(api::queue::get))
+        .routes(routes!(api::queue::put))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
         .routes(routes!(api::searches::cancel))
         .routes(routes!(api::search_report::json))
@@ -133,6 +135,7 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
 fn checks() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(api::models::change))
+        .routes(routes!(api::models::graph))
         .routes(routes!(api::models::of_checkpoint))
         .routes(routes!(api::searches::create))
         .routes(routes!(api::searches::clone))

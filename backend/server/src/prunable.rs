@@ -1,9 +1,9 @@
-//! What can be pruned of a stored model, and what is left of its cost then.
+//! What can be pruned of a stored model, and what is left of its cost then; and the network as it is drawn.
 //!
-//! It is part of the model's report. Reports of older versions lack it: such a model is inspected once more, in the background
-//! after the start or when a search first asks.
+//! Both are found by the inspection at upload. Models that older versions have inspected lack them: such a model is inspected
+//! once more, in the background after the start or when somebody first asks.
 
-use eagleeye_spec::report::PrunableSpace;
+use eagleeye_spec::report::{ModelInspection, NetworkGraph, PrunableSpace};
 use eagleeye_store::{Model, PageRequest};
 
 use crate::inspection::inspect_stored;
@@ -18,13 +18,30 @@ pub async fn prunable(state: &AppState, model: &Model) -> Result<PrunableSpace, 
     if let Some(space) = model.inspection()?.space {
         return Ok(space);
     }
+    let found = inspected_again(state, model).await?;
+    found.space.ok_or_else(|| lacks(model, "what can be pruned"))
+}
+
+/// The model's network as it is drawn.
+///
+/// # Errors
+/// Where a model of an older version cannot be inspected.
+pub async fn graph(state: &AppState, model: &Model) -> Result<NetworkGraph, Problem> {
+    if let Some(graph) = state.store.models().graph(model.id).await? {
+        return Ok(graph);
+    }
+    let found = inspected_again(state, model).await?;
+    found.graph.ok_or_else(|| lacks(model, "its operations"))
+}
+
+async fn inspected_again(state: &AppState, model: &Model) -> Result<ModelInspection, Problem> {
     let found = inspect_stored(state, model, &model.input_shape).await?;
-    let Some(space) = found.space.clone() else {
-        let detail = format!("the inspection of model {} does not list what can be pruned", model.id);
-        return Err(Problem::internal(detail));
-    };
     state.store.models().complete_report(model, &found).await?;
-    Ok(space)
+    Ok(found)
+}
+
+fn lacks(model: &Model, what: &str) -> Problem {
+    Problem::internal(format!("the inspection of model {} does not list {what}", model.id))
 }
 
 /// Completes the reports of all models that an older version has inspected, one after the other.
@@ -36,7 +53,11 @@ pub async fn complete_all(state: AppState) {
             Err(error) => return tracing::warn!(%error, "cannot list the models that an older version has inspected"),
         };
         for model in &found.items {
-            if let Err(problem) = prunable(&state, model).await {
+            let completed = async {
+                prunable(&state, model).await?;
+                graph(&state, model).await
+            };
+            if let Err(problem) = completed.await {
                 tracing::warn!(model = %model.id, problem = problem.detail(), "an older model cannot be inspected again");
             }
         }

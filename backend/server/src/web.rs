@@ -11,9 +11,11 @@ use crate::encoding::Encoding;
 use crate::problem::{Kind, OwnBody, Problem};
 
 /// Lists of the page, and the details below each; a test holds them against the page's own router.
-const SECTIONS: [&str; 5] = ["models", "datasets", "searches", "tunings", "studies"];
+const SECTIONS: [&str; 7] = ["models", "datasets", "searches", "candidates", "tunings", "studies", "compare"];
 /// Sections that have details and no list.
-const UNLISTED: [&str; 2] = ["tunings", "studies"];
+const UNLISTED: [&str; 3] = ["candidates", "tunings", "studies"];
+/// Sections that have no details.
+const WHOLE: [&str; 1] = ["compare"];
 
 /// Everything comes from this server; nothing may frame it.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
@@ -59,7 +61,7 @@ fn is_routed(path: &str) -> bool {
     match (parts.next(), parts.next(), parts.next()) {
         (None, _, _) => true,
         (Some(section), None, _) => SECTIONS.contains(&section) && !UNLISTED.contains(&section),
-        (Some(section), Some(_), None) => SECTIONS.contains(&section),
+        (Some(section), Some(_), None) => SECTIONS.contains(&section) && !WHOLE.contains(&section),
         (Some(_), Some(_), Some(_)) => false,
     }
 }
@@ -129,13 +131,20 @@ mod tests {
         assert_eq!(sections, SECTIONS);
         let unlisted = within("const UNLISTED = [", ']').split(',').map(|name| name.trim().trim_matches('"'));
         assert_eq!(unlisted.collect::<Vec<_>>(), UNLISTED);
-        let details = ["/datasets/019321f0", "/tunings/019321f0", "/studies/019321f0"];
+        let details =
+            ["/datasets/019321f0", "/candidates/019321f0", "/tunings/019321f0", "/studies/019321f0", "/compare"];
         for own in ["/", "/models", "/models/", "/searches/new"].into_iter().chain(details) {
             assert!(is_routed(own), "{own}");
         }
-        for other in
-            ["/metrics", "/.env", "/models/a/b", "/tunings", "/studies", "/api/v1/networks", "/wp-admin/setup.php"]
-        {
+        for other in [
+            "/metrics",
+            "/.env",
+            "/models/a/b",
+            "/tunings",
+            "/compare/019321f0",
+            "/api/v1/networks",
+            "/wp-admin/setup.php",
+        ] {
             assert!(!is_routed(other), "{other}");
         }
     }

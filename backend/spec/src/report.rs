@@ -5,11 +5,13 @@
 //! every version before this one has written.
 
 mod dataset;
+mod graph;
 mod model;
 mod space;
 mod stored;
 
 pub use dataset::{Class, DatasetContent, DatasetKind, DatasetReport, ImageSize, ImageSizes};
+pub use graph::{GraphNode, NetworkGraph};
 pub use model::{
     BatchNormState, ChannelGroup, ComputedWeight, GroupMember, Layer, ModelDetails, ModelFigures, ModelFormat,
     ModelInspection, ModelReport, Port, Reachable,

@@ -17,7 +17,7 @@ use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
 use crate::files::{Check, FileHash};
 use crate::number::from_sql;
-use crate::queue::{NewJob, Payload, enqueue_in, of_subject};
+use crate::queue::{NewJob, Payload, Turn, enqueue_in, of_subject};
 use crate::store::Store;
 use crate::tunings::{self, TUNING_JOB};
 
@@ -247,7 +247,7 @@ pub(crate) async fn request_in(
 }
 
 fn export_of(subject: Uuid) -> NewJob<'static> {
-    NewJob { kind: EXPORT_JOB, subject, payload: Payload::empty() }
+    NewJob { kind: EXPORT_JOB, subject, payload: Payload::empty(), turn: Turn::Next }
 }
 
 async fn find<C: ConnectionTrait>(

@@ -73,7 +73,7 @@ pub use open::{CACHE, DEFAULT_CACHE_BYTES, StoreConfig};
 pub use ordering::{CandidateSort, Which};
 pub use page::{Page, PageRequest};
 pub use pipelines::{Pipeline, PipelineStage, PipelineState};
-pub use queue::{Claim, HeartbeatAnswer, Job, JobState, Lease, NewJob, Payload, Queue, Wanted};
+pub use queue::{Claim, HeartbeatAnswer, InLine, Job, JobState, Lease, NewJob, Payload, Queue, Turn, Wanted};
 pub use search_job::CANDIDATES_PHASE;
 pub use searches::{SEARCH_JOB, Search, SearchState, Split, Winner};
 pub use store::Store;

@@ -1,7 +1,7 @@
 //! Uploaded networks.
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::report::{ModelFigures, ModelInspection, Reachable};
+use eagleeye_spec::report::{ModelFigures, ModelInspection, NetworkGraph, Reachable};
 use eagleeye_spec::{Lineage, StoredError};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
@@ -10,7 +10,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::entities::{model, search};
+use crate::entities::{model, model_graph, search};
 use crate::error::{Kind, Owner, StoreError};
 use crate::files::{Check, FileHash, LocalFile};
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
@@ -164,8 +164,15 @@ impl Models<'_> {
         }
         set_report(&mut row, found)?;
         let row = row.update(&transaction).await?;
+        keep_graph(&transaction, id, found).await?;
         transaction.commit().await?;
         row.try_into()
+    }
+
+    /// The network as it is drawn; none where an older version has inspected it, until [`Models::complete_report`].
+    pub async fn graph(&self, id: Uuid) -> Result<Option<NetworkGraph>, StoreError> {
+        let row = model_graph::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.map(|row| from_json(Kind::Model, "graph", row.graph)).transpose()
     }
 
     /// Stores what a newer version found in the same file under the same input shape. Nothing else of the model changes, so
@@ -179,6 +186,7 @@ impl Models<'_> {
         let mut row = row.into_active_model();
         row.report = Set(stored(found)?);
         row.update(&transaction).await?;
+        keep_graph(&transaction, model.id, found).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -235,6 +243,7 @@ pub(crate) async fn insert_in(
     };
     set_report(&mut row, &new.inspection)?;
     let row = row.insert(transaction).await?;
+    keep_graph(transaction, row.id, &new.inspection).await?;
     consume(transaction, &uploads).await?;
     Ok(row)
 }
@@ -271,8 +280,20 @@ fn set_report(row: &mut model::ActiveModel, found: &ModelInspection) -> Result<(
     Ok(())
 }
 
+/// Puts the drawing of a model's network in the place of the one before it.
+async fn keep_graph(transaction: &DatabaseTransaction, id: Uuid, found: &ModelInspection) -> Result<(), StoreError> {
+    model_graph::Entity::delete_by_id(id).exec(transaction).await?;
+    if let Some(graph) = &found.graph {
+        let row = model_graph::ActiveModel { model_id: Set(id), graph: Set(to_json(Kind::Model, "graph", graph)?) };
+        model_graph::Entity::insert(row).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
+
+/// The report as its column has it: the drawing has a table of its own.
 fn stored(found: &ModelInspection) -> Result<serde_json::Value, StoreError> {
     let corrupt = |reason| StoreError::Corrupt { kind: Kind::Model, column: "report", reason };
+    let found = ModelInspection { graph: None, ..found.clone() };
     found.to_stored().map_err(|error| corrupt(error.to_string()))
 }
 

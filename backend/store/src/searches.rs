@@ -17,7 +17,7 @@ use crate::evaluations::hits_of;
 use crate::events::{EventKind, tell};
 use crate::number::{from_json, from_sql, to_i64, to_json};
 use crate::page::{Page, PageRequest};
-use crate::queue::{NewJob, Payload, enqueue_in, of_subject};
+use crate::queue::{NewJob, Payload, Turn, enqueue_in, of_subject};
 use crate::run::{self, QUEUED, run};
 use crate::store::Store;
 use crate::subject::Progress;
@@ -154,7 +154,7 @@ pub(crate) async fn insert_in(
     row.warnings = Set(Some(to_json(Kind::Search, "warnings", &warnings)?));
     let row = row.insert(transaction).await?;
     tell(transaction, EventKind::SearchCreated, row.id, row.created_at).await?;
-    let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty() };
+    let job = NewJob { kind: SEARCH_JOB, subject: row.id, payload: Payload::empty(), turn: Turn::Next };
     enqueue_in(store, transaction, job).await?;
     Ok(row)
 }

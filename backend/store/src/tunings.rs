@@ -1,5 +1,7 @@
 //! Tunings: candidates that are trained further. What workers write into them is in [`crate::tuning_job`].
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use eagleeye_spec::{Epoch, StoredError, TuneOptions, TuningResult};
 use sea_orm::{
@@ -17,7 +19,7 @@ use crate::events::{EventKind, tell};
 use crate::files::FileHash;
 use crate::number::{from_json, from_sql};
 use crate::page::{Page, PageRequest};
-use crate::queue::{NewJob, Payload, enqueue_in};
+use crate::queue::{NewJob, Payload, Turn, enqueue_in};
 use crate::run::{self, QUEUED, run};
 use crate::store::Store;
 use crate::subject::Progress;
@@ -105,6 +107,14 @@ impl Tunings<'_> {
         row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))?.try_into()
     }
 
+    /// The searches that these tunings are of, by the tunings' ids. Those that do not exist are left out.
+    pub async fn searches(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Uuid>, StoreError> {
+        let found = tuning::Entity::find().filter(tuning::Column::Id.is_in(ids.iter().copied())).select_only();
+        let pairs = found.column(tuning::Column::Id).column(tuning::Column::SearchId).into_tuple();
+        let pairs: Vec<(Uuid, Uuid)> = pairs.all(self.0.database()).await?;
+        Ok(pairs.into_iter().collect())
+    }
+
     /// The tunings of a search's candidates, newest first, but for those of studies, which are many and listed with them.
     pub async fn list(&self, search_id: Uuid, page: &PageRequest) -> Result<Page<Tuning>, StoreError> {
         let known = search::Entity::find_by_id(search_id).one(self.0.database()).await?;
@@ -189,17 +199,21 @@ pub(crate) async fn create_in(
         ..Default::default()
     };
     let mut payload = Payload::empty();
+    let mut turn = Turn::Next;
     match membership {
         Some(Membership::Race { race_id, pause_at }) => {
             (row.race_id, row.race_rung, row.pause_at) = (Set(Some(race_id)), Set(Some(0)), Set(pause_at));
             payload.version = TUNING_PAYLOAD;
         }
-        Some(Membership::Study { study_id }) => row.study_id = Set(Some(study_id)),
+        Some(Membership::Study { study_id }) => {
+            row.study_id = Set(Some(study_id));
+            turn = Turn::BehindAll;
+        }
         None => {}
     }
     let row = row.insert(transaction).await?;
     tell(transaction, EventKind::TuningCreated, row.id, row.created_at).await?;
-    enqueue_in(store, transaction, NewJob { kind: TUNING_JOB, subject: row.id, payload }).await?;
+    enqueue_in(store, transaction, NewJob { kind: TUNING_JOB, subject: row.id, payload, turn }).await?;
     Ok(row)
 }
 

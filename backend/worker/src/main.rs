@@ -11,6 +11,7 @@ mod check_dataset;
 mod check_search;
 mod confinement;
 mod convert;
+mod environment;
 mod failure;
 mod foreign;
 mod gradients;
@@ -18,7 +19,6 @@ mod inspect;
 mod latency;
 mod model_file;
 mod network_file;
-mod openmp;
 mod output;
 mod provenance;
 mod prune;
@@ -104,9 +104,9 @@ fn main() -> ExitCode {
     // What takes long says how far it is.
     start_logging(matches!(cli.command, Command::Run(_) | Command::Tune(_) | Command::Study(_)));
     if cli.command.computes()
-        && let Err(error) = openmp::wait_asleep()
+        && let Err(error) = environment::settle()
     {
-        tracing::warn!(%error, "waiting threads will spin");
+        tracing::warn!(%error, "waiting threads will spin, and memory is taken anew for each layer");
     }
     match perform(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

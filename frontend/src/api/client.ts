@@ -15,9 +15,11 @@ import type {
   Model,
   ModelChange,
   ModelSummary,
+  NetworkGraph,
   Page,
   Precheck,
   Preset,
+  Queue,
   Search,
   SearchRequest,
   Strategy,
@@ -202,6 +204,17 @@ export const retryStudy = (id: string): Promise<Study> =>
 /** Deletes a study with its fine-tunings. */
 export const deleteStudy = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/studies/{id}", { params: { path: { id } } }));
+
+/** What is running and what waits, in the order in which it will be done. */
+export const getQueue = (): Promise<Queue> => answer(client.GET("/api/v1/queue"));
+
+/** Puts a waiting job before another one, or behind all. */
+export const moveJob = (id: string, before: string | null): Promise<Queue> =>
+  answer(client.POST("/api/v1/queue/{id}/move", { params: { path: { id } }, body: { before } }));
+
+/** A model's network as it is drawn. */
+export const getModelGraph = (id: string): Promise<NetworkGraph> =>
+  answer(client.GET("/api/v1/models/{id}/graph", { params: { path: { id } } }));
 
 export const tuningEvents = (id: string): EventStream => ({
   address: `${BASE}/tunings/${id}/events`,

@@ -13,6 +13,7 @@ pub mod names;
 pub mod paging;
 pub mod pipelines;
 pub mod presets;
+pub mod queue;
 pub mod search_check;
 pub mod search_report;
 pub mod searches;
@@ -49,11 +50,11 @@ pub const BASE: &str = "/api/v1";
         (name = "datasets", description = "Labelled images to calibrate and score with"),
         (name = "searches", description = "Pruning searches and their progress"),
         (name = "candidates", description = "Pruned networks that a search has evaluated"),
-        (name = "tunings", description = "Fine-tuning of candidates"),
         (name = "pipelines", description = "Stages of pruning, each of which begins with what the one before it has made"),
         (name = "tunings", description = "Fine-tuning of candidates, one by one or several in a race"),
         (name = "studies", description = "Which evaluation predicts the accuracy after fine-tuning"),
         (name = "checkpoints", description = "Exported files of candidates, tuned or not"),
+        (name = "queue", description = "Searches and fine-tunings that are running or waiting"),
         (name = "health", description = "Health of the server"),
     )
 )]

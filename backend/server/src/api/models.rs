@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::Lineage;
-use eagleeye_spec::report::{ModelDetails, ModelFigures, ModelInspection};
+use eagleeye_spec::report::{ModelDetails, ModelFigures, ModelInspection, NetworkGraph};
 use eagleeye_store::{self as store, NewModel, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,6 +25,7 @@ use crate::extract::{self, Path, Query};
 use crate::inspection::inspect_stored;
 use crate::lineage::model_of;
 use crate::problem::{FieldError, Kind, Problem};
+use crate::prunable;
 use crate::state::AppState;
 use crate::upload::{Body, Expected, Received};
 
@@ -280,6 +281,20 @@ pub async fn list(
 )]
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Json<Model>, Problem> {
     Ok(Json(store.models().get(id).await?.try_into()?))
+}
+
+/// Get a model's network as it is drawn: its operations and what flows between them.
+#[utoipa::path(
+    get, path = "/models/{id}/graph", operation_id = "getModelGraph", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the model")),
+    responses(
+        (status = 200, description = "The operations in order of execution", body = NetworkGraph),
+        (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn graph(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<NetworkGraph>, Problem> {
+    let model = state.store.models().get(id).await?;
+    Ok(Json(prunable::graph(&state, &model).await?))
 }
 
 /// Change a model's name or input shape.

@@ -105,13 +105,16 @@ with tempfile.TemporaryDirectory() as folder:
     stage |= {"calibration_images": 200, "scoring_images": 300, "preprocessing": {"mean": [0.286], "deviation": [0.353]}}
     pipeline = call("/pipelines", {"search": stage, "macs": [0.7, 0.5]})["id"]
     wait("the pipeline", lambda: call(f"/pipelines/{pipeline}")["state"] == "succeeded")
+    request = {"candidates": 2, "seeds": [1], "options": {"epochs": 1, "batch_size": 50}}
+    study = call(f"/searches/{finished}/studies", request)["id"]
+    wait("the study", lambda: call(f"/studies/{study}")["state"] == "succeeded")
     # Killed in the middle of a search, with another one behind it.
     interrupted = search(torchscript, "interrupted", candidates=40, seed=3)
     queued = search(onnx, "queued", seed=11)
     wait("candidates", lambda: len(candidates(interrupted)) >= 3)
     told = {path: call(path) for path in ["/models", "/datasets", f"/candidates/{winner}/checkpoints"]}
     told |= {path: call(path) for path in [f"/tunings/{tuning}{of}" for of in ["", "/epochs", "/checkpoints"]]}
-    told |= {path: call(path) for path in [f"/searches/{finished}/tuning-races", f"/pipelines/{pipeline}"]}
+    told |= {path: call(path) for path in [f"/searches/{finished}/tuning-races", f"/pipelines/{pipeline}", f"/studies/{study}"]}
     for model in [onnx, torchscript]:
         told[f"/models/{model['id']}"] = call(f"/models/{model['id']}")
     for id in [finished, settings, failed, cancelled]:

@@ -3,7 +3,7 @@
 
 # What is not said of a model is this. Its space is one layer of 32 channels, which makes all MACs.
 format=onnx shape=1,1,28,28 guessed=true macs=1000000 batch_norms=0 state=folded classes=10 smallest=0.25
-operators='{}' layers='[]' groups='[]' version='"version": 2,'
+operators='{}' layers='[]' groups='[]' graph='' version='"version": 2,'
 space=', "space": {"cost": {"units": [32], "sizes": [[0, 0, 32]], "macs": [[31250, 0]], "parameters": [[1562, 0], [16]]}, "groups": [{"name": "features.0", "size": 32, "channels_per_unit": 1}]}'
 
 model() {
@@ -11,7 +11,7 @@ model() {
 {$version "format": "$format", "inputs": [{"name": "x", "shape": [$shape]}], "outputs": [], "guessed_shape": $guessed,
  "macs": $macs, "parameters": 50000, "batch_norms": $batch_norms, "reachable": {"min": $smallest, "max": 1.0}, "classes": $classes,
  "element_type": "float32", "notices": [], "batch_norm_state": "$state", "operators": $operators, "layers": $layers,
- "groups": $groups $space}
+ "groups": $groups $space $graph}
 REPORT
 }
 
@@ -42,6 +42,10 @@ case "$task $first" in
               "members": [{"parameter": "features.0.weight", "axis": 0}]},
              {"name": "classifier", "size": 10, "prunable": false, "reason": "the output", "normalised_by": null, "computed": [],
               "members": [{"parameter": "classifier.weight", "axis": 0}]}]'
+    graph=', "graph": {"nodes": [
+      {"name": "x", "operator": "input", "inputs": [], "shape": [1, 1, 28, 28], "groups": [], "macs": 0, "parameters": 0},
+      {"name": "features.0", "operator": "conv2d", "inputs": ["x"], "shape": [1, 32, 28, 28], "groups": ["features.0"],
+       "macs": 900000, "parameters": 40000}]}'
     model
     ;;
 "inspect shaped"*)

@@ -32,6 +32,7 @@ mod processes;
 #[path = "../../../worker/tests/it/protobuf.rs"]
 mod protobuf;
 mod puppet;
+mod queue;
 mod real;
 mod refusals;
 mod repaired;

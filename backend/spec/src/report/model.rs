@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::graph::NetworkGraph;
 use super::space::PrunableSpace;
 use super::stored::{REPORT_VERSION, ReportError};
 use crate::stored::{current, upgraded};
@@ -19,6 +20,9 @@ pub struct ModelInspection {
     /// What a choice of channels needs to know. Absent in what versions before 1 have stored; another inspection finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub space: Option<PrunableSpace>,
+    /// The network as it is drawn. It is stored beside the report, which would grow many times larger with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<NetworkGraph>,
     /// Why the budget that was asked about cannot be met; absent where it can, or where none was asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmet: Option<String>,

@@ -42,6 +42,8 @@ pub struct Model {
     pub not_before_ms: Option<i64>,
     pub avoid: Option<String>,
     pub avoid_until_ms: Option<i64>,
+    /// Jobs of the same kind are done in the order of these numbers, and of their ids where they are equal.
+    pub turn: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

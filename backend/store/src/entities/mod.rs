@@ -8,6 +8,7 @@ pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod job;
 pub(crate) mod model;
+pub(crate) mod model_graph;
 pub(crate) mod pipeline;
 pub(crate) mod pipeline_stage;
 pub(crate) mod property;

@@ -22,7 +22,8 @@ const KNOWN_DEAD: i64 = 0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted<'a> {
     pub kind: &'a str,
-    /// Jobs of a kind with a lower number go first, and those of the same number in the order in which they were enqueued.
+    /// Jobs of a kind with a lower number go first, and those of the same number in the order of their turns, which is that in
+    /// which they were enqueued until somebody changes it.
     pub priority: i32,
 }
 
@@ -45,6 +46,7 @@ impl Queue<'_> {
         let next = job::Entity::find()
             .filter(claimable)
             .order_by_asc(priority(wanted))
+            .order_by_asc(job::Column::Turn)
             .order_by_asc(job::Column::Id)
             .limit(1)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::fence::of_subject;
-use super::{JobState, Queue};
+use super::{JobState, Queue, Turn};
 use crate::entities::job;
 use crate::error::{Kind, StoreError};
 use crate::number::to_json;
@@ -50,6 +50,7 @@ pub struct NewJob<'a> {
     pub kind: &'a str,
     pub subject: Uuid,
     pub payload: Payload,
+    pub turn: Turn,
 }
 
 impl Queue<'_> {
@@ -70,6 +71,7 @@ pub(crate) async fn enqueue_in(
     new: NewJob<'_>,
 ) -> Result<Uuid, StoreError> {
     let payload = to_json(Kind::Job, "payload", &new.payload)?;
+    let turn = new.turn.number(transaction, store.clock().now_ms()).await?;
     let row = job::ActiveModel {
         id: Set(Uuid::now_v7()),
         kind: Set(new.kind.to_string()),
@@ -88,6 +90,7 @@ pub(crate) async fn enqueue_in(
         not_before_ms: Set(None),
         avoid: Set(None),
         avoid_until_ms: Set(None),
+        turn: Set(turn),
     };
     let one_of_a_kind = OnConflict::columns([job::Column::Kind, job::Column::Subject]).do_nothing().to_owned();
     job::Entity::insert(row).on_conflict(one_of_a_kind).try_insert().exec_without_returning(transaction).await?;

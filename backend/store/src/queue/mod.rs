@@ -19,6 +19,7 @@ mod claim;
 mod end;
 mod enqueue;
 mod fence;
+mod line;
 mod list;
 mod report;
 mod set_aside;
@@ -35,6 +36,7 @@ pub(crate) use end::{already_done, close};
 pub use enqueue::{NewJob, Payload};
 pub(crate) use enqueue::{enqueue_in, restart};
 pub(crate) use fence::{hold_of, of_subject};
+pub use line::{InLine, Turn};
 pub use list::Job;
 pub(crate) use report::note_progress;
 

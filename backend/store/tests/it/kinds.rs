@@ -1,6 +1,6 @@
 //! Jobs of a kind that the store has never heard of.
 
-use eagleeye_store::{JobState, NewJob, PageRequest, Payload, Progress, StoreError, Uuid, Wanted};
+use eagleeye_store::{JobState, NewJob, PageRequest, Payload, Progress, StoreError, Turn, Uuid, Wanted};
 use serde_json::json;
 
 use crate::support::{KINDS, World};
@@ -9,7 +9,7 @@ const POLISH: &str = "polish";
 const WANTED: [Wanted<'static>; 1] = [Wanted { kind: POLISH, priority: 5 }];
 
 fn polish(subject: Uuid, rounds: u32) -> NewJob<'static> {
-    NewJob { kind: POLISH, subject, payload: Payload::new(3, &json!({ "rounds": rounds })).unwrap() }
+    NewJob { kind: POLISH, subject, payload: Payload::new(3, &json!({ "rounds": rounds })).unwrap(), turn: Turn::Next }
 }
 
 async fn states(world: &World) -> Vec<JobState> {

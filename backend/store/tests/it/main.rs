@@ -16,6 +16,7 @@ mod files;
 mod garbage;
 mod identity;
 mod kinds;
+mod line;
 mod pipelines;
 mod races;
 mod repaired;

@@ -29,6 +29,7 @@ async fn migrations_go_down_and_up_again() {
         "events",
         "files",
         "jobs",
+        "model_graphs",
         "models",
         "pipeline_stages",
         "pipelines",

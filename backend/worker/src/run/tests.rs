@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use eagleeye_engine::Device;
-use eagleeye_store::{Job, JobState, NewJob, PageRequest, Payload, Progress, Store, StoreConfig, Uuid};
+use eagleeye_store::{Job, JobState, NewJob, PageRequest, Payload, Progress, Store, StoreConfig, Turn, Uuid};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -113,7 +113,7 @@ impl Scene {
 
     async fn enqueue(&self, kind: &str, version: u32, name: &str) -> Uuid {
         let payload = Payload::new(version, &Greeting { name: name.to_owned() }).unwrap();
-        self.store.queue().enqueue(NewJob { kind, subject: Uuid::now_v7(), payload }).await.unwrap()
+        self.store.queue().enqueue(NewJob { kind, subject: Uuid::now_v7(), payload, turn: Turn::Next }).await.unwrap()
     }
 
     /// Has the worker work until `is_done` says so.

@@ -1,0 +1,88 @@
+// What the server is at: its workers, the queue, and what has come of it lately.
+
+import {
+  getCandidate,
+  getHealth,
+  getQueue,
+  getSearch,
+  getTuning,
+  listDatasets,
+  listModels,
+  listSearches,
+} from "../api/client";
+import type { Candidate, ConnectedWorker, Dataset, ModelSummary, QueuedJob, Search, Tuning } from "../api/types";
+import { waiting } from "./queue";
+
+/** As many of each as the overview shows. */
+const LATEST = 5;
+/** Waiting jobs that are shown; more are counted. */
+export const SHOWN = 8;
+
+/** A job that is being done. */
+export interface RunningJob {
+  job: QueuedJob;
+  search: Search;
+  tuning: Tuning | undefined;
+  /** The best candidate of a search so far. */
+  best: Candidate | undefined;
+}
+
+export interface Overview {
+  workers: readonly ConnectedWorker[];
+  queue: readonly QueuedJob[];
+  running: readonly RunningJob[];
+  /** The searches that anything here is about, by id. */
+  searchById: ReadonlyMap<string, Search>;
+  searches: Search[];
+  models: ModelSummary[];
+  datasets: Dataset[];
+}
+
+export async function loadOverview(): Promise<Overview> {
+  const [health, { items: queue }, searches, models, datasets] = await Promise.all([
+    getHealth(),
+    getQueue(),
+    listSearches(undefined, LATEST),
+    listModels(undefined, LATEST),
+    listDatasets(undefined, LATEST),
+  ]);
+  const searchById = new Map(searches.items.map((search) => [search.id, search]));
+  const inSight = [...queue.filter(({ position }) => position === null), ...waiting(queue).slice(0, SHOWN)];
+  const missing = new Set(inSight.map((job) => job.search_id).filter((id) => !searchById.has(id)));
+  // One that is deleted meanwhile is left out, as the next look at the queue leaves it out.
+  for (const found of await Promise.all([...missing].map((id) => getSearch(id).catch(() => undefined)))) {
+    if (found) searchById.set(found.id, found);
+  }
+  const begun = inSight.filter(({ position }) => position === null);
+  const running = (await Promise.all(begun.map((job) => details(job, searchById)))).filter(
+    (found) => found !== undefined,
+  );
+  return {
+    workers: health.workers.connected,
+    queue,
+    running,
+    searchById,
+    searches: searches.items,
+    models: models.items,
+    datasets: datasets.items,
+  };
+}
+
+async function details(job: QueuedJob, searchById: ReadonlyMap<string, Search>): Promise<RunningJob | undefined> {
+  const search = searchById.get(job.search_id);
+  if (!search) return undefined;
+  const bestId = job.kind === "search" ? search.best_candidate_id : null;
+  const [tuning, best] = await Promise.all([
+    job.tuning_id === null ? undefined : getTuning(job.tuning_id).catch(() => undefined),
+    bestId === null ? undefined : getCandidate(bestId).catch(() => undefined),
+  ]);
+  return { job, search, tuning, best };
+}
+
+/** What a worker is doing, as the start of a line; what it works on has a line of its own. */
+export function doing(worker: ConnectedWorker): string {
+  if (worker.note !== null) return worker.note;
+  if (worker.checkpoint_id !== null) return "Writing a checkpoint";
+  if (worker.tuning_id !== null) return "Fine-tuning";
+  return worker.search_id !== null ? "Searching" : "Idle";
+}
