@@ -4,7 +4,9 @@ import type { components } from "./schema.gen";
 
 type Schemas = components["schemas"];
 
+export type Aggregate = Schemas["Aggregate"];
 export type Baseline = Schemas["Baseline"];
+export type BudgetRange = Schemas["BudgetRange"];
 export type Candidate = Schemas["Candidate"];
 export type CandidateWeights = Schemas["CandidateWeights"];
 export type ChannelGroup = Schemas["ChannelGroup"];
@@ -30,6 +32,7 @@ export type Latency = Schemas["Latency"];
 export type LatencyOf = Schemas["LatencyOf"];
 export type Layer = Schemas["Layer"];
 export type Limits = Schemas["Limits"];
+export type ManualStrategy = Schemas["ManualStrategy"];
 export type Measure = Schemas["Measure"];
 export type Model = Schemas["Model"];
 export type ModelChange = Schemas["ModelChange"];
@@ -55,6 +58,7 @@ export type Correlation = Schemas["Correlation"];
 export type PredictorStudy = Schemas["PredictorStudy"];
 export type Study = Schemas["Study"];
 export type StudyReport = Schemas["StudyReport"];
+export type Template = Schemas["Template"];
 export type Tuning = Schemas["Tuning"];
 export type TuningRace = Schemas["TuningRace"];
 export type TuningRaceMember = Schemas["TuningRaceMember"];

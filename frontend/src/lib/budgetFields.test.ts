@@ -3,11 +3,13 @@ import { describe, expect, it } from "vitest";
 import type { Measure } from "../api/types";
 import {
   fitted,
+  impossibleLimits,
   limitField,
   limitHints,
   measuresFor,
   missingLimits,
   nearestBudget,
+  nearestEnd,
   nextBudget,
   toLimits,
   type BudgetFields,
@@ -58,9 +60,16 @@ describe("faults", () => {
   });
 
   it("are what is no part of the whole, and MACs out of reach", () => {
-    const found = limitHints([both(5, 5), budget(101, "bytes"), budget(0), budget(40)], model.reachable);
-    expect(Object.keys(found)).toEqual(["macs", "budgets.0.bytes", "budgets.1.macs"]);
+    const budgets = [both(5, 5), budget(101, "bytes"), budget(0), budget(40)];
+    expect(Object.keys(impossibleLimits(budgets))).toEqual(["budgets.0.bytes", "budgets.1.macs"]);
+    const found = limitHints(budgets, model.reachable);
+    expect(Object.keys(found)).toEqual(["macs", "budgets.1.macs"]);
     expect(found["macs"]).toContain("between 12.3% and 100.0%");
     expect(limitHints([both(5, 5)])).toEqual({});
   });
+});
+
+it("has a nearest budget within reach", () => {
+  const range = { min: 0.12345, max: 0.987654 };
+  expect([nearestEnd(5, range), nearestEnd(100, range)]).toEqual([12.4, 98.7]);
 });

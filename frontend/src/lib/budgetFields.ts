@@ -67,16 +67,27 @@ export const toLimits = (budget: BudgetFields): Limits =>
 export const missingLimits = (budgets: readonly BudgetFields[]): Errors =>
   each(budgets, ({ percentage }) => (percentage === null ? "Enter a number." : undefined));
 
-/** Limits that are no part of the full network, or that it cannot be pruned to. `range` is that of the MACs. */
-export const limitHints = (budgets: readonly BudgetFields[], range?: Reachable): Errors =>
-  each(budgets, ({ measure, percentage }) => {
-    if (percentage === null) return undefined;
-    if (!(percentage > 0 && percentage <= 100)) return "Above 0 and at most 100.";
-    const part = fraction(percentage);
-    return range && measure === "macs" && (part < range.min || part > range.max) ? outOfReach(range) : undefined;
-  });
+/** Limits that are no part of the full network. */
+export const impossibleLimits = (budgets: readonly BudgetFields[]): Errors =>
+  each(budgets, ({ percentage }) =>
+    percentage === null || (percentage > 0 && percentage <= 100) ? undefined : "Above 0 and at most 100.",
+  );
 
-const outOfReach = ({ min, max }: Reachable): string =>
+/** Limits that a model cannot be pruned to. `range` is that of the MACs. */
+export const limitHints = (budgets: readonly BudgetFields[], range?: Reachable): Errors =>
+  each(budgets, (limit) => (range && !isWithin(limit, range) ? outOfReach(range) : undefined));
+
+/** Whether a limit can be reached, as far as is known; `range` is that of the MACs. */
+export function isWithin({ measure, percentage }: LimitFields, range: Reachable): boolean {
+  const part = fraction(percentage);
+  return measure !== "macs" || percentage === null || (part >= range.min && part <= range.max);
+}
+
+/** The end of a range that is nearest to what was wanted, in percent, rounded to what lies within. */
+export const nearestEnd = (percentage: number, { min, max }: Reachable): number =>
+  fraction(percentage) < min ? Math.ceil(min * 1000) / 10 : Math.floor(max * 1000) / 10;
+
+export const outOfReach = ({ min, max }: Reachable): string =>
   `This model can be pruned to between ${percent(min)} and ${percent(max)} of its MACs; ` +
   "a lower minimum share per group, under Advanced, widens this range.";
 

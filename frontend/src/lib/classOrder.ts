@@ -21,5 +21,7 @@ export function parseClassOrder(text: string): Exclude<ClassOrder, string> | und
 export function classOrderText(order: ClassOrder, most = 12): string {
   if (typeof order === "string") return order;
   const names = Array.isArray(order) ? order : Object.entries(order).map(([name, output]) => `${name}=${output}`);
-  return names.slice(0, most).join(", ") + (names.length > most ? ", …" : "");
+  // Names with commas stand on lines of their own, as one would have to type them.
+  const between = most === Infinity && names.some((name) => name.includes(",")) ? "\n" : ", ";
+  return names.slice(0, most).join(between) + (names.length > most ? ", …" : "");
 }

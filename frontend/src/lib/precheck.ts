@@ -11,7 +11,9 @@ import type {
   WarningCode,
 } from "../api/types";
 import { count, counted, percent } from "./format";
-import { emptyForm, hints, missing, toRequest, type SearchForm } from "./searchForm";
+import { hints, missing } from "./searchFaults";
+import { emptyForm, type SearchForm } from "./searchForm";
+import { toRequest } from "./searchRequest";
 
 /** Fields of the request that the check depends on, as the server names them. */
 const FIELDS = ["model_id", "dataset_id", "calibration_images", "scoring_images", "seed", "batch_size"];
@@ -32,6 +34,7 @@ export function checkRequest(form: SearchForm, model?: ModelSummary, dataset?: D
     ...{ modelId, datasetId, seed, calibrationImages, scoringImages, batchSize, mode, batches, classOrder },
     ...{ mean, deviation, scale, resize, shorterSide, filter, channelOrder },
     strategies: ["uniform"],
+    kept: form.kept.class_order ? { class_order: form.kept.class_order } : {},
   });
 }
 

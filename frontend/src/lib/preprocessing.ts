@@ -56,6 +56,20 @@ export function toPreprocessing(fields: PreprocessingFields): Preprocessing {
   };
 }
 
+/** The fields that stand for a preprocessing; what a request may leave out has the server's defaults. */
+export function preprocessingFields(preprocessing: Preprocessing): PreprocessingFields {
+  const { mean, deviation, scale, resize = { mode: "cover" }, filter, channels } = preprocessing;
+  return {
+    mean: listed(mean),
+    deviation: listed(deviation),
+    scale: scale === undefined || isUsualScale(scale) ? null : scale,
+    resize: resize.mode,
+    shorterSide: resize.mode === "shorter_side" ? resize.size : null,
+    filter: filter ?? "bilinear",
+    channelOrder: channels ?? "rgb",
+  };
+}
+
 /** How images become the network's input, in words: `shorter side 256, middle, bicubic, blue first`. */
 export function resizeText({ resize = { mode: "cover" }, filter, channels }: Preprocessing): string {
   const ways = { cover: "middle to input", stretch: "stretched", shorter_side: "shorter side" };
