@@ -15,8 +15,14 @@ describe("match", () => {
   });
 
   it("takes what a new search starts with from the query", () => {
-    expect(at("/searches/new")).toEqual({ page: "new-search", modelId: null, datasetId: null });
-    expect(at("/searches/new?model=a&dataset=b")).toEqual({ page: "new-search", modelId: "a", datasetId: "b" });
+    expect(at("/searches/new")).toEqual({ page: "new-search", modelId: null, datasetId: null, fromId: null });
+    expect(at("/searches/new?model=a&dataset=b")).toEqual({
+      page: "new-search",
+      modelId: "a",
+      datasetId: "b",
+      fromId: null,
+    });
+    expect(at("/searches/new?from=c")).toMatchObject({ page: "new-search", fromId: "c" });
   });
 
   it("has pages of studies, but no list of all", () => {

@@ -4,7 +4,7 @@
 type Route =
   | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
   | { page: "model" | "dataset" | "search" | "tuning" | "study"; id: string }
-  | { page: "new-search"; modelId: string | null; datasetId: string | null }
+  | { page: "new-search"; modelId: string | null; datasetId: string | null; fromId: string | null }
   | { page: "new-tuning"; candidateId: string | null };
 
 /** The addresses that are the server's own, below which the page has none. */
@@ -33,7 +33,8 @@ export function match({ pathname, searchParams }: URL): Route {
   const list = section as keyof typeof DETAILS;
   if (id === undefined) return { page: isListed(list) ? list : "not-found" };
   if (list === "searches" && id === "new") {
-    return { page: "new-search", modelId: searchParams.get("model"), datasetId: searchParams.get("dataset") };
+    const [modelId, datasetId, fromId] = ["model", "dataset", "from"].map((name) => searchParams.get(name));
+    return { page: "new-search", modelId: modelId ?? null, datasetId: datasetId ?? null, fromId: fromId ?? null };
   }
   if (list === "tunings" && id === "new") return { page: "new-tuning", candidateId: searchParams.get("candidate") };
   return { page: DETAILS[list], id };

@@ -23,6 +23,7 @@ import type {
   Search,
   SearchRequest,
   Strategy,
+  Template,
   TuneOptions,
   Tuning,
   Study,
@@ -109,6 +110,9 @@ export const listPresets = async (): Promise<Preset[]> => (await answer(client.G
 /** The ways to choose strategies, the default first. */
 export const listStrategies = async (): Promise<Strategy[]> => (await answer(client.GET("/api/v1/strategies"))).items;
 
+/** The settings of the paper's experiments. */
+export const listTemplates = async (): Promise<Template[]> => (await answer(client.GET("/api/v1/templates"))).items;
+
 export const cancelSearch = (id: string): Promise<Search> =>
   answer(client.POST("/api/v1/searches/{id}/cancel", { params: { path: { id } } }));
 
@@ -128,6 +132,12 @@ export const searchEvents = (id: string): EventStream => ({
   job: "search",
   part: "candidate",
 });
+
+/** The first candidates of a search, probes among them: in the order of evaluation, or the best first. */
+export const firstCandidates = async (search: string, sort: "index" | "rank", limit: number): Promise<Candidate[]> => {
+  const params = { path: { id: search }, query: { sort, limit, probes: true } };
+  return (await answer(client.GET("/api/v1/searches/{id}/candidates", { params }))).items;
+};
 
 export const getCandidate = (id: string): Promise<Candidate> =>
   answer(client.GET("/api/v1/candidates/{id}", { params: { path: { id } } }));

@@ -38,6 +38,8 @@ export interface SearchForm extends PreprocessingFields {
   scoringImages: number | null;
   /** Name of the preset that was chosen last, which may have been changed since; empty for none. */
   preset: string;
+  /** Whether the preprocessing was chosen or typed, and is not what the page proposed. */
+  isOwnPreprocessing: boolean;
   /** Name of the paper's template that was chosen last, which may have been changed since; empty for none. */
   template: string;
   /** Empty stands for multiples of 8 where groups allow it. */
@@ -91,6 +93,7 @@ export const emptyForm = (): SearchForm => ({
   scoringImages: null,
   ...emptyPreprocessing(),
   preset: "",
+  isOwnPreprocessing: false,
   template: "",
   roundTo: null,
   minKeep: 10,

@@ -54,7 +54,7 @@ export function toRequest(form: SearchForm): SearchRequest {
 
 /** The form that stands for another search's request, but for its name. What the form cannot show is kept as it is. */
 export function fromRequest(request: SearchRequest): SearchForm {
-  const shown = { ...emptyForm(), budgets: [], ...formOf(request), name: "" };
+  const shown = { ...emptyForm(), budgets: [], ...formOf(request), name: "", isOwnPreprocessing: true };
   const kept = unshown(request, toRequest(shown));
   // What is kept is not shown in part.
   if (kept.group_limits) shown.groupLimits = "";
