@@ -4,6 +4,7 @@ import { inWords, labelOf } from "./fieldLabels";
 
 it("calls fields by their labels", () => {
   expect(labelOf("round_to")).toBe("Round to multiples of");
+  expect([labelOf("macs"), labelOf("budgets.0.macs"), labelOf("budgets")]).toEqual(["Budget", "Budget 2", "Budgets"]);
   expect(labelOf("body.unheard_of")).toBe("body.unheard_of");
 });
 

@@ -28,7 +28,7 @@ export const FIELD_LABELS: Record<string, string> = {
   repaired: "Candidates to repair",
   short_tuned: "Candidates to train briefly",
   short_tune_epochs: "Epochs of a brief training",
-  vanilla_images: "Images without adaptive batch norm",
+  vanilla_images: "Images without adaptation",
   batch_size: "Batch size",
   round_to: "Round to multiples of",
   min_keep_ratio: "Minimum share kept",
@@ -77,7 +77,11 @@ export const FIELD_LABELS: Record<string, string> = {
 };
 
 /** What the page calls a field; one that it does not have goes by its path. */
-export const labelOf = (field: string): string => FIELD_LABELS[field] ?? field;
+export function labelOf(field: string): string {
+  const place = /^budgets\.(\d+)\./.exec(field)?.[1];
+  // The first budget is not one of the list.
+  return place === undefined ? (FIELD_LABELS[field] ?? field) : `Budget ${Number(place) + 2}`;
+}
 
 /** Paths that can be nothing but the name of a field: everyday words are left alone. */
 const PATHS = Object.keys(FIELD_LABELS).filter((path) => path === "macs" || /[_.]/.test(path));

@@ -18,6 +18,11 @@ export class Submission {
   /** Fields for numbers in which something else stands. They are empty for the form, and must not pass for that. */
   #unreadable = $state.raw<readonly string[]>([]);
 
+  /** Whether somebody has tried to send the form. */
+  get wasTried(): boolean {
+    return this.#wasTried;
+  }
+
   /**
    * What is wrong with each field: what the server has said, and what it would say.
    *
