@@ -6,16 +6,27 @@ import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { DESKTOP, expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
-import { cancelSearch, deleteSearch, untilSearch, uploadExample, url } from "./server";
+import {
+  cancelSearch,
+  deleteDataset,
+  deleteModel,
+  deleteSearch,
+  search,
+  untilSearch,
+  uploadExample,
+  url,
+} from "./server";
 
 /** A check takes seconds, and longer on a busy machine. */
 const PATIENCE = 120_000;
 
 let watched: Watched;
 let page: Page;
+let model = "";
+let dataset = "";
 
 beforeAll(async () => {
-  const { model, dataset } = await uploadExample("For the form");
+  ({ model, dataset } = await uploadExample("For the form"));
   watched = await open(url, 1);
   ({ page } = watched);
   page.setDefaultTimeout(30_000);
@@ -23,6 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await watched?.browser.close();
+  if (model) await Promise.all([deleteModel(model), deleteDataset(dataset)]);
 });
 
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
@@ -141,6 +153,136 @@ describe.sequential("the form of a search", () => {
       expect(await page.evaluate<string[]>(UNEVEN_FIELDS), `at ${width} px`).toEqual([]);
     }
     await page.setViewportSize(DESKTOP);
+  });
+
+  it("survives a reload and leaving the page, and goes on where it was left", async () => {
+    await page.goto(`/searches/new?model=${model}&dataset=${dataset}`);
+    await field("Preset").selectOption("fashion_mnist");
+    await field("Name").fill('It\'s "quoted", Ünïcode 网络');
+    await field("Candidates").fill("");
+    await field("Seed").fill("1.5");
+    await page.getByText("Enter a whole number.").waitFor();
+    await page.reload();
+    await page.getByText("The form is as you left it.").waitFor();
+    expect([await field("Seed").inputValue(), await field("Candidates").inputValue()]).toEqual(["1.5", ""]);
+    await page.getByRole("link", { name: "Models", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "Models" }).waitFor();
+    await page.goBack();
+    await field("Name").waitFor();
+    expect(await field("Name").inputValue()).toBe('It\'s "quoted", Ünïcode 网络');
+    expect(await field("Preset").inputValue()).toBe("fashion_mnist");
+  });
+
+  it("says what is wrong with numbers at their fields, and sends nothing", async () => {
+    const sent: Request[] = [];
+    const note = (request: Request): void => void (request.url().endsWith("/searches") && sent.push(request));
+    page.on("request", note);
+    await page.getByText("Advanced", { exact: true }).click();
+    await field("Batch size").fill("");
+    await field("Batch size").pressSequentially("1e");
+    await field("Test images").fill("99999999999");
+    await button("Start the search").click();
+    await page.getByText("Look again at the fields").waitFor();
+    expect(await page.getByText("Enter a number.").count()).toBe(1);
+    expect(await page.getByText("This is not a number.").count()).toBe(1);
+    expect(await page.getByText("no more than there are").count()).toBe(1);
+    expect(await page.evaluate("document.activeElement.name")).toBe("candidates");
+    expect(await page.getByRole("tab").count()).toBe(0);
+    await expectGoodPage(page);
+    expect(sent.filter((request) => request.method() === "POST")).toEqual([]);
+    page.off("request", note);
+    for (const [name, value] of [
+      ["Batch size", "64"],
+      ["Test images", ""],
+      ["Candidates", "4"],
+      ["Seed", "2"],
+    ] as const)
+      await field(name).fill(value);
+    await page.getByText("Look again at the fields").waitFor({ state: "detached" });
+  });
+
+  it("shows what will happen, with a range of budgets and a front", async () => {
+    const plan = page.getByRole("region", { name: "What will happen" });
+    await page.getByText("50% of MACs", { exact: true }).waitFor();
+    await button("Add a range of budgets").click();
+    expect(await page.evaluate("document.activeElement.name")).toBe("budget_range.from");
+    await field("Number of budgets").fill("3");
+    await field("To, percent").fill("0.5");
+    await page.getByText("can be pruned to between").waitFor();
+    await field("To, percent").fill("30");
+    await page.getByText("70%, 50% and 30% of MACs").waitFor();
+    await page.getByRole("button", { name: "Remove budget", exact: true }).click();
+    expect(await plan.innerText()).toMatch(/12\s+at most, by 1 strategy/);
+    await page.locator('input[name="strategies"][value="evolutionary"]').check();
+    await page.locator('input[name="strategies"][value="sensitivity"]').uncheck();
+    await field("Look for everything in between (Pareto front)").check();
+    expect(await plan.innerText()).toMatch(/4\s+at most, by 1 strategy/);
+    expect(await plan.innerText()).toContain("seeks the whole front");
+    await expectGoodPage(page);
+  });
+
+  it("is copied as it would be sent", async () => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.getByRole("tab", { name: "curl" }).focus();
+    await page.keyboard.press("ArrowRight");
+    expect(await page.getByRole("tab", { selected: true }).innerText()).toBe("Python");
+    await button("Copy").click();
+    await page.getByText("Copied.").waitFor();
+    const copied = await page.evaluate<string>("navigator.clipboard.readText()");
+    expect(copied).toContain('"name": "It\'s \\"quoted\\", Ünïcode 网络",');
+    await page.getByRole("tab", { name: "Command line" }).click();
+    expect(new URL(page.url()).searchParams.get("as")).toBe("command");
+    await page.getByText("--images IMAGES --labels LABELS --request request.json").waitFor();
+    await page.reload();
+    await page.getByText("--request request.json").waitFor();
+    await expectGoodPage(page);
+    await page.getByRole("button", { name: "Start afresh" }).click();
+    await page.getByText("50% of MACs", { exact: true }).waitFor();
+    expect([await field("Name").inputValue(), await field("Candidates").inputValue()]).toEqual(["", "48"]);
+  });
+
+  it("takes over the settings of the paper, and says what was published", async () => {
+    await field("Settings of the paper").selectOption("mobilenet_v1_50");
+    await page.getByText("Published: MobileNetV1 pruned to 284").waitFor();
+    await page.getByText("The paper calibrates on 12,800 images").waitFor();
+    expect(
+      await page.locator('input[name="strategies"]:checked').evaluateAll("boxes => boxes.map((box) => box.value)"),
+    ).toEqual(["reference"]);
+    await expectGoodPage(page);
+  });
+
+  it("begins with all that another search was asked for", async () => {
+    const id = await search({
+      ...{ model_id: model, dataset_id: dataset, name: "The one before", strategies: ["manual", "evolutionary"] },
+      ...{
+        manual: [{ groups: { "features.12.1.0": 256 } }],
+        budget_range: { measure: "macs", from: 0.7, to: 0.3, steps: 3 },
+      },
+      ...{ front: true, candidates: 2, seed: 11, calibration_images: 300, scoring_images: 400, test_images: 10 },
+      ...{ importance: { criterion: "fpgm", aggregate: "mean" }, vanilla_images: 0, min_keep_ratio: 0.05 },
+      preprocessing: { mean: [0.286], deviation: [0.353] },
+    });
+    try {
+      await page.goto(`/searches/new?from=${id}&as=command`);
+      await page.getByText("Filled in from The one before, all but its name.").waitFor();
+      const text = await page.getByRole("region", { name: "Command line: text" }).innerText();
+      const made = JSON.parse(text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1));
+      const before = (await (await fetch(`${url}/api/v1/searches/${id}`)).json()).request;
+      const { name: _name, round_to: _, ...wanted } = before;
+      expect(made).toMatchObject(wanted);
+      expect(await page.getByText("1 strategy written by hand is kept").count()).toBe(1);
+      expect(await page.locator('input[name="strategies"][value="manual"]').isChecked()).toBe(true);
+      await expectGoodPage(page);
+      await field("Seed").fill("12");
+      await page.reload();
+      await page.getByText("Fill it in anew").waitFor();
+      expect(await field("Seed").inputValue()).toBe("12");
+      await page.goto("/searches/new");
+      await field("Seed").waitFor();
+      expect(await field("Seed").inputValue()).toBe("0");
+    } finally {
+      await deleteSearch(id);
+    }
   });
 
   it("has broken no rule on the way", () => {

@@ -79,6 +79,9 @@ export const deleteSearch = (id: string): Promise<void> => remove("searches", id
 /** Deletes a model by the API. */
 export const deleteModel = (id: string): Promise<void> => remove("models", id);
 
-async function remove(kind: "models" | "searches", id: string): Promise<void> {
+/** Deletes a dataset by the API. */
+export const deleteDataset = (id: string): Promise<void> => remove("datasets", id);
+
+async function remove(kind: "models" | "datasets" | "searches", id: string): Promise<void> {
   expect((await fetch(`${url}/api/v1/${kind}/${id}`, { method: "DELETE" })).ok).toBe(true);
 }

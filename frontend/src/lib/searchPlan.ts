@@ -41,7 +41,7 @@ export const references = (form: SearchForm): number =>
   form.uniformReference && !form.strategies.includes("uniform") ? askedBudgets(form).length : 0;
 
 /** The test images of a search that says no number, where as many are left over. */
-const DEFAULT_TEST_IMAGES = 2000;
+export const DEFAULT_TEST_IMAGES = 2000;
 
 export interface ImagePlan {
   calibration: number;

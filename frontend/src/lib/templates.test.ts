@@ -26,8 +26,10 @@ it("fills in what the paper says, and leaves the rest as it was", () => {
 
 it("takes as many calibration images as there are, and says so", () => {
   const filled = withTemplate(form({ scoringImages: 5000 }), template, 9500);
-  expect(filled.calibrationImages).toBe(4500);
-  expect(imagesDiffer(template, filled)).toBe("The paper calibrates on 12,800 images; here it is 4,500.");
+  expect(filled.calibrationImages).toBe(2500);
+  expect(imagesDiffer(template, filled)).toBe("The paper calibrates on 12,800 images; here it is 2,500.");
+  expect(withTemplate(form({ scoringImages: 5000, testImages: 0 }), template, 9500).calibrationImages).toBe(4500);
+  expect(withTemplate(form({ scoringImages: 5000 }), template, 6000).calibrationImages).toBe(1000);
 });
 
 it("is told by its network and its budget, with what was published", () => {

@@ -4,6 +4,7 @@ import type { SearchRequest, Template } from "../api/types";
 import { count, counted, percent, si } from "./format";
 import { formOf } from "./searchRequest";
 import type { SearchForm } from "./searchForm";
+import { DEFAULT_TEST_IMAGES } from "./searchPlan";
 
 /** The fields of a request that a template sets, which the schema leaves open. */
 const settings = ({ search }: Template): Partial<SearchRequest> => search as Partial<SearchRequest>;
@@ -14,13 +15,13 @@ export function templateName(template: Template): string {
   return macs == null ? template.name : `${template.network}, ${percent(macs, 0)} of MACs`;
 }
 
-/** A form with the settings of a template; a dataset that has too few images gives all that scoring leaves. */
+/** A form with the settings of a template; a dataset that has too few images gives all that scoring and the test leave. */
 export function withTemplate(form: SearchForm, template: Template, images: number | undefined): SearchForm {
   const filled = { ...form, ...formOf(settings(template)), front: false, template: template.name };
-  const left = images === undefined ? Infinity : images - (form.scoringImages ?? 0);
-  const { calibrationImages } = filled;
-  if (calibrationImages !== null && calibrationImages > left && left > 0) filled.calibrationImages = left;
-  return filled;
+  const others = (form.scoringImages ?? 0) + (form.testImages ?? DEFAULT_TEST_IMAGES);
+  const left = images === undefined ? Infinity : images - others;
+  if ((filled.calibrationImages ?? 0) <= left) return filled;
+  return { ...filled, calibrationImages: left > 0 ? left : form.calibrationImages };
 }
 
 /** What was published of the network that a template is for. */
