@@ -1,6 +1,7 @@
 // The rows of a long table that can be seen, and the space that the others take.
 
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import { untrack } from "svelte";
 import type { Attachment } from "svelte/attachments";
 
 /** Rows beyond either edge that are there already when one scrolls on. */
@@ -39,12 +40,15 @@ export class VirtualRows {
       getScrollElement: () => element,
       estimateSize: () => this.#height,
       overscan: OVERSCAN,
+      // A heading that stays at the top covers what is behind it.
+      scrollPaddingStart: element.querySelector("thead")?.offsetHeight ?? 0,
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
       onChange: () => this.#measure(),
     });
-    const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(options());
+    // Another number of rows is told to this one; it does not need another.
+    const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(untrack(options));
     this.#virtualizer = virtualizer;
     const unmount = virtualizer._didMount();
     $effect(() => {
