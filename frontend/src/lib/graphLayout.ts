@@ -13,7 +13,7 @@ const STEP = NODE.height + GAP.row;
  * Rows that the lines of one part may cross in all. Each costs dagre as much as a node; a dense block, where every layer reads
  * all before it, would have thousands. The longest lines are drawn around the nodes then, without a way of their own.
  */
-const CROSSED = 400;
+const CROSSED = 100;
 
 /** A part of a network that has a layout of its own: its first and last node are all that the others see of it. */
 interface Part {

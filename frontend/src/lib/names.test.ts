@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { distinctNames, kindName, namesOf, sharedNames } from "./names";
+import { distinctions, distinctNames, kindName, namesOf, sharedNames } from "./names";
 
 it("reads a list only until all names are known", async () => {
   const pages = [
@@ -47,6 +47,7 @@ it("tells things of one name apart by kind and time, and where that does not do,
   expect(names[2]).toBe("y");
   const twins = [thing("00000001", "x"), thing("00000002", "x")];
   const apart = [...distinctNames(twins, ({ kind }) => kind).values()];
-  expect(apart.map((name) => name.slice(-8))).toEqual(["00000001", "00000002"]);
+  expect(apart.map((name) => name.slice(-9, -1))).toEqual(["00000001", "00000002"]);
+  expect([...distinctions(things, ({ kind }) => kind).keys()].map((id) => id.slice(-1))).toEqual(["1", "2"]);
   expect(sharedNames(things).size).toBe(2);
 });

@@ -48,16 +48,28 @@ export function sharedNames(things: readonly Named[]): Set<string> {
 }
 
 /**
- * What to call each thing in a list to choose from, by id: its name, with its kind and time where another has the same
- * name, and its short id where that does not suffice.
+ * What tells things of one name apart, by id: kind and time, and the short id where that does not suffice. A thing whose name no other
+ * has is not in it.
  */
-export function distinctNames<T extends Named>(things: readonly T[], kind: (thing: T) => string): Map<string, string> {
+export function distinctions<T extends Named>(things: readonly T[], kind: (thing: T) => string): Map<string, string> {
   const shared = sharedNames(things);
-  const label = (thing: T): string =>
-    shared.has(thing.id) ? `${thing.name} (${kind(thing)}, ${dateTime(thing.created_at)})` : thing.name;
-  const labelled = things.map((thing) => ({ id: thing.id, name: label(thing), created_at: thing.created_at }));
-  const alike = sharedNames(labelled);
-  return new Map(labelled.map(({ id, name }) => [id, alike.has(id) ? `${name} ${shortId(id)}` : name]));
+  const alike = things.filter(({ id }) => shared.has(id));
+  const words = (thing: T): string => `${kind(thing)}, ${dateTime(thing.created_at)}`;
+  const same = sharedNames(alike.map((thing) => ({ ...thing, name: `${thing.name} (${words(thing)})` })));
+  return new Map(
+    alike.map((thing) => [thing.id, same.has(thing.id) ? `${words(thing)}, ${shortId(thing.id)}` : words(thing)]),
+  );
+}
+
+/** What to call each thing in a list to choose from, by id: its name, with what tells it apart from others of that name. */
+export function distinctNames<T extends Named>(things: readonly T[], kind: (thing: T) => string): Map<string, string> {
+  const beside = distinctions(things, kind);
+  return new Map(
+    things.map(({ id, name }) => {
+      const words = beside.get(id);
+      return [id, words ? `${name} (${words})` : name];
+    }),
+  );
 }
 
 /** Names of things by id, from a paged list that is read only until all of them are known. */

@@ -90,6 +90,9 @@ describe("the graph", () => {
     expect(neighbour(right, "up", links, places)).toBe(0);
     expect([left, right]).toContain(neighbour(0, "down", links, places));
     expect(neighbour(3, "down", links, places)).toBeUndefined();
+    const block = residual(9);
+    const walk = neighbour(0, "down", new Links(block), layOut(block).places);
+    expect(block[walk ?? 0]?.name, "into the block, and not past it").toBe("blocks.0.0");
   });
 
   it("knows what can be seen", () => {

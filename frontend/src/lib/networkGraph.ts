@@ -79,9 +79,10 @@ export function neighbour(
 ): number | undefined {
   const here = places[at];
   if (!here) return undefined;
-  const distance = (index: number): number => Math.abs((places[index]?.x ?? 0) - here.x);
+  const away = (index: number, axis: "x" | "y"): number => Math.abs((places[index]?.[axis] ?? 0) - here[axis]);
+  // The next row first: what goes around a block is reached through its end, or by the names beside the drawing.
   const nearest = (indices: readonly number[]): number | undefined =>
-    indices.toSorted((a, b) => distance(a) - distance(b) || a - b)[0];
+    indices.toSorted((a, b) => away(a, "y") - away(b, "y") || away(a, "x") - away(b, "x") || a - b)[0];
   if (direction === "down") return nearest(links.outputs[at] ?? []);
   if (direction === "up") return nearest(links.inputs[at] ?? []);
   const sign = direction === "left" ? -1 : 1;

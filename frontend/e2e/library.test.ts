@@ -1,0 +1,196 @@
+// Uploads that go on while one goes elsewhere, files dropped on the page, the graph of a network, and what a dataset holds.
+//
+// Runs against the server at EAGLEEYE_URL, to which it uploads what it needs. It queues no search.
+
+import type { Locator, Page, Route } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { residual } from "../src/lib/testNetworks";
+import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { uploadExample, url } from "./server";
+
+let watched: Watched;
+let page: Page;
+let model = "";
+let dataset = "";
+
+beforeAll(async () => {
+  ({ model, dataset } = await uploadExample("For the library", 600));
+  watched = await open(url, 1);
+  ({ page } = watched);
+  page.setDefaultTimeout(30_000);
+});
+afterAll(async () => {
+  await watched?.browser.close();
+});
+
+const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
+const link = (name: string): Locator => page.getByRole("link", { name, exact: true });
+const heading = (name: string): Locator => page.getByRole("heading", { level: 1, name });
+const field = (label: string): Locator => fieldOf(page, label);
+const panel = (): Locator => page.getByRole("complementary", { name: "Uploads" });
+const elements = (): Promise<number> => page.evaluate<number>("document.querySelectorAll('*').length");
+
+/** Drops a file somewhere on the page. */
+const drop = (name: string, content: string): Promise<void> =>
+  page.evaluate(
+    ([name, content]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([content], name));
+      for (const type of ["dragenter", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+      }
+    },
+    [name, content] as const,
+  );
+
+describe.sequential("uploads", () => {
+  /** What the server does with the next upload of a model. */
+  let answer: (route: Route) => Promise<void>;
+  let begun: (answered: () => void) => void = () => undefined;
+
+  it("offers a network that is dropped on the datasets page as a model", async () => {
+    await page.goto("/datasets");
+    await heading("Datasets").waitFor();
+    await drop("resnet.onnx", "\b\u0007");
+    await page.getByText("looks like a model").waitFor();
+    await expectGoodPage(page);
+    await button("Upload it as a model").click();
+    await heading("Models").waitFor();
+    expect(await field("Model file").evaluate((input) => (input as HTMLInputElement).files?.[0]?.name)).toBe(
+      "resnet.onnx",
+    );
+    await field("External weights").waitFor();
+    await drop("images-idx3-ubyte", "\0\0\b\u0003");
+    await page.getByText("looks like a dataset").waitFor();
+    await button("Stay here").click();
+  });
+
+  it("goes on with an upload while one goes elsewhere, and warns before it is ended", async () => {
+    await page.route(`${url}/api/v1/models`, async (route) => {
+      if (route.request().method() !== "POST") return route.continue();
+      await new Promise<void>((answered) => begun(answered));
+      await answer(route);
+    });
+    const release = new Promise<() => void>((resolve) => (begun = resolve));
+    await button("Upload model").click();
+    const fail = await release;
+    await link("Datasets").click();
+    await heading("Datasets").waitFor();
+    await panel().getByText("resnet.onnx").waitFor();
+    await expectGoodPage(page);
+
+    const asked = page.waitForEvent("dialog");
+    void page.evaluate("window.location.reload()").catch(() => undefined);
+    const dialog = await asked;
+    expect(dialog.type()).toBe("beforeunload");
+    await dialog.dismiss();
+
+    answer = (route) => route.abort();
+    fail();
+    await panel().getByText("No response from the server").waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("tries it again with the same file, and links to what it became", async () => {
+    answer = (route) => route.fulfill({ status: 201, json: { id: model, name: "resnet" } });
+    const release = new Promise<() => void>((resolve) => (begun = resolve));
+    await button("Retry the upload of resnet.onnx").click();
+    (await release)();
+    await panel().getByRole("link", { name: "resnet", exact: true }).click();
+    await heading("For the library").waitFor();
+    await button("Dismiss the model resnet.onnx").click();
+    expect(await panel().count()).toBe(0);
+    await page.unroute(`${url}/api/v1/models`);
+  });
+});
+
+describe.sequential("the graph of a network", () => {
+  const nodes = residual(400);
+  const graph = (): Locator => page.getByRole("listbox", { name: /^Nodes of the network/ });
+  const selected = (): Locator => page.getByRole("region", { name: "Selected node" });
+
+  it("draws 400 nodes, of which the document has those that are seen", async () => {
+    await page.route(`${url}/api/v1/models/${model}/graph`, (route) => route.fulfill({ json: { nodes } }));
+    await page.goto(`/models/${model}`);
+    await graph().waitFor();
+    expect(await graph().getByRole("option").count()).toBeLessThan(40);
+    expect(await elements()).toBeLessThan(3000);
+    await expectGoodPage(page);
+  });
+
+  it("is walked by the keyboard, along its edges", async () => {
+    await graph().focus();
+    for (const key of ["Home", "ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
+    await selected().getByRole("heading", { name: "blocks.0.1" }).waitFor();
+    await page.keyboard.press("End");
+    await selected()
+      .getByRole("heading", { name: nodes.at(-1)?.name ?? "" })
+      .waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("is searched by name, and says in its address what is selected", async () => {
+    await field("Find a node").fill("blocks.20.");
+    await page.getByText("8 matches").waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByText("1 of 8").waitFor();
+    await page.keyboard.press("Enter");
+    await selected().getByRole("heading", { name: "blocks.20.1" }).waitFor();
+    await page.waitForURL(/node=blocks\.20\.1/);
+    await page.reload();
+    await selected().getByRole("heading", { name: "blocks.20.1" }).waitFor();
+    const option = graph().locator("[aria-selected=true]");
+    expect(await option.evaluate((node) => node.getBoundingClientRect().height)).toBeGreaterThan(0);
+  });
+
+  it("shows the whole network within the same limits", async () => {
+    await button("Whole network").click();
+    await page.waitForFunction("document.querySelectorAll('[role=option]').length === 400");
+    expect(await elements()).toBeLessThan(3000);
+    const slowest = await page.evaluate<number>(`(async () => {
+      const box = document.querySelector("svg[role=listbox]");
+      let slowest = 0;
+      for (let press = 0; press < 20; press += 1) {
+        const start = performance.now();
+        box.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+        slowest = Math.max(slowest, performance.now() - start);
+      }
+      return slowest;
+    })()`);
+    expect(slowest, "milliseconds from a key to the next picture").toBeLessThan(400);
+    await button("100%").click();
+  });
+
+  it("has a table of the layers beside it, which leads into the drawing", async () => {
+    const table = page.getByRole("table", { name: "Layers" });
+    const names = (): Promise<string[]> => table.locator("tbody tr.layer th").allInnerTexts();
+    expect((await names())[0]).toBe("features.0.0");
+    await table.getByRole("button", { name: "MACs", exact: true }).click();
+    await page.waitForURL(/layers=macs/);
+    expect((await names())[0]).not.toBe("features.0.0");
+    expect(
+      await page.getByRole("region", { name: "Layers and their costs" }).getByText("locked:").count(),
+    ).toBeLessThan(2);
+    await table.getByRole("button", { name: "MACs", exact: true }).click();
+    expect((await names())[0]).toBe("features.0.0");
+    await page.unroute(`${url}/api/v1/models/${model}/graph`);
+  });
+});
+
+describe.sequential("a dataset", () => {
+  it("shows the class of each sample image, and how a search divides the images", async () => {
+    await page.goto(`/datasets/${dataset}`);
+    await heading("For the library").waitFor();
+    const captions = await page.locator("figcaption").allInnerTexts();
+    expect(captions.slice(0, 11)).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0"]);
+    await page.getByText("scores candidates on 300 and tests the winners on 150").waitFor();
+    await page.getByText("No search uses this dataset yet.").waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("has broken no rule on the way", () => {
+    expect(watched.faults).toEqual([]);
+  });
+});
