@@ -25,6 +25,11 @@ describe("match", () => {
     expect(at("/searches/new?from=c")).toMatchObject({ page: "new-search", fromId: "c" });
   });
 
+  it("has pages of candidates, but no list of all", () => {
+    expect(at("/candidates/7d?card=e")).toEqual({ page: "candidate", id: "7d" });
+    expect([at("/candidates"), at("/candidates/7d/x")]).toEqual([{ page: "not-found" }, { page: "not-found" }]);
+  });
+
   it("has pages of studies, but no list of all", () => {
     expect(at("/studies/7d")).toEqual({ page: "study", id: "7d" });
     expect([at("/studies"), at("/studies/new/x")]).toEqual([{ page: "not-found" }, { page: "not-found" }]);

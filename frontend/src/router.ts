@@ -3,23 +3,24 @@
 /** A page with what its address says. */
 type Route =
   | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
-  | { page: "model" | "dataset" | "search" | "tuning" | "study"; id: string }
+  | { page: "model" | "dataset" | "search" | "candidate" | "tuning" | "study"; id: string }
   | { page: "new-search"; modelId: string | null; datasetId: string | null; fromId: string | null }
   | { page: "new-tuning"; candidateId: string | null };
 
 /** The addresses that are the server's own, below which the page has none. */
-const SERVERS = ["/api", "/docs", "/health", "/assets"];
+const SERVERS = ["/api", "/docs", "/health", "/assets", "/sample"];
 
 const DETAILS = {
   models: "model",
   datasets: "dataset",
   searches: "search",
+  candidates: "candidate",
   tunings: "tuning",
   studies: "study",
 } as const;
 
-/** The sections that have details and no list: fine-tunings and studies are listed with their search. */
-const UNLISTED = ["tunings", "studies"] as const;
+/** The sections that have details and no list: candidates, fine-tunings and studies are listed with their search. */
+const UNLISTED = ["candidates", "tunings", "studies"] as const;
 type Listed = Exclude<keyof typeof DETAILS, (typeof UNLISTED)[number]>;
 
 const isListed = (section: keyof typeof DETAILS): section is Listed =>

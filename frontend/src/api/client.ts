@@ -13,6 +13,7 @@ import type {
   Dataset,
   Health,
   Model,
+  ModelCard,
   ModelChange,
   ModelSummary,
   NetworkGraph,
@@ -142,6 +143,16 @@ export const firstCandidates = async (search: string, sort: "index" | "rank", li
 export const getCandidate = (id: string): Promise<Candidate> =>
   answer(client.GET("/api/v1/candidates/{id}", { params: { path: { id } } }));
 
+/** The first candidate of a search by rank, of one budget where it has any; undefined before the first is scored. */
+export const leadingCandidate = async ({
+  id,
+  budgets,
+}: Pick<Search, "id" | "budgets">): Promise<Candidate | undefined> => {
+  const query = { sort: "rank", limit: 1, ...(budgets.length > 0 ? { budget: 0 } : {}) };
+  const request = client.GET("/api/v1/searches/{id}/candidates", { params: { path: { id }, query } });
+  return (await answer(request)).items[0];
+};
+
 /** The tunings of a search's candidates, newest first. */
 export const listTunings = (search: string, cursor?: string, limit = PAGE): Promise<Page<Tuning>> =>
   answer(client.GET("/api/v1/searches/{id}/tunings", { params: { path: { id: search }, query: { cursor, limit } } }));
@@ -256,6 +267,10 @@ export const listCheckpoints = async (candidate: string, wanted: CandidateWeight
   return items.filter((checkpoint) => checkpoint.weights === wanted && isOffered(checkpoint));
 };
 
+/** All files of a candidate, with whichever weights, but for those of its fine-tunings. */
+export const listAllCheckpoints = async (candidate: string): Promise<Checkpoint[]> =>
+  (await answer(client.GET("/api/v1/candidates/{id}/checkpoints", { params: { path: { id: candidate } } }))).items;
+
 /** Asks for a candidate as a file; the answer is the checkpoint that is there already, or one that is being made. */
 export const createCheckpoint = (
   candidate: string,
@@ -265,6 +280,15 @@ export const createCheckpoint = (
   const params = { path: { id: candidate } };
   return answer(client.POST("/api/v1/candidates/{id}/checkpoints", { params, body: { format, weights } }));
 };
+
+export const getCheckpoint = (id: string): Promise<Checkpoint> =>
+  answer(client.GET("/api/v1/checkpoints/{id}", { params: { path: { id } } }));
+
+export const getCard = (checkpoint: string): Promise<ModelCard> =>
+  answer(client.GET("/api/v1/checkpoints/{id}/card", { params: { path: { id: checkpoint } } }));
+
+/** Where a model card is downloaded as a document. */
+export const cardFile = (checkpoint: string): string => `${BASE}/checkpoints/${checkpoint}/card.md`;
 
 export const checkpointFile = (id: string): string => `${BASE}/checkpoints/${id}/file`;
 
