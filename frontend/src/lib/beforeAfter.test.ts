@@ -57,9 +57,9 @@ describe("accuracyRows", () => {
   it("says what it can before the full network was scored", () => {
     const rows = accuracyRows({ evaluations }, { baseline: null, split: null });
     expect(rows.map(({ network, delta }) => [network, delta])).toEqual([
-      ["Candidate, adaptive BN", undefined],
-      ["Candidate, without adaptive BN", undefined],
-      ["Candidate, adaptive BN", undefined],
+      ["Adaptive BN", undefined],
+      ["Without adaptive BN", undefined],
+      ["Adaptive BN", undefined],
     ]);
   });
 });

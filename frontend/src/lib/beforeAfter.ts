@@ -19,10 +19,10 @@ export interface AccuracyRow {
 }
 
 const NETWORKS: Record<EvaluationKind, string> = {
-  adapted: "Candidate, adaptive BN",
-  repaired: "Candidate, repaired",
-  short_tuned: "Candidate, trained briefly",
-  unadapted: "Candidate, without adaptive BN",
+  adapted: "Adaptive BN",
+  repaired: "Repaired",
+  short_tuned: "Trained briefly",
+  unadapted: "Without adaptive BN",
 };
 
 const KINDS = Object.keys(NETWORKS) as EvaluationKind[];
