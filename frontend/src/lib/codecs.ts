@@ -27,6 +27,12 @@ export const flag: Codec<boolean> = {
   write: (value) => (value ? "1" : "0"),
 };
 
+/** A number that counts or numbers something. */
+export const whole: Codec<number> = {
+  read: (value) => (/^\d{1,15}$/.test(value) ? Number(value) : undefined),
+  write: String,
+};
+
 /** From and to, such as the part of an axis that is zoomed into. */
 export const range: Codec<readonly [number, number]> = {
   read: (value) => {

@@ -9,6 +9,7 @@ import {
   isWanted,
   rowsOf,
   searchChoices,
+  shortProgress,
   sortedRows,
   withLeaders,
   type SearchFilter,
@@ -96,6 +97,14 @@ it("takes what has all the words and is as chosen", () => {
   expect(wanted({ words: "resnet RANDOM" })).toBe("31");
   expect(wanted({ words: "mobile 50%" })).toBe("2");
   expect(wanted({ words: "nothing" })).toBe("");
+});
+
+it("says in few words how far a search is", () => {
+  const running = search("1", { state: "running" });
+  expect(shortProgress(running)).toBe("12 of 12");
+  expect(shortProgress({ ...running, waiting_for: "a model" })).toBe("Waiting for a model");
+  expect(shortProgress({ ...running, progress: { phase: "loading", done: 0, total: 0 } })).toBe("");
+  expect([shortProgress(search("1")), shortProgress({ ...running, state: "queued" })]).toEqual(["", ""]);
 });
 
 it("offers what there is", () => {

@@ -4,6 +4,7 @@ import type { Candidate, Search } from "../api/types";
 import { budgetsText } from "./budgets";
 import { mainLatency, scoreOf, topOneError, type Direction } from "./candidates";
 import type { CsvValue } from "./csv";
+import { count } from "./format";
 import { isFinal, progressText } from "./jobs";
 import { titleOf } from "./searches";
 
@@ -43,6 +44,13 @@ export const repairedOf = ({ leader }: SearchRow): number | undefined =>
 
 export const latencyOf = ({ search, leader }: SearchRow) =>
   leader ? mainLatency(leader, search.request.latency_of) : undefined;
+
+/** How far a search is, where there is little room; what its state says already is not said again. */
+export function shortProgress({ state, waiting_for, progress }: Search): string {
+  if (isFinal(state)) return "";
+  if (waiting_for !== null) return `Waiting for ${waiting_for}`;
+  return state === "running" && progress.total > 0 ? `${count(progress.done)} of ${count(progress.total)}` : "";
+}
 
 export const SORT_KEYS = [
   "created",

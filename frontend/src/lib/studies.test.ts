@@ -152,4 +152,18 @@ describe("the figure of a study", () => {
     ]);
     expect(marks[1]?.tuned).toBeCloseTo(0.85);
   });
+
+  it("is a table with a column for each predictor and each fine-tuning", () => {
+    const candidates: BudgetStudy["candidates"] = [
+      { candidate: 0, strategy: "uniform", tuned: [0.8, 0.9], values: [2, null] },
+      { candidate: 1, strategy: "random", tuned: [0.7], values: [1, 5] },
+    ];
+    expect(studies.studyTable(study([predictor("a", 1), predictor("b", 1)], candidates))).toEqual({
+      header: ["candidate", "strategy", "a", "b", "top1 of fine-tuning 1", "top1 of fine-tuning 2"],
+      rows: [
+        [0, "uniform", 2, null, 0.8, 0.9],
+        [1, "random", 1, 5, 0.7, undefined],
+      ],
+    });
+  });
 });

@@ -9,6 +9,7 @@ import type {
   Study,
   StudyRequest,
 } from "../api/types";
+import type { CsvValue } from "./csv";
 import { count, counted, NONE } from "./format";
 import { isFinal } from "./jobs";
 import type { FieldErrors } from "./searchForm";
@@ -165,6 +166,26 @@ export function marksOf(study: BudgetStudy, place: number): Mark[] {
     marks.push({ candidate, strategy, value, tuned: mean, low: Math.min(...tuned), high: Math.max(...tuned) });
   }
   return marks.sort((a, b) => a.value - b.value || a.candidate - b.candidate);
+}
+
+/** The candidates of one budget, with every value that was known of them, for a spreadsheet. */
+export function studyTable(study: BudgetStudy): { header: string[]; rows: CsvValue[][] } {
+  const tunings = Math.max(0, ...study.candidates.map(({ tuned }) => tuned.length));
+  const runs = Array.from({ length: tunings }, (_, place) => place);
+  return {
+    header: [
+      "candidate",
+      "strategy",
+      ...study.predictors.map(({ name }) => name),
+      ...runs.map((place) => `top1 of fine-tuning ${place + 1}`),
+    ],
+    rows: study.candidates.map(({ candidate, strategy, values, tuned }) => [
+      candidate,
+      strategy,
+      ...study.predictors.map((_, place) => values[place]),
+      ...runs.map((place) => tuned[place]),
+    ]),
+  };
 }
 
 /** A predictor's value as people read it: shares as percentages. */
