@@ -14,6 +14,11 @@ describe("match", () => {
     expect(at("/searches/7c?x=1#top")).toEqual({ page: "search", id: "7c" });
   });
 
+  it("has one page to compare on, which has no details", () => {
+    expect(at("/compare?searches=a,b")).toEqual({ page: "compare" });
+    expect(at("/compare/a")).toEqual({ page: "not-found" });
+  });
+
   it("takes what a new search starts with from the query", () => {
     expect(at("/searches/new")).toEqual({ page: "new-search", modelId: null, datasetId: null, fromId: null });
     expect(at("/searches/new?model=a&dataset=b")).toEqual({

@@ -2,7 +2,7 @@
 
 /** A page with what its address says. */
 type Route =
-  | { page: "home" | "models" | "datasets" | "searches" | "not-found" }
+  | { page: "home" | "models" | "datasets" | "searches" | "compare" | "not-found" }
   | { page: "model" | "dataset" | "search" | "candidate" | "tuning" | "study"; id: string }
   | { page: "new-search"; modelId: string | null; datasetId: string | null; fromId: string | null }
   | { page: "new-tuning"; candidateId: string | null };
@@ -30,6 +30,7 @@ const isListed = (section: keyof typeof DETAILS): section is Listed =>
 export function match({ pathname, searchParams }: URL): Route {
   const [section, id, ...rest] = pathname.split("/").filter(Boolean);
   if (section === undefined) return { page: "home" };
+  if (section === "compare" && id === undefined) return { page: "compare" };
   if (!Object.hasOwn(DETAILS, section) || rest.length > 0) return { page: "not-found" };
   const list = section as keyof typeof DETAILS;
   if (id === undefined) return { page: isListed(list) ? list : "not-found" };

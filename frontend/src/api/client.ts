@@ -140,6 +140,12 @@ export const firstCandidates = async (search: string, sort: "index" | "rank", li
   return (await answer(client.GET("/api/v1/searches/{id}/candidates", { params }))).items;
 };
 
+/** The candidates of a search so far in the order of evaluation, probes among them. */
+export const listCandidates = (search: string, cursor?: string, limit = PAGE): Promise<Page<Candidate>> => {
+  const params = { path: { id: search }, query: { cursor, limit, probes: true } };
+  return answer(client.GET("/api/v1/searches/{id}/candidates", { params }));
+};
+
 export const getCandidate = (id: string): Promise<Candidate> =>
   answer(client.GET("/api/v1/candidates/{id}", { params: { path: { id } } }));
 

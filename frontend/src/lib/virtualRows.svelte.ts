@@ -21,12 +21,14 @@ export class VirtualRows {
   #span = $state.raw<Span>({ start: 0, end: 0, before: 0, after: 0 });
   readonly #count: () => number;
   readonly #height: number;
+  readonly #overscan: number;
   #virtualizer: Virtualizer<HTMLElement, HTMLElement> | undefined;
 
-  /** The number of rows, which may change, and the height of each in pixels. */
-  constructor(count: () => number, height: number) {
+  /** The number of rows, which may change, the height of each in pixels, and how many are there beyond either edge. */
+  constructor(count: () => number, height: number, overscan = OVERSCAN) {
     this.#count = count;
     this.#height = height;
+    this.#overscan = overscan;
   }
 
   get span(): Span {
@@ -39,7 +41,7 @@ export class VirtualRows {
       count: this.#count(),
       getScrollElement: () => element,
       estimateSize: () => this.#height,
-      overscan: OVERSCAN,
+      overscan: this.#overscan,
       // A heading that stays at the top covers what is behind it.
       scrollPaddingStart: element.querySelector("thead")?.offsetHeight ?? 0,
       observeElementRect,
@@ -47,7 +49,7 @@ export class VirtualRows {
       scrollToFn: elementScroll,
       onChange: () => this.#measure(),
     });
-    // Another number of rows is told to this one; it does not need another.
+    // The effect below follows the count; attaching anew with each would forget where one has scrolled to.
     const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(untrack(options));
     this.#virtualizer = virtualizer;
     const unmount = virtualizer._didMount();

@@ -1,0 +1,214 @@
+// Candidates of any searches beside each other: what is known of each, and how it differs from what it is measured against.
+
+import { RANKING } from "../api/ranking.gen";
+import type { Candidate, Model, Search } from "../api/types";
+import { originBudget } from "./budgets";
+import { isReference, mainLatency, topOneError } from "./candidates";
+import { titleOf } from "./searches";
+
+/** A channel group that can be pruned. */
+export interface Group {
+  name: string;
+  size: number;
+}
+
+/** A model with its groups in the order of the network. */
+export interface Network {
+  id: string;
+  name: string;
+  groups: readonly Group[];
+  macs: number | null;
+  parameters: number;
+}
+
+export const networkOf = ({ id, name, groups, macs, parameters }: Model): Network => ({
+  id,
+  name,
+  groups: groups.filter(({ prunable }) => prunable).map(({ name, size }) => ({ name, size })),
+  macs: macs ?? null,
+  parameters,
+});
+
+/** What the candidates of a search have in common. */
+export interface Origin {
+  id: string;
+  title: string;
+  network: Network;
+  /** The full network, as the search scored it; null before it has. */
+  full: { top1: number; test: number | null; macs: number; parameters: number } | null;
+  /** MACs of the full network; null where they are not known. */
+  macs: number | null;
+  budgets: Search["budgets"];
+  request: Search["request"];
+}
+
+export const originOf = (search: Search, network: Network): Origin => ({
+  id: search.id,
+  title: titleOf(search, network.name),
+  network,
+  full: search.baseline && {
+    top1: search.baseline.score.top1,
+    test: search.baseline.test?.top1 ?? null,
+    macs: search.baseline.macs,
+    parameters: search.baseline.parameters,
+  },
+  macs: search.baseline?.macs ?? network.macs,
+  budgets: search.budgets,
+  request: search.request,
+});
+
+/** A measured time, with the full network's beside it. */
+export interface Time {
+  milliseconds: number;
+  full: number;
+  /** What it was measured in: times of different kinds are not compared. */
+  kind: string;
+}
+
+/** A candidate without what this page does not show: there may be ten thousand of them. */
+export interface Row {
+  id: string;
+  index: number;
+  origin: Origin;
+  strategy: string;
+  isReference: boolean;
+  isProbe: boolean;
+  /** In words. */
+  budget: string;
+  budgetPlace: number | null;
+  top1: number;
+  /** What stands behind ±. */
+  error: number;
+  test: number | null;
+  top5: number;
+  plain: number | null;
+  loss: number | null;
+  images: number;
+  macs: number;
+  /** Of the MACs of its own full network; null where those are not known. */
+  macsShare: number | null;
+  parameters: number;
+  parametersShare: number;
+  time: Time | null;
+  seconds: number;
+  /** Units kept of each of the network's groups. */
+  kept: Uint32Array;
+}
+
+export function rowOf(candidate: Candidate, origin: Origin): Row {
+  const kept = new Map(candidate.groups.map((group) => [group.group, group.kept]));
+  const latency = mainLatency(candidate);
+  return {
+    id: candidate.id,
+    index: candidate.index,
+    origin,
+    strategy: candidate.origin.strategy,
+    isReference: isReference(candidate),
+    isProbe: candidate.origin.is_probe,
+    budget: originBudget(origin.budgets, candidate.origin.budget),
+    budgetPlace: candidate.origin.budget,
+    top1: candidate.score.top1,
+    error: topOneError(candidate),
+    test: candidate.test_score?.top1 ?? null,
+    top5: candidate.score.top5,
+    plain: candidate.score_without_adaptation?.top1 ?? null,
+    loss: candidate.score.cross_entropy,
+    images: candidate.scored_images,
+    macs: candidate.macs,
+    macsShare: origin.macs === null ? null : candidate.macs / origin.macs,
+    parameters: candidate.parameters,
+    parametersShare: candidate.parameters / (origin.full?.parameters ?? origin.network.parameters),
+    time: latency
+      ? {
+          milliseconds: latency.milliseconds,
+          full: latency.full_milliseconds,
+          kind: [latency.runtime, latency.device, latency.threads, latency.batch_size].join(" "),
+        }
+      : null,
+    seconds: candidate.seconds,
+    // A group that the candidate does not name was left alone.
+    kept: Uint32Array.from(origin.network.groups, ({ name, size }) => kept.get(name) ?? size),
+  };
+}
+
+/** The share of a group's units that a candidate keeps. */
+export function ratio(row: Row, group: number): number {
+  const size = row.origin.network.groups[group]?.size;
+  return size ? (row.kept[group] ?? size) / size : 1;
+}
+
+/** What to call a candidate where several searches are compared, or one. */
+export const nameOf = (row: Row, hasSearches: boolean): string =>
+  hasSearches ? `Candidate ${row.index} of ${row.origin.title}` : `Candidate ${row.index}`;
+
+/** How a candidate differs from what it is compared with; null where that cannot be said. */
+export interface Deltas {
+  /** In fractions: 0.01 is a percentage point. */
+  top1: number | null;
+  test: number | null;
+  /** Relative: −0.5 is half as much. */
+  macs: number | null;
+  parameters: number | null;
+  latency: number | null;
+}
+
+/**
+ * The differences to a pinned candidate or, without one, to the full network of the candidate's own search. Between models, costs
+ * are compared as shares of each one's full network.
+ */
+export function deltas(row: Row, pinned: Row | undefined): Deltas {
+  if (!pinned) {
+    const { full } = row.origin;
+    return {
+      top1: full && row.top1 - full.top1,
+      test: difference(row.test, full?.test ?? null),
+      macs: relative(row.macsShare, 1),
+      parameters: relative(row.parametersShare, 1),
+      latency: row.time && relative(row.time.milliseconds, row.time.full),
+    };
+  }
+  const isSameModel = row.origin.network.id === pinned.origin.network.id;
+  return {
+    top1: row.top1 - pinned.top1,
+    test: difference(row.test, pinned.test),
+    macs: isSameModel ? relative(row.macs, pinned.macs) : relative(row.macsShare, pinned.macsShare),
+    parameters: isSameModel
+      ? relative(row.parameters, pinned.parameters)
+      : relative(row.parametersShare, pinned.parametersShare),
+    latency:
+      row.time && pinned.time && row.time.kind === pinned.time.kind
+        ? isSameModel
+          ? relative(row.time.milliseconds, pinned.time.milliseconds)
+          : relative(row.time.milliseconds / row.time.full, pinned.time.milliseconds / pinned.time.full)
+        : null,
+  };
+}
+
+const difference = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a - b);
+
+const relative = (a: number | null, b: number | null): number | null =>
+  a === null || b === null || b === 0 ? null : a / b - 1;
+
+const RANKED_BY: Record<(typeof RANKING)[number]["by"], (row: Row) => number | null> = {
+  images: ({ images }) => images,
+  top1: ({ top1 }) => top1,
+  cross_entropy: ({ loss }) => loss,
+  index: ({ index }) => index,
+};
+
+/** The best of some candidates, as the server ranks: those that a race scored on more images come first. */
+export function bestOf(rows: readonly Row[]): Row | undefined {
+  let best: Row | undefined;
+  for (const row of rows) if (!best || isBetter(row, best)) best = row;
+  return best;
+}
+
+function isBetter(a: Row, b: Row): boolean {
+  for (const { by, descending } of RANKING) {
+    const [first, second] = [RANKED_BY[by](a), RANKED_BY[by](b)];
+    if (first === second) continue;
+    if (first === null || second === null) return second === null;
+    return first > second === descending;
+  }
+  return false;
+}

@@ -1,0 +1,97 @@
+// Strategies against each other: how their candidates are spread, the best of each, and what it cost to find it.
+
+import { group, quantileSorted } from "d3-array";
+
+import { bestOf, type Row } from "./compare";
+
+/** The candidates of one strategy for one budget in one search. */
+export interface Lane {
+  key: string;
+  strategy: string;
+  /** The search's title where several are beside each other. */
+  search: string | undefined;
+  isReference: boolean;
+  /** Those that can win, in the order of evaluation. */
+  rows: Row[];
+  spread: Spread;
+  best: Row;
+  /** The best of those that cost no more than the reference does, or a little. */
+  bestAtCost: Row | undefined;
+  /** What had been evaluated when the best had been, itself and probes among it. */
+  untilBest: { candidates: number; seconds: number };
+  all: { candidates: number; seconds: number };
+}
+
+/** Of top-1 accuracies. */
+export interface Spread {
+  low: number;
+  quarter: number;
+  median: number;
+  threeQuarters: number;
+  high: number;
+}
+
+/** The lanes of one model and one budget. */
+export interface Field {
+  key: string;
+  model: string;
+  budget: string;
+  lanes: Lane[];
+  /** The best of the uniform strategy, against which the others are judged. */
+  reference: Row | undefined;
+}
+
+/** How much more than the reference is still about as much, as a share of the full network's MACs. */
+export const EQUAL_COST = 0.01;
+
+/** The fields in the order in which the rows come. Probes count as a cost of their strategy. */
+export function fields(rows: readonly Row[], probes: readonly Row[]): Field[] {
+  const byField = group(rows, (row) => JSON.stringify([row.origin.network.id, row.budget]));
+  const spent = group(probes, laneKey);
+  return [...byField].map(([key, rows]) => {
+    const [first] = rows as [Row];
+    const reference = bestOf(rows.filter(({ isReference }) => isReference));
+    const limit = reference?.macsShare == null ? undefined : reference.macsShare + EQUAL_COST;
+    const hasSearches = new Set(rows.map(({ origin }) => origin.id)).size > 1;
+    const lanes = [...group(rows, laneKey)].map(([key, rows]) =>
+      lane(key, rows, spent.get(key) ?? [], limit, hasSearches),
+    );
+    lanes.sort((a, b) => Number(b.isReference) - Number(a.isReference) || b.spread.high - a.spread.high);
+    return { key, model: first.origin.network.name, budget: first.budget, lanes, reference };
+  });
+}
+
+const laneKey = (row: Row): string => JSON.stringify([row.origin.id, row.budgetPlace, row.strategy]);
+
+function lane(key: string, rows: Row[], probes: readonly Row[], limit: number | undefined, hasSearches: boolean): Lane {
+  const inOrder = rows.toSorted((a, b) => a.index - b.index);
+  const [first] = inOrder as [Row];
+  const best = bestOf(inOrder) as Row;
+  const evaluated = [...inOrder, ...probes];
+  return {
+    key,
+    strategy: first.strategy,
+    search: hasSearches ? first.origin.title : undefined,
+    isReference: first.isReference,
+    rows: inOrder,
+    spread: spread(inOrder.map(({ top1 }) => top1)),
+    best,
+    bestAtCost:
+      limit === undefined
+        ? undefined
+        : bestOf(inOrder.filter(({ macsShare }) => macsShare !== null && macsShare <= limit)),
+    untilBest: cost(evaluated.filter(({ index }) => index <= best.index)),
+    all: cost(evaluated),
+  };
+}
+
+const cost = (rows: readonly Row[]): { candidates: number; seconds: number } => ({
+  candidates: rows.length,
+  seconds: rows.reduce((sum, { seconds }) => sum + seconds, 0),
+});
+
+export function spread(values: readonly number[]): Spread {
+  const inOrder = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => quantileSorted(inOrder, share) ?? Number.NaN;
+  return { low: at(0), quarter: at(0.25), median: at(0.5), threeQuarters: at(0.75), high: at(1) };
+}

@@ -1,0 +1,117 @@
+// How candidates are compared: what is picked, pinned, brushed and selected, all of it in the address.
+
+import { list, flag, oneOf, text, type Codec } from "./codecs";
+import { ACCURACY, brushCodec, COST, groupAxes, within, withBrush, type Axis, type Brush } from "./compareBrush";
+import { BY_ACCURACY, differingColumns, COLUMNS, sortCodec, sorted } from "./compareColumns";
+import type { Network, Row } from "./compare";
+import { CompareData } from "./compareData.svelte";
+import { toggled } from "./comparePair";
+import { OptionalParam, ViewParam } from "./viewParam.svelte";
+
+export const FACES = ["heat", "parallel"] as const;
+
+/** As the address has it, but the same object while the address says the same: views that take time are not drawn again. */
+class Steady<T> {
+  readonly #param: ViewParam<T>;
+  readonly #codec: Codec<T>;
+  readonly #written = $derived.by(() => this.#codec.write(this.#param.value));
+  readonly #value = $derived.by(() => this.#codec.read(this.#written));
+  readonly #fallback: T;
+
+  constructor(name: string, codec: Codec<T>, fallback: T) {
+    this.#param = new ViewParam(name, codec, fallback);
+    this.#codec = codec;
+    this.#fallback = fallback;
+  }
+
+  get value(): T {
+    return this.#value ?? this.#fallback;
+  }
+
+  set value(value: T) {
+    this.#param.value = value;
+  }
+}
+
+export class CompareView {
+  readonly data = new CompareData();
+
+  readonly searches = new Steady<readonly string[]>("searches", list, []);
+  readonly candidates = new Steady<readonly string[]>("candidates", list, []);
+  readonly baseline = new OptionalParam("baseline", text);
+  readonly sort = new Steady("sort", sortCodec, BY_ACCURACY);
+  readonly face = new ViewParam("face", oneOf(FACES), "heat");
+  readonly model = new OptionalParam("model", text);
+  readonly selected = new Steady<readonly string[]>("selected", list, []);
+  readonly allColumns = new ViewParam("all-columns", flag, false);
+  readonly allSettings = new ViewParam("all-settings", flag, false);
+  readonly #brushes = new Steady<readonly Brush[]>("brush", brushCodec, []);
+
+  /** A brush that is being drawn; the address has it when it is done. */
+  draft = $state.raw<Brush>();
+  /** The candidate that the pointer or the cursor is on, in whichever view. */
+  hoverId = $state<string>();
+  /** The group that the pointer or the cursor is on. */
+  group = $state(0);
+
+  /** Those that can win. */
+  readonly rows = $derived.by(() => this.data.rows.filter(({ isProbe }) => !isProbe));
+  readonly byId = $derived.by(() => new Map(this.data.rows.map((row) => [row.id, row])));
+  readonly brushes = $derived.by(() =>
+    this.draft ? withBrush(this.#brushes.value, this.draft.axis, this.draft) : this.#brushes.value,
+  );
+  readonly #inOrder = $derived.by(() => sorted(this.rows, this.sort.value));
+  /** What is looked at, in the order of the table. */
+  readonly shown = $derived.by(() => within(this.#inOrder, this.brushes));
+  readonly networks = $derived.by(() => [
+    ...new Map(this.rows.map(({ origin }) => [origin.network.id, origin.network])).values(),
+  ]);
+  /** The searches that the candidates are of. */
+  readonly origins = $derived.by(() => [...new Map(this.rows.map(({ origin }) => [origin.id, origin])).values()]);
+  readonly hasSearches = $derived(this.origins.length > 1);
+  readonly columns = $derived.by(() => (this.allColumns.value ? [...COLUMNS] : differingColumns(this.rows)));
+  readonly #pinnedId = $derived.by(() => this.baseline.value);
+  /** What the others are measured against; undefined stands for the full network. */
+  readonly pinned = $derived.by(() => (this.#pinnedId === undefined ? undefined : this.byId.get(this.#pinnedId)));
+  readonly #modelId = $derived.by(() => this.model.value);
+  /** The model whose groups are shown. */
+  readonly network: Network | undefined = $derived.by(
+    () => this.networks.find(({ id }) => id === this.#modelId) ?? this.networks[0],
+  );
+  /** Of that model: those in the order of the table that are looked at, and all. */
+  readonly ofModel = $derived.by(() => this.#of(this.shown));
+  readonly allOfModel = $derived.by(() => this.#of(this.#inOrder));
+  readonly axes: Axis[] = $derived.by(() => (this.network ? groupAxes(this.network) : []));
+  readonly limitable: Axis[] = $derived.by(() => [ACCURACY, COST, ...this.axes]);
+  readonly selectedRows = $derived.by(() => this.selected.value.flatMap((id) => this.byId.get(id) ?? []));
+
+  #of(rows: readonly Row[]): readonly Row[] {
+    return this.networks.length < 2 ? rows : rows.filter(({ origin }) => origin.network.id === this.network?.id);
+  }
+
+  select(id: string): void {
+    this.selected.value = toggled(this.selected.value, id);
+  }
+
+  pin(id: string): void {
+    this.baseline.value = this.baseline.value === id ? undefined : id;
+  }
+
+  /** Looks at what lies between bounds on an axis only; without bounds, at all of it. */
+  limit(axis: string, bounds: { from: number; to: number } | undefined): void {
+    this.draft = undefined;
+    this.#brushes.value = withBrush(this.#brushes.value, axis, bounds);
+  }
+
+  clearBrushes(): void {
+    this.draft = undefined;
+    this.#brushes.value = [];
+  }
+
+  /** Compares the selected candidates and nothing else. */
+  keepSelected(): void {
+    const ids = this.selectedRows.map(({ id }) => id);
+    this.candidates.value = ids;
+    this.searches.value = [];
+  }
+}
