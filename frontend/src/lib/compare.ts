@@ -91,12 +91,16 @@ export interface Row {
   parametersShare: number;
   time: Time | null;
   seconds: number;
-  /** Units kept of each of the network's groups. */
+  /** Units kept of each of the network's groups, and the share of its units that they are. */
   kept: Uint32Array;
+  ratios: Float32Array;
 }
 
 export function rowOf(candidate: Candidate, origin: Origin): Row {
-  const kept = new Map(candidate.groups.map((group) => [group.group, group.kept]));
+  const named = new Map(candidate.groups.map((group) => [group.group, group.kept]));
+  const { groups } = origin.network;
+  // A group that the candidate does not name was left alone.
+  const kept = Uint32Array.from(groups, ({ name, size }) => named.get(name) ?? size);
   const latency = mainLatency(candidate);
   return {
     id: candidate.id,
@@ -126,16 +130,16 @@ export function rowOf(candidate: Candidate, origin: Origin): Row {
         }
       : null,
     seconds: candidate.seconds,
-    // A group that the candidate does not name was left alone.
-    kept: Uint32Array.from(origin.network.groups, ({ name, size }) => kept.get(name) ?? size),
+    kept,
+    ratios: ratiosOf(kept, groups),
   };
 }
 
+export const ratiosOf = (kept: Uint32Array, groups: readonly Group[]): Float32Array =>
+  Float32Array.from(groups, ({ size }, group) => (size > 0 ? (kept[group] ?? size) / size : 1));
+
 /** The share of a group's units that a candidate keeps. */
-export function ratio(row: Row, group: number): number {
-  const size = row.origin.network.groups[group]?.size;
-  return size ? (row.kept[group] ?? size) / size : 1;
-}
+export const ratio = (row: Row, group: number): number => row.ratios[group] ?? 1;
 
 /** What to call a candidate where several searches are compared, or one. */
 export const nameOf = (row: Row, hasSearches: boolean): string =>

@@ -88,7 +88,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "latency",
     name: "Latency",
-    width: 9,
+    width: 10.5,
     first: "ascending",
     value: ({ time }) => time?.milliseconds,
     text: ({ time }) => (time ? milliseconds(time.milliseconds) : NONE),

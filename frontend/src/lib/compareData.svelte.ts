@@ -5,8 +5,12 @@ import { problemOf } from "../api/problem";
 import type { Problem, Search } from "../api/types";
 import { networkOf, originOf, rowOf, type Network, type Row } from "./compare";
 
-/** Rows are shown so often while they come, in milliseconds: each time every view is drawn again. */
+/**
+ * Rows are shown so often while they come, in milliseconds: each time every view is drawn again. Of so many rows more that takes as much
+ * longer.
+ */
 const PERIOD = 400;
+const ROWS = 2_000;
 
 /** The server's largest page. */
 const PAGE = 100;
@@ -116,7 +120,7 @@ export class CompareData {
   }
 
   #publishSoon(): void {
-    this.#timer ??= setTimeout(() => this.#publish(), PERIOD);
+    this.#timer ??= setTimeout(() => this.#publish(), PERIOD * (1 + this.rows.length / ROWS));
   }
 
   #publish(): void {

@@ -9,9 +9,11 @@ export interface Segment {
 }
 
 /** Heights that are told apart while every line counts, and where there are so many that only their density does. */
-const FINE = 1024;
-const COARSE = 64;
+const FINE = 512;
+const COARSE = 32;
 const MANY = 500;
+/** The last axis is that of the accuracy, by which candidates are told apart: it has so many times the coarse heights. */
+const FINER = 4;
 
 /**
  * The segments between each axis and the next one.
@@ -20,18 +22,22 @@ const MANY = 500;
  */
 export function segments(heights: Float32Array, axes: number): Segment[][] {
   const lines = axes > 0 ? heights.length / axes : 0;
-  const levels = lines > MANY ? COARSE : FINE;
-  const level = (line: number, axis: number): number => Math.round((heights[line * axes + axis] ?? 0) * (levels - 1));
+  const levels = (axis: number): number => (lines <= MANY ? FINE : axis === axes - 1 ? FINER * COARSE : COARSE);
   return Array.from({ length: Math.max(0, axes - 1) }, (_, axis) => {
-    const counts = new Map<number, number>();
+    const [first, second] = [levels(axis), levels(axis + 1)];
+    const counts = new Uint32Array(first * second);
+    const taken: number[] = [];
     for (let line = 0; line < lines; line += 1) {
-      const key = level(line, axis) * levels + level(line, axis + 1);
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+      const from = Math.round((heights[line * axes + axis] ?? 0) * (first - 1));
+      const to = Math.round((heights[line * axes + axis + 1] ?? 0) * (second - 1));
+      const key = from * second + to;
+      if (counts[key] === 0) taken.push(key);
+      counts[key] = (counts[key] ?? 0) + 1;
     }
-    return [...counts].map(([key, lines]) => ({
-      from: Math.floor(key / levels) / (levels - 1),
-      to: (key % levels) / (levels - 1),
-      lines,
+    return taken.map((key) => ({
+      from: Math.floor(key / second) / (first - 1),
+      to: (key % second) / (second - 1),
+      lines: counts[key] ?? 0,
     }));
   });
 }

@@ -46,7 +46,7 @@ export const EQUAL_COST = 0.01;
 
 /** The fields in the order in which the rows come. Probes count as a cost of their strategy. */
 export function fields(rows: readonly Row[], probes: readonly Row[]): Field[] {
-  const byField = group(rows, (row) => JSON.stringify([row.origin.network.id, row.budget]));
+  const byField = group(rows, (row) => `${row.origin.network.id}\n${row.budget}`);
   const spent = group(probes, laneKey);
   return [...byField].map(([key, rows]) => {
     const [first] = rows as [Row];
@@ -61,7 +61,7 @@ export function fields(rows: readonly Row[], probes: readonly Row[]): Field[] {
   });
 }
 
-const laneKey = (row: Row): string => JSON.stringify([row.origin.id, row.budgetPlace, row.strategy]);
+const laneKey = ({ origin, budgetPlace, strategy }: Row): string => `${origin.id}\n${budgetPlace}\n${strategy}`;
 
 function lane(key: string, rows: Row[], probes: readonly Row[], limit: number | undefined, hasSearches: boolean): Lane {
   const inOrder = rows.toSorted((a, b) => a.index - b.index);

@@ -8,6 +8,9 @@ import { CompareData } from "./compareData.svelte";
 import { toggled } from "./comparePair";
 import { OptionalParam, ViewParam } from "./viewParam.svelte";
 
+/** Up to so many candidates, all views follow a brush while it is drawn; beyond, when it is let go. */
+const LIVE = 2_000;
+
 export const FACES = ["heat", "parallel"] as const;
 
 /** As the address has it, but the same object while the address says the same: views that take time are not drawn again. */
@@ -57,19 +60,23 @@ export class CompareView {
   /** Those that can win. */
   readonly rows = $derived.by(() => this.data.rows.filter(({ isProbe }) => !isProbe));
   readonly byId = $derived.by(() => new Map(this.data.rows.map((row) => [row.id, row])));
+  /** As they are drawn. */
   readonly brushes = $derived.by(() =>
     this.draft ? withBrush(this.#brushes.value, this.draft.axis, this.draft) : this.#brushes.value,
   );
+  readonly #applied = $derived.by(() => (this.rows.length > LIVE ? this.#brushes.value : this.brushes));
   readonly #inOrder = $derived.by(() => sorted(this.rows, this.sort.value));
-  /** What is looked at, in the order of the table. */
-  readonly shown = $derived.by(() => within(this.#inOrder, this.brushes));
+  /** What is looked at; `shown` is the same in the order of the table, which not all views depend on. */
+  readonly passing = $derived.by(() => within(this.rows, this.#applied));
+  readonly shown = $derived.by(() => within(this.#inOrder, this.#applied));
   readonly networks = $derived.by(() => [
     ...new Map(this.rows.map(({ origin }) => [origin.network.id, origin.network])).values(),
   ]);
   /** The searches that the candidates are of. */
   readonly origins = $derived.by(() => [...new Map(this.rows.map(({ origin }) => [origin.id, origin])).values()]);
   readonly hasSearches = $derived(this.origins.length > 1);
-  readonly columns = $derived.by(() => (this.allColumns.value ? [...COLUMNS] : differingColumns(this.rows)));
+  readonly #hasAll = $derived.by(() => this.allColumns.value);
+  readonly columns = $derived.by(() => (this.#hasAll ? [...COLUMNS] : differingColumns(this.rows)));
   readonly #pinnedId = $derived.by(() => this.baseline.value);
   /** What the others are measured against; undefined stands for the full network. */
   readonly pinned = $derived.by(() => (this.#pinnedId === undefined ? undefined : this.byId.get(this.#pinnedId)));
@@ -78,9 +85,9 @@ export class CompareView {
   readonly network: Network | undefined = $derived.by(
     () => this.networks.find(({ id }) => id === this.#modelId) ?? this.networks[0],
   );
-  /** Of that model: those in the order of the table that are looked at, and all. */
+  /** Of that model: those that are looked at in the order of the table, and all in any. */
   readonly ofModel = $derived.by(() => this.#of(this.shown));
-  readonly allOfModel = $derived.by(() => this.#of(this.#inOrder));
+  readonly allOfModel = $derived.by(() => this.#of(this.rows));
   readonly axes: Axis[] = $derived.by(() => (this.network ? groupAxes(this.network) : []));
   readonly limitable: Axis[] = $derived.by(() => [ACCURACY, COST, ...this.axes]);
   readonly selectedRows = $derived.by(() => this.selected.value.flatMap((id) => this.byId.get(id) ?? []));

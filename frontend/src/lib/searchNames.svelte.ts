@@ -13,7 +13,7 @@ export class SearchNames {
   }
 
   /** Looks up the names that these searches need and that are not known yet. */
-  async cover(searches: readonly Search[]): Promise<void> {
+  async cover(searches: readonly Pick<Search, "model_id" | "dataset_id">[]): Promise<void> {
     const unknown = (id: string): boolean => !this.#known.has(id);
     const models = searches.map((search) => search.model_id).filter(unknown);
     const datasets = searches.map((search) => search.dataset_id).filter(unknown);

@@ -1,0 +1,56 @@
+// Candidates for the tests of the comparison.
+
+import { ratiosOf, type Network, type Origin, type Row } from "./compare";
+
+export const NETWORK: Network = {
+  id: "m",
+  name: "Net",
+  groups: [
+    { name: "conv1", size: 16 },
+    { name: "conv2", size: 64 },
+  ],
+  macs: 1000,
+  parameters: 100,
+};
+
+export const origin = (changes: Partial<Origin> = {}): Origin => ({
+  id: "s",
+  title: "Search",
+  network: NETWORK,
+  full: { top1: 0.9, test: 0.88, macs: 1000, parameters: 100 },
+  macs: 1000,
+  budgets: [{ macs: 0.5 }],
+  request: {} as Origin["request"],
+  ...changes,
+});
+
+const ORIGIN = origin();
+
+const KEPT = Uint32Array.from([8, 32]);
+
+export const row = (id: string, changes: Partial<Row> = {}): Row => ({
+  id,
+  index: 0,
+  origin: ORIGIN,
+  strategy: "random",
+  isReference: false,
+  isProbe: false,
+  budget: "50% of MACs",
+  budgetPlace: 0,
+  top1: 0.8,
+  error: 0.01,
+  test: null,
+  top5: 0.99,
+  plain: null,
+  loss: 0.4,
+  images: 1000,
+  macs: 500,
+  macsShare: 0.5,
+  parameters: 50,
+  parametersShare: 0.5,
+  time: null,
+  seconds: 2,
+  kept: KEPT,
+  ratios: ratiosOf(changes.kept ?? KEPT, (changes.origin ?? ORIGIN).network.groups),
+  ...changes,
+});

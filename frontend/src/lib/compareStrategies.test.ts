@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+
+import { origin, row } from "./compareFixtures";
+import { pairedGroups, toggled } from "./comparePair";
+import { settings } from "./compareSettings";
+import { fields, spread } from "./compareStrategies";
+
+describe("strategies against each other", () => {
+  const uniform = row("u", { index: 1, strategy: "uniform", isReference: true, top1: 0.7, macsShare: 0.49 });
+  const rows = [
+    row("a", { index: 4, top1: 0.8, seconds: 3 }),
+    uniform,
+    row("dear", { index: 2, top1: 0.75, macsShare: 0.6 }),
+    row("after", { index: 6, top1: 0.6 }),
+  ];
+  const probes = [
+    row("p", { index: 0, isProbe: true, seconds: 5 }),
+    row("late", { index: 5, isProbe: true }),
+    row("other", { index: 0, isProbe: true, strategy: "sensitivity" }),
+  ];
+
+  it("puts the reference first, and counts what the best took, probes among it", () => {
+    const [field, ...others] = fields(rows, probes);
+    expect(others).toEqual([]);
+    expect(field?.reference).toBe(uniform);
+    expect(field?.lanes.map(({ strategy }) => strategy)).toEqual(["uniform", "random"]);
+    const random = field?.lanes[1];
+    expect(random?.best.id).toBe("a");
+    expect(random?.untilBest).toEqual({ candidates: 3, seconds: 10 });
+    expect(random?.all.candidates).toBe(5);
+    expect(random?.search).toBeUndefined();
+  });
+
+  it("finds the best of what costs no more than the reference, or a little", () => {
+    const dearest = [...rows, row("best", { index: 7, top1: 0.9, macsShare: 0.51 })];
+    const random = fields(dearest, [])[0]?.lanes.find(({ strategy }) => strategy === "random");
+    expect([random?.best.id, random?.bestAtCost?.id]).toEqual(["best", "a"]);
+    expect(fields([row("a")], [])[0]?.lanes[0]?.bestAtCost).toBeUndefined();
+  });
+
+  it("keeps budgets and searches apart", () => {
+    const second = row("x", { origin: origin({ id: "s2", title: "Second" }) });
+    const found = fields([row("a"), second, row("b", { budget: "25% of MACs", budgetPlace: 1 })], []);
+    expect(found.map(({ budget, lanes }) => [budget, lanes.map(({ search }) => search)])).toEqual([
+      ["50% of MACs", ["Search", "Second"]],
+      ["25% of MACs", [undefined]],
+    ]);
+  });
+
+  it("describes a spread by its quarters", () => {
+    expect(spread([5, 1, 2, 4, 3])).toEqual({ low: 1, quarter: 2, median: 3, threeQuarters: 4, high: 5 });
+    expect(spread([1])).toEqual({ low: 1, quarter: 1, median: 1, threeQuarters: 1, high: 1 });
+  });
+});
+
+it("lays requests out as paths, and knows which differ", () => {
+  const found = settings([
+    { name: "a", seed: 1, budgets: [{ macs: 0.5 }], strategies: ["x", "y"], racing: false, round_to: null },
+    { name: "b", seed: 2, budgets: [{ macs: 0.5 }, { macs: 0.25 }], strategies: [], racing: false },
+  ]);
+  expect(found).toEqual([
+    { key: "seed", values: ["1", "2"], differs: true },
+    { key: "budgets.0.macs", values: ["0.5", "0.5"], differs: false },
+    { key: "strategies", values: ["x, y", "none"], differs: true },
+    { key: "racing", values: ["false", "false"], differs: false },
+    { key: "budgets.1.macs", values: [undefined, "0.25"], differs: true },
+  ]);
+});
+
+describe("two candidates", () => {
+  it("stand side by side group by group", () => {
+    const second = row("b", { kept: Uint32Array.from([16, 16]) });
+    expect(pairedGroups(row("a"), second)).toEqual([
+      { name: "conv1", size: 16, first: 8, second: 16, difference: 0.5 },
+      { name: "conv2", size: 64, first: 32, second: 16, difference: -0.25 },
+    ]);
+    const other = origin({ network: { ...second.origin.network, id: "o" } });
+    expect(pairedGroups(row("a"), row("b", { origin: other }))).toBeUndefined();
+  });
+
+  it("are selected in turn", () => {
+    expect(toggled([], "a")).toEqual(["a"]);
+    expect(toggled(["a", "b"], "c")).toEqual(["b", "c"]);
+    expect(toggled(["a", "b"], "a")).toEqual(["b"]);
+  });
+});
