@@ -14,6 +14,11 @@ export function prepared(
   if (!context) return undefined;
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
+  // What was drawn last has left its settings.
+  context.globalAlpha = 1;
+  context.lineWidth = 1;
+  context.textAlign = "left";
+  context.textBaseline = "middle";
   return context;
 }
 

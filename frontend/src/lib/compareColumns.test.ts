@@ -52,7 +52,11 @@ describe("sorted", () => {
 });
 
 it("says differences with their sign and whether they are for the better", () => {
-  expect([deltaText("top1", -0.0123), deltaText("macs", -0.5), deltaText("macs", null)]).toEqual(["−1.23", "−50.0%", ""]);
+  expect([deltaText("top1", -0.0123), deltaText("macs", -0.5), deltaText("macs", null)]).toEqual([
+    "−1.23",
+    "−50.0%",
+    "",
+  ]);
   expect([tone(0.1, true), tone(0.1, false), tone(0, true), tone(null, true)]).toEqual(["good", "bad", "", ""]);
 });
 

@@ -29,7 +29,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "index",
     name: "Candidate",
-    width: 8.5,
+    width: 7,
     first: "ascending",
     value: ({ index }) => index,
     text: ({ index }) => String(index),
@@ -37,12 +37,12 @@ export const COLUMNS: readonly Column[] = [
   },
   words("search", "Search", 14, ({ origin }) => origin.title),
   words("model", "Model", 11, ({ origin }) => origin.network.name),
-  words("strategy", "Strategy", 8, ({ strategy }) => strategy),
+  words("strategy", "Strategy", 7.5, ({ strategy }) => strategy),
   words("budget", "Budget", 9, ({ budget }) => budget),
   {
     key: "top1",
     name: "Top-1",
-    width: 11,
+    width: 11.5,
     first: "descending",
     value: ({ top1 }) => top1,
     text: ({ top1, error }) => withError(top1, error),
@@ -52,7 +52,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "test",
     name: "Top-1 on test images",
-    width: 9,
+    width: 8.5,
     first: "descending",
     value: ({ test }) => test,
     text: ({ test }) => orNone(test, (value) => percent(value, 2)),
@@ -71,7 +71,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "macs_share",
     name: "MACs, share of full",
-    width: 6.5,
+    width: 6,
     first: "ascending",
     value: ({ macsShare }) => macsShare,
     text: ({ macsShare }) => orNone(macsShare, (value) => percent(value)),
@@ -88,7 +88,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "latency",
     name: "Latency",
-    width: 10.5,
+    width: 10,
     first: "ascending",
     value: ({ time }) => time?.milliseconds,
     text: ({ time }) => (time ? milliseconds(time.milliseconds) : NONE),

@@ -20,7 +20,7 @@ describe("strategies against each other", () => {
   ];
 
   it("puts the reference first, and counts what the best took, probes among it", () => {
-    const [field, ...others] = fields(rows, probes);
+    const [field, ...others] = fields(rows, [...rows, ...probes]);
     expect(others).toEqual([]);
     expect(field?.reference).toBe(uniform);
     expect(field?.lanes.map(({ strategy }) => strategy)).toEqual(["uniform", "random"]);
@@ -29,6 +29,9 @@ describe("strategies against each other", () => {
     expect(random?.untilBest).toEqual({ candidates: 3, seconds: 10 });
     expect(random?.all.candidates).toBe(5);
     expect(random?.search).toBeUndefined();
+    // What is not looked at has cost something all the same.
+    const seen = rows.filter(({ id }) => id !== "dear");
+    expect(fields(seen, [...rows, ...probes])[0]?.lanes[1]?.untilBest.candidates).toBe(3);
   });
 
   it("finds the best of what costs no more than the reference, or a little", () => {

@@ -44,10 +44,15 @@ export interface Field {
 /** How much more than the reference is still about as much, as a share of the full network's MACs. */
 export const EQUAL_COST = 0.01;
 
-/** The fields in the order in which the rows come. Probes count as a cost of their strategy. */
-export function fields(rows: readonly Row[], probes: readonly Row[]): Field[] {
+/**
+ * The fields in the order in which the rows come.
+ *
+ * @param rows those that are looked at, of which the best are found
+ * @param evaluated all that there are, which have cost something: probes and what is not looked at as well
+ */
+export function fields(rows: readonly Row[], evaluated: readonly Row[]): Field[] {
   const byField = group(rows, (row) => `${row.origin.network.id}\n${row.budget}`);
-  const spent = group(probes, laneKey);
+  const spent = group(evaluated, laneKey);
   return [...byField].map(([key, rows]) => {
     const [first] = rows as [Row];
     const reference = bestOf(rows.filter(({ isReference }) => isReference));
@@ -63,11 +68,16 @@ export function fields(rows: readonly Row[], probes: readonly Row[]): Field[] {
 
 const laneKey = ({ origin, budgetPlace, strategy }: Row): string => `${origin.id}\n${budgetPlace}\n${strategy}`;
 
-function lane(key: string, rows: Row[], probes: readonly Row[], limit: number | undefined, hasSearches: boolean): Lane {
+function lane(
+  key: string,
+  rows: Row[],
+  evaluated: readonly Row[],
+  limit: number | undefined,
+  hasSearches: boolean,
+): Lane {
   const inOrder = rows.toSorted((a, b) => a.index - b.index);
   const [first] = inOrder as [Row];
   const best = bestOf(inOrder) as Row;
-  const evaluated = [...inOrder, ...probes];
   return {
     key,
     strategy: first.strategy,
