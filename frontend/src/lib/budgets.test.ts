@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { budgetsText, budgetText, macsLimits, originBudget } from "./budgets";
+import { budgetsText, budgetText, originBudget } from "./budgets";
 
 it("says a budget with what it limits", () => {
   expect(budgetText({ macs: 0.5 })).toBe("50% of MACs");
@@ -19,10 +19,4 @@ it("says several budgets of one measure in a row, and others each with its own",
 it("names the budget that a candidate is for", () => {
   const budgets = [{ macs: 0.5 }, { bytes: 0.3 }];
   expect([originBudget(budgets, 1), originBudget(budgets, null)]).toEqual(["30% of bytes", "no budget"]);
-});
-
-it("draws only budgets that limit the MACs, once the full network's are known", () => {
-  const search = { budgets: [{ macs: 0.5 }, { bytes: 0.3 }, { macs: 0.25, parameters: 0.5 }] };
-  expect(macsLimits(search, 1000)).toEqual([500, 250]);
-  expect(macsLimits(search, undefined)).toEqual([]);
 });

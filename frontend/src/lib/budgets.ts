@@ -1,6 +1,6 @@
 // Budgets in words, and what they come to.
 
-import type { Limits, Measure, Search } from "../api/types";
+import type { Limits, Measure } from "../api/types";
 import { percent } from "./format";
 
 /** What a budget can limit, as it reads in a sentence. */
@@ -33,10 +33,6 @@ export function originBudget(budgets: readonly Limits[], place: number | null): 
   const limits = place === null ? undefined : budgets[place];
   return limits ? budgetText(limits) : "no budget";
 }
-
-/** The budgets in MACs of one image, of a network with so many. */
-export const macsLimits = ({ budgets }: Pick<Search, "budgets">, full: number | undefined): number[] =>
-  full === undefined ? [] : budgets.flatMap(({ macs }) => (macs == null ? [] : macs * full));
 
 const isOnly = (limits: Limits, only: Measure): boolean =>
   MEASURES.every((measure) => (limits[measure] != null) === (measure === only));

@@ -70,8 +70,9 @@ export const loss = (value: number | null): string => (value === null ? "not fin
 /** A very small number: `2.4e-7`. */
 export const tiny = (value: number): string => value.toExponential(1);
 
-/** `0.8 s`, `12 s`, `3 min 5 s`, `2 h 4 min` */
+/** `under 0.1 s`, `0.8 s`, `12 s`, `3 min 5 s`, `2 h 4 min` */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.05) return "under 0.1 s";
   if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;

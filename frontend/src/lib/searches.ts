@@ -1,7 +1,8 @@
 // What a search is called, and how long it will take.
 
-import type { Search } from "../api/types";
+import type { JobState, Search } from "../api/types";
 import { budgetsText } from "./budgets";
+import { isFinal } from "./jobs";
 
 /** What to call a search that has no name. */
 export function titleOf({ name, budgets }: Pick<Search, "name" | "budgets">, model: string | undefined): string {
@@ -21,4 +22,10 @@ export function remaining(search: Search, candidateSeconds: readonly number[]): 
   if (search.state !== "running" || phase !== CANDIDATES || candidateSeconds.length === 0) return undefined;
   const mean = candidateSeconds.reduce((sum, seconds) => sum + seconds, 0) / candidateSeconds.length;
   return mean * Math.max(0, total - done);
+}
+
+/** What to call the candidate that leads: only a search that has succeeded has a best one. */
+export function bestWord(state: JobState): string {
+  if (state === "succeeded") return "best";
+  return isFinal(state) ? "best scored" : "best so far";
 }

@@ -1,0 +1,34 @@
+// Where a search failed, why, and what to do, in one sentence.
+
+import type { Search } from "../api/types";
+import { count } from "./format";
+
+/** What is done in each phase, by the name that the server reports it under. */
+const PHASES: Record<string, string> = {
+  queued: "before it resumed",
+  images: "while images were decoded",
+  baseline: "while the full network was scored",
+  candidates: "while candidates were evaluated",
+  race: "while the better candidates were scored on more images",
+  test: "while the winners were scored on the test images",
+  repair: "while the best candidates were repaired",
+  short_tune: "while the best candidates were trained briefly",
+  latency: "while latencies were measured",
+};
+
+/** `while candidates were evaluated (12 of 48)` */
+export function phaseText({ phase, done, total }: Search["progress"]): string {
+  const words = PHASES[phase] ?? `in the phase “${phase.replaceAll("_", " ")}”`;
+  return total > 0 && phase !== "queued" ? `${words} (${count(done)} of ${count(total)})` : words;
+}
+
+/** The sentence of a search that failed. */
+export function failureText({
+  started_at,
+  progress,
+  error,
+}: Pick<Search, "started_at" | "progress" | "error">): string {
+  const when = started_at === null ? "before it started" : phaseText(progress);
+  const reason = error?.trim().replace(/[.\s]+$/, "") || "the server gives no reason";
+  return `The search failed ${when}: ${reason}; start it again with changes, or try again as it is once the cause is gone.`;
+}
