@@ -21,8 +21,13 @@ export interface JobListener<Job, Part> {
   onRefused(): void;
 }
 
-/** Parts are handed over in batches: a search that is reopened sends thousands at once. Milliseconds. */
+/**
+ * Parts are handed over in batches: a search that is reopened sends thousands at once. The first batch is soon there; as long as
+ * batches are large, each waits twice as long as the one before, for the page draws all that there is every time. Milliseconds.
+ */
 const BATCH_DELAY = 50;
+const LONGEST_DELAY = 1600;
+const LARGE_BATCH = 20;
 
 /**
  * Follows a job until it ends.
@@ -35,11 +40,13 @@ export function follow<Job, Part>(stream: EventStream, listener: JobListener<Job
   const source = new EventSource(stream.address);
   let batch: Part[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let delay = BATCH_DELAY;
 
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (batch.length === 0) return;
+    delay = batch.length < LARGE_BATCH ? BATCH_DELAY : Math.min(2 * delay, LONGEST_DELAY);
     const parts = batch;
     batch = [];
     listener.onParts(parts);
@@ -51,7 +58,7 @@ export function follow<Job, Part>(stream: EventStream, listener: JobListener<Job
 
   source.addEventListener(stream.part, ({ data }: MessageEvent<string>) => {
     batch.push(JSON.parse(data) as Part);
-    timer ??= setTimeout(flush, BATCH_DELAY);
+    timer ??= setTimeout(flush, delay);
   });
   source.addEventListener(stream.job, ({ data }: MessageEvent<string>) => {
     flush();

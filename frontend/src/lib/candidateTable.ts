@@ -12,8 +12,8 @@ export const ROW_HEIGHT = 32;
 
 /** Widths of columns in rem. They are fixed, so that scrolling on to other rows moves none. */
 const WIDTHS: Record<ColumnKey, number> = {
-  rank: 4.75,
-  index: 9.5,
+  rank: 4.25,
+  index: 9,
   strategy: 13.5,
   budget: 10,
   top1: 8.5,

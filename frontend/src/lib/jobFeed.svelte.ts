@@ -22,6 +22,8 @@ export class JobFeed<Job extends { state: JobState }, Part> {
   job = $state.raw<Job>();
   /** All parts so far, in the order in which they came. */
   parts = $state.raw<Part[]>([]);
+  /** Whether all parts that there were at first have come. */
+  isLoaded = $state(false);
   /** Whether changes come in; false while the connection is being made again. */
   isConnected = $state(true);
   /** Why the job cannot be shown. */
@@ -80,7 +82,10 @@ export class JobFeed<Job extends { state: JobState }, Part> {
     if (this.#isStopped) return;
     this.problem = undefined;
     this.#stopFollowing = follow<Job, Part>(this.#source.events, {
-      onJob: (job) => (this.job = job),
+      onJob: (job) => {
+        this.job = job;
+        this.isLoaded = true;
+      },
       onParts: (parts) => this.#add(parts),
       onConnection: (isConnected) => {
         this.isConnected = isConnected;

@@ -2,7 +2,7 @@
 
 import type { Candidate, Search, Warning } from "../api/types";
 import { originBudget } from "./budgets";
-import { counted, duration, percent } from "./format";
+import { count, duration, percent } from "./format";
 import { isFinal, progressText } from "./jobs";
 import { phaseText } from "./failure";
 
@@ -23,9 +23,9 @@ export function searchLog(search: Search, candidates: readonly Candidate[]): Ent
   const wasTakenUp = start !== null && first !== undefined && Date.parse(first.created_at) < Date.parse(start);
   const begin: Entry[] = start === null ? [] : [{ at: start, text: startText(search, wasTakenUp) }];
   const evaluated: Entry[] = [
-    ...(first ? [{ at: first.created_at, text: `Candidate ${first.index} was the first`, candidateId: first.id }] : []),
+    ...(first ? [evaluation("First evaluation", first)] : []),
     ...(wasTakenUp ? begin : []),
-    ...(last && last !== first ? [lastEntry(last, inOrder)] : []),
+    ...(last && last !== first ? [evaluation(`Evaluation ${count(inOrder.length)}, the latest`, last)] : []),
   ];
   return [
     { at: search.created_at, text: "Queued" },
@@ -46,15 +46,12 @@ function startText({ created_at, started_at }: Search, wasTakenUp: boolean): str
   return waited < 1 ? "Started" : `Started, after ${duration(waited)} in the queue`;
 }
 
-function lastEntry({ id, index, created_at }: Candidate, all: readonly Candidate[]): Entry {
-  const probes = all.filter(({ origin }) => origin.is_probe).length;
-  const which = probes > 0 ? ` and ${counted(probes, "probe")}` : "";
-  return {
-    at: created_at,
-    text: `Candidate ${index} was the latest: ${counted(all.length - probes, "candidate")}${which} so far`,
-    candidateId: id,
-  };
-}
+/** Probes are not among the candidates that can be looked at. */
+const evaluation = (which: string, { id, index, origin, created_at: at }: Candidate): Entry => ({
+  at,
+  text: `${which}: candidate ${index} by ${origin.strategy}${origin.is_probe ? ", a probe" : ""}`,
+  ...(origin.is_probe ? {} : { candidateId: id }),
+});
 
 const warnings = (search: Search, moment: Warning["at"]): Entry[] =>
   search.warnings

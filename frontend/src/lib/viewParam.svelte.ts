@@ -3,45 +3,59 @@
 import { navigation } from "../navigation.svelte";
 import type { Codec } from "./codecs";
 
+/** What the address says under a name; what depends on it is worked out anew only when this part of the address changes. */
+class Written<T> {
+  readonly #text: string | null;
+  readonly #value: T | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly codec: Codec<T>,
+  ) {
+    this.#text = $derived(navigation.param(name));
+    this.#value = $derived(this.#text === null ? undefined : codec.read(this.#text));
+  }
+
+  get value(): T | undefined {
+    return this.#value;
+  }
+}
+
 /** A value in the page's address; the fallback, which the address leaves out, holds where it says nothing that can be read. */
 export class ViewParam<T> {
-  readonly #name: string;
+  readonly #written: Written<T>;
   readonly #fallback: T;
-  readonly #codec: Codec<T>;
 
   constructor(name: string, codec: Codec<T>, fallback: T) {
-    this.#name = name;
-    this.#codec = codec;
+    this.#written = new Written(name, codec);
     this.#fallback = fallback;
   }
 
   get value(): T {
-    const written = navigation.param(this.#name);
-    return (written === null ? undefined : this.#codec.read(written)) ?? this.#fallback;
+    return this.#written.value ?? this.#fallback;
   }
 
   set value(value: T) {
-    const written = this.#codec.write(value);
-    navigation.amend({ [this.#name]: written === this.#codec.write(this.#fallback) ? null : written });
+    const { name, codec } = this.#written;
+    const text = codec.write(value);
+    navigation.amend({ [name]: text === codec.write(this.#fallback) ? null : text });
   }
 }
 
 /** A value that is there or not, such as what is selected. */
 export class OptionalParam<T> {
-  readonly #name: string;
-  readonly #codec: Codec<T>;
+  readonly #written: Written<T>;
 
   constructor(name: string, codec: Codec<T>) {
-    this.#name = name;
-    this.#codec = codec;
+    this.#written = new Written(name, codec);
   }
 
   get value(): T | undefined {
-    const written = navigation.param(this.#name);
-    return written === null ? undefined : this.#codec.read(written);
+    return this.#written.value;
   }
 
   set value(value: T | undefined) {
-    navigation.amend({ [this.#name]: value === undefined ? null : this.#codec.write(value) });
+    const { name, codec } = this.#written;
+    navigation.amend({ [name]: value === undefined ? null : codec.write(value) });
   }
 }

@@ -1,11 +1,14 @@
 // The rows of a long table that can be seen, and the space that the others take.
 
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
-import { untrack } from "svelte";
+import { tick, untrack } from "svelte";
 import type { Attachment } from "svelte/attachments";
 
 /** Rows beyond either edge that are there already when one scrolls on. */
 const OVERSCAN = 12;
+
+/** A heading that stays at the top covers what is behind it, so many pixels at most. */
+const HEAD = 72;
 
 export interface Span {
   /** The rows from `start` up to `end`, which is not one of them. */
@@ -42,8 +45,7 @@ export class VirtualRows {
       getScrollElement: () => element,
       estimateSize: () => this.#height,
       overscan: this.#overscan,
-      // A heading that stays at the top covers what is behind it.
-      scrollPaddingStart: element.querySelector("thead")?.offsetHeight ?? 0,
+      scrollPaddingStart: HEAD,
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
@@ -53,6 +55,8 @@ export class VirtualRows {
     const virtualizer = new Virtualizer<HTMLElement, HTMLElement>(untrack(options));
     this.#virtualizer = virtualizer;
     const unmount = virtualizer._didMount();
+    virtualizer._willUpdate();
+    untrack(() => this.#measure());
     $effect(() => {
       virtualizer.setOptions(options());
       virtualizer._willUpdate();
@@ -65,7 +69,9 @@ export class VirtualRows {
   };
 
   /** Brings a row into sight, such as one that was selected elsewhere. */
-  show(index: number): void {
+  async show(index: number): Promise<void> {
+    // Rows that have just come make the box higher first.
+    await tick();
     this.#virtualizer?.scrollToIndex(index, { align: "auto" });
   }
 

@@ -1,0 +1,137 @@
+// Ten thousand candidates of sixty groups: what the page weighs, and how long it takes to answer a hand.
+//
+// Runs against the server at EAGLEEYE_URL, of which only the page is wanted: the candidates are made up here.
+
+import type { Server } from "node:http";
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { expectGoodPage, open, type Watched } from "./browser";
+import { CANDIDATES, SEARCH_ID, serve, stream } from "./many";
+import { url } from "./server";
+
+const MOST_NODES = 3000;
+/** Milliseconds until what a hand did is seen. */
+const LONGEST = 100;
+/** Of so many tries the one in the middle counts, for the machine has other things to do as well. */
+const TRIES = 7;
+
+let watched: Watched;
+let page: Page;
+let server: Server;
+let size = 0;
+
+beforeAll(async () => {
+  const events = stream();
+  size = events.length;
+  const served = await serve(url, events);
+  ({ server } = served);
+  watched = await open(served.address, 1);
+  ({ page } = watched);
+  page.setDefaultTimeout(60_000);
+});
+afterAll(async () => {
+  await watched?.browser.close();
+  server?.close();
+});
+
+/** What a frame takes anyway on this machine, in which nothing is done. Milliseconds. */
+let idle = 0;
+
+/** The time in the middle of several tries, from what is done, as an expression, until the frame after it is drawn. */
+async function timeOf(deed: (attempt: number) => string): Promise<number> {
+  const times: number[] = [];
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    times.push(
+      await page.evaluate<number>(`(async () => {
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 50)));
+        const start = performance.now();
+        ${deed(attempt)};
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+        return performance.now() - start;
+      })()`),
+    );
+  }
+  return Math.max(0, (times.toSorted((a, b) => a - b)[Math.floor(TRIES / 2)] ?? Infinity) - idle);
+}
+
+const said = (what: string, value: string): void => console.info(`${what}: ${value}`);
+
+describe.sequential("ten thousand candidates", () => {
+  it("are all there, the first of them soon", async () => {
+    const start = performance.now();
+    await page.goto(`/searches/${SEARCH_ID}`);
+    await page.getByRole("heading", { level: 1, name: "Ten thousand candidates" }).waitFor();
+    await page.locator(".select").first().waitFor();
+    said("events", `${(size / 1e6).toFixed(1)} MB`);
+    said("first row", `${((performance.now() - start) / 1000).toFixed(1)} s`);
+    await page.getByText(`${CANDIDATES.toLocaleString("en-US")} in all`).waitFor();
+    said("all rows", `${((performance.now() - start) / 1000).toFixed(1)} s`);
+  });
+
+  it("weigh little", async () => {
+    const nodes = await page.evaluate<number>("document.querySelectorAll('*').length");
+    said("nodes", String(nodes));
+    expect(nodes).toBeLessThan(MOST_NODES);
+    const table = page.getByRole("table", { name: "Candidates" });
+    expect(await table.getAttribute("aria-rowcount")).toBe(String(CANDIDATES + 1));
+    await expectGoodPage(page);
+  });
+
+  it("are pointed at, sorted and selected at once", async () => {
+    await page.locator("svg[role=listbox]").scrollIntoViewIfNeeded();
+    idle = await timeOf(() => "");
+    const hover = await timeOf(
+      (attempt) => `
+        const chart = document.querySelector("svg[role=listbox]");
+        const { left, bottom, width } = chart.getBoundingClientRect();
+        const at = { clientX: left + width * ${0.1 + 0.07 * attempt}, clientY: bottom - 200, bubbles: true };
+        chart.dispatchEvent(new PointerEvent("pointermove", at))`,
+    );
+    const sort = await timeOf(
+      (attempt) => `document.querySelectorAll(".box thead button")[${1 + (attempt % 4)}].click()`,
+    );
+    const select = await timeOf((attempt) => `document.querySelectorAll(".select")[${attempt}].click()`);
+    const scroll = await timeOf((attempt) => `document.querySelector(".box").scrollTop = ${40_000 * attempt}`);
+    const zoom = await timeOf(() => `document.querySelector("[aria-label='Zoom in']").click()`);
+    for (const [what, time] of Object.entries({ idle, hover, sort, select, scroll, zoom }))
+      said(what, `${time.toFixed(0)} ms`);
+    for (const time of [hover, sort, select]) expect(time).toBeLessThan(LONGEST);
+  });
+
+  it("can be gone through by the keyboard, in the chart and in the table", async () => {
+    await page.getByRole("button", { name: "Reset zoom" }).click();
+    const chart = page.locator("svg[role=listbox]");
+    await chart.focus();
+    await page.keyboard.press("Home");
+    const first = await chart.getAttribute("aria-activedescendant");
+    await page.keyboard.press("ArrowRight");
+    const second = await chart.getAttribute("aria-activedescendant");
+    expect(second).not.toBe(first);
+    expect(await page.locator(`[id="${second}"]`).getAttribute("aria-posinset")).toBe("2");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction("new URLSearchParams(location.search).has('candidate')");
+    const { candidate } = Object.fromEntries(new URL(page.url()).searchParams);
+    await page.locator(`.select[data-id="${candidate}"]`).waitFor();
+    await page.locator(`.select[data-id="${candidate}"]`).focus();
+    await page.keyboard.press("End");
+    await page.waitForFunction(
+      `document.activeElement?.dataset.id && document.activeElement.dataset.id !== "${candidate}"`,
+    );
+  });
+
+  it("look the same again after a reload", async () => {
+    const before = page.url();
+    const heading = await page.locator("h2#candidate").innerText();
+    await page.reload();
+    await page.getByText(`${CANDIDATES.toLocaleString("en-US")} in all`).waitFor();
+    expect(page.url()).toBe(before);
+    expect(await page.locator("h2#candidate").innerText()).toBe(heading);
+    await page.locator("tr.selected").waitFor();
+  });
+
+  it("have broken no rule on the way", () => {
+    expect(watched.faults).toEqual([]);
+  });
+});
