@@ -57,7 +57,12 @@ it("says differences with their sign and whether they are for the better", () =>
     "−50.0%",
     "",
   ]);
-  expect([tone(0.1, true), tone(0.1, false), tone(0, true), tone(null, true)]).toEqual(["good", "bad", "", ""]);
+  expect([
+    tone("top1", 0.1, true),
+    tone("macs", 0.1, false),
+    tone("macs", 4e-4, true),
+    tone("top1", null, true),
+  ]).toEqual(["good", "bad", "", ""]);
 });
 
 it("writes differences as columns of their own", () => {

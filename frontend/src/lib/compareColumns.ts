@@ -204,14 +204,13 @@ function valueOf(key: string): (row: Row) => CsvValue {
 export function deltaText(of: keyof Deltas, value: number | null): string {
   if (value === null) return "";
   if (of === "top1" || of === "test") return points(value, 2);
-  const text = points(value, 1);
-  return `${text}%`;
+  return `${points(value, 1)}%`;
 }
 
-/** `good`, `bad`, or nothing for what rounds to no difference. */
-export function tone(value: number | null, isGain: boolean): "good" | "bad" | "" {
-  if (value === null || Math.abs(value) < 5e-5) return "";
-  return value > 0 === isGain ? "good" : "bad";
+/** `good`, `bad`, or nothing for what is said to be no difference. */
+export function tone(of: keyof Deltas, value: number | null, isGain: boolean): "good" | "bad" | "" {
+  const isNone = value === null || Number(deltaText(of, value).replace(/[−+%]/g, "")) === 0;
+  return isNone ? "" : value > 0 === isGain ? "good" : "bad";
 }
 
 /** The table with the differences as columns of their own. */
