@@ -26,11 +26,15 @@ type Listed = Exclude<keyof typeof DETAILS, (typeof UNLISTED)[number]>;
 const isListed = (section: keyof typeof DETAILS): section is Listed =>
   !(UNLISTED as readonly string[]).includes(section);
 
+/** The pages that are no section. */
+const WHOLE = ["compare"] as const;
+
 /** Reads an address. */
 export function match({ pathname, searchParams }: URL): Route {
   const [section, id, ...rest] = pathname.split("/").filter(Boolean);
   if (section === undefined) return { page: "home" };
-  if (section === "compare" && id === undefined) return { page: "compare" };
+  const whole = WHOLE.find((page) => page === section);
+  if (whole && id === undefined) return { page: whole };
   if (!Object.hasOwn(DETAILS, section) || rest.length > 0) return { page: "not-found" };
   const list = section as keyof typeof DETAILS;
   if (id === undefined) return { page: isListed(list) ? list : "not-found" };

@@ -11,10 +11,10 @@ use crate::encoding::Encoding;
 use crate::problem::{Kind, OwnBody, Problem};
 
 /// Lists of the page, and the details below each; a test holds them against the page's own router.
-const SECTIONS: [&str; 7] = ["models", "datasets", "searches", "candidates", "tunings", "studies", "compare"];
+const SECTIONS: [&str; 6] = ["models", "datasets", "searches", "candidates", "tunings", "studies"];
 /// Sections that have details and no list.
 const UNLISTED: [&str; 3] = ["candidates", "tunings", "studies"];
-/// Sections that have no details.
+/// Pages that are no section.
 const WHOLE: [&str; 1] = ["compare"];
 
 /// Everything comes from this server; nothing may frame it.
@@ -60,8 +60,10 @@ fn is_routed(path: &str) -> bool {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     match (parts.next(), parts.next(), parts.next()) {
         (None, _, _) => true,
-        (Some(section), None, _) => SECTIONS.contains(&section) && !UNLISTED.contains(&section),
-        (Some(section), Some(_), None) => SECTIONS.contains(&section) && !WHOLE.contains(&section),
+        (Some(section), None, _) => {
+            WHOLE.contains(&section) || (SECTIONS.contains(&section) && !UNLISTED.contains(&section))
+        }
+        (Some(section), Some(_), None) => SECTIONS.contains(&section),
         (Some(_), Some(_), Some(_)) => false,
     }
 }
@@ -131,6 +133,8 @@ mod tests {
         assert_eq!(sections, SECTIONS);
         let unlisted = within("const UNLISTED = [", ']').split(',').map(|name| name.trim().trim_matches('"'));
         assert_eq!(unlisted.collect::<Vec<_>>(), UNLISTED);
+        let whole = within("const WHOLE = [", ']').split(',').map(|name| name.trim().trim_matches('"'));
+        assert_eq!(whole.collect::<Vec<_>>(), WHOLE);
         let details =
             ["/datasets/019321f0", "/candidates/019321f0", "/tunings/019321f0", "/studies/019321f0", "/compare"];
         for own in ["/", "/models", "/models/", "/searches/new"].into_iter().chain(details) {

@@ -27,6 +27,7 @@ export type EvaluationKind = Schemas["EvaluationKind"];
 export type Filter = Schemas["Filter"];
 export type GroupKeep = Schemas["GroupKeep"];
 export type GroupLimit = Schemas["GroupLimit"];
+export type GraphNode = Schemas["GraphNode"];
 export type Health = Schemas["Health"];
 export type Interval = Schemas["Interval"];
 export type Latency = Schemas["Latency"];

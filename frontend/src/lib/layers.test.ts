@@ -32,7 +32,7 @@ it("finds whose channels a layer makes, and not whose it reads", () => {
     ["b", "b"],
     ["up", "up"],
   ]);
-  const said = groupsOfLayers(layers, groups, [{ name: "Conv_1", group: "up" }]);
+  const said = groupsOfLayers(layers, groups, [{ name: "Conv_1", groups: ["up"] }]);
   expect(said.get("Conv_1")?.name, "the graph knows better than names").toBe("up");
 });
 

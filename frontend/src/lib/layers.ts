@@ -1,7 +1,7 @@
 // The layers of a model: whose channels they make, and in which order they are listed.
 
 import type { ChannelGroup, Layer } from "../api/types";
-import type { NetworkNode } from "./networkGraph";
+import { mainGroup, type NetworkNode } from "./networkGraph";
 
 /** What layers are ordered by: `order` is that of their execution, all others begin with the largest. */
 export const LAYER_SORTS = ["order", "parameters", "macs"] as const;
@@ -20,7 +20,7 @@ const outputAxis = ({ operator }: Layer): number => (operator.includes("transpos
 export function groupsOfLayers(
   layers: readonly Layer[],
   groups: readonly ChannelGroup[],
-  nodes: readonly Pick<NetworkNode, "name" | "group">[] = [],
+  nodes: readonly Pick<NetworkNode, "name" | "groups">[] = [],
 ): Map<string, ChannelGroup> {
   const byMember = new Map(
     groups.flatMap((group) =>
@@ -28,7 +28,7 @@ export function groupsOfLayers(
     ),
   );
   const byName = new Map(groups.map((group) => [group.name, group]));
-  const ofNode = new Map(nodes.map(({ name, group }) => [name, byName.get(group ?? "")]));
+  const ofNode = new Map(nodes.map((node) => [node.name, byName.get(mainGroup(node) ?? "")]));
   const found = new Map<string, ChannelGroup>();
   for (const layer of layers) {
     const group = ofNode.get(layer.name) ?? byMember.get(`${layer.name}.weight ${outputAxis(layer)}`);

@@ -1,7 +1,7 @@
 // The graph of a model's network, loaded and laid out in the background.
 
-import { getNetworkGraph } from "../api/networkGraph";
-import { ApiError, problemOf } from "../api/problem";
+import { getModelGraph } from "../api/client";
+import { problemOf } from "../api/problem";
 import type { Problem } from "../api/types";
 import type { GraphLayout, NetworkNode } from "./networkGraph";
 
@@ -9,20 +9,16 @@ export class ModelGraph {
   nodes = $state.raw<NetworkNode[]>();
   layout = $state.raw<GraphLayout>();
   problem = $state.raw<Problem>();
-  /** The server knows no graphs: an older one than this page. */
-  isMissing = $state(false);
   #worker: Worker | undefined;
 
   /** Loads the graph of a model and has it laid out; returns a function that gives up. */
   load(id: string): () => void {
     let isOver = false;
     this.problem = undefined;
-    void getNetworkGraph(id)
-      .then((nodes) => isOver || this.#layOut(nodes))
+    void getModelGraph(id)
+      .then(({ nodes }) => isOver || this.#layOut(nodes))
       .catch((error: unknown) => {
-        if (isOver) return;
-        if (error instanceof ApiError && error.isNotFound) this.isMissing = true;
-        else this.problem = problemOf(error);
+        if (!isOver) this.problem = problemOf(error);
       });
     return () => {
       isOver = true;

@@ -46,7 +46,7 @@ function expectDrawn(nodes: NetworkNode[]): GraphLayout {
 }
 
 const plain = (name: string, ...inputs: string[]): NetworkNode => ({
-  ...{ name, operator: "relu", inputs, group: null, shape: null, macs: 0, parameters: 0 },
+  ...{ name, operator: "relu", inputs, groups: [], shape: [1, 4], macs: 0, parameters: 0 },
 });
 
 describe("layOut", () => {

@@ -1,20 +1,15 @@
 // A network as a graph: its nodes, what leads where, and what of it can be pruned.
 
-import type { ChannelGroup } from "../api/types";
+import type { ChannelGroup, GraphNode } from "../api/types";
 
-/** One operation of a network, as the server lists them: every node after its inputs. */
-export interface NetworkNode {
-  name: string;
-  operator: string;
-  /** Names of the nodes whose outputs it reads. */
-  inputs: string[];
-  /** The channel group of its output channels. */
-  group: string | null;
-  /** Of its output, without the batch. */
-  shape: number[] | null;
-  macs: number;
-  parameters: number;
-}
+/** One operation of a network, or one of its inputs; every node comes after those that it reads. */
+export type NetworkNode = GraphNode;
+
+/** The group that a node is coloured by: one of those that its channels belong to, if there are any. */
+export const mainGroup = ({ groups }: Pick<NetworkNode, "groups">): string | undefined => groups[0];
+
+/** The output for one image. */
+export const outputShape = ({ shape }: Pick<NetworkNode, "shape">): number[] => shape.slice(1);
 
 /** Where nodes and edges are drawn, in pixels. */
 export interface GraphLayout {
@@ -47,7 +42,7 @@ export interface View {
 
 export const NODE = { width: 184, height: 42 };
 
-/** What leads to each node and where it leads, by index. A name that no node has is an input of the network. */
+/** What leads to each node and where it leads, by index. A name that no node has leads nowhere. */
 export class Links {
   readonly inputs: number[][];
   readonly outputs: number[][];

@@ -6,8 +6,8 @@ const node = (name: string, operator: string, inputs: string[], channels: number
   name,
   operator,
   inputs,
-  group: operator === "conv2d" || operator === "batch_norm" ? name.replace(/\.\d$/, "") : null,
-  shape: [channels, 8, 8],
+  groups: operator === "conv2d" || operator === "batch_norm" ? [name.replace(/\.\d$/, "")] : [],
+  shape: [1, channels, 8, 8],
   macs: operator === "conv2d" ? channels * 1000 : 0,
   parameters: operator === "conv2d" ? channels * 9 : 0,
 });
