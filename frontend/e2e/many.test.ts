@@ -14,8 +14,8 @@ import { url } from "./server";
 const MOST_NODES = 3000;
 /** Milliseconds until what a hand did is seen. */
 const LONGEST = 100;
-/** Of so many tries the one in the middle counts, for the machine has other things to do as well. */
-const TRIES = 7;
+/** Of so many tries the shortest counts: what else a machine has to do makes them longer, and nothing makes them shorter. */
+const TRIES = 9;
 
 let watched: Watched;
 let page: Page;
@@ -39,7 +39,7 @@ afterAll(async () => {
 /** What a frame takes anyway on this machine, in which nothing is done. Milliseconds. */
 let idle = 0;
 
-/** The time in the middle of several tries, from what is done, as an expression, until the frame after it is drawn. */
+/** The shortest of several tries, from what is done, as an expression, until the frame after it is drawn. */
 async function timeOf(deed: (attempt: number) => string): Promise<number> {
   const times: number[] = [];
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
@@ -53,7 +53,7 @@ async function timeOf(deed: (attempt: number) => string): Promise<number> {
       })()`),
     );
   }
-  return Math.max(0, (times.toSorted((a, b) => a - b)[Math.floor(TRIES / 2)] ?? Infinity) - idle);
+  return Math.max(0, Math.min(...times) - idle);
 }
 
 const said = (what: string, value: string): void => console.info(`${what}: ${value}`);
@@ -76,7 +76,6 @@ describe.sequential("ten thousand candidates", () => {
     expect(nodes).toBeLessThan(MOST_NODES);
     const table = page.getByRole("table", { name: "Candidates" });
     expect(await table.getAttribute("aria-rowcount")).toBe(String(CANDIDATES + 1));
-    await expectGoodPage(page);
   });
 
   it("are pointed at, sorted and selected at once", async () => {
@@ -90,10 +89,11 @@ describe.sequential("ten thousand candidates", () => {
         chart.dispatchEvent(new PointerEvent("pointermove", at))`,
     );
     const sort = await timeOf(
-      (attempt) => `document.querySelectorAll(".box thead button")[${1 + (attempt % 4)}].click()`,
+      () =>
+        `[...document.querySelectorAll(".box thead button")].find((one) => one.textContent.includes("MACs")).click()`,
     );
     const select = await timeOf((attempt) => `document.querySelectorAll(".select")[${attempt}].click()`);
-    const scroll = await timeOf((attempt) => `document.querySelector(".box").scrollTop = ${40_000 * attempt}`);
+    const scroll = await timeOf((attempt) => `document.querySelector(".box").scrollTop = ${40_000 * (attempt % 2) + 20_000}`);
     const zoom = await timeOf(() => `document.querySelector("[aria-label='Zoom in']").click()`);
     for (const [what, time] of Object.entries({ idle, hover, sort, select, scroll, zoom }))
       said(what, `${time.toFixed(0)} ms`);
@@ -129,6 +129,10 @@ describe.sequential("ten thousand candidates", () => {
     expect(page.url()).toBe(before);
     expect(await page.locator("h2#candidate").innerText()).toBe(heading);
     await page.locator("tr.selected").waitFor();
+  });
+
+  it("are there for everybody, at every width", async () => {
+    await expectGoodPage(page);
   });
 
   it("have broken no rule on the way", () => {

@@ -1,7 +1,7 @@
 // Where a search failed, why, and what to do, in one sentence.
 
 import type { Search } from "../api/types";
-import { count } from "./format";
+import { capitalised, count } from "./format";
 
 /** What is done in each phase, by the name that the server reports it under. */
 const PHASES: Record<string, string> = {
@@ -22,7 +22,7 @@ export function phaseText({ phase, done, total }: Search["progress"]): string {
   return total > 0 && phase !== "queued" ? `${words} (${count(done)} of ${count(total)})` : words;
 }
 
-/** The sentence of a search that failed. */
+/** How the sentence goes on that begins with “The search failed”. */
 export function failureText({
   started_at,
   progress,
@@ -30,5 +30,5 @@ export function failureText({
 }: Pick<Search, "started_at" | "progress" | "error">): string {
   const when = started_at === null ? "before it started" : phaseText(progress);
   const reason = error?.trim().replace(/[.\s]+$/, "") || "the server gives no reason";
-  return `The search failed ${when}: ${reason}; start it again with changes, or try again as it is once the cause is gone.`;
+  return `${capitalised(when)}: ${reason}; start it again with changes, or try again as it is once the cause is gone.`;
 }

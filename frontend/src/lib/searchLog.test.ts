@@ -67,14 +67,14 @@ it("tells where a search failed, why and what to do in one sentence", () => {
   const progress = { phase: "short_tune", done: 3, total: 40 };
   const text = failureText({ started_at: "2026-11-25T12:00:00Z", progress, error: "libtorch: out of memory.\n" });
   expect(text).toBe(
-    "The search failed while the best candidates were trained briefly (3 of 40): libtorch: out of memory; " +
+    "While the best candidates were trained briefly (3 of 40): libtorch: out of memory; " +
       "start it again with changes, or try again as it is once the cause is gone.",
   );
   expect(failureText({ started_at: null, progress, error: null })).toContain(
     "before it started: the server gives no reason;",
   );
   expect(failureText({ started_at: "", progress: { phase: "new_phase", done: 0, total: 0 }, error: "x" })).toContain(
-    "in the phase “new phase”: x",
+    "In the phase “new phase”: x",
   );
 });
 

@@ -5,7 +5,7 @@ import { tick, untrack } from "svelte";
 import type { Attachment } from "svelte/attachments";
 
 /** Rows beyond either edge that are there already when one scrolls on. */
-const OVERSCAN = 12;
+const OVERSCAN = 6;
 
 /** A heading that stays at the top covers what is behind it, so many pixels at most. */
 const HEAD = 72;
