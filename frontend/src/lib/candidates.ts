@@ -199,12 +199,11 @@ export function sorted(rows: readonly Ranked[], key: ColumnKey, direction: Direc
   const column = COLUMNS.find((column) => column.key === key);
   if (!column) return [...rows];
   const sign = direction === "ascending" ? 1 : -1;
+  const bySign = (a: number | string, b: number | string): number => (a === b ? 0 : a < b ? -sign : sign);
   // Of thousands of rows, each is asked once and not at every comparison.
-  return rows
-    .map((row) => ({ row, value: column.value(row) }))
-    .sort((a, b) => {
-      const difference = compare(a.value, b.value);
-      return (a.value === null || b.value === null ? difference : sign * difference) || a.row.rank - b.row.rank;
-    })
-    .map(({ row }) => row);
+  const keyed = rows.map((row) => ({ row, value: column.value(row) }));
+  const missing = keyed.filter(({ value }) => value === null).sort((a, b) => a.row.rank - b.row.rank);
+  const known = keyed.flatMap(({ row, value }) => (value === null ? [] : { row, value }));
+  known.sort((a, b) => bySign(a.value, b.value) || a.row.rank - b.row.rank);
+  return [...known, ...missing].map(({ row }) => row);
 }
