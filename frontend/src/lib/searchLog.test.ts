@@ -71,7 +71,7 @@ it("tells where a search failed, why and what to do in one sentence", () => {
       "start it again with changes, or try again as it is once the cause is gone.",
   );
   expect(failureText({ started_at: null, progress, error: null })).toContain(
-    "before it started: the server gives no reason;",
+    "Before it started: the server gives no reason;",
   );
   expect(failureText({ started_at: "", progress: { phase: "new_phase", done: 0, total: 0 }, error: "x" })).toContain(
     "In the phase “new phase”: x",
