@@ -185,7 +185,7 @@ describe.sequential("the form of a search", () => {
     await page.getByText("Look again at the fields").waitFor();
     expect(await page.getByText("Enter a number.").count()).toBe(1);
     expect(await page.getByText("This is not a number.").count()).toBe(1);
-    expect(await page.getByText("no more than there are").count()).toBe(1);
+    expect(await page.getByText("leave 1,900 of the dataset").count()).toBe(1);
     expect(await page.evaluate("document.activeElement.name")).toBe("candidates");
     expect(await page.getByRole("tab").count()).toBe(0);
     await expectGoodPage(page);
@@ -203,7 +203,7 @@ describe.sequential("the form of a search", () => {
 
   it("shows what will happen, with a range of budgets and a front", async () => {
     const plan = page.getByRole("region", { name: "What will happen" });
-    await page.getByText("50% of MACs", { exact: true }).waitFor();
+    expect(await plan.innerText()).toContain("50% of MACs");
     await button("Add a range of budgets").click();
     expect(await page.evaluate("document.activeElement.name")).toBe("budget_range.from");
     await field("Number of budgets").fill("3");
@@ -237,7 +237,7 @@ describe.sequential("the form of a search", () => {
     await page.getByText("--request request.json").waitFor();
     await expectGoodPage(page);
     await page.getByRole("button", { name: "Start afresh" }).click();
-    await page.getByText("50% of MACs", { exact: true }).waitFor();
+    await page.getByText("The form is as you left it.").waitFor({ state: "detached" });
     expect([await field("Name").inputValue(), await field("Candidates").inputValue()]).toEqual(["", "48"]);
   });
 
@@ -246,7 +246,9 @@ describe.sequential("the form of a search", () => {
     await page.getByText("Published: MobileNetV1 pruned to 284").waitFor();
     await page.getByText("The paper calibrates on 12,800 images").waitFor();
     expect(
-      await page.locator('input[name="strategies"]:checked').evaluateAll("boxes => boxes.map((box) => box.value)"),
+      await page
+        .locator('input[name="strategies"]:checked')
+        .evaluateAll((boxes) => boxes.map((box) => box.getAttribute("value"))),
     ).toEqual(["reference"]);
     await expectGoodPage(page);
   });
