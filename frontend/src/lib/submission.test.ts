@@ -38,3 +38,31 @@ it("shows what the server said of a field until the field is changed", async () 
   await submission.send(event(), {}, () => Promise.reject(invalid("epochs")));
   expect(submission.errors({}, {})).toEqual({ epochs: "Must be positive" });
 });
+
+it("says what is missing in a field once that was left", () => {
+  const submission = new Submission();
+  const missing = { epochs: "Enter a number.", seed: "Enter a number." };
+  expect(submission.errors({}, missing)).toEqual({});
+  vi.stubGlobal("HTMLElement", class {});
+  const field = Object.assign(new HTMLElement(), { name: "seed" });
+  submission.leave({ target: field } as unknown as Event);
+  vi.unstubAllGlobals();
+  expect(submission.errors({}, missing)).toEqual({ seed: "Enter a number." });
+});
+
+it("sends no form with something else in a field for a number, which would pass for an empty one", async () => {
+  const submission = new Submission();
+  const inputs = [
+    { name: "round_to", validity: { badInput: true } },
+    { name: "seed", validity: { badInput: false } },
+  ];
+  const form = { querySelector: () => null, querySelectorAll: () => inputs };
+  const request = vi.fn();
+  await submission.send(
+    { preventDefault: () => undefined, currentTarget: form } as unknown as SubmitEvent,
+    {},
+    request,
+  );
+  expect(request).not.toHaveBeenCalled();
+  expect(submission.errors({}, {})).toEqual({ round_to: "This is not a number." });
+});
