@@ -127,7 +127,7 @@ describe.sequential("a candidate", () => {
     await page.goto(`/candidates/${best}`);
     await lineage.locator(`a[href="/models/${further}"]`).waitFor();
     await expectGoodPage(page);
-    await lineage.getByRole("link", { name: NAME }).last().click();
+    await lineage.locator(`a[href="/searches/${searched}"]`).click();
     await page.waitForURL(`**/searches/${searched}`);
   });
 
@@ -144,7 +144,7 @@ describe.sequential("the list of searches", () => {
   it("shows what each has come to", async () => {
     await page.goto("/searches");
     await own()
-      .getByText(/\d\d?\.\d\d% ±/)
+      .getByText(/\d\d?\.\d\d%\s±/)
       .waitFor();
     expect(await own().innerText()).toMatch(/Succeeded.*50% of MACs.*%/s);
     await expectGoodPage(page);
