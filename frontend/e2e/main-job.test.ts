@@ -207,7 +207,7 @@ describe.sequential("the main job", () => {
   });
 
   it("ends with every candidate in chart and table, and a winner", async () => {
-    await page.getByText("Succeeded", { exact: true }).waitFor({ timeout: PATIENCE });
+    await page.getByText("Succeeded", { exact: true }).first().waitFor({ timeout: PATIENCE });
     expect(await marks().count()).toBe(SHOWN);
     const table = page.getByRole("table", { name: "Candidates" });
     expect(await table.getAttribute("aria-rowcount"), "with its heading").toBe(String(SHOWN + 1));
@@ -329,7 +329,7 @@ describe.sequential("the main job", () => {
     await heading("To be cancelled").waitFor();
     await marks().first().waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
-    await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
+    await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
 
     const before = await marks().count();
     await button("Try again").click();
@@ -337,7 +337,7 @@ describe.sequential("the main job", () => {
     expect(await page.getByText("Ended before it").count()).toBe(0);
     await marks().nth(before).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
-    await page.getByText("Cancelled", { exact: true }).waitFor({ timeout: 10_000 });
+    await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
 
     await link("Searches").click();
     await page.getByRole("table", { name: "Searches" }).getByText("Cancelled", { exact: true }).waitFor();
@@ -360,7 +360,7 @@ describe.sequential("the main job", () => {
     await field("Calibration images").fill("1000");
     await field("Scoring images").fill("1000");
     await button("Start the search").click();
-    await page.getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
+    await page.getByText("Failed", { exact: true }).first().waitFor({ timeout: PATIENCE });
     expect(await alert().innerText()).toContain("preprocessing");
     expect(await marks().count()).toBe(4);
     expect(await page.getByText("Best scored candidate").count()).toBe(1);

@@ -11,6 +11,7 @@ import {
   listSearches,
 } from "../api/client";
 import type { Candidate, ConnectedWorker, Dataset, ModelSummary, QueuedJob, Search, Tuning } from "../api/types";
+import { isFinal } from "./jobs";
 import { waiting } from "./queue";
 
 /** As many of each as the overview shows. */
@@ -34,6 +35,8 @@ export interface Overview {
   /** The searches that anything here is about, by id. */
   searchById: ReadonlyMap<string, Search>;
   searches: Search[];
+  /** The best candidates of these searches, by the searches' ids, where there are any. */
+  leaders: ReadonlyMap<string, Candidate>;
   models: ModelSummary[];
   datasets: Dataset[];
 }
@@ -63,9 +66,24 @@ export async function loadOverview(): Promise<Overview> {
     running,
     searchById,
     searches: searches.items,
+    leaders: await leadersOf(searches.items),
     models: models.items,
     datasets: datasets.items,
   };
+}
+
+/** The best candidates that have been read. A candidate is what it is once its search has ended. */
+const read = new Map<string, Candidate>();
+
+async function leadersOf(searches: readonly Search[]): Promise<Map<string, Candidate>> {
+  const found = searches.map(async (search): Promise<[string, Candidate] | undefined> => {
+    const id = search.best_candidate_id;
+    if (id === null) return undefined;
+    const candidate = read.get(id) ?? (await getCandidate(id).catch(() => undefined));
+    if (candidate && isFinal(search.state)) read.set(id, candidate);
+    return candidate && [search.id, candidate];
+  });
+  return new Map((await Promise.all(found)).filter((pair) => pair !== undefined));
 }
 
 async function details(job: QueuedJob, searchById: ReadonlyMap<string, Search>): Promise<RunningJob | undefined> {

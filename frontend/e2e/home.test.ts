@@ -1,0 +1,94 @@
+// The overview: the sample, what is being done, and the queue.
+//
+// Runs against the server at EAGLEEYE_URL, where nothing else is queued. The steps build on each other.
+
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { expectGoodPage, open, type Watched } from "./browser";
+import { cancelSearch, deleteDataset, deleteModel, deleteSearch, search, untilSearch, url } from "./server";
+
+const PATIENCE = 200_000;
+
+interface Queued {
+  position: number | null;
+  search_id: string;
+}
+
+let watched: Watched;
+let page: Page;
+let sample = { id: "", model_id: "", dataset_id: "" };
+/** Searches that wait behind the sample's. */
+const waiting: string[] = [];
+
+beforeAll(async () => {
+  watched = await open(url, 1);
+  ({ page } = watched);
+  page.setDefaultTimeout(60_000);
+}, PATIENCE);
+afterAll(async () => {
+  await watched?.browser.close();
+  for (const id of [...waiting, sample.id].filter(Boolean)) await deleteSearch(id);
+  if (sample.model_id) await deleteModel(sample.model_id);
+  if (sample.dataset_id) await deleteDataset(sample.dataset_id);
+}, PATIENCE);
+
+const table = (): Locator => page.getByRole("table", { name: "Waiting jobs" });
+const names = async (): Promise<string[]> => table().locator("tbody th").allInnerTexts();
+const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
+const queue = async (): Promise<Queued[]> => (await (await fetch(`${url}/api/v1/queue`)).json()).items;
+
+describe.sequential("the overview", () => {
+  it("does the main job with the sample in one click", { timeout: PATIENCE }, async () => {
+    await page.goto("/");
+    await button("Try the sample").click();
+    await page.waitForURL(/\/searches\/[0-9a-f-]{36}$/, { timeout: PATIENCE });
+    const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
+    sample = await (await fetch(`${url}/api/v1/searches/${id}`)).json();
+    const [model, dataset] = await Promise.all(
+      [`models/${sample.model_id}`, `datasets/${sample.dataset_id}`].map(async (path) =>
+        (await fetch(`${url}/api/v1/${path}`)).json(),
+      ),
+    );
+    expect([model.name, model.macs, dataset.images]).toEqual(["Sample: MobileNetV1", 15_666_752, 9_500]);
+  });
+
+  it("shows what is being done and what waits", { timeout: PATIENCE }, async () => {
+    const { model_id, dataset_id } = sample;
+    const request = { model_id, dataset_id, macs: 0.5, candidates: 1, calibration_images: 64, scoring_images: 64 };
+    for (const name of ["One", "Two", "Three"]) {
+      const preprocessing = { mean: [0.286], deviation: [0.353] };
+      waiting.push(await search({ ...request, name, preprocessing }));
+    }
+    await untilSearch(sample.id, "running", PATIENCE);
+    await page.getByRole("link", { name: "EagleEye" }).first().click();
+    const now = page.getByRole("region", { name: "Now" });
+    await now.getByRole("link", { name: "Sample: MobileNetV1 at 50% of MACs" }).first().waitFor();
+    await now.getByRole("progressbar").waitFor();
+    expect(await names()).toEqual(["One", "Two", "Three"]);
+    await page.getByRole("region", { name: "Workers" }).getByText("Searching").waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("moves a job to another place, and cancels one", { timeout: PATIENCE }, async () => {
+    await button("Do Three earlier").click();
+    await expect.poll(names).toEqual(["One", "Three", "Two"]);
+    await button("Do One later").click();
+    await expect.poll(names).toEqual(["Three", "One", "Two"]);
+    const order = (await queue()).filter(({ position }) => position !== null).map(({ search_id }) => search_id);
+    expect(order).toEqual([waiting[2], waiting[0], waiting[1]]);
+    expect([await button("Do Three earlier").isDisabled(), await button("Do Two later").isDisabled()]).toEqual([
+      true,
+      true,
+    ]);
+    await button("Cancel One").click();
+    await expect.poll(names).toEqual(["Three", "Two"]);
+    await untilSearch(waiting[0] ?? "", "cancelled", PATIENCE);
+    for (const id of [waiting[1], waiting[2], sample.id]) await cancelSearch(id ?? "");
+    await page.getByText("Nothing is running.").waitFor({ timeout: PATIENCE });
+  });
+
+  it("has broken no rule on the way", () => {
+    expect(watched.faults).toEqual([]);
+  });
+});
