@@ -22,6 +22,10 @@ const QUIET = [
 
 export const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 360, height: 740 };
+const WIDE = { width: 2560, height: 1440 };
+
+/** The folder that pictures of the screens go to; without it none are taken. */
+const pictures = process.env["EAGLEEYE_SCREENSHOTS"];
 
 /** A page with everything that went wrong in it. */
 export interface Watched {
@@ -62,17 +66,35 @@ export function field(page: Page, label: string): Locator {
   return page.getByLabel(new RegExp(`^\\s*${literal}\\s*(optional)?\\s*$`));
 }
 
-/** The page is accessible in both colour schemes and on a narrow phone, which it fits. */
-export async function expectGoodPage(page: Page): Promise<void> {
+/**
+ * The page is accessible in both colour schemes and on a narrow phone, which it fits.
+ *
+ * @param screen a name: the page is looked at on the widest screen as well, and its pictures are taken where they are wanted
+ */
+export async function expectGoodPage(page: Page, screen?: string): Promise<void> {
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });
     expect(await violations(page), `${page.url()}, ${colorScheme}`).toEqual([]);
+    if (screen && pictures) await photograph(page, `${screen}-${colorScheme}`, pictures);
+  }
+  if (screen) {
+    await page.setViewportSize(WIDE);
+    expect(await violations(page), `${page.url()}, on a wide screen`).toEqual([]);
+    expect(await sidewaysOverflow(page), `${page.url()} scrolls sideways on a wide screen`).toBe(0);
   }
   await page.setViewportSize(PHONE);
   // Charts are drawn anew for the new width.
   await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
   expect(await violations(page), `${page.url()}, on a phone`).toEqual([]);
   expect(await sidewaysOverflow(page), `${page.url()} scrolls sideways`).toBe(0);
+  await page.setViewportSize(DESKTOP);
+}
+
+/** The whole page as a file, at the width of a usual screen. */
+async function photograph(page: Page, name: string, folder: string): Promise<void> {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
+  await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
   await page.setViewportSize(DESKTOP);
 }
 

@@ -126,7 +126,7 @@ describe.sequential("a candidate", () => {
     further = page.url().split("/").at(-1) ?? "";
     await page.goto(`/candidates/${best}`);
     await lineage.locator(`a[href="/models/${further}"]`).waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "candidate");
     await lineage.locator(`a[href="/searches/${searched}"]`).click();
     await page.waitForURL(`**/searches/${searched}`);
   });

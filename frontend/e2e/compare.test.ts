@@ -133,7 +133,7 @@ describe.sequential("the comparison", () => {
   it("has two candidates side by side, group by group", async () => {
     const groups = page.getByRole("region", { name: "Units kept by both, per channel group" });
     expect(await groups.locator("tbody tr").count()).toBe(14);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "compare");
   });
 
   it("limits what all views show, by the keyboard and by a brush", async () => {

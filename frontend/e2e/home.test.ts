@@ -67,7 +67,7 @@ describe.sequential("the overview", () => {
     await now.getByRole("progressbar").waitFor();
     expect(await names()).toEqual(["One", "Two", "Three"]);
     await page.getByRole("region", { name: "Workers" }).getByText("Searching").waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "home");
   });
 
   it("moves a job to another place, and cancels one", { timeout: PATIENCE }, async () => {

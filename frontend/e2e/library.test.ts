@@ -54,7 +54,7 @@ describe.sequential("uploads", () => {
     await heading("Datasets").waitFor();
     await drop("resnet.onnx", "\b\u0007");
     await page.getByText("looks like a model").waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "datasets-drop");
     await button("Upload it as a model").click();
     await heading("Models").waitFor();
     expect(await field("Model file").evaluate((input) => (input as HTMLInputElement).files?.[0]?.name)).toBe(
@@ -127,7 +127,7 @@ describe.sequential("the graph of a network", () => {
     await selected()
       .getByRole("heading", { name: nodes.at(-1)?.name ?? "" })
       .waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "network");
   });
 
   it("is searched by name, and says in its address what is selected", async () => {

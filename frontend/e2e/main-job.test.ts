@@ -101,7 +101,7 @@ describe.sequential("the main job", () => {
     const groups = page.getByRole("table", { name: "Channel groups" });
     expect(await groups.getByText("Prunable").count()).toBeGreaterThan(0);
     expect(await groups.getByText("Locked:").count()).toBeGreaterThan(0);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "model");
   });
 
   it("says that an input shape is a guess, sets it and counts the MACs again", async () => {
@@ -165,7 +165,7 @@ describe.sequential("the main job", () => {
     expect(await page.locator("svg rect").count()).toBe(10);
     const sample = page.getByAltText("Sample 1", { exact: true });
     await expect.poll(() => sample.evaluate(imageWidth), { timeout: 30_000 }).toBeGreaterThan(0);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "dataset");
   });
 
   it("refuses a budget out of reach, and says why once, at its field", async () => {
@@ -203,7 +203,7 @@ describe.sequential("the main job", () => {
     expect(await page.getByText("Running", { exact: true }).count()).toBe(1);
     expect(await marks().count()).toBeLessThan(SHOWN);
     expect(await columns(), "no card changes its column").toEqual(before);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "search-running");
   });
 
   it("ends with every candidate in chart and table, and a winner", async () => {
@@ -222,7 +222,7 @@ describe.sequential("the main job", () => {
     expect(full).toBeGreaterThan(90);
     expect(best).toBeGreaterThan(50);
     expect(plain).toBeLessThan(best ?? 0);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "search");
   });
 
   it("shows several warnings of one kind, as of two runtimes", async () => {
@@ -341,12 +341,12 @@ describe.sequential("the main job", () => {
 
     await link("Searches").click();
     await page.getByRole("table", { name: "Searches" }).getByText("Cancelled", { exact: true }).waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "searches");
     await link("To be cancelled").click();
     await button("Delete").click();
     await button("Delete the search").click();
     await heading("Searches").waitFor();
-    await page.getByText("Succeeded").waitFor();
+    await page.getByRole("table", { name: "Searches" }).getByText("Succeeded", { exact: true }).first().waitFor();
     expect(await link("To be cancelled").count()).toBe(0);
   });
 
@@ -364,7 +364,7 @@ describe.sequential("the main job", () => {
     expect(await alert().innerText()).toContain("preprocessing");
     expect(await marks().count()).toBe(4);
     expect(await page.getByText("Best scored candidate").count()).toBe(1);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "search-in-doubt");
   });
 
   it("finds its pages again by their addresses", async () => {

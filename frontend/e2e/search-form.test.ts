@@ -64,7 +64,7 @@ describe.sequential("the form of a search", () => {
     const accuracy = check().locator("dl div", { hasText: "Full network, top-1" }).locator("dd");
     expect(parseFloat(await accuracy.innerText())).toBeGreaterThan(90);
     expect(await page.getByText("1 warning:").count()).toBe(0);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "new-search");
   });
 
   it("asks again only where the answer can change, or by hand", async () => {

@@ -83,7 +83,7 @@ describe.sequential("fine-tuning", () => {
     await field("Learn from the full network").check();
     await field("Temperature").fill("0");
     await page.getByText("Above 0 and at most 100.").waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "new-tuning");
     await field("Learn from the full network").uncheck();
     await field("Optimizer").selectOption("adamw");
     expect(await field("Momentum").count()).toBe(0);
@@ -124,7 +124,7 @@ describe.sequential("fine-tuning", () => {
     ]);
     expect(await page.locator("svg .mark.first title").first().textContent()).toMatch(/^Epoch 1, validation: 0\.\d+/);
     expect(await fact("Micro-batch size").innerText()).toBe("64");
-    await expectGoodPage(page);
+    await expectGoodPage(page, "tuning");
   });
 
   it("shows how the weights have moved, after any epoch", async () => {
@@ -247,7 +247,7 @@ describe.sequential("fine-tuning", () => {
     ).toBe(1);
     await fieldOf(page, "Figure of").first().selectOption({ label: "parameters" });
     await budget.getByRole("listbox", { name: /by parameters/ }).waitFor();
-    await expectGoodPage(page);
+    await expectGoodPage(page, "study");
     const [download] = await Promise.all([page.waitForEvent("download"), link("Report as Markdown").click()]);
     expect(download.suggestedFilename()).toBe("study.md");
     await button("Delete").click();

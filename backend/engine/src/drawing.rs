@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use eagleeye_graph::{ChannelGroups, Graph, Group, Node, Role, Source, ValueId};
 use eagleeye_spec::report::{GraphNode, NetworkGraph};
 
-use crate::inspect::sizes;
-use crate::own_cost::{OwnCost, operator};
+use crate::own_cost::{OwnCost, operator, sizes};
 
 /// The network's operations in order of execution.
 pub(crate) fn drawn(graph: &Graph, groups: &ChannelGroups, costs: &[OwnCost]) -> NetworkGraph {

@@ -13,7 +13,7 @@ use crate::load::Loaded;
 use crate::members;
 use crate::network::Format;
 use crate::norms::batch_norm_state;
-use crate::own_cost::{OwnCost, operator, own_costs};
+use crate::own_cost::{OwnCost, operator, own_costs, sizes};
 
 /// Why a network that could be read cannot be reported on.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -75,11 +75,6 @@ pub fn unmet(loaded: &Loaded, space: &Space, budget: &Budget, seed: u64) -> Resu
 fn ports(graph: &Graph, ids: &[ValueId]) -> Vec<Port> {
     let port = |id: &ValueId| Port { name: graph.value(*id).name.clone(), shape: sizes(graph, *id) };
     ids.iter().map(port).collect()
-}
-
-/// The shape of a value for a batch of one.
-pub(crate) fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
-    eagleeye_graph::shape::sample(graph.shape(id)).into_iter().map(|size| size as u64).collect()
 }
 
 fn layers(graph: &Graph, costs: &[OwnCost]) -> Vec<Layer> {

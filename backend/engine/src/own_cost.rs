@@ -1,8 +1,8 @@
-//! What each operation of a network costs by itself.
+//! What each operation of a network is called, costs by itself, and gives.
 
 use std::collections::BTreeMap;
 
-use eagleeye_graph::{Graph, Node, NodeId, ParameterKind, macs_by_node};
+use eagleeye_graph::{Graph, Node, NodeId, ParameterKind, ValueId, macs_by_node};
 
 /// What an operation costs by itself.
 pub(crate) struct OwnCost {
@@ -35,4 +35,9 @@ pub(crate) fn own_costs(graph: &Graph) -> Vec<OwnCost> {
 /// The name of a node's operation.
 pub(crate) fn operator(graph: &Graph, node: &Node) -> String {
     node.op.name(node.inputs.first().map_or(0, |&input| graph.shape(input).len())).to_owned()
+}
+
+/// The shape of a value for a batch of one.
+pub(crate) fn sizes(graph: &Graph, id: ValueId) -> Vec<u64> {
+    eagleeye_graph::shape::sample(graph.shape(id)).into_iter().map(|size| size as u64).collect()
 }
