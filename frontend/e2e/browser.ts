@@ -67,34 +67,40 @@ export function field(page: Page, label: string): Locator {
 }
 
 /**
- * The page is accessible in both colour schemes and on a narrow phone, which it fits.
+ * The page is accessible in the dark and, on a narrow phone, in the light, and fits the phone.
  *
- * @param screen a name: the page is looked at on the widest screen as well, and its pictures are taken where they are wanted
+ * @param screen a name, once for each screen: the page is looked at in the light and on the widest screen as well, and its pictures are
+ *   taken where they are wanted
  */
 export async function expectGoodPage(page: Page, screen?: string): Promise<void> {
-  for (const colorScheme of ["dark", "light"] as const) {
-    await page.emulateMedia({ colorScheme });
-    expect(await violations(page), `${page.url()}, ${colorScheme}`).toEqual([]);
-    if (screen && pictures) await photograph(page, `${screen}-${colorScheme}`, pictures);
-  }
+  await page.emulateMedia({ colorScheme: "dark" });
+  expect(await violations(page), `${page.url()}, dark`).toEqual([]);
+  if (screen) await photograph(page, `${screen}-dark`);
+  await page.emulateMedia({ colorScheme: "light" });
   if (screen) {
+    expect(await violations(page), `${page.url()}, light`).toEqual([]);
+    await photograph(page, `${screen}-light`);
     await page.setViewportSize(WIDE);
     expect(await violations(page), `${page.url()}, on a wide screen`).toEqual([]);
     expect(await sidewaysOverflow(page), `${page.url()} scrolls sideways on a wide screen`).toBe(0);
   }
   await page.setViewportSize(PHONE);
-  // Charts are drawn anew for the new width.
-  await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
+  await drawn(page);
   expect(await violations(page), `${page.url()}, on a phone`).toEqual([]);
   expect(await sidewaysOverflow(page), `${page.url()} scrolls sideways`).toBe(0);
   await page.setViewportSize(DESKTOP);
 }
 
-/** The whole page as a file, at the width of a usual screen. */
-async function photograph(page: Page, name: string, folder: string): Promise<void> {
+/** Charts are drawn anew for another width. */
+const drawn = (page: Page): Promise<void> =>
+  page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
+
+/** The whole page as a file, at the width of a usual screen, where pictures are wanted. */
+async function photograph(page: Page, name: string): Promise<void> {
+  if (!pictures) return;
   await page.setViewportSize({ width: 1440, height: 900 });
-  await page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))");
-  await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+  await drawn(page);
+  await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
   await page.setViewportSize(DESKTOP);
 }
 

@@ -102,7 +102,7 @@ impl RepairArgs {
             further.insert("strategies".to_owned(), json!(["manual"]));
             further.insert("manual".to_owned(), json!([{ "groups": keep }]));
         }
-        let request = self.search.request_with(images, channels, further)?;
+        let request = self.search.request_for_one(images, channels, further)?;
         check_single(&request)?;
         Ok(request)
     }

@@ -142,16 +142,26 @@ impl SearchArgs {
     /// # Errors
     /// What the server would answer with 422: each field that is at fault.
     pub fn request(&self, images: usize, channels: usize) -> Result<SearchRequest, Failure> {
-        self.request_with(images, channels, Map::new())
+        made(self.fields(images, channels)?)
     }
 
-    /// As [`request`](Self::request), with some fields that come from elsewhere.
-    pub fn request_with(
+    /// As [`request`](Self::request), for a command that makes one network: by the same fraction of every group where no
+    /// strategy is named, since a search's own default has to look around first. Some fields may come from elsewhere.
+    pub fn request_for_one(
         &self,
         images: usize,
         channels: usize,
         further: Map<String, Value>,
     ) -> Result<SearchRequest, Failure> {
+        let mut fields = self.fields(images, channels)?;
+        if ["strategies", "manual"].iter().all(|name| !fields.contains_key(*name)) {
+            fields.insert("strategies".to_owned(), json!(["uniform"]));
+        }
+        fields.extend(further);
+        made(fields)
+    }
+
+    fn fields(&self, images: usize, channels: usize) -> Result<Map<String, Value>, Failure> {
         let mut fields = match &self.request {
             Some(path) => {
                 let failed = |reason: String| Failure::Request { path: path.clone(), reason };
@@ -161,14 +171,7 @@ impl SearchArgs {
             None => self.template.map(|template| self.of(template)).unwrap_or_default(),
         };
         self.fill(&mut fields, images, channels)?;
-        fields.extend(further);
-        let request: SearchRequest = serde_path_to_error::deserialize(Value::Object(fields))
-            .map_err(|error| Failure::Arguments(format!("{}: {}", error.path(), error.inner())))?;
-        let faults = request.faults();
-        if faults.is_empty() {
-            return Ok(request);
-        }
-        Err(Failure::of_fields(&faults))
+        Ok(fields)
     }
 
     /// What a template says, without its budget where there is another one.
@@ -291,6 +294,16 @@ fn group_limit(text: &str) -> Result<GroupLimit, String> {
     Ok(GroupLimit { group: group.to_owned(), keep })
 }
 
+fn made(fields: Map<String, Value>) -> Result<SearchRequest, Failure> {
+    let request: SearchRequest = serde_path_to_error::deserialize(Value::Object(fields))
+        .map_err(|error| Failure::Arguments(format!("{}: {}", error.path(), error.inner())))?;
+    let faults = request.faults();
+    if faults.is_empty() {
+        return Ok(request);
+    }
+    Err(Failure::of_fields(&faults))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -305,10 +318,28 @@ mod tests {
     }
 
     fn request(arguments: &str) -> Result<SearchRequest, String> {
+        parsed(arguments)?.request(60_000, 1).map_err(|error| error.to_string())
+    }
+
+    fn parsed(arguments: &str) -> Result<SearchArgs, String> {
         let fixed = "search m.pt --images i --out o.pt --mean 0.5 --deviation 0.25 ";
         let words = format!("{fixed}{arguments}");
-        let cli = Cli::try_parse_from(words.split_whitespace()).map_err(|error| error.to_string())?;
-        cli.search.request(60_000, 1).map_err(|error| error.to_string())
+        Cli::try_parse_from(words.split_whitespace()).map(|cli| cli.search).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_network_is_pruned_alike_everywhere_where_no_strategy_is_named() {
+        let strategy = |arguments: &str, further: Value| {
+            let Value::Object(further) = further else { unreachable!() };
+            let made = parsed(arguments).unwrap().request_for_one(60_000, 1, further).unwrap();
+            made.strategies[0].0.clone()
+        };
+        assert_eq!(strategy("--macs 0.5", json!({})), "uniform");
+        assert_eq!(strategy("--macs 0.5 --strategy random", json!({})), "random");
+        assert_eq!(strategy("--template mobilenet_v1_50", json!({})), "reference");
+        let by_hand = json!({ "strategies": ["manual"], "manual": [{ "groups": { "stem": 3 } }] });
+        assert_eq!(strategy("", by_hand), "manual");
+        assert_ne!(request("--macs 0.5").unwrap().strategies[0].0, "uniform", "a search looks around");
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use eagleeye_data::{Dataset, Files, Limits, Preprocess, Split, relabelled};
 use eagleeye_engine::{Images, Network, Part, Relabelled};
 use eagleeye_spec::{ClassOrder, SearchRequest};
+use serde_json::Map;
 
 use super::arguments::TuneArgs;
 use crate::convert;
 use crate::failure::Failure;
-use crate::search::{Model, Told, check_labels, check_single, model};
+use crate::search::{Model, SearchArgs, Told, check_labels, check_single, model};
 
 /// A model and its images, read.
 pub struct Inputs {
@@ -25,17 +26,24 @@ pub struct Inputs {
 
 /// Reads what the arguments name, for one candidate.
 pub fn inputs(args: &TuneArgs) -> Result<Inputs, Failure> {
-    let inputs = inputs_of_many(args)?;
+    let inputs = read(args, |search, images, channels| search.request_for_one(images, channels, Map::new()))?;
     check_single(&inputs.request)?;
     Ok(inputs)
 }
 
 /// Reads what the arguments name.
 pub fn inputs_of_many(args: &TuneArgs) -> Result<Inputs, Failure> {
+    read(args, SearchArgs::request)
+}
+
+fn read(
+    args: &TuneArgs,
+    request: impl Fn(&SearchArgs, usize, usize) -> Result<SearchRequest, Failure>,
+) -> Result<Inputs, Failure> {
     let search = &args.search;
     let Model { source_hash, network, shape: [channels, height, width], .. } = model(search)?;
     let mut dataset = open(search.images.clone(), search.labels.clone())?;
-    let request = search.request(dataset.len(), channels)?;
+    let request = request(search, dataset.len(), channels)?;
     if args.snapshot.is_some() && request.limits_latency() {
         let says = "`--snapshot` needs the same candidate each time, and no two measurements of latency agree: limit macs, \
                     parameters or bytes";
