@@ -7,14 +7,10 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { DESKTOP, expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
 import { repository, url } from "./server";
 
-/** Where the README's picture goes; without it a small search is enough. */
-const picture = process.env["EAGLEEYE_SCREENSHOT"];
-const SEARCH = picture
-  ? { candidates: 32, calibration: 3200, scoring: 5000 }
-  : { candidates: 8, calibration: 1000, scoring: 1500 };
+const SEARCH = { candidates: 8, calibration: 1000, scoring: 1500 };
 
 /** A search takes as long as the machine needs. Milliseconds. */
 const PATIENCE = 540_000;
@@ -34,7 +30,7 @@ let page: Page;
 let finished = "";
 
 beforeAll(async () => {
-  watched = await open(url, picture ? 2 : 1);
+  watched = await open(url, 1);
   ({ page } = watched);
   page.setDefaultTimeout(30_000);
 });
@@ -295,7 +291,6 @@ describe.sequential("the main job", () => {
     expect(file.length).toBeGreaterThan(100_000);
     await link("Download TorchScript").waitFor({ timeout: PATIENCE });
     await link("Download safetensors").waitFor({ timeout: PATIENCE });
-    if (picture) await takePicture(picture);
   });
 
   it("exports any other candidate on request", async () => {
@@ -387,11 +382,3 @@ describe.sequential("the main job", () => {
 });
 
 const imageWidth = (image: Element): number => (image as HTMLImageElement).naturalWidth;
-
-async function takePicture(path: string): Promise<void> {
-  // Tall enough for the head of the table, and no button under the pointer.
-  await page.setViewportSize({ width: DESKTOP.width, height: 1120 });
-  await page.mouse.move(0, 0);
-  await page.screenshot({ path, animations: "disabled" });
-  await page.setViewportSize(DESKTOP);
-}

@@ -6,14 +6,14 @@ use crate::project::{self, Build, npm, say};
 use crate::server::{Server, free_port};
 use crate::setup;
 
-/// The browser test; with `screenshot`, also the README's picture of the page, from the run that the test left.
-pub fn run(screenshot: bool) -> Result<()> {
+/// The browser's tests; with `screenshots`, also the pictures of all screens in `docs/screenshots`, from the same run.
+pub fn run(screenshots: bool) -> Result<()> {
     setup::ensure()?;
     setup::page()?;
     project::build(Build::Everything)?;
     let data = tempfile::tempdir().context("cannot make a scratch folder")?;
     let server = Server::start(free_port()?, data.path())?;
     say("browser", format!("driving {}", server.url));
-    let script = if screenshot { "screenshot" } else { "test:e2e" };
+    let script = if screenshots { "screenshots" } else { "test:e2e" };
     project::run(npm().args(["run", "--silent", script]).env("EAGLEEYE_URL", &server.url))
 }

@@ -64,9 +64,9 @@ enum Task {
     },
     /// Drive the page with Chromium against a real server: the main job by hand, and axe on every page.
     Browser {
-        /// Also write the README's screenshot.
+        /// Also write the pictures of all screens, to docs/screenshots.
         #[arg(long)]
-        screenshot: bool,
+        screenshots: bool,
     },
     /// Build the worker against PyTorch's CUDA wheel and check that it needs the CUDA half of libtorch; no GPU is needed.
     CudaLink,
@@ -118,7 +118,7 @@ fn main() -> Result<()> {
         Task::Build { release, s3 } => build(release, s3),
         Task::Test { postgres: false } => test::run(),
         Task::Test { postgres: true } => test::on_postgres(),
-        Task::Browser { screenshot } => browser::run(screenshot),
+        Task::Browser { screenshots } => browser::run(screenshots),
         Task::CudaLink => cuda_link::run(),
         Task::Accept { shared, options } => accept::run(&shared, options),
         Task::Matrix(options) => matrix::run(&options),

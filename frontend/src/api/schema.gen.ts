@@ -1198,7 +1198,7 @@ export interface components {
             search_id: string;
             /**
              * Format: double
-             * @description Duration of all evaluations.
+             * @description From its strategy to its first score. Evaluations that come later, as of a race, say what they took themselves.
              */
             seconds: number;
             test_score: components["schemas"]["Score"] | null;
@@ -2423,7 +2423,7 @@ export interface components {
                 search_id: string;
                 /**
                  * Format: double
-                 * @description Duration of all evaluations.
+                 * @description From its strategy to its first score. Evaluations that come later, as of a race, say what they took themselves.
                  */
                 seconds: number;
                 test_score: components["schemas"]["Score"] | null;

@@ -300,8 +300,10 @@ fn a_time_limit_ends_it() {
     let (result, follower) = tuned(&network, None, &sets, &options);
     let last = result.epochs.last().unwrap();
     assert!(last.seconds < 6.0, "{}", last.seconds);
-    assert_eq!(follower.outset.unwrap().steps, None);
-    assert!(last.learning_rate < result.epochs.iter().map(|row| row.learning_rate).fold(0.0, f64::max));
+    let outset = follower.outset.unwrap();
+    assert_eq!(outset.steps, None);
+    // On a busy machine there may be one epoch alone, at whose end the rate has come down, too.
+    assert!(last.learning_rate < outset.learning_rate, "{last:?}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub struct Candidate {
     pub score_without_adaptation: Option<Score>,
     /// Every score of the candidate, those two among them. There may be further kinds in time.
     pub evaluations: Vec<Evaluation>,
-    /// Duration of all evaluations.
+    /// From its strategy to its first score. Evaluations that come later, as of a race, say what they took themselves.
     pub seconds: f64,
     pub created_at: DateTime<Utc>,
 }
