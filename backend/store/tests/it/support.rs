@@ -98,7 +98,14 @@ impl World {
 
     /// Claims a job that must be there.
     pub async fn claim(&self, worker: &str) -> Claim {
-        self.store.queue().claim(worker, &KINDS).await.unwrap().expect("there is a job to claim")
+        // PostgreSQL lets go of the rows of a refused write a moment after the refusal, and a claim passes over what is held.
+        for _ in 0..50 {
+            if let Some(claim) = self.store.queue().claim(worker, &KINDS).await.unwrap() {
+                return claim;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("there is no job to claim");
     }
 
     pub async fn record(&self, lease: &Lease, index: u32, top1: f64) {
