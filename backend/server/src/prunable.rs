@@ -44,6 +44,13 @@ fn lacks(model: &Model, what: &str) -> Problem {
     Problem::internal(format!("the inspection of model {} does not list {what}", model.id))
 }
 
+async fn complete(state: &AppState, model: &Model) -> Result<(), Problem> {
+    if model.inspection()?.space.is_none() || !state.store.models().is_drawn(model.id).await? {
+        inspected_again(state, model).await?;
+    }
+    Ok(())
+}
+
 /// Completes the reports of all models that an older version has inspected, one after the other.
 pub async fn complete_all(state: AppState) {
     let mut page = PageRequest::default();
@@ -53,11 +60,7 @@ pub async fn complete_all(state: AppState) {
             Err(error) => return tracing::warn!(%error, "cannot list the models that an older version has inspected"),
         };
         for model in &found.items {
-            let completed = async {
-                prunable(&state, model).await?;
-                graph(&state, model).await
-            };
-            if let Err(problem) = completed.await {
+            if let Err(problem) = complete(&state, model).await {
                 tracing::warn!(model = %model.id, problem = problem.detail(), "an older model cannot be inspected again");
             }
         }

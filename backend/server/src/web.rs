@@ -145,6 +145,8 @@ mod tests {
             "/.env",
             "/models/a/b",
             "/tunings",
+            "/studies",
+            "/candidates",
             "/compare/019321f0",
             "/api/v1/networks",
             "/wp-admin/setup.php",

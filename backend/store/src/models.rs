@@ -175,6 +175,12 @@ impl Models<'_> {
         row.map(|row| from_json(Kind::Model, "graph", row.graph)).transpose()
     }
 
+    /// Whether [`Models::graph`] has something to give.
+    pub async fn is_drawn(&self, id: Uuid) -> Result<bool, StoreError> {
+        let found = model_graph::Entity::find_by_id(id).select_only().column(model_graph::Column::ModelId);
+        Ok(found.into_tuple::<Uuid>().one(self.0.database()).await?.is_some())
+    }
+
     /// Stores what a newer version found in the same file under the same input shape. Nothing else of the model changes, so
     /// searches may name it. Where somebody has set another shape since `model` was read, the report of that shape stays.
     pub async fn complete_report(&self, model: &Model, found: &ModelInspection) -> Result<(), StoreError> {

@@ -136,13 +136,17 @@ export const searchEvents = (id: string): EventStream => ({
 
 /** The first candidates of a search, probes among them: in the order of evaluation, or the best first. */
 export const firstCandidates = async (search: string, sort: "index" | "rank", limit: number): Promise<Candidate[]> => {
-  const params = { path: { id: search }, query: { sort, limit, probes: true } };
-  return (await answer(client.GET("/api/v1/searches/{id}/candidates", { params }))).items;
+  return (await listCandidates(search, undefined, limit, sort)).items;
 };
 
-/** The candidates of a search so far in the order of evaluation, probes among them. */
-export const listCandidates = (search: string, cursor?: string, limit = PAGE): Promise<Page<Candidate>> => {
-  const params = { path: { id: search }, query: { cursor, limit, probes: true } };
+/** The candidates of a search so far, probes among them; in the order of evaluation unless it is said otherwise. */
+export const listCandidates = (
+  search: string,
+  cursor?: string,
+  limit = PAGE,
+  sort: "index" | "rank" = "index",
+): Promise<Page<Candidate>> => {
+  const params = { path: { id: search }, query: { cursor, limit, sort, probes: true } };
   return answer(client.GET("/api/v1/searches/{id}/candidates", { params }));
 };
 

@@ -77,9 +77,9 @@ impl Queue<'_> {
         let mut line = queued(kinds).lock_exclusive().all(&transaction).await?;
         let turns: Vec<i64> = line.iter().map(|job| job.turn).collect();
         let moved = line.remove(place_of(&transaction, &line, id).await?);
-        let place = match before.filter(|before| *before != id) {
+        let place = match before {
+            Some(before) if before == id => return Ok(()),
             Some(before) => place_of(&transaction, &line, before).await?,
-            None if before.is_some() => return Ok(()),
             None => line.len(),
         };
         line.insert(place, moved);
