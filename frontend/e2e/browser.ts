@@ -67,6 +67,18 @@ export function field(page: Page, label: string): Locator {
 }
 
 /**
+ * The address says this. A browser reports what a page writes into it a moment later than what it shows.
+ *
+ * @param value null where the address must not have it
+ */
+export async function expectParam(page: Page, name: string, value: string | null): Promise<void> {
+  await expect.poll(() => param(page, name), { timeout: 10_000, message: `${name} in the address` }).toBe(value);
+}
+
+/** What the address says now. */
+export const param = (page: Page, name: string): string | null => new URL(page.url()).searchParams.get(name);
+
+/**
  * The page is accessible in the dark and, on a narrow phone, in the light, and fits the phone.
  *
  * @param screen a name, once for each screen: the page is looked at in the light and on the widest screen as well, and its pictures are

@@ -5,7 +5,7 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, open, type Watched } from "./browser";
+import { expectGoodPage, expectParam, open, type Watched } from "./browser";
 import { deleteDataset, deleteModel, deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search takes as long as the machine needs. Milliseconds. */
@@ -101,7 +101,7 @@ describe.sequential("a candidate", () => {
     await expectGoodPage(page);
     await chart.focus();
     await page.keyboard.press("Escape");
-    expect(page.url()).not.toContain("group=");
+    await expectParam(page, "group", null);
   });
 
   it("has files with their hashes and a model card", async () => {
@@ -110,12 +110,12 @@ describe.sequential("a candidate", () => {
     await page.getByRole("button", { name: "Model card of ONNX", exact: true }).click();
     const card = region("Model card: ONNX, adaptive BN");
     await card.getByText(/of the MACs of To be looked at closely/).waitFor();
-    expect(page.url()).toContain("card=");
+    await page.waitForURL(/card=/);
     await card.getByText("eagleeye-worker search").waitFor();
     await expectGoodPage(page);
     expect(await saved(card.getByRole("link", { name: "card.md" }))).toMatch(/\.md$/);
     await card.getByRole("button", { name: "Close" }).click();
-    expect(page.url()).not.toContain("card=");
+    await expectParam(page, "card", null);
   });
 
   it("can be followed from the upload to a model of a file, and back", async () => {

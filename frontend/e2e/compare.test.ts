@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodPage, expectParam, field as fieldOf, open, param, type Watched } from "./browser";
 import { deleteModel, deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search takes as long as the machine needs. Milliseconds. */
@@ -55,7 +55,6 @@ const heading = (name: string): Locator => page.getByRole("heading", { level: 2,
 const table = (): Locator => page.getByRole("table", { name: "Compared candidates" });
 const rows = (): Locator => table().locator("tbody tr[data-id]");
 const said = (): Locator => page.locator(".said").first();
-const param = (name: string): string | null => new URL(page.url()).searchParams.get(name);
 
 describe.sequential("the comparison", () => {
   it("says what it is for while nothing is compared, and offers what can be", async () => {
@@ -73,7 +72,7 @@ describe.sequential("the comparison", () => {
     await page.getByLabel("Find a search").fill("be compared succ");
     await page.getByRole("checkbox", { name: new RegExp(NAME) }).check();
     await heading("Candidates").waitFor();
-    expect(param("searches")).toBe(searched);
+    await expectParam(page, "searches", searched);
     await button("Done").click();
     await rows()
       .nth(ROWS - 1)
@@ -88,7 +87,7 @@ describe.sequential("the comparison", () => {
     const accuracies = (await rows().locator("td.number:nth-of-type(3)").allInnerTexts()).map(parseFloat);
     expect(accuracies).toEqual(accuracies.toSorted((a, b) => b - a));
     await table().getByRole("button", { name: "MACs", exact: true }).click();
-    expect(param("sort")).toBe("macs~ascending");
+    await expectParam(page, "sort", "macs~ascending");
     expect(await table().getByRole("columnheader", { name: "MACs", exact: true }).getAttribute("aria-sort")).toBe(
       "ascending",
     );
@@ -99,10 +98,10 @@ describe.sequential("the comparison", () => {
     const first = rows().first();
     await first.getByRole("button", { name: /^Measure against/ }).click();
     await page.getByText(/Differences are to Candidate \d/).waitFor();
-    expect(param("baseline")).toBe(await first.getAttribute("data-id"));
+    await expectParam(page, "baseline", await first.getAttribute("data-id"));
     expect(await first.locator(".delta").count()).toBe(0);
     await button("Use the full network").click();
-    expect(param("baseline")).toBeNull();
+    await expectParam(page, "baseline", null);
   });
 
   it("is gone through by the keyboard, row by row", async () => {
@@ -111,7 +110,7 @@ describe.sequential("the comparison", () => {
     await page.keyboard.press("ArrowDown");
     await rows().nth(2).locator(".select:focus").waitFor();
     await page.keyboard.press("Enter");
-    expect(param("selected")).toBe(await rows().nth(2).getAttribute("data-id"));
+    await expectParam(page, "selected", await rows().nth(2).getAttribute("data-id"));
     await page.getByRole("region", { name: "Units kept per channel group" }).waitFor();
   });
 
@@ -123,11 +122,11 @@ describe.sequential("the comparison", () => {
     await page.getByText(/^Candidate \d+ keeps \d+ of 32 of features\.1\.1\.0, \d+\.\d%$/).waitFor();
     expect(await rows().last().getAttribute("class")).toContain("hovered");
     await page.keyboard.press("s");
-    expect(param("sort")).toBe("group:features.1.1.0~ascending");
+    await expectParam(page, "sort", "group:features.1.1.0~ascending");
     await page.keyboard.press("Enter");
-    expect(param("selected")?.split(",").length).toBe(2);
+    await expect.poll(() => param(page, "selected")?.split(",").length).toBe(2);
     await map.hover({ position: { x: 200, y: 110 } });
-    expect(await said().innerText()).toMatch(/keeps \d+ of/);
+    await expect.poll(() => said().innerText()).toMatch(/keeps \d+ of/);
   });
 
   it("has two candidates side by side, group by group", async () => {
@@ -142,24 +141,21 @@ describe.sequential("the comparison", () => {
     await fieldOf(page, "To %").fill("40");
     await button("Limit").click();
     await page.getByText(`${ROWS / 2} of ${ROWS} candidates`).waitFor();
-    expect(param("brush")).toBe("macs~0~0.4");
+    await expectParam(page, "brush", "macs~0~0.4");
     expect(await page.getByRole("region", { name: /^Strategies, / }).count()).toBe(1);
     await button("Remove all limits").click();
     expect(await rows().count()).toBe(ROWS);
 
     await page.getByLabel("Parallel coordinates", { exact: true }).check();
-    expect(param("face")).toBe("parallel");
+    await expectParam(page, "face", "parallel");
     const chart = page.getByRole("application", { name: /^Parallel coordinates/ });
-    await chart.scrollIntoViewIfNeeded();
-    const box = await chart.boundingBox();
-    if (!box) throw new Error("the chart is not shown");
-    // The whole axis of the first group, and a little more.
-    await page.mouse.move(box.x + 44, box.y + 90);
+    // The whole axis of the first group, and a little more. Hovering waits until the chart stands still.
+    await chart.hover({ position: { x: 44, y: 90 } });
     await page.mouse.down();
-    await page.mouse.move(box.x + 44, box.y + 200);
-    await page.mouse.move(box.x + 44, box.y + 396);
+    await chart.hover({ position: { x: 44, y: 200 } });
+    await chart.hover({ position: { x: 44, y: 396 } });
     await page.mouse.up();
-    expect(param("brush")).toBe("group:features.0.0~0~1");
+    await expectParam(page, "brush", "group:features.0.0~0~1");
     await page.getByText(`${ROWS} candidates.`).waitFor();
     await expectGoodPage(page);
     await page.getByRole("button", { name: "Remove the limit on features.0.0" }).click();
@@ -176,7 +172,7 @@ describe.sequential("the comparison", () => {
   it("shows settings of one search when they are asked for", async () => {
     await page.getByText("There is one search").waitFor();
     await page.getByRole("checkbox", { name: /^Show \d+ settings/ }).check();
-    expect(param("all-settings")).toBe("1");
+    await expectParam(page, "all-settings", "1");
     await page.getByRole("rowheader", { name: "calibration_images" }).waitFor();
   });
 
@@ -194,7 +190,8 @@ describe.sequential("the comparison", () => {
   it("compares two candidates and nothing else", async () => {
     await button("Compare only these").click();
     await page.getByText("2 candidates.").waitFor();
-    expect([param("searches"), param("candidates")?.split(",").length]).toEqual([null, 2]);
+    await expectParam(page, "searches", null);
+    expect(param(page, "candidates")?.split(",").length).toBe(2);
     await page.goto(page.url());
     await rows().nth(1).waitFor();
     expect(await rows().count()).toBe(2);

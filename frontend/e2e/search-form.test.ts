@@ -5,7 +5,7 @@
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { DESKTOP, expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { DESKTOP, expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
 import {
   cancelSearch,
   deleteDataset,
@@ -231,7 +231,7 @@ describe.sequential("the form of a search", () => {
     const copied = await page.evaluate<string>("navigator.clipboard.readText()");
     expect(copied).toContain('"name": "It\'s \\"quoted\\", Ünïcode 网络",');
     await page.getByRole("tab", { name: "Command line" }).click();
-    expect(new URL(page.url()).searchParams.get("as")).toBe("command");
+    await expectParam(page, "as", "command");
     await page.getByText("--images IMAGES --labels LABELS --request request.json").waitFor();
     await page.reload();
     await page.getByText("--request request.json").waitFor();
