@@ -16,6 +16,8 @@ const MOST_NODES = 3000;
 const LONGEST = 100;
 /** Of so many tries the shortest counts: what else a machine has to do makes them longer, and nothing makes them shorter. */
 const TRIES = 15;
+/** A machine that is busy is asked again, so often. */
+const ROUNDS = 3;
 
 let watched: Watched;
 let page: Page;
@@ -41,19 +43,19 @@ let idle = 0;
 
 /** The shortest of several tries, from what is done, as an expression, until the frame after it is drawn. */
 async function timeOf(deed: (attempt: number) => string): Promise<number> {
-  const times: number[] = [];
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    times.push(
-      await page.evaluate<number>(`(async () => {
-        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 50)));
-        const start = performance.now();
-        ${deed(attempt)};
-        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
-        return performance.now() - start;
-      })()`),
-    );
+  let shortest = Infinity;
+  for (let attempt = 0; attempt < ROUNDS * TRIES; attempt += 1) {
+    if (attempt % TRIES === 0 && shortest - idle < LONGEST) break;
+    const time = await page.evaluate<number>(`(async () => {
+      await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 50)));
+      const start = performance.now();
+      ${deed(attempt % TRIES)};
+      await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+      return performance.now() - start;
+    })()`);
+    shortest = Math.min(shortest, time);
   }
-  return Math.max(0, Math.min(...times) - idle);
+  return Math.max(0, shortest - idle);
 }
 
 const said = (what: string, value: string): void => console.info(`${what}: ${value}`);
@@ -135,6 +137,45 @@ describe.sequential("ten thousand candidates", () => {
 
   it("are there for everybody, at every width", async () => {
     await expectGoodPage(page);
+  });
+
+  it("are compared group by group, and every view follows a hand at once", async () => {
+    await page.goto(`/compare?searches=${SEARCH_ID}`);
+    await page.getByText(`${CANDIDATES.toLocaleString("en-US")} candidates.`).waitFor();
+    const nodes = await page.evaluate<number>("document.querySelectorAll('*').length");
+    expect(nodes).toBeLessThan(MOST_NODES);
+    const map = page.getByRole("application", { name: /^Heat map/ });
+    await map.scrollIntoViewIfNeeded();
+    idle = await timeOf(() => "");
+    const at = (type: string, attempt: number, x: number, y: number): string => `
+      const chart = document.querySelector("[role=application]");
+      const box = chart.getBoundingClientRect();
+      const place = { clientX: box.left + ${x}, clientY: box.top + ${y} + ${attempt}, bubbles: true };
+      chart.dispatchEvent(new ${type === "click" ? "MouseEvent" : "PointerEvent"}("${type}", place))`;
+    const hover = await timeOf((attempt) => at("pointermove", attempt, 300, 200));
+    const select = await timeOf((attempt) => at("click", attempt, 300, 200));
+    const sort = await timeOf(
+      () =>
+        `[...document.querySelectorAll(".box thead button")].find((one) => one.textContent.includes("MACs")).click()`,
+    );
+    const sortByGroup = await timeOf((attempt) => at("click", 0, 100 + 20 * attempt, 40));
+    const face = await timeOf(
+      (attempt) => `document.querySelectorAll("input[name=face]")[${(attempt + 1) % 2}].click()`,
+    );
+    await page.getByLabel("Parallel coordinates", { exact: true }).check();
+    const brush = await timeOf(
+      (attempt) => `
+        const chart = document.querySelector("[role=application]");
+        chart.setPointerCapture = () => {};
+        const box = chart.getBoundingClientRect();
+        for (const [type, y] of [["pointerdown", 150], ["pointermove", 200], ["pointerup", ${200 + 5 * attempt}]]) {
+          const place = { clientX: box.left + 44, clientY: box.top + y, bubbles: true, button: 0 };
+          chart.dispatchEvent(new PointerEvent(type, place));
+        }`,
+    );
+    for (const [what, time] of Object.entries({ nodes, idle, hover, select, sort, sortByGroup, face, brush }))
+      said(`compared, ${what}`, what === "nodes" ? String(time) : `${time.toFixed(0)} ms`);
+    for (const time of [hover, select, sort, sortByGroup, face, brush]) expect(time).toBeLessThan(LONGEST);
   });
 
   it("have broken no rule on the way", () => {

@@ -8,6 +8,7 @@ import type { components } from "../src/api/schema.gen";
 type Schemas = components["schemas"];
 
 export const SEARCH_ID = "01a22000-0000-7000-8000-000000000000";
+const MODEL_ID = "01a22000-0000-7000-8000-00000000ffff";
 export const CANDIDATES = 10_000;
 export const GROUPS = 60;
 
@@ -24,6 +25,11 @@ const noise = (seed: number): number => {
 };
 
 const idOf = (index: number): string => `01a22000-0000-7000-8000-${String(index + 1).padStart(12, "0")}`;
+
+const rowScore = (top1: number): Schemas["RowScore"] => {
+  const { top5, cross_entropy } = score(top1);
+  return { top1, top5, cross_entropy };
+};
 
 const score = (top1: number): Schemas["Score"] => ({
   top1,
@@ -43,22 +49,12 @@ const intervals = (top1: number): Schemas["Intervals"] => ({
   kl: interval(1 - top1, 0.05),
 });
 
-export function candidate(index: number): Schemas["Candidate"] {
+export function candidate(index: number): Schemas["CandidateRow"] {
   const budget = index % BUDGETS.length;
   const share = (BUDGETS[budget]?.macs ?? 1) * (0.99 + 0.01 * noise(index));
   const top1 = 0.35 + 0.4 * Math.sqrt(share) * (0.6 + 0.4 * noise(index + 0.5));
-  const evaluation = (kind: "adapted" | "unadapted", value: number): Schemas["Evaluation"] => ({
-    kind,
-    image_set: "scoring",
-    images: 2000,
-    calibration_images: kind === "adapted" ? 2000 : 0,
-    score: score(value),
-    intervals: intervals(value),
-    seconds: 1.5,
-  });
   return {
     id: idOf(index),
-    search_id: SEARCH_ID,
     index,
     origin: {
       strategy: index < BUDGETS.length ? "uniform" : (STRATEGIES[Math.floor(index / BUDGETS.length) % 4] ?? "random"),
@@ -66,32 +62,45 @@ export function candidate(index: number): Schemas["Candidate"] {
       number: Math.floor(index / BUDGETS.length),
       is_probe: false,
     },
-    groups: Array.from({ length: GROUPS }, (_, group) => ({
-      group: `layer${1 + (group % 4)}.${Math.floor(group / 4)}.conv${1 + (group % 3)}`,
-      size: 256,
-      kept: 8 * Math.ceil(32 * share * (0.5 + 0.5 * noise(index * GROUPS + group))),
-    })),
+    kept: Array.from(
+      { length: GROUPS },
+      (_, group) => 8 * Math.ceil(32 * share * (0.5 + 0.5 * noise(index * GROUPS + group))),
+    ),
     macs: Math.round(FULL_MACS * share),
     parameters: Math.round(FULL_PARAMETERS * share * (0.8 + 0.2 * noise(index + 0.25))),
     bytes: Math.round(4 * FULL_PARAMETERS * share),
-    score: score(top1),
+    score: rowScore(top1),
     scored_images: 2000,
-    intervals: intervals(top1),
+    intervals: { top1: interval(top1, 0.02) },
     is_tied: top1 > 0.66,
     test_score: null,
     latencies: [],
-    score_without_adaptation: score(top1 * 0.3),
-    evaluations: [evaluation("adapted", top1), evaluation("unadapted", top1 * 0.3)],
+    score_without_adaptation: rowScore(top1 * 0.3),
+    evaluations: [],
     seconds: 3,
     created_at: new Date(START + 3000 * index).toISOString(),
   };
+}
+
+/** The network that they are of. */
+function model(): object {
+  const groups = Array.from({ length: GROUPS }, (_, group) => ({
+    name: `layer${1 + (group % 4)}.${Math.floor(group / 4)}.conv${1 + (group % 3)}`,
+    size: 256,
+    prunable: true,
+    reason: null,
+    normalised_by: null,
+    computed: [],
+    members: [],
+  }));
+  return { id: MODEL_ID, name: "A network of sixty groups", groups, macs: FULL_MACS, parameters: FULL_PARAMETERS };
 }
 
 export function search(change: Partial<Schemas["Search"]> = {}): Schemas["Search"] {
   return {
     id: SEARCH_ID,
     name: "Ten thousand candidates",
-    model_id: idOf(0),
+    model_id: MODEL_ID,
     dataset_id: idOf(0),
     state: "succeeded",
     request: {
@@ -141,21 +150,31 @@ export const stream = (): Buffer => {
   return Buffer.from(candidates.join("") + event("search", search()) + event("end", search()));
 };
 
+/** Candidates in one answer. */
+const PAGE = 500;
+
 /** Answers for the search, and asks the real server for everything else, its page among it. */
 export async function serve(real: string, events: Buffer): Promise<{ address: string; server: Server }> {
   const own = `/api/v1/searches/${SEARCH_ID}`;
   const empty = { items: [], next_cursor: null };
   const answers: Record<string, object> = {
     [own]: search(),
+    [`/api/v1/models/${MODEL_ID}`]: model(),
     ...Object.fromEntries(["tunings", "tuning-races", "studies"].map((part) => [`${own}/${part}`, empty])),
   };
   const server = createServer((asked, answer) => {
     const path = new URL(asked.url ?? "/", real).pathname;
     const made = path.startsWith("/api/v1/candidates/") ? empty : answers[path];
-    if (path === `${own}/events`) {
+    const asJson = (made: object) =>
+      answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(made));
+    if (path === `${own}/candidates/rows`) {
+      const from = Number(new URL(asked.url ?? "/", real).searchParams.get("cursor") ?? 0);
+      const items = Array.from({ length: Math.min(PAGE, CANDIDATES - from) }, (_, index) => candidate(from + index));
+      asJson({ items, next_cursor: from + PAGE < CANDIDATES ? String(from + PAGE) : null });
+    } else if (path === `${own}/events`) {
       answer.writeHead(200, { "content-type": "text/event-stream" }).end(events);
     } else if (made) {
-      answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(made));
+      asJson(made);
     } else {
       const { method, headers } = asked;
       const passed = request(new URL(asked.url ?? "/", real), { method, headers }, (theirs) => {

@@ -26,6 +26,8 @@ mod m20261127_000009_pipelines;
 mod m20261128_000001_studies;
 mod m20261128_000002_model_graphs;
 mod m20261128_000003_turns;
+mod m20261128_000004_hardware;
+mod m20261128_000005_tensors;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -54,6 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_studies::Migration),
             Box::new(m20261128_000002_model_graphs::Migration),
             Box::new(m20261128_000003_turns::Migration),
+            Box::new(m20261128_000004_hardware::Migration),
+            Box::new(m20261128_000005_tensors::Migration),
         ]
     }
 }

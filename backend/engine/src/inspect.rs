@@ -7,6 +7,7 @@ use eagleeye_spec::report::{
 };
 use eagleeye_spec::{Budget, Measure, Space, StrategyName};
 use eagleeye_strategy::{Task, feasible, reachable};
+use tch::TchError;
 
 use crate::drawing::drawn;
 use crate::load::Loaded;
@@ -14,14 +15,17 @@ use crate::members;
 use crate::network::Format;
 use crate::norms::batch_norm_state;
 use crate::own_cost::{OwnCost, operator, own_costs, sizes};
+use crate::tensors::summaries;
 
 /// Why a network that could be read cannot be reported on.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     #[error("the channel groups of the network cannot be determined: {0}")]
     Groups(#[from] GroupError),
     #[error("a {0} file has weights but no network; a TorchScript or ONNX file has both")]
     NoNetwork(&'static str),
+    #[error("libtorch cannot read a tensor of the network: {0}")]
+    Tensor(#[from] TchError),
 }
 
 /// Reports on a network. How far it can be pruned depends on what may be drawn, which is `space`.
@@ -52,7 +56,8 @@ pub fn inspect(loaded: &Loaded, space: &Space) -> Result<ModelInspection, Inspec
     let (inputs, outputs) = (ports(graph, &graph.inputs), ports(graph, &graph.outputs));
     let report = ModelReport { figures, inputs, outputs, details };
     let drawn = drawn(graph, &groups, &costs);
-    Ok(ModelInspection { report, space: Some(prunable), graph: Some(drawn), unmet: None })
+    let tensors = summaries(network)?;
+    Ok(ModelInspection { report, space: Some(prunable), graph: Some(drawn), tensors: Some(tensors), unmet: None })
 }
 
 fn format(format: Format) -> Result<ModelFormat, InspectError> {

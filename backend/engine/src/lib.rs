@@ -45,6 +45,7 @@ mod short_tune_best;
 mod sniff;
 mod state_dict;
 pub mod study;
+mod tensors;
 #[cfg(test)]
 mod testing;
 pub mod tune;

@@ -1,9 +1,10 @@
-//! What can be pruned of a stored model, and what is left of its cost then; and the network as it is drawn.
+//! What can be pruned of a stored model, and what is left of its cost then; the network as it is drawn; and what its tensors are
+//! like.
 //!
-//! Both are found by the inspection at upload. Models that older versions have inspected lack them: such a model is inspected
+//! All are found by the inspection at upload. Models that older versions have inspected lack them: such a model is inspected
 //! once more, in the background after the start or when somebody first asks.
 
-use eagleeye_spec::report::{ModelInspection, NetworkGraph, PrunableSpace};
+use eagleeye_spec::report::{ModelInspection, NetworkGraph, NetworkTensors, PrunableSpace};
 use eagleeye_store::{Model, PageRequest};
 
 use crate::inspection::inspect_stored;
@@ -32,6 +33,18 @@ pub async fn graph(state: &AppState, model: &Model) -> Result<NetworkGraph, Prob
     }
     let found = inspected_again(state, model).await?;
     found.graph.ok_or_else(|| lacks(model, "its operations"))
+}
+
+/// How the values of the model's tensors are spread.
+///
+/// # Errors
+/// Where a model of an older version cannot be inspected.
+pub async fn tensors(state: &AppState, model: &Model) -> Result<NetworkTensors, Problem> {
+    if let Some(tensors) = state.store.models().tensors(model.id).await? {
+        return Ok(tensors);
+    }
+    let found = inspected_again(state, model).await?;
+    found.tensors.ok_or_else(|| lacks(model, "its tensors"))
 }
 
 async fn inspected_again(state: &AppState, model: &Model) -> Result<ModelInspection, Problem> {

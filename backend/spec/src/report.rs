@@ -9,6 +9,7 @@ mod graph;
 mod model;
 mod space;
 mod stored;
+mod tensors;
 
 pub use dataset::{Class, DatasetContent, DatasetKind, DatasetReport, ImageSize, ImageSizes};
 pub use graph::{GraphNode, NetworkGraph};
@@ -18,3 +19,4 @@ pub use model::{
 };
 pub use space::{PrunableGroup, PrunableSpace, PrunableSpaceFault};
 pub use stored::{REPORT_VERSION, ReportError};
+pub use tensors::{NetworkTensors, TensorSummary};

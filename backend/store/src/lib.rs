@@ -58,7 +58,7 @@ pub use address::{Address, AddressFileError};
 pub use answer::answer_within;
 pub use candidates::{Candidate, NewCandidate};
 pub use cards::CardRows;
-pub use changes::Changes;
+pub use changes::{AT_ONCE, Changes};
 pub use checkpoints::{Checkpoint, CheckpointFormat, CheckpointState, CheckpointWeights, EXPORT_JOB};
 pub use clock::Clock;
 pub use datasets::{Dataset, LocalDataset, NewDataset};

@@ -1,7 +1,7 @@
 //! Uploaded networks.
 
 use chrono::{DateTime, Utc};
-use eagleeye_spec::report::{ModelFigures, ModelInspection, NetworkGraph, Reachable};
+use eagleeye_spec::report::{ModelFigures, ModelInspection, NetworkGraph, NetworkTensors, Reachable};
 use eagleeye_spec::{Lineage, StoredError};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
@@ -175,9 +175,18 @@ impl Models<'_> {
         row.map(|row| from_json(Kind::Model, "graph", row.graph)).transpose()
     }
 
-    /// Whether [`Models::graph`] has something to give.
+    /// How the values of the network's tensors are spread; none where an older version has inspected it, until
+    /// [`Models::complete_report`].
+    pub async fn tensors(&self, id: Uuid) -> Result<Option<NetworkTensors>, StoreError> {
+        let row = model_graph::Entity::find_by_id(id).one(self.0.database()).await?;
+        let stored = row.and_then(|row| row.tensors);
+        stored.map(|tensors| from_json(Kind::Model, "tensors", tensors)).transpose()
+    }
+
+    /// Whether [`Models::graph`] and [`Models::tensors`] have something to give.
     pub async fn is_drawn(&self, id: Uuid) -> Result<bool, StoreError> {
-        let found = model_graph::Entity::find_by_id(id).select_only().column(model_graph::Column::ModelId);
+        let found = model_graph::Entity::find_by_id(id).filter(model_graph::Column::Tensors.is_not_null());
+        let found = found.select_only().column(model_graph::Column::ModelId);
         Ok(found.into_tuple::<Uuid>().one(self.0.database()).await?.is_some())
     }
 
@@ -286,20 +295,25 @@ fn set_report(row: &mut model::ActiveModel, found: &ModelInspection) -> Result<(
     Ok(())
 }
 
-/// Puts the drawing of a model's network in the place of the one before it.
+/// Puts the drawing of a model's network, and what its tensors are like, in the place of those before them.
 async fn keep_graph(transaction: &DatabaseTransaction, id: Uuid, found: &ModelInspection) -> Result<(), StoreError> {
     model_graph::Entity::delete_by_id(id).exec(transaction).await?;
     if let Some(graph) = &found.graph {
-        let row = model_graph::ActiveModel { model_id: Set(id), graph: Set(to_json(Kind::Model, "graph", graph)?) };
+        let tensors = found.tensors.as_ref().map(|tensors| to_json(Kind::Model, "tensors", tensors)).transpose()?;
+        let row = model_graph::ActiveModel {
+            model_id: Set(id),
+            graph: Set(to_json(Kind::Model, "graph", graph)?),
+            tensors: Set(tensors),
+        };
         model_graph::Entity::insert(row).exec_without_returning(transaction).await?;
     }
     Ok(())
 }
 
-/// The report as its column has it: the drawing has a table of its own.
+/// The report as its column has it: the drawing and the tensors have a table of their own.
 fn stored(found: &ModelInspection) -> Result<serde_json::Value, StoreError> {
     let corrupt = |reason| StoreError::Corrupt { kind: Kind::Model, column: "report", reason };
-    let found = ModelInspection { graph: None, ..found.clone() };
+    let found = ModelInspection { graph: None, tensors: None, ..found.clone() };
     found.to_stored().map_err(|error| corrupt(error.to_string()))
 }
 

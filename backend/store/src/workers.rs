@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::clock::millis;
 use crate::entities::{job, worker};
 use crate::error::{Kind, StoreError};
-use crate::number::from_sql;
+use crate::number::{from_sql, to_i64};
 use crate::store::Store;
 
 /// A worker that has not reported for longer is not listed any more.
@@ -25,6 +25,10 @@ pub struct WorkerReport {
     pub pid: u32,
     /// What it computes on, in words.
     pub device: String,
+    /// The name of that processor or card, where it is known.
+    pub hardware: Option<String>,
+    /// The memory that it computes in: the card's, or the machine's.
+    pub memory_bytes: Option<u64>,
     /// The job that it is at.
     pub job: Option<Uuid>,
     /// Why it takes no jobs at the moment, where it does not.
@@ -46,6 +50,8 @@ pub struct Worker {
     pub host: String,
     pub pid: u32,
     pub device: String,
+    pub hardware: Option<String>,
+    pub memory_bytes: Option<u64>,
     /// First report.
     pub since: DateTime<Utc>,
     /// Last report.
@@ -75,6 +81,8 @@ impl Workers<'_> {
             host: Set(report.host.clone()),
             pid: Set(report.pid.into()),
             device: Set(report.device.clone()),
+            hardware: Set(report.hardware.clone()),
+            memory_bytes: Set(report.memory_bytes.map(|bytes| to_i64("memory_bytes", bytes)).transpose()?),
             since_ms: Set(now_ms),
             seen_at_ms: Set(now_ms),
             job_id: Set(report.job),
@@ -130,6 +138,8 @@ fn into_worker(row: worker::Model, jobs: &[job::Model]) -> Result<Worker, StoreE
         host: row.host,
         pid: from_sql(Kind::Worker, "pid", row.pid)?,
         device: row.device,
+        hardware: row.hardware,
+        memory_bytes: row.memory_bytes.map(|bytes| from_sql(Kind::Worker, "memory_bytes", bytes)).transpose()?,
         since: time(row.since_ms),
         last_seen: time(row.seen_at_ms),
         note: row.note,

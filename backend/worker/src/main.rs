@@ -15,6 +15,7 @@ mod environment;
 mod failure;
 mod foreign;
 mod gradients;
+mod hardware;
 mod inspect;
 mod latency;
 mod model_file;

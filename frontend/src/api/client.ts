@@ -7,6 +7,7 @@ import { ApiError, parseProblem, UNREACHABLE } from "./problem";
 import type { components, paths } from "./schema.gen";
 import type {
   Candidate,
+  CandidateRow,
   CandidateWeights,
   Checkpoint,
   CheckpointFormat,
@@ -17,6 +18,7 @@ import type {
   ModelChange,
   ModelSummary,
   NetworkGraph,
+  NetworkTensors,
   Page,
   Precheck,
   Preset,
@@ -129,7 +131,7 @@ export const deleteSearch = (id: string): Promise<void> =>
   answer(client.DELETE("/api/v1/searches/{id}", { params: { path: { id } } }));
 
 export const searchEvents = (id: string): EventStream => ({
-  address: `${BASE}/searches/${id}/events`,
+  address: `${BASE}/searches/${id}/events?candidates=rows`,
   job: "search",
   part: "candidate",
 });
@@ -148,6 +150,12 @@ export const listCandidates = (
 ): Promise<Page<Candidate>> => {
   const params = { path: { id: search }, query: { cursor, limit, sort, probes: true } };
   return answer(client.GET("/api/v1/searches/{id}/candidates", { params }));
+};
+
+/** Some hundred of a search's candidates in short, probes among them, in the order of evaluation. */
+export const listCandidateRows = (search: string, cursor?: string): Promise<Page<CandidateRow>> => {
+  const params = { path: { id: search }, query: { cursor, probes: true } };
+  return answer(client.GET("/api/v1/searches/{id}/candidates/rows", { params }));
 };
 
 export const getCandidate = (id: string): Promise<Candidate> =>
@@ -246,6 +254,10 @@ export const moveJob = (id: string, before: string | null): Promise<Queue> =>
 /** A model's network as it is drawn. */
 export const getModelGraph = (id: string): Promise<NetworkGraph> =>
   answer(client.GET("/api/v1/models/{id}/graph", { params: { path: { id } } }));
+
+/** How the values of a model's weights and statistics are spread. */
+export const getModelTensors = (id: string): Promise<NetworkTensors> =>
+  answer(client.GET("/api/v1/models/{id}/tensors", { params: { path: { id } } }));
 
 export const tuningEvents = (id: string): EventStream => ({
   address: `${BASE}/tunings/${id}/events`,

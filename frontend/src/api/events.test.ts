@@ -54,13 +54,25 @@ describe("follow", () => {
     const { heard, listener } = recorder();
     follow(searchEvents("s"), listener);
     const source = FakeSource.latest;
-    expect(source.url).toBe("/api/v1/searches/s/events");
+    expect(source.url).toBe("/api/v1/searches/s/events?candidates=rows");
     for (const id of ["a", "b", "c"]) source.send("candidate", { id });
     source.send("search", { state: "running" });
     source.send("candidate", { id: "d" });
     expect(heard).toEqual(["candidates abc", "search running"]);
     vi.runAllTimers();
     expect(heard).toEqual(["candidates abc", "search running", "candidates d"]);
+  });
+
+  it("hands over the first of many at once, and the rest together", () => {
+    const { heard, listener } = recorder();
+    follow(searchEvents("s"), listener);
+    const source = FakeSource.latest;
+    for (let part = 0; part < 1000; part += 1) source.send("candidate", { id: "." });
+    expect(heard).toEqual([`candidates ${".".repeat(100)}`]);
+    vi.advanceTimersByTime(100);
+    expect(heard.length, "the page is not drawn again so soon").toBe(1);
+    vi.runAllTimers();
+    expect(heard[1]).toBe(`candidates ${".".repeat(900)}`);
   });
 
   it("follows any kind of job, by the names of its events", () => {

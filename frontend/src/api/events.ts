@@ -22,12 +22,15 @@ export interface JobListener<Job, Part> {
 }
 
 /**
- * Parts are handed over in batches: a search that is reopened sends thousands at once. The first batch is soon there; as long as
- * batches are large, each waits twice as long as the one before, for the page draws all that there is every time. Milliseconds.
+ * Parts are handed over in batches: a search that is reopened sends thousands at once. The first of them are there at once, and do not
+ * wait for a timer, which comes late while events keep coming. As long as batches are large, each waits twice as long as the one before,
+ * for the page draws all that there is every time. Milliseconds, and parts.
  */
 const BATCH_DELAY = 50;
+const LARGE_DELAY = 400;
 const LONGEST_DELAY = 1600;
 const LARGE_BATCH = 20;
+const FIRST_BATCH = 100;
 
 /**
  * Follows a job until it ends.
@@ -41,12 +44,14 @@ export function follow<Job, Part>(stream: EventStream, listener: JobListener<Job
   let batch: Part[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   let delay = BATCH_DELAY;
+  let isFirst = true;
 
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (batch.length === 0) return;
-    delay = batch.length < LARGE_BATCH ? BATCH_DELAY : Math.min(2 * delay, LONGEST_DELAY);
+    isFirst = false;
+    delay = batch.length < LARGE_BATCH ? BATCH_DELAY : Math.min(Math.max(LARGE_DELAY, 2 * delay), LONGEST_DELAY);
     const parts = batch;
     batch = [];
     listener.onParts(parts);
@@ -58,7 +63,8 @@ export function follow<Job, Part>(stream: EventStream, listener: JobListener<Job
 
   source.addEventListener(stream.part, ({ data }: MessageEvent<string>) => {
     batch.push(JSON.parse(data) as Part);
-    timer ??= setTimeout(flush, delay);
+    if (isFirst && batch.length === FIRST_BATCH) flush();
+    else timer ??= setTimeout(flush, delay);
   });
   source.addEventListener(stream.job, ({ data }: MessageEvent<string>) => {
     flush();

@@ -289,6 +289,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{id}/tensors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get how the values of a model's weights and statistics are spread. */
+        get: operations["getModelTensors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipelines": {
         parameters: {
             query?: never;
@@ -522,6 +539,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/candidates/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a search's candidates in short.
+         * @description As `listCandidates`, with a fifth of the bytes for each: what a table or a chart of all of them needs.
+         */
+        get: operations["listCandidateRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches/{id}/clone": {
         parameters: {
             query?: never;
@@ -551,7 +588,7 @@ export interface paths {
         };
         /**
          * Follow a search.
-         * @description Events: `search` with a Search, `candidate` with a Candidate, and `end` with the Search when it has ended, after
+         * @description Events: `search` with a Search, `candidate` with a Candidate (or a CandidateRow), and `end` with the Search when it has ended, after
          *     which the stream closes. The first events bring the client up to date; `Last-Event-ID` says what it has already
          *     received, and only later events follow, but for `end`, which is told again. The stream of a search that is deleted
          *     closes without `end`.
@@ -1203,6 +1240,42 @@ export interface components {
             seconds: number;
             test_score: components["schemas"]["Score"] | null;
         };
+        /** @description A candidate in short: what tells it from the others of its search. Its fields mean what those of a Candidate do. */
+        CandidateRow: {
+            /** Format: int64 */
+            bytes: number | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Scores on scoring images of other kinds than those above, as that of the repaired network, each from most images. */
+            evaluations: components["schemas"]["RowEvaluation"][];
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int32
+             * @description Its number in the search, from 0, in the order of evaluation.
+             */
+            index: number;
+            intervals: components["schemas"]["RowIntervals"];
+            is_tied: boolean | null;
+            /** @description Units that each prunable channel group keeps, in the order of the model's `groups`. */
+            kept: number[];
+            latencies: components["schemas"]["Latency"][];
+            /**
+             * Format: int64
+             * @description MACs of one image.
+             */
+            macs: number;
+            origin: components["schemas"]["Origin"];
+            /** Format: int64 */
+            parameters: number;
+            score: components["schemas"]["RowScore"];
+            score_without_adaptation: components["schemas"]["RowScore"] | null;
+            /** Format: int64 */
+            scored_images: number;
+            /** Format: double */
+            seconds: number;
+            test_score: components["schemas"]["RowScore"] | null;
+        };
         /**
          * @description The weights that a candidate is exported or trained further with.
          * @enum {string}
@@ -1544,9 +1617,19 @@ export interface components {
              * @example cuda:0
              */
             device: string;
+            /**
+             * @description The name of that processor or card. Null where it is not known.
+             * @example NVIDIA H100 80GB HBM3
+             */
+            hardware: string | null;
             host: string;
             /** Format: date-time */
             last_seen: string;
+            /**
+             * Format: int64
+             * @description The memory that it computes in, in bytes: the card's, or the machine's. Null where it is not known.
+             */
+            memory_bytes: number | null;
             /** @description Name under which it claims jobs. */
             name: string;
             /** @description Why it is not taking jobs at the moment, or null if it is. */
@@ -2349,6 +2432,10 @@ export interface components {
         NetworkGraph: {
             nodes: components["schemas"]["GraphNode"][];
         };
+        /** @description The tensors that a network's file has, in the order in which its operations read them. */
+        NetworkTensors: {
+            tensors: components["schemas"]["TensorSummary"][];
+        };
         /**
          * @description What makes a step of the gradients.
          * @enum {string}
@@ -2427,6 +2514,46 @@ export interface components {
                  */
                 seconds: number;
                 test_score: components["schemas"]["Score"] | null;
+            }[];
+            /** @description Pass it back as `cursor` for the next page. Null on the last page. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_CandidateRow: {
+            items: {
+                /** Format: int64 */
+                bytes: number | null;
+                /** Format: date-time */
+                created_at: string;
+                /** @description Scores on scoring images of other kinds than those above, as that of the repaired network, each from most images. */
+                evaluations: components["schemas"]["RowEvaluation"][];
+                /** Format: uuid */
+                id: string;
+                /**
+                 * Format: int32
+                 * @description Its number in the search, from 0, in the order of evaluation.
+                 */
+                index: number;
+                intervals: components["schemas"]["RowIntervals"];
+                is_tied: boolean | null;
+                /** @description Units that each prunable channel group keeps, in the order of the model's `groups`. */
+                kept: number[];
+                latencies: components["schemas"]["Latency"][];
+                /**
+                 * Format: int64
+                 * @description MACs of one image.
+                 */
+                macs: number;
+                origin: components["schemas"]["Origin"];
+                /** Format: int64 */
+                parameters: number;
+                score: components["schemas"]["RowScore"];
+                score_without_adaptation: components["schemas"]["RowScore"] | null;
+                /** Format: int64 */
+                scored_images: number;
+                /** Format: double */
+                seconds: number;
+                test_score: components["schemas"]["RowScore"] | null;
             }[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
@@ -3245,6 +3372,37 @@ export interface components {
             /** @enum {string} */
             mode: "stretch";
         };
+        /** @description One more score of a candidate. */
+        RowEvaluation: {
+            image_set: components["schemas"]["ImageSet"];
+            /** Format: int64 */
+            images: number;
+            kind: components["schemas"]["EvaluationKind"];
+            score: components["schemas"]["RowScore"];
+        };
+        /** @description Between which bounds a score lies, with 95% confidence. */
+        RowIntervals: {
+            /** @description Wilson's interval. */
+            top1: components["schemas"]["Interval"];
+        };
+        /** @description What a network was scored, in short. */
+        RowScore: {
+            /**
+             * Format: double
+             * @description Mean cross-entropy in nats. Null where it is not finite.
+             */
+            cross_entropy: number | null;
+            /**
+             * Format: double
+             * @description Fraction of images whose class has the highest output.
+             */
+            top1: number;
+            /**
+             * Format: double
+             * @description Fraction of images whose class is among the five highest outputs.
+             */
+            top5: number;
+        };
         /**
          * @description The program that computes the network.
          * @enum {string}
@@ -3855,6 +4013,39 @@ export interface components {
         /** @description The settings of the paper's experiments. */
         Templates: {
             items: components["schemas"]["Template"][];
+        };
+        /** @description A weight, or a statistic of a norm. */
+        TensorSummary: {
+            /**
+             * Format: double
+             * @description Standard deviation from the mean.
+             */
+            deviation: number;
+            /** @description Between the smallest and the largest value. */
+            histogram: components["schemas"]["Histogram"];
+            /**
+             * @description The operation that reads it first, by its name in the graph and in the list of layers.
+             * @example layer1.0.conv1
+             */
+            layer: string;
+            /**
+             * Format: double
+             * @description 0 where there are no values.
+             */
+            mean: number;
+            /** @example layer1.0.conv1.weight */
+            name: string;
+            /**
+             * Format: int64
+             * @description Values that are infinite or not a number. What follows is about the others.
+             */
+            not_finite: number;
+            shape: number[];
+            /**
+             * Format: int64
+             * @description Values that are exactly 0.
+             */
+            zeros: number;
         };
         /** @description Candidates that cannot be told apart from the winner on the images that both were scored on. */
         Ties: {
@@ -6762,6 +6953,101 @@ export interface operations {
             };
         };
     };
+    getModelTensors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tensors in the order in which operations read them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkTensors"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPipelines: {
         parameters: {
             query?: {
@@ -8523,6 +8809,121 @@ export interface operations {
             };
         };
     };
+    listCandidateRows: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Key to sort by, with a leading minus for descending order. Ties are sorted by index. `rank` is best first, by all the
+                 *     criteria in the operation's `x-ranking`.
+                 * @example rank
+                 */
+                sort?: string;
+                /**
+                 * @description Only those that this strategy has proposed.
+                 * @example uniform
+                 */
+                strategy?: string;
+                /** @description Only those for this budget, by its place among the search's budgets. */
+                budget?: number;
+                /** @description Probes too, which are evaluated for what they say about other strategies. */
+                probes?: boolean;
+                /** @description Items per page, 1 to 500. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page, unchanged. If omitted, the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the candidates evaluated so far */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CandidateRow"];
+                };
+            };
+            /** @description A parameter is invalid */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cloneSearch: {
         parameters: {
             query?: never;
@@ -8654,7 +9055,10 @@ export interface operations {
     };
     followSearch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `rows` for a CandidateRow with each `candidate` event instead of a Candidate, which has five times as many bytes. */
+                candidates?: ("whole" | "rows") & Record<string, never>;
+            };
             header?: {
                 /** @description Id of the last event received; any other text starts from the beginning */
                 "Last-Event-ID"?: string | null;

@@ -40,11 +40,18 @@ export class Frame {
   }
 }
 
-/** Draws the lines; segments that many of them share are stronger. */
-export function drawLines(context: Context, frame: Frame, heights: Float32Array, colour: string, most: number): void {
+/** Draws the lines, from one axis to the next in each step; segments that many of them share are stronger. */
+export function* drawLines(
+  context: Context,
+  frame: Frame,
+  heights: Float32Array,
+  colour: string,
+  most: number,
+): Generator<void> {
   context.strokeStyle = colour;
   context.lineWidth = 1;
-  for (const [axis, shared] of segments(heights, frame.axes).entries()) {
+  for (let axis = 0; axis < frame.axes - 1; axis += 1) {
+    const shared = segments(heights, frame.axes, axis);
     // Where many cross, each is the fainter.
     const alone = Math.min(0.5, Math.max(0.04, 40 / shared.length));
     for (let level = 0; level < STRENGTHS; level += 1) {
@@ -58,8 +65,9 @@ export function drawLines(context: Context, frame: Frame, heights: Float32Array,
       }
       context.stroke();
     }
+    context.globalAlpha = 1;
+    yield;
   }
-  context.globalAlpha = 1;
 }
 
 /** A tick with its height. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { Candidate } from "../api/types";
+import type { CandidateRow } from "../api/types";
 import { bestSoFar } from "./bestSoFar";
 import { aCandidate, aScore } from "./fixtures";
 
@@ -8,7 +8,7 @@ const of = (
   index: number,
   strategy: "random" | "uniform" | "sensitivity",
   top1: number,
-  change: Partial<Candidate> = {},
+  change: Partial<CandidateRow> = {},
 ) =>
   aCandidate(index, {
     origin: { strategy, budget: 0, number: index, is_probe: false },
@@ -21,7 +21,7 @@ const probe = (index: number) => ({
 
 const START = "2026-11-25T12:00:00Z";
 
-const steps = (candidates: Candidate[], pace: "candidates" | "time" = "candidates", since: string | null = START) =>
+const steps = (candidates: CandidateRow[], pace: "candidates" | "time" = "candidates", since: string | null = START) =>
   bestSoFar(candidates, 0, pace, since).strategies.map(({ strategy, steps, end }) => [
     strategy,
     steps.map(({ candidate, at }) => [candidate.index, at]),

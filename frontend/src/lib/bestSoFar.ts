@@ -1,6 +1,6 @@
 // How good the best candidate of each strategy was after so many candidates, or so much time.
 
-import type { Candidate } from "../api/types";
+import type { CandidateRow } from "../api/types";
 import { isReference } from "./candidates";
 
 /** What the horizontal axis counts. */
@@ -8,7 +8,7 @@ export type Pace = "candidates" | "time";
 
 /** A candidate that was better than all before it. */
 export interface Step {
-  candidate: Candidate;
+  candidate: CandidateRow;
   /** Candidates of its strategy so far, itself and probes included, or seconds since the start. */
   at: number;
 }
@@ -23,7 +23,7 @@ export interface Course {
 export interface Courses {
   strategies: Course[];
   /** The uniform candidate, which every strategy is measured against. */
-  reference: Candidate | undefined;
+  reference: CandidateRow | undefined;
   end: number;
 }
 
@@ -36,7 +36,7 @@ export interface Courses {
  * @param since when the work began; time counts from the first candidate where that was before it, as after a retry
  */
 export function bestSoFar(
-  candidates: readonly Candidate[],
+  candidates: readonly CandidateRow[],
   budget: number | null,
   pace: Pace,
   since: string | null,

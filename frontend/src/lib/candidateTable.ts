@@ -88,9 +88,9 @@ export const sorting: Codec<Sorting> = {
   write: ({ key, direction }) => (direction === "descending" ? `-${key}` : key),
 };
 
-/** The table as a file, with every number in full and what each group keeps. */
-export function candidatesCsv(rows: readonly Ranked[], budgets: readonly Limits[]): string {
-  const groups = rows[0]?.candidate.groups.map(({ group }) => group) ?? [];
+/** The table as a file, with every number in full and what each group keeps; groups without names by their places. */
+export function candidatesCsv(rows: readonly Ranked[], budgets: readonly Limits[], names: readonly string[]): string {
+  const groups = (rows[0]?.candidate.kept ?? []).map((_, place) => names[place] ?? String(place));
   const header = [
     ...["rank", "candidate", "id", "strategy", "budget", "top1", "top1_low", "top1_high", "top5", "cross_entropy"],
     ...["scored_images", "tied_with_best", "top1_without_adaptive_bn", "top1_on_test_images"],
@@ -104,7 +104,7 @@ export function candidatesCsv(rows: readonly Ranked[], budgets: readonly Limits[
       ...[one.score.top1, one.intervals.top1.low, one.intervals.top1.high, one.score.top5, one.score.cross_entropy],
       ...[one.scored_images, one.is_tied, one.score_without_adaptation?.top1, one.test_score?.top1],
       ...[one.macs, one.parameters, one.bytes, measured?.milliseconds, measured?.full_milliseconds, one.seconds],
-      ...one.groups.map(({ kept }) => kept),
+      ...one.kept,
     ];
   });
   return csv(header, lines);

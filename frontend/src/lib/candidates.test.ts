@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { Candidate, Latency } from "../api/types";
+import type { CandidateRow, Latency } from "../api/types";
 import {
   choicesOf,
   columnsOf,
@@ -17,8 +17,6 @@ const score = (top1: number, top5: number, cross_entropy: number | null) => ({
   top1,
   top5,
   cross_entropy,
-  kl: 0.1,
-  agreement: 0.9,
 });
 
 function candidate(
@@ -26,26 +24,19 @@ function candidate(
   top1: number,
   loss: number | null,
   plain: number | null = 0.1,
-  change: Partial<Candidate> = {},
-): Candidate {
+  change: Partial<CandidateRow> = {},
+): CandidateRow {
   return {
     id: `c${index}`,
-    search_id: "s",
     index,
     origin: { strategy: "random", budget: 0, number: index, is_probe: false },
-    groups: [],
+    kept: [],
     macs: 8_000_000 - index,
     parameters: 400_000,
     bytes: 1_600_000,
     score: score(top1, 0.99, loss),
     scored_images: 1500,
-    intervals: {
-      top1: { low: top1 - 0.008, high: top1 + 0.006 },
-      top5: { low: 0.98, high: 1 },
-      cross_entropy: null,
-      kl: null,
-      agreement: null,
-    },
+    intervals: { top1: { low: top1 - 0.008, high: top1 + 0.006 } },
     is_tied: null,
     test_score: null,
     latencies: [],
@@ -72,7 +63,7 @@ const latency = (change: Partial<Latency>): Latency => ({
   ...change,
 });
 
-const indices = (rows: { candidate: Candidate }[]) => rows.map((row) => row.candidate.index);
+const indices = (rows: { candidate: CandidateRow }[]) => rows.map((row) => row.candidate.index);
 
 describe("ranked", () => {
   it("decides ties as the server does: lower loss, then lower index", () => {
@@ -132,7 +123,7 @@ describe("sorted", () => {
 });
 
 describe("columns", () => {
-  const keys = (candidates: Candidate[]) => columnsOf(ranked(candidates)).map(({ key }) => key);
+  const keys = (candidates: CandidateRow[]) => columnsOf(ranked(candidates)).map(({ key }) => key);
 
   it("leave out what is the same in all rows, or in none", () => {
     expect(keys([candidate(0, 0.9, 0.4), candidate(1, 0.8, 0.4)])).toEqual([

@@ -1,12 +1,13 @@
 // Candidates side by side: which is best, and in which order they are shown.
 
 import { RANKING } from "../api/ranking.gen";
-import type { Candidate, EvaluationKind, Latency, LatencyOf, Score } from "../api/types";
+import type { Candidate, CandidateRow, EvaluationKind, Latency, LatencyOf } from "../api/types";
 import { halfWidth } from "./intervals";
+import { sortedBy } from "./sorting";
 
 type Criterion = (typeof RANKING)[number]["by"];
 
-const VALUE: Record<Criterion, (candidate: Candidate) => number | null> = {
+const VALUE: Record<Criterion, (candidate: CandidateRow) => number | null> = {
   images: ({ scored_images }) => scored_images,
   top1: ({ score }) => score.top1,
   cross_entropy: ({ score }) => score.cross_entropy,
@@ -14,7 +15,7 @@ const VALUE: Record<Criterion, (candidate: Candidate) => number | null> = {
 };
 
 /** Best first, as the server ranks. */
-function byRank(a: Candidate, b: Candidate): number {
+function byRank(a: CandidateRow, b: CandidateRow): number {
   for (const { by, descending } of RANKING) {
     const difference = compare(VALUE[by](a), VALUE[by](b));
     if (difference !== 0) return descending ? -difference : difference;
@@ -31,12 +32,12 @@ function compare(a: number | string | null, b: number | string | null): number {
 
 /** A candidate with its place among those of its budget, from 1. */
 export interface Ranked {
-  candidate: Candidate;
+  candidate: CandidateRow;
   rank: number;
 }
 
 /** All candidates that can win, the best of each budget first; probes cannot. */
-export function ranked(candidates: Iterable<Candidate>): Ranked[] {
+export function ranked(candidates: Iterable<CandidateRow>): Ranked[] {
   const ranks = new Map<number | null, number>();
   const inOrder = [...candidates].filter(({ origin }) => !origin.is_probe).sort(byRank);
   const rows = inOrder.map((candidate) => {
@@ -47,11 +48,17 @@ export function ranked(candidates: Iterable<Candidate>): Ranked[] {
   return rows.sort((a, b) => a.rank - b.rank || compare(a.candidate.origin.budget, b.candidate.origin.budget));
 }
 
+/** A candidate as the lists have it. */
+export const inShort = ({ groups, ...candidate }: Candidate): CandidateRow => ({
+  ...candidate,
+  kept: groups.map(({ kept }) => kept),
+});
+
 /** Whether a candidate is the one that every other is judged against. */
 export const isReference = ({ origin }: Pick<Candidate, "origin">): boolean => origin.strategy === "uniform";
 
 /** Half the width of the interval of the top-1 accuracy: what stands behind ±. */
-export const topOneError = ({ intervals }: Pick<Candidate, "intervals">): number => halfWidth(intervals.top1);
+export const topOneError = ({ intervals }: Pick<CandidateRow, "intervals">): number => halfWidth(intervals.top1);
 
 /** How a candidate's network was made before it was scored. */
 export const MADE_NAMES: Record<EvaluationKind, string> = {
@@ -61,8 +68,16 @@ export const MADE_NAMES: Record<EvaluationKind, string> = {
   unadapted: "Without",
 };
 
+/** An evaluation of a candidate, or of its row. */
+interface Scored<Score> extends Pick<Candidate["evaluations"][number], "kind" | "image_set" | "images"> {
+  score: Score;
+}
+
 /** The score of a kind on the scoring images, from most of them; undefined where there is none. */
-export const scoreOf = ({ evaluations }: Pick<Candidate, "evaluations">, wanted: EvaluationKind): Score | undefined =>
+export const scoreOf = <Score>(
+  { evaluations }: { evaluations: readonly Scored<Score>[] },
+  wanted: EvaluationKind,
+): Score | undefined =>
   evaluations
     .filter(({ kind, image_set }) => kind === wanted && image_set === "scoring")
     .toSorted((a, b) => b.images - a.images)[0]?.score;
@@ -134,7 +149,7 @@ export interface Column {
   isUseful?(rows: readonly Ranked[]): boolean;
 }
 
-const differs = (rows: readonly Ranked[], value: (candidate: Candidate) => unknown): boolean =>
+const differs = (rows: readonly Ranked[], value: (candidate: CandidateRow) => unknown): boolean =>
   rows.some(({ candidate }) => rows[0] !== undefined && value(candidate) !== value(rows[0].candidate));
 
 export const COLUMNS: readonly Column[] = [
@@ -197,13 +212,6 @@ export const columnsOf = (rows: readonly Ranked[]): Column[] =>
 /** The rows in the order of a column. Ties stay in the order of rank; missing values come last either way. */
 export function sorted(rows: readonly Ranked[], key: ColumnKey, direction: Direction): Ranked[] {
   const column = COLUMNS.find((column) => column.key === key);
-  if (!column) return [...rows];
-  const sign = direction === "ascending" ? 1 : -1;
-  const bySign = (a: number | string, b: number | string): number => (a === b ? 0 : a < b ? -sign : sign);
-  // Of thousands of rows, each is asked once and not at every comparison.
-  const keyed = rows.map((row) => ({ row, value: column.value(row) }));
-  const missing = keyed.filter(({ value }) => value === null).sort((a, b) => a.row.rank - b.row.rank);
-  const known = keyed.flatMap(({ row, value }) => (value === null ? [] : { row, value }));
-  known.sort((a, b) => bySign(a.value, b.value) || a.row.rank - b.row.rank);
-  return [...known, ...missing].map(({ row }) => row);
+  const byRank = sortedBy(rows, ({ rank }) => rank, "ascending");
+  return column ? sortedBy(byRank, (row) => column.value(row), direction) : byRank;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { Candidate, Search } from "../api/types";
+import type { CandidateRow, Search } from "../api/types";
 import { bestOf, deltas, nameOf, originOf, ratio, rowOf } from "./compare";
 import { NETWORK, origin, row } from "./compareFixtures";
 
@@ -16,12 +16,11 @@ describe("rowOf", () => {
       ...{ id: "c", index: 3, macs: 500, parameters: 50, score: SCORE, test_score: null, scored_images: 10 },
       ...{ origin: { strategy: "uniform", budget: 0, number: 0, is_probe: false }, latencies: [], evaluations: [] },
       ...{ intervals: { top1: { low: 0.7, high: 0.9 } }, score_without_adaptation: null, seconds: 1 },
-      groups: [{ group: "conv2", size: 64, kept: 16 }],
-    } as unknown as Candidate;
+      kept: [16, 16],
+    } as unknown as CandidateRow;
     const made = rowOf(candidate, originOf(search, NETWORK));
     expect(made).toMatchObject({ macsShare: 0.25, parametersShare: 0.25, budget: "50% of MACs", isReference: true });
     expect(made.error).toBeCloseTo(0.1);
-    // A group that the candidate does not name keeps everything.
     expect([...made.kept]).toEqual([16, 16]);
     expect([ratio(made, 0), ratio(made, 1)]).toEqual([1, 0.25]);
     expect(nameOf(made, true)).toBe("Candidate 3 of Net at 50% of MACs");

@@ -1,7 +1,7 @@
 // Candidates of any searches beside each other: what is known of each, and how it differs from what it is measured against.
 
 import { RANKING } from "../api/ranking.gen";
-import type { Candidate, Model, Search } from "../api/types";
+import type { CandidateRow, Model, Search } from "../api/types";
 import { originBudget } from "./budgets";
 import { isReference, mainLatency, topOneError } from "./candidates";
 import { titleOf } from "./searches";
@@ -96,11 +96,9 @@ export interface Row {
   ratios: Float32Array;
 }
 
-export function rowOf(candidate: Candidate, origin: Origin): Row {
-  const named = new Map(candidate.groups.map((group) => [group.group, group.kept]));
+export function rowOf(candidate: CandidateRow, origin: Origin): Row {
   const { groups } = origin.network;
-  // A group that the candidate does not name was left alone.
-  const kept = Uint32Array.from(groups, ({ name, size }) => named.get(name) ?? size);
+  const kept = Uint32Array.from(groups, ({ size }, place) => candidate.kept[place] ?? size);
   const latency = mainLatency(candidate);
   return {
     id: candidate.id,

@@ -4,6 +4,7 @@ import { colourOf, gradient, pixels } from "./compareColours";
 import { cellAt, heat, lineOf, shortened } from "./compareHeat";
 import { nearestLine, segments, strength, STRENGTHS } from "./compareParallel";
 import { row } from "./compareFixtures";
+import { atOnce } from "./gradually";
 
 /** Relative luminance, as WCAG has it. */
 function luminance([r, g, b]: readonly [number, number, number]): number {
@@ -34,8 +35,8 @@ describe("the colours of keep ratios", () => {
 describe("the heat map", () => {
   it("has a line per candidate, or the mean of those that share one", () => {
     const rows = [0, 16, 8].map((kept, index) => row(String(index), { kept: Uint32Array.from([kept, 64]) }));
-    expect([...heat(rows, 2, 3)]).toEqual([0, 1, 1, 1, 0.5, 1]);
-    expect([...heat(rows, 2, 1)]).toEqual([0.5, 1]);
+    expect([...atOnce(heat(rows, 2, 3))]).toEqual([0, 1, 1, 1, 0.5, 1]);
+    expect([...atOnce(heat(rows, 2, 1))]).toEqual([0.5, 1]);
     expect([lineOf(0, 10, 3), lineOf(9, 10, 3)]).toEqual([0, 2]);
   });
 
@@ -46,7 +47,7 @@ describe("the heat map", () => {
     const kept = new Uint32Array(60).fill(32);
     const rows = Array.from({ length: 10_000 }, (_, index) => row(String(index), { origin, kept }));
     const before = performance.now();
-    expect(heat(rows, 60, 420)).toHaveLength(60 * 420);
+    expect(atOnce(heat(rows, 60, 420))).toHaveLength(60 * 420);
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
@@ -66,16 +67,15 @@ describe("the heat map", () => {
 
 describe("parallel coordinates", () => {
   it("draw a segment once that several lines take", () => {
-    const [first, second, ...rest] = segments(Float32Array.from([0, 1, 0, 0, 1, 1]), 3);
-    expect(first).toEqual([{ from: 0, to: 1, lines: 2 }]);
-    expect(second?.map(({ lines }) => lines)).toEqual([1, 1]);
-    expect(rest).toEqual([]);
-    expect([segments(new Float32Array(), 3).flat(), segments(new Float32Array(), 0)]).toEqual([[], []]);
+    const heights = Float32Array.from([0, 1, 0, 0, 1, 1]);
+    expect(segments(heights, 3, 0)).toEqual([{ from: 0, to: 1, lines: 2 }]);
+    expect(segments(heights, 3, 1).map(({ lines }) => lines)).toEqual([1, 1]);
+    expect([segments(new Float32Array(), 3, 0), segments(new Float32Array(), 0, 0)]).toEqual([[], []]);
   });
 
   it("have few segments however many lines there are", () => {
     const heights = Float32Array.from({ length: 10_000 * 3 }, (_, place) => ((place * 7919) % 1000) / 1000);
-    for (const between of segments(heights, 3)) expect(between.length).toBeLessThanOrEqual(32 * 128);
+    for (const axis of [0, 1]) expect(segments(heights, 3, axis).length).toBeLessThanOrEqual(32 * 128);
   });
 
   it("are stronger where more lines go", () => {

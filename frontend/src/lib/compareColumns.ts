@@ -4,6 +4,7 @@ import type { CsvValue } from "./csv";
 import { deltas, ratio, type Deltas, type Row } from "./compare";
 import type { Codec } from "./codecs";
 import { count, duration, loss, milliseconds, NONE, percent, points, si, withError } from "./format";
+import { sortedBy as inOrder } from "./sorting";
 
 export type Direction = "ascending" | "descending";
 
@@ -175,14 +176,7 @@ export const sortedBy = (now: Sort, key: string, first: Direction): Sort =>
 /** The rows in an order; ties by search and number, what is missing last either way. */
 export function sorted(rows: readonly Row[], { key, direction }: Sort): Row[] {
   const value = valueOf(key);
-  const sign = direction === "ascending" ? 1 : -1;
-  const keyed = rows.map((row, place) => ({ row, place, value: value(row) ?? null }));
-  keyed.sort((a, b) => {
-    if (a.value === b.value) return a.place - b.place;
-    if (a.value === null || b.value === null) return a.value === null ? 1 : -1;
-    return a.value < b.value ? -sign : sign;
-  });
-  return keyed.map(({ row }) => row);
+  return inOrder(rows, (row) => value(row) ?? null, direction);
 }
 
 function valueOf(key: string): (row: Row) => CsvValue {

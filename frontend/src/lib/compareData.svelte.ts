@@ -1,8 +1,9 @@
 // The searches and candidates that are compared, as they come: page by page, and some thousands in the end.
 
-import { getCandidate, getModel, getSearch, listCandidates } from "../api/client";
+import { getCandidate, getModel, getSearch, listCandidateRows } from "../api/client";
 import { problemOf } from "../api/problem";
 import type { Problem, Search } from "../api/types";
+import { inShort } from "./candidates";
 import { networkOf, originOf, rowOf, type Network, type Row } from "./compare";
 
 /**
@@ -11,9 +12,6 @@ import { networkOf, originOf, rowOf, type Network, type Row } from "./compare";
  */
 const PERIOD = 400;
 const ROWS = 2_000;
-
-/** The server's largest page. */
-const PAGE = 100;
 
 /** A search, of which all candidates are compared or those that were picked one by one. */
 export interface LoadedSearch {
@@ -86,7 +84,7 @@ export class CompareData {
       const rows: Row[] = [];
       let cursor: string | undefined;
       do {
-        const page = await listCandidates(id, cursor, PAGE);
+        const page = await listCandidateRows(id, cursor);
         for (const candidate of page.items) rows.push(rowOf(candidate, origin));
         // What was there before a reload stays until there is more.
         if (rows.length >= entry.rows.length) entry.rows = rows;
@@ -105,7 +103,7 @@ export class CompareData {
     try {
       const candidate = await getCandidate(id);
       const search = await this.#search(candidate.search_id);
-      this.#candidates.set(id, rowOf(candidate, originOf(search, await this.#network(search.model_id))));
+      this.#candidates.set(id, rowOf(inShort(candidate), originOf(search, await this.#network(search.model_id))));
     } catch (error) {
       this.#problems.set(id, problemOf(error));
     }

@@ -2,11 +2,15 @@
 
 import { ratio, type Row } from "./compare";
 
-/** The mean keep ratio of each group in each line, line by line. */
-export function heat(rows: readonly Row[], groups: number, lines: number): Float32Array {
+/** Rows that are added up in a step. */
+const ROWS_IN_STEP = 500;
+
+/** The mean keep ratio of each group in each line, line by line; in steps, as there may be many rows. */
+export function* heat(rows: readonly Row[], groups: number, lines: number): Generator<void, Float32Array> {
   const sums = new Float32Array(lines * groups);
   const counts = new Uint32Array(lines);
   for (const [place, row] of rows.entries()) {
+    if (place > 0 && place % ROWS_IN_STEP === 0) yield;
     const line = lineOf(place, rows.length, lines);
     counts[line] = (counts[line] ?? 0) + 1;
     for (let group = 0; group < groups; group += 1) {

@@ -16,30 +16,28 @@ const MANY = 500;
 const FINER = 4;
 
 /**
- * The segments between each axis and the next one.
+ * The segments between an axis and the next one.
  *
  * @param heights of each line on each axis, line by line
  */
-export function segments(heights: Float32Array, axes: number): Segment[][] {
+export function segments(heights: Float32Array, axes: number, axis: number): Segment[] {
   const lines = axes > 0 ? heights.length / axes : 0;
   const levels = (axis: number): number => (lines <= MANY ? FINE : axis === axes - 1 ? FINER * COARSE : COARSE);
-  return Array.from({ length: Math.max(0, axes - 1) }, (_, axis) => {
-    const [first, second] = [levels(axis), levels(axis + 1)];
-    const counts = new Uint32Array(first * second);
-    const taken: number[] = [];
-    for (let line = 0; line < lines; line += 1) {
-      const from = Math.round((heights[line * axes + axis] ?? 0) * (first - 1));
-      const to = Math.round((heights[line * axes + axis + 1] ?? 0) * (second - 1));
-      const key = from * second + to;
-      if (counts[key] === 0) taken.push(key);
-      counts[key] = (counts[key] ?? 0) + 1;
-    }
-    return taken.map((key) => ({
-      from: Math.floor(key / second) / (first - 1),
-      to: (key % second) / (second - 1),
-      lines: counts[key] ?? 0,
-    }));
-  });
+  const [first, second] = [levels(axis), levels(axis + 1)];
+  const counts = new Uint32Array(first * second);
+  const taken: number[] = [];
+  for (let line = 0; line < lines; line += 1) {
+    const from = Math.round((heights[line * axes + axis] ?? 0) * (first - 1));
+    const to = Math.round((heights[line * axes + axis + 1] ?? 0) * (second - 1));
+    const key = from * second + to;
+    if (counts[key] === 0) taken.push(key);
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return taken.map((key) => ({
+    from: Math.floor(key / second) / (first - 1),
+    to: (key % second) / (second - 1),
+    lines: counts[key] ?? 0,
+  }));
 }
 
 /** Strengths in which segments are drawn. */

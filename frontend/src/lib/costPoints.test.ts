@@ -83,7 +83,7 @@ describe("the table of candidates", () => {
 
   it("is a file with what each group keeps", () => {
     const rows = ranked([aCandidate(3)]);
-    const [header, line] = candidatesCsv(rows, [{ macs: 0.5 }])
+    const [header, line] = candidatesCsv(rows, [{ macs: 0.5 }], ["conv1"])
       .split("\r\n")
       .map((text) => text.split(","));
     const values = Object.fromEntries((header ?? []).map((name, place) => [name, line?.[place]]));

@@ -1,6 +1,6 @@
 // Networks as points of cost against accuracy, and how each cost is written.
 
-import type { Baseline, Candidate, Interval, LatencyOf, Limits, Measure, Search } from "../api/types";
+import type { Baseline, CandidateRow, Interval, LatencyOf, Limits, Measure, Search } from "../api/types";
 import { budgetText } from "./budgets";
 import { mainLatency, type Ranked } from "./candidates";
 import { bytes, milliseconds, si } from "./format";
@@ -57,7 +57,7 @@ export interface CostBudget {
 /** The series of full networks, which are drawn alike in every chart. */
 export const FULL = "full network";
 
-const measured = (candidate: Candidate, of: LatencyOf | undefined) => mainLatency(candidate, of);
+const measured = (candidate: CandidateRow, of: LatencyOf | undefined) => mainLatency(candidate, of);
 
 /** The candidates of a search as points. */
 export function candidatePoints(rows: readonly Ranked[], latencyOf?: LatencyOf): CostPoint[] {
@@ -80,7 +80,7 @@ export function candidatePoints(rows: readonly Ranked[], latencyOf?: LatencyOf):
 }
 
 /** The most scoring images that any candidate of each budget was scored on. */
-export function mostImages(candidates: readonly Candidate[]): Map<number | null, number> {
+export function mostImages(candidates: readonly CandidateRow[]): Map<number | null, number> {
   const most = new Map<number | null, number>();
   for (const { origin, scored_images } of candidates) {
     if (!origin.is_probe) most.set(origin.budget, Math.max(most.get(origin.budget) ?? 0, scored_images));

@@ -1,27 +1,20 @@
 // A candidate and a search for tests, with what they are about changed.
 
-import type { Candidate, Search } from "../api/types";
+import type { CandidateRow, Search } from "../api/types";
 
 export const aScore = (top1: number) => ({ top1, top5: 0.99, cross_entropy: 0.4, kl: 0.1, agreement: 0.9 });
 
-export const aCandidate = (index: number, change: Partial<Candidate> = {}): Candidate => ({
+export const aCandidate = (index: number, change: Partial<CandidateRow> = {}): CandidateRow => ({
   id: `c${index}`,
-  search_id: "s",
   index,
   origin: { strategy: "random", budget: 0, number: index, is_probe: false },
-  groups: [{ group: "conv1", size: 16, kept: 8 }],
+  kept: [8],
   macs: 8_000_000,
   parameters: 400_000,
   bytes: 1_600_000,
   score: aScore(0.9),
   scored_images: 1000,
-  intervals: {
-    top1: { low: 0.88, high: 0.92 },
-    top5: { low: 0.98, high: 1 },
-    cross_entropy: null,
-    kl: null,
-    agreement: null,
-  },
+  intervals: { top1: { low: 0.88, high: 0.92 } },
   is_tied: null,
   test_score: null,
   latencies: [],

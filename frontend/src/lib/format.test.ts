@@ -12,6 +12,7 @@ import {
   points,
   roughly,
   si,
+  significant,
   tiny,
   withError,
 } from "./format";
@@ -89,6 +90,14 @@ it("counts with the right noun", () => {
 it("says when a loss is not finite", () => {
   expect([loss(0.31249), loss(null)]).toEqual(["0.312", "not finite"]);
   expect(tiny(2.38e-7)).toBe("2.4e-7");
+  expect([0, 0.012345, -123.456, 2.5e-7, 1e9, 0.1].map(significant)).toEqual([
+    "0",
+    "0.0123",
+    "-123",
+    "2.5e-7",
+    "1.0e+9",
+    "0.1",
+  ]);
 });
 
 it("says an accuracy with its error", () => {

@@ -70,6 +70,13 @@ export const loss = (value: number | null): string => (value === null ? "not fin
 /** A very small number: `2.4e-7`. */
 export const tiny = (value: number): string => value.toExponential(1);
 
+/** A value of any size in three digits: `0.0123`, `-4.1e-7`. */
+export const significant = (value: number): string => {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+};
+
 /** `under 0.1 s`, `0.8 s`, `12 s`, `3 min 5 s`, `2 h 4 min` */
 export function duration(seconds: number): string {
   if (seconds > 0 && seconds < 0.05) return "under 0.1 s";

@@ -3,7 +3,7 @@
 import { getSearch, getTuning, searchEvents, tuningEvents } from "../api/client";
 import { follow, type EventStream } from "../api/events";
 import { ApiError, problemOf } from "../api/problem";
-import type { Candidate, Epoch, JobState, Problem, Search, Tuning } from "../api/types";
+import type { CandidateRow, Epoch, JobState, Problem, Search, Tuning } from "../api/types";
 import { isFinal } from "./jobs";
 
 /** Wait before asking again after a refusal: doubled each time, up to the largest. Milliseconds. */
@@ -108,7 +108,7 @@ export class JobFeed<Job extends { state: JobState }, Part> {
 }
 
 /** A search with its candidates. */
-export const searchFeed = (id: string): JobFeed<Search, Candidate> =>
+export const searchFeed = (id: string): JobFeed<Search, CandidateRow> =>
   new JobFeed({ get: () => getSearch(id), events: searchEvents(id), keyOf: (candidate) => candidate.id });
 
 /** A tuning with its epochs. */

@@ -96,7 +96,7 @@ function carryStyles(original: Element, copy: Element | undefined): void {
 }
 
 /** The first background behind an element that can be seen. */
-function background(element: Element): string {
+export function background(element: Element): string {
   for (let here: Element | null = element; here; here = here.parentElement) {
     const { backgroundColor } = getComputedStyle(here);
     if (!/^(transparent|rgba\(.*, 0\))$/.test(backgroundColor)) return backgroundColor;

@@ -1,6 +1,6 @@
 // What happened in a search, in order, as far as the server says.
 
-import type { Candidate, Search, Warning } from "../api/types";
+import type { CandidateRow, Search, Warning } from "../api/types";
 import { originBudget } from "./budgets";
 import { count, duration, percent } from "./format";
 import { isFinal, progressText } from "./jobs";
@@ -16,7 +16,7 @@ export interface Entry {
 }
 
 /** The log of a search, oldest first. */
-export function searchLog(search: Search, candidates: readonly Candidate[]): Entry[] {
+export function searchLog(search: Search, candidates: readonly CandidateRow[]): Entry[] {
   const inOrder = [...candidates].sort((a, b) => a.index - b.index);
   const [first, last] = [inOrder[0], inOrder.at(-1)];
   const { started_at: start, baseline } = search;
@@ -47,7 +47,7 @@ function startText({ created_at, started_at }: Search, wasTakenUp: boolean): str
 }
 
 /** Probes are not among the candidates that can be looked at. */
-const evaluation = (which: string, { id, index, origin, created_at: at }: Candidate): Entry => ({
+const evaluation = (which: string, { id, index, origin, created_at: at }: CandidateRow): Entry => ({
   at,
   text: `${which}: candidate ${index} by ${origin.strategy}${origin.is_probe ? ", a probe" : ""}`,
   ...(origin.is_probe ? {} : { candidateId: id }),
@@ -58,7 +58,7 @@ const warnings = (search: Search, moment: Warning["at"]): Entry[] =>
     .filter(({ at }) => at === moment)
     .map(({ code }) => ({ at: null, text: `Warning: ${code.replaceAll("_", " ")}`, tone: "warn" }));
 
-const winners = (search: Search, candidates: readonly Candidate[]): Entry[] =>
+const winners = (search: Search, candidates: readonly CandidateRow[]): Entry[] =>
   search.winners.flatMap(({ budget, candidate_id }) => {
     const winner = candidates.find(({ id }) => id === candidate_id);
     if (!winner) return [];

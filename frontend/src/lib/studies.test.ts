@@ -63,7 +63,7 @@ describe("the form of a study", () => {
   it("counts each network once, and no probes", () => {
     const of = (budget: number | null, kept: number, is_probe = false) => ({
       origin: { strategy: "random", budget, number: 0, is_probe },
-      groups: [{ group: "conv", size: 8, kept }],
+      kept: [kept],
     });
     const candidates = [of(0, 4), of(0, 4), of(0, 6), of(1, 4), of(1, 5, true), of(null, 2)];
     expect(studies.networksOf(2, candidates as never)).toEqual([2, 1]);

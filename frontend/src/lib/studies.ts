@@ -2,7 +2,7 @@
 
 import type {
   BudgetStudy,
-  Candidate,
+  CandidateRow,
   CandidateWeights,
   Correlation,
   PredictorStudy,
@@ -72,10 +72,10 @@ export const toRequest = ({ candidates, epochs, seeds, start, flip }: StudyForm)
 });
 
 /** How many networks were found under each budget: each once, and no probes. */
-export function networksOf(budgets: number, candidates: readonly Candidate[]): number[] {
+export function networksOf(budgets: number, candidates: readonly CandidateRow[]): number[] {
   return Array.from({ length: budgets }, (_, place) => {
     const own = candidates.filter(({ origin }) => origin.budget === place && !origin.is_probe);
-    return new Set(own.map(({ groups }) => groups.map(({ kept }) => kept).join())).size;
+    return new Set(own.map(({ kept }) => kept.join())).size;
   });
 }
 

@@ -7,7 +7,7 @@ import type { Attachment } from "svelte/attachments";
 /** Rows beyond either edge that are there already when one scrolls on. */
 const OVERSCAN = 6;
 
-/** A heading that stays at the top covers what is behind it, so many pixels at most. */
+/** A heading that stays at the top takes so many pixels of the box, at most. */
 const HEAD = 72;
 
 export interface Span {
@@ -45,7 +45,6 @@ export class VirtualRows {
       getScrollElement: () => element,
       estimateSize: () => this.#height,
       overscan: this.#overscan,
-      scrollPaddingStart: HEAD,
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
@@ -68,11 +67,23 @@ export class VirtualRows {
     };
   };
 
-  /** Brings a row into sight, such as one that was selected elsewhere. */
+  /** Brings a row that was selected elsewhere into sight, when that selection has been drawn. */
+  reveal(index: number): void {
+    requestAnimationFrame(() => setTimeout(() => void this.show(index)));
+  }
+
+  /** Brings a row into sight. */
   async show(index: number): Promise<void> {
     // Rows that have just come make the box higher first.
     await tick();
-    this.#virtualizer?.scrollToIndex(index, { align: "auto" });
+    const { scrollOffset, scrollRect } = this.#virtualizer ?? {};
+    if (scrollOffset == null || !scrollRect) return;
+    const [top, bottom] = [index * this.#height, (index + 1) * this.#height];
+    // What is known of the box is enough: asking it, as the library does, has the whole page laid out first.
+    if (top < scrollOffset) this.#virtualizer?.scrollToOffset(top);
+    else if (bottom + HEAD > scrollOffset + scrollRect.height) {
+      this.#virtualizer?.scrollToOffset(bottom + HEAD - scrollRect.height);
+    }
   }
 
   #measure(): void {

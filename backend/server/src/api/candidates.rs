@@ -7,7 +7,7 @@ use eagleeye_spec::{
     Evaluation, EvaluationKind, GroupKeep, ImageSet, Intervals, Latency, Origin, RANKED_IMAGES, RANKED_KIND, RANKING,
     Score, evaluation_of, score_of,
 };
-use eagleeye_store::{self as store, CandidateSort, Store, Which};
+use eagleeye_store::{self as store, CandidateSort, PageRequest, Store, Which};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -135,10 +135,19 @@ pub async fn list(
     Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Candidate>>, Problem> {
+    Ok(Json(Page::of(found(&store, id, order, page.request()?).await?, Candidate::from)))
+}
+
+/// The candidates of a search that a request asks for.
+pub(super) async fn found(
+    store: &Store,
+    id: Uuid,
+    order: OrderQuery,
+    page: PageRequest,
+) -> Result<store::Page<store::Candidate>, Problem> {
     let sort: CandidateSort = order.sort.parse()?;
     let which = Which { strategy: order.strategy, budget: order.budget, probes: order.probes };
-    let found = store.candidates().list_of(id, &which, sort, &page.request()?).await?;
-    Ok(Json(Page::of(found, Candidate::from)))
+    Ok(store.candidates().list_of(id, &which, sort, &page).await?)
 }
 
 /// Get a candidate.

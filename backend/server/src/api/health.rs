@@ -73,6 +73,12 @@ pub struct ConnectedWorker {
     /// Device that it computes on.
     #[schema(example = "cuda:0")]
     pub device: String,
+    /// The name of that processor or card. Null where it is not known.
+    #[schema(required, example = "NVIDIA H100 80GB HBM3")]
+    pub hardware: Option<String>,
+    /// The memory that it computes in, in bytes: the card's, or the machine's. Null where it is not known.
+    #[schema(required)]
+    pub memory_bytes: Option<u64>,
     pub since: DateTime<Utc>,
     pub last_seen: DateTime<Utc>,
     /// The search that it is working on, or null.
@@ -194,6 +200,8 @@ impl From<store::Worker> for ConnectedWorker {
             host: worker.host,
             pid: worker.pid,
             device: worker.device,
+            hardware: worker.hardware,
+            memory_bytes: worker.memory_bytes,
             since: worker.since,
             last_seen: worker.last_seen,
             search_id,

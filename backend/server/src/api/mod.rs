@@ -1,5 +1,6 @@
 //! The REST API: one module per resource, each with its types and its thin handlers.
 
+pub mod candidate_rows;
 pub mod candidates;
 pub mod cards;
 pub mod checkpoints;

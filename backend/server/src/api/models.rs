@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::Lineage;
-use eagleeye_spec::report::{ModelDetails, ModelFigures, ModelInspection, NetworkGraph};
+use eagleeye_spec::report::{ModelDetails, ModelFigures, ModelInspection, NetworkGraph, NetworkTensors};
 use eagleeye_store::{self as store, NewModel, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -295,6 +295,20 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Jso
 pub async fn graph(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<NetworkGraph>, Problem> {
     let model = state.store.models().get(id).await?;
     Ok(Json(prunable::graph(&state, &model).await?))
+}
+
+/// Get how the values of a model's weights and statistics are spread.
+#[utoipa::path(
+    get, path = "/models/{id}/tensors", operation_id = "getModelTensors", tag = "models",
+    params(("id" = Uuid, Path, description = "Id of the model")),
+    responses(
+        (status = 200, description = "The tensors in the order in which operations read them", body = NetworkTensors),
+        (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn tensors(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Json<NetworkTensors>, Problem> {
+    let model = state.store.models().get(id).await?;
+    Ok(Json(prunable::tensors(&state, &model).await?))
 }
 
 /// Change a model's name or input shape.

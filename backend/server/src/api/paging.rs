@@ -25,13 +25,37 @@ pub struct PageQuery {
 impl PageQuery {
     /// As the store wants it, with the limit checked.
     pub fn request(self) -> Result<PageRequest, Problem> {
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let detail = format!("limit is {limit}; it must be from 1 to {MAX_LIMIT}");
-            return Err(Problem::new(Kind::InvalidParameter, detail));
-        }
-        Ok(PageRequest { limit: Some(limit), cursor: self.cursor })
+        checked(self.limit.unwrap_or(DEFAULT_LIMIT), MAX_LIMIT, self.cursor)
     }
+}
+
+/// Rows of the largest page of what is small.
+const LONG_LIMIT: u64 = 500;
+
+/// Which part of a list of small items is wanted.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct LongPageQuery {
+    /// Items per page, 1 to 500.
+    #[param(minimum = 1, maximum = 500, default = 500)]
+    limit: Option<u64>,
+    /// `next_cursor` of the previous page, unchanged. If omitted, the first page.
+    cursor: Option<String>,
+}
+
+impl LongPageQuery {
+    /// As the store wants it, with the limit checked.
+    pub fn request(self) -> Result<PageRequest, Problem> {
+        checked(self.limit.unwrap_or(LONG_LIMIT), LONG_LIMIT, self.cursor)
+    }
+}
+
+fn checked(limit: u64, most: u64, cursor: Option<String>) -> Result<PageRequest, Problem> {
+    if !(1..=most).contains(&limit) {
+        let detail = format!("limit is {limit}; it must be from 1 to {most}");
+        return Err(Problem::new(Kind::InvalidParameter, detail));
+    }
+    Ok(PageRequest { limit: Some(limit), cursor })
 }
 
 /// One page of a list.

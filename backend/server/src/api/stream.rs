@@ -49,6 +49,8 @@ pub(super) trait Followed: Waits + Sized + Send + 'static {
 pub(super) struct Changes<F: Followed> {
     pub row: F,
     pub parts: Vec<(i64, F::Part)>,
+    /// Up to which revision these go: below that of the row where there are more parts than in one answer.
+    pub revision: i64,
 }
 
 /// Everything that has happened since the event that the client says it has seen, and then what happens, until the row ends.
@@ -108,9 +110,16 @@ fn events<F: Followed>(state: AppState, id: Uuid, seen: i64) -> impl Stream<Item
                 Ok(News::Gone) => return,
                 // What the database cannot be told is told from here.
                 Ok(News::Fault(row)) => yield Ok(event(F::NAMES.0, seen, &F::Shown::from(outages.shown(row)))),
-                Ok(News::Some(Changes { row, parts })) => {
-                    let (newest, has_ended) = (last_of(row.revision()), row.has_ended());
-                    for event in changed::<F>(outages.shown(row), parts, seen) {
+                Ok(News::Some(Changes { row, parts, revision })) => {
+                    for event in new_parts::<F>(parts, seen) {
+                        yield Ok(event);
+                    }
+                    if revision < row.revision() {
+                        seen = last_of(revision);
+                        continue;
+                    }
+                    let (newest, has_ended) = (last_of(revision), row.has_ended());
+                    for event in changed::<F>(outages.shown(row), seen) {
                         yield Ok(event);
                     }
                     seen = newest;
@@ -161,11 +170,16 @@ async fn look<F: Followed>(store: &Store, id: Uuid, seen: i64, is_other_fault: b
     }
 }
 
-/// What comes after `seen`. The parts come first, so that a client that sees the row's new progress has them already.
-fn changed<F: Followed>(row: F, parts: Vec<(i64, F::Part)>, seen: i64) -> Vec<Event> {
-    let (newest, has_ended) = (row.revision(), row.has_ended());
+/// The parts that come after `seen`. They come before the row, so that a client that sees its new progress has them already.
+fn new_parts<F: Followed>(parts: Vec<(i64, F::Part)>, seen: i64) -> Vec<Event> {
     let parts = parts.into_iter().filter(|(revision, _)| first_of(*revision) > seen);
-    let mut events: Vec<Event> = parts.map(|(revision, part)| event(F::NAMES.1, first_of(revision), &part)).collect();
+    parts.map(|(revision, part)| event(F::NAMES.1, first_of(revision), &part)).collect()
+}
+
+/// The row where it comes after `seen`, and its end.
+fn changed<F: Followed>(row: F, seen: i64) -> Vec<Event> {
+    let (newest, has_ended) = (row.revision(), row.has_ended());
+    let mut events = Vec::new();
     let row = F::Shown::from(row);
     // No part comes with the revision in which a row ends.
     let id = if has_ended { first_of(newest) } else { last_of(newest) };

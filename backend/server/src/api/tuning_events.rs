@@ -31,7 +31,10 @@ impl Followed for store::Tuning {
 
     async fn changes_since(store: &Store, id: Uuid, revision: i64) -> Result<Option<Changes<Self>>, StoreError> {
         let changes = store.tunings().changes_since(id, revision).await?;
-        Ok(changes.map(|TuningChanges { tuning, epochs }| Changes { row: tuning, parts: epochs }))
+        Ok(changes.map(|TuningChanges { tuning, epochs }| {
+            let revision = tuning.revision;
+            Changes { row: tuning, parts: epochs, revision }
+        }))
     }
 }
 

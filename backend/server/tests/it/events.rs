@@ -58,6 +58,7 @@ impl Stream {
             }
         }
         let schema = match name.as_str() {
+            "candidate" if data.get("kept").is_some() => "CandidateRow",
             "candidate" => "Candidate",
             "epoch" => "Epoch",
             _ => self.1,
@@ -112,6 +113,36 @@ fn events_follow_a_search_and_end_with_it() {
     assert_eq!(names, ["search", "end"], "the stream closes behind its end");
     assert_eq!(last[1].data["state"], "succeeded");
     assert!(last[1].data["best_candidate_id"].is_string());
+}
+
+#[test]
+fn candidates_are_told_in_short_where_that_is_asked_for() {
+    let (data, server) = fake();
+    let puppet = Puppet::new(data.path());
+    let search = server.search();
+    puppet.search(&[0.5, 0.6]);
+    let whole = Stream::open(&server, &search, None).rest();
+    let path = format!("/searches/{search}/events?candidates=rows");
+    let rows = Stream::at(&server, &path, "Search", None).rest();
+    let place = |event: &Event| (event.name.clone(), event.id);
+    assert_eq!(rows.iter().map(place).collect::<Vec<_>>(), whole.iter().map(place).collect::<Vec<_>>());
+
+    let listed = server.get(&format!("/searches/{search}/candidates/rows")).expect(200);
+    let listed = listed["items"].as_array().unwrap();
+    let told = rows.iter().zip(&whole).filter(|(row, _)| row.name == "candidate");
+    for ((row, whole), listed) in told.zip(listed) {
+        assert_eq!(&row.data, listed);
+        for field in ["id", "index", "origin", "macs", "parameters", "bytes", "scored_images", "is_tied", "created_at"]
+        {
+            assert_eq!(row.data[field], whole.data[field], "{field}");
+        }
+        assert_eq!(row.data["score"]["top1"], whole.data["score"]["top1"]);
+        assert_eq!(row.data["intervals"]["top1"], whole.data["intervals"]["top1"]);
+        let kept = whole.data["groups"].as_array().unwrap().iter().map(|group| group["kept"].clone());
+        assert_eq!(row.data["kept"], Value::from_iter(kept));
+    }
+    assert_eq!(listed.len(), 2);
+    server.get(&format!("/searches/{search}/events?candidates=some")).problem(400, "invalid-parameter", &["rows"]);
 }
 
 #[test]

@@ -45,7 +45,10 @@ case "$task $first" in
     graph=', "graph": {"nodes": [
       {"name": "x", "operator": "input", "inputs": [], "shape": [1, 1, 28, 28], "groups": [], "macs": 0, "parameters": 0},
       {"name": "features.0", "operator": "conv2d", "inputs": ["x"], "shape": [1, 32, 28, 28], "groups": ["features.0"],
-       "macs": 900000, "parameters": 40000}]}'
+       "macs": 900000, "parameters": 40000}]},
+     "tensors": {"tensors": [
+      {"name": "features.0.weight", "layer": "features.0", "shape": [32, 1, 3, 3], "not_finite": 0, "zeros": 8, "mean": 0.5,
+       "deviation": 0.25, "histogram": {"low": 0, "high": 1, "counts": [88, 100, 100]}}]}'
     model
     ;;
 "inspect shaped"*)

@@ -79,4 +79,7 @@ fn a_model_is_drawn() {
     assert_eq!(nodes.iter().map(|node| node["name"].as_str().unwrap()).collect::<Vec<_>>(), ["x", "features.0"]);
     assert_eq!(nodes[1]["inputs"], json!(["x"]));
     server.get(&format!("/models/{MISSING}/graph")).problem(404, "not-found", &[MISSING]);
+    let tensors = server.get(&format!("/models/{model}/tensors")).expect(200);
+    assert_eq!(tensors["tensors"][0]["histogram"]["counts"], json!([88, 100, 100]));
+    server.get(&format!("/models/{MISSING}/tensors")).problem(404, "not-found", &[MISSING]);
 }

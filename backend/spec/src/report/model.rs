@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::graph::NetworkGraph;
 use super::space::PrunableSpace;
 use super::stored::{REPORT_VERSION, ReportError};
+use super::tensors::NetworkTensors;
 use crate::stored::{current, upgraded};
 
 /// All that one inspection of a model finds; what `eagleeye-worker inspect --json` prints and the store keeps.
@@ -23,6 +24,9 @@ pub struct ModelInspection {
     /// The network as it is drawn. It is stored beside the report, which would grow many times larger with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph: Option<NetworkGraph>,
+    /// How the values of its tensors are spread; stored with the drawing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensors: Option<NetworkTensors>,
     /// Why the budget that was asked about cannot be met; absent where it can, or where none was asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmet: Option<String>,

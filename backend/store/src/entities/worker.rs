@@ -10,6 +10,9 @@ pub struct Model {
     pub host: String,
     pub pid: i64,
     pub device: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub hardware: Option<String>,
+    pub memory_bytes: Option<i64>,
     pub since_ms: i64,
     pub seen_at_ms: i64,
     pub job_id: Option<Uuid>,

@@ -1,6 +1,6 @@
 //! How the server sees what a worker process writes.
 
-use eagleeye_store::{Progress, SearchState};
+use eagleeye_store::{AT_ONCE, Progress, SearchState};
 
 use crate::support::{KINDS, World};
 
@@ -33,4 +33,24 @@ async fn every_change_by_another_process_is_seen_once() {
     worker.searches().finish(&lease).await.unwrap();
     let change = searches.changes_since(id, seen).await.unwrap().unwrap();
     assert_eq!((change.search.state, change.candidates.len()), (SearchState::Succeeded, 0));
+}
+
+#[tokio::test]
+async fn many_candidates_come_some_at_a_time_and_none_is_left_out() {
+    let world = World::new().await;
+    let id = world.search().await.id;
+    let lease = world.store.queue().claim("a", &KINDS).await.unwrap().unwrap().lease;
+    let count = 2 * AT_ONCE as u32 + 1;
+    for index in 0..count {
+        world.record(&lease, index, 0.5).await;
+    }
+    let (mut seen, mut lengths, mut indices) = (0, Vec::new(), Vec::new());
+    while let Some(change) = world.store.searches().changes_since(id, seen).await.unwrap() {
+        assert_eq!(change.revision == change.search.revision, change.candidates.len() < AT_ONCE);
+        lengths.push(change.candidates.len());
+        indices.extend(change.candidates.iter().map(|candidate| candidate.index));
+        seen = change.revision;
+    }
+    assert_eq!(lengths, [AT_ONCE, AT_ONCE, 1]);
+    assert_eq!(indices, (0..count).collect::<Vec<_>>());
 }

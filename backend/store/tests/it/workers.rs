@@ -10,6 +10,8 @@ fn report(name: &str) -> WorkerReport {
         host: "night".to_string(),
         pid: 7,
         device: "cpu".to_string(),
+        hardware: Some("A fast one".to_owned()),
+        memory_bytes: Some(1 << 36),
         job: None,
         note: None,
     }

@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::hardware::Hardware;
+
 /// Time between reports.
 const PERIOD: Duration = Duration::from_secs(4);
 /// After so long without an answer a report is lost.
@@ -26,11 +28,14 @@ pub struct Presence {
 impl Presence {
     /// Begins to report. To be called inside a runtime.
     pub fn announce(store: &Store, name: &str, device: Device) -> Self {
+        let hardware = Hardware::of(device);
         let report = WorkerReport {
             name: name.to_owned(),
             host: host(),
             pid: std::process::id(),
             device: device::name(device),
+            hardware: hardware.name,
+            memory_bytes: hardware.memory_bytes,
             job: None,
             note: None,
         };

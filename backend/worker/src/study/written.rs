@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::arguments::StudyArgs;
 use super::results::Plan;
 use crate::failure::Failure;
+use crate::hardware;
 use crate::output;
 
 /// The report with all that is needed to make it again.
@@ -47,10 +48,8 @@ fn put(path: &Path, content: &[u8]) -> Result<(), Failure> {
 }
 
 fn machine() -> Machine {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let named = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     Machine {
-        processor: named.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned()),
+        processor: hardware::processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         system: std::env::consts::OS,
     }
 }

@@ -161,6 +161,8 @@ fn opens_goes_on_and_gives_the_same_leaderboards(name: &str) {
     for path in told.as_object().unwrap().keys().filter(|path| path.starts_with("/models/")) {
         let nodes = server.get(&format!("{path}/graph")).expect(200)["nodes"].as_array().map(Vec::len);
         assert!(nodes > Some(5), "{path} is drawn, whoever has inspected it");
+        let tensors = server.get(&format!("{path}/tensors")).expect(200)["tensors"].as_array().map(Vec::len);
+        assert!(tensors > Some(5), "{path} has tensors, whoever has inspected it");
     }
     for search in ["interrupted", "queued"].map(|which| told[which].as_str().unwrap().to_owned()) {
         // The request that is answered is the one that was sent, and can be sent again.
