@@ -29,33 +29,52 @@ async function first(count: number, name: string, header: number, size: number):
   return new Blob([all.subarray(0, header + count * size)]);
 }
 
-/** Uploads the example's network and the first of its images under a name; their ids. */
-export async function uploadExample(name: string, images = IMAGES): Promise<{ model: string; dataset: string }> {
-  const [model, dataset] = await Promise.all([
-    upload("models", { file: await example("mobilenet_v1.pt"), input_shape: "1,1,28,28", name }),
-    upload("datasets", {
-      images: await first(images, "fashion-mnist-images-idx3-ubyte.gz", 16, 28 * 28),
-      labels: await first(images, "fashion-mnist-labels-idx1-ubyte.gz", 8, 1),
-      name,
-    }),
-  ]);
-  return { model, dataset };
-}
+/** A server, by its REST API. */
+export class Server {
+  constructor(readonly url: string) {}
 
-/** Uploads by the API; the id of what was made. */
-async function upload(kind: "models" | "datasets", parts: Record<string, Blob | string>): Promise<string> {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(parts)) {
-    if (typeof value === "string") body.set(name, value);
-    else body.set(name, value, name);
+  /** Uploads the example's network and the first of its images under a name; their ids. */
+  async uploadExample(name: string, images = IMAGES): Promise<{ model: string; dataset: string }> {
+    const [model, dataset] = await Promise.all([
+      this.#upload("models", { file: await example("mobilenet_v1.pt"), input_shape: "1,1,28,28", name }),
+      this.#upload("datasets", {
+        images: await first(images, "fashion-mnist-images-idx3-ubyte.gz", 16, 28 * 28),
+        labels: await first(images, "fashion-mnist-labels-idx1-ubyte.gz", 8, 1),
+        name,
+      }),
+    ]);
+    return { model, dataset };
   }
-  return made(await fetch(`${url}/api/v1/${kind}`, { method: "POST", body }));
-}
 
-/** Queues a search by the API; its id. */
-export async function search(request: object): Promise<string> {
-  const headers = { "Content-Type": "application/json" };
-  return made(await fetch(`${url}/api/v1/searches`, { method: "POST", headers, body: JSON.stringify(request) }));
+  /** The id of what was made. */
+  async #upload(kind: "models" | "datasets", parts: Record<string, Blob | string>): Promise<string> {
+    const body = new FormData();
+    for (const [name, value] of Object.entries(parts)) {
+      if (typeof value === "string") body.set(name, value);
+      else body.set(name, value, name);
+    }
+    return made(await fetch(`${this.url}/api/v1/${kind}`, { method: "POST", body }));
+  }
+
+  /** Queues a search; its id. */
+  async search(request: object): Promise<string> {
+    const headers = { "Content-Type": "application/json" };
+    return made(await fetch(`${this.url}/api/v1/searches`, { method: "POST", headers, body: JSON.stringify(request) }));
+  }
+
+  /** Waits until a search has a state, for so many milliseconds at most. */
+  async untilSearch(id: string, state: string, timeout: number): Promise<void> {
+    const now = async (): Promise<string> => (await (await fetch(`${this.url}/api/v1/searches/${id}`)).json()).state;
+    await vi.waitFor(async () => expect(await now()).toBe(state), { timeout, interval: 500 });
+  }
+
+  async cancelSearch(id: string): Promise<void> {
+    expect((await fetch(`${this.url}/api/v1/searches/${id}/cancel`, { method: "POST" })).ok).toBe(true);
+  }
+
+  async remove(kind: "models" | "datasets" | "searches", id: string): Promise<void> {
+    expect((await fetch(`${this.url}/api/v1/${kind}/${id}`, { method: "DELETE" })).ok).toBe(true);
+  }
 }
 
 async function made(answer: Response): Promise<string> {
@@ -63,25 +82,15 @@ async function made(answer: Response): Promise<string> {
   return ((await answer.json()) as { id: string }).id;
 }
 
-/** Waits until a search has a state, for so many milliseconds at most. */
-export async function untilSearch(id: string, state: string, timeout: number): Promise<void> {
-  const now = async (): Promise<string> => (await (await fetch(`${url}/api/v1/searches/${id}`)).json()).state;
-  await vi.waitFor(async () => expect(await now()).toBe(state), { timeout, interval: 500 });
-}
+// What most tests do with the server that they run against.
+const server = new Server(url);
 
-export async function cancelSearch(id: string): Promise<void> {
-  expect((await fetch(`${url}/api/v1/searches/${id}/cancel`, { method: "POST" })).ok).toBe(true);
-}
+export const uploadExample = server.uploadExample.bind(server);
+export const search = server.search.bind(server);
+export const untilSearch = server.untilSearch.bind(server);
+export const cancelSearch = server.cancelSearch.bind(server);
 
-/** Deletes a search by the API: other tests count searches. */
-export const deleteSearch = (id: string): Promise<void> => remove("searches", id);
-
-/** Deletes a model by the API. */
-export const deleteModel = (id: string): Promise<void> => remove("models", id);
-
-/** Deletes a dataset by the API. */
-export const deleteDataset = (id: string): Promise<void> => remove("datasets", id);
-
-async function remove(kind: "models" | "datasets" | "searches", id: string): Promise<void> {
-  expect((await fetch(`${url}/api/v1/${kind}/${id}`, { method: "DELETE" })).ok).toBe(true);
-}
+/** Deletes a search: other tests count searches. */
+export const deleteSearch = (id: string): Promise<void> => server.remove("searches", id);
+export const deleteModel = (id: string): Promise<void> => server.remove("models", id);
+export const deleteDataset = (id: string): Promise<void> => server.remove("datasets", id);

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::project::{self, Build, npm, say};
+use crate::project::{self, Build, binary, npm, say};
 use crate::server::{Server, free_port};
 use crate::setup;
 
@@ -15,5 +15,8 @@ pub fn run(screenshots: bool) -> Result<()> {
     let server = Server::start(free_port()?, data.path())?;
     say("browser", format!("driving {}", server.url));
     let script = if screenshots { "screenshots" } else { "test:e2e" };
-    project::run(npm().args(["run", "--silent", script]).env("EAGLEEYE_URL", &server.url))
+    let mut tests = npm();
+    tests.args(["run", "--silent", script]).env("EAGLEEYE_URL", &server.url);
+    // One test starts a server of its own, to kill it.
+    project::run(tests.env("EAGLEEYE_PROGRAM", binary("eagleeye")))
 }
