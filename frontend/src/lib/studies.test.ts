@@ -29,6 +29,28 @@ const study = (predictors: PredictorStudy[], candidates: BudgetStudy["candidates
   candidates,
 });
 
+it("tables predictions with every interval: evaluations first, then fine-tunings, of which the ceiling is one", () => {
+  const known = study([predictor("parameters", 0.25), predictor("adaptive BN", 0.75)]);
+  const training = [{ epochs: 1, of: 3, correlations: spearman(0.5), regret: 0.01, seconds: 20 }];
+  const { header, rows } = studies.predictionTable({ ...known, training, ceiling: spearman(0.875) });
+  const lines = rows.map((row) => Object.fromEntries(header.map((name, place) => [name, row[place]])));
+  expect(lines.map(({ known_before, is_fine_tuning, spearman }) => [known_before, is_fine_tuning, spearman])).toEqual([
+    ["adaptive BN", false, 0.75],
+    ["parameters", false, 0.25],
+    ["fine-tuned for 1 of 3 epochs", true, 0.5],
+    ["another fine-tuning (the ceiling)", true, 0.875],
+  ]);
+  expect(lines[0]).toMatchObject({
+    spearman_low: 0.25,
+    spearman_high: 0.75,
+    pearson: undefined,
+    kendall_low: undefined,
+  });
+  expect(lines[2]).toMatchObject({ above_ranking: undefined, regret: 0.01, seconds: 20 });
+  expect(lines[3], "of the study's own accuracies").toMatchObject({ regret: null, seconds: 60 });
+  expect(studies.predictions(known).length, "without a ceiling").toBe(2);
+});
+
 describe("the form of a study", () => {
   it("asks for what it shows", () => {
     const form = { ...studies.emptyForm(), epochs: 3, seeds: "1, 2,5" };

@@ -145,6 +145,57 @@ export function byAgreement(study: BudgetStudy): { predictor: PredictorStudy; pl
     );
 }
 
+/** The coefficients of a report, the first of which decides. */
+export const COEFFICIENTS = ["spearman", "pearson", "kendall"] as const satisfies Correlation["coefficient"][];
+
+/** What says beforehand, more or less, which candidates will be good: an evaluation, a shorter fine-tuning, or another one. */
+export interface Prediction {
+  name: string;
+  /** Candidates that it is known of. */
+  candidates: number;
+  correlations: readonly Correlation[];
+  aboveRanking: Correlation | null;
+  regret: number | null;
+  seconds: number;
+  /** Whether it is a fine-tuning itself. */
+  isTuned: boolean;
+}
+
+/** Everything that a study has tried as a prediction: evaluations first, the best of them at the top. */
+export function predictions(study: BudgetStudy): Prediction[] {
+  const tuned = { candidates: study.candidates.length, aboveRanking: null, isTuned: true };
+  const evaluations = byAgreement(study).map(({ predictor }) => {
+    const { name, candidates, correlations, above_ranking: aboveRanking, regret, seconds } = predictor;
+    return { name, candidates, correlations, aboveRanking, regret, seconds, isTuned: false };
+  });
+  const shorter = study.training.map(({ epochs, of: all, correlations, regret, seconds }) => {
+    return { ...tuned, name: `fine-tuned for ${epochs} of ${counted(all, "epoch")}`, correlations, regret, seconds };
+  });
+  const { regret, seconds } = study.accuracy;
+  const another = { ...tuned, name: "another fine-tuning (the ceiling)", regret, seconds };
+  return [...evaluations, ...shorter, ...(study.ceiling ? [{ ...another, correlations: study.ceiling }] : [])];
+}
+
+/** The predictions with the interval of every coefficient, for a spreadsheet. */
+export function predictionTable(study: BudgetStudy): { header: string[]; rows: CsvValue[][] } {
+  const withInterval = (name: string): string[] => [name, `${name}_low`, `${name}_high`];
+  const numbers = (one: Correlation | null | undefined): CsvValue[] => [
+    ...[one?.value, one?.interval?.low, one?.interval?.high],
+  ];
+  return {
+    header: [
+      ...["known_before", "is_fine_tuning", "candidates"],
+      ...[...COEFFICIENTS, "above_ranking"].flatMap(withInterval),
+      ...["regret", "seconds"],
+    ],
+    rows: predictions(study).map(({ name, isTuned, candidates, correlations, aboveRanking, regret, seconds }) => [
+      ...[name, isTuned, candidates],
+      ...COEFFICIENTS.flatMap((coefficient) => numbers(of(correlations, coefficient))),
+      ...[...numbers(aboveRanking), regret, seconds],
+    ]),
+  };
+}
+
 /** A candidate in the figure of one predictor. */
 export interface Mark {
   candidate: number;
