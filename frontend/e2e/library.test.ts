@@ -105,6 +105,54 @@ describe.sequential("uploads", () => {
   });
 });
 
+describe.sequential("a large upload", () => {
+  const SENT = 8 << 20;
+  const large = { name: "large.onnx", mimeType: "application/octet-stream", buffer: Buffer.alloc(17 << 20, 1) };
+  const parts = `${url}/api/v1/uploads/*`;
+
+  it("is interrupted by a reload, and says so on every page", async () => {
+    await page.goto("/models");
+    const begun = new Promise<string>((resolve) => {
+      // The page's own bytes never arrive; some of the file does.
+      void page.route(parts, (route) => {
+        if (route.request().method() === "PATCH") resolve(route.request().url());
+        else void route.continue();
+      });
+    });
+    await field("Model file").setInputFiles(large);
+    await button("Upload model").click();
+    const body = large.buffer.subarray(0, SENT);
+    const headers = {
+      "Tus-Resumable": "1.0.0",
+      "Upload-Offset": "0",
+      "Content-Type": "application/offset+octet-stream",
+    };
+    expect((await fetch(await begun, { method: "PATCH", headers, body })).status).toBe(204);
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.goto("/datasets");
+    await page.unroute(parts);
+    await panel().getByText("large.onnx").waitFor();
+    await panel().getByText("was interrupted").waitFor();
+    await expectGoodPage(page);
+  });
+
+  it("goes on with what has not arrived when its file is chosen again", async () => {
+    await page.goto("/models");
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      if (!request.url().includes("/api/v1/uploads")) return;
+      asked.push([request.method(), request.headers()["upload-offset"]].filter(Boolean).join(" "));
+    });
+    await field("Model file").setInputFiles(large);
+    await button("Upload model").click();
+    await page.getByRole("alert").getByText("Unusable model").waitFor();
+    expect(asked).toEqual(["HEAD", `PATCH ${SENT}`]);
+    await page.reload();
+    await button("Give up the upload of large.onnx").click();
+    await panel().waitFor({ state: "detached" });
+  });
+});
+
 describe.sequential("the graph of a network", () => {
   const nodes = residual(400);
   const graph = (): Locator => page.getByRole("listbox", { name: /^Nodes of the network/ });

@@ -26,6 +26,15 @@ export const UNREACHABLE: Problem = {
   detail: "Could not connect, or the connection was lost. Check that the server is running, then try again.",
 };
 
+/** A body as JSON; undefined where it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Reads an error answer's body. A body that is no problem, such as a proxy's page, becomes one that says the status.
  */

@@ -1,7 +1,7 @@
 // Uploads with progress, which fetch cannot report.
 
 import { BASE } from "./client";
-import { ApiError, parseProblem, UNREACHABLE } from "./problem";
+import { ApiError, parseJson, parseProblem, UNREACHABLE } from "./problem";
 
 /** How far an upload is: on its way, or all there and being checked by the server. */
 export type UploadProgress = { phase: "sending"; sent: number; total: number } | { phase: "checking" };
@@ -11,14 +11,61 @@ export class UploadAborted extends Error {
   override readonly name = "UploadAborted";
 }
 
+/** Files of so many bytes or more are sent so that they can go on after a broken connection. */
+export const LARGE = 16 << 20;
+
 /**
- * Sends a multipart form to a collection.
+ * Sends files and texts to a collection. Large files go on where they stopped when they are sent again, after a reload as well.
  *
  * @param collection where to: `models` or `datasets`
  * @returns what was created
  * @throws ApiError when the server refused it or cannot be reached, UploadAborted when `signal` stopped it
  */
 export function upload<T>(
+  collection: "models" | "datasets",
+  parts: FormData,
+  onProgress: (progress: UploadProgress) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  const files = [...parts].filter((part): part is [string, File] => part[1] instanceof File);
+  const large = files.filter(([, file]) => file.size >= LARGE);
+  if (large.length === 0) return send(collection, parts, onProgress, signal);
+  return sendInTurn(large, files, parts, collection, onProgress, signal);
+}
+
+/** Sends the large files one after the other, and then the form, in which their ids take their places. */
+async function sendInTurn<T>(
+  large: readonly [string, File][],
+  files: readonly [string, File][],
+  parts: FormData,
+  collection: "models" | "datasets",
+  onProgress: (progress: UploadProgress) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  // Whoever uploads small files does without it.
+  const { sendResumably } = await import("./resumableUpload");
+  const total = files.reduce((sum, [, { size }]) => sum + size, 0);
+  const form = new FormData();
+  for (const [name, part] of parts) form.append(name, part);
+  const forget: (() => void)[] = [];
+  let before = 0;
+  for (const [name, file] of large) {
+    const note = (sent: number): void => onProgress({ phase: "sending", sent: before + sent, total });
+    const sent = await sendResumably(file, note, signal);
+    form.delete(name);
+    form.set(`${name}_upload`, sent.id);
+    forget.push(sent.forget);
+    before += file.size;
+  }
+  const rest = (progress: UploadProgress): void =>
+    onProgress(progress.phase === "sending" ? { ...progress, sent: before + progress.sent, total } : progress);
+  const made = await send<T>(collection, form, rest, signal);
+  for (const done of forget) done();
+  return made;
+}
+
+/** Sends a multipart form. */
+function send<T>(
   collection: "models" | "datasets",
   parts: FormData,
   onProgress: (progress: UploadProgress) => void,
@@ -40,12 +87,4 @@ export function upload<T>(
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(parts);
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

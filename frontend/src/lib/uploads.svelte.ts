@@ -58,6 +58,11 @@ export class Upload {
     }
   }
 
+  /** Whether it is of a file. */
+  has(name: string, bytes: number): boolean {
+    return [...this.#parts.values()].some((part) => part instanceof File && part.name === name && part.size === bytes);
+  }
+
   cancel(): void {
     this.#abort.abort();
   }
