@@ -28,6 +28,7 @@ mod m20261128_000002_model_graphs;
 mod m20261128_000003_turns;
 mod m20261128_000004_hardware;
 mod m20261128_000005_tensors;
+mod m20261128_000006_resumable_uploads;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000003_turns::Migration),
             Box::new(m20261128_000004_hardware::Migration),
             Box::new(m20261128_000005_tensors::Migration),
+            Box::new(m20261128_000006_resumable_uploads::Migration),
         ]
     }
 }

@@ -90,6 +90,8 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::strategies::list))
         .routes(routes!(api::presets::list))
         .routes(routes!(api::templates::list))
+        .routes(routes!(api::uploads::create, api::uploads::describe))
+        .routes(routes!(api::uploads::get, api::uploads::delete))
         .routes(routes!(api::queue::get))
         .routes(routes!(api::queue::put))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
@@ -154,6 +156,7 @@ fn streams() -> OpenApiRouter<AppState> {
         .routes(routes!(api::datasets::create))
         // Uploads are counted as they arrive, against limits of their own.
         .layer(DefaultBodyLimit::disable())
+        .routes(routes!(api::uploads::append))
         .routes(routes!(api::models::file))
         .routes(routes!(api::datasets::thumbnail))
         .routes(routes!(api::checkpoints::file))

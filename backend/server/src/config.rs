@@ -212,6 +212,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Bytes of the largest file that may become anything.
+    pub fn largest_upload(&self) -> u64 {
+        self.max_model_bytes.max(self.max_dataset_bytes)
+    }
+
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
     }

@@ -2,13 +2,15 @@
 //!
 //! What was received is given up again unless it becomes part of a model or dataset: on an error, and also when the
 //! client goes away and the handler is dropped half way.
+//!
+//! A file may also have been uploaded before, in parts (`api/uploads.rs`): the text part `file_upload` with its id stands for `file`.
 
 use std::collections::BTreeMap;
 
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
-use eagleeye_store::{Check, NamedUpload, Store, StoreError, Upload};
+use eagleeye_store::{Check, NamedUpload, Store, StoreError, Upload, Uuid};
 
 use eagleeye_spec::name::MAX_NAME;
 
@@ -50,7 +52,12 @@ pub struct Received {
     store: Store,
     files: BTreeMap<&'static str, NamedUpload>,
     texts: BTreeMap<&'static str, String>,
+    /// Uploads that files were put together of.
+    resumed: Vec<Uuid>,
 }
+
+/// Behind the name of a part with a file: the part with the id of an upload instead.
+const UPLOADED: &str = "_upload";
 
 /// `multipart/form-data` whose refusals are problems.
 pub struct Body(Multipart);
@@ -72,7 +79,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 impl Body {
     /// Receives the whole body; its files together may have `limit` bytes.
     pub async fn receive(self, store: &Store, expected: Expected, limit: u64) -> Result<Received, Problem> {
-        let mut received = Received { store: store.clone(), files: BTreeMap::new(), texts: BTreeMap::new() };
+        let mut received =
+            Received { store: store.clone(), files: BTreeMap::new(), texts: BTreeMap::new(), resumed: Vec::new() };
         let mut multipart = self.0;
         while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error))? {
             let part = field.name().unwrap_or_default().to_owned();
@@ -82,6 +90,11 @@ impl Body {
             } else if let Some(name) = expected.files.iter().find(|name| **name == part) {
                 unique(!received.files.contains_key(name), name)?;
                 let file = received.stream(field, name, limit).await?;
+                received.files.insert(name, file);
+            } else if let Some(name) = uploaded(&part, expected) {
+                unique(!received.files.contains_key(name), name)?;
+                let id = text_of(field, &part).await?;
+                let file = received.assembled(&id, &part, limit).await?;
                 received.files.insert(name, file);
             } else {
                 return Err(unexpected(&part, expected));
@@ -108,6 +121,37 @@ impl Received {
             other => other.into(),
         })?;
         Ok(NamedUpload { name, upload })
+    }
+
+    /// The file of an upload that has come in parts.
+    async fn assembled(&mut self, id: &str, part: &str, limit: u64) -> Result<NamedUpload, Problem> {
+        let wrong = |detail: String| Problem::fields(vec![FieldError { field: part.to_owned(), detail }]);
+        let id: Uuid = id.trim().parse().map_err(|_| wrong("must be the id of an upload".to_owned()))?;
+        let uploads = self.store.resumables();
+        let length = match uploads.get(id).await {
+            Ok(upload) => upload.length,
+            Err(StoreError::NotFound { .. }) => {
+                return Err(wrong(format!("upload {id} does not exist; begin it again")));
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let so_far: u64 = self.files.values().map(|file| file.upload.bytes).sum();
+        if length > limit.saturating_sub(so_far) {
+            let detail = format!("the upload is larger than this server's limit of {limit} bytes");
+            return Err(Problem::new(Kind::TooLarge, detail).with_limit(limit));
+        }
+        let file = uploads.assemble(id).await?;
+        self.resumed.push(id);
+        Ok(file)
+    }
+
+    /// Gives the parts of uploads up, whose files are part of something now.
+    pub async fn settle(&self) {
+        for id in &self.resumed {
+            if let Err(error) = self.store.resumables().delete(*id).await {
+                tracing::warn!(%error, %id, "the parts of an upload are left for the next sweep");
+            }
+        }
     }
 
     pub fn has(&self, part: &str) -> bool {
@@ -196,6 +240,12 @@ fn unique(is_first: bool, part: &str) -> Result<(), Problem> {
     Err(Problem::new(Kind::MalformedUpload, format!("part `{part}` was sent more than once")))
 }
 
+/// The part with a file that this one stands for.
+fn uploaded(part: &str, expected: Expected) -> Option<&'static str> {
+    let name = part.strip_suffix(UPLOADED)?;
+    expected.files.iter().find(|file| **file == name).copied()
+}
+
 fn unexpected(part: &str, expected: Expected) -> Problem {
     let known = expected.files.iter().chain(expected.texts).map(|name| format!("`{name}`"));
     let known: Vec<String> = known.collect();
@@ -211,7 +261,7 @@ fn broken(error: &MultipartError) -> Problem {
 }
 
 /// The last part of the name that the client gave, without characters that a file name should not have.
-fn file_name(given: &str, part: &str) -> Result<String, Problem> {
+pub fn file_name(given: &str, part: &str) -> Result<String, Problem> {
     let base = given.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain: String = base.chars().filter(|c| !c.is_control()).collect();
     match plain.trim() {

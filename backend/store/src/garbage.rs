@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::clock::millis;
-use crate::entities::{checkpoint, dataset, file, model, thumbnail, tuning, upload};
+use crate::entities::{checkpoint, dataset, file, model, thumbnail, tuning, upload, upload_part};
 use crate::error::StoreError;
 use crate::files::FileHash;
 use crate::store::Store;
@@ -42,7 +42,8 @@ impl Store {
             .filter(upload::Column::CreatedAtMs.lt(oldest))
             .exec(self.database())
             .await?
-            .rows_affected;
+            .rows_affected
+            + self.resumables().sweep(age).await?;
         let files = self.sweep_files().await?;
         let temporary = self.files().sweep_temporary(age).await?;
         Ok(Swept { uploads, files, temporary })
@@ -103,6 +104,7 @@ async fn is_named<C: ConnectionTrait>(connection: &C, hash: &str) -> Result<bool
     let datasets = dataset::Column::ImagesHash.eq(hash).or(dataset::Column::LabelsHash.eq(hash));
     let tunings = tuning::Column::SnapshotHash.eq(hash).or(tuning::Column::WeightsHash.eq(hash));
     Ok(upload::Entity::find().filter(upload::Column::FileHash.eq(hash)).count(connection).await? > 0
+        || upload_part::Entity::find().filter(upload_part::Column::FileHash.eq(hash)).count(connection).await? > 0
         || model::Entity::find().filter(models).count(connection).await? > 0
         || dataset::Entity::find().filter(datasets).count(connection).await? > 0
         || thumbnail::Entity::find().filter(thumbnail::Column::FileHash.eq(hash)).count(connection).await? > 0

@@ -73,6 +73,12 @@ pub struct DatasetUpload {
     /// The IDX file with the labels of `images`; without it, the images have none.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     labels: Option<Vec<u8>>,
+    /// Id of an upload (`createUpload`) in the place of `file`.
+    file_upload: Option<Uuid>,
+    /// Id of an upload in the place of `images`.
+    images_upload: Option<Uuid>,
+    /// Id of an upload in the place of `labels`.
+    labels_upload: Option<Uuid>,
     #[schema(schema_with = name)]
     name: Option<String>,
 }
@@ -106,6 +112,7 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
     let labels_file = labels.and_then(|part| received.take(part));
     let new = NewDataset { name, images_file, labels_file, report, thumbnails };
     let dataset = Dataset::from(state.store.datasets().create(new).await?);
+    received.settle().await;
     let location = format!("{BASE}/datasets/{}", dataset.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(dataset)).into_response())
 }

@@ -25,6 +25,7 @@ pub mod templates;
 pub mod tuning_events;
 pub mod tuning_races;
 pub mod tunings;
+pub mod uploads;
 
 use utoipa::OpenApi;
 

@@ -100,12 +100,16 @@ impl TryFrom<store::Model> for Model {
 #[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
 pub struct ModelUpload {
     /// The network: TorchScript (`torch.jit.save`), ONNX, or a zip of one ONNX file with its external weights; told
-    /// apart by content.
-    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
-    file: Vec<u8>,
+    /// apart by content. Required unless `file_upload` stands for it.
+    #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
+    file: Option<Vec<u8>>,
     /// External weights of an ONNX file, under the file name by which the ONNX file refers to them.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     data: Option<Vec<u8>>,
+    /// Id of an upload (`createUpload`) with the network, in the place of `file`.
+    file_upload: Option<Uuid>,
+    /// Id of an upload with the external weights, in the place of `data`.
+    data_upload: Option<Uuid>,
     #[schema(schema_with = name)]
     name: Option<String>,
     #[schema(schema_with = shape_text)]
@@ -151,6 +155,7 @@ pub async fn create(State(state): State<AppState>, body: Body) -> Result<Respons
     let Some(file) = received.take("file") else { return Err(Problem::internal("the model's file is missing")) };
     let new = NewModel { name, file, data: received.take("data"), inspection, lineage: None };
     let model = Model::try_from(state.store.models().create(new).await?)?;
+    received.settle().await;
     Ok(stored(model))
 }
 

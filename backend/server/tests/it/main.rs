@@ -37,6 +37,7 @@ mod real;
 mod refusals;
 mod repaired;
 mod requests;
+mod resumable;
 mod retrying;
 mod sandbox;
 mod search_checks;

@@ -12,6 +12,7 @@ pub(crate) mod model_graph;
 pub(crate) mod pipeline;
 pub(crate) mod pipeline_stage;
 pub(crate) mod property;
+pub(crate) mod resumable_upload;
 mod run_state;
 pub(crate) mod search;
 pub(crate) mod split;
@@ -21,6 +22,7 @@ pub(crate) mod tuning;
 pub(crate) mod tuning_epoch;
 pub(crate) mod tuning_race;
 pub(crate) mod upload;
+pub(crate) mod upload_part;
 pub(crate) mod worker;
 
 pub use run_state::RunState;

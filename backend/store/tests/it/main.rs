@@ -21,6 +21,7 @@ mod pipelines;
 mod races;
 mod repaired;
 mod repositories;
+mod resumable;
 mod resuming;
 mod revisions;
 mod schema;
