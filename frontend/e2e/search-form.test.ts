@@ -129,6 +129,24 @@ describe.sequential("the form of a search", () => {
     await page.getByText("1 group left alone, 1 kept in part").waitFor();
     await expectGoodPage(page);
 
+    // In the drawing of the network, what the table says is seen, and the other way round.
+    await page.getByLabel("Network", { exact: true }).check();
+    const graph = page.getByRole("listbox", { name: /^Nodes of the network/ });
+    await graph.focus();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowDown");
+    const node = page.getByRole("region", { name: "Channel groups of the selected node" });
+    await node.getByLabel("Leave it alone").check();
+    await page.getByText("2 groups left alone, 1 kept in part").waitFor();
+    await graph
+      .getByRole("option", { name: /left alone/ })
+      .first()
+      .waitFor();
+    await expectGoodPage(page);
+    await node.getByLabel("Leave it alone").uncheck();
+    await page.getByLabel("Table", { exact: true }).check();
+    await page.getByText("1 group left alone, 1 kept in part").waitFor();
+
     await field("By pattern").fill("no_such_group");
     await button("Start the search").click();
     await page.getByText("no channel group and no layer is called").waitFor();

@@ -250,6 +250,13 @@ describe.sequential("fine-tuning", () => {
     await expectGoodPage(page, "study");
     const [download] = await Promise.all([page.waitForEvent("download"), link("Report as Markdown").click()]);
     expect(download.suggestedFilename()).toBe("study.md");
+
+    const study = page.url();
+    await page.goto(`/compare?searches=${searched}`);
+    await page.getByRole("region", { name: "What evaluations predict" }).waitFor();
+    await budget.getByText("This decides nothing").first().waitFor();
+    await expectGoodPage(page);
+    await page.goto(study);
     await button("Delete").click();
     await button("Delete the study").click();
     await heading("To be fine-tuned").waitFor();

@@ -70,7 +70,7 @@ impl Puppet {
         let candidate = NewCandidate {
             index,
             strategy: vec![16 + index],
-            groups: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: (16 + index).into() }],
+            groups: vec![GroupKeep { group: "features.0".to_owned(), size: 32, kept: 16 }],
             origin: Origin {
                 strategy: StrategyName("random".to_owned()),
                 budget: Some(0),
