@@ -10,13 +10,14 @@ use spdx::{Expression, Licensee, ParseMode};
 use crate::project::{cargo, command, output, root, say};
 
 /// Permissive licences, and MPL-2.0, whose copyleft ends at the files that carry it.
-const ALLOWED: [&str; 16] = [
+const ALLOWED: [&str; 17] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
+    "BlueOak-1.0.0",
     "CC0-1.0",
     "CDLA-Permissive-2.0",
     "ISC",
@@ -27,6 +28,12 @@ const ALLOWED: [&str; 16] = [
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
+];
+
+/// Packages whose description says nothing, and whose licence stands in another of their files.
+const STATED_ELSEWHERE: [(&str, &str); 1] = [
+    // In its Readme.md. It is a part of tus-js-client for Node, which the page has nothing of.
+    ("combine-errors 3.0.3", "MIT"),
 ];
 
 struct Package {
@@ -73,7 +80,9 @@ impl Package {
             name.as_str().unwrap_or_default().trim_start_matches("node_modules/"),
             description["version"].as_str().unwrap_or_default()
         );
-        Self { name: named, licence: description["license"].as_str().map(str::to_owned) }
+        let elsewhere = || STATED_ELSEWHERE.iter().find(|(package, _)| *package == named).map(|(_, licence)| *licence);
+        let licence = description["license"].as_str().or_else(elsewhere).map(str::to_owned);
+        Self { name: named, licence }
     }
 }
 
