@@ -153,14 +153,10 @@ impl Resumables<'_> {
             return Err(StoreError::Conflict { kind: Kind::Upload, id, reason });
         }
         let hashes = self.parts(id).await?;
-        let opened = futures::stream::iter(hashes).then(|hash| self.open(hash));
+        let store = self.0.clone();
+        let opened = futures::stream::iter(hashes).then(move |hash| open(store.clone(), hash));
         let stored = self.0.upload(opened.try_flatten(), upload.length).await?;
         Ok(NamedUpload { name: upload.name, upload: stored })
-    }
-
-    async fn open(&self, hash: FileHash) -> std::io::Result<ReaderStream<tokio::fs::File>> {
-        let file = self.0.files().materialize(&hash, Check::Anew).await.map_err(std::io::Error::other)?;
-        Ok(ReaderStream::with_capacity(tokio::fs::File::open(file.path()).await?, READ_BYTES))
     }
 
     /// Gives an upload up, or the parts of one that was stored as one file.
@@ -191,6 +187,12 @@ impl Resumables<'_> {
             .await?;
         Ok(hashes.into_iter().map(FileHash::try_from).collect::<Result<_, _>>()?)
     }
+}
+
+/// A part, to be read from its beginning.
+async fn open(store: Store, hash: FileHash) -> std::io::Result<ReaderStream<tokio::fs::File>> {
+    let file = store.files().materialize(&hash, Check::Anew).await.map_err(std::io::Error::other)?;
+    Ok(ReaderStream::with_capacity(tokio::fs::File::open(file.path()).await?, READ_BYTES))
 }
 
 fn elsewhere(upload: &Resumable, offset: u64) -> StoreError {

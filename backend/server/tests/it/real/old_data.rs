@@ -135,8 +135,13 @@ fn a_data_folder_with_races_and_pipelines_and_without_studies_opens_and_goes_on(
 }
 
 #[test]
-fn a_data_folder_with_studies_and_without_turns_opens_goes_on_and_gives_the_same_leaderboards() {
-    opens_goes_on_and_gives_the_same_leaderboards("0009");
+fn a_data_folder_with_studies_and_without_turns_opens_and_goes_on() {
+    opens_and_goes_on("0009");
+}
+
+#[test]
+fn a_data_folder_with_drawings_and_without_tensors_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0010");
 }
 
 /// What the API told of the folder it tells again, and what was interrupted and what was queued is done.
