@@ -5735,6 +5735,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description An upload that stands for a file is not whole yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The upload is too large */
             413: {
                 headers: {
@@ -6386,6 +6395,15 @@ export interface operations {
             };
             /** @description The request comes from another site's page or uses an unknown host name */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An upload that stands for a file is not whole yet */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

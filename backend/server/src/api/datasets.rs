@@ -93,6 +93,7 @@ pub struct DatasetUpload {
         (status = 201, description = "The dataset is stored", body = Dataset,
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The upload was interrupted or has wrong parts", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "An upload that stands for a file is not whole yet", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The files cannot be used as a dataset", body = Problem, content_type = "application/problem+json"),

@@ -139,6 +139,7 @@ pub struct ModelChange {
         (status = 201, description = "The model is stored", body = Model,
             headers(("Location" = String, description = "Where to look for it"))),
         (status = 400, description = "The upload was interrupted or has wrong parts", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "An upload that stands for a file is not whole yet", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The upload is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not multipart/form-data", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The file cannot be used as a model", body = Problem, content_type = "application/problem+json"),

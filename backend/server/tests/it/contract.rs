@@ -98,11 +98,12 @@ fn schema_faults(schema: &Value, value: &Value) -> Result<(), String> {
     if faults.is_empty() { Ok(()) } else { Err(format!("{faults:?} in {value}")) }
 }
 
-/// The operation of the document; a `HEAD` is that of `GET` without its body.
+/// The operation of the document; a `HEAD` that has none of its own is that of `GET` without its body.
 fn operation(method: &str, path: &str) -> Option<&'static Value> {
     let paths = DOCUMENT["paths"].as_object()?;
     let (_, methods) = paths.iter().find(|(template, _)| fits(template, path))?;
-    methods.get(if method == "HEAD" { "get".to_owned() } else { method.to_ascii_lowercase() })
+    let own = methods.get(method.to_ascii_lowercase());
+    own.or_else(|| methods.get("get").filter(|_| method == "HEAD"))
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -50,7 +50,8 @@ fn every_operation_has_a_name_of_its_own_and_refuses_with_problems() {
             names.push(operation["operationId"].as_str().unwrap());
             for (status, response) in operation["responses"].as_object().unwrap() {
                 assert!(!response["description"].as_str().unwrap().is_empty(), "{method} {path} {status}");
-                if status.starts_with('4') {
+                // What HEAD is answered with has no body.
+                if status.starts_with('4') && method != "head" {
                     let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
                     assert_eq!(problem, "#/components/schemas/Problem", "{method} {path} {status}");
                 }

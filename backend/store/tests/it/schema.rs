@@ -34,6 +34,7 @@ async fn migrations_go_down_and_up_again() {
         "pipeline_stages",
         "pipelines",
         "properties",
+        "resumable_uploads",
         "seaql_migrations",
         "searches",
         "splits",
@@ -42,6 +43,7 @@ async fn migrations_go_down_and_up_again() {
         "tuning_epochs",
         "tuning_races",
         "tunings",
+        "upload_parts",
         "uploads",
         "workers",
     ];
