@@ -9,8 +9,15 @@ export default defineConfig({
   build: {
     target: "es2022",
     sourcemap: false,
+    cssCodeSplit: false,
     // What several pages have in common is one file and not a dozen small ones: a first load is a few requests.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "shared", test: /\/src\//, minShareCount: 3 }] } } },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: "shared", test: /\/src\//, minShareCount: 3 }],
+        },
+      },
+    },
   },
   server: { proxy: { "/api": server, "/docs": server, "/health": server } },
   test: { include: ["src/**/*.test.ts"] },

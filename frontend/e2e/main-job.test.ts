@@ -227,13 +227,13 @@ describe.sequential("the main job", () => {
     const warning = { code: "winner_slower_than_full", at: "after" };
     const warnings = ["In one runtime.", "In the other."].map((message) => ({ ...warning, message }));
     await page.route(address, (route) => route.fulfill({ json: { ...search, warnings } }));
-    await page.route(`${address}/events`, (route) => route.abort());
+    await page.route(`${address}/events*`, (route) => route.abort());
     await page.goto(finished);
     await page.getByText("In the other.").waitFor();
     await page.getByRole("heading", { name: "Settings" }).waitFor();
     await link("MobileNetV1 on Fashion-MNIST").waitFor();
     await page.unroute(address);
-    await page.unroute(`${address}/events`);
+    await page.unroute(`${address}/events*`);
     await page.goto(finished);
     await marks().first().waitFor();
   });

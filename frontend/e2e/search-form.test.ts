@@ -47,7 +47,7 @@ describe.sequential("the form of a search", () => {
     await field("Preset").selectOption("0_to_1");
     await page.getByText("1 warning:").waitFor({ timeout: PATIENCE });
     expect(await check().innerText()).toContain("other_preset_fits");
-    expect(await check().getByRole("status").innerText()).toMatch(/classifies [12]\d\.\d% of 512 images/);
+    expect(await check().getByRole("status").first().innerText()).toMatch(/classifies [12]\d\.\d% of 512 images/);
     const answers = page.getByRole("table", { name: "How often the full network answers each class" });
     expect(await answers.locator("tbody tr").count()).toBe(10);
     expect(sum(await answers.locator("tbody td:nth-child(3)").allInnerTexts())).toBe(512);

@@ -314,8 +314,12 @@ export const cardFile = (checkpoint: string): string => `${BASE}/checkpoints/${c
 
 export const checkpointFile = (id: string): string => `${BASE}/checkpoints/${id}/file`;
 
-/** The server's health; an unhealthy one answers as well. */
-export const getHealth = async (): Promise<Health> => {
+let health: Promise<Health> | undefined;
+
+/** The server's health; an unhealthy one answers as well. Who asks while an answer is on its way gets the same. */
+export const getHealth = (): Promise<Health> => (health ??= askHealth().finally(() => (health = undefined)));
+
+const askHealth = async (): Promise<Health> => {
   try {
     const { data, error } = await client.GET("/health");
     if (data ?? error) return (data ?? error) as Health;
