@@ -149,7 +149,9 @@ describe.sequential("the comparison", () => {
     await page.getByLabel("Parallel coordinates", { exact: true }).check();
     await expectParam(page, "face", "parallel");
     const chart = page.getByRole("application", { name: /^Parallel coordinates/ });
-    // The whole axis of the first group, and a little more. Hovering waits until the chart stands still.
+    // The whole axis of the first group, and a little more. Nothing may scroll while the brush is drawn, and hovering waits until the
+    // chart stands still.
+    await chart.evaluate((element) => element.scrollIntoView({ block: "center" }));
     await chart.hover({ position: { x: 44, y: 90 } });
     await page.mouse.down();
     await chart.hover({ position: { x: 44, y: 200 } });

@@ -2,6 +2,10 @@
 //
 // Runs against the server at EAGLEEYE_URL, to which it uploads what it needs. It queues no search.
 
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import type { Locator, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -107,8 +111,18 @@ describe.sequential("uploads", () => {
 
 describe.sequential("a large upload", () => {
   const SENT = 8 << 20;
-  const large = { name: "large.onnx", mimeType: "application/octet-stream", buffer: Buffer.alloc(17 << 20, 1) };
+  const content = Buffer.alloc(17 << 20, 1);
+  let folder = "";
+  let large = "";
   const parts = `${url}/api/v1/uploads/*`;
+
+  // A file of the disk: when it was changed last is a part of how it is known again.
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "eagleeye-large-"));
+    large = join(folder, "large.onnx");
+    await writeFile(large, content);
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it("is interrupted by a reload, and says so on every page", async () => {
     await page.goto("/models");
@@ -121,7 +135,7 @@ describe.sequential("a large upload", () => {
     });
     await field("Model file").setInputFiles(large);
     await button("Upload model").click();
-    const body = large.buffer.subarray(0, SENT);
+    const body = content.subarray(0, SENT);
     const headers = {
       "Tus-Resumable": "1.0.0",
       "Upload-Offset": "0",
