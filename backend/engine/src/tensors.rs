@@ -22,7 +22,7 @@ pub(crate) fn summaries(network: &Network) -> Result<NetworkTensors, TchError> {
     for node in &graph.nodes {
         for id in node.inputs.iter().filter_map(|&input| graph.parameter_of(input)) {
             if seen.insert(id) {
-                tensors.push(summary(&graph.parameter(id).name, &node.name, &network.weight(id))?);
+                tensors.push(summary(&graph.parameter(id).name, &node.name, network.weight(id))?);
             }
         }
     }
