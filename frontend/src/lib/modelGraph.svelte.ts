@@ -10,11 +10,15 @@ export class ModelGraph {
   layout = $state.raw<GraphLayout>();
   problem = $state.raw<Problem>();
   #worker: Worker | undefined;
+  #id: string | undefined;
 
   /** Loads the graph of a model and has it laid out; returns a function that gives up. */
   load(id: string): () => void {
     let isOver = false;
     this.problem = undefined;
+    // The drawing of the same model stays until the new one is there; another model's says nothing of this one.
+    if (id !== this.#id) [this.nodes, this.layout] = [undefined, undefined];
+    this.#id = id;
     void getModelGraph(id)
       .then(({ nodes }) => isOver || this.#layOut(nodes))
       .catch((error: unknown) => {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eagleeye_spec::{
     EvaluationKind, ImageSet, Interval, Intervals, Latency, Origin, RANKED_IMAGES, RANKED_KIND, RANKING, Score,
-    evaluation_of,
+    evaluation_of, score_of,
 };
 use eagleeye_store::{self as store, Store};
 use serde::Serialize;
@@ -88,8 +88,7 @@ impl From<store::Candidate> for CandidateRow {
     fn from(candidate: store::Candidate) -> Self {
         let scored = |kind, set| evaluation_of(&candidate.evaluations, kind, set);
         let scored_images = scored(RANKED_KIND, RANKED_IMAGES).map_or(0, |ranked| ranked.images);
-        let test = scored(EvaluationKind::Adapted, ImageSet::Test);
-        let unadapted = scored(EvaluationKind::Unadapted, ImageSet::Scoring);
+        let score = |kind, set| score_of(&candidate.evaluations, kind, set).map(RowScore::from);
         let others = EvaluationKind::ALL.into_iter().filter(|kind| !SHOWN_ABOVE.contains(kind));
         let others = others.filter_map(|kind| scored(kind, ImageSet::Scoring)).map(|one| RowEvaluation {
             kind: one.kind,
@@ -101,8 +100,8 @@ impl From<store::Candidate> for CandidateRow {
             score: candidate.score.into(),
             scored_images,
             intervals: RowIntervals { top1: Intervals::of(&candidate.score, scored_images).top1 },
-            test_score: test.map(|one| one.score.into()),
-            score_without_adaptation: unadapted.map(|one| one.score.into()),
+            test_score: score(EvaluationKind::Adapted, ImageSet::Test),
+            score_without_adaptation: score(EvaluationKind::Unadapted, ImageSet::Scoring),
             evaluations: others.collect(),
             id: candidate.id,
             index: candidate.index,

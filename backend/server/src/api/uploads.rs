@@ -1,5 +1,5 @@
 //! Uploads that go on after a broken connection, by the tus protocol 1.0.0 (<https://tus.io/protocols/resumable-upload>): the core,
-//! creation, termination and expiration.
+//! creation and termination.
 //!
 //! tus and not the IETF's draft of resumable uploads, because there are clients of it in every language today, and browsers
 //! know neither. What was uploaded becomes a model or a dataset by its id, in the place of a part of their form.
