@@ -106,7 +106,7 @@ describe.sequential("a candidate", () => {
 
   it("has files with their hashes and a model card", async () => {
     await page.getByRole("link", { name: "Download ONNX", exact: true }).waitFor({ timeout: PATIENCE });
-    expect(await region("Download").locator("code").first().innerText()).toMatch(/^[0-9a-f]{64}$/);
+    expect(await region("Download").getByText("SHA-256").first().innerText()).toMatch(/^SHA-256 [0-9a-f]{64}$/);
     await page.getByRole("button", { name: "Model card of ONNX", exact: true }).click();
     const card = region("Model card: ONNX, adaptive BN");
     await card.getByText(/of the MACs of To be looked at closely/).waitFor();

@@ -29,6 +29,7 @@ mod m20261128_000003_turns;
 mod m20261128_000004_hardware;
 mod m20261128_000005_tensors;
 mod m20261128_000006_resumable_uploads;
+mod m20261128_000007_sha256;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000004_hardware::Migration),
             Box::new(m20261128_000005_tensors::Migration),
             Box::new(m20261128_000006_resumable_uploads::Migration),
+            Box::new(m20261128_000007_sha256::Migration),
         ]
     }
 }

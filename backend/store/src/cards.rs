@@ -64,6 +64,7 @@ impl CardRows {
                 opset: checkpoint.format.opset(),
                 bytes: checkpoint.bytes.filter(|_| is_ready),
                 hash: checkpoint.hash.as_ref().filter(|_| is_ready).map(ToString::to_string),
+                sha256: checkpoint.sha256.filter(|_| is_ready).map(String::from),
             },
             source: CardSource {
                 name: model.name.clone(),

@@ -15,7 +15,7 @@ pub use crate::entities::checkpoint::{CheckpointFormat, CheckpointState, Checkpo
 use crate::entities::{RunState, candidate, checkpoint, tuning};
 use crate::error::{Kind, Owner, StoreError};
 use crate::events::{EventKind, tell};
-use crate::files::{Check, FileHash};
+use crate::files::{Check, FileHash, Sha256};
 use crate::number::from_sql;
 use crate::queue::{NewJob, Payload, Turn, enqueue_in, of_subject};
 use crate::store::Store;
@@ -74,6 +74,8 @@ pub struct Checkpoint {
     pub state: CheckpointState,
     /// The file, its size, and how far its outputs were from the engine's own when it was loaded again; once ready.
     pub hash: Option<FileHash>,
+    /// None, too, for a file that an older version has written.
+    pub sha256: Option<Sha256>,
     pub bytes: Option<u64>,
     pub max_difference: Option<f64>,
     pub error: Option<String>,
@@ -162,6 +164,7 @@ impl Checkpoints<'_> {
             .col_expr(checkpoint::Column::State, Expr::value(CheckpointState::Failed))
             .col_expr(checkpoint::Column::Error, Expr::value(damage.to_string()))
             .col_expr(checkpoint::Column::FileHash, Expr::value(Option::<String>::None))
+            .col_expr(checkpoint::Column::Sha256, Expr::value(Option::<String>::None))
             .col_expr(checkpoint::Column::Bytes, Expr::value(Option::<i64>::None))
             .col_expr(checkpoint::Column::MaxDifference, Expr::value(Option::<f64>::None))
             .filter(checkpoint::Column::Id.eq(checkpoint.id))
@@ -276,6 +279,7 @@ impl TryFrom<checkpoint::Model> for Checkpoint {
             format: row.format,
             state: row.state,
             hash: row.file_hash.map(FileHash::try_from).transpose()?,
+            sha256: row.sha256.map(Sha256::try_from).transpose()?,
             bytes: row.bytes.map(|bytes| from_sql(Kind::Checkpoint, "bytes", bytes)).transpose()?,
             max_difference: row.max_difference,
             error: row.error,

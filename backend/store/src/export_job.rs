@@ -45,6 +45,7 @@ impl Checkpoints<'_> {
         let mut row = locked(&transaction, job.subject).await?.into_active_model();
         row.state = Set(CheckpointState::Ready);
         row.file_hash = Set(Some(exported.upload.hash.to_string()));
+        row.sha256 = Set(Some(exported.upload.sha256.to_string()));
         row.bytes = Set(Some(to_i64("bytes", exported.upload.bytes)?));
         row.max_difference = Set(Some(exported.max_difference));
         row.error = Set(None);

@@ -68,7 +68,7 @@ pub use events::{Event, EventKind};
 pub use export_job::Exported;
 pub use fault::StorageFault;
 pub use feed::{Feed, News};
-pub use files::{BadHash, CacheConfig, Check, FileBody, FileHash, Files, LocalFile};
+pub use files::{BadHash, CacheConfig, Check, FileBody, FileHash, Files, LocalFile, Sha256};
 pub use models::{Model, NewModel};
 pub use open::{CACHE, DEFAULT_CACHE_BYTES, StoreConfig};
 pub use ordering::{CandidateSort, Which};

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::entities::{model, model_graph, search};
 use crate::error::{Kind, Owner, StoreError};
-use crate::files::{Check, FileHash, LocalFile};
+use crate::files::{Check, FileHash, LocalFile, Sha256};
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
 use crate::searches::searches_with;
@@ -27,6 +27,8 @@ pub struct Model {
     /// The name the file was uploaded under.
     pub file_name: String,
     pub hash: FileHash,
+    /// Of the same file; none where an older version has stored it.
+    pub sha256: Option<Sha256>,
     /// The file of external weights that an ONNX file may come with, under the name by which the ONNX file refers to it.
     pub data_name: Option<String>,
     pub data_hash: Option<FileHash>,
@@ -249,6 +251,7 @@ pub(crate) async fn insert_in(
         name: Set(new.name),
         file_name: Set(new.file.name),
         file_hash: Set(new.file.upload.hash.into()),
+        sha256: Set(Some(new.file.upload.sha256.into())),
         data_name: Set(new.data.as_ref().map(|data| data.name.clone())),
         data_hash: Set(new.data.map(|data| data.upload.hash.into())),
         bytes: Set(to_i64("bytes", uploads.iter().map(|upload| upload.bytes).sum())?),
@@ -337,6 +340,7 @@ impl TryFrom<model::Model> for Model {
             name: row.name,
             file_name: row.file_name,
             hash: row.file_hash.parse()?,
+            sha256: row.sha256.map(Sha256::try_from).transpose()?,
             data_name: row.data_name,
             data_hash: row.data_hash.map(FileHash::try_from).transpose()?,
             bytes: from_sql(kind, "bytes", row.bytes)?,

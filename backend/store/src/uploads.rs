@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::entities::{file, upload};
 use crate::error::{Kind, Owner, StoreError};
-use crate::files::{FileHash, Staged};
+use crate::files::{FileHash, Sha256, Staged};
 use crate::number::to_i64;
 use crate::store::Store;
 
@@ -26,6 +26,7 @@ const READ_BYTES: usize = 1 << 20;
 pub struct Upload {
     pub id: Uuid,
     pub hash: FileHash,
+    pub sha256: Sha256,
     pub bytes: u64,
 }
 
@@ -95,7 +96,8 @@ impl Store {
     }
 
     async fn claim_file(&self, staged: &Staged) -> Result<Upload, StoreError> {
-        let upload = Upload { id: Uuid::now_v7(), hash: staged.hash.clone(), bytes: staged.bytes };
+        let (hash, sha256) = (staged.hash.clone(), staged.sha256);
+        let upload = Upload { id: Uuid::now_v7(), hash, sha256, bytes: staged.bytes };
         let transaction = self.begin().await?;
         // Updating a row that exists locks it against a deletion under way.
         file::Entity::insert(file::ActiveModel {

@@ -15,7 +15,7 @@ const intervals = {
 const card: ModelCard = {
   version: 1,
   producer: "EagleEye 0.1.0",
-  file: { format: "onnx", opset: 17, bytes: 576_720, hash: "58ff" },
+  file: { format: "onnx", opset: 17, bytes: 576_720, hash: "58ff", sha256: "e3b0" },
   source: { name: "ResNet", file_name: "resnet.pt", hash: "081f", input_shape: [1, 1, 28, 28], classes: 10 },
   weights: "adapted",
   strategy: {
@@ -73,6 +73,7 @@ describe("a model card", () => {
     expect(fact(card, "Labels")).toContain("none");
     expect(fact(card, "BLAKE3 of its labels")).toBeUndefined();
     expect(fact(card, "BLAKE3 of the file")).toBe("58ff");
+    expect(fact(card, "SHA-256 of the file")).toBe("e3b0");
     expect(fact({ ...card, file: null, data: null }, "BLAKE3 of the file")).toBeUndefined();
   });
 

@@ -98,6 +98,7 @@ export function cardFacts({ producer, source, strategy, data, adaptation, tuning
     facts.push({ label: "Format", value: FORMAT_NAMES[file.format as keyof typeof FORMAT_NAMES] ?? file.format });
     if (file.opset !== null) facts.push({ label: "Version of ONNX’s operators", value: String(file.opset) });
     if (file.bytes !== null) facts.push({ label: "Size of the file", value: bytes(file.bytes) });
+    if (file.sha256 !== null) facts.push({ label: "SHA-256 of the file", value: file.sha256, isCode: true });
     if (file.hash !== null) facts.push({ label: "BLAKE3 of the file", value: file.hash, isCode: true });
   }
   return facts;

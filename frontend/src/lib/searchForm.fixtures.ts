@@ -10,6 +10,7 @@ export const model: ModelSummary = {
   format: "torchscript",
   bytes: 3_480_325,
   hash: "0".repeat(64),
+  sha256: "0".repeat(64),
   input_shape: [1, 1, 28, 28],
   guessed_shape: false,
   macs: 16_000_000,

@@ -75,6 +75,9 @@ pub struct Checkpoint {
     /// BLAKE3 of the file. Null until it is ready.
     #[schema(required)]
     pub hash: Option<String>,
+    /// SHA-256 of the file, as `sha256sum` prints it. Null until it is ready, and for a file of an older version.
+    #[schema(required)]
+    pub sha256: Option<String>,
     /// Largest absolute difference between the outputs of the file and of the engine. Null until it is ready.
     #[schema(required)]
     pub max_difference: Option<f64>,
@@ -189,6 +192,7 @@ impl From<store::Checkpoint> for Checkpoint {
             state,
             bytes: checkpoint.bytes,
             hash: checkpoint.hash.map(String::from),
+            sha256: checkpoint.sha256.map(String::from),
             max_difference: checkpoint.max_difference,
             error: checkpoint.error,
             waiting_for: checkpoint.waiting_for,
@@ -269,7 +273,8 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
     get, path = "/checkpoints/{id}/file", operation_id = "downloadCheckpoint", tag = "checkpoints",
     params(("id" = Uuid, Path, description = "Id of the checkpoint")),
     responses(
-        (status = 200, description = "The file; byte ranges and `If-None-Match` are supported", body = [u8], content_type = "application/octet-stream"),
+        (status = 200, description = "The file; byte ranges and `If-None-Match` are supported", body = [u8], content_type = "application/octet-stream",
+            headers(("Repr-Digest" = Option<String>, description = "SHA-256 of the whole file, as RFC 9530 has it, where it is known"))),
         (status = 206, description = "The requested byte range", body = [u8], content_type = "application/octet-stream"),
         (status = 304, description = "The client's copy is current"),
         (status = 404, description = "The checkpoint does not exist", body = Problem, content_type = "application/problem+json"),
@@ -285,7 +290,8 @@ pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: Hea
     let candidate = store.candidates().get(checkpoint.candidate_id).await?;
     let model = store.models().get(store.searches().get(candidate.search_id).await?.model_id).await?;
     let name = format!("{}-{}", model.name, file_name(&candidate, &checkpoint));
-    let file = StoredFile { hash, media_type: "application/octet-stream", owner: checkpoint.owner() };
+    let (sha256, media_type, owner) = (checkpoint.sha256, "application/octet-stream", checkpoint.owner());
+    let file = StoredFile { hash, sha256, media_type, owner };
     download(&store, file, Disposition::Attachment(&name), &headers).await
 }
 

@@ -3,12 +3,17 @@
 use std::ops::Range;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use eagleeye_store::{Check, FileBody, FileHash, Owner, Store};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eagleeye_store::{Check, FileBody, FileHash, Owner, Sha256, Store};
 
 use crate::conditional::Version;
 use crate::problem::{Kind, Problem};
+
+/// The digest of the whole file, whatever part of it an answer has (RFC 9530, section 3).
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 /// How a browser should treat a file.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +28,8 @@ pub enum Disposition<'a> {
 #[derive(Debug)]
 pub struct StoredFile<'a> {
     pub hash: &'a FileHash,
+    /// For whoever checks what has arrived, where it is known.
+    pub sha256: Option<Sha256>,
     pub media_type: &'static str,
     /// What it is part of, where it is found to be damaged.
     pub owner: Owner,
@@ -36,7 +43,7 @@ pub async fn download(
     disposition: Disposition<'_>,
     request: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let StoredFile { hash, media_type, owner } = file;
+    let StoredFile { hash, sha256, media_type, owner } = file;
     let version = Version::of_hash(hash);
     let mut headers = HeaderMap::new();
     headers.insert(header::ETAG, version.header()?);
@@ -50,6 +57,9 @@ pub async fn download(
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(sha256) = sha256 {
+        headers.insert(REPR_DIGEST, digest(&sha256)?);
+    }
     if let Disposition::Attachment(name) = disposition {
         headers.insert(header::CONTENT_DISPOSITION, attachment(name)?);
     }
@@ -78,6 +88,12 @@ pub async fn download(
 fn answer(status: StatusCode, mut headers: HeaderMap, file: FileBody) -> Response {
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.range.end - file.range.start));
     (status, headers, Body::from_stream(file.stream)).into_response()
+}
+
+/// A dictionary of structured fields (RFC 8941) with one member, whose value is a sequence of bytes.
+fn digest(sha256: &Sha256) -> Result<HeaderValue, Problem> {
+    let value = format!("sha-256=:{}:", STANDARD.encode(sha256.bytes()));
+    HeaderValue::from_str(&value).map_err(Problem::internal)
 }
 
 /// `attachment` with the name as RFC 6266 wants it: plain ASCII for old clients, and UTF-8 percent-encoded.

@@ -51,6 +51,9 @@ pub struct ModelSummary {
     pub bytes: u64,
     /// BLAKE3 of the file, 64 hexadecimal digits.
     pub hash: String,
+    /// SHA-256 of the file, as `sha256sum` prints it. Null for a model that an older version has stored.
+    #[schema(required)]
+    pub sha256: Option<String>,
     /// Shape of the first input, [batch, channels, height, width]; the batch is 1 if the file leaves it open.
     #[schema(example = json!([1, 3, 224, 224]))]
     pub input_shape: Vec<u64>,
@@ -78,6 +81,7 @@ impl From<store::Model> for ModelSummary {
             name: model.name,
             bytes: model.bytes,
             hash: model.hash.into(),
+            sha256: model.sha256.map(String::from),
             input_shape: model.input_shape,
             figures: model.figures,
             lineage: model.lineage,
@@ -367,7 +371,8 @@ async fn reinspect(state: &AppState, model: &store::Model, shape: &[u32]) -> Res
     get, path = "/models/{id}/file", operation_id = "downloadModel", tag = "models",
     params(("id" = Uuid, Path, description = "Id of the model")),
     responses(
-        (status = 200, description = "The file; byte ranges and `If-None-Match` are supported", body = [u8], content_type = "application/octet-stream"),
+        (status = 200, description = "The file; byte ranges and `If-None-Match` are supported", body = [u8], content_type = "application/octet-stream",
+            headers(("Repr-Digest" = Option<String>, description = "SHA-256 of the whole file, as RFC 9530 has it, where it is known"))),
         (status = 206, description = "The requested byte range", body = [u8], content_type = "application/octet-stream"),
         (status = 304, description = "The client's copy is current"),
         (status = 404, description = "The model does not exist", body = Problem, content_type = "application/problem+json"),
@@ -379,7 +384,8 @@ async fn reinspect(state: &AppState, model: &store::Model, shape: &[u32]) -> Res
 pub async fn file(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     let model = store.models().get(id).await?;
     let disposition = Disposition::Attachment(&model.file_name);
-    let file = StoredFile { hash: &model.hash, media_type: "application/octet-stream", owner: model.owner() };
+    let (sha256, media_type, owner) = (model.sha256, "application/octet-stream", model.owner());
+    let file = StoredFile { hash: &model.hash, sha256, media_type, owner };
     download(&store, file, disposition, &headers).await
 }
 

@@ -3,12 +3,17 @@
 use crate::answer::{Answer, id};
 use crate::server::{Server, fake, file};
 
+/// Of `good 0123456789`, as RFC 9530 has it and as `sha256sum` prints it.
+const DIGEST: &str = "sha-256=:+fMQQ6PU04FPsNRJmpEwprZhYKCOXbjG7ZoJN/urdrY=:";
+const SHA256: &str = "f9f31043a3d4d3814fb0d4499a9130a6b66160a08e5db8c6ed9a0937fbab76b6";
+
 fn ask(server: &Server, path: &str, name: &'static str, value: &str) -> Answer {
     server.call("GET", path, |request| request.header(name, value))
 }
 
 fn uploaded(server: &Server) -> String {
     let model = server.upload("/models", file("file", "naïve \"net\".pt", "good 0123456789")).expect(201);
+    assert_eq!(model["sha256"], SHA256);
     format!("/models/{}/file", id(&model))
 }
 
@@ -19,6 +24,7 @@ fn a_file_comes_with_what_a_client_needs_to_keep_it() {
     assert_eq!((answer.status, answer.text()), (200, "good 0123456789".to_owned()));
     assert_eq!(answer.header("content-length"), "15");
     assert_eq!(answer.header("etag"), format!("\"{}\"", blake3::hash(&answer.body).to_hex()));
+    assert_eq!(answer.header("repr-digest"), DIGEST);
     assert!(answer.header("cache-control").contains("immutable"));
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     let disposition = answer.header("content-disposition");
@@ -53,6 +59,7 @@ fn a_download_that_broke_off_goes_on_where_it_ended() {
         let answer = ask(&server, &path, "range", range);
         assert_eq!((answer.status, answer.text().as_str()), (206, part));
         assert_eq!(answer.header("content-range"), content_range);
+        assert_eq!(answer.header("repr-digest"), DIGEST, "of the whole file, whatever part is sent");
     }
     let beyond = ask(&server, &path, "range", "bytes=15-");
     beyond.problem(416, "range-not-satisfiable", &["15 bytes"]);

@@ -1,6 +1,7 @@
 //! A search's candidates and their exported files.
 
 use serde_json::{Value, json};
+use sha2::Digest;
 
 use crate::answer::id;
 use crate::puppet::Puppet;
@@ -104,6 +105,10 @@ fn the_winner_is_exported_in_every_format_and_others_on_demand() {
         assert_eq!(download.status, 200);
         assert_eq!(file["bytes"], download.body.len());
         assert_eq!(file["hash"], blake3::hash(&download.body).to_hex().as_str());
+        let sha256 = hex::encode(sha2::Sha256::digest(&download.body));
+        assert_eq!(file["sha256"], sha256.as_str());
+        let card = server.get(&format!("/checkpoints/{}/card", id(file))).expect(200);
+        assert_eq!(card["file"]["sha256"], sha256.as_str());
         let ending = match file["format"].as_str().unwrap() {
             "torchscript" => "pt",
             other => other,

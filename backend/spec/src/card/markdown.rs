@@ -150,6 +150,7 @@ impl ModelCard {
             let opset = file.opset.map_or(String::new(), |opset| format!(", operator set {opset}"));
             rows.push(("format", format!("{}{opset}", file.format)));
             rows.extend(file.bytes.map(|bytes| ("bytes of the file", bytes.to_string())));
+            rows.extend(file.sha256.clone().map(|hash| ("SHA-256 of the file", hash)));
             rows.extend(file.hash.clone().map(|hash| ("BLAKE3 of the file", hash)));
         }
         out.line("## How it was made");

@@ -78,6 +78,7 @@ fn file(format: &str) -> CardFile {
         opset: (format == "onnx").then_some(13),
         bytes: Some(50_000),
         hash: Some("5e".repeat(32)),
+        sha256: Some("a2".repeat(32)),
     }
 }
 

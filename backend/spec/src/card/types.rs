@@ -72,6 +72,10 @@ pub struct CardFile {
     /// BLAKE3, in hexadecimal digits. Null until it is written.
     #[schema(required)]
     pub hash: Option<String>,
+    /// SHA-256, in hexadecimal digits. Null until it is written, and for a file of an older version.
+    #[schema(required)]
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 /// The network that was pruned.

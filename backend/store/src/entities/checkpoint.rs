@@ -148,6 +148,7 @@ pub struct Model {
     pub waiting_for: Option<String>,
     pub tuning_id: Option<Uuid>,
     pub weights: CheckpointWeights,
+    pub sha256: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -27,6 +27,7 @@ pub struct Model {
     /// Null for a model that was uploaded.
     pub lineage: Option<Json>,
     pub created_at: DateTimeUtc,
+    pub sha256: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

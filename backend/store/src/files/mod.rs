@@ -10,6 +10,7 @@ mod address;
 mod cache;
 mod hash;
 mod materialize;
+mod sha256;
 mod staged;
 mod verify;
 
@@ -34,6 +35,7 @@ use verify::Known;
 
 pub use cache::CacheConfig;
 pub use hash::{BadHash, FileHash};
+pub use sha256::Sha256;
 pub(crate) use staged::Staged;
 pub use verify::{Check, LocalFile};
 

@@ -6,9 +6,10 @@ use std::io;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use object_store::{ObjectStoreExt, WriteMultipart};
+use sha2::Digest;
 use uuid::Uuid;
 
-use super::{FileHash, Files};
+use super::{FileHash, Files, Sha256};
 use crate::error::StoreError;
 
 /// Parts in flight at once; with the part size this bounds the memory of one upload.
@@ -19,6 +20,7 @@ const PART_BYTES: usize = 8 << 20;
 /// A complete upload that has no address yet. Dropped without being published, it is deleted.
 pub(crate) struct Staged {
     pub hash: FileHash,
+    pub sha256: Sha256,
     pub bytes: u64,
     files: Files,
     name: Option<String>,
@@ -36,7 +38,7 @@ impl Files {
         let name = Uuid::now_v7().to_string();
         let upload = self.objects.put_multipart(&self.temporary_key(&name)).await?;
         let mut writing = Writing(Some(WriteMultipart::new_with_chunk_size(upload, PART_BYTES)));
-        let mut hasher = blake3::Hasher::new();
+        let (mut hasher, mut sha256) = (blake3::Hasher::new(), sha2::Sha256::new());
         let mut received = 0u64;
 
         let mut content = std::pin::pin!(content);
@@ -47,10 +49,12 @@ impl Files {
                 return Err(StoreError::TooLarge { limit });
             }
             hasher.update(&chunk);
+            sha256.update(&chunk);
             writing.write(&chunk).await?;
         }
         writing.finish().await?;
-        Ok(Staged { hash: hasher.finalize().into(), bytes: received, files: self.clone(), name: Some(name) })
+        let (hash, sha256) = (hasher.finalize().into(), sha256.into());
+        Ok(Staged { hash, sha256, bytes: received, files: self.clone(), name: Some(name) })
     }
 }
 
@@ -141,6 +145,7 @@ mod tests {
         for _ in 0..2 {
             let staged = files.stage(parts(&["wei", "ghts"]), u64::MAX).await.unwrap();
             assert_eq!((staged.bytes, &staged.hash), (7, &FileHash::from(blake3::hash(b"weights"))));
+            assert_eq!(staged.sha256, sha2::Sha256::new_with_prefix(b"weights").into());
             staged.publish().await.unwrap();
         }
         let hash = FileHash::from(blake3::hash(b"weights"));
