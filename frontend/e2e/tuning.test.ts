@@ -239,7 +239,7 @@ describe.sequential("fine-tuning", () => {
     await page.getByText("Fine-tunes 4 candidates, 1 seed, 1 epoch.").waitFor();
     await state("Succeeded").first().waitFor({ timeout: PATIENCE });
     expect((await page.reload())?.status(), "by its address").toBe(200);
-    const budget = page.getByRole("region", { name: "0.5 of the MACs", exact: true });
+    const budget = page.getByRole("region", { name: "50% of the MACs", exact: true });
     await budget.getByText("This decides nothing").first().waitFor();
     expect(await budget.getByRole("rowheader", { name: /^adaptive BN, top-1/ }).count()).toBe(1);
     expect(

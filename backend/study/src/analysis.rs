@@ -39,7 +39,7 @@ pub fn analysed(budgets: &[Budget], trained: &[Trained], is_labelled: bool, seed
     };
     let study = |(place, budget): (usize, &Budget)| {
         let own = of(place);
-        (!own.is_empty()).then(|| of_budget(budget.to_string(), &own, seed))
+        (!own.is_empty()).then(|| of_budget(budget.in_words(), &own, seed))
     };
     StudyReport {
         seeds: trained

@@ -25,7 +25,7 @@ pub struct StudyReport {
 /// The candidates of one budget.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BudgetStudy {
-    /// As in `0.5 of the MACs`.
+    /// As in `50% of the MACs`.
     pub budget: String,
     pub accuracy: TunedAccuracy,
     /// The correlation of two fine-tunings of the same candidates, for each coefficient. Null with one seed.

@@ -19,7 +19,7 @@ const predictor = (name: string, value: number | null): PredictorStudy => ({
 });
 
 const study = (predictors: PredictorStudy[], candidates: BudgetStudy["candidates"] = []): BudgetStudy => ({
-  budget: "0.5 of the MACs",
+  budget: "50% of the MACs",
   accuracy: { lowest: 0.8, highest: 0.9, spread: 0.05, noise: null, seconds: 60, regret: null },
   ceiling: null,
   attainable: null,

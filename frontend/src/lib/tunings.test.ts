@@ -67,6 +67,13 @@ describe("progress", () => {
     expect(tuningText(tuning({}), last)).toBe("Epoch 5 of 5, step 30 of 100");
   });
 
+  it("stays so when it has ended", () => {
+    const ended = { state: "succeeded", progress: { phase: "epochs", done: 100, total: 100 } } as const;
+    const all = [1, 2, 3, 4, 5].map((number) => epoch({ epoch: number }));
+    expect(tuningText(tuning(ended), all)).toBe("Epoch 5 of 5, step 100 of 100");
+    expect(tuningText(tuning({ ...ended, state: "cancelled" }))).toBe("Step 100 of 100");
+  });
+
   it("says the step alone where the epochs are not known", () => {
     expect(tuningText(tuning({}))).toBe("Step 30 of 100");
   });

@@ -34,7 +34,7 @@ export function beforeTuning({ result, start }: Tuning, candidate: Candidate | u
 /** How far it is: `Epoch 2 of 5, step 120 of 276`; without the epochs so far, the step alone. */
 export function tuningText(tuning: Tuning, epochs?: readonly Epoch[]): string {
   const { state, progress, request, waiting_for } = tuning;
-  if (state !== "running" || waiting_for !== null || progress.phase !== EPOCHS) return progressText(tuning);
+  if (state === "queued" || waiting_for !== null || progress.phase !== EPOCHS) return progressText(tuning);
   const of = (total: number | undefined): string => (total ? ` of ${count(total)}` : "");
   const step = `step ${count(progress.done)}${of(progress.total)}`;
   if (!epochs) return capitalised(step);

@@ -2,7 +2,7 @@
 
 use super::types::{CardCosts, CardData, CardNetwork, CardScore, CardTuning, CardWeights, ModelCard};
 use crate::adaptation::{Adaptation, AdaptationMode};
-use crate::summary::words::{budget_in_words, conditions, counted, escaped, listed, milliseconds, percent};
+use crate::summary::words::{conditions, counted, escaped, listed, milliseconds, percent};
 use crate::summary::{Lines, NONE, capitalised, facts, fraction, warnings, with_interval};
 
 impl ModelCard {
@@ -131,7 +131,7 @@ impl ModelCard {
         let (source, strategy) = (&self.source, &self.strategy);
         let shape: Vec<String> = source.input_shape.iter().map(u64::to_string).collect();
         let importance = strategy.importance;
-        let budget = strategy.budget.map(|limits| budget_in_words(&limits.budget()));
+        let budget = strategy.budget.map(|limits| limits.budget().in_words());
         let mut rows = vec![
             ("made by", self.producer.clone()),
             ("full network", source.name.clone()),

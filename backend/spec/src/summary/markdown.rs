@@ -5,9 +5,8 @@ use std::fmt::Write;
 use super::types::{
     Comparison, Report, ReportSection, ReportedCandidate, ReportedCosts, ReportedStrategy, ScoredOn, Standing,
 };
-use super::words::{
-    budget_in_words, conditions, duration, escaped, from_to, listed, milliseconds, percent, signed, signed_from_to,
-};
+use super::words::{conditions, duration, escaped, from_to, listed, milliseconds, percent, signed, signed_from_to};
+use crate::budget::Budget;
 use crate::interval::Interval;
 use crate::warning::Warning;
 
@@ -148,7 +147,7 @@ impl Report {
     fn settings(&self, out: &mut Lines) {
         let (request, split) = (&self.request, &self.split);
         let names: Vec<String> = request.strategies.iter().map(|name| name.0.clone()).collect();
-        let budgets: Vec<String> = request.budgets().iter().map(budget_in_words).collect();
+        let budgets: Vec<String> = request.budgets().iter().map(Budget::in_words).collect();
         let yes_no = |value: bool| if value { "yes" } else { "no" }.to_owned();
         let rows = [
             ("seed", request.seed.to_string()),

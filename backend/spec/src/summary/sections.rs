@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::candidates::{fraction, passes, ranked_hits, reported};
 use super::input::ReportInput;
 use super::types::{FrontPoint, ImageCount, ReportSection, ReportedStrategy, Ties};
-use super::words::{budget_in_words, listed};
+use super::words::listed;
 use crate::budget::{Budget, Measure};
 use crate::budgets::Limits;
 use crate::candidate::Candidate;
@@ -72,7 +72,7 @@ fn section(
 
 fn title(input: &ReportInput, place: Option<u32>, budget: Option<&Budget>) -> String {
     match (budget, place) {
-        (Some(budget), _) => budget_in_words(budget),
+        (Some(budget), _) => budget.in_words(),
         (None, Some(place)) => format!("Budget {place}"),
         (None, None) => {
             let own = (!input.request.manual.is_empty()).then_some("strategies of your own");

@@ -61,12 +61,14 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `50% of the MACs and 25% of the parameters`.
-pub(crate) fn budget_in_words(budget: &Budget) -> String {
-    let limits = budget.constraints().iter();
-    let parts: Vec<String> =
-        limits.map(|limit| format!("{} of the {}", plain_percent(limit.fraction), limit.measure)).collect();
-    listed(&parts)
+impl Budget {
+    /// `50% of the MACs and 25% of the parameters`.
+    pub fn in_words(&self) -> String {
+        let limits = self.constraints().iter();
+        let parts: Vec<String> =
+            limits.map(|limit| format!("{} of the {}", plain_percent(limit.fraction), limit.measure)).collect();
+        listed(&parts)
+    }
 }
 
 /// `a, b and c`.
@@ -127,7 +129,7 @@ mod tests {
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         let limit = |measure, fraction| Constraint { measure, fraction };
         let both = Budget(vec![limit(Measure::Macs, 0.29), limit(Measure::Parameters, 0.125)]);
-        assert_eq!(budget_in_words(&both), "29% of the MACs and 12.5% of the parameters");
+        assert_eq!(both.in_words(), "29% of the MACs and 12.5% of the parameters");
     }
 
     #[test]

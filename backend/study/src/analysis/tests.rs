@@ -80,7 +80,7 @@ fn a_score_that_orders_as_fine_tuning_does_has_a_coefficient_of_1_and_no_regret(
     let report = analysed(&budgets(), &trained(&candidates, &truth, 0.0001), true, 7);
     let [study] = &report.budgets[..] else { panic!("one budget") };
     assert_eq!((report.seeds.as_slice(), report.is_on_test_images, report.images), (&[1, 2][..], true, 500));
-    assert_eq!(study.budget, "0.5 of the MACs");
+    assert_eq!(study.budget, "50% of the MACs");
     assert_eq!(study.undecided, []);
     let adapted = adapted(study);
     for correlation in &adapted.correlations {
@@ -160,7 +160,7 @@ fn the_report_has_each_predictor_and_the_figure_each_candidate() {
     let candidates = candidates(&truth, |truth| truth * truth);
     let report = analysed(&budgets(), &trained(&candidates, &truth, 0.001), true, 7);
     let text = markdown(&report);
-    assert!(text.contains("## 0.5 of the MACs") && text.contains("24 candidates"), "{text}");
+    assert!(text.contains("## 50% of the MACs") && text.contains("24 candidates"), "{text}");
     for study in &report.budgets[0].predictors {
         assert!(text.contains(&format!("| {} | 24 |", study.name)), "{text}");
     }
