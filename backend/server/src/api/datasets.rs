@@ -244,7 +244,13 @@ pub async fn thumbnail(
 ) -> Result<Response, Problem> {
     let hash = store.datasets().thumbnail(id, position).await?;
     let owner = store.datasets().get(id).await?.owner_of_thumbnail(position);
-    download(&store, StoredFile { hash: &hash, sha256: None, media_type: "image/png", owner }, Disposition::Inline, &headers).await
+    download(
+        &store,
+        StoredFile { hash: &hash, sha256: None, media_type: "image/png", owner },
+        Disposition::Inline,
+        &headers,
+    )
+    .await
 }
 
 /// Delete a dataset with its files.
