@@ -83,6 +83,6 @@ pub use summary::{Report, ReportInput, ReportedEnd};
 pub use tune::{Distillation, Optimizer, TuneOptions};
 pub use tuning::{DriftKind, Epoch, Histogram, LayerDrift, best_tuned_first};
 pub use tuning_race::{TuningRaceRequest, TuningRung};
-pub use tuning_result::TuningResult;
+pub use tuning_result::{TrainedBy, TuningResult};
 pub use turns::{Medians, Turns, in_turn};
 pub use warning::{Moment, Warning, WarningCode};

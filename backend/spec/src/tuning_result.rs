@@ -28,6 +28,31 @@ pub struct TuningResult {
     pub training_images: u64,
     pub validation_images: u64,
     pub test_images: u64,
+    /// Top-1 on the validation images after each epoch. Empty in a result of an older version.
+    #[serde(default)]
+    pub by_epoch: Vec<f64>,
+    /// Seconds of training, without interruptions. Null in a result of an older version.
+    #[serde(default)]
+    #[schema(required)]
+    pub seconds: Option<f64>,
+    /// Where it was trained to its end. Null in a result of an older version.
+    #[serde(default)]
+    #[schema(required)]
+    pub trained_by: Option<TrainedBy>,
+}
+
+/// A worker's program and the device that it computed on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct TrainedBy {
+    /// EagleEye's.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// As in `/health`.
+    #[schema(example = "cuda:0")]
+    pub device: String,
+    /// The name of that processor or card. Null where it is not known.
+    #[schema(required, example = "NVIDIA H200")]
+    pub hardware: Option<String>,
 }
 
 impl TuningResult {
@@ -63,9 +88,19 @@ mod tests {
             training_images: 500,
             validation_images: 60,
             test_images: 0,
+            by_epoch: vec![0.2, 0.3, 1.0 / 3.0],
+            seconds: Some(12.5),
+            trained_by: Some(TrainedBy { version: "0.1.0".into(), device: "cpu".into(), hardware: None }),
         };
         let stored = result.to_stored().unwrap();
         assert_eq!(stored["version"], 1);
-        assert_eq!(TuningResult::from_stored(stored).unwrap(), result);
+        assert_eq!(TuningResult::from_stored(stored.clone()).unwrap(), result);
+
+        let mut old = stored;
+        for field in ["by_epoch", "seconds", "trained_by"] {
+            old.as_object_mut().unwrap().remove(field);
+        }
+        let read = TuningResult::from_stored(old).unwrap();
+        assert_eq!(read, TuningResult { by_epoch: vec![], seconds: None, trained_by: None, ..result });
     }
 }

@@ -77,9 +77,6 @@ pub struct Studied {
 pub struct StudiedTuning {
     pub seed: u64,
     pub result: TuningResult,
-    /// Top-1 on the validation images after each epoch.
-    pub by_epoch: Vec<f64>,
-    pub seconds: f64,
 }
 
 /// The studies of a store.
@@ -161,23 +158,18 @@ impl Studies<'_> {
 
     /// Its candidates with the fine-tunings that have succeeded, in order of index.
     pub async fn studied(&self, id: Uuid) -> Result<Vec<Studied>, StoreError> {
-        let study = self.get(id).await?;
+        let row = study::Entity::find_by_id(id).one(self.0.database()).await?;
+        row.ok_or_else(|| StoreError::not_found(Kind::Study, id))?;
+        let succeeded = tuning::Entity::find()
+            .filter(tuning::Column::StudyId.eq(id))
+            .filter(tuning::Column::State.eq(TuningState::Succeeded))
+            .order_by_asc(tuning::Column::Id)
+            .all(self.0.database())
+            .await?;
         let mut tunings: BTreeMap<Uuid, Vec<StudiedTuning>> = BTreeMap::new();
-        // One after the other: an epoch's row is large, and two of its numbers are kept.
-        for member in study.members.iter().filter(|member| member.state == TuningState::Succeeded) {
-            let tuning = match self.0.tunings().get(member.tuning_id).await {
-                // It was deleted since the study was read.
-                Err(StoreError::NotFound { .. }) => continue,
-                found => found?,
-            };
-            let Some(result) = tuning.result else { continue };
-            let epochs = self.0.tunings().epochs(tuning.id).await?;
-            tunings.entry(tuning.candidate_id).or_default().push(StudiedTuning {
-                seed: member.seed,
-                result,
-                by_epoch: epochs.iter().map(|epoch| epoch.validation.top1).collect(),
-                seconds: epochs.last().map_or(0.0, |epoch| epoch.seconds),
-            });
+        for row in succeeded {
+            let (candidate_id, tuning) = (row.candidate_id, self.studied_tuning(row.try_into()?).await?);
+            tunings.entry(candidate_id).or_default().extend(tuning);
         }
         let of_study = tuning::Entity::find().filter(tuning::Column::StudyId.eq(id));
         let of_study = of_study.select_only().column(tuning::Column::CandidateId).into_query();
@@ -192,6 +184,17 @@ impl Studies<'_> {
             Some(Studied { candidate, tunings })
         });
         Ok(studied.collect())
+    }
+
+    /// What is needed of a fine-tuning that has succeeded. A result of an older version does not have its epochs.
+    async fn studied_tuning(&self, tuning: Tuning) -> Result<Option<StudiedTuning>, StoreError> {
+        let Some(mut result) = tuning.result else { return Ok(None) };
+        if result.by_epoch.is_empty() {
+            let epochs = self.0.tunings().epochs(tuning.id).await?;
+            result.by_epoch = epochs.iter().map(|epoch| epoch.validation.top1).collect();
+            result.seconds = epochs.last().map(|epoch| epoch.seconds);
+        }
+        Ok(Some(StudiedTuning { seed: tuning.request.seed, result }))
     }
 
     /// Cancels the tunings that have not ended: at once, and those that are running by their workers' next heartbeats. What they

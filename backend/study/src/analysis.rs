@@ -21,7 +21,7 @@ const LOW_RELIABILITY: f64 = 0.5;
 /// What candidates and their fine-tunings say, budget by budget. Without labels top-1 is the agreement with the full
 /// network. `seed` is that of the intervals' resamples.
 ///
-/// Candidates without a budget of their own, or with fewer fine-tunings than the first one, are left out.
+/// Candidates without a budget of their own, or with fewer fine-tunings than others, are left out.
 pub fn analysed(budgets: &[Budget], trained: &[Trained], is_labelled: bool, seed: u64) -> StudyReport {
     let whole = trained.iter().map(|trained| trained.tunings.len()).max().unwrap_or_default();
     let complete = |trained: &&Trained| trained.tunings.len() == whole && whole > 0;
@@ -286,9 +286,12 @@ fn undecided(
         ),
         Some(_) => {}
     }
-    if let Some(noise) = accuracy.noise.filter(|noise| accuracy.spread <= *noise) {
+    // Of the variance of means of k fine-tunings, one's variance divided by k is chance.
+    let is_chance = |noise: &f64| accuracy.spread.powi(2) <= 2.0 * noise.powi(2) / seeds as f64;
+    if let Some(noise) = accuracy.noise.filter(is_chance) {
         let says = format!(
-            "candidates differ by no more ({:.2} points) than two fine-tunings of one of them ({:.2} points); {help}",
+            "at least half of what the candidates' means of {seeds} differ by ({:.2} points) is chance, as two fine-tunings of one \
+             differ by {:.2} points; {help}",
             100.0 * accuracy.spread,
             100.0 * noise
         );

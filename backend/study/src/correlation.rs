@@ -11,7 +11,8 @@ pub enum Coefficient {
     Pearson,
     /// Spearman's rho: Pearson's of the ranks; ties share the mean of theirs.
     Spearman,
-    /// Kendall's tau-b: by how much more pairs agree in their order than disagree, of those that are tied in neither.
+    /// Kendall's tau-b: by how much more pairs agree in their order than disagree, divided by the geometric mean of how many are
+    /// untied in the one and in the other.
     Kendall,
 }
 

@@ -1,4 +1,4 @@
-//! The paper's main figure: each evaluation's top-1 against the accuracy after fine-tuning, as SVG.
+//! The paper's main figure: each figure that is known before fine-tuning against the accuracy after it, as SVG.
 
 use std::ops::Range;
 
@@ -8,12 +8,13 @@ use plotters::prelude::*;
 use crate::correlation::Coefficient;
 use crate::markdown::candidates;
 use crate::members::UNIFORM;
-use crate::predictor::{Predictor, ScoreMeasure, kind_name};
+use crate::predictor::{Predictor, ScoreMeasure};
 use crate::report::{BudgetStudy, StudyReport};
 
 /// Width and height of one panel in pixels.
 const PANEL: (u32, u32) = (330, 280);
 const HEAD: u32 = 30;
+const COLUMNS: usize = 4;
 const TEXT: RGBColor = RGBColor(60, 66, 74);
 const MARK: RGBColor = RGBColor(37, 99, 176);
 /// The uniform strategy, which every other one is judged against.
@@ -24,44 +25,37 @@ const REFERENCE: RGBColor = RGBColor(201, 88, 28);
 #[error("the figure cannot be drawn: {0}")]
 pub struct FigureError(String);
 
-/// A row of panels for each budget, a panel for each evaluation's top-1; a bar joins the fine-tunings of a candidate.
+/// Panels for each budget, four in a row, a panel for each predictor; a bar joins the fine-tunings of a candidate.
 ///
 /// # Errors
 /// What the drawing library says.
 pub fn figure(report: &StudyReport) -> Result<String, FigureError> {
-    let most = report.budgets.iter().map(|budget| shown(budget).len()).max().unwrap_or_default().max(1) as u32;
-    let rows = report.budgets.len().max(1) as u32;
     let mut svg = String::new();
-    drawn(report, (most, rows), &mut svg).map_err(|error| FigureError(error.to_string()))?;
+    drawn(report, &mut svg).map_err(|error| FigureError(error.to_string()))?;
     Ok(svg)
 }
 
-fn drawn(
-    report: &StudyReport,
-    (columns, rows): (u32, u32),
-    svg: &mut String,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let size = (columns * PANEL.0, rows * (PANEL.1 + HEAD));
-    let area = SVGBackend::with_string(svg, size).into_drawing_area();
-    area.fill(&WHITE)?;
-    for (budget, area) in report.budgets.iter().zip(area.split_evenly((rows as usize, 1))) {
+fn drawn(report: &StudyReport, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    let rows = |budget: &BudgetStudy| budget.predictors.len().div_ceil(COLUMNS).max(1);
+    let height = |budget: &BudgetStudy| HEAD + rows(budget) as u32 * PANEL.1;
+    let whole: u32 = report.budgets.iter().map(height).sum();
+    let most = report.budgets.iter().map(|budget| budget.predictors.len()).max().unwrap_or_default();
+    let size = (most.clamp(1, COLUMNS) as u32 * PANEL.0, whole.max(HEAD + PANEL.1));
+    let mut rest = SVGBackend::with_string(svg, size).into_drawing_area();
+    rest.fill(&WHITE)?;
+    for budget in &report.budgets {
+        let (area, below) = rest.split_vertically(height(budget));
         let title =
             format!("{}, {} (orange: uniform; bars join the fine-tunings of one)", budget.budget, candidates(budget));
         let area = area.titled(&title, ("sans-serif", 15).into_font().color(&TEXT))?;
-        for (place, area) in shown(budget).into_iter().zip(area.split_evenly((1, columns as usize))) {
+        let panels = area.split_evenly((rows(budget), most.clamp(1, COLUMNS)));
+        for (place, area) in (0..budget.predictors.len()).zip(panels) {
             panel(budget, place, &area)?;
         }
+        rest = below;
     }
-    area.present()?;
+    rest.present()?;
     Ok(())
-}
-
-/// Places of the predictors that have a panel.
-fn shown(budget: &BudgetStudy) -> Vec<usize> {
-    let is_shown = |predictor: &Predictor| {
-        matches!(predictor, Predictor::SmallestKeepRatio | Predictor::Evaluation { measure: ScoreMeasure::Top1, .. })
-    };
-    (0..budget.predictors.len()).filter(|&place| is_shown(&budget.predictors[place].predictor)).collect()
 }
 
 fn panel<B: DrawingBackend>(
@@ -82,7 +76,7 @@ where
         .margin(8)
         .x_label_area_size(36)
         .y_label_area_size(52)
-        .caption(format!("{}{rho}", name(&study.predictor)), ("sans-serif", 13).into_font().color(&TEXT))
+        .caption(format!("{}{rho}", study.predictor.name()), ("sans-serif", 12).into_font().color(&TEXT))
         .build_cartesian_2d(across.clone(), up.clone())?;
     chart
         .configure_mesh()
@@ -112,13 +106,10 @@ where
 }
 
 fn described(predictor: &Predictor) -> &'static str {
-    if matches!(predictor, Predictor::Evaluation { .. }) { "top-1 before fine-tuning" } else { "of the strategy" }
-}
-
-fn name(predictor: &Predictor) -> String {
     match predictor {
-        Predictor::Evaluation { kind, .. } => kind_name(*kind).to_owned(),
-        other => other.name(),
+        Predictor::Evaluation { measure: ScoreMeasure::Top1, .. } => "top-1 before fine-tuning",
+        Predictor::Evaluation { .. } => "before fine-tuning",
+        Predictor::Parameters | Predictor::SmallestKeepRatio => "of the strategy",
     }
 }
 
@@ -138,6 +129,7 @@ fn digits(range: &Range<f64>) -> usize {
     match range.end - range.start {
         span if span < 0.03 => 4,
         span if span < 0.3 => 3,
-        _ => 2,
+        span if span < 30.0 => 2,
+        _ => 0,
     }
 }

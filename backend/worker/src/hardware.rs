@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 
-use eagleeye_engine::Device;
+use eagleeye_engine::{Device, device};
+use eagleeye_spec::TrainedBy;
 use nvml_wrapper::Nvml;
 
 /// NVML as the driver installs it; the name without a number comes with development files only.
@@ -22,6 +23,15 @@ impl Hardware {
             Device::Cpu => Self { name: processor(), memory_bytes: machine_memory() },
             Device::Cuda(index) => card(index),
             _ => Self::default(),
+        }
+    }
+
+    /// What a fine-tuning that ends here says of this program and its device.
+    pub fn trained_by(device: Device) -> TrainedBy {
+        TrainedBy {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            device: device::name(device),
+            hardware: Self::of(device).name,
         }
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use eagleeye_spec::{Candidate, StudyRequest};
 use eagleeye_store::{self as store, Store};
-use eagleeye_study::{StudyReport, members};
+use eagleeye_study::members;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::extract::{Json, Path, Query};
 use crate::faults::Faults;
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::study_report::StudyDocument;
+use crate::study_report::{ReportedStudy, StudyDocument};
 
 /// State of a study, which is that of its tunings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -200,12 +200,12 @@ pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Ans
     get, path = "/studies/{id}/report", operation_id = "getStudyReport", tag = "studies",
     params(("id" = Uuid, Path, description = "Id of the study")),
     responses(
-        (status = 200, description = "The report", body = StudyReport),
+        (status = 200, description = "The report", body = ReportedStudy),
         (status = 404, description = "The study does not exist", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn report(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<StudyReport>, Problem> {
-    Ok(Answer(StudyDocument::of(&state.store, &state.analyses, id).await?.report))
+pub async fn report(State(state): State<AppState>, Path(id): Path<Uuid>) -> Result<Answer<ReportedStudy>, Problem> {
+    Ok(Answer(StudyDocument::of(&state.store, &state.analyses, id).await?.report()))
 }
 
 /// Get a study's report as a document.
@@ -224,7 +224,7 @@ pub async fn markdown(State(state): State<AppState>, Path(id): Path<Uuid>) -> Re
 
 /// Get a study's figure.
 ///
-/// Each evaluation's top-1 against the accuracy after fine-tuning, a panel for each evaluation and a row of them for each budget.
+/// Each figure that is known before fine-tuning against the accuracy after it, a panel for each, budget by budget.
 #[utoipa::path(
     get, path = "/studies/{id}/figure.svg", operation_id = "getStudyFigure", tag = "studies",
     params(("id" = Uuid, Path, description = "Id of the study")),

@@ -162,6 +162,9 @@ impl Puppet {
             training_images: 20,
             validation_images: 30,
             test_images: 0,
+            by_epoch: vec![0.5],
+            seconds: Some(1.0),
+            trained_by: None,
         };
         let weights = self.runtime.block_on(self.store.upload_bytes(weights.to_owned())).unwrap();
         self.runtime.block_on(self.store.tunings().finish(lease, &Tuned { weights, steps: 30, result })).unwrap();

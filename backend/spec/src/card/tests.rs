@@ -127,6 +127,9 @@ fn tuned() -> (TuneOptions, TuningResult) {
         training_images: 58_600,
         validation_images: 1000,
         test_images: 400,
+        by_epoch: vec![0.5],
+        seconds: Some(1.0),
+        trained_by: None,
     };
     (TuneOptions { epochs: Some(3), seed: 11, ..TuneOptions::default() }, result)
 }

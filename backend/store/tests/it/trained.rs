@@ -38,6 +38,9 @@ pub async fn tuned(world: &World, weights: &str) -> Tuned {
         training_images: 20,
         validation_images: 20,
         test_images: 10,
+        by_epoch: vec![0.5],
+        seconds: Some(1.0),
+        trained_by: None,
     };
     Tuned { weights: world.store.upload_bytes(weights.to_owned()).await.unwrap(), steps: 30, result }
 }

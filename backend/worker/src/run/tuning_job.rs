@@ -18,6 +18,7 @@ use eagleeye_store::{Candidate, Check, LocalFile, Store, StoreError, TUNING_JOB,
 use tempfile::TempDir;
 
 use crate::convert;
+use crate::hardware::Hardware;
 use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::handler::{Handler, Task};
@@ -144,6 +145,9 @@ impl CandidateTuning {
             training_images: train.len() as u64,
             validation_images: validation.len() as u64,
             test_images: test.len() as u64,
+            by_epoch: epochs.iter().map(|epoch| epoch.validation.top1).collect(),
+            seconds: epochs.last().map(|epoch| epoch.seconds),
+            trained_by: Some(Hardware::trained_by(self.resources.device)),
         };
         let steps = epochs.last().map_or(0, |epoch| epoch.steps);
         Ok(Some(Written { path, steps, result, _folder: folder }))
