@@ -90,8 +90,12 @@ fn answers(timeout: Duration) -> OpenApiRouter<AppState> {
         .routes(routes!(api::strategies::list))
         .routes(routes!(api::presets::list))
         .routes(routes!(api::templates::list))
-        .routes(routes!(api::uploads::create, api::uploads::describe))
-        .routes(routes!(api::uploads::get, api::uploads::delete))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(api::uploads::create, api::uploads::describe))
+                .routes(routes!(api::uploads::get, api::uploads::delete))
+                .layer(map_response(api::uploads::in_version)),
+        )
         .routes(routes!(api::queue::get))
         .routes(routes!(api::queue::put))
         .routes(routes!(api::searches::get, api::searches::change, api::searches::delete))
@@ -156,7 +160,11 @@ fn streams() -> OpenApiRouter<AppState> {
         .routes(routes!(api::datasets::create))
         // Uploads are counted as they arrive, against limits of their own.
         .layer(DefaultBodyLimit::disable())
-        .routes(routes!(api::uploads::append))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(api::uploads::append))
+                .layer(map_response(api::uploads::in_version)),
+        )
         .routes(routes!(api::models::file))
         .routes(routes!(api::datasets::thumbnail))
         .routes(routes!(api::checkpoints::file))

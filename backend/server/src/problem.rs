@@ -68,7 +68,8 @@ kinds! {
     BadRequest = "bad-request", BAD_REQUEST, "Bad request";
     /// A field of the body is missing, unknown, of the wrong type or out of range. `errors` lists the fields.
     InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "Invalid field";
-    /// The upload ended before its last byte. Nothing was kept.
+    /// The upload ended before its last byte. Nothing was kept, but for parts of an upload at `/uploads`: `HEAD` says from where it
+    /// goes on.
     UploadInterrupted = "upload-interrupted", BAD_REQUEST, "Upload interrupted";
     /// The multipart body is malformed or has unexpected parts.
     MalformedUpload = "malformed-upload", BAD_REQUEST, "Malformed upload";
@@ -99,7 +100,8 @@ kinds! {
     Conflict = "conflict", CONFLICT, "Conflict";
     /// The checkpoint's file is not ready, or its export failed. Get the checkpoint to see its state.
     NotReady = "not-ready", CONFLICT, "Not ready";
-    /// `If-Match` names a version of the file other than the current one.
+    /// `If-Match` names a version of the file other than the current one, or `Tus-Resumable` another version of the protocol than
+    /// is spoken.
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed";
     /// The address is longer than this server accepts; `limit_bytes` is the limit.
     AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long";

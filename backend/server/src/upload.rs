@@ -247,8 +247,8 @@ fn uploaded(part: &str, expected: Expected) -> Option<&'static str> {
 }
 
 fn unexpected(part: &str, expected: Expected) -> Problem {
-    let known = expected.files.iter().chain(expected.texts).map(|name| format!("`{name}`"));
-    let known: Vec<String> = known.collect();
+    let files = expected.files.iter().flat_map(|name| [format!("`{name}`"), format!("`{name}{UPLOADED}`")]);
+    let known: Vec<String> = files.chain(expected.texts.iter().map(|name| format!("`{name}`"))).collect();
     Problem::new(Kind::MalformedUpload, format!("part `{part}` is unknown; expected parts: {}", known.join(", ")))
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::millis;
 use crate::entities::{resumable_upload, upload_part};
-use crate::error::{Kind, StoreError};
+use crate::error::{Kind, Owner, StoreError};
 use crate::files::{Check, FileHash};
 use crate::number::{from_sql, to_i64};
 use crate::store::Store;
@@ -145,18 +146,31 @@ impl Resumables<'_> {
     /// again.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where bytes are missing.
+    /// [`StoreError::Conflict`] where bytes are missing; [`StoreError::DamagedFile`] where a part is no longer what was sent.
     pub async fn assemble(&self, id: Uuid) -> Result<NamedUpload, StoreError> {
         let upload = self.get(id).await?;
         if upload.received < upload.length {
             let reason = format!("has {} of {} bytes; send the rest first", upload.received, upload.length);
             return Err(StoreError::Conflict { kind: Kind::Upload, id, reason });
         }
+        self.touch(id).await?;
         let hashes = self.parts(id).await?;
         let store = self.0.clone();
         let opened = futures::stream::iter(hashes).then(move |hash| open(store.clone(), hash));
-        let stored = self.0.upload(opened.try_flatten(), upload.length).await?;
+        let stored = self.0.upload(opened.try_flatten(), upload.length).await;
+        let stored = stored.map_err(|error| of_part(error, &upload))?;
         Ok(NamedUpload { name: upload.name, upload: stored })
+    }
+
+    /// Lets the time begin anew after which nobody goes on with it.
+    async fn touch(&self, id: Uuid) -> Result<(), StoreError> {
+        let now = Expr::value(self.0.clock().now_ms());
+        resumable_upload::Entity::update_many()
+            .col_expr(resumable_upload::Column::TouchedAtMs, now)
+            .filter(resumable_upload::Column::Id.eq(id))
+            .exec(self.0.database())
+            .await?;
+        Ok(())
     }
 
     /// Gives an upload up, or the parts of one that was stored as one file.
@@ -190,9 +204,27 @@ impl Resumables<'_> {
 }
 
 /// A part, to be read from its beginning.
-async fn open(store: Store, hash: FileHash) -> std::io::Result<ReaderStream<tokio::fs::File>> {
-    let file = store.files().materialize(&hash, Check::Anew).await.map_err(std::io::Error::other)?;
-    Ok(ReaderStream::with_capacity(tokio::fs::File::open(file.path()).await?, READ_BYTES))
+async fn open(
+    store: Store,
+    hash: FileHash,
+) -> Result<impl Stream<Item = Result<Bytes, StoreError>> + Send, StoreError> {
+    let file = store.files().materialize(&hash, Check::Anew).await?;
+    let path = file.path().to_owned();
+    let unreadable = move |source| StoreError::Unreadable { path: path.clone(), source };
+    let content = tokio::fs::File::open(file.path()).await.map_err(&unreadable)?;
+    Ok(ReaderStream::with_capacity(content, READ_BYTES).map_err(unreadable))
+}
+
+/// Why a part could not be read: the store is at fault, and not whoever sent it.
+fn of_part(error: StoreError, upload: &Resumable) -> StoreError {
+    let owner = || Owner { kind: Kind::Upload, id: upload.id, name: upload.name.clone(), file: None };
+    match error {
+        StoreError::Interrupted { received, source } => match source.downcast::<StoreError>() {
+            Ok(cause) => cause.about(owner),
+            Err(source) => StoreError::Interrupted { received, source },
+        },
+        other => other,
+    }
 }
 
 fn elsewhere(upload: &Resumable, offset: u64) -> StoreError {

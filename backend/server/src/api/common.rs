@@ -26,6 +26,13 @@ pub fn announce(mut document: OpenApi) -> OpenApi {
         components.schemas.values_mut().for_each(drop_null_defaults);
     }
     for item in document.paths.paths.values_mut() {
+        // Answers to HEAD have no body.
+        for operation in [&mut item.head, &mut item.options].into_iter().flatten() {
+            for (status, description) in EVERYWHERE {
+                let answer = || RefOr::T(ResponseBuilder::new().description(description).build());
+                operation.responses.responses.entry(status.into()).or_insert_with(answer);
+            }
+        }
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
             let of_bodies = WITH_BODY.into_iter().filter(|_| operation.request_body.is_some());

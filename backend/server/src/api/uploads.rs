@@ -42,12 +42,21 @@ const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 )]
 pub async fn describe(State(state): State<AppState>) -> Response {
     let headers = [
-        (TUS_RESUMABLE, HeaderValue::from_static(VERSION)),
         (TUS_VERSION, HeaderValue::from_static(VERSION)),
         (TUS_EXTENSION, HeaderValue::from_static(EXTENSIONS)),
         (TUS_MAX_SIZE, state.config.largest_upload().into()),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+/// Every answer says which version of the protocol it is of, and one to another version which there are.
+pub async fn in_version(mut answer: Response) -> Response {
+    let version = HeaderValue::from_static(VERSION);
+    if answer.status() == StatusCode::PRECONDITION_FAILED {
+        answer.headers_mut().insert(TUS_VERSION, version.clone());
+    }
+    answer.headers_mut().insert(TUS_RESUMABLE, version);
+    answer
 }
 
 /// Begin an upload that can go on after a broken connection.
@@ -94,7 +103,7 @@ pub async fn create(State(state): State<AppState>, headers: HeaderMap) -> Result
     ),
     responses(
         (status = 200, description = "`Upload-Offset` says how many bytes are there",
-            headers(("Upload-Offset" = u64), ("Upload-Length" = u64), ("Tus-Resumable" = String))),
+            headers(("Upload-Offset" = u64), ("Upload-Length" = u64), ("Upload-Metadata" = String), ("Tus-Resumable" = String))),
         (status = 404, description = "The upload does not exist, or has become a model or dataset"),
         (status = 412, description = "Another version of the protocol"),
     )
@@ -102,7 +111,9 @@ pub async fn create(State(state): State<AppState>, headers: HeaderMap) -> Result
 pub async fn get(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     check_version(&headers)?;
     let upload = store.resumables().get(id).await?;
-    Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")], standing(&upload)).into_response())
+    let name = format!("filename {}", STANDARD.encode(&upload.name));
+    let headers = [(header::CACHE_CONTROL, "no-store".to_owned()), (UPLOAD_METADATA, name)];
+    Ok((StatusCode::OK, headers, standing(&upload)).into_response())
 }
 
 /// Send an upload's next bytes.
@@ -158,15 +169,11 @@ pub async fn append(
 pub async fn delete(State(store): State<Store>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Response, Problem> {
     check_version(&headers)?;
     store.resumables().delete(id).await?;
-    Ok((StatusCode::NO_CONTENT, [(TUS_RESUMABLE, VERSION)]).into_response())
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn standing(upload: &Resumable) -> [(HeaderName, HeaderValue); 3] {
-    [
-        (TUS_RESUMABLE, HeaderValue::from_static(VERSION)),
-        (UPLOAD_OFFSET, upload.received.into()),
-        (UPLOAD_LENGTH, upload.length.into()),
-    ]
+fn standing(upload: &Resumable) -> [(HeaderName, HeaderValue); 2] {
+    [(UPLOAD_OFFSET, upload.received.into()), (UPLOAD_LENGTH, upload.length.into())]
 }
 
 fn check_version(headers: &HeaderMap) -> Result<(), Problem> {

@@ -38,6 +38,7 @@ fn a_file_in_parts_becomes_a_model_like_any_other() {
     call(&server, "PATCH", &upload, &[PATCH, ("upload-offset", "4")], b" weights").problem(413, "too-large", &["11"]);
     call(&server, "PATCH", &upload, &[PATCH, ("upload-offset", "4")], b" model.").expect(204);
     let told = call(&server, "HEAD", &upload, &[], b"");
+    assert_eq!((told.header("upload-metadata"), told.header("tus-resumable")), ("filename bmV0d29yay5wdA==", "1.0.0"));
     assert_eq!((told.header("upload-offset"), told.header("upload-length")), ("11", "11"));
 
     let model = server.upload("/models", form(&number)).expect(201);
@@ -74,6 +75,7 @@ fn what_an_upload_must_say_is_said() {
     );
     let version = server.call("POST", "/uploads", |request| request.header("upload-length", "3"));
     version.problem(412, "precondition-failed", &["1.0.0"]);
+    assert_eq!((version.header("tus-version"), version.header("tus-resumable")), ("1.0.0", "1.0.0"));
     let upload = begin(&server, "3", "filename YS5wdA==");
     call(&server, "PATCH", &upload, &[("upload-offset", "0")], b"abc").problem(
         415,

@@ -66,3 +66,14 @@ async fn more_than_was_announced_is_refused_and_what_nobody_goes_on_with_is_swep
     let swept = world.store.sweep(Duration::from_secs(60)).await.unwrap();
     assert_eq!((swept.uploads, swept.files, world.files_on_disk().len()), (1, 1, 0));
 }
+
+#[tokio::test]
+async fn a_part_that_the_disk_has_damaged_is_no_fault_of_whoever_sent_it() {
+    let world = World::new().await;
+    let upload = world.store.resumables().create("a.pt", 5).await.unwrap();
+    world.store.resumables().append(upload.id, 0, whole(b"five.")).await.unwrap();
+    let [part] = &world.files_on_disk()[..] else { panic!("one part") };
+    std::fs::write(world.folder.path().join("files").join(part), "four.").unwrap();
+    let error = world.store.resumables().assemble(upload.id).await.unwrap_err();
+    assert!(matches!(&error, StoreError::DamagedFile { owner, .. } if owner.id == upload.id), "{error}");
+}

@@ -45,6 +45,9 @@ pub struct Plan {
     pub test_images: u64,
 }
 
+/// What the line of a fine-tuning begins with.
+const TUNING: &str = r#"{"tuning":"#;
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
@@ -102,8 +105,12 @@ impl Results {
             },
         }
         for (number, line) in lines {
-            let line = results.read(number, line)?;
-            results.take(line);
+            match results.read(number, line) {
+                Ok(line) => results.take(line),
+                // One process could write a part of its line, as on a full disk, and another went on behind it.
+                Err(error) if line.starts_with(TUNING) => tracing::warn!(%error, "a fine-tuning is done again"),
+                Err(error) => return Err(error),
+            }
         }
         if is_first && whole < bytes.len() {
             results.file.set_len(whole as u64).map_err(failed)?;

@@ -107,9 +107,11 @@ fn a_study_says_what_each_evaluation_predicts_and_goes_on_where_it_was_cut_short
     let other = refused(study(place, "cut.jsonl").args(["--tune-seeds", "1,3"]).output().unwrap());
     assert!(other.contains("of another study: `--tune-seeds` differs"), "{other}");
 
-    // Killed in the middle of a line of its fine-tunings, and gone on with by two processes.
+    // Killed in the middle of a line of its fine-tunings, after another one's half had another process's behind it, and gone on with
+    // by two processes.
     let cut: usize = lines.lines().take(lines.lines().count() - 4).map(|line| line.len() + 1).sum();
-    fs::write(place.join("parts.jsonl"), &lines[..cut + 20]).unwrap();
+    let (whole, half, last) = (&lines[..cut], &lines[cut..cut + 20], lines.lines().last().unwrap());
+    fs::write(place.join("parts.jsonl"), format!("{whole}{half}{last}\n{half}")).unwrap();
     let parts = report(study(place, "parts.jsonl").args(["--processes", "2"]));
     assert_eq!(timeless(&parts["report"]), timeless(found));
 }
