@@ -189,7 +189,7 @@ describe.sequential("the graph of a network", () => {
     await selected()
       .getByRole("heading", { name: nodes.at(-1)?.name ?? "" })
       .waitFor();
-    await expectGoodPage(page, "network");
+    await expectGoodPage(page);
   });
 
   it("is searched by name, and says in its address what is selected", async () => {

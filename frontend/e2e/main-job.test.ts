@@ -327,7 +327,7 @@ describe.sequential("the main job", () => {
     await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
 
     const before = await marks().count();
-    await button("Try again").click();
+    await button("Resume").click();
     await page.getByText("Running", { exact: true }).waitFor({ timeout: PATIENCE });
     expect(await page.getByText("Ended before it").count()).toBe(0);
     await marks().nth(before).waitFor({ timeout: PATIENCE });

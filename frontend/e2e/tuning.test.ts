@@ -185,7 +185,7 @@ describe.sequential("fine-tuning", () => {
     await expectGoodPage(page);
 
     const before = await epochs().count();
-    await button("Try again").click();
+    await button("Resume").click();
     await state("Running").waitFor({ timeout: PATIENCE });
     await epochs().nth(before).waitFor({ timeout: PATIENCE });
     await button("Delete").click();
