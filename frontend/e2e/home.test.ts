@@ -44,6 +44,8 @@ describe.sequential("the overview", () => {
     const searches = `${url}/api/v1/searches?limit=*`;
     await page.route(searches, (route) => route.fulfill({ json: { items: [], next_cursor: null } }));
     await page.goto("/");
+    await button("Try the sample").waitFor();
+    await expectGoodPage(page, "home-empty");
     await button("Try the sample").click();
     await page.waitForURL(/\/searches\/[0-9a-f-]{36}$/, { timeout: PATIENCE });
     await page.unroute(searches);

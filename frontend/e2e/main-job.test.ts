@@ -74,7 +74,7 @@ describe.sequential("the main job", () => {
     await button("Upload model").click();
     await alert().getByText("Unusable model").waitFor();
     expect(await alert().innerText()).toMatch(/TorchScript|ONNX/);
-    await expectGoodPage(page);
+    await expectGoodPage(page, "models");
   });
 
   it("names the field that the server refuses", async () => {
