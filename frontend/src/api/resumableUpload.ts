@@ -4,7 +4,6 @@ import { DetailedError, Upload } from "tus-js-client";
 
 import { BASE } from "./client";
 import { ApiError, parseJson, parseProblem, UNREACHABLE } from "./problem";
-import { UploadAborted } from "./upload";
 
 /** Milliseconds before another attempt: a connection that breaks for longer is for a person to look at. */
 const RETRIES = [0, 1_000, 3_000, 10_000];
@@ -20,10 +19,12 @@ export interface Sent {
  * Sends a file, or the rest of one that was begun before in this browser.
  *
  * @param onSent hears how many bytes are there
- * @throws ApiError when the server refused it or cannot be reached, UploadAborted when `signal` stopped it
+ * @throws ApiError when the server refused it or cannot be reached, the reason of `signal` when that stopped it
  */
 export function sendResumably(file: File, onSent: (bytes: number) => void, signal: AbortSignal): Promise<Sent> {
   return new Promise((resolve, reject) => {
+    // It may have been stopped while this file was loaded.
+    signal.throwIfAborted();
     const upload = new Upload(file, {
       endpoint: `${window.location.origin}${BASE}/uploads`,
       metadata: { filename: file.name },
@@ -37,7 +38,7 @@ export function sendResumably(file: File, onSent: (bytes: number) => void, signa
     const stop = (): void => {
       // Nothing is left on the server either; where it cannot be told, it forgets by itself.
       upload.abort(true).catch(() => undefined);
-      reject(new UploadAborted("the upload was cancelled"));
+      reject(signal.reason);
     };
     signal.addEventListener("abort", stop, { once: true });
     begin(upload, signal).catch(reject);

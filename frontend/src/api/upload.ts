@@ -6,11 +6,6 @@ import { ApiError, parseJson, parseProblem, UNREACHABLE } from "./problem";
 /** How far an upload is: on its way, or all there and being checked by the server. */
 export type UploadProgress = { phase: "sending"; sent: number; total: number } | { phase: "checking" };
 
-/** Thrown when the user stopped the upload. */
-export class UploadAborted extends Error {
-  override readonly name = "UploadAborted";
-}
-
 /** Files of so many bytes or more are sent so that they can go on after a broken connection. */
 export const LARGE = 16 << 20;
 
@@ -19,7 +14,7 @@ export const LARGE = 16 << 20;
  *
  * @param collection where to: `models` or `datasets`
  * @returns what was created
- * @throws ApiError when the server refused it or cannot be reached, UploadAborted when `signal` stopped it
+ * @throws ApiError when the server refused it or cannot be reached, the reason of `signal` when that stopped it
  */
 export function upload<T>(
   collection: "models" | "datasets",
@@ -72,13 +67,14 @@ function send<T>(
   signal: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const request = new XMLHttpRequest();
     request.open("POST", `${BASE}/${collection}`);
     request.setRequestHeader("Accept", "application/json");
     request.upload.onprogress = ({ loaded, total }) => onProgress({ phase: "sending", sent: loaded, total });
     request.upload.onload = () => onProgress({ phase: "checking" });
     request.onerror = () => reject(new ApiError(UNREACHABLE));
-    request.onabort = () => reject(new UploadAborted("the upload was cancelled"));
+    request.onabort = () => reject(signal.reason);
     request.onload = () => {
       const body = parseJson(request.responseText);
       if (request.status === 201) resolve(body as T);

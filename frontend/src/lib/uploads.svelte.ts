@@ -2,7 +2,7 @@
 
 import { problemOf } from "../api/problem";
 import type { Problem } from "../api/types";
-import { upload, UploadAborted, type UploadProgress } from "../api/upload";
+import { upload, type UploadProgress } from "../api/upload";
 
 /** Where an upload goes. */
 export type Collection = "models" | "datasets";
@@ -49,7 +49,7 @@ export class Upload {
       this.state = "done";
       return this.made;
     } catch (error) {
-      if (error instanceof UploadAborted) this.state = "cancelled";
+      if (abort.signal.aborted) this.state = "cancelled";
       else {
         this.problem = problemOf(error);
         this.state = "failed";
