@@ -11,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { residual } from "../src/lib/testNetworks";
 import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
-import { uploadExample, url } from "./server";
+import { npz } from "./files";
+import { deleteDataset, uploadExample, url } from "./server";
 
 let watched: Watched;
 let page: Page;
@@ -111,21 +112,39 @@ describe.sequential("uploads", () => {
 
 describe.sequential("a large upload", () => {
   const SENT = 8 << 20;
-  const content = Buffer.alloc(17 << 20, 1);
+  const content = new Uint8Array(npz(4, 22_000));
   let folder = "";
   let large = "";
+  let unusable = "";
+  let made = "";
   const parts = `${url}/api/v1/uploads/*`;
 
-  // A file of the disk: when it was changed last is a part of how it is known again.
+  // Files of the disk: when one was changed last is a part of how it is known again.
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "eagleeye-large-"));
-    large = join(folder, "large.onnx");
+    large = join(folder, "large.npz");
+    unusable = join(folder, "large.onnx");
     await writeFile(large, content);
+    await writeFile(unusable, Buffer.alloc(17 << 20, 1));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+    if (made) await deleteDataset(made);
+  });
 
-  it("is interrupted by a reload, and says so on every page", async () => {
-    await page.goto("/models");
+  /** How many uploads are written down. */
+  const notes = (tab = page): Promise<number> =>
+    tab.evaluate<number>("Object.keys(localStorage).filter((key) => key.startsWith('tus::')).length");
+
+  async function choose(): Promise<void> {
+    await page.goto("/datasets");
+    await page.getByLabel("NPZ or archive").check();
+    await field("File").setInputFiles(large);
+    await button("Upload dataset").click();
+  }
+
+  /** Begins the upload, and leaves its page when some of it has arrived and something was done beside it; its address. */
+  async function interrupt(besides: () => Promise<void> = async () => undefined): Promise<string> {
     const begun = new Promise<string>((resolve) => {
       // The page's own bytes never arrive; some of the file does.
       void page.route(parts, (route) => {
@@ -133,8 +152,7 @@ describe.sequential("a large upload", () => {
         else void route.continue();
       });
     });
-    await field("Model file").setInputFiles(large);
-    await button("Upload model").click();
+    await choose();
     const body = content.subarray(0, SENT);
     const headers = {
       "Tus-Resumable": "1.0.0",
@@ -142,28 +160,56 @@ describe.sequential("a large upload", () => {
       "Content-Type": "application/offset+octet-stream",
     };
     expect((await fetch(await begun, { method: "PATCH", headers, body })).status).toBe(204);
+    await besides();
     page.once("dialog", (dialog) => dialog.accept());
-    await page.goto("/datasets");
+    await page.goto("/models");
     await page.unroute(parts);
-    await panel().getByText("large.onnx").waitFor();
+    await panel().getByText("large.npz").waitFor();
+    return begun;
+  }
+
+  it("is interrupted by a reload, and says so on every page, but on none while it is sent", async () => {
+    await interrupt(async () => {
+      const other = await page.context().newPage();
+      await other.goto("/models");
+      await other.waitForLoadState("networkidle");
+      expect([await notes(other), await other.getByText("was interrupted").count()]).toEqual([1, 0]);
+      await other.close();
+    });
     await panel().getByText("was interrupted").waitFor();
     await expectGoodPage(page);
   });
 
-  it("goes on with what has not arrived when its file is chosen again", async () => {
-    await page.goto("/models");
-    const asked: string[] = [];
+  it("goes on with what has not arrived when its file is chosen again, and is forgotten when it is there", async () => {
+    const sent: string[] = [];
     page.on("request", (request) => {
-      if (!request.url().includes("/api/v1/uploads")) return;
-      asked.push([request.method(), request.headers()["upload-offset"]].filter(Boolean).join(" "));
+      if (!request.url().includes("/api/v1/uploads") || request.method() === "HEAD") return;
+      sent.push([request.method(), request.headers()["upload-offset"]].filter(Boolean).join(" "));
     });
-    await field("Model file").setInputFiles(large);
+    await choose();
+    await page.waitForURL(/\/datasets\/[0-9a-f-]{36}$/, { timeout: 120_000 });
+    made = page.url().split("/").at(-1) ?? "";
+    await heading("large").waitFor();
+    expect(sent).toEqual([`PATCH ${SENT}`]);
+    expect([await panel().count(), await notes()]).toEqual([0, 0]);
+  });
+
+  it("is forgotten when the server refuses its content", async () => {
+    await page.goto("/models");
+    await field("Model file").setInputFiles(unusable);
     await button("Upload model").click();
-    await page.getByRole("alert").getByText("Unusable model").waitFor();
-    expect(asked).toEqual(["HEAD", `PATCH ${SENT}`]);
-    await page.reload();
-    await button("Give up the upload of large.onnx").click();
+    await page.getByRole("alert").getByText("Unusable model").waitFor({ timeout: 120_000 });
+    expect([await panel().count(), await notes()]).toEqual([0, 0]);
+  });
+
+  it("can be given up, here and on the server", async () => {
+    const address = await interrupt();
+    const deleted = page.waitForResponse((response) => response.request().method() === "DELETE");
+    await button("Give up the upload of large.npz").click();
+    expect((await deleted).status()).toBe(204);
     await panel().waitFor({ state: "detached" });
+    expect((await fetch(address, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } })).status).toBe(404);
+    expect(await notes()).toBe(0);
   });
 });
 

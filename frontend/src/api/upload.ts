@@ -3,8 +3,9 @@
 import { BASE } from "./client";
 import { ApiError, parseJson, parseProblem, UNREACHABLE } from "./problem";
 
-/** How far an upload is: on its way, or all there and being checked by the server. */
-export type UploadProgress = { phase: "sending"; sent: number; total: number } | { phase: "checking" };
+/** How far an upload is: behind another one of the same file, on its way, or all there and being checked by the server. */
+export type UploadProgress =
+  { phase: "waiting" } | { phase: "sending"; sent: number; total: number } | { phase: "checking" };
 
 /** Files of so many bytes or more are sent so that they can go on after a broken connection. */
 export const LARGE = 16 << 20;
@@ -39,24 +40,28 @@ async function sendInTurn<T>(
 ): Promise<T> {
   // Whoever uploads small files does without it.
   const { sendResumably } = await import("./resumableUpload");
-  const total = files.reduce((sum, [, { size }]) => sum + size, 0);
-  const form = new FormData();
-  for (const [name, part] of parts) form.append(name, part);
-  const forget: (() => void)[] = [];
-  let before = 0;
-  for (const [name, file] of large) {
-    const note = (sent: number): void => onProgress({ phase: "sending", sent: before + sent, total });
-    const sent = await sendResumably(file, note, signal);
-    form.delete(name);
-    form.set(`${name}_upload`, sent.id);
-    forget.push(sent.forget);
-    before += file.size;
-  }
+  const bytesOf = (some: readonly [string, File][]): number => some.reduce((sum, [, { size }]) => sum + size, 0);
+  const [before, total] = [bytesOf(large), bytesOf(files)];
   const rest = (progress: UploadProgress): void =>
     onProgress(progress.phase === "sending" ? { ...progress, sent: before + progress.sent, total } : progress);
-  const made = await send<T>(collection, form, rest, signal);
-  for (const done of forget) done();
-  return made;
+  return sendResumably(
+    large.map(([, file]) => file),
+    (sent) => onProgress({ phase: "sending", sent, total }),
+    () => onProgress({ phase: "waiting" }),
+    signal,
+    (ids) => send(collection, withIds(parts, large, ids), rest, signal),
+  );
+}
+
+/** A form in which ids stand for the large files. */
+function withIds(parts: FormData, large: readonly [string, File][], ids: readonly string[]): FormData {
+  const form = new FormData();
+  for (const [name, part] of parts) form.append(name, part);
+  for (const [place, [name]] of large.entries()) {
+    form.delete(name);
+    form.set(`${name}_upload`, ids[place] ?? "");
+  }
+  return form;
 }
 
 /** Sends a multipart form. */

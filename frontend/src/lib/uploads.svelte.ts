@@ -74,7 +74,8 @@ export class Uploads {
 
   /** Oldest first; one that was cancelled is gone. */
   readonly all = $derived(this.#all.filter(({ state }) => state !== "cancelled"));
-  readonly areRunning = $derived(this.#all.some(({ state }) => state === "running"));
+  readonly running = $derived(this.#all.filter(({ state }) => state === "running").length);
+  readonly areRunning = $derived(this.running > 0);
 
   /** Begins an upload; `finished` is about this attempt, and about none that follows. */
   start(
@@ -100,8 +101,14 @@ export const uploads = new Uploads();
 export function uploadText({ state, progress, problem }: Upload): string {
   if (state === "failed") return problem?.title ?? "Failed";
   if (state === "done") return "Uploaded";
-  return progress.phase === "checking" ? "Checking the files" : "Uploading";
+  return PHASES[progress.phase];
 }
+
+const PHASES: Record<UploadProgress["phase"], string> = {
+  waiting: "Waiting for another upload of this file",
+  sending: "Uploading",
+  checking: "Checking the files",
+};
 
 /** From 0 to 1; undefined where it is not known, as while the server checks. */
 export const uploadFraction = ({ progress }: Upload): number | undefined =>

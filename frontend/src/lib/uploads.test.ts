@@ -28,6 +28,8 @@ it("follows an upload from its first byte to what it has become", async () => {
   const { upload: one, finished } = uploads.start("models", "net.onnx", new FormData());
   expect(uploads.areRunning).toBe(true);
   expect([uploadText(one), uploadFraction(one)]).toEqual(["Uploading", 0]);
+  server.progress({ phase: "waiting" });
+  expect([uploadText(one), uploadFraction(one)]).toEqual(["Waiting for another upload of this file", undefined]);
   server.progress({ phase: "sending", sent: 5, total: 10 });
   expect(uploadFraction(one)).toBe(0.5);
   server.progress({ phase: "checking" });
