@@ -36,6 +36,9 @@ const field = (label: string): Locator => fieldOf(page, label);
 const panel = (): Locator => page.getByRole("complementary", { name: "Uploads" });
 const elements = (): Promise<number> => page.evaluate<number>("document.querySelectorAll('*').length");
 
+/** The name of the file in a field. */
+const nameOfFile = (input: Node): string | undefined => (input as HTMLInputElement).files?.[0]?.name;
+
 /** Drops a file somewhere on the page. */
 const drop = (name: string, content: string): Promise<void> =>
   page.evaluate(
@@ -54,6 +57,24 @@ describe.sequential("uploads", () => {
   let answer: (route: Route) => Promise<void>;
   let begun: (answered: () => void) => void = () => undefined;
 
+  it("asks before it leaves any other page for what is dropped there", async () => {
+    await page.goto(`/searches/new?model=${model}&dataset=${dataset}`);
+    await field("Name").fill("Typed before");
+    await drop("resnet.onnx", "\b\u0007");
+    await page.getByText("looks like a model.").waitFor();
+    await expectGoodPage(page);
+    await button("Stay here").click();
+    expect(await field("Name").inputValue()).toBe("Typed before");
+
+    await page.goto("/");
+    await heading("Prune a trained classifier").waitFor();
+    await drop("anything.bin", "?");
+    await page.getByText("may be a model or a dataset").waitFor();
+    await button("Upload it as a dataset").click();
+    await heading("Datasets").waitFor();
+    expect(await field("File").evaluate(nameOfFile)).toBe("anything.bin");
+  });
+
   it("offers a network that is dropped on the datasets page as a model", async () => {
     await page.goto("/datasets");
     await heading("Datasets").waitFor();
@@ -62,9 +83,7 @@ describe.sequential("uploads", () => {
     await expectGoodPage(page, "datasets-drop");
     await button("Upload it as a model").click();
     await heading("Models").waitFor();
-    expect(await field("Model file").evaluate((input) => (input as HTMLInputElement).files?.[0]?.name)).toBe(
-      "resnet.onnx",
-    );
+    expect(await field("Model file").evaluate(nameOfFile)).toBe("resnet.onnx");
     await field("External weights").waitFor();
     await drop("images-idx3-ubyte", "\0\0\b\u0003");
     await page.getByText("looks like a dataset").waitFor();

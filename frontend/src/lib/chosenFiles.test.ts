@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { handOver, namesOfFiles, takeOver, together, type Known } from "./chosenFiles";
+import { namesOfFiles, offersOf, together, type Known } from "./chosenFiles";
 import type { FileKind } from "./fileKinds";
 
 const known = (kind: FileKind, name: string = kind): Known => ({ kind, file: new File([], name) });
@@ -32,11 +32,16 @@ it("says why files make no upload", () => {
   expect(together([known("images"), known("archive")], "datasets")).toContain("one at a time");
 });
 
-it("hands files over to the page where they make sense, once", () => {
-  const chosen = { collection: "models", file: new File([], "net.onnx") } as const;
-  handOver(chosen);
-  expect(takeOver("models")).toBe(chosen);
-  expect(takeOver("models")).toBeUndefined();
-  handOver(chosen);
-  expect(takeOver("datasets")).toBeUndefined();
+it("offers what is dropped on no page of its own to each that would take it", () => {
+  const collections = (files: Known[], page?: "models" | "datasets"): string | string[] => {
+    const offers = offersOf(files, page);
+    return typeof offers === "string" ? offers : offers.map(({ collection }) => collection);
+  };
+  expect(collections([known("network")])).toEqual(["models"]);
+  expect(collections([known("images"), known("labels")])).toEqual(["datasets"]);
+  expect(collections([known("unknown")])).toEqual(["models", "datasets"]);
+  expect(collections([known("unknown")], "datasets")).toEqual(["datasets"]);
+  expect(collections([known("network")], "datasets")).toEqual(["models"]);
+  expect(collections([known("network"), known("images")])).toContain("a model and a dataset");
+  expect(collections([])).toContain("zip or tar archive");
 });

@@ -34,6 +34,17 @@ function partOf(kind: FileKind, page: Collection): { collection: Collection; par
   }
 }
 
+/**
+ * What files may become: on the page of a collection one thing, and elsewhere whatever either page would make of them. Or a sentence
+ * that says why they make nothing.
+ */
+export function offersOf(files: readonly Known[], page: Collection | undefined): Chosen[] | string {
+  const made = (page ? [page] : COLLECTIONS).map((one) => together(files, one));
+  const chosen = made.filter((one) => typeof one !== "string");
+  if (chosen.length === 0) return made.find((one) => typeof one === "string") ?? "";
+  return [...new Map(chosen.map((one) => [one.collection, one])).values()];
+}
+
 /** What files make together, or a sentence that says why they make nothing. */
 export function together(files: readonly Known[], page: Collection): Chosen | string {
   if (files.length === 0) return "A folder cannot be uploaded as it is: put it into a zip or tar archive first.";
@@ -50,6 +61,7 @@ export function together(files: readonly Known[], page: Collection): Chosen | st
 
 /** What an upload to a collection becomes. */
 export const NOUNS: Record<Collection, string> = { models: "model", datasets: "dataset" };
+const COLLECTIONS = ["models", "datasets"] as const;
 
 /** Their names, for a sentence. */
 export const namesOfFiles = ({ collection: _, ...parts }: Chosen): string =>
@@ -62,16 +74,4 @@ export function fileList(file: File): FileList {
   const transfer = new DataTransfer();
   transfer.items.add(file);
   return transfer.files;
-}
-
-let handed: Chosen | undefined;
-
-/** Keeps files for the page on which they make sense. */
-export const handOver = (chosen: Chosen): void => void (handed = chosen);
-
-/** The files that another page has handed over to the page of a collection, once. */
-export function takeOver<C extends Collection>(collection: C): Extract<Chosen, { collection: C }> | undefined {
-  const chosen = handed;
-  handed = undefined;
-  return chosen?.collection === collection ? (chosen as Extract<Chosen, { collection: C }>) : undefined;
 }
