@@ -811,7 +811,7 @@ export interface paths {
         };
         /**
          * Get a study's figure.
-         * @description Each evaluation's top-1 against the accuracy after fine-tuning, a panel for each evaluation and a row of them for each budget.
+         * @description Each figure that is known before fine-tuning against the accuracy after it, a panel for each, budget by budget.
          */
         get: operations["getStudyFigure"];
         put?: never;
@@ -1215,7 +1215,7 @@ export interface components {
              *     of the mean of the fine-tunings (Spearman, 1910; Brown, 1910). Null where the ceiling is null or not positive.
              */
             attainable: number | null;
-            /** @description As in `0.5 of the MACs`. */
+            /** @description As in `50% of the MACs`. */
             budget: string;
             /** @description In order of index. */
             candidates: components["schemas"]["StudyPoint"][];
@@ -1388,6 +1388,8 @@ export interface components {
              * @description Version of ONNX's operators in an ONNX file. Null for other formats.
              */
             opset: number | null;
+            /** @description SHA-256, in hexadecimal digits. Null until it is written, and for a file of an older version. */
+            sha256: string | null;
         };
         /**
          * @description The network that a score is of.
@@ -1518,6 +1520,8 @@ export interface components {
              * @description Version of ONNX's operators in an ONNX file. Null for other formats.
              */
             opset: number | null;
+            /** @description SHA-256 of the file, as `sha256sum` prints it. Null until it is ready, and for a file of an older version. */
+            sha256: string | null;
             state: components["schemas"]["CheckpointState"];
             /**
              * Format: uuid
@@ -2461,6 +2465,8 @@ export interface components {
              * @example MobileNetV1 on Fashion-MNIST
              */
             name: string;
+            /** @description SHA-256 of the file, as `sha256sum` prints it. Null for a model that an older version has stored. */
+            sha256: string | null;
         };
         /** @description The parts of a model upload. */
         ModelUpload: {
@@ -2681,6 +2687,8 @@ export interface components {
                  * @example MobileNetV1 on Fashion-MNIST
                  */
                 name: string;
+                /** @description SHA-256 of the file, as `sha256sum` prints it. Null for a model that an older version has stored. */
+                sha256: string | null;
             })[];
             /** @description Pass it back as `cursor` for the next page. Null on the last page. */
             next_cursor: string | null;
@@ -3420,6 +3428,17 @@ export interface components {
             evaluated: number;
             strategy: components["schemas"]["StrategyName"];
         };
+        /** @description A study's report with all that is needed to make it again. */
+        ReportedStudy: components["schemas"]["StudyReport"] & {
+            /** @description The request for the search, as `POST /searches` takes it. */
+            search_request: components["schemas"]["SearchRequest"];
+            /** @description The request for the study, as `POST /searches/{id}/studies` takes it. */
+            study_request: components["schemas"]["StudyRequest"];
+            /** @description The programs and devices that the fine-tunings were done by. None for those of an older version. */
+            trained_by: components["schemas"]["TrainedBy"][];
+            /** @description Of EagleEye, which has computed the report. */
+            version: string;
+        };
         /**
          * @description How an image of another size becomes the network's input.
          * @default {
@@ -4132,6 +4151,24 @@ export interface components {
              */
             on_fewer_images: number;
         };
+        /** @description A worker's program and the device that it computed on. */
+        TrainedBy: {
+            /**
+             * @description As in `/health`.
+             * @example cuda:0
+             */
+            device: string;
+            /**
+             * @description The name of that processor or card. Null where it is not known.
+             * @example NVIDIA H200
+             */
+            hardware: string | null;
+            /**
+             * @description EagleEye's.
+             * @example 0.1.0
+             */
+            version: string;
+        };
         /**
          * @description A fine-tuning as a way of judging: the top-1 on the validation images after so many epochs from one seed, and the accuracy after
          *     fine-tuning from another. The mean over all pairs of seeds.
@@ -4480,6 +4517,8 @@ export interface components {
         TuningResult: {
             /** @description The candidate on the validation images, before the first step. */
             before: components["schemas"]["Score"];
+            /** @description Top-1 on the validation images after each epoch. Empty in a result of an older version. */
+            by_epoch?: number[];
             /**
              * Format: int32
              * @description Epochs of training; less than asked for where patience or time ran out.
@@ -4487,9 +4526,15 @@ export interface components {
             epochs: number;
             /** @description The full network on the validation images. */
             full: components["schemas"]["Score"];
+            /**
+             * Format: double
+             * @description Seconds of training, without interruptions. Null in a result of an older version.
+             */
+            seconds: number | null;
             test: components["schemas"]["Score"] | null;
             /** Format: int64 */
             test_images: number;
+            trained_by: components["schemas"]["TrainedBy"] | null;
             /** Format: int64 */
             training_images: number;
             /** @description The tuned network on the validation images. */
@@ -5345,6 +5390,8 @@ export interface operations {
             /** @description The file; byte ranges and `If-None-Match` are supported */
             200: {
                 headers: {
+                    /** @description SHA-256 of the whole file, as RFC 9530 has it, where it is known */
+                    "Repr-Digest"?: string | null;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6832,6 +6879,8 @@ export interface operations {
             /** @description The file; byte ranges and `If-None-Match` are supported */
             200: {
                 headers: {
+                    /** @description SHA-256 of the whole file, as RFC 9530 has it, where it is known */
+                    "Repr-Digest"?: string | null;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10751,7 +10800,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StudyReport"];
+                    "application/json": components["schemas"]["ReportedStudy"];
                 };
             };
             /** @description A parameter that this address does not accept */
@@ -12378,6 +12427,55 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     deleteUpload: {
@@ -12506,7 +12604,22 @@ export interface operations {
                 headers: {
                     "Tus-Resumable"?: string;
                     "Upload-Length"?: number;
+                    "Upload-Metadata"?: string;
                     "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -12520,6 +12633,41 @@ export interface operations {
             };
             /** @description Another version of the protocol */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The server's disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
