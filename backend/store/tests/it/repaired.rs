@@ -120,8 +120,12 @@ async fn checkpoints_of_the_schema_before_are_adapted_or_tuned_ones() {
     Migrator::down(&database, Some(steps_since("m20261127_000007_repaired"))).await.unwrap();
     let store = world.other_process().await;
     let after = store.checkpoints().of_candidate(id).await.unwrap();
-    assert_eq!(after, before[..3], "the repaired one is gone, and the others are as they were");
-    assert_eq!(store.checkpoints().of_tuning(tuning.id).await.unwrap(), tuned);
+    // That schema does not know it.
+    let without_sha256 = |files: &[Checkpoint]| -> Vec<Checkpoint> {
+        files.iter().map(|file| Checkpoint { sha256: None, ..file.clone() }).collect()
+    };
+    assert_eq!(after, without_sha256(&before[..3]), "the repaired one is gone, and the others are as they were");
+    assert_eq!(store.checkpoints().of_tuning(tuning.id).await.unwrap(), without_sha256(&tuned));
     assert_eq!(weights(&tuned), [CheckpointWeights::Tuned; 3]);
     let again = store.checkpoints().request(id, REPAIRED, CheckpointFormat::Onnx).await.unwrap();
     assert!(again.id != repaired.id && again.state == CheckpointState::Queued);
