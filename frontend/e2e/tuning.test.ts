@@ -5,7 +5,7 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
 import { deleteModel, deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search and a tuning take as long as the machine needs. Milliseconds. */
@@ -122,18 +122,36 @@ describe.sequential("fine-tuning", () => {
       ...Array(3).fill("800 validation"),
       "600 test",
     ]);
-    expect(await page.locator("svg .mark.first title").first().textContent()).toMatch(/^Epoch 1, validation: 0\.\d+/);
     expect(await fact("Micro-batch size").innerText()).toBe("64");
     await expectGoodPage(page, "tuning");
   });
 
+  it("has charts that are read and zoomed by the keyboard", async () => {
+    const losses = page.getByRole("slider", { name: /^Loss by epoch/ });
+    await losses.focus();
+    await page.keyboard.press("Home");
+    await page.getByText(/^Epoch 1: validation \d\.\d+, training \d\.\d+$/).waitFor();
+    expect(await losses.getAttribute("aria-valuetext")).toMatch(/^Epoch 1: validation/);
+    await page.keyboard.press("+");
+    await expectParam(page, "epochs", "1~2");
+    expect(await button("Reset zoom").count(), "of every chart of epochs").toBe(3);
+    await expectGoodPage(page);
+    await button("Reset zoom").first().click();
+    await expectParam(page, "epochs", null);
+  });
+
   it("shows how the weights have moved, after any epoch", async () => {
+    await page.getByText("As a table").first().click();
+    expect(await page.getByRole("table", { name: "Median change since the start" }).locator("tbody tr").count()).toBe(
+      3,
+    );
     await page.getByText("Change of each layer after epoch 3").click();
     const change = page.getByRole("region", { name: "Change of each layer" }).locator("tbody tr td.number").first();
     const last = await change.innerText();
-    await page.getByRole("slider").focus();
+    await page.getByRole("slider", { name: /^Epoch \d of 3$/ }).focus();
     await page.keyboard.press("Home");
     await page.getByText("Change of each layer after epoch 1").waitFor();
+    await expectParam(page, "epoch", "1");
     expect(await change.innerText()).not.toBe(last);
     expect(await page.getByLabel("Histogram of the filters’ norms after epoch 1").count()).toBe(1);
     await expectGoodPage(page);

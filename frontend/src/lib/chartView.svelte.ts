@@ -2,7 +2,7 @@
 
 import { flag, oneOf, range } from "./codecs";
 import { COSTS, type Cost } from "./costPoints";
-import { OptionalParam, ViewParam } from "./viewParam.svelte";
+import { OptionalParam, SettlingParam, ViewParam } from "./viewParam.svelte";
 import type { Range } from "./zoom";
 
 /** The part that is looked at; an absent axis is seen whole. */
@@ -10,9 +10,6 @@ export interface Zoom {
   x?: Range | undefined;
   y?: Range | undefined;
 }
-
-/** Browsers refuse an address that changes with every turn of a wheel, so it is written after the last. Milliseconds. */
-const PAUSE = 250;
 
 /** Up to so many points, intervals are shown unless they are turned off: beyond, they hide the points. */
 const FEW = 150;
@@ -22,12 +19,9 @@ export class ChartView {
   readonly #front = new ViewParam("front", flag, true);
   readonly #intervals = new OptionalParam("intervals", flag);
   readonly #plain = new ViewParam("plain", flag, false);
-  readonly #x = new OptionalParam("x", range);
-  readonly #y = new OptionalParam("y", range);
-
-  /** What the address will say. */
-  #unwritten = $state.raw<Zoom>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  // A wheel turns many times a second.
+  readonly #x = new SettlingParam("x", range);
+  readonly #y = new SettlingParam("y", range);
 
   get axis(): Cost {
     return this.#axis.value;
@@ -66,13 +60,12 @@ export class ChartView {
   }
 
   get zoom(): Zoom {
-    return this.#unwritten ?? { x: this.#x.value, y: this.#y.value };
+    return { x: this.#x.value, y: this.#y.value };
   }
 
-  set zoom(zoom: Zoom) {
-    this.#unwritten = zoom;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#write(zoom), PAUSE);
+  set zoom({ x, y }: Zoom) {
+    this.#x.value = x;
+    this.#y.value = y;
   }
 
   get isZoomed(): boolean {
@@ -81,12 +74,7 @@ export class ChartView {
 
   /** Writes nothing more: the page, and with it the address, may be another one soon. */
   stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #write({ x, y }: Zoom): void {
-    this.#x.value = x;
-    this.#y.value = y;
-    this.#unwritten = undefined;
+    this.#x.stop();
+    this.#y.stop();
   }
 }

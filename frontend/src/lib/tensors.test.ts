@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { TensorSummary } from "../api/types";
-import { foundTensors, intervalsOf, outline, tensorLines } from "./tensors";
+import { foundTensors, intervalLines, intervalsOf, outline, tensorLines } from "./tensors";
 
 const tensor = (name: string, counts: number[], low = -1, high = 1): TensorSummary => ({
   ...{ name, layer: name.slice(0, name.lastIndexOf(".")), shape: [2, 3], not_finite: 0, zeros: 1, mean: 0.5 },
@@ -22,6 +22,8 @@ describe("tensors", () => {
       { from: -1, to: 1, values: 5 },
       { from: 1, to: 3, values: 7 },
     ]);
+    expect(intervalsOf(tensor("alike", [7, 0, 0], 2.5, 2.5))).toEqual([{ from: 2.5, to: 2.5, values: 7 }]);
+    expect(intervalLines(intervalsOf(tensor("w", [5, 7], -1, 3)))).toBe("from,to,values\r\n-1,1,5\r\n1,3,7\r\n");
   });
 
   it("are drawn as high as the fullest interval", () => {

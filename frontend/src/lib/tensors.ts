@@ -1,7 +1,7 @@
 // A network's weights and statistics: which there are, and the bars of their histograms.
 
 import type { TensorSummary } from "../api/types";
-import type { CsvValue } from "./csv";
+import { csv, type CsvValue } from "./csv";
 
 /** Those whose name or layer has a text in it, whatever the case. */
 export function foundTensors(tensors: readonly TensorSummary[], typed: string): readonly TensorSummary[] {
@@ -17,10 +17,19 @@ export interface Interval {
   values: number;
 }
 
+/** Where all values are alike there is one interval, without a width. */
 export function intervalsOf({ histogram: { low, high, counts } }: Pick<TensorSummary, "histogram">): Interval[] {
+  if (low === high) return [{ from: low, to: high, values: counts.reduce((sum, values) => sum + values, 0) }];
   const step = (high - low) / counts.length;
   return counts.map((values, place) => ({ from: low + place * step, to: low + (place + 1) * step, values }));
 }
+
+/** A histogram as a file. */
+export const intervalLines = (intervals: readonly Interval[]): string =>
+  csv(
+    ["from", "to", "values"],
+    intervals.map(({ from, to, values }) => [from, to, values]),
+  );
 
 /** The outline of a histogram as a path in a box, from its lower left corner. */
 export function outline({ histogram }: Pick<TensorSummary, "histogram">, width: number, height: number): string {

@@ -4,6 +4,7 @@ import type { Candidate, Epoch, Tuning } from "../api/types";
 import {
   beforeTuning,
   driftByEpoch,
+  epochPlace,
   lengthText,
   Pace,
   secondsLeft,
@@ -131,6 +132,11 @@ it("says how long it may take", () => {
   expect(length({ epochs: 1 })).toBe("1 epoch");
   expect(length({ minutes: 90 })).toBe("5 epochs, 1 h 30 min at most");
   expect(length({ epochs: undefined, minutes: 0.5 })).toBe("30 s at most");
+});
+
+it("looks at the latest epoch unless another one is there by its number", () => {
+  const epochs = [epoch({}), epoch({ epoch: 2 }), epoch({ epoch: 3 })];
+  expect([2, 3, 9, undefined].map((number) => epochPlace(epochs, number))).toEqual([1, 2, 2, 2]);
 });
 
 it("takes the median of what the layers have moved by", () => {

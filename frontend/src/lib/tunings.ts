@@ -82,6 +82,12 @@ export function secondsLeft(tuning: Tuning, epochs: readonly Epoch[], seen: numb
   return last && Math.max(0, last.seconds_left - (progress.done - last.steps) * perStep);
 }
 
+/** The place of the epoch of this number; the latest's where there is none. */
+export function epochPlace(epochs: readonly Pick<Epoch, "epoch">[], number: number | undefined): number {
+  const found = epochs.findIndex(({ epoch }) => epoch === number);
+  return found < 0 ? epochs.length - 1 : found;
+}
+
 /** The median of what a kind of tensor has moved by, epoch by epoch; empty where no layer has it. */
 export const driftByEpoch = (epochs: readonly Epoch[], wanted: DriftKind): { x: number; y: number }[] =>
   epochs.flatMap(({ epoch, drift }) => {

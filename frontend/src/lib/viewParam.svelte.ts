@@ -59,3 +59,36 @@ export class OptionalParam<T> {
     navigation.amend({ [name]: value === undefined ? null : codec.write(value) });
   }
 }
+
+/** Milliseconds. */
+const PAUSE = 250;
+
+/** A value that may change many times a second. Browsers refuse an address that does, so it is written after the last change. */
+export class SettlingParam<T> {
+  readonly #param: OptionalParam<T>;
+  /** What the address will say. */
+  #unwritten = $state.raw<{ value: T | undefined }>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(name: string, codec: Codec<T>) {
+    this.#param = new OptionalParam(name, codec);
+  }
+
+  get value(): T | undefined {
+    return this.#unwritten ? this.#unwritten.value : this.#param.value;
+  }
+
+  set value(value: T | undefined) {
+    this.#unwritten = { value };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#param.value = value;
+      this.#unwritten = undefined;
+    }, PAUSE);
+  }
+
+  /** Writes nothing more: the page, and with it the address, may be another one soon. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
