@@ -161,6 +161,21 @@ describe.sequential("fine-tuning", () => {
     await link("Download ONNX").waitFor({ timeout: PATIENCE });
     const [download] = await Promise.all([page.waitForEvent("download"), link("Download ONNX").click()]);
     expect(download.suggestedFilename()).toMatch(/\.onnx$/);
+    await button("Model card of ONNX").click();
+    const card = page.getByRole("region", { name: "Model card: ONNX, fine-tuned" });
+    await card.getByText("It was trained further after pruning.").waitFor();
+    await page.waitForURL(/card=/);
+    await expectGoodPage(page);
+    await card.getByRole("button", { name: "Close" }).click();
+    await expectParam(page, "card", null);
+  });
+
+  it("leads back to its candidate, and to the search of that", async () => {
+    const [candidate] = (await fact("Candidate").getByRole("link").allInnerTexts()) as [string];
+    await link(candidate).first().click();
+    await heading(candidate).waitFor();
+    await page.goBack();
+    await heading(/Fine-tuning of candidate/).waitFor();
   });
 
   it("makes a model of the tuned network, to be pruned further", async () => {
@@ -176,7 +191,9 @@ describe.sequential("fine-tuning", () => {
   });
 
   it("hands out the candidate repaired", async () => {
-    await link(/To be fine-tuned/).click();
+    await link(/To be fine-tuned/)
+      .first()
+      .click();
     const winners = page.getByRole("table", { name: "The best candidate of each budget" });
     await winners.getByRole("columnheader", { name: "Repaired", exact: true }).waitFor();
     await page.locator(".panel").getByRole("columnheader", { name: "Repaired", exact: true }).waitFor();
