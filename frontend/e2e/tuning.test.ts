@@ -213,6 +213,16 @@ describe.sequential("fine-tuning", () => {
     await button("Start fine-tuning").click();
     await epochs().first().waitFor({ timeout: PATIENCE });
     await page.getByText(/min left|h left/).waitFor();
+
+    await link(/^Candidate \d+$/)
+      .first()
+      .click();
+    const curve = page.getByRole("slider", { name: /^Top-1 accuracy of the running fine-tuning/ });
+    await curve.waitFor({ timeout: PATIENCE });
+    expect(await curve.getAttribute("aria-valuetext")).toMatch(/^Epoch \d+: validation \d+\.\d\d%$/);
+    await expectGoodPage(page);
+    await link("Running fine-tuning").click();
+    await heading(/Fine-tuning of candidate/).waitFor();
     await button("Cancel").click();
     await state("Cancelled").waitFor({ timeout: 20_000 });
     await page.getByText("Snapshot on disk").waitFor();
