@@ -183,7 +183,9 @@ describe.sequential("fine-tuning", () => {
     await button("Prune further, from ONNX").click();
     await page.waitForURL(/\/models\//);
     await heading(/For fine-tuning/).waitFor();
-    expect(await fact("Pruned from").innerText()).toContain("a model by a search");
+    const lineage = page.getByRole("region", { name: "Lineage" });
+    await lineage.getByRole("link", { name: "To be fine-tuned", exact: true }).waitFor();
+    await lineage.getByRole("link", { name: /^Fine-tuning of candidate \d+$/ }).waitFor();
     await expectGoodPage(page);
     await deleteModel(page.url().split("/").at(-1) ?? "");
     await page.goto(tuning);

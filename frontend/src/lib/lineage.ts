@@ -1,4 +1,4 @@
-// Where a candidate comes from, and what has been made of it: model, search, candidate, fine-tuning, file, and model again.
+// Where a candidate or a model comes from, and what has been made of it: model, search, candidate, fine-tuning, file, and model again.
 
 import { checkpointFile, getCandidate, getCheckpoint, getModel, getSearch } from "../api/client";
 import { ApiError } from "../api/problem";
@@ -14,7 +14,7 @@ export type StepKind = "Model" | "Search" | "Candidate" | "Fine-tuning" | "File"
 export interface Step {
   kind: StepKind;
   name: string;
-  /** Undefined for what is not there any more, and for the candidate that the page shows. */
+  /** Undefined for what is not there any more, and for what the page shows. */
   address?: string;
   /** Whether the address is of a file, which is downloaded. */
   isFile?: boolean;
