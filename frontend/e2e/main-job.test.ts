@@ -308,7 +308,9 @@ describe.sequential("the main job", () => {
     await button("Delete").click();
     await button("Delete the model").click();
     await alert().getByText("In use").waitFor();
-    expect(await alert().getByRole("link").getAttribute("href")).toBe(new URL(finished).pathname);
+    const search = alert().getByRole("link", { name: "MobileNetV1 on Fashion-MNIST at 50% of MACs", exact: true });
+    await search.waitFor();
+    expect(await search.getAttribute("href")).toBe(new URL(finished).pathname);
     await expectGoodPage(page);
     await button("Keep it").click();
   });

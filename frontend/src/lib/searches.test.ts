@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 
 import type { Search } from "../api/types";
-import { remaining, titleOf } from "./searches";
+import { remaining, titleOf, titlesOf } from "./searches";
 
 const search = (change: Partial<Search>): Search => ({
   id: "s",
@@ -60,4 +60,28 @@ it("calls a search without a name by its model and budgets", () => {
   expect(titleOf(search({ budgets: [] }), "MobileNetV1")).toBe("MobileNetV1 with keep counts by hand");
   expect(titleOf(search({}), "MobileNetV1")).toBe("MobileNetV1 at 50% of MACs");
   expect(titleOf(search({ name: "First try" }), "MobileNetV1")).toBe("First try");
+});
+
+it("calls searches by what is known of them, and leaves out those that cannot be had", async () => {
+  const gone = (): Promise<never> => Promise.reject(new Error("gone"));
+  const known = new Map([
+    ["named", search({ name: "First try", model_id: "gone" })],
+    ["unnamed", search({})],
+    ["orphan", search({ model_id: "gone" })],
+  ]);
+  const asked: string[] = [];
+  const titles = await titlesOf(
+    ["named", "unnamed", "orphan", "deleted"],
+    (id) => (known.has(id) ? Promise.resolve(known.get(id)!) : gone()),
+    (id) => {
+      asked.push(id);
+      return id === "m" ? Promise.resolve({ name: "MobileNetV1" }) : gone();
+    },
+  );
+  expect([...titles]).toEqual([
+    ["named", "First try"],
+    ["unnamed", "MobileNetV1 at 50% of MACs"],
+    ["orphan", "Search at 50% of MACs"],
+  ]);
+  expect(asked, "only for those without a name").toEqual(["m", "gone"]);
 });

@@ -10,6 +10,24 @@ export function titleOf({ name, budgets }: Pick<Search, "name" | "budgets">, mod
   return name ?? `${model ?? "Search"} ${budget}`;
 }
 
+/** What to call searches of which the ids are known, by those. A search that cannot be had has no title. */
+export async function titlesOf(
+  ids: readonly string[],
+  search: (id: string) => Promise<Search>,
+  model: (id: string) => Promise<{ name: string }>,
+): Promise<Map<string, string>> {
+  const title = async (id: string): Promise<[string, string][]> => {
+    try {
+      const found = await search(id);
+      const subject = found.name === null ? await model(found.model_id).catch(() => undefined) : undefined;
+      return [[id, titleOf(found, subject?.name)]];
+    } catch {
+      return [];
+    }
+  };
+  return new Map((await Promise.all(ids.map(title))).flat());
+}
+
 /** The phase in which candidates are evaluated, as the server names it. */
 const CANDIDATES = "candidates";
 
