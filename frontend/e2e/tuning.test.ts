@@ -210,6 +210,14 @@ describe.sequential("fine-tuning", () => {
       .last()
       .click();
     await field("Epochs").fill("500");
+    await page.goBack();
+    await link(/^Fine-tune candidate/)
+      .last()
+      .waitFor();
+    await page.goForward();
+    await page.getByText("The form is as you left it.").waitFor();
+    expect(await field("Epochs").inputValue()).toBe("500");
+    await expectGoodPage(page);
     await page.getByText("More options").click();
     await field("Starts from").selectOption("repaired");
     await button("Start fine-tuning").click();

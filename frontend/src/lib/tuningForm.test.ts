@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { applies, emptyForm, hints, missing, toOptions, type NumberPath, type TuningForm } from "./tuningForm";
+import { applies, begin, emptyForm, hints, missing, toOptions, type NumberPath, type TuningForm } from "./tuningForm";
 
 const form = (change: Partial<TuningForm> = {}, numbers: Partial<TuningForm["numbers"]> = {}): TuningForm => {
   const usual = { ...emptyForm(), ...change };
@@ -24,6 +24,16 @@ describe("a form of fine-tuning", () => {
 
   it("learns from the full network where there are no labels", () => {
     expect(toOptions(emptyForm(false)).distillation).toEqual({ temperature: 4, weight: 0.1 });
+  });
+
+  it("begins as it was left, as far as its fields are still there", () => {
+    expect(begin(false)).toEqual(emptyForm(false));
+    const left = form({ distils: true }, { epochs: null, minutes: 30 });
+    expect(begin(true, left)).toEqual(left);
+    const { seed: _, ...numbers } = left.numbers;
+    const older = { ...left, numbers: { ...numbers, gone: 3 } } as unknown as TuningForm;
+    expect(begin(true, older)).toEqual(left);
+    expect(JSON.stringify(begin(true, older)), "in the same order").toBe(JSON.stringify(left));
   });
 
   it("needs a number of epochs or a time limit", () => {

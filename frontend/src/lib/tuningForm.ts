@@ -60,6 +60,27 @@ export const emptyForm = (isLabelled = true): TuningForm => ({
   distils: !isLabelled,
 });
 
+/**
+ * The form as it begins: as `kept` where it was typed before, with the defaults of fields that this version has and the other one that
+ * kept it had not; else with the defaults.
+ */
+export function begin(isLabelled: boolean, kept?: TuningForm): TuningForm {
+  const usual = emptyForm(isLabelled);
+  if (!kept) return usual;
+  return {
+    numbers: known(usual.numbers, kept.numbers),
+    switches: known(usual.switches, kept.switches),
+    choices: known(usual.choices, kept.choices),
+    distils: kept.distils,
+  };
+}
+
+/** What was kept of the fields that there are. */
+const known = <T extends object>(usual: T, kept: T): T => ({
+  ...usual,
+  ...Object.fromEntries(Object.entries(kept).filter(([name]) => Object.hasOwn(usual, name))),
+});
+
 /** Whether a number means anything with the other fields as they are. */
 export function applies(path: NumberPath, { switches, choices, distils }: TuningForm): boolean {
   if (path === "learning_rate") return !switches.find_learning_rate;
