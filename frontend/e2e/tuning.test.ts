@@ -296,11 +296,12 @@ describe.sequential("fine-tuning", () => {
     expect((await page.reload())?.status(), "by its address").toBe(200);
     const budget = page.getByRole("region", { name: "50% of the MACs", exact: true });
     await budget.getByText("This decides nothing").first().waitFor();
-    expect(await budget.getByRole("rowheader", { name: /^adaptive BN, top-1/ }).count()).toBe(1);
+    const ranking = "Adaptive BN, top-1 (512 calibration, 800 scoring images)";
+    expect(await budget.getByRole("rowheader", { name: ranking, exact: true }).count()).toBe(1);
     expect(
       await budget.getByRole("option", { name: /^Candidate \d+, uniform: .*fine-tuned \d+\.\d\d%$/ }).count(),
     ).toBe(1);
-    await fieldOf(page, "Figure of").first().selectOption({ label: "parameters" });
+    await fieldOf(page, "Figure of").first().selectOption({ label: "Parameters" });
     await budget.getByRole("listbox", { name: /by parameters/ }).waitFor();
     await expectGoodPage(page, "study");
     const [download] = await Promise.all([page.waitForEvent("download"), link("Report as Markdown").click()]);

@@ -132,6 +132,20 @@ describe("a study in words", () => {
     expect(studies.correlationText(null)).toBe("–");
   });
 
+  it("says which images a predictor is from", () => {
+    const kinds = { of: "evaluation", kind: "adapted", measure: "top1" } as const;
+    const of = (found: PredictorStudy["predictor"]): string =>
+      studies.predictorName({ ...predictor("as in the report", 1), predictor: found });
+    const adapted = { ...kinds, calibration_images: 512, scoring_images: 1800 };
+    expect(of(adapted)).toBe("adaptive BN, top-1 (512 calibration, 1,800 scoring images)");
+    expect(of({ ...adapted, kind: "unadapted", measure: "kl", calibration_images: 0 })).toBe(
+      "vanilla, minus KL (1,800 scoring images)",
+    );
+    expect(of({ ...adapted, calibration_images: null })).toBe("adaptive BN, top-1 (1,800 scoring images)");
+    expect(of({ of: "parameters" })).toBe("as in the report");
+    expect(studies.shortName({ name: "", predictor: adapted })).toBe("adaptive BN, top-1");
+  });
+
   it("writes shares as percentages and other values as they are", () => {
     const of = (found: PredictorStudy["predictor"], value: number) => studies.valueText({ predictor: found }, value);
     const evaluation = { of: "evaluation", kind: "adapted", calibration_images: 512, scoring_images: 1000 } as const;

@@ -5,6 +5,7 @@ import type {
   CandidateRow,
   CandidateWeights,
   Correlation,
+  EvaluationKind,
   PredictorStudy,
   Study,
   StudyRequest,
@@ -131,6 +132,34 @@ export function correlationText(correlation: Correlation | null | undefined): st
   return interval ? `${number(value)} (${number(interval.low)} to ${number(interval.high)})` : number(value);
 }
 
+type Named = Pick<PredictorStudy, "predictor" | "name">;
+type Evaluation = Extract<PredictorStudy["predictor"], { of: "evaluation" }>;
+
+const KINDS: Record<EvaluationKind, string> = {
+  adapted: "adaptive BN",
+  unadapted: "vanilla",
+  repaired: "repaired",
+  short_tuned: "short training",
+};
+const MEASURES: Record<Evaluation["measure"], string> = {
+  top1: "top-1",
+  cross_entropy: "minus cross-entropy",
+  kl: "minus KL",
+};
+
+/** What a predictor is, whatever images it is from: `adaptive BN, top-1`. */
+export const shortName = ({ predictor, name }: Named): string =>
+  predictor.of === "evaluation" ? `${KINDS[predictor.kind]}, ${MEASURES[predictor.measure]}` : name;
+
+/** A predictor as people read it: `adaptive BN, top-1 (512 calibration, 800 scoring images)`. */
+export function predictorName(one: Named): string {
+  const { predictor } = one;
+  if (predictor.of !== "evaluation") return one.name;
+  const { calibration_images: calibration, scoring_images: scoring } = predictor;
+  const before = calibration ? `${count(calibration)} calibration, ` : "";
+  return `${shortName(one)} (${before}${counted(scoring, "scoring image")})`;
+}
+
 /** Predictors in the order of their Spearman's, the best first; those that are not known of all candidates come last. */
 export function byAgreement(study: BudgetStudy): { predictor: PredictorStudy; place: number }[] {
   const isWhole = ({ candidates }: PredictorStudy): boolean => candidates === study.candidates.length;
@@ -150,7 +179,10 @@ export const COEFFICIENTS = ["spearman", "pearson", "kendall"] as const satisfie
 
 /** What says beforehand, more or less, which candidates will be good: an evaluation, a shorter fine-tuning, or another one. */
 export interface Prediction {
+  /** As in the report. */
   name: string;
+  /** As people read it. */
+  title: string;
   /** Candidates that it is known of. */
   candidates: number;
   correlations: readonly Correlation[];
@@ -166,13 +198,16 @@ export function predictions(study: BudgetStudy): Prediction[] {
   const tuned = { candidates: study.candidates.length, aboveRanking: null, isTuned: true };
   const evaluations = byAgreement(study).map(({ predictor }) => {
     const { name, candidates, correlations, above_ranking: aboveRanking, regret, seconds } = predictor;
-    return { name, candidates, correlations, aboveRanking, regret, seconds, isTuned: false };
+    const title = predictorName(predictor);
+    return { name, title, candidates, correlations, aboveRanking, regret, seconds, isTuned: false };
   });
   const shorter = study.training.map(({ epochs, of: all, correlations, regret, seconds }) => {
-    return { ...tuned, name: `fine-tuned for ${epochs} of ${counted(all, "epoch")}`, correlations, regret, seconds };
+    const name = `fine-tuned for ${epochs} of ${counted(all, "epoch")}`;
+    return { ...tuned, name, title: name, correlations, regret, seconds };
   });
   const { regret, seconds } = study.accuracy;
-  const another = { ...tuned, name: "another fine-tuning (the ceiling)", regret, seconds };
+  const name = "another fine-tuning (the ceiling)";
+  const another = { ...tuned, name, title: name, regret, seconds };
   return [...evaluations, ...shorter, ...(study.ceiling ? [{ ...another, correlations: study.ceiling }] : [])];
 }
 
