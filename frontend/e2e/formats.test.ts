@@ -85,7 +85,7 @@ describe.sequential("a dataset", () => {
     await shown("datasets", "bands");
     expect(await fact("Images").innerText()).toBe("40");
     expect(await fact("Classes").innerText()).toBe("4");
-    await page.getByRole("img", { name: "Sample 1", exact: true }).waitFor();
+    await page.getByRole("img", { name: /^Sample 1, class / }).waitFor();
   });
 
   it("is an archive with a folder per class, whose names it keeps", async () => {

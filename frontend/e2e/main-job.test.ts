@@ -159,7 +159,7 @@ describe.sequential("the main job", () => {
     expect(await fact("Images").innerText()).toBe("9,500");
     expect(await fact("Classes").innerText()).toBe("10");
     expect(await page.locator("svg rect").count()).toBe(10);
-    const sample = page.getByAltText("Sample 1", { exact: true });
+    const sample = page.getByAltText("Sample 1, class 0", { exact: true });
     await expect.poll(() => sample.evaluate(imageWidth), { timeout: 30_000 }).toBeGreaterThan(0);
     await expectGoodPage(page, "dataset");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Class } from "../api/types";
-import { classLabels, splitSentence, thumbnailClasses } from "./datasetContent";
+import { classLabels, sampleText, splitSentence, thumbnailClasses } from "./datasetContent";
 
 const classes = (...counts: number[]): Class[] =>
   counts.map((count, index) => ({ index, name: `class ${index}`, count }));
@@ -16,6 +16,11 @@ describe("thumbnailClasses", () => {
     expect(names([9, 9, 9], 2)).toEqual([0, 1]);
     expect(thumbnailClasses({ classes: [], thumbnails: 4 })).toEqual([]);
   });
+});
+
+it("says of which class a sample is, where that is known", () => {
+  expect(sampleText(2, { index: 7, name: "sneaker", count: 5 })).toBe("Sample 3, class sneaker");
+  expect(sampleText(0, undefined)).toBe("Sample 1");
 });
 
 describe("splitSentence", () => {

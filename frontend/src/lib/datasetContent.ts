@@ -19,6 +19,10 @@ export function thumbnailClasses({ classes, thumbnails }: Pick<Dataset, "classes
   return shown.slice(0, thumbnails);
 }
 
+/** What a thumbnail shows, for those who do not see it: `Sample 3, class sneaker`. */
+export const sampleText = (position: number, class_: Class | undefined): string =>
+  `Sample ${position + 1}${class_ ? `, class ${class_.name}` : ""}`;
+
 /** As many test images as a search takes at most, where it is not told how many. */
 const MOST_TEST = 2000;
 
