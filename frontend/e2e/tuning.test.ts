@@ -5,7 +5,7 @@
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodPage, expectParam, field as fieldOf, open, param, type Watched } from "./browser";
 import { deleteModel, deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search and a tuning take as long as the machine needs. Milliseconds. */
@@ -260,7 +260,7 @@ describe.sequential("fine-tuning", () => {
   });
 
   it("runs several candidates in a race, of which one wins", async () => {
-    await page.goto(`/searches/${searched}`);
+    await page.goto(`/searches/${searched}?pace=time`);
     await page.getByText("Tune several").click();
     await page.getByRole("spinbutton", { name: "Candidates" }).fill("2");
     await field("Epochs in total").fill("2");
@@ -277,6 +277,7 @@ describe.sequential("fine-tuning", () => {
     await race.getByRole("button", { name: "Delete" }).click();
     await button("Delete the race").click();
     await race.waitFor({ state: "detached" });
+    expect(param(page, "pace"), "the page stays as it was").toBe("time");
   });
 
   it("is done from several seeds in a study, which says what each evaluation predicts", async () => {
