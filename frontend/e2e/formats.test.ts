@@ -71,6 +71,8 @@ describe.sequential("a network in two parts", () => {
     await page.waitForURL(/tensor=/);
     const picked = await tensors.locator("[aria-pressed=true]").innerText();
     await page.getByRole("img", { name: `Histogram of the values of ${picked}` }).waitFor();
+    await page.getByRole("region", { name: picked, exact: true }).getByText("As a table").click();
+    await page.getByRole("table", { name: `Values of ${picked}` }).waitFor();
     await field("Find a tensor").fill("running_var");
     await page.getByText(/^\d tensors$/).waitFor();
     await page.reload();
