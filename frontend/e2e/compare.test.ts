@@ -197,6 +197,8 @@ describe.sequential("the comparison", () => {
     await page.goto(page.url());
     await rows().nth(1).waitFor();
     expect(await rows().count()).toBe(2);
+    // Two of a search's candidates do not tell how many it took.
+    await page.getByText("What the best took (–) is known only where a whole search is compared.").waitFor();
     await page.getByRole("list", { name: "Compared" }).getByRole("button").first().click();
     await page.getByText("1 candidate.").waitFor();
   });

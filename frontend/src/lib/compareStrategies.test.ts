@@ -19,31 +19,47 @@ describe("strategies against each other", () => {
     row("other", { index: 0, isProbe: true, strategy: "sensitivity" }),
   ];
 
+  const whole = new Set(["s"]);
+
   it("puts the reference first, and counts what the best took, probes among it", () => {
-    const [field, ...others] = fields(rows, [...rows, ...probes]);
+    const [field, ...others] = fields(rows, [...rows, ...probes], whole);
     expect(others).toEqual([]);
     expect(field?.reference).toBe(uniform);
     expect(field?.lanes.map(({ strategy }) => strategy)).toEqual(["uniform", "random"]);
     const random = field?.lanes[1];
     expect(random?.best.id).toBe("a");
-    expect(random?.untilBest).toEqual({ candidates: 3, seconds: 10 });
-    expect(random?.all.candidates).toBe(5);
+    expect(random?.spent?.untilBest).toEqual({ candidates: 3, seconds: 10 });
+    expect(random?.spent?.all.candidates).toBe(5);
     expect(random?.search).toBeUndefined();
     // What is not looked at has cost something all the same.
     const seen = rows.filter(({ id }) => id !== "dear");
-    expect(fields(seen, [...rows, ...probes])[0]?.lanes[1]?.untilBest.candidates).toBe(3);
+    expect(fields(seen, [...rows, ...probes], whole)[0]?.lanes[1]?.spent?.untilBest.candidates).toBe(3);
+  });
+
+  it("says nothing of what the best took where only some candidates of a search are there", () => {
+    const second = origin({ id: "s2", title: "Second" });
+    const picked = [...rows, row("x", { origin: second })];
+    const found = fields(picked, picked, whole)[0]?.lanes.map(({ best, spent }) => [
+      best.origin.id,
+      spent !== undefined,
+    ]);
+    expect(found).toEqual([
+      ["s", true],
+      ["s", true],
+      ["s2", false],
+    ]);
   });
 
   it("finds the best of what costs no more than the reference, or a little", () => {
     const dearest = [...rows, row("best", { index: 7, top1: 0.9, macsShare: 0.51 })];
-    const random = fields(dearest, [])[0]?.lanes.find(({ strategy }) => strategy === "random");
+    const random = fields(dearest, [], whole)[0]?.lanes.find(({ strategy }) => strategy === "random");
     expect([random?.best.id, random?.bestAtCost?.id]).toEqual(["best", "a"]);
-    expect(fields([row("a")], [])[0]?.lanes[0]?.bestAtCost).toBeUndefined();
+    expect(fields([row("a")], [], whole)[0]?.lanes[0]?.bestAtCost).toBeUndefined();
   });
 
   it("keeps budgets and searches apart", () => {
     const second = row("x", { origin: origin({ id: "s2", title: "Second" }) });
-    const found = fields([row("a"), second, row("b", { budget: "25% of MACs", budgetPlace: 1 })], []);
+    const found = fields([row("a"), second, row("b", { budget: "25% of MACs", budgetPlace: 1 })], [], whole);
     expect(found.map(({ budget, lanes }) => [budget, lanes.map(({ search }) => search)])).toEqual([
       ["50% of MACs", ["Search", "Second"]],
       ["25% of MACs", [undefined]],

@@ -17,7 +17,13 @@ export interface Lane {
   best: Row;
   /** The best of those that cost no more than the reference does, or a little. */
   bestAtCost: Row | undefined;
-  /** What had been evaluated when the best had been, itself and probes among it. */
+  /** What it took; undefined where only some of the search's candidates are known. */
+  spent: Spent | undefined;
+}
+
+/** What evaluating came to, probes among it. */
+export interface Spent {
+  /** Until the best had been evaluated, itself among it. */
   untilBest: { candidates: number; seconds: number };
   all: { candidates: number; seconds: number };
 }
@@ -41,6 +47,9 @@ export interface Field {
   reference: Row | undefined;
 }
 
+/** Of fewer candidates, quarters say nothing that they do not say themselves. */
+export const FEWEST_IN_BOX = 5;
+
 /** How much more than the reference is still about as much, as a share of the full network's MACs. */
 export const EQUAL_COST = 0.01;
 
@@ -49,18 +58,20 @@ export const EQUAL_COST = 0.01;
  *
  * @param rows those that are looked at, of which the best are found
  * @param evaluated all that there are, which have cost something: probes and what is not looked at as well
+ * @param whole the ids of searches of which those are all
  */
-export function fields(rows: readonly Row[], evaluated: readonly Row[]): Field[] {
+export function fields(rows: readonly Row[], evaluated: readonly Row[], whole: ReadonlySet<string>): Field[] {
   const byField = group(rows, (row) => `${row.origin.network.id}\n${row.budget}`);
-  const spent = group(evaluated, laneKey);
+  const ofWhole = group(
+    evaluated.filter(({ origin }) => whole.has(origin.id)),
+    laneKey,
+  );
   return [...byField].map(([key, rows]) => {
     const [first] = rows as [Row];
     const reference = bestOf(rows.filter(({ isReference }) => isReference));
     const limit = reference?.macsShare == null ? undefined : reference.macsShare + EQUAL_COST;
     const hasSearches = new Set(rows.map(({ origin }) => origin.id)).size > 1;
-    const lanes = [...group(rows, laneKey)].map(([key, rows]) =>
-      lane(key, rows, spent.get(key) ?? [], limit, hasSearches),
-    );
+    const lanes = [...group(rows, laneKey)].map(([key, rows]) => lane(key, rows, ofWhole.get(key), limit, hasSearches));
     lanes.sort((a, b) => Number(b.isReference) - Number(a.isReference) || b.spread.high - a.spread.high);
     return { key, model: first.origin.network.name, budget: first.budget, lanes, reference };
   });
@@ -71,7 +82,7 @@ const laneKey = ({ origin, budgetPlace, strategy }: Row): string => `${origin.id
 function lane(
   key: string,
   rows: Row[],
-  evaluated: readonly Row[],
+  evaluated: readonly Row[] | undefined,
   limit: number | undefined,
   hasSearches: boolean,
 ): Lane {
@@ -90,8 +101,10 @@ function lane(
       limit === undefined
         ? undefined
         : bestOf(inOrder.filter(({ macsShare }) => macsShare !== null && macsShare <= limit)),
-    untilBest: cost(evaluated.filter(({ index }) => index <= best.index)),
-    all: cost(evaluated),
+    spent: evaluated && {
+      untilBest: cost(evaluated.filter(({ index }) => index <= best.index)),
+      all: cost(evaluated),
+    },
   };
 }
 

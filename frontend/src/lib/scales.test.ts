@@ -37,6 +37,7 @@ describe("tickLabels", () => {
     expect(tickLabels([0, 500, 1000])).toEqual(["0.0 k", "0.5 k", "1.0 k"]);
     expect(tickLabels([0, 20, 40])).toEqual(["0", "20", "40"]);
     expect(tickLabels([2e9])).toEqual(["2 G"]);
+    expect(tickLabels([-0.02, 0, 0.02])).toEqual(["−0.02", "0.00", "0.02"]);
     expect(tickLabels([])).toEqual([]);
   });
 });

@@ -31,7 +31,7 @@ export function tickLabels(ticks: readonly number[]): string[] {
   const step = first === undefined || second === undefined ? factor : Math.abs(second - first);
   // Ticks are 1, 2 or 5 times a power of ten apart; the small addend keeps 0.1 from becoming 0.0999.
   const digits = Math.max(0, -Math.floor(Math.log10(step / factor) + 1e-9));
-  return ticks.map((tick) => [(tick / factor).toFixed(digits), unit].filter(Boolean).join(" "));
+  return ticks.map((tick) => [(tick / factor).toFixed(digits).replace("-", "−"), unit].filter(Boolean).join(" "));
 }
 
 /** Labels for the ticks of an axis of shares, with as many decimals as tell them apart. */
