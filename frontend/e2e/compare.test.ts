@@ -163,6 +163,35 @@ describe.sequential("the comparison", () => {
     await page.getByRole("button", { name: "Remove the limit on features.0.0" }).click();
   });
 
+  it("shows accuracy against any cost, and limits what all views show by a rectangle", async () => {
+    const chart = page.getByRole("listbox", { name: "Accuracy against cost" });
+    expect(await chart.getByRole("option").count()).toBe(ROWS);
+    await fieldOf(page, "Cost").selectOption("parameters");
+    await expectParam(page, "axis", "parameters");
+    await chart.focus();
+    await page.keyboard.press("Home");
+    const tip = page.locator(".tip");
+    await tip.getByText(/points to the full network$/).waitFor();
+    await tip.getByText(/^Candidate \d+, (random|uniform, the reference)$/).waitFor();
+    expect(await rows().locator("xpath=self::tr[contains(@class, 'hovered')]").count(), "in the table").toBe(1);
+
+    await chart.evaluate((element) => element.scrollIntoView({ block: "center" }));
+    const { width, height } = (await chart.boundingBox()) ?? { width: 0, height: 0 };
+    await chart.hover({ position: { x: 58, y: 30 } });
+    await page.mouse.down();
+    await chart.hover({ position: { x: width / 2, y: height / 2 } });
+    await chart.hover({ position: { x: width - 26, y: height - 46 } });
+    await page.mouse.up();
+    await expect.poll(() => param(page, "brush")).toMatch(/^cost:parameters~\d+(\.\d+)?~\d+;top1~\d\.\d+~\d(\.\d+)?$/);
+    await page.getByRole("button", { name: "Remove the limit on Parameters" }).waitFor();
+    await expectGoodPage(page);
+    await chart.focus();
+    await page.keyboard.press("Delete");
+    await expectParam(page, "brush", null);
+    expect(await rows().count()).toBe(ROWS);
+    await fieldOf(page, "Cost").selectOption("macs");
+  });
+
   it("has strategies against each other for each budget, with what the best took", async () => {
     const budget = page.getByRole("region", { name: "Strategies, 60% of MACs" });
     const [uniform, random] = await budget.locator("tbody tr").allInnerTexts();

@@ -173,9 +173,31 @@ describe.sequential("ten thousand candidates", () => {
           chart.dispatchEvent(new PointerEvent(type, place));
         }`,
     );
-    for (const [what, time] of Object.entries({ nodes, idle, hover, select, sort, sortByGroup, face, brush }))
+    await page.getByRole("button", { name: "Remove all limits" }).click();
+    const rectangle = await timeOf(
+      (attempt) => `
+        const chart = document.querySelector("svg[role=listbox]");
+        chart.setPointerCapture = () => {};
+        const box = chart.getBoundingClientRect();
+        const [right, bottom] = [box.width * ${0.5 + 0.02 * attempt}, box.height * 0.75];
+        for (const [type, x, y] of [["pointerdown", 80, 60], ["pointermove", right, bottom], ["pointerup", right, bottom]]) {
+          const place = { clientX: box.left + x, clientY: box.top + y, bubbles: true, button: 0 };
+          chart.dispatchEvent(new PointerEvent(type, place));
+        }`,
+    );
+    for (const [what, time] of Object.entries({
+      nodes,
+      idle,
+      hover,
+      select,
+      sort,
+      sortByGroup,
+      face,
+      brush,
+      rectangle,
+    }))
       said(`compared, ${what}`, what === "nodes" ? String(time) : `${time.toFixed(0)} ms`);
-    for (const time of [hover, select, sort, sortByGroup, face, brush]) expect(time).toBeLessThan(LONGEST);
+    for (const time of [hover, select, sort, sortByGroup, face, brush, rectangle]) expect(time).toBeLessThan(LONGEST);
   });
 
   it("have broken no rule on the way", () => {

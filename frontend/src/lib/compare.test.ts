@@ -10,10 +10,19 @@ describe("rowOf", () => {
   it("keeps what the page shows, with shares of the search's own full network", () => {
     const search = {
       ...{ id: "s", name: null, budgets: [{ macs: 0.5 }], request: {} },
-      baseline: { score: { top1: 0.9 }, test: { top1: 0.8 }, macs: 2000, parameters: 200 },
+      baseline: { score: { top1: 0.9 }, intervals: null, test: { top1: 0.8 }, macs: 2000, parameters: 200, bytes: 800 },
     } as unknown as Search;
     const candidate = {
-      ...{ id: "c", index: 3, macs: 500, parameters: 50, score: SCORE, test_score: null, scored_images: 10 },
+      ...{
+        id: "c",
+        index: 3,
+        macs: 500,
+        parameters: 50,
+        bytes: 200,
+        score: SCORE,
+        test_score: null,
+        scored_images: 10,
+      },
       ...{ origin: { strategy: "uniform", budget: 0, number: 0, is_probe: false }, latencies: [], evaluations: [] },
       ...{ intervals: { top1: { low: 0.7, high: 0.9 } }, score_without_adaptation: null, seconds: 1 },
       kept: [16, 16],
@@ -34,7 +43,8 @@ describe("deltas", () => {
     const found = deltas(row("a", { ...time(2, 4), test: 0.8 }), undefined);
     expect(found.top1).toBeCloseTo(-0.1);
     expect(found.test).toBeCloseTo(-0.08);
-    expect([found.macs, found.parameters, found.latency]).toEqual([-0.5, -0.5, -0.5]);
+    expect([found.macs, found.parameters, found.bytes, found.latency]).toEqual([-0.5, -0.5, -0.5, -0.5]);
+    expect(deltas(row("a", { bytes: null }), undefined).bytes).toBeNull();
   });
 
   it("are not there before the full network has been scored", () => {
@@ -42,9 +52,9 @@ describe("deltas", () => {
   });
 
   it("are to a pinned candidate, in absolute costs within a model", () => {
-    const found = deltas(row("a", { macs: 250, ...time(3, 4) }), row("b", { top1: 0.7, ...time(2, 4) }));
+    const found = deltas(row("a", { macs: 250, bytes: 300, ...time(3, 4) }), row("b", { top1: 0.7, ...time(2, 4) }));
     expect(found.top1).toBeCloseTo(0.1);
-    expect([found.macs, found.latency]).toEqual([-0.5, 0.5]);
+    expect([found.macs, found.bytes, found.latency]).toEqual([-0.5, 0.5, 0.5]);
   });
 
   it("are in shares of the full networks between models", () => {

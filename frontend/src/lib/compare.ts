@@ -1,7 +1,7 @@
 // Candidates of any searches beside each other: what is known of each, and how it differs from what it is measured against.
 
 import { RANKING } from "../api/ranking.gen";
-import type { CandidateRow, Model, Search } from "../api/types";
+import type { CandidateRow, Interval, Model, Search } from "../api/types";
 import { originBudget } from "./budgets";
 import { isReference, mainLatency, topOneError } from "./candidates";
 import { titleOf } from "./searches";
@@ -29,13 +29,23 @@ export const networkOf = ({ id, name, groups, macs, parameters }: Model): Networ
   parameters,
 });
 
+/** What is known of a full network. */
+export interface Full {
+  top1: number;
+  interval: Interval | null;
+  test: number | null;
+  macs: number;
+  parameters: number;
+  bytes: number | null;
+}
+
 /** What the candidates of a search have in common. */
 export interface Origin {
   id: string;
   title: string;
   network: Network;
   /** The full network, as the search scored it; null before it has. */
-  full: { top1: number; test: number | null; macs: number; parameters: number } | null;
+  full: Full | null;
   /** MACs of the full network; null where they are not known. */
   macs: number | null;
   budgets: Search["budgets"];
@@ -48,9 +58,11 @@ export const originOf = (search: Search, network: Network): Origin => ({
   network,
   full: search.baseline && {
     top1: search.baseline.score.top1,
+    interval: search.baseline.intervals?.top1 ?? null,
     test: search.baseline.test?.top1 ?? null,
     macs: search.baseline.macs,
     parameters: search.baseline.parameters,
+    bytes: search.baseline.bytes,
   },
   macs: search.baseline?.macs ?? network.macs,
   budgets: search.budgets,
@@ -77,6 +89,7 @@ export interface Row {
   budget: string;
   budgetPlace: number | null;
   top1: number;
+  interval: Interval;
   /** What stands behind ±. */
   error: number;
   test: number | null;
@@ -89,6 +102,7 @@ export interface Row {
   macsShare: number | null;
   parameters: number;
   parametersShare: number;
+  bytes: number | null;
   time: Time | null;
   seconds: number;
   /** Units kept of each of the network's groups, and the share of its units that they are. */
@@ -110,6 +124,7 @@ export function rowOf(candidate: CandidateRow, origin: Origin): Row {
     budget: originBudget(origin.budgets, candidate.origin.budget),
     budgetPlace: candidate.origin.budget,
     top1: candidate.score.top1,
+    interval: candidate.intervals.top1,
     error: topOneError(candidate),
     test: candidate.test_score?.top1 ?? null,
     top5: candidate.score.top5,
@@ -120,6 +135,7 @@ export function rowOf(candidate: CandidateRow, origin: Origin): Row {
     macsShare: origin.macs === null ? null : candidate.macs / origin.macs,
     parameters: candidate.parameters,
     parametersShare: candidate.parameters / (origin.full?.parameters ?? origin.network.parameters),
+    bytes: candidate.bytes,
     time: latency
       ? {
           milliseconds: latency.milliseconds,
@@ -151,6 +167,7 @@ export interface Deltas {
   /** Relative: −0.5 is half as much. */
   macs: number | null;
   parameters: number | null;
+  bytes: number | null;
   latency: number | null;
 }
 
@@ -166,6 +183,7 @@ export function deltas(row: Row, pinned: Row | undefined): Deltas {
       test: difference(row.test, full?.test ?? null),
       macs: relative(row.macsShare, 1),
       parameters: relative(row.parametersShare, 1),
+      bytes: relative(bytesShare(row), 1),
       latency: row.time && relative(row.time.milliseconds, row.time.full),
     };
   }
@@ -177,6 +195,7 @@ export function deltas(row: Row, pinned: Row | undefined): Deltas {
     parameters: isSameModel
       ? relative(row.parameters, pinned.parameters)
       : relative(row.parametersShare, pinned.parametersShare),
+    bytes: isSameModel ? relative(row.bytes, pinned.bytes) : relative(bytesShare(row), bytesShare(pinned)),
     latency:
       row.time && pinned.time && row.time.kind === pinned.time.kind
         ? isSameModel
@@ -187,6 +206,9 @@ export function deltas(row: Row, pinned: Row | undefined): Deltas {
 }
 
 const difference = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a - b);
+
+const bytesShare = ({ bytes, origin: { full } }: Row): number | null =>
+  bytes !== null && full?.bytes ? bytes / full.bytes : null;
 
 const relative = (a: number | null, b: number | null): number | null =>
   a === null || b === null || b === 0 ? null : a / b - 1;

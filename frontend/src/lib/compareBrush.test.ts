@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ACCURACY, brushCodec, COST, groupAxes, within, withBrush } from "./compareBrush";
+import { ACCURACY, axisOf, brushCodec, COST, costAxis, groupAxes, within, withBrush } from "./compareBrush";
 import { NETWORK, origin, row } from "./compareFixtures";
 
 describe("within", () => {
@@ -29,6 +29,19 @@ describe("within", () => {
     expect(ids({ axis: "nothing", from: 0, to: 1 })).toBe("");
   });
 
+  it("limits what candidates cost themselves, and times of one kind only", () => {
+    const time = (kind: string) => ({ milliseconds: 2, full: 4, kind });
+    const rows = [row("a", { time: time("cpu 1") }), row("b", { time: time("cpu 2"), macs: 700 }), row("c")];
+    const kept = (axis: string, from: number, to: number): string =>
+      within(rows, [{ axis, from, to }])
+        .map(({ id }) => id)
+        .join("");
+    expect(kept(costAxis("macs", undefined).key, 500, 600)).toBe("ac");
+    expect(kept(costAxis("bytes", undefined).key, 0, 100)).toBe("");
+    expect(kept(costAxis("latency", "cpu 1").key, 0, 9)).toBe("a");
+    expect(kept("cost:nothing", 0, 1e9)).toBe("");
+  });
+
   it("keeps the end of a brush that the address has rounded", () => {
     const third = [row("t", { top1: 1 / 3 })];
     const [read] = brushCodec.read(brushCodec.write([{ axis: "top1", from: 1 / 3, to: 1 / 3 }])) ?? [];
@@ -42,7 +55,19 @@ it("writes brushes in the address, whatever the groups are called", () => {
     { axis: "top1", from: 0, to: 1 },
   ];
   expect(brushCodec.read(brushCodec.write(brushes))).toEqual(brushes);
+  expect(brushCodec.write([{ axis: "cost:macs", from: 7830000.25, to: 8e6 }])).toBe("cost:macs~7830000~8000000");
   expect(["", "top1", "top1~1~0", "top1~a~b", "%~0~1"].map((text) => brushCodec.read(text))).toEqual(Array(5).fill([]));
+});
+
+it("says what a brush is on, and its bounds in the unit of the axis", () => {
+  const text = (key: string, value: number): string => {
+    const { name, unit } = axisOf(key, [ACCURACY, COST]);
+    return `${name} ${unit.text(value)}`.replaceAll("\u00a0", " ");
+  };
+  expect(text("macs", 0.4)).toBe("MACs 40.0%");
+  expect(text("cost:macs", 7.83e6)).toBe("MACs per image 7.83 M");
+  expect(text("cost:latency:cpu 1", 2.5)).toBe("Latency 2.5 ms");
+  expect(text("group:conv1", 0.5)).toBe("conv1 50.0%");
 });
 
 it("has one brush per axis", () => {

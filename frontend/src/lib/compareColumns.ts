@@ -3,7 +3,7 @@
 import type { CsvValue } from "./csv";
 import { deltas, ratio, type Deltas, type Row } from "./compare";
 import type { Codec } from "./codecs";
-import { count, duration, loss, milliseconds, NONE, percent, points, si, withError } from "./format";
+import { bytes, count, duration, loss, milliseconds, NONE, percent, points, si, withError } from "./format";
 import { sortedBy as inOrder } from "./sorting";
 
 export type Direction = "ascending" | "descending";
@@ -85,6 +85,15 @@ export const COLUMNS: readonly Column[] = [
     value: ({ parameters }) => parameters,
     text: ({ parameters }) => si(parameters),
     delta: { of: "parameters", isGain: false },
+  },
+  {
+    key: "bytes",
+    name: "Size",
+    width: 8.5,
+    first: "ascending",
+    value: ({ bytes }) => bytes,
+    text: ({ bytes: value }) => orNone(value, bytes),
+    delta: { of: "bytes", isGain: false },
   },
   {
     key: "latency",

@@ -1,11 +1,24 @@
 // How candidates are compared: what is picked, pinned, brushed and selected, all of it in the address.
 
 import { list, flag, oneOf, text, type Codec } from "./codecs";
-import { ACCURACY, brushCodec, COST, groupAxes, within, withBrush, type Axis, type Brush } from "./compareBrush";
+import {
+  ACCURACY,
+  brushCodec,
+  COST,
+  costAxis,
+  groupAxes,
+  within,
+  withBrush,
+  type Axis,
+  type Bounds,
+  type Brush,
+} from "./compareBrush";
 import { BY_ACCURACY, differingColumns, COLUMNS, sortCodec, sorted } from "./compareColumns";
 import type { Network, Row } from "./compare";
 import { CompareData } from "./compareData.svelte";
+import { mainKind } from "./comparePoints";
 import { toggled } from "./comparePair";
+import { COSTS } from "./costPoints";
 import { OptionalParam, ViewParam } from "./viewParam.svelte";
 
 /** Up to so many candidates, all views follow a brush while it is drawn; beyond, when it is let go. */
@@ -50,8 +63,8 @@ export class CompareView {
   readonly allSettings = new ViewParam("all-settings", flag, false);
   readonly #brushes = new Steady<readonly Brush[]>("brush", brushCodec, []);
 
-  /** A brush that is being drawn; the address has it when it is done. */
-  draft = $state.raw<Brush>();
+  /** The brushes as they will be when what is being drawn is done; the address has them then. */
+  #draft = $state.raw<readonly Brush[]>();
   /** The candidate that the pointer or the cursor is on, in whichever view. */
   hoverId = $state<string>();
   /** The group that the pointer or the cursor is on. */
@@ -61,9 +74,7 @@ export class CompareView {
   readonly rows = $derived.by(() => this.data.rows.filter(({ isProbe }) => !isProbe));
   readonly byId = $derived.by(() => new Map(this.data.rows.map((row) => [row.id, row])));
   /** As they are drawn. */
-  readonly brushes = $derived.by(() =>
-    this.draft ? withBrush(this.#brushes.value, this.draft.axis, this.draft) : this.#brushes.value,
-  );
+  readonly brushes = $derived.by(() => this.#draft ?? this.#brushes.value);
   readonly #applied = $derived.by(() => (this.rows.length > LIVE ? this.#brushes.value : this.brushes));
   readonly #inOrder = $derived.by(() => sorted(this.rows, this.sort.value));
   /** What is looked at; `shown` is the same in the order of the table, which not all views depend on. */
@@ -89,7 +100,14 @@ export class CompareView {
   readonly ofModel = $derived.by(() => this.#of(this.shown));
   readonly allOfModel = $derived.by(() => this.#of(this.rows));
   readonly axes: Axis[] = $derived.by(() => (this.network ? groupAxes(this.network) : []));
-  readonly limitable: Axis[] = $derived.by(() => [ACCURACY, COST, ...this.axes]);
+  /** The kind of times that are compared. */
+  readonly kind = $derived.by(() => mainKind(this.rows));
+  readonly costAxes: Axis[] = $derived.by(() =>
+    COSTS.map((cost) => costAxis(cost, this.kind)).filter(({ value }) =>
+      this.rows.some((row) => value(row) !== undefined),
+    ),
+  );
+  readonly limitable: Axis[] = $derived.by(() => [ACCURACY, COST, ...this.costAxes, ...this.axes]);
   readonly selectedRows = $derived.by(() => this.selected.value.flatMap((id) => this.byId.get(id) ?? []));
 
   #of(rows: readonly Row[]): readonly Row[] {
@@ -104,14 +122,26 @@ export class CompareView {
     this.baseline.value = this.baseline.value === id ? undefined : id;
   }
 
-  /** Looks at what lies between bounds on an axis only; without bounds, at all of it. */
-  limit(axis: string, bounds: { from: number; to: number } | undefined): void {
-    this.draft = undefined;
-    this.#brushes.value = withBrush(this.#brushes.value, axis, bounds);
+  /** Looks at what lies between bounds on some axes only; at all of an axis that comes without bounds. */
+  limit(limits: Readonly<Record<string, Bounds>>): void {
+    this.#draft = undefined;
+    this.#brushes.value = this.#with(limits);
+  }
+
+  /** As `limit`, for as long as it is being drawn. */
+  draft(limits: Readonly<Record<string, Bounds>>): void {
+    this.#draft = this.#with(limits);
+  }
+
+  #with(limits: Readonly<Record<string, Bounds>>): readonly Brush[] {
+    return Object.entries(limits).reduce<readonly Brush[]>(
+      (brushes, [axis, bounds]) => withBrush(brushes, axis, bounds),
+      this.#brushes.value,
+    );
   }
 
   clearBrushes(): void {
-    this.draft = undefined;
+    this.#draft = undefined;
     this.#brushes.value = [];
   }
 

@@ -4,6 +4,7 @@ import type { Baseline } from "../api/types";
 import { ranked } from "./candidates";
 import { budgetPlace, candidatesCsv, cellText, sorting } from "./candidateTable";
 import { budgetLines, candidatePoints, fullPoint, knownCosts } from "./costPoints";
+import { layersOf, outline } from "./costLayers";
 import { aCandidate, aScore } from "./fixtures";
 import { shapePath, strategySeries, seriesOf } from "./series";
 
@@ -65,6 +66,27 @@ describe("series", () => {
         { key: "b", name: "B" },
       ]).map(({ shape }) => shape),
     ).toEqual(["circle", "square"]);
+  });
+
+  it("look like no other one, however many searches are beside each other", () => {
+    const many = seriesOf(Array.from({ length: 64 }, (_, place) => ({ key: String(place), name: "" })));
+    expect(new Set(many.map(({ shape, colour }) => `${shape} ${colour}`)).size).toBe(64);
+  });
+
+  it("are drawn layer by layer, partial marks below the others of their series", () => {
+    const mark = (series: string, isPartial: boolean) => ({ x: 1, y: 2, low: 1, high: 3, plain: 4, series, isPartial });
+    const series = seriesOf([
+      { key: "a", name: "A" },
+      { key: "b", name: "B" },
+      { key: "none", name: "None" },
+    ]);
+    const layers = layersOf([mark("b", false), mark("a", false), mark("a", true), mark("a", false)], series);
+    expect(layers.map(({ key, marks }) => [key, marks.length])).toEqual([
+      ["a/true", 1],
+      ["a/false", 2],
+      ["b/false", 1],
+    ]);
+    expect(outline(layers[1]!.marks, "square", 10)).toBe("M-8 -7L10 -7L10 11L-8 11Z".repeat(2));
   });
 
   it("have marks around their place", () => {

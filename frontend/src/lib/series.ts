@@ -26,9 +26,10 @@ const STRATEGIES: readonly StrategyName[] = [
   "reference",
 ];
 
+/** Beyond the eighth, shapes come again in other colours. */
 const look = (place: number): Pick<Series, "shape" | "colour"> => ({
   shape: LOOKS[place % LOOKS.length] ?? "circle",
-  colour: `--series-${(place % LOOKS.length) + 1}`,
+  colour: `--series-${((place + Math.floor(place / LOOKS.length)) % LOOKS.length) + 1}`,
 });
 
 /** Series that are told apart by their places, such as searches beside each other. */
