@@ -131,6 +131,20 @@ describe.sequential("a candidate", () => {
     await page.waitForURL(`**/searches/${searched}`);
   });
 
+  it("is added to the comparison that this tab had last", async () => {
+    await page.goto(`/candidates/${best}`);
+    await page.getByRole("link", { name: "Add to comparison" }).click();
+    await page.getByRole("heading", { level: 1, name: "Compare" }).waitFor();
+    await page.getByText("1 candidate.").waitFor();
+    await expectParam(page, "candidates", best);
+    await page.goto(`/searches/${searched}`);
+    const rows = table("Candidates").locator("tbody tr");
+    await rows.last().getByRole("button").click();
+    await page.getByRole("link", { name: "Add to comparison" }).click();
+    await page.getByText("2 candidates.").waitFor();
+    expect(new URL(page.url()).searchParams.get("candidates")?.split(",")[0]).toBe(best);
+  });
+
   it("is not found where there is none", async () => {
     await page.goto("/candidates/00000000-0000-7000-8000-000000000000");
     await page.getByRole("alert").getByText("Not found").waitFor();

@@ -30,7 +30,6 @@ const NAMES = [
   "surface",
   "accent",
   "good",
-  "grid",
   "series-plain",
 ] as const;
 
