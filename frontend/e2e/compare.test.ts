@@ -129,9 +129,13 @@ describe.sequential("the comparison", () => {
     await expect.poll(() => said().innerText()).toMatch(/keeps \d+ of/);
   });
 
-  it("has two candidates side by side, group by group", async () => {
+  it("has two candidates side by side, group by group and layer by layer", async () => {
     const groups = page.getByRole("region", { name: "Units kept by both, per channel group" });
     expect(await groups.locator("tbody tr").count()).toBe(14);
+    const layers = page.getByRole("region", { name: "Units and MACs of both, per layer" });
+    expect(Number(await layers.getByRole("table").getAttribute("aria-rowcount"))).toBeGreaterThan(20);
+    expect(await layers.getByRole("rowheader").count()).toBeGreaterThan(5);
+    await page.getByText(/of \d+ layers differ; in all [+−]?\d/).waitFor();
     await expectGoodPage(page, "compare");
   });
 
@@ -204,7 +208,7 @@ describe.sequential("the comparison", () => {
     await page.getByText("There is one search").waitFor();
     await page.getByRole("checkbox", { name: /^Show \d+ settings/ }).check();
     await expectParam(page, "all-settings", "1");
-    await page.getByRole("rowheader", { name: "calibration_images" }).waitFor();
+    await page.getByRole("rowheader", { name: "Calibration images", exact: true }).waitFor();
   });
 
   it("hands out its tables and charts as files", async () => {

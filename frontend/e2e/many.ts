@@ -93,7 +93,12 @@ function model(): object {
     computed: [],
     members: [],
   }));
-  return { id: MODEL_ID, name: "A network of sixty groups", groups, macs: FULL_MACS, parameters: FULL_PARAMETERS };
+  const layers = groups.map(({ name }) => ({
+    ...{ name, operator: "conv2d", shape: [1, 256, 14, 14] },
+    ...{ macs: FULL_MACS / GROUPS, parameters: Math.round(FULL_PARAMETERS / GROUPS) },
+  }));
+  const whole = { macs: FULL_MACS, parameters: FULL_PARAMETERS };
+  return { id: MODEL_ID, name: "A network of sixty groups", layers, groups, ...whole };
 }
 
 export function search(change: Partial<Schemas["Search"]> = {}): Schemas["Search"] {

@@ -17,14 +17,17 @@ export interface Network {
   id: string;
   name: string;
   groups: readonly Group[];
+  /** What tells where its MACs are. */
+  structure: Pick<Model, "layers" | "groups">;
   macs: number | null;
   parameters: number;
 }
 
-export const networkOf = ({ id, name, groups, macs, parameters }: Model): Network => ({
+export const networkOf = ({ id, name, layers, groups, macs, parameters }: Model): Network => ({
   id,
   name,
   groups: groups.filter(({ prunable }) => prunable).map(({ name, size }) => ({ name, size })),
+  structure: { layers, groups },
   macs: macs ?? null,
   parameters,
 });

@@ -22,16 +22,7 @@ export function prepared(
   return context;
 }
 
-const NAMES = [
-  "text",
-  "text-muted",
-  "border",
-  "border-strong",
-  "surface",
-  "accent",
-  "good",
-  "series-plain",
-] as const;
+const NAMES = ["text", "text-muted", "border", "border-strong", "surface", "accent", "good", "series-plain"] as const;
 
 /** The page's colours by their names, which depend on the colour scheme. */
 export function colours(element: Element): Record<(typeof NAMES)[number], string> {

@@ -11,7 +11,7 @@ import {
   tableLines,
   tone,
 } from "./compareColumns";
-import { origin, row } from "./compareFixtures";
+import { NETWORK, origin, row } from "./compareFixtures";
 
 const ids = (rows: { id: string }[]): string => rows.map(({ id }) => id).join("");
 
@@ -29,7 +29,7 @@ describe("sorted", () => {
   });
 
   it("orders by what is kept of a group, and other models last", () => {
-    const other = origin({ network: { id: "o", name: "Other", groups: [], macs: 1, parameters: 1 } });
+    const other = origin({ network: { ...NETWORK, id: "o", groups: [] } });
     const rows = [row("o", { origin: other }), row("a"), row("b", { kept: Uint32Array.from([4, 64]) })];
     expect(ids(sorted(rows, { key: "group:conv1", direction: "ascending" }))).toBe("bao");
     expect(ids(sorted(rows, { key: "group:conv2", direction: "ascending" }))).toBe("abo");

@@ -1,6 +1,14 @@
 // Candidates for the tests of the comparison.
 
+import type { ChannelGroup, Layer } from "../api/types";
 import { ratiosOf, type Network, type Origin, type Row } from "./compare";
+
+const group = (name: string, size: number, members: [parameter: string, axis: number][]): ChannelGroup => ({
+  ...{ name, size, prunable: true, reason: null, normalised_by: null, computed: [] },
+  members: members.map(([parameter, axis]) => ({ parameter, axis })),
+});
+
+const layer = (name: string, macs: number): Layer => ({ name, operator: "conv2d", shape: [1], macs, parameters: 1 });
 
 export const NETWORK: Network = {
   id: "m",
@@ -9,6 +17,16 @@ export const NETWORK: Network = {
     { name: "conv1", size: 16 },
     { name: "conv2", size: 64 },
   ],
+  structure: {
+    layers: [layer("conv1", 200), layer("conv2", 800)],
+    groups: [
+      group("conv1", 16, [
+        ["conv1.weight", 0],
+        ["conv2.weight", 1],
+      ]),
+      group("conv2", 64, [["conv2.weight", 0]]),
+    ],
+  },
   macs: 1000,
   parameters: 100,
 };

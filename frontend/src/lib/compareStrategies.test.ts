@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { origin, row } from "./compareFixtures";
-import { pairedGroups, toggled } from "./comparePair";
-import { settings } from "./compareSettings";
+import { macsDifference, pairedGroups, pairedLayers, toggled } from "./comparePair";
+import { settingLabel, settings } from "./compareSettings";
 import { fields, spread } from "./compareStrategies";
 
 describe("strategies against each other", () => {
@@ -86,6 +86,24 @@ it("lays requests out as paths, and knows which differ", () => {
   ]);
 });
 
+it("calls settings as their fields, each by a name of its own", () => {
+  const labels: Record<string, string> = {
+    round_to: "Round to multiples of",
+    "adaptation.mode": "Adaptive batch norm",
+    "adaptation.momentum": "Momentum",
+    macs: "Budget, MACs",
+    latency: "Budget, latency",
+    "budgets.0.macs": "Budget 2, MACs",
+    "budget_range.from": "Range of budgets, from",
+    "preprocessing.resize.mode": "Resize, mode",
+    "preprocessing.resize.size": "Shorter side",
+    "group_limits.0.group": "Groups to leave alone 1, group",
+    "manual.0.groups.features.0.0": "Strategies of your own 1, groups.features.0.0",
+    unheard_of: "Unheard of",
+  };
+  expect(Object.fromEntries(Object.keys(labels).map((key) => [key, settingLabel(key)]))).toEqual(labels);
+});
+
 describe("two candidates", () => {
   it("stand side by side group by group", () => {
     const second = row("b", { kept: Uint32Array.from([16, 16]) });
@@ -95,6 +113,23 @@ describe("two candidates", () => {
     ]);
     const other = origin({ network: { ...second.origin.network, id: "o" } });
     expect(pairedGroups(row("a"), row("b", { origin: other }))).toBeUndefined();
+  });
+
+  it("stand side by side layer by layer, where their layers' MACs add up to theirs", () => {
+    const first = row("a", { macs: 100 + 200 });
+    const second = row("b", { kept: Uint32Array.from([16, 16]), macs: 200 + 200 });
+    expect(pairedLayers(first, second)).toEqual([
+      { name: "conv1", units: { size: 16, first: 8, second: 16 }, full: 200, first: 100, second: 200 },
+      { name: "conv2", units: { size: 64, first: 32, second: 16 }, full: 800, first: 200, second: 200 },
+    ]);
+    expect(pairedLayers(first, row("b")), "500 MACs").toBeUndefined();
+    const other = origin({ network: { ...second.origin.network, id: "o" } });
+    expect(pairedLayers(first, row("b", { origin: other }))).toBeUndefined();
+    expect([macsDifference(100, 100), macsDifference(0, 2e6), macsDifference(300, 100)]).toEqual([
+      "0",
+      "+2.00\u00a0M",
+      "−200",
+    ]);
   });
 
   it("are selected in turn", () => {
