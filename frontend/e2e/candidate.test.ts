@@ -133,14 +133,14 @@ describe.sequential("a candidate", () => {
 
   it("is added to the comparison that this tab had last", async () => {
     await page.goto(`/candidates/${best}`);
-    await page.getByRole("link", { name: "Add to comparison" }).click();
+    await page.getByRole("link", { name: "Add to comparison", exact: true }).click();
     await page.getByRole("heading", { level: 1, name: "Compare" }).waitFor();
     await page.getByText("1 candidate.").waitFor();
     await expectParam(page, "candidates", best);
     await page.goto(`/searches/${searched}`);
     const rows = table("Candidates").locator("tbody tr");
     await rows.last().getByRole("button").click();
-    await page.getByRole("link", { name: "Add to comparison" }).click();
+    await page.getByRole("link", { name: "Add to comparison", exact: true }).click();
     await page.getByText("2 candidates.").waitFor();
     expect(new URL(page.url()).searchParams.get("candidates")?.split(",")[0]).toBe(best);
   });

@@ -5,6 +5,7 @@ import { problemOf } from "../api/problem";
 import type { Problem, Search } from "../api/types";
 import { inShort } from "./candidates";
 import { networkOf, originOf, rowOf, type Network, type Row } from "./compare";
+import { isFinal } from "./jobs";
 
 /**
  * Rows are shown so often while they come, in milliseconds: each time every view is drawn again. Of so many rows more that takes as much
@@ -60,6 +61,14 @@ export class CompareData {
     this.want(this.#wanted, this.#picked);
   }
 
+  /** Loads what goes on meanwhile again: searches that had not ended when all of their candidates were there. */
+  async follow(): Promise<void> {
+    const running = this.#wanted.filter((id) => isRunning(this.#entries.get(id)));
+    for (const id of running) this.#searches.delete(id);
+    await Promise.all(running.map((id) => this.#loadSearch(id)));
+    if (running.length > 0) this.#publishSoon();
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
     [this.#wanted, this.#picked] = [[], []];
@@ -92,6 +101,7 @@ export class CompareData {
         this.#publishSoon();
       } while (cursor !== undefined && this.#wanted.includes(id));
       entry.isComplete = cursor === undefined;
+      entry.problem = undefined;
       // One that was taken away half-way goes on when it is picked again.
       if (!entry.isComplete) this.#requested.delete(`search ${id}`);
     } catch (error) {
@@ -134,6 +144,10 @@ export class CompareData {
     this.missing = new Map([...this.#problems].filter(([id]) => this.#picked.includes(id)));
   }
 }
+
+/** Whether more is to come of a search of which everything is there that there was. */
+const isRunning = (entry: LoadedSearch | undefined): boolean =>
+  entry?.search !== undefined && entry.isComplete && !isFinal(entry.search.state);
 
 /** What is under a key, or what is being made for it; a failure is forgotten. */
 function kept<T>(store: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
