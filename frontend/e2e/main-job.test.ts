@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
 import { repository, url } from "./server";
 
 const SEARCH = { candidates: 8, calibration: 1000, scoring: 1500 };
@@ -219,6 +219,11 @@ describe.sequential("the main job", () => {
     expect(best).toBeGreaterThan(50);
     expect(plain).toBeLessThan(best ?? 0);
     await expectGoodPage(page, "search");
+    await button("Fit candidates").click();
+    await page.waitForURL(/[?&]x=/);
+    expect(await marks().count(), "all of them are in sight").toBe(SHOWN);
+    await button("Reset zoom").click();
+    await expectParam(page, "x", null);
   });
 
   it("shows several warnings of one kind, as of two runtimes", async () => {

@@ -160,11 +160,7 @@ fn streams() -> OpenApiRouter<AppState> {
         .routes(routes!(api::datasets::create))
         // Uploads are counted as they arrive, against limits of their own.
         .layer(DefaultBodyLimit::disable())
-        .merge(
-            OpenApiRouter::new()
-                .routes(routes!(api::uploads::append))
-                .layer(map_response(api::uploads::in_version)),
-        )
+        .merge(OpenApiRouter::new().routes(routes!(api::uploads::append)).layer(map_response(api::uploads::in_version)))
         .routes(routes!(api::models::file))
         .routes(routes!(api::datasets::thumbnail))
         .routes(routes!(api::checkpoints::file))

@@ -27,13 +27,14 @@ pub fn announce(mut document: OpenApi) -> OpenApi {
     }
     for item in document.paths.paths.values_mut() {
         // Answers to HEAD have no body.
-        for operation in [&mut item.head, &mut item.options].into_iter().flatten() {
+        if let Some(operation) = &mut item.head {
             for (status, description) in EVERYWHERE {
                 let answer = || RefOr::T(ResponseBuilder::new().description(description).build());
                 operation.responses.responses.entry(status.into()).or_insert_with(answer);
             }
         }
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        let operations =
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch, &mut item.options];
         for operation in operations.into_iter().flatten() {
             let of_bodies = WITH_BODY.into_iter().filter(|_| operation.request_body.is_some());
             for (status, description) in EVERYWHERE.into_iter().chain(of_bodies) {

@@ -153,7 +153,10 @@ pub struct ModelChange {
 pub async fn create(State(state): State<AppState>, body: Body) -> Result<Response, Problem> {
     let mut received = body.receive(&state.store, PARTS, state.config.max_model_bytes).await?;
     if !received.has("file") {
-        return Err(Problem::new(Kind::MalformedUpload, "part `file` with the model, or `file_upload` with the id of an upload, is missing"));
+        return Err(Problem::new(
+            Kind::MalformedUpload,
+            "part `file` with the model, or `file_upload` with the id of an upload, is missing",
+        ));
     }
     let name = received.display_name("file")?;
     let inspection = inspect(&state, &received).await?;

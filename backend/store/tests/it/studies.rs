@@ -64,7 +64,9 @@ async fn each_candidate_is_queued_from_each_seed_and_no_file_is_exported_unasked
     assert_eq!(studied.iter().map(|studied| studied.candidate.index).collect::<Vec<_>>(), [1, 2]);
     for candidate in &studied {
         assert_eq!(candidate.tunings.iter().map(|tuning| tuning.seed).collect::<Vec<_>>(), [3, 1]);
-        assert!(candidate.tunings.iter().all(|tuning| tuning.result.test.is_some() && tuning.result.by_epoch.len() == 1));
+        assert!(
+            candidate.tunings.iter().all(|tuning| tuning.result.test.is_some() && tuning.result.by_epoch.len() == 1)
+        );
     }
     assert!(matches!(world.store.studies().cancel(study.id).await, Err(StoreError::Conflict { .. })));
     assert!(matches!(world.store.studies().retry(study.id).await, Err(StoreError::Conflict { .. })));
