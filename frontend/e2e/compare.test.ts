@@ -54,7 +54,7 @@ const button = (name: string | RegExp): Locator => page.getByRole("button", { na
 const heading = (name: string): Locator => page.getByRole("heading", { level: 2, name });
 const table = (): Locator => page.getByRole("table", { name: "Compared candidates" });
 const rows = (): Locator => table().locator("tbody tr[data-id]");
-const said = (): Locator => page.locator(".said").first();
+const said = (): Locator => page.getByRole("region", { name: "Channel groups" }).locator(".said");
 
 describe.sequential("the comparison", () => {
   it("says what it is for while nothing is compared, and offers what can be", async () => {

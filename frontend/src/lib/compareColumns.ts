@@ -89,7 +89,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: "bytes",
     name: "Size",
-    width: 8.5,
+    width: 10,
     first: "ascending",
     value: ({ bytes }) => bytes,
     text: ({ bytes: value }) => orNone(value, bytes),
