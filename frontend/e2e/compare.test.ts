@@ -135,7 +135,7 @@ describe.sequential("the comparison", () => {
     const layers = page.getByRole("region", { name: "Units and MACs of both, per layer" });
     expect(Number(await layers.getByRole("table").getAttribute("aria-rowcount"))).toBeGreaterThan(20);
     expect(await layers.getByRole("rowheader").count()).toBeGreaterThan(5);
-    await page.getByText(/of \d+ layers differ; in all [+−]?\d/).waitFor();
+    await page.getByText(/of \d+ layers differ; in\s+all [+−]?\d/).waitFor();
     await expectGoodPage(page, "compare");
   });
 

@@ -91,7 +91,7 @@ fn parts_that_are_missing_unknown_or_there_twice_are_named() {
     let text = |part: &'static str| Form::new().text(part, "x");
     let both = || file("images", "images", "good").part("labels", Part::bytes(&b"x"[..]).file_name("labels"));
     let cases: [(&str, Form, &[&str]); 7] = [
-        ("/models", text("name"), &["`file` with the model is missing"]),
+        ("/models", text("name"), &["`file` with the model", "`file_upload`", "is missing"]),
         ("/models", file("model", "a.pt", "good"), &["`model` is unknown", "`file`", "`input_shape`"]),
         ("/models", file("file", "a.pt", "good").part("file", Part::bytes(&b"x"[..])), &["`file`", "more than once"]),
         ("/datasets", file("labels", "a", "good"), &["`images` and `labels`"]),
