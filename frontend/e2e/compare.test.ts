@@ -17,10 +17,13 @@ const NAME = "To be compared";
 /** Of random and for each of the two budgets; the uniform strategy adds one. */
 const CANDIDATES = 2;
 const ROWS = 2 * (CANDIDATES + 1);
+/** Of another search, for each of the same budgets. */
+const OTHERS = 24;
 
 let watched: Watched;
 let page: Page;
 let searched = "";
+let other = "";
 let model = "";
 
 beforeAll(async () => {
@@ -38,6 +41,19 @@ beforeAll(async () => {
     scoring_images: 256,
     preprocessing: { mean: [0.286], deviation: [0.353] },
   });
+  other = await search({
+    model_id: model,
+    dataset_id: uploaded.dataset,
+    name: "By sensitivity",
+    strategies: ["sensitivity"],
+    budgets: [{ macs: 0.6 }, { macs: 0.3 }],
+    candidates: OTHERS,
+    seed: 7,
+    racing: false,
+    calibration_images: 128,
+    scoring_images: 256,
+    preprocessing: { mean: [0.286], deviation: [0.353] },
+  });
   await untilSearch(searched, "succeeded", PATIENCE);
   watched = await open(url, 1);
   ({ page } = watched);
@@ -46,7 +62,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await watched?.browser.close();
   // Other tests count searches.
-  if (searched) await deleteSearch(searched);
+  for (const id of [searched, other].filter(Boolean)) await deleteSearch(id);
   if (model) await deleteModel(model);
 });
 
@@ -136,7 +152,7 @@ describe.sequential("the comparison", () => {
     expect(Number(await layers.getByRole("table").getAttribute("aria-rowcount"))).toBeGreaterThan(20);
     expect(await layers.getByRole("rowheader").count()).toBeGreaterThan(5);
     await page.getByText(/of \d+ layers differ; in\s+all [+−]?\d/).waitFor();
-    await expectGoodPage(page, "compare");
+    await expectGoodPage(page);
   });
 
   it("limits what all views show, by the keyboard and by a brush", async () => {
@@ -238,6 +254,22 @@ describe.sequential("the comparison", () => {
     await page.getByText("What the best took (–) is known only where a whole search is compared.").waitFor();
     await page.getByRole("list", { name: "Compared" }).getByRole("button").first().click();
     await page.getByText("1 candidate.").waitFor();
+  });
+
+  it("has two searches beside each other, and what differs between them", { timeout: PATIENCE }, async () => {
+    await untilSearch(other, "succeeded", PATIENCE);
+    await page.goto(`/compare?searches=${searched},${other}`);
+    await page.getByText(/\d+ candidates\./).waitFor();
+    const map = page.getByRole("application", { name: /^Heat map/ });
+    await map.focus();
+    await page.keyboard.press("Home");
+    for (const key of ["Enter", "ArrowDown", "ArrowDown", "Enter"]) await page.keyboard.press(key);
+    await expect.poll(() => param(page, "selected")?.split(",").length).toBe(2);
+    const settings = page.getByRole("region", { name: "What differs" });
+    expect(await settings.getByRole("rowheader", { name: "Strategies", exact: true }).count()).toBe(1);
+    const budget = page.getByRole("region", { name: "Strategies, 60% of MACs" });
+    expect(await budget.locator("tbody tr").count()).toBeGreaterThan(2);
+    await expectGoodPage(page, "compare");
   });
 
   it("says what is not there", async () => {

@@ -140,8 +140,13 @@ fn a_data_folder_with_studies_and_without_turns_opens_and_goes_on() {
 }
 
 #[test]
-fn a_data_folder_with_drawings_and_without_tensors_opens_goes_on_and_gives_the_same_leaderboards() {
-    opens_goes_on_and_gives_the_same_leaderboards("0010");
+fn a_data_folder_with_drawings_and_without_tensors_opens_and_goes_on() {
+    opens_and_goes_on("0010");
+}
+
+#[test]
+fn a_data_folder_with_tensors_and_without_sha256_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0011");
 }
 
 /// What the API told of the folder it tells again, and what was interrupted and what was queued is done.
