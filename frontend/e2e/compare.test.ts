@@ -259,7 +259,7 @@ describe.sequential("the comparison", () => {
   it("has two searches beside each other, and what differs between them", { timeout: PATIENCE }, async () => {
     await untilSearch(other, "succeeded", PATIENCE);
     await page.goto(`/compare?searches=${searched},${other}`);
-    await page.getByText(/\d+ candidates\./).waitFor();
+    await page.getByText("Differences are to the full network of each search").waitFor();
     const map = page.getByRole("application", { name: /^Heat map/ });
     await map.focus();
     await page.keyboard.press("Home");
