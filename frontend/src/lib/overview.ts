@@ -1,17 +1,9 @@
 // What the server is at: its workers, the queue, and what has come of it lately.
 
-import {
-  getCandidate,
-  getHealth,
-  getQueue,
-  getSearch,
-  getTuning,
-  listDatasets,
-  listModels,
-  listSearches,
-} from "../api/client";
+import { getHealth, getQueue, getSearch, getTuning, listDatasets, listModels, listSearches } from "../api/client";
 import type { Candidate, ConnectedWorker, Dataset, ModelSummary, QueuedJob, Search, Tuning } from "../api/types";
 import { isFinal } from "./jobs";
+import { leaderOf } from "./leader";
 import { waiting } from "./queue";
 
 /** As many of each as the overview shows. */
@@ -72,16 +64,17 @@ export async function loadOverview(): Promise<Overview> {
   };
 }
 
-/** The best candidates that have been read. A candidate is what it is once its search has ended. */
+/** The best candidates of searches that have ended, by the searches' ids. */
 const read = new Map<string, Candidate>();
 
 async function leadersOf(searches: readonly Search[]): Promise<Map<string, Candidate>> {
   const found = searches.map(async (search): Promise<[string, Candidate] | undefined> => {
-    const id = search.best_candidate_id;
-    if (id === null) return undefined;
-    const candidate = read.get(id) ?? (await getCandidate(id).catch(() => undefined));
-    if (candidate && isFinal(search.state)) read.set(id, candidate);
-    return candidate && [search.id, candidate];
+    // One that was taken up again may have a better one by now.
+    const known = isFinal(search.state) ? read.get(search.id) : undefined;
+    const candidate = known ?? (await leaderOf(search).catch(() => null));
+    if (candidate && isFinal(search.state)) read.set(search.id, candidate);
+    else read.delete(search.id);
+    return candidate ? [search.id, candidate] : undefined;
   });
   return new Map((await Promise.all(found)).filter((pair) => pair !== undefined));
 }
@@ -89,12 +82,11 @@ async function leadersOf(searches: readonly Search[]): Promise<Map<string, Candi
 async function details(job: QueuedJob, searchById: ReadonlyMap<string, Search>): Promise<RunningJob | undefined> {
   const search = searchById.get(job.search_id);
   if (!search) return undefined;
-  const bestId = job.kind === "search" ? search.best_candidate_id : null;
   const [tuning, best] = await Promise.all([
     job.tuning_id === null ? undefined : getTuning(job.tuning_id).catch(() => undefined),
-    bestId === null ? undefined : getCandidate(bestId).catch(() => undefined),
+    job.kind === "search" ? leaderOf(search).catch(() => null) : null,
   ]);
-  return { job, search, tuning, best };
+  return { job, search, tuning, best: best ?? undefined };
 }
 
 /** What a worker is doing, as the start of a line; what it works on has a line of its own. */

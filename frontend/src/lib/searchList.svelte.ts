@@ -1,9 +1,10 @@
 // All searches, live, with the leader of each, which is read when it is needed.
 
-import { all, getCandidate, getSearch, leadingCandidate, listSearches } from "../api/client";
+import { all, getSearch, listSearches } from "../api/client";
 import { ApiError, problemOf } from "../api/problem";
 import type { Candidate, Problem, Search } from "../api/types";
 import { isFinal } from "./jobs";
+import { leaderOf } from "./leader";
 import { mergeFirstPage } from "./merge";
 
 /** Searches on a page when they are looked at again. */
@@ -113,12 +114,6 @@ const isAsBefore = (search: Search, known: Search | undefined): boolean =>
 /** Changes when another candidate may lead. */
 const version = ({ state, progress, best_candidate_id }: Search): string =>
   isFinal(state) ? `${state}/${best_candidate_id}` : `${state}/${progress.phase}/${progress.done}`;
-
-async function leaderOf(search: Search): Promise<Candidate | null> {
-  const { best_candidate_id: best, state } = search;
-  if (best !== null) return getCandidate(best);
-  return state === "queued" ? null : ((await leadingCandidate(search)) ?? null);
-}
 
 /** Undefined for one that has been deleted. */
 async function found(id: string): Promise<Search | undefined> {
