@@ -64,15 +64,15 @@ export async function loadOverview(): Promise<Overview> {
   };
 }
 
-/** The best candidates of searches that have ended, by the searches' ids. */
-const read = new Map<string, Candidate>();
+/** The best candidates of searches that have ended, by the searches' ids; null for one that ended without any. */
+const read = new Map<string, Candidate | null>();
 
 async function leadersOf(searches: readonly Search[]): Promise<Map<string, Candidate>> {
   const found = searches.map(async (search): Promise<[string, Candidate] | undefined> => {
     // One that was taken up again may have a better one by now.
     const known = isFinal(search.state) ? read.get(search.id) : undefined;
-    const candidate = known ?? (await leaderOf(search).catch(() => null));
-    if (candidate && isFinal(search.state)) read.set(search.id, candidate);
+    const candidate = known === undefined ? await leaderOf(search).catch(() => undefined) : known;
+    if (candidate !== undefined && isFinal(search.state)) read.set(search.id, candidate);
     else read.delete(search.id);
     return candidate ? [search.id, candidate] : undefined;
   });
