@@ -70,8 +70,7 @@ async fn the_winner_of_a_race_is_what_it_would_be_if_it_were_tuned_alone() {
     // The one that was out first is trained to its end, too.
     let out = world.store.tunings().retry(race.members[2].tuning_id).await.unwrap();
     assert_eq!(world.weights_of(alone).await, world.weights_of(winner.id).await);
-    let result = world.store.tunings().get(alone).await.unwrap().result;
-    assert_eq!(result, winner.result);
+    assert_eq!(world.result_of(alone).await, world.result_of(winner.id).await);
     let of_rows = async |id| {
         let rows = world.store.tunings().epochs(id).await.unwrap();
         rows.into_iter().map(|row| (row.epoch, row.steps, row.loss, row.validation)).collect::<Vec<_>>()
