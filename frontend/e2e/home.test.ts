@@ -33,7 +33,7 @@ afterAll(async () => {
   if (sample.dataset_id) await deleteDataset(sample.dataset_id);
 }, PATIENCE);
 
-const table = (): Locator => page.getByRole("table", { name: "Waiting jobs" });
+const table = (): Locator => page.getByRole("table", { name: "Waiting and paused jobs" });
 const names = async (): Promise<string[]> => table().locator("tbody th").allInnerTexts();
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
 const queue = async (): Promise<Queued[]> => (await (await fetch(`${url}/api/v1/queue`)).json()).items;

@@ -320,7 +320,7 @@ describe.sequential("the main job", () => {
     await button("Keep it").click();
   });
 
-  it("cancels a search, takes it up again and deletes it", async () => {
+  it("pauses a search, cancels it, takes it up again and deletes it", async () => {
     await link("Start a search").click();
     await choosePreset("fashion_mnist");
     await field("Name").fill("To be cancelled");
@@ -330,14 +330,28 @@ describe.sequential("the main job", () => {
     await button("Start the search").click();
     await heading("To be cancelled").waitFor();
     await marks().first().waitFor({ timeout: PATIENCE });
+    await button("Pause").click();
+    await page.getByText("Paused", { exact: true }).first().waitFor({ timeout: 10_000 });
+    await page.getByText(/^Paused\. Candidates: \d+ of/).waitFor();
+    await expectGoodPage(page);
+
+    const before = await marks().count();
+    await link("EagleEye").click();
+    const paused = page.getByRole("table", { name: "Waiting and paused jobs" }).getByRole("row", { name: /Paused/ });
+    await paused.getByRole("button", { name: "Resume To be cancelled" }).click();
+    await paused.waitFor({ state: "detached" });
+    await link("Searches").click();
+    await link("To be cancelled").click();
+    await page.getByText("Running", { exact: true }).waitFor({ timeout: PATIENCE });
+    await marks().nth(before).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
 
-    const before = await marks().count();
+    const later = await marks().count();
     await button("Resume").click();
     await page.getByText("Running", { exact: true }).waitFor({ timeout: PATIENCE });
     expect(await page.getByText("Ended before it").count()).toBe(0);
-    await marks().nth(before).waitFor({ timeout: PATIENCE });
+    await marks().nth(later).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
 

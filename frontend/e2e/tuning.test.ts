@@ -233,6 +233,11 @@ describe.sequential("fine-tuning", () => {
     await expectGoodPage(page);
     await link("Running fine-tuning").click();
     await heading(/Fine-tuning of candidate/).waitFor();
+    await button("Pause").click();
+    await state("Paused").waitFor({ timeout: 20_000 });
+    await page.getByText(/^Paused\. Epoch/).waitFor();
+    await button("Resume").click();
+    await state("Running").waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await state("Cancelled").waitFor({ timeout: 20_000 });
     await page.getByText("Snapshot on disk").waitFor();

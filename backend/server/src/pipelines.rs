@@ -169,7 +169,7 @@ impl Stage<'_> {
     /// Whether a search or a tuning has succeeded.
     fn outcome(&self, what: &str, state: RunState, error: Option<&str>) -> Result<bool, Stop> {
         match state {
-            RunState::Queued | RunState::Running => Ok(false),
+            RunState::Queued | RunState::Running | RunState::Paused => Ok(false),
             RunState::Succeeded => Ok(true),
             RunState::Failed => Err(self.failed(what, error)),
             RunState::Cancelled => {

@@ -83,7 +83,8 @@ impl Subject for CheckpointSubject {
         let row = locked(transaction, id).await?;
         let (state, error, waiting_for) = match step {
             Step::Started => (CheckpointState::Running, None, None),
-            Step::GivenBack => (CheckpointState::Queued, None, None),
+            // Nobody is offered to pause what takes seconds.
+            Step::GivenBack | Step::Paused => (CheckpointState::Queued, None, None),
             Step::WaitsFor(reason) => (row.state, None, Some(reason)),
             Step::Failed(reason) => (CheckpointState::Failed, Some(reason), None),
             Step::Cancelled => (CheckpointState::Failed, Some("the export was cancelled"), None),

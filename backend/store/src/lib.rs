@@ -74,7 +74,7 @@ pub use open::{CACHE, DEFAULT_CACHE_BYTES, StoreConfig};
 pub use ordering::{CandidateSort, Which};
 pub use page::{Page, PageRequest};
 pub use pipelines::{Pipeline, PipelineStage, PipelineState};
-pub use queue::{Claim, HeartbeatAnswer, InLine, Job, JobState, Lease, NewJob, Payload, Queue, Turn, Wanted};
+pub use queue::{Claim, HeartbeatAnswer, InLine, Job, JobState, Lease, NewJob, Payload, Queue, Stand, Turn, Wanted};
 pub use resumable::Resumable;
 pub use search_job::CANDIDATES_PHASE;
 pub use searches::{SEARCH_JOB, Search, SearchState, Split, Winner};

@@ -222,7 +222,9 @@ impl Pipelines<'_> {
         let refused = match row.state {
             PipelineState::Failed | PipelineState::Cancelled => None,
             PipelineState::Succeeded => Some("has succeeded, so there is nothing left to do"),
-            PipelineState::Queued | PipelineState::Running => Some("is running; cancel it first"),
+            PipelineState::Queued | PipelineState::Running | PipelineState::Paused => {
+                Some("is running; cancel it first")
+            }
         };
         if let Some(reason) = refused {
             return Err(StoreError::Conflict { kind: Kind::Pipeline, id, reason: reason.to_owned() });

@@ -1,4 +1,4 @@
-//! A search on the user's wish: cancelled, or taken up again where it failed or was cancelled.
+//! A search on the user's wish: paused, cancelled, or taken up again.
 
 use eagleeye_spec::{Moment, SearchRequest, Warning};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter};
@@ -21,7 +21,17 @@ impl Searches<'_> {
         self.get(id).await
     }
 
-    /// Queues a search again that failed or was cancelled. Its candidates stay, and only the others are evaluated, so
+    /// Pauses a search: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is running.
+    /// One that is paused is returned as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it has ended.
+    pub async fn pause(&self, id: Uuid) -> Result<Search, StoreError> {
+        run::pause::<search::ActiveModel>(self.0, id).await?;
+        self.get(id).await
+    }
+
+    /// Queues a search again that failed, was cancelled or is paused. Its candidates stay, and only the others are evaluated, so
     /// that it ends as if it had never been interrupted.
     ///
     /// # Errors
@@ -50,14 +60,14 @@ impl Searches<'_> {
     /// Queues a search that has ended again, with more in its request. What is evaluated stays.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where it is queued or running, or where a file of its model or dataset is gone.
+    /// [`StoreError::Conflict`] where it has not ended, or where a file of its model or dataset is gone.
     pub async fn extend(&self, id: Uuid, request: &SearchRequest) -> Result<Search, StoreError> {
         let search = self.get(id).await?;
         self.check_files(&search).await?;
         let transaction = self.0.begin().await?;
         let job = of_subject(&transaction, SEARCH_JOB, id).await?;
         let job = job.ok_or_else(|| StoreError::not_found(Kind::Search, id))?;
-        if matches!(job.state, JobState::Queued | JobState::Running) {
+        if matches!(job.state, JobState::Queued | JobState::Running | JobState::Paused) {
             let reason = "has not ended; it can be extended when it has".to_owned();
             return Err(StoreError::Conflict { kind: Kind::Search, id, reason });
         }

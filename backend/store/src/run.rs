@@ -11,7 +11,7 @@ use crate::entities::RunState;
 use crate::error::{Kind, StoreError};
 use crate::events::{EventKind, tell};
 use crate::number::to_i64;
-use crate::queue::{JobState, cancel_of, of_subject, restart};
+use crate::queue::{JobState, cancel_of, of_subject, pause_of, restart};
 use crate::store::Store;
 use crate::subject::Step;
 
@@ -132,6 +132,13 @@ pub(crate) async fn follow<R: Run>(
         Step::GivenBack => {
             edit::<R>(transaction, id, now, |row| *row.columns().state = Set(RunState::Queued)).await?;
         }
+        Step::Paused => {
+            edit::<R>(transaction, id, now, |row| {
+                let row = row.columns();
+                (*row.state, *row.waiting_for) = (Set(RunState::Paused), Set(None));
+            })
+            .await?;
+        }
         Step::Failed(reason) => {
             edit::<R>(transaction, id, now, |row| end(row, RunState::Failed, Some(reason), now)).await?;
         }
@@ -185,7 +192,7 @@ pub(crate) async fn cancel<R: Run>(store: &Store, id: Uuid) -> Result<(), StoreE
         None => return Err(StoreError::not_found(R::KIND, id)),
         Some(JobState::Succeeded) => Some("has succeeded"),
         Some(JobState::Failed) => Some("has failed"),
-        Some(JobState::Queued | JobState::Running | JobState::Cancelled) => None,
+        Some(JobState::Queued | JobState::Running | JobState::Paused | JobState::Cancelled) => None,
     };
     match ended {
         Some(how) => Err(refused::<R>(id, &format!("{how} and can no longer be cancelled"))),
@@ -193,20 +200,46 @@ pub(crate) async fn cancel<R: Run>(store: &Store, id: Uuid) -> Result<(), StoreE
     }
 }
 
-/// Queues the job of a run again that failed or was cancelled; the row is still to be changed.
+/// Pauses a run: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is running. One that
+/// is paused stays as it is.
+///
+/// # Errors
+/// [`StoreError::Conflict`] where it has ended.
+pub(crate) async fn pause<R: Run>(store: &Store, id: Uuid) -> Result<(), StoreError> {
+    let transaction = store.begin().await?;
+    let ended = match pause_of(store, &transaction, R::JOB, id).await? {
+        None => return Err(StoreError::not_found(R::KIND, id)),
+        Some(JobState::Succeeded) => Some("has succeeded"),
+        Some(JobState::Failed) => Some("has failed"),
+        Some(JobState::Cancelled) => Some("was cancelled"),
+        Some(JobState::Queued | JobState::Running | JobState::Paused) => None,
+    };
+    match ended {
+        Some(how) => Err(refused::<R>(id, &format!("{how} and can no longer be paused"))),
+        None => Ok(transaction.commit().await?),
+    }
+}
+
+/// Queues the job of a run again that failed, was cancelled or is paused; the row is still to be changed. Returns which of them it
+/// was.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] where it is queued, running or has succeeded.
-pub(crate) async fn retry<R: Run>(transaction: &DatabaseTransaction, id: Uuid) -> Result<(), StoreError> {
+pub(crate) async fn retry<R: Run>(transaction: &DatabaseTransaction, id: Uuid) -> Result<JobState, StoreError> {
     let job = of_subject(transaction, R::JOB, id).await?;
     let job = job.ok_or_else(|| StoreError::not_found(R::KIND, id))?;
-    match job.state {
-        JobState::Failed | JobState::Cancelled => {}
+    let found = job.state;
+    match found {
+        JobState::Failed | JobState::Cancelled | JobState::Paused => {}
         JobState::Queued => return Err(refused::<R>(id, "is already queued")),
-        JobState::Running => return Err(refused::<R>(id, "is running; cancel it first")),
+        JobState::Running if job.pause_requested => {
+            return Err(refused::<R>(id, "is about to pause; resume it when it has"));
+        }
+        JobState::Running => return Err(refused::<R>(id, "is running; pause or cancel it first")),
         JobState::Succeeded => return Err(refused::<R>(id, "has succeeded, so there is nothing left to do")),
     }
-    restart(transaction, job).await
+    restart(transaction, job).await?;
+    Ok(found)
 }
 
 fn refused<R: Run>(id: Uuid, reason: &str) -> StoreError {

@@ -50,7 +50,8 @@ pub struct StudyMember {
 }
 
 impl Study {
-    /// What its tunings come to: queued before the first has begun, running while one is left, failed where one has failed,
+    /// What its tunings come to: queued before the first has begun, running while one is left, paused where
+    /// those that are left are, failed where one has failed,
     /// cancelled where one was or where all were deleted, and otherwise succeeded.
     pub fn state(&self) -> TuningState {
         let any = |state: TuningState| self.members.iter().any(|member| member.state == state);
@@ -58,6 +59,7 @@ impl Study {
         match () {
             () if any(TuningState::Running) || (any(TuningState::Queued) && has_begun) => TuningState::Running,
             () if any(TuningState::Queued) => TuningState::Queued,
+            () if any(TuningState::Paused) => TuningState::Paused,
             () if any(TuningState::Failed) => TuningState::Failed,
             () if any(TuningState::Cancelled) || self.members.is_empty() => TuningState::Cancelled,
             () => TuningState::Succeeded,
@@ -204,33 +206,54 @@ impl Studies<'_> {
     /// [`StoreError::Conflict`] where all have ended.
     pub async fn cancel(&self, id: Uuid) -> Result<Study, StoreError> {
         let study = self.get(id).await?;
-        let at_work: Vec<Uuid> = study.members.iter().filter(|m| !m.state.is_final()).map(|m| m.tuning_id).collect();
-        if at_work.is_empty() && study.state() != TuningState::Cancelled {
-            let reason = "has ended and can no longer be cancelled".to_owned();
-            return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
+        if study.state() == TuningState::Cancelled {
+            return Ok(study);
         }
-        for tuning in at_work {
+        for tuning in self.at_work(id, "cancelled").await? {
             or_overtaken(self.0.tunings().cancel(tuning).await)?;
         }
         self.get(id).await
     }
 
-    /// Queues the tunings again that have failed or were cancelled.
+    /// Pauses the tunings that have not ended: at once, and those that are running by their workers' next heartbeats.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where all have ended.
+    pub async fn pause(&self, id: Uuid) -> Result<Study, StoreError> {
+        for tuning in self.at_work(id, "paused").await? {
+            or_overtaken(self.0.tunings().pause(tuning).await)?;
+        }
+        self.get(id).await
+    }
+
+    /// Queues the tunings again that have failed, were cancelled or are paused.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where there are none.
     pub async fn retry(&self, id: Uuid) -> Result<Study, StoreError> {
         let study = self.get(id).await?;
-        let has_stopped = |m: &&StudyMember| matches!(m.state, TuningState::Failed | TuningState::Cancelled);
+        let has_stopped =
+            |m: &&StudyMember| matches!(m.state, TuningState::Failed | TuningState::Cancelled | TuningState::Paused);
         let stopped: Vec<Uuid> = study.members.iter().filter(has_stopped).map(|member| member.tuning_id).collect();
         if stopped.is_empty() {
-            let reason = "has no fine-tuning that has failed or was cancelled".to_owned();
+            let reason = "has no fine-tuning that has failed, was cancelled or is paused".to_owned();
             return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
         }
         for tuning in stopped {
             or_overtaken(self.0.tunings().retry(tuning).await)?;
         }
         self.get(id).await
+    }
+
+    /// The tunings that have not ended; `wish` completes "can no longer be".
+    async fn at_work(&self, id: Uuid, wish: &str) -> Result<Vec<Uuid>, StoreError> {
+        let members = self.get(id).await?.members;
+        let at_work: Vec<Uuid> = members.iter().filter(|m| !m.state.is_final()).map(|m| m.tuning_id).collect();
+        if at_work.is_empty() {
+            let reason = format!("has ended and can no longer be {wish}");
+            return Err(StoreError::Conflict { kind: Kind::Study, id, reason });
+        }
+        Ok(at_work)
     }
 }
 

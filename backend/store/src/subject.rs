@@ -29,6 +29,8 @@ pub(crate) enum Step<'a> {
     WaitsFor(&'a str),
     /// It is queued again.
     GivenBack,
+    /// It was stopped on the user's wish, and can be taken up again.
+    Paused,
     Failed(&'a str),
     Cancelled,
 }

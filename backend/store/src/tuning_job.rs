@@ -80,7 +80,7 @@ impl Tunings<'_> {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where it is not to pause.
-    pub async fn pause(&self, lease: &Lease, snapshot: &Upload) -> Result<(), StoreError> {
+    pub async fn reach_end_of_rung(&self, lease: &Lease, snapshot: &Upload) -> Result<(), StoreError> {
         let outcome = self.store_and_pause(lease, snapshot).await;
         match outcome {
             Ok(replaced) => self.0.collect(replaced).await,
@@ -207,7 +207,7 @@ impl Subject for TuningSubject {
         run::follow::<tuning::ActiveModel>(transaction, id, step, now).await?;
         match step {
             Step::Started | Step::Failed(_) | Step::Cancelled => {}
-            Step::Progressed(_) | Step::WaitsFor(_) | Step::GivenBack => return Ok(()),
+            Step::Progressed(_) | Step::WaitsFor(_) | Step::GivenBack | Step::Paused => return Ok(()),
         }
         let row = tuning::Entity::find_by_id(id).one(transaction).await?;
         match row.as_ref().and_then(race_of) {

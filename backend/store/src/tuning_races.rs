@@ -138,7 +138,7 @@ impl TuningRaces<'_> {
         let ended = match self.abandon(id).await? {
             RaceState::Succeeded => Some("has succeeded"),
             RaceState::Failed => Some("has failed"),
-            RaceState::Queued | RaceState::Running | RaceState::Cancelled => None,
+            RaceState::Queued | RaceState::Running | RaceState::Paused | RaceState::Cancelled => None,
         };
         if let Some(how) = ended {
             let reason = format!("{how} and can no longer be cancelled");

@@ -1,10 +1,11 @@
-//! A tuning on the user's wish: cancelled, or taken up again where it failed or was cancelled.
+//! A tuning on the user's wish: paused, cancelled, or taken up again.
 
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use uuid::Uuid;
 
 use crate::entities::tuning;
 use crate::error::{Kind, StoreError};
+use crate::queue::JobState;
 use crate::run;
 use crate::settling;
 use crate::tunings::{Tuning, Tunings, edit, is_paused};
@@ -27,22 +28,41 @@ impl Tunings<'_> {
         self.get(id).await
     }
 
-    /// Queues a tuning again that failed or was cancelled. It goes on from its last snapshot to its last epoch, if it was in a
-    /// race outside of it.
+    /// Pauses a tuning: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is running.
+    /// One that is paused is returned as it is. In a race, the others wait for it at the end of their rung.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it has ended, or waits for the others of its race.
+    pub async fn pause(&self, id: Uuid) -> Result<Tuning, StoreError> {
+        let waits = || waits_for_race(id, "there is nothing to pause until it goes on");
+        if is_paused(&self.row(id).await?) {
+            return Err(waits());
+        }
+        match run::pause::<tuning::ActiveModel>(self.0, id).await {
+            // It has come to the end of its rung since it was looked at.
+            Err(StoreError::Conflict { .. }) if is_paused(&self.row(id).await?) => return Err(waits()),
+            outcome => outcome?,
+        }
+        self.get(id).await
+    }
+
+    /// Queues a tuning again that failed, was cancelled or is paused. It goes on from its last snapshot to its last epoch; if it was
+    /// in a race, outside of it, unless it was only paused.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where it is queued, running or has succeeded.
     pub async fn retry(&self, id: Uuid) -> Result<Tuning, StoreError> {
         let found = self.row(id).await?;
         if is_paused(&found) {
-            let reason = "is in a race, and waits for its other candidates".to_owned();
-            return Err(StoreError::Conflict { kind: Kind::Tuning, id, reason });
+            return Err(waits_for_race(id, "it goes on when they have come as far"));
         }
         let transaction = self.0.begin().await?;
-        run::retry::<tuning::ActiveModel>(&transaction, id).await?;
+        let before = run::retry::<tuning::ActiveModel>(&transaction, id).await?;
         let row = edit(&transaction, id, self.0.clock().now(), |tuning| {
             run::queue_again(tuning);
-            (tuning.has_left_race, tuning.pause_at) = (Set(found.race_id.is_some()), Set(None));
+            if before != JobState::Paused {
+                (tuning.has_left_race, tuning.pause_at) = (Set(found.race_id.is_some()), Set(None));
+            }
         })
         .await?;
         transaction.commit().await?;
@@ -63,4 +83,9 @@ impl Tunings<'_> {
         let row = tuning::Entity::find_by_id(id).one(self.0.database()).await?;
         row.ok_or_else(|| StoreError::not_found(Kind::Tuning, id))
     }
+}
+
+fn waits_for_race(id: Uuid, consequence: &str) -> StoreError {
+    let reason = format!("is in a race, and waits for its other candidates; {consequence}");
+    StoreError::Conflict { kind: Kind::Tuning, id, reason }
 }

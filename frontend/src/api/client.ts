@@ -116,6 +116,10 @@ export const listStrategies = async (): Promise<Strategy[]> => (await answer(cli
 /** The settings of the paper's experiments. */
 export const listTemplates = async (): Promise<Template[]> => (await answer(client.GET("/api/v1/templates"))).items;
 
+/** Stops a search for a while; its candidates stay. */
+export const pauseSearch = (id: string): Promise<Search> =>
+  answer(client.POST("/api/v1/searches/{id}/pause", { params: { path: { id } } }));
+
 export const cancelSearch = (id: string): Promise<Search> =>
   answer(client.POST("/api/v1/searches/{id}/cancel", { params: { path: { id } } }));
 
@@ -123,7 +127,7 @@ export const cancelSearch = (id: string): Promise<Search> =>
 export const renameSearch = (id: string, name: string | null): Promise<Search> =>
   answer(client.PATCH("/api/v1/searches/{id}", { params: { path: { id } }, body: { name } }));
 
-/** Takes up a search again that failed or was cancelled; its candidates stay. */
+/** Takes up a search again that is paused, has failed or was cancelled; its candidates stay. */
 export const retrySearch = (id: string): Promise<Search> =>
   answer(client.POST("/api/v1/searches/{id}/retry", { params: { path: { id } } }));
 
@@ -184,10 +188,14 @@ export const createTuning = (candidate: string, options: TuneOptions): Promise<T
   return answer(client.POST("/api/v1/candidates/{id}/tunings", { params: { path: { id: candidate } }, body }));
 };
 
+/** Stops a tuning for a while. */
+export const pauseTuning = (id: string): Promise<Tuning> =>
+  answer(client.POST("/api/v1/tunings/{id}/pause", { params: { path: { id } } }));
+
 export const cancelTuning = (id: string): Promise<Tuning> =>
   answer(client.POST("/api/v1/tunings/{id}/cancel", { params: { path: { id } } }));
 
-/** Takes up a tuning again that failed or was cancelled, from its last snapshot. */
+/** Takes up a tuning again that is paused, has failed or was cancelled, from its last snapshot. */
 export const retryTuning = (id: string): Promise<Tuning> =>
   answer(client.POST("/api/v1/tunings/{id}/retry", { params: { path: { id } } }));
 
@@ -233,10 +241,14 @@ export const getStudyReport = (id: string): Promise<StudyReport> =>
 export const studyFile = (id: string, name: "report" | "report.md" | "figure.svg"): string =>
   `${BASE}/studies/${id}/${name}`;
 
+/** Stops a study's fine-tunings for a while. */
+export const pauseStudy = (id: string): Promise<Study> =>
+  answer(client.POST("/api/v1/studies/{id}/pause", { params: { path: { id } } }));
+
 export const cancelStudy = (id: string): Promise<Study> =>
   answer(client.POST("/api/v1/studies/{id}/cancel", { params: { path: { id } } }));
 
-/** Takes up the fine-tunings again that failed or were cancelled. */
+/** Takes up the fine-tunings again that are paused, have failed or were cancelled. */
 export const retryStudy = (id: string): Promise<Study> =>
   answer(client.POST("/api/v1/studies/{id}/retry", { params: { path: { id } } }));
 

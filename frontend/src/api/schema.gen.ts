@@ -622,6 +622,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/searches/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a search.
+         * @description A queued search is paused at once, a running one within a second: its worker takes the next job. Its candidates are kept, and
+         *     `POST /searches/{id}/retry` goes on with it.
+         */
+        post: operations["pauseSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/searches/{id}/report": {
         parameters: {
             query?: never;
@@ -670,8 +691,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry a search.
-         * @description A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
+         * Resume a search.
+         * @description A paused, failed or cancelled search continues where it stopped: its candidates are kept, and the leaderboard becomes that of
          *     a search that was never interrupted.
          */
         post: operations["retrySearch"];
@@ -822,6 +843,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/studies/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a study.
+         * @description Its tunings that have not ended are paused: those that are running stop within a second. `POST /studies/{id}/retry` goes on with
+         *     them.
+         */
+        post: operations["pauseStudy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/studies/{id}/report": {
         parameters: {
             query?: never;
@@ -872,7 +914,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a study.
-         * @description Tunings that have failed or were cancelled go on from their last snapshots.
+         * @description Tunings that are paused, have failed or were cancelled go on from their last snapshots.
          */
         post: operations["retryStudy"];
         delete?: never;
@@ -1040,6 +1082,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tunings/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a tuning.
+         * @description A queued tuning is paused at once, a running one within a second: its worker takes the next job, and what it has done since its
+         *     last snapshot, at most a minute's work, is done again. `POST /tunings/{id}/retry` goes on with it. The other tunings of its race
+         *     wait for it at the end of their rung.
+         */
+        post: operations["pauseTuning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tunings/{id}/retry": {
         parameters: {
             query?: never;
@@ -1051,7 +1115,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a tuning.
-         * @description A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
+         * @description A paused, failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
          *     interruption: to the last bit on the CPU with the same number of threads. One that is out of a race is trained to its end, and
          *     stays out of it.
          */
@@ -2041,6 +2105,7 @@ export interface components {
             sandbox: components["schemas"]["Sandbox"];
             /** @description Overall state: `ok` if all parts are. */
             status: components["schemas"]["HealthStatus"];
+            uploads: components["schemas"]["UploadLimits"];
             /** @description Version of the program. */
             version: string;
             workers: components["schemas"]["WorkerCounts"];
@@ -3171,9 +3236,9 @@ export interface components {
             /** Format: double */
             top5: number;
         };
-        /** @description Jobs that are running or waiting. */
+        /** @description Jobs that have not ended. */
         Queue: {
-            /** @description Running ones first, then in the order in which they will be done; the first 200. */
+            /** @description Running ones first, then in the order in which they will be done, then those that are paused; the first 200. */
             items: components["schemas"]["QueuedJob"][];
         };
         /** @description Where a waiting job is to go. */
@@ -3184,7 +3249,7 @@ export interface components {
              */
             before: string | null;
         };
-        /** @description A search or a fine-tuning that is running or waiting. */
+        /** @description A search or a fine-tuning that is running, waiting or paused. */
         QueuedJob: {
             /** Format: date-time */
             created_at: string;
@@ -3193,10 +3258,12 @@ export interface components {
              * @description Id of the job, by which it is moved. It is cancelled by its search or tuning.
              */
             id: string;
+            /** @description Whether somebody has paused it. */
+            is_paused: boolean;
             kind: components["schemas"]["QueuedKind"];
             /**
              * Format: int32
-             * @description Its place among those that wait, from 1. Null while it is running.
+             * @description Its place among those that wait, from 1. Null while it is running or paused.
              */
             position: number | null;
             /**
@@ -3781,7 +3848,7 @@ export interface components {
          * @description State of a search.
          * @enum {string}
          */
-        SearchState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        SearchState: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
         /** @description How the dataset is divided. The parts never overlap. */
         SplitCounts: {
             /**
@@ -4086,7 +4153,7 @@ export interface components {
          * @description State of a study, which is that of its tunings.
          * @enum {string}
          */
-        StudyState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        StudyState: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
         /** @description The settings of an experiment of the paper on ImageNet, and what was published of it. */
         Template: {
             /** @example resnet50_50 */
@@ -4559,7 +4626,7 @@ export interface components {
          * @description State of a tuning.
          * @enum {string}
          */
-        TuningState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        TuningState: "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
         /** @description Why a study decides nothing. */
         Undecided: {
             /** @description The reason with figures, and what would help. */
@@ -4568,6 +4635,24 @@ export interface components {
         };
         /** @enum {string} */
         UndecidedReason: "few_candidates" | "one_seed" | "low_ceiling" | "little_spread";
+        /** @description What is accepted at most, in bytes. */
+        UploadLimits: {
+            /**
+             * Format: int64
+             * @description A dataset, with its labels.
+             */
+            dataset_bytes: number;
+            /**
+             * Format: int64
+             * @description A model, with its external weights.
+             */
+            model_bytes: number;
+            /**
+             * Format: int64
+             * @description A dataset once it is unpacked.
+             */
+            unpacked_bytes: number;
+        };
         /** @description Something that whoever reads a search's scores should know. */
         Warning: {
             /** @description When it was found. */
@@ -8003,7 +8088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description One of the jobs is not waiting: it is running, or has ended */
+            /** @description One of the jobs is not waiting: it is running or paused, or has ended */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9426,6 +9511,119 @@ export interface operations {
             };
         };
     };
+    pauseSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the search */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The search is paused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description The worker was asked to stop */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Search"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The search has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getReport: {
         parameters: {
             query?: never;
@@ -9682,7 +9880,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The search is queued, running or has succeeded, or a file of its model or dataset is missing */
+            /** @description The search is queued, running, about to pause or has succeeded, or a file of its model or dataset is missing */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10782,6 +10980,110 @@ export interface operations {
             };
         };
     };
+    pauseStudy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the study */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The study is paused, or will be when its tunings have stopped */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The study has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getStudyReport: {
         parameters: {
             query?: never;
@@ -11020,7 +11322,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No tuning has failed or was cancelled */
+            /** @description No tuning is paused, has failed or was cancelled */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12186,6 +12488,119 @@ export interface operations {
             };
         };
     };
+    pauseTuning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the tuning */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tuning is paused */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description The worker was asked to stop */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tuning"];
+                };
+            };
+            /** @description A parameter that this address does not accept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning does not exist */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tuning has ended already, or waits for the others of its race */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retryTuning: {
         parameters: {
             query?: never;
@@ -12234,7 +12649,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The tuning is queued, running or has succeeded */
+            /** @description The tuning is queued, running, about to pause or has succeeded */
             409: {
                 headers: {
                     [name: string]: unknown;

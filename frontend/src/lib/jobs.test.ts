@@ -29,6 +29,13 @@ describe("progress", () => {
     expect([progressText(queued), progressFraction(queued)]).toEqual(["Waiting for a worker", undefined]);
   });
 
+  it("says how far a paused job was, if it had begun", () => {
+    expect(progressText(job({ state: "paused" }))).toBe("Paused. Candidates: 12 of 48");
+    expect(progressFraction(job({ state: "paused" }))).toBe(0.25);
+    const queued = { phase: "queued", done: 0, total: 48 };
+    expect(progressText(job({ state: "paused", started_at: null, progress: queued }))).toBe("Paused");
+  });
+
   it("says what has to come back before a job goes on", () => {
     const waiting_for = "space on the disk of the database";
     for (const state of ["queued", "running"] as const) {
@@ -53,4 +60,5 @@ it("runs until now, or until the end", () => {
   expect(elapsed(job({}), now)).toBe(60);
   expect(elapsed(job({ finished_at: "2026-11-25T12:00:30Z" }), now)).toBe(20);
   expect(elapsed(job({ started_at: null }), now)).toBeUndefined();
+  expect(elapsed(job({ state: "paused" }), now), "nobody is at it").toBeUndefined();
 });

@@ -4,16 +4,19 @@ import type { Job, JobState } from "../api/types";
 import { capitalised, count } from "./format";
 
 /** Whether nothing more will happen to a job. */
-export const isFinal = (state: JobState): boolean => state !== "queued" && state !== "running";
+export const isFinal = (state: JobState): boolean =>
+  state === "succeeded" || state === "failed" || state === "cancelled";
 
 /** What is being done and how far it is: `Candidates: 12 of 48`; or what has to come back before it goes on. */
 export function progressText({ state, progress, waiting_for, started_at }: Job): string {
   if (!isFinal(state) && waiting_for !== null) return `Waiting for ${waiting_for}`;
   if (state === "queued") return "Waiting for a worker";
   const { phase, done, total } = progress;
+  if (state === "paused" && phase === "queued") return "Paused";
   if (isFinal(state) && started_at === null) return "Ended before it started";
   if (isFinal(state) && phase === "queued") return "Ended before it resumed";
-  const words = capitalised(phase.replaceAll("_", " "));
+  const doing = phase.replaceAll("_", " ");
+  const words = state === "paused" ? `Paused. ${capitalised(doing)}` : capitalised(doing);
   return total > 0 ? `${words}: ${count(done)} of ${count(total)}` : words;
 }
 
@@ -23,9 +26,9 @@ export function progressFraction({ state, progress }: Job): number | undefined {
   return Math.min(1, progress.done / progress.total);
 }
 
-/** Seconds between the start of the work and its end, or now; undefined before it has started. */
-export function elapsed({ started_at, finished_at }: Job, now: number): number | undefined {
-  if (started_at === null) return undefined;
+/** Seconds between the start of the work and its end, or now; undefined before it has started, and while it is paused. */
+export function elapsed({ state, started_at, finished_at }: Job, now: number): number | undefined {
+  if (started_at === null || state === "paused") return undefined;
   const end = finished_at === null ? now : Date.parse(finished_at);
   return Math.max(0, (end - Date.parse(started_at)) / 1000);
 }

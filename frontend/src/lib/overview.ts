@@ -4,7 +4,7 @@ import { getHealth, getQueue, getSearch, getTuning, listDatasets, listModels, li
 import type { Candidate, ConnectedWorker, Dataset, ModelSummary, QueuedJob, Search, Tuning } from "../api/types";
 import { isFinal } from "./jobs";
 import { leaderOf } from "./leader";
-import { waiting } from "./queue";
+import { atWork, paused, waiting } from "./queue";
 
 /** As many of each as the overview shows. */
 const LATEST = 5;
@@ -42,13 +42,13 @@ export async function loadOverview(): Promise<Overview> {
     listDatasets(undefined, LATEST),
   ]);
   const searchById = new Map(searches.items.map((search) => [search.id, search]));
-  const inSight = [...queue.filter(({ position }) => position === null), ...waiting(queue).slice(0, SHOWN)];
+  const begun = atWork(queue);
+  const inSight = [...begun, ...waiting(queue).slice(0, SHOWN), ...paused(queue).slice(0, SHOWN)];
   const missing = new Set(inSight.map((job) => job.search_id).filter((id) => !searchById.has(id)));
   // One that is deleted meanwhile is left out, as the next look at the queue leaves it out.
   for (const found of await Promise.all([...missing].map((id) => getSearch(id).catch(() => undefined)))) {
     if (found) searchById.set(found.id, found);
   }
-  const begun = inSight.filter(({ position }) => position === null);
   const running = (await Promise.all(begun.map((job) => details(job, searchById)))).filter(
     (found) => found !== undefined,
   );

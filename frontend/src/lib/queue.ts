@@ -2,6 +2,13 @@
 
 import type { QueuedJob } from "../api/types";
 
+/** The jobs that somebody has paused. */
+export const paused = (jobs: readonly QueuedJob[]): QueuedJob[] => jobs.filter(({ is_paused }) => is_paused);
+
+/** The jobs that workers are at. */
+export const atWork = (jobs: readonly QueuedJob[]): QueuedJob[] =>
+  jobs.filter(({ position, is_paused }) => position === null && !is_paused);
+
 /** The jobs that wait, in order. */
 export const waiting = (jobs: readonly QueuedJob[]): QueuedJob[] => jobs.filter(({ position }) => position !== null);
 

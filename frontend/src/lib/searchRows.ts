@@ -49,7 +49,9 @@ export const latencyOf = ({ search, leader }: SearchRow) =>
 export function shortProgress({ state, waiting_for, progress }: Search): string {
   if (isFinal(state)) return "";
   if (waiting_for !== null) return `Waiting for ${waiting_for}`;
-  return state === "running" && progress.total > 0 ? `${count(progress.done)} of ${count(progress.total)}` : "";
+  return state !== "queued" && progress.phase !== "queued" && progress.total > 0
+    ? `${count(progress.done)} of ${count(progress.total)}`
+    : "";
 }
 
 export const SORT_KEYS = [

@@ -11,7 +11,7 @@ export function tabTitle(
   wasWatched: boolean,
 ): string {
   if (isFinal(state)) return wasWatched ? `(${state}) ${title}` : title;
-  if (state === "queued") return `(queued) ${title}`;
+  if (state === "queued" || state === "paused") return `(${state}) ${title}`;
   const { phase, done, total } = progress;
   if (total <= 0) return `(${phase.replaceAll("_", " ")}) ${title}`;
   const which = phase === "candidates" ? "" : `${phase.replaceAll("_", " ")} `;

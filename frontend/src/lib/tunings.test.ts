@@ -75,6 +75,11 @@ describe("progress", () => {
     expect(tuningText(tuning({ ...ended, state: "cancelled" }))).toBe("Step 100 of 100");
   });
 
+  it("says so when it is paused", () => {
+    expect(tuningText(tuning({ state: "paused" }), [epoch({})])).toBe("Paused. Epoch 2 of 5, step 30 of 100");
+    expect(tuningText(tuning({ state: "paused" }))).toBe("Paused. Step 30 of 100");
+  });
+
   it("says the step alone where the epochs are not known", () => {
     expect(tuningText(tuning({}))).toBe("Step 30 of 100");
   });

@@ -4,7 +4,7 @@ import type { Candidate, DriftKind, Epoch, Score, TuneOptions, Tuning } from "..
 import { scoreOf } from "./candidates";
 import { labelOf } from "./fieldLabels";
 import { capitalised, count, counted, duration } from "./format";
-import { isFinal, progressText } from "./jobs";
+import { progressText } from "./jobs";
 import { choiceName } from "./tuningForm";
 
 /** The phase in which the network is trained, as the server names it. */
@@ -37,11 +37,12 @@ export function tuningText(tuning: Tuning, epochs?: readonly Epoch[]): string {
   if (state === "queued" || waiting_for !== null || progress.phase !== EPOCHS) return progressText(tuning);
   const of = (total: number | undefined): string => (total ? ` of ${count(total)}` : "");
   const step = `step ${count(progress.done)}${of(progress.total)}`;
-  if (!epochs) return capitalised(step);
+  const paused = state === "paused" ? "Paused. " : "";
+  if (!epochs) return `${paused}${capitalised(step)}`;
   // One that began anew has rows of epochs that it has not come to again.
   const done = epochs.filter(({ steps }) => steps <= progress.done).length;
   const epoch = Math.min(done + 1, request.epochs ?? Infinity);
-  return `Epoch ${count(epoch)}${of(request.epochs)}, ${step}`;
+  return `${paused}Epoch ${count(epoch)}${of(request.epochs)}, ${step}`;
 }
 
 /** How fast steps go, as they are seen to go. */
@@ -72,7 +73,7 @@ export class Pace {
  */
 export function secondsLeft(tuning: Tuning, epochs: readonly Epoch[], seen: number | undefined): number | undefined {
   const { state, progress } = tuning;
-  if (isFinal(state) || state === "queued" || progress.phase !== EPOCHS) return undefined;
+  if (state !== "running" || progress.phase !== EPOCHS) return undefined;
   const last = epochs.at(-1);
   const perStep = last ? last.seconds / Math.max(1, last.steps) : seen;
   if (perStep === undefined) return undefined;

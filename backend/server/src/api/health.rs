@@ -31,6 +31,18 @@ pub struct Health {
     pub workers: WorkerCounts,
     /// Which parts of the sandbox for uploaded files this machine supports.
     pub sandbox: Sandbox,
+    pub uploads: UploadLimits,
+}
+
+/// What is accepted at most, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UploadLimits {
+    /// A model, with its external weights.
+    pub model_bytes: u64,
+    /// A dataset, with its labels.
+    pub dataset_bytes: u64,
+    /// A dataset once it is unpacked.
+    pub unpacked_bytes: u64,
 }
 
 /// Whether requests can be answered.
@@ -124,8 +136,13 @@ pub async fn get(State(state): State<AppState>) -> (StatusCode, Extension<OwnBod
     };
     let workers = WorkerCounts { wanted: state.workers.wanted(), running: state.workers.running(), connected };
     let sandbox = Sandbox::from(state.checker.sandbox());
+    let uploads = UploadLimits {
+        model_bytes: state.config.max_model_bytes,
+        dataset_bytes: state.config.max_dataset_bytes,
+        unpacked_bytes: state.config.max_unpacked_bytes,
+    };
     let version = env!("CARGO_PKG_VERSION");
-    (code, Extension(OwnBody), Json(Health { status, version, database, files, workers, sandbox }))
+    (code, Extension(OwnBody), Json(Health { status, version, database, files, workers, sandbox, uploads }))
 }
 
 async fn database(state: &AppState) -> HealthPart {

@@ -82,7 +82,9 @@ pub struct Stage {
 impl From<store::PipelineState> for PipelineState {
     fn from(state: store::PipelineState) -> Self {
         match state {
-            store::PipelineState::Queued | store::PipelineState::Running => PipelineState::Running,
+            store::PipelineState::Queued | store::PipelineState::Running | store::PipelineState::Paused => {
+                PipelineState::Running
+            }
             store::PipelineState::Succeeded => PipelineState::Succeeded,
             store::PipelineState::Failed => PipelineState::Failed,
             store::PipelineState::Cancelled => PipelineState::Cancelled,

@@ -1,9 +1,9 @@
-//! The queue: searches and fine-tunings that are running or waiting, in the order in which they will be done.
+//! The queue: searches and fine-tunings that have not ended, in the order in which they will be done.
 
 use axum::Json as Answer;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use eagleeye_store::{InLine, SEARCH_JOB, Store, TUNING_JOB};
+use eagleeye_store::{InLine, SEARCH_JOB, Stand, Store, TUNING_JOB};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,14 +17,14 @@ const KINDS: [&str; 2] = [SEARCH_JOB, TUNING_JOB];
 /// Jobs that are shown at most.
 const MOST: u64 = 200;
 
-/// Jobs that are running or waiting.
+/// Jobs that have not ended.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Queue {
-    /// Running ones first, then in the order in which they will be done; the first 200.
+    /// Running ones first, then in the order in which they will be done, then those that are paused; the first 200.
     pub items: Vec<QueuedJob>,
 }
 
-/// A search or a fine-tuning that is running or waiting.
+/// A search or a fine-tuning that is running, waiting or paused.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QueuedJob {
     /// Id of the job, by which it is moved. It is cancelled by its search or tuning.
@@ -35,9 +35,11 @@ pub struct QueuedJob {
     /// Null for a search.
     #[schema(required)]
     pub tuning_id: Option<Uuid>,
-    /// Its place among those that wait, from 1. Null while it is running.
+    /// Its place among those that wait, from 1. Null while it is running or paused.
     #[schema(required)]
     pub position: Option<u32>,
+    /// Whether somebody has paused it.
+    pub is_paused: bool,
     pub created_at: DateTime<Utc>,
 }
 
@@ -79,7 +81,7 @@ pub async fn get(State(store): State<Store>) -> Result<Answer<Queue>, Problem> {
         (status = 200, description = "The queue as it is now", body = Queue),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "One of the jobs does not exist", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "One of the jobs is not waiting: it is running, or has ended", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "One of the jobs is not waiting: it is running or paused, or has ended", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The `Content-Type` is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is invalid", body = Problem, content_type = "application/problem+json"),
@@ -111,10 +113,18 @@ async fn queue(store: &Store) -> Result<Queue, Problem> {
 }
 
 fn placed(job: &InLine, kind: QueuedKind, search_id: Uuid, waiting: &mut u32) -> QueuedJob {
-    let position = (!job.is_running).then(|| {
+    let position = (job.stand == Stand::Waiting).then(|| {
         *waiting += 1;
         *waiting
     });
     let tuning_id = (kind == QueuedKind::Tuning).then_some(job.subject);
-    QueuedJob { id: job.id, kind, search_id, tuning_id, position, created_at: job.created_at }
+    QueuedJob {
+        id: job.id,
+        kind,
+        search_id,
+        tuning_id,
+        position,
+        is_paused: job.stand == Stand::Paused,
+        created_at: job.created_at,
+    }
 }

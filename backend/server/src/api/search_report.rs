@@ -77,7 +77,7 @@ async fn report(store: &Store, id: Uuid) -> Result<Report, Problem> {
 
 fn ended(state: SearchState) -> ReportedEnd {
     match state {
-        SearchState::Queued | SearchState::Running => ReportedEnd::NotYet,
+        SearchState::Queued | SearchState::Running | SearchState::Paused => ReportedEnd::NotYet,
         SearchState::Succeeded => ReportedEnd::Succeeded,
         SearchState::Failed => ReportedEnd::Failed,
         SearchState::Cancelled => ReportedEnd::Cancelled,

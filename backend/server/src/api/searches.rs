@@ -1,4 +1,4 @@
-//! Searches: queued, followed, cancelled.
+//! Searches: queued, followed, paused, cancelled.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -29,6 +29,8 @@ pub enum SearchState {
     Queued,
     /// A worker is on it.
     Running,
+    /// Somebody has paused it. It goes on when it is resumed.
+    Paused,
     /// All candidates are scored, and nothing says that the scores are wrong.
     Succeeded,
     /// Ended with an error; or the full network is no better than chance on the scoring images; or the best candidate
@@ -120,6 +122,7 @@ impl From<store::SearchState> for SearchState {
         match state {
             store::SearchState::Queued => SearchState::Queued,
             store::SearchState::Running => SearchState::Running,
+            store::SearchState::Paused => SearchState::Paused,
             store::SearchState::Succeeded => SearchState::Succeeded,
             store::SearchState::Failed => SearchState::Failed,
             store::SearchState::Cancelled => SearchState::Cancelled,
@@ -309,7 +312,7 @@ pub async fn extend(
     let search = state.store.searches().get(id).await?;
     let mut request = search.request.extended(&extension);
     // The same extension once more, while the first is at work, is a conflict.
-    let has_ended = !matches!(search.state, store::SearchState::Queued | store::SearchState::Running);
+    let has_ended = search.state.is_final();
     if has_ended && request == search.request.extended(&SearchExtension::default()) {
         let detail = "must be more than before, or there must be further strategies or budgets".to_owned();
         return Err(Problem::fields(vec![FieldError { field: "candidates".to_owned(), detail }]));
@@ -398,6 +401,26 @@ pub async fn change(
     Ok(Answer(store.searches().rename(id, name).await?.into()))
 }
 
+/// Pause a search.
+///
+/// A queued search is paused at once, a running one within a second: its worker takes the next job. Its candidates are kept, and
+/// `POST /searches/{id}/retry` goes on with it.
+#[utoipa::path(
+    post, path = "/searches/{id}/pause", operation_id = "pauseSearch", tag = "searches",
+    params(("id" = Uuid, Path, description = "Id of the search")),
+    responses(
+        (status = 200, description = "The search is paused", body = Search),
+        (status = 202, description = "The worker was asked to stop", body = Search),
+        (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The search has ended already", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn pause(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Search>), Problem> {
+    let search = Search::from(store.searches().pause(id).await?);
+    let status = if search.state == SearchState::Paused { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Answer(search)))
+}
+
 /// Cancel a search.
 ///
 /// A queued search ends at once, a running one within a second. Its candidates are kept.
@@ -417,9 +440,9 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     Ok((status, Answer(search)))
 }
 
-/// Retry a search.
+/// Resume a search.
 ///
-/// A failed or cancelled search continues where it ended: its candidates are kept, and the leaderboard becomes that of
+/// A paused, failed or cancelled search continues where it stopped: its candidates are kept, and the leaderboard becomes that of
 /// a search that was never interrupted.
 #[utoipa::path(
     post, path = "/searches/{id}/retry", operation_id = "retrySearch", tag = "searches",
@@ -427,7 +450,7 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     responses(
         (status = 202, description = "The search is queued again", body = Search),
         (status = 404, description = "The search does not exist", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The search is queued, running or has succeeded, or a file of its model or \
+        (status = 409, description = "The search is queued, running, about to pause or has succeeded, or a file of its model or \
             dataset is missing", body = Problem, content_type = "application/problem+json"),
     )
 )]

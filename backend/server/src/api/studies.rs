@@ -31,6 +31,8 @@ pub enum StudyState {
     Queued,
     /// Some of its tunings have not ended.
     Running,
+    /// All of its tunings that have not ended are paused.
+    Paused,
     /// All its tunings have succeeded.
     Succeeded,
     /// All have ended, and some have failed. The report leaves their candidates out.
@@ -81,6 +83,7 @@ impl From<store::TuningState> for StudyState {
         match state {
             store::TuningState::Queued => StudyState::Queued,
             store::TuningState::Running => StudyState::Running,
+            store::TuningState::Paused => StudyState::Paused,
             store::TuningState::Succeeded => StudyState::Succeeded,
             store::TuningState::Failed => StudyState::Failed,
             store::TuningState::Cancelled => StudyState::Cancelled,
@@ -238,6 +241,23 @@ pub async fn figure(State(state): State<AppState>, Path(id): Path<Uuid>) -> Resu
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response())
 }
 
+/// Pause a study.
+///
+/// Its tunings that have not ended are paused: those that are running stop within a second. `POST /studies/{id}/retry` goes on with
+/// them.
+#[utoipa::path(
+    post, path = "/studies/{id}/pause", operation_id = "pauseStudy", tag = "studies",
+    params(("id" = Uuid, Path, description = "Id of the study")),
+    responses(
+        (status = 200, description = "The study is paused, or will be when its tunings have stopped", body = Study),
+        (status = 404, description = "The study does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The study has ended already", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn pause(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<Answer<Study>, Problem> {
+    Ok(Answer(store.studies().pause(id).await?.into()))
+}
+
 /// Cancel a study.
 ///
 /// Its tunings that have not ended are cancelled: those that are running end within a second. What they have done is kept.
@@ -256,14 +276,14 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 
 /// Resume a study.
 ///
-/// Tunings that have failed or were cancelled go on from their last snapshots.
+/// Tunings that are paused, have failed or were cancelled go on from their last snapshots.
 #[utoipa::path(
     post, path = "/studies/{id}/retry", operation_id = "retryStudy", tag = "studies",
     params(("id" = Uuid, Path, description = "Id of the study")),
     responses(
         (status = 202, description = "The tunings are queued again", body = Study),
         (status = 404, description = "The study does not exist", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "No tuning has failed or was cancelled", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "No tuning is paused, has failed or was cancelled", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn retry(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Study>), Problem> {

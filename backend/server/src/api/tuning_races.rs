@@ -86,7 +86,8 @@ impl From<store::RaceState> for TuningRaceState {
     fn from(state: store::RaceState) -> Self {
         match state {
             store::RaceState::Queued => TuningRaceState::Queued,
-            store::RaceState::Running => TuningRaceState::Running,
+            // Its tunings may be paused, the race itself is not.
+            store::RaceState::Running | store::RaceState::Paused => TuningRaceState::Running,
             store::RaceState::Succeeded => TuningRaceState::Succeeded,
             store::RaceState::Failed => TuningRaceState::Failed,
             store::RaceState::Cancelled => TuningRaceState::Cancelled,

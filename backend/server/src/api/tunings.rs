@@ -28,6 +28,8 @@ pub enum TuningState {
     Queued,
     /// A worker is on it.
     Running,
+    /// Somebody has paused it. It goes on from its snapshot when it is resumed.
+    Paused,
     /// The tuned network is stored, and its exports are queued or written.
     Succeeded,
     /// Ended with an error. Its snapshot stays.
@@ -93,6 +95,7 @@ impl From<store::TuningState> for TuningState {
         match state {
             store::TuningState::Queued => TuningState::Queued,
             store::TuningState::Running => TuningState::Running,
+            store::TuningState::Paused => TuningState::Paused,
             store::TuningState::Succeeded => TuningState::Succeeded,
             store::TuningState::Failed => TuningState::Failed,
             store::TuningState::Cancelled => TuningState::Cancelled,
@@ -205,6 +208,27 @@ pub async fn epochs(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     Ok(Answer(EpochList { items: store.tunings().epochs(id).await? }))
 }
 
+/// Pause a tuning.
+///
+/// A queued tuning is paused at once, a running one within a second: its worker takes the next job, and what it has done since its
+/// last snapshot, at most a minute's work, is done again. `POST /tunings/{id}/retry` goes on with it. The other tunings of its race
+/// wait for it at the end of their rung.
+#[utoipa::path(
+    post, path = "/tunings/{id}/pause", operation_id = "pauseTuning", tag = "tunings",
+    params(("id" = Uuid, Path, description = "Id of the tuning")),
+    responses(
+        (status = 200, description = "The tuning is paused", body = Tuning),
+        (status = 202, description = "The worker was asked to stop", body = Tuning),
+        (status = 404, description = "The tuning does not exist", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The tuning has ended already, or waits for the others of its race", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn pause(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Tuning>), Problem> {
+    let tuning = Tuning::from(store.tunings().pause(id).await?);
+    let status = if tuning.state == TuningState::Paused { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Answer(tuning)))
+}
+
 /// Cancel a tuning.
 ///
 /// A queued tuning ends at once, a running one within a second. Its epochs and its last snapshot are kept.
@@ -226,7 +250,7 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
 
 /// Resume a tuning.
 ///
-/// A failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
+/// A paused, failed or cancelled tuning goes on from its last snapshot, and ends with the weights that it would have without the
 /// interruption: to the last bit on the CPU with the same number of threads. One that is out of a race is trained to its end, and
 /// stays out of it.
 #[utoipa::path(
@@ -235,7 +259,7 @@ pub async fn cancel(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<
     responses(
         (status = 202, description = "The tuning is queued again", body = Tuning),
         (status = 404, description = "The tuning does not exist", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The tuning is queued, running or has succeeded", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The tuning is queued, running, about to pause or has succeeded", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn retry(State(store): State<Store>, Path(id): Path<Uuid>) -> Result<(StatusCode, Answer<Tuning>), Problem> {

@@ -155,7 +155,7 @@ fn a_cancelled_pipeline_stops_what_is_at_work() {
     let lease = puppet.claim().lease;
     let cancelled = server.post(&format!("/pipelines/{pipeline_id}/cancel"), &json!({})).expect(200);
     assert_eq!(cancelled["state"], "cancelled");
-    puppet.obey_cancel(&lease);
+    puppet.obey(&lease);
     assert_eq!(server.get(&format!("/searches/{search_id}")).expect(200)["state"], "cancelled");
     assert_eq!(server.delete(&format!("/pipelines/{pipeline_id}")).status, 204);
     server.get(&format!("/pipelines/{pipeline_id}")).problem(404, "not-found", &["pipeline"]);

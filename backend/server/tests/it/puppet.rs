@@ -104,10 +104,10 @@ impl Puppet {
     }
 
     /// Stops because the heartbeat's answer says so.
-    pub fn obey_cancel(&self, lease: &Lease) {
+    pub fn obey(&self, lease: &Lease) {
         let answer = self.runtime.block_on(self.store.queue().heartbeat(lease)).unwrap();
-        assert!(answer.cancel_requested && !answer.lost);
-        self.runtime.block_on(self.store.queue().cancelled(lease)).unwrap();
+        assert!(answer.stop_requested && !answer.lost);
+        self.runtime.block_on(self.store.queue().stopped(lease)).unwrap();
     }
 
     /// Does a whole search, whose candidates have these scores.
@@ -147,7 +147,7 @@ impl Puppet {
     pub fn rung(&self, lease: &Lease, number: u32, top1: f64) {
         self.runtime.block_on(self.store.tunings().record_epoch(lease, &epoch(number, top1))).unwrap();
         let snapshot = self.runtime.block_on(self.store.upload_bytes(format!("{number} {top1}"))).unwrap();
-        self.runtime.block_on(self.store.tunings().pause(lease, &snapshot)).unwrap();
+        self.runtime.block_on(self.store.tunings().reach_end_of_rung(lease, &snapshot)).unwrap();
     }
 
     /// Ends a tuning with these weights.

@@ -54,6 +54,8 @@ fn an_upload_beyond_the_limit_is_refused_with_the_limit() {
     let refusal = server.upload("/datasets", two(1001));
     assert_eq!(refusal.problem(413, "too-large", &["2000"])["limit_bytes"], 2000);
     assert_nothing_left(&server, data.path());
+    let uploads = &server.health().json()["uploads"];
+    assert_eq!((&uploads["model_bytes"], &uploads["dataset_bytes"]), (&json!(1000), &json!(2000)));
     server.upload("/datasets", two(1000)).expect(201);
 }
 

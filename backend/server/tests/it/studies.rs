@@ -113,7 +113,7 @@ fn a_study_is_cancelled_resumed_and_deleted() {
     let path = format!("/studies/{}", id(&study));
     let running = puppet.claim();
     assert_eq!(server.post(&format!("{path}/cancel"), &json!({})).expect(200)["state"], "running");
-    puppet.obey_cancel(&running.lease);
+    puppet.obey(&running.lease);
     assert_eq!(server.get(&path).expect(200)["state"], "cancelled");
     assert_eq!(server.post(&format!("{path}/retry"), &json!({})).expect(202)["state"], "running");
     server.post(&format!("{path}/retry"), &json!({})).problem(409, "conflict", &["no fine-tuning"]);

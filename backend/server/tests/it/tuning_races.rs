@@ -124,7 +124,7 @@ fn a_race_is_cancelled_and_deleted_and_goes_with_its_search() {
     puppet.rung(&waiting.lease, 1, 0.7);
     let cancelled = server.post(&format!("{path}/cancel"), &json!({})).expect(200);
     assert_eq!(cancelled["state"], "cancelled");
-    puppet.obey_cancel(&running.lease);
+    puppet.obey(&running.lease);
     let members = server.get(&path).expect(200)["members"].clone();
     assert!(
         members.as_array().unwrap().iter().all(|member| member["state"] == "cancelled" && member["is_out"] == true)

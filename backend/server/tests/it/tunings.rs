@@ -119,7 +119,7 @@ fn a_tuning_is_cancelled_taken_up_again_and_deleted_and_goes_with_its_search() {
     let claim = puppet.claim();
     puppet.epoch(&claim.lease);
     assert_eq!(server.post(&cancel, &json!({})).expect(202)["state"], "running");
-    puppet.obey_cancel(&claim.lease);
+    puppet.obey(&claim.lease);
     let cancelled = server.get(&format!("/tunings/{tuning}")).expect(200);
     assert_eq!((&cancelled["state"], &cancelled["has_snapshot"]), (&json!("cancelled"), &json!(true)));
     server.post(&retry, &json!({})).expect(202);

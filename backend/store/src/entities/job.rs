@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum JobState {
     Queued,
     Running,
+    /// Nobody is given it until it is restarted.
+    Paused,
     Succeeded,
     Failed,
     Cancelled,
@@ -35,6 +37,7 @@ pub struct Model {
     pub attempts: i32,
     pub heartbeat_at_ms: Option<i64>,
     pub cancel_requested: bool,
+    pub pause_requested: bool,
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
     pub created_at: DateTimeUtc,

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum RunState {
     Queued,
     Running,
+    /// Stopped on the user's wish, until it is taken up again.
+    Paused,
     Succeeded,
     Failed,
     Cancelled,

@@ -6,7 +6,7 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::end::{Ending, end};
+use super::end::{Ending, end, stop};
 use super::{Claim, JobState, Lease, Queue};
 use crate::clock::millis;
 use crate::entities::job;
@@ -60,10 +60,10 @@ impl Queue<'_> {
         Ok(claim)
     }
 
-    /// Ends jobs that no worker should be given again: those whose worker died after their cancel was asked for, and
+    /// Ends jobs that no worker should be given again: those whose worker died after their cancel or pause was asked for, and
     /// those that were claimed too often without making progress. [`Queue::claim`] does so too; the server calls this
     /// now and then in case no worker is left, and so tells of jobs whose worker has fallen silent. Returns how many
-    /// jobs it ended.
+    /// jobs it ended or paused.
     pub async fn reap(&self) -> Result<u64, StoreError> {
         self.0.reach().note(self.look_after().await)
     }
@@ -142,7 +142,10 @@ async fn reap(store: &Store, transaction: &DatabaseTransaction) -> Result<u64, S
     let hopeless = job::Entity::find()
         .filter(stale(store))
         .filter(
-            Condition::any().add(job::Column::CancelRequested.eq(true)).add(job::Column::Attempts.gte(max_attempts)),
+            Condition::any()
+                .add(job::Column::CancelRequested.eq(true))
+                .add(job::Column::PauseRequested.eq(true))
+                .add(job::Column::Attempts.gte(max_attempts)),
         )
         .order_by_asc(job::Column::Id)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -150,8 +153,12 @@ async fn reap(store: &Store, transaction: &DatabaseTransaction) -> Result<u64, S
         .await?;
     let mut ended = 0;
     for job in hopeless {
-        let ending = if job.cancel_requested { Ending::Cancelled } else { Ending::Failed(worn_out(store, &job)) };
-        end(store, transaction, job, ending).await?;
+        if job.cancel_requested || job.pause_requested {
+            stop(store, transaction, job).await?;
+        } else {
+            let ending = Ending::Failed(worn_out(store, &job));
+            end(store, transaction, job, ending).await?;
+        }
         ended += 1;
     }
     Ok(ended)

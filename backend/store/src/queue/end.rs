@@ -42,13 +42,16 @@ impl Queue<'_> {
         self.end(lease, Ending::Failed(reason.to_string())).await
     }
 
-    /// Ends a job whose worker has stopped because its cancel was asked for.
-    pub async fn cancelled(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.end(lease, Ending::Cancelled).await
+    /// Says that the worker has stopped as it was asked to: ends the job, or pauses it.
+    pub async fn stopped(&self, lease: &Lease) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let job = hold(&transaction, lease).await?;
+        stop(self.0, &transaction, job).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Gives a job back unfinished, as when a worker is shut down: the next worker goes on with it, and the attempt
-    /// does not count. A job whose cancel was asked for is cancelled instead.
+    /// does not count. A job that is to be cancelled or paused is that instead.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let job = hold(&transaction, lease).await?;
@@ -85,8 +88,8 @@ impl Queue<'_> {
 }
 
 async fn give_back(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
-    if job.cancel_requested {
-        return end(store, transaction, job, Ending::Cancelled).await;
+    if job.cancel_requested || job.pause_requested {
+        return stop(store, transaction, job).await;
     }
     requeue(store, transaction, job).await?.update(transaction).await?;
     Ok(())
@@ -106,6 +109,21 @@ pub(super) async fn requeue(
     job.heartbeat_at_ms = Set(None);
     job.attempts = Set(attempts);
     Ok(job)
+}
+
+/// Does what the user has asked for while a job was running: pauses it, or ends it. A cancel comes before a pause. The caller holds
+/// the job's row.
+pub(super) async fn stop(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
+    if job.pause_requested && !job.cancel_requested {
+        return park(store, transaction, job).await;
+    }
+    end(store, transaction, job, Ending::Cancelled).await
+}
+
+/// Pauses a job, and what it is about with it. The caller holds the job's row.
+pub(super) async fn park(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
+    store.subjects().follow(transaction, &job.kind, job.subject, Step::Paused, store.clock().now()).await?;
+    close(transaction, job, JobState::Paused, None).await
 }
 
 /// Ends a job, and what it is about with it. The caller holds the job's row.
@@ -137,7 +155,7 @@ pub(crate) async fn already_done(
     Ok(done.map(|job| job.subject))
 }
 
-/// Writes how a job has ended into its row.
+/// Writes how a job has ended, or that it is paused, into its row.
 pub(crate) async fn close(
     transaction: &DatabaseTransaction,
     job: job::Model,

@@ -84,6 +84,7 @@ pub(crate) async fn enqueue_in(
         attempts: Set(0),
         heartbeat_at_ms: Set(None),
         cancel_requested: Set(false),
+        pause_requested: Set(false),
         error: Set(None),
         created_at: Set(store.clock().now()),
         set_aside: Set(0),
@@ -105,7 +106,7 @@ pub(crate) async fn enqueue_in(
     Ok(id)
 }
 
-/// Queues a job again that has ended, whose row the caller holds.
+/// Queues a job again that has ended or was paused, whose row the caller holds.
 pub(crate) async fn restart(transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
     restarted(job).update(transaction).await?;
     Ok(())
@@ -120,6 +121,7 @@ fn restarted(job: job::Model) -> job::ActiveModel {
     job.attempts = Set(0);
     job.heartbeat_at_ms = Set(None);
     job.cancel_requested = Set(false);
+    job.pause_requested = Set(false);
     job.error = Set(None);
     job.set_aside = Set(0);
     job.not_before_ms = Set(None);

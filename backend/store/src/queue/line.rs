@@ -40,32 +40,47 @@ impl Turn {
     }
 }
 
-/// A job that is running or waiting.
+/// Where a job of the line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stand {
+    Running,
+    Waiting,
+    /// On the user's wish, and nobody's turn comes because of it.
+    Paused,
+}
+
+/// A job that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InLine {
     pub id: Uuid,
     pub kind: String,
     /// What it is about.
     pub subject: Uuid,
-    pub is_running: bool,
+    pub stand: Stand,
     pub created_at: DateTime<Utc>,
 }
 
 impl Queue<'_> {
-    /// The jobs of these kinds that are running or queued, at most `limit` of them: running ones first, then in the order in
-    /// which they will be done.
+    /// The jobs of these kinds that have not ended, at most `limit` of them: running ones first, then in the order in which they
+    /// will be done, then those that are paused.
     pub async fn line(&self, kinds: &[&str], limit: u64) -> Result<Vec<InLine>, StoreError> {
-        let mut rows = running(kinds).all(self.0.database()).await?;
-        rows.extend(queued(kinds).limit(limit).all(self.0.database()).await?);
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let jobs = rows.into_iter().map(|row| InLine {
-            id: row.id,
-            is_running: row.state == JobState::Running,
-            kind: row.kind,
-            subject: row.subject,
-            created_at: row.created_at,
-        });
-        Ok(jobs.collect())
+        let running = in_state(kinds, JobState::Running).order_by_asc(job::Column::Id);
+        let paused = in_state(kinds, JobState::Paused).order_by_asc(job::Column::Id);
+        let parts = [(Stand::Running, running), (Stand::Waiting, queued(kinds)), (Stand::Paused, paused)];
+        let mut line = Vec::new();
+        for (stand, jobs) in parts {
+            let jobs = jobs.limit(limit).all(self.0.database()).await?;
+            let in_line = |row: job::Model| InLine {
+                id: row.id,
+                kind: row.kind,
+                subject: row.subject,
+                stand,
+                created_at: row.created_at,
+            };
+            line.extend(jobs.into_iter().map(in_line));
+        }
+        line.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(line)
     }
 
     /// Puts a queued job before another one, or behind all of these kinds.
@@ -96,10 +111,6 @@ impl Queue<'_> {
         }
         Ok(transaction.commit().await?)
     }
-}
-
-fn running(kinds: &[&str]) -> Select<job::Entity> {
-    in_state(kinds, JobState::Running).order_by_asc(job::Column::Id)
 }
 
 fn queued(kinds: &[&str]) -> Select<job::Entity> {

@@ -33,6 +33,7 @@ pub struct Job {
     /// Time since the worker's last heartbeat, while the job is running.
     pub silent: Option<Duration>,
     pub cancel_requested: bool,
+    pub pause_requested: bool,
     pub error: Option<String>,
 }
 
@@ -63,6 +64,7 @@ fn into_job(store: &Store, row: job::Model) -> Result<Job, StoreError> {
         attempts: from_sql(Kind::Job, "attempts", row.attempts)?,
         silent: silent_ms.map(|silent| Duration::from_millis(u64::try_from(silent).unwrap_or(0))),
         cancel_requested: row.cancel_requested,
+        pause_requested: row.pause_requested,
         error: row.error,
     })
 }

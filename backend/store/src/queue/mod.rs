@@ -8,13 +8,12 @@
 //! ```text
 //! queued --claim--> running --finish--> succeeded
 //!   ^                | | |---fail-----> failed       (also: claimed too often without progress)
-//!   |----release-----| |----cancelled-> cancelled    (a queued job is cancelled at once)
+//!   |----release-----| |----stopped---> cancelled or paused, whichever was asked for (at once where it is queued)
 //!   |---set aside----|
-//!   |----retry----- failed or cancelled
+//!   |----retry----- failed, cancelled or paused
 //!        running, heartbeat stale --claim--> running, next lease
 //! ```
 
-mod cancel;
 mod claim;
 mod end;
 mod enqueue;
@@ -23,6 +22,7 @@ mod line;
 mod list;
 mod report;
 mod set_aside;
+mod stop;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -30,15 +30,15 @@ use uuid::Uuid;
 pub use crate::entities::job::JobState;
 use crate::store::Store;
 
-pub(crate) use cancel::cancel_of;
 pub use claim::Wanted;
 pub(crate) use end::{already_done, close};
 pub use enqueue::{NewJob, Payload};
 pub(crate) use enqueue::{enqueue_in, restart};
 pub(crate) use fence::{hold_of, of_subject};
-pub use line::{InLine, Turn};
+pub use line::{InLine, Stand, Turn};
 pub use list::Job;
 pub(crate) use report::note_progress;
+pub(crate) use stop::{cancel_of, pause_of};
 
 /// A worker's right to write the results of a job: good until somebody else claims the job, or it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +63,8 @@ pub struct Claim {
 /// What a worker learns when it reports that it is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeartbeatAnswer {
-    /// The user wants the job stopped: stop, and call [`Queue::cancelled`].
-    pub cancel_requested: bool,
+    /// The user wants the job cancelled or paused: stop, and call [`Queue::stopped`].
+    pub stop_requested: bool,
     /// The lease is gone: stop, and write nothing.
     pub lost: bool,
 }

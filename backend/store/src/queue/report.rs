@@ -25,11 +25,11 @@ impl Queue<'_> {
             .map_err(StoreError::from);
         let updated = self.0.reach().note(updated)?;
         if updated.rows_affected == 0 {
-            return Ok(HeartbeatAnswer { cancel_requested: false, lost: true });
+            return Ok(HeartbeatAnswer { stop_requested: false, lost: true });
         }
         let job = job::Entity::find_by_id(lease.job_id).one(self.0.database()).await?;
-        let cancel_requested = job.is_some_and(|job| job.cancel_requested);
-        Ok(HeartbeatAnswer { cancel_requested, lost: false })
+        let stop_requested = job.is_some_and(|job| job.cancel_requested || job.pause_requested);
+        Ok(HeartbeatAnswer { stop_requested, lost: false })
     }
 
     /// Shows how far the job is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
-use super::end::{Ending, end, requeue};
+use super::end::{requeue, stop};
 use super::fence::hold;
 use super::{Lease, Queue};
 use crate::clock::millis;
@@ -22,12 +22,12 @@ impl Queue<'_> {
     /// come to is kept, and the attempt does not count. Another worker is preferred for a while; this one may try again
     /// after 2 s, and after ever longer up to 30 s, until the job makes progress.
     ///
-    /// `waiting_for` is shown to the user, and completes "waiting for". A job whose cancel was asked for is cancelled.
+    /// `waiting_for` is shown to the user, and completes "waiting for". A job that is to be cancelled or paused is that.
     pub async fn set_aside(&self, lease: &Lease, waiting_for: &str) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let job = hold(&transaction, lease).await?;
-        if job.cancel_requested {
-            end(self.0, &transaction, job, Ending::Cancelled).await?;
+        if job.cancel_requested || job.pause_requested {
+            stop(self.0, &transaction, job).await?;
             return Ok(transaction.commit().await?);
         }
         let (worker, times, kind, subject) = (job.worker.clone(), job.set_aside, job.kind.clone(), job.subject);

@@ -32,7 +32,7 @@ async fn a_job_with_a_fresh_heartbeat_stays_with_its_worker() {
     for _ in 0..5 {
         world.wait(9);
         let answer = world.store.queue().heartbeat(&claim.lease).await.unwrap();
-        assert!(!answer.lost && !answer.cancel_requested);
+        assert!(!answer.lost && !answer.stop_requested);
         assert_eq!(world.store.queue().claim("b", &KINDS).await.unwrap(), None);
     }
 }
@@ -69,7 +69,7 @@ async fn a_worker_that_comes_back_late_changes_nothing() {
         searches.record_candidate(&late, candidate(0, 0.5)).await.map(|_| ()),
         searches.finish(&late).await.map(|_| ()),
         queue.fail(&late, "too late").await,
-        queue.cancelled(&late).await,
+        queue.stopped(&late).await,
         queue.release(&late).await,
         searches.save_split(&late, &Default::default()).await.map(|_| ()),
     ];

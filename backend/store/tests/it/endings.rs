@@ -129,8 +129,8 @@ async fn a_running_search_is_cancelled_by_its_worker() {
     assert_eq!(world.store.searches().cancel(search.id).await.unwrap().state, SearchState::Running);
     insta::assert_snapshot!("cancel_requested", world.picture().await);
 
-    assert!(world.store.queue().heartbeat(&lease).await.unwrap().cancel_requested);
-    world.store.queue().cancelled(&lease).await.unwrap();
+    assert!(world.store.queue().heartbeat(&lease).await.unwrap().stop_requested);
+    world.store.queue().stopped(&lease).await.unwrap();
     insta::assert_snapshot!("cancelled", world.picture().await);
     assert!(world.store.queue().heartbeat(&lease).await.unwrap().lost);
 }

@@ -68,8 +68,8 @@ async fn it_is_set_aside_cancelled_and_given_up_like_any_other() {
     world.wait(3);
     let lease = queue.claim("a", &WANTED).await.unwrap().unwrap().lease;
     assert_eq!(queue.cancel(id).await.unwrap(), JobState::Running);
-    assert!(queue.heartbeat(&lease).await.unwrap().cancel_requested);
-    queue.cancelled(&lease).await.unwrap();
+    assert!(queue.heartbeat(&lease).await.unwrap().stop_requested);
+    queue.stopped(&lease).await.unwrap();
     assert_eq!(states(&world).await, [JobState::Cancelled]);
 
     queue.enqueue(polish(Uuid::now_v7(), 1)).await.unwrap();

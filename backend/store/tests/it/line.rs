@@ -1,7 +1,7 @@
 //! The order of the queue, and changing it.
 
 use eagleeye_spec::StudyRequest;
-use eagleeye_store::{SEARCH_JOB, StoreError, TUNING_JOB, Uuid};
+use eagleeye_store::{SEARCH_JOB, Stand, StoreError, TUNING_JOB, Uuid};
 use serde_json::json;
 
 use crate::races::searched;
@@ -12,7 +12,7 @@ const KINDS: [&str; 2] = [SEARCH_JOB, TUNING_JOB];
 /// What the jobs that wait are about, in order.
 async fn waiting(world: &World) -> Vec<Uuid> {
     let line = world.store.queue().line(&KINDS, 100).await.unwrap();
-    line.into_iter().filter(|job| !job.is_running).map(|job| job.subject).collect()
+    line.into_iter().filter(|job| job.stand == Stand::Waiting).map(|job| job.subject).collect()
 }
 
 /// The job about a search or a tuning.
@@ -83,7 +83,10 @@ async fn only_what_waits_has_a_place() {
     let unknown = queue.put(&KINDS, Uuid::now_v7(), None).await.unwrap_err();
     assert!(matches!(unknown, StoreError::NotFound { .. }), "{unknown:?}");
     let line = queue.line(&KINDS, 100).await.unwrap();
-    assert_eq!(line.iter().map(|job| (job.id, job.is_running)).collect::<Vec<_>>(), [(running, true), (queued, false)]);
+    assert_eq!(
+        line.iter().map(|job| (job.id, job.stand)).collect::<Vec<_>>(),
+        [(running, Stand::Running), (queued, Stand::Waiting)]
+    );
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod garbage;
 mod identity;
 mod kinds;
 mod line;
+mod pausing;
 mod pipelines;
 mod races;
 mod repaired;

@@ -64,5 +64,5 @@ pub async fn train(world: &World, lease: &Lease, number: u32, loss: f64) {
 
 pub async fn pause(world: &World, lease: &Lease, content: &str) -> Result<(), StoreError> {
     let upload = world.store.upload_bytes(content.to_owned()).await.unwrap();
-    world.store.tunings().pause(lease, &upload).await
+    world.store.tunings().reach_end_of_rung(lease, &upload).await
 }

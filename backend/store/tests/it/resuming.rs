@@ -32,14 +32,14 @@ async fn a_cancelled_search_is_taken_up_again_and_the_worker_that_was_stopped_wr
     let stopped = world.claim("a").await.lease;
     world.record(&stopped, 0, 0.91).await;
     world.store.searches().cancel(search.id).await.unwrap();
-    world.store.queue().cancelled(&stopped).await.unwrap();
+    world.store.queue().stopped(&stopped).await.unwrap();
     world.store.searches().retry(search.id).await.unwrap();
 
     let late = world.store.searches().record_candidate(&stopped, crate::support::candidate(1, 0.5)).await;
     assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
     let claim = world.claim("b").await;
     let answer = world.store.queue().heartbeat(&claim.lease).await.unwrap();
-    assert!(!answer.cancel_requested && !answer.lost, "the old cancel is over");
+    assert!(!answer.stop_requested && !answer.lost, "the old cancel is over");
     assert!(world.store.queue().heartbeat(&stopped).await.unwrap().lost);
 }
 

@@ -107,7 +107,7 @@ async fn a_study_is_cancelled_and_goes_on_where_it_was() {
     save(&world, &running.lease, "snapshot").await.unwrap();
     let cancelled = world.store.studies().cancel(study.id).await.unwrap();
     assert_eq!(cancelled.state(), TuningState::Running, "a worker has yet to stop");
-    world.store.queue().cancelled(&running.lease).await.unwrap();
+    world.store.queue().stopped(&running.lease).await.unwrap();
     let states: Vec<TuningState> = get(&world, study.id).await.members.iter().map(|member| member.state).collect();
     let stopped = [TuningState::Cancelled; 3];
     assert_eq!((states[0], &states[1..]), (TuningState::Succeeded, &stopped[..]));

@@ -136,6 +136,9 @@ impl World {
             if job.cancel_requested {
                 write!(text, ", cancel requested").unwrap();
             }
+            if job.pause_requested {
+                write!(text, ", pause requested").unwrap();
+            }
             if let Some(error) = job.error {
                 write!(text, ", error: {error}").unwrap();
             }

@@ -158,8 +158,8 @@ async fn a_race_is_cancelled_with_those_in_it_and_not_with_those_outside() {
     assert_eq!((cancelled.state, cancelled.winner_id), (RaceState::Cancelled, None));
     assert_eq!(state(&world, waiting.subject).await, TuningState::Cancelled);
     assert_eq!(state(&world, running.subject).await, TuningState::Running, "its worker has yet to hear of it");
-    assert!(world.store.queue().heartbeat(&running.lease).await.unwrap().cancel_requested);
-    world.store.queue().cancelled(&running.lease).await.unwrap();
+    assert!(world.store.queue().heartbeat(&running.lease).await.unwrap().stop_requested);
+    world.store.queue().stopped(&running.lease).await.unwrap();
     store_late(&world, &late.lease).await;
     for id in ids.iter().filter(|id| **id != outside.subject) {
         assert_eq!(state(&world, *id).await, TuningState::Cancelled);
@@ -265,14 +265,14 @@ async fn nobody_waits_for_ever_where_all_happens_at_once() {
                 match number {
                     0 => store.queue().fail(&lease, "a reason").await.unwrap(),
                     1 => drop(store.tunings().cancel(id).await.unwrap()),
-                    _ => store.tunings().pause(&lease, &upload).await.unwrap(),
+                    _ => store.tunings().reach_end_of_rung(&lease, &upload).await.unwrap(),
                 }
                 if number == 2 {
                     store.tunings().delete(id).await.unwrap();
                 }
                 if number == 1 {
                     // Whether its worker hears of it now or at the end of the rung.
-                    store.tunings().pause(&lease, &upload).await.unwrap();
+                    store.tunings().reach_end_of_rung(&lease, &upload).await.unwrap();
                 }
             }));
         }

@@ -192,8 +192,8 @@ async fn one_that_is_cancelled_or_fails_goes_on_from_its_snapshot() {
     let tunings = world.store.tunings();
     assert!(matches!(tunings.retry(tuning.id).await, Err(StoreError::Conflict { .. })), "it is running");
     assert_eq!(tunings.cancel(tuning.id).await.unwrap().state, TuningState::Running);
-    assert!(world.store.queue().heartbeat(&lease).await.unwrap().cancel_requested);
-    world.store.queue().cancelled(&lease).await.unwrap();
+    assert!(world.store.queue().heartbeat(&lease).await.unwrap().stop_requested);
+    world.store.queue().stopped(&lease).await.unwrap();
     let cancelled = tunings.cancel(tuning.id).await.unwrap();
     assert_eq!((cancelled.state, cancelled.snapshot.is_some()), (TuningState::Cancelled, true));
 

@@ -38,8 +38,8 @@ pub enum Tended {
 /// Why a job is stopped in the middle.
 #[derive(Debug)]
 enum Interruption {
-    /// The user wants it stopped.
-    Cancelled,
+    /// The user wants it cancelled or paused.
+    Unwanted,
     /// This worker is to stop; another goes on with the job.
     Stopping,
     /// The job is another worker's now, or is no more.
@@ -78,8 +78,8 @@ pub async fn tend(
     let ending = match interruption {
         // It was done before it noticed.
         _ if matches!(returned, Ok(Ok(()))) => Ok(()),
-        Interruption::Cancelled => {
-            tolerate_loss(retry(|| stop.is_requested(), async || store.queue().cancelled(lease).await).await)
+        Interruption::Unwanted => {
+            tolerate_loss(retry(|| stop.is_requested(), async || store.queue().stopped(lease).await).await)
         }
         Interruption::Stopping => {
             tolerate_loss(retry(within(PATIENCE), async || store.queue().release(lease).await).await)
@@ -169,7 +169,7 @@ impl<'a> Heartbeats<'a> {
         loop {
             match self.beat().await {
                 Ok(HeartbeatAnswer { lost: true, .. }) => return Interruption::LeaseLost,
-                Ok(HeartbeatAnswer { cancel_requested: true, .. }) => return Interruption::Cancelled,
+                Ok(HeartbeatAnswer { stop_requested: true, .. }) => return Interruption::Unwanted,
                 Ok(_) => {
                     if pause > HEARTBEAT {
                         tracing::info!(silent = ?heard.elapsed(), "heartbeats arrive again");

@@ -123,7 +123,7 @@ impl TuningFollower {
         let save = async || {
             let upload = store.upload_file(&path).await?;
             match self.pause {
-                Pause::Due => once(async || store.tunings().pause(lease, &upload).await).await,
+                Pause::Due => once(async || store.tunings().reach_end_of_rung(lease, &upload).await).await,
                 _ => once(async || store.tunings().save_snapshot(lease, &upload).await).await,
             }
         };
