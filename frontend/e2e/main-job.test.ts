@@ -243,6 +243,37 @@ describe.sequential("the main job", () => {
     await marks().first().waitFor();
   });
 
+  it("says once why a search failed, with where it did and what to do", async () => {
+    const address = `${url}/api/v1/searches/${finished.split("/").at(-1)}`;
+    const search = await (await fetch(address)).json();
+    const failed = {
+      ...{
+        state: "failed",
+        error: "the full network classifies 10.7%, which is chance for 10 classes: check the mean",
+      },
+      ...{ progress: { phase: "baseline", done: 1, total: 2 }, winners: [], best_candidate_id: null },
+      warnings: [
+        { code: "near_chance", at: "before", message: "Not clearly above chance. Check the mean." },
+        { code: "few_scoring_images", at: "before", message: "Score on more images." },
+      ],
+    };
+    await page.route(address, (route) => route.fulfill({ json: { ...search, ...failed } }));
+    await page.route(`${address}/events*`, (route) => route.abort());
+    await page.goto(finished);
+    const alert = page.getByRole("alert");
+    await alert.getByText("While the full network was scored: the full network classifies 10.7%").waitFor();
+    await alert.getByText("check the mean; start it again with changes.").waitFor();
+    await page.getByRole("heading", { name: "Warning", exact: true }).waitFor();
+    expect(await page.getByText("check the mean").count()).toBe(1);
+    expect(await page.getByText("near chance").count()).toBe(0);
+    await page.getByText("Failed while the full network was scored, for the reason above").waitFor();
+    await expectGoodPage(page);
+    await page.unroute(address);
+    await page.unroute(`${address}/events*`);
+    await page.goto(finished);
+    await marks().first().waitFor();
+  });
+
   it("sorts the table by any column", async () => {
     const table = page.getByRole("table", { name: "Candidates" });
     const headers = await table.locator("thead th").allInnerTexts();

@@ -106,3 +106,6 @@ export const dateTime = (iso: string): string => DATE_TIME.format(new Date(iso))
 
 /** A word or two at the start of a line. */
 export const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** What stands at the start of a line, within one. */
+export const uncapitalised = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);

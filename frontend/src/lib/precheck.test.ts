@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { ClassAnswers, Dataset, ModelSummary, Precheck } from "../api/types";
-import { bestFit, checkRequest, mostAnswered, presetImages, verdict, warningTitle } from "./precheck";
+import { bestFit, checkRequest, mostAnswered, presetImages, verdict } from "./precheck";
 import { emptyForm, type SearchForm } from "./searchForm";
 
 const model = { id: "m", input_shape: [1, 1, 28, 28], classes: 10, reachable: { min: 0.1, max: 1 } } as ModelSummary;
@@ -114,11 +114,6 @@ describe("the answer", () => {
   it("says what presets were tried on", () => {
     expect(presetImages(answer)).toBe("the first 256 images of the sample");
     expect(presetImages({ ...answer, images: 256 })).toBe("the sample");
-  });
-
-  it("calls warnings by their titles, and those of a newer server by their codes", () => {
-    expect(warningTitle({ code: "near_chance" })).toBe("Full network near chance");
-    expect(warningTitle({ code: "from_the_future" as "near_chance" })).toBe("from_the_future");
   });
 });
 

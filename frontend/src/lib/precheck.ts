@@ -1,15 +1,6 @@
 // The check before a search is queued: what is asked, and what is shown of the answer.
 
-import type {
-  ClassAnswers,
-  Dataset,
-  ModelSummary,
-  Precheck,
-  PresetFit,
-  SearchRequest,
-  Warning,
-  WarningCode,
-} from "../api/types";
+import type { ClassAnswers, Dataset, ModelSummary, Precheck, PresetFit, SearchRequest } from "../api/types";
 import { count, counted, percent } from "./format";
 import { hints, missing } from "./searchFaults";
 import { emptyForm, type SearchForm } from "./searchForm";
@@ -37,30 +28,6 @@ export function checkRequest(form: SearchForm, model?: ModelSummary, dataset?: D
     kept: form.kept.class_order ? { class_order: form.kept.class_order } : {},
   });
 }
-
-/** What each kind of warning is called. */
-export const WARNING_TITLES: Record<WarningCode, string> = {
-  input_size_differs: "Input size differs",
-  input_size_guessed: "Input size guessed",
-  near_chance: "Full network near chance",
-  above_full_network: "Candidate above the full network",
-  one_answer: "One answer for nearly all images",
-  other_preset_fits: "Another preset fits better",
-  class_order_suspect: "Order of the classes suspect",
-  unlabelled: "No labels",
-  few_scoring_images: "Few scoring images",
-  few_calibration_images: "Few calibration images",
-  winner_ties_with_uniform: "Winner ties with uniform",
-  winner_below_uniform: "Winner below uniform",
-  winner_slower_than_full: "Winner slower than the full network",
-  latency_budget_missed: "Latency budget missed",
-  no_onnxruntime: "Not measured in ONNX Runtime",
-  not_repaired: "Candidate not repaired",
-  not_short_tuned: "Candidate not trained",
-};
-
-/** The title of a warning; the code itself where a newer server has one that this page does not know. */
-export const warningTitle = ({ code }: Pick<Warning, "code">): string => WARNING_TITLES[code] ?? code;
 
 /** The answer in a sentence, for those who hear the page as well. */
 export function verdict({ score, images, warnings }: Precheck): string {

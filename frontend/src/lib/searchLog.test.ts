@@ -56,6 +56,17 @@ describe("the log", () => {
     );
   });
 
+  it("says that a finding ended the search, and not the same before as a warning", () => {
+    const error = "the full network classifies 10.7% correctly, which is chance for 10 classes";
+    const warnings = [{ code: "near_chance" as const, message: "", at: "before" as const }];
+    const progress = { phase: "baseline", done: 1, total: 2 };
+    expect(texts(aSearch({ state: "failed", error, warnings, progress }), [])).toEqual([
+      "Queued",
+      "Started, after 30 s in the queue",
+      "Failed while the full network was scored, for the reason above",
+    ]);
+  });
+
   it("leads to candidates, but not to probes", () => {
     const probe = aCandidate(0, { origin: { strategy: "sensitivity", budget: 0, number: 0, is_probe: true } });
     const found = searchLog(aSearch(), [probe, aCandidate(1)]).map(({ candidateId }) => candidateId);
@@ -75,6 +86,10 @@ it("tells where a search failed, why and what to do in one sentence", () => {
   );
   expect(failureText({ started_at: "", progress: { phase: "new_phase", done: 0, total: 0 }, error: "x" })).toContain(
     "In the phase “new phase”: x",
+  );
+  const error = "10% of the images, which is chance for 10 classes: check the mean";
+  expect(failureText({ started_at: "", progress: { phase: "baseline", done: 1, total: 2 }, error })).toBe(
+    `While the full network was scored: ${error}; start it again with changes.`,
   );
 });
 

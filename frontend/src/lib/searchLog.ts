@@ -2,9 +2,10 @@
 
 import type { CandidateRow, Search, Warning } from "../api/types";
 import { originBudget } from "./budgets";
-import { count, duration, percent } from "./format";
-import { isFinal, progressText } from "./jobs";
 import { phaseText } from "./failure";
+import { count, duration, percent, uncapitalised } from "./format";
+import { isFinal, progressText } from "./jobs";
+import { otherWarnings, warningTitle } from "./warnings";
 
 export interface Entry {
   /** Null for what the server gives no time for; it stands where it belongs. */
@@ -54,9 +55,9 @@ const evaluation = (which: string, { id, index, origin, created_at: at }: Candid
 });
 
 const warnings = (search: Search, moment: Warning["at"]): Entry[] =>
-  search.warnings
+  otherWarnings(search)
     .filter(({ at }) => at === moment)
-    .map(({ code }) => ({ at: null, text: `Warning: ${code.replaceAll("_", " ")}`, tone: "warn" }));
+    .map((warning) => ({ at: null, text: `Warning: ${uncapitalised(warningTitle(warning))}`, tone: "warn" }));
 
 const winners = (search: Search, candidates: readonly CandidateRow[]): Entry[] =>
   search.winners.flatMap(({ budget, candidate_id }) => {
