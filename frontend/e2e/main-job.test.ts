@@ -235,6 +235,8 @@ describe.sequential("the main job", () => {
     await page.route(`${address}/events*`, (route) => route.abort());
     await page.goto(finished);
     await page.getByText("In the other.").waitFor();
+    const titles = page.getByRole("region", { name: "2 warnings" }).getByText("Winner slower than the full network");
+    expect(await titles.count()).toBe(2);
     await page.getByRole("heading", { name: "Settings" }).waitFor();
     await link("MobileNetV1 on Fashion-MNIST").waitFor();
     await page.unroute(address);
