@@ -262,9 +262,8 @@ describe.sequential("the main job", () => {
     await page.route(address, (route) => route.fulfill({ json: { ...search, ...failed } }));
     await page.route(`${address}/events*`, (route) => route.abort());
     await page.goto(finished);
-    const alert = page.getByRole("alert");
-    await alert.getByText("While the full network was scored: the full network classifies 10.7%").waitFor();
-    await alert.getByText("check the mean; start it again with changes.").waitFor();
+    await alert().getByText("While the full network was scored: the full network classifies 10.7%").waitFor();
+    await alert().getByText("check the mean; start it again with changes.").waitFor();
     await page.getByRole("heading", { name: "Warning", exact: true }).waitFor();
     expect(await page.getByText("check the mean").count()).toBe(1);
     expect(await page.getByText("near chance").count()).toBe(0);
@@ -272,6 +271,48 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
     await page.unroute(address);
     await page.unroute(`${address}/events*`);
+    await page.goto(finished);
+    await marks().first().waitFor();
+  });
+
+  it("tells once, on any page and in any number of tabs, that a search has ended of which that was wished", async () => {
+    const id = finished.split("/").at(-1) ?? "";
+    const address = `${url}/api/v1/searches/${id}`;
+    const search = await (await fetch(address)).json();
+    const context = page.context();
+    // What is shown is written down where all tabs can read it, instead of on somebody's screen.
+    await context.addInitScript(`window.Notification = class {
+      static permission = "granted";
+      constructor(heading, { tag }) { localStorage.told = (localStorage.told ?? "") + heading + " " + tag + ";"; }
+      close() {}
+    }`);
+    await context.route(address, (route) =>
+      route.fulfill({ json: { ...search, state: "running", finished_at: null } }),
+    );
+    await context.route(`${address}/events*`, (route) => route.abort());
+    await page.goto(finished);
+    const other = await context.newPage();
+    await other.goto("/datasets");
+    await page.getByLabel("Notify me when it ends").check();
+    await expectGoodPage(page);
+    await page.goto("/models");
+    await heading("Models").waitFor();
+    await page.goto(finished);
+    expect(await page.getByLabel("Notify me when it ends").isChecked()).toBe(true);
+    await link("Models").click();
+    await heading("Models").waitFor();
+    const told = (): Promise<string | null> => page.evaluate("localStorage.told ?? null");
+    expect(await told()).toBe(null);
+    await context.unroute(address);
+    await context.unroute(`${address}/events*`);
+    await expect.poll(told, { timeout: 60_000 }).toBe(`Search succeeded ${id};`);
+    // Long enough for the other tab to look as well, if it did.
+    await new Promise((later) => setTimeout(later, 8_000));
+    expect([await told(), await page.evaluate("localStorage.getItem('eagleeye.followed')")]).toEqual([
+      `Search succeeded ${id};`,
+      null,
+    ]);
+    await other.close();
     await page.goto(finished);
     await marks().first().waitFor();
   });

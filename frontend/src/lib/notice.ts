@@ -1,9 +1,7 @@
-// Whether a notification is wanted at a search's end, and what it says.
+// What a notification of a job's end says, and whether the browser shows any.
 
-import type { Search } from "../api/types";
+import type { Search, Tuning } from "../api/types";
 import { percent } from "./format";
-
-const KEY = "eagleeye.notify";
 
 export type Permission = NotificationPermission | "unsupported";
 
@@ -11,36 +9,25 @@ export type Permission = NotificationPermission | "unsupported";
 export const permission = (): Permission =>
   typeof Notification === "undefined" || !window.isSecureContext ? "unsupported" : Notification.permission;
 
-/** What stands in the way, and what happens instead. */
+/** What stands in the way. */
 export function obstacle(permission: Permission): string {
-  if (permission === "unsupported")
-    return "This browser notifies only over HTTPS; the title of the tab says it instead.";
-  if (permission === "denied") return "The browser’s settings forbid it here; the title of the tab says it instead.";
+  if (permission === "unsupported") return "This browser notifies only over HTTPS.";
+  if (permission === "denied") return "The browser’s settings forbid it here.";
   return permission === "default" ? "The browser has not been allowed to yet." : "";
 }
 
-/** Whether notifications were chosen, on any page. */
-export function isWanted(storage: Pick<Storage, "getItem"> | undefined = stored()): boolean {
-  return storage?.getItem(KEY) === "1";
-}
-
-export function want(isWanted: boolean, storage: Pick<Storage, "setItem" | "removeItem"> | undefined = stored()): void {
-  if (isWanted) storage?.setItem(KEY, "1");
-  else storage?.removeItem(KEY);
-}
-
-/** A browser that keeps nothing has no storage, and says so by an error. */
-function stored(): Storage | undefined {
-  try {
-    return window.localStorage;
-  } catch {
-    return undefined;
-  }
-}
+/** What is said: a heading and a sentence or two. */
+export type Notice = readonly [heading: string, body: string];
 
 /** What is said of a search that has ended, by its title and the top-1 of its best candidate. */
-export function noticeOf({ state }: Pick<Search, "state">, title: string, best: number | undefined): [string, string] {
+export function searchNotice({ state }: Pick<Search, "state">, title: string, best: number | undefined): Notice {
   const found =
     best === undefined ? "No candidate was scored." : `The best candidate has a top-1 of ${percent(best, 2)}.`;
   return [`Search ${state}`, `${title}. ${found}`];
+}
+
+/** What is said of a fine-tuning that has ended. */
+export function tuningNotice({ state, result }: Pick<Tuning, "state" | "result">, title: string): Notice {
+  const found = result ? ` Its top-1 is ${percent(result.validation.top1, 2)}.` : "";
+  return [`Fine-tuning ${state}`, `${title}.${found}`];
 }

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import type { Search } from "../api/types";
 import { aCandidate, aScore, aSearch } from "./fixtures";
 import { failureText } from "./failure";
-import { noticeOf } from "./notice";
 import { searchLog } from "./searchLog";
 import { tabTitle } from "./tabTitle";
 import { tiesOf, tiesText } from "./ties";
@@ -106,14 +105,6 @@ it("has the progress in the tab, and the end of what was watched", () => {
     "(failed) MobileNetV1, 50%",
     "MobileNetV1, 50%",
   ]);
-});
-
-it("says in a notification how a search ended", () => {
-  expect(noticeOf({ state: "succeeded" }, "A", 0.924)).toEqual([
-    "Search succeeded",
-    "A. The best candidate has a top-1 of 92.40%.",
-  ]);
-  expect(noticeOf({ state: "failed" }, "A", undefined)[1]).toBe("A. No candidate was scored.");
 });
 
 it("says how many cannot be told from the best of each budget", () => {
