@@ -2,6 +2,8 @@
 //
 // Runs against the server at EAGLEEYE_URL, to which it uploads what it needs.
 
+import { readFile } from "node:fs/promises";
+
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -128,6 +130,18 @@ describe.sequential("the form of a search", () => {
     await field("Find groups").fill("");
     await field("Keep at least this percentage of features.12.1.0").fill("33");
     await table.getByText("≥ 169 of 512").waitFor();
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page
+        .getByRole("group", { name: /limits of channel groups$/ })
+        .getByRole("button", { name: "CSV" })
+        .click(),
+    ]);
+    const lines = (await readFile(await file.path(), "utf8")).split("\r\n");
+    expect(lines).toContain("features.12.1.0,512,33,169");
+    expect(lines.filter((line) => line.startsWith("features.1.1.0,"))).toEqual([
+      expect.stringMatching(/^features\.1\.1\.0,(\d+),100,\1$/),
+    ]);
     await page.getByText("1 group left alone, 1 kept in part").waitFor();
     await expectGoodPage(page);
 
@@ -144,6 +158,14 @@ describe.sequential("the form of a search", () => {
       .getByRole("option", { name: /left alone/ })
       .first()
       .waitFor();
+    const [drawing] = await Promise.all([
+      page.waitForEvent("download"),
+      page
+        .getByRole("group", { name: /network with limits$/ })
+        .getByRole("button", { name: "SVG" })
+        .click(),
+    ]);
+    expect(await readFile(await drawing.path(), "utf8")).toContain("left alone");
     await expectGoodPage(page);
     await node.getByLabel("Leave it alone").uncheck();
     await page.getByLabel("Table", { exact: true }).check();

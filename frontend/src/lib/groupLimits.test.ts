@@ -5,6 +5,7 @@ import {
   arePercentages,
   chosenLimits,
   groupLimitsText,
+  limitsCsv,
   limitsSummary,
   parseGroupLimits,
   searched,
@@ -52,6 +53,15 @@ describe("the table", () => {
 
   it("says how many units stay at least", () => {
     expect([unitsKept(16, 50), unitsKept(10, 33), unitsKept(100, 1.1)]).toEqual([8, 4, 2]);
+  });
+
+  it("is saved with the groups that have no limit", () => {
+    const group = (name: string, size: number) => ({ name, size }) as ChannelGroup;
+    expect(limitsCsv([group("conv1", 16), group("fc", 10), group("a,b", 8)], { conv1: 100, fc: 33 })).toBe(
+      ["group,units,keep_at_least_percent,keep_at_least_units", "conv1,16,100,16", "fc,10,33,4", '"a,b",8,,', ""].join(
+        "\r\n",
+      ),
+    );
   });
 
   it("finds groups by their name or a parameter's, among those that can be pruned", () => {

@@ -1,6 +1,7 @@
 // Channel groups to leave alone, or to keep a least part of: chosen in a table, or typed as names and patterns.
 
 import type { ChannelGroup, GroupLimit } from "../api/types";
+import { csv } from "./csv";
 import { counted, fraction } from "./format";
 
 /** The least percent of their units that groups keep, by name; null while its field is empty. */
@@ -64,3 +65,13 @@ export function searched(groups: readonly ChannelGroup[], text: string): Channel
 
 /** The fewest units that a group keeps. */
 export const unitsKept = (size: number, percentage: number): number => Math.ceil(fraction(percentage) * size);
+
+/** Groups with what was chosen for each; empty where nothing was. */
+export const limitsCsv = (groups: readonly ChannelGroup[], keeps: GroupKeeps): string =>
+  csv(
+    ["group", "units", "keep_at_least_percent", "keep_at_least_units"],
+    groups.map(({ name, size }) => {
+      const percentage = keeps[name] ?? null;
+      return [name, size, percentage, percentage === null ? null : unitsKept(size, percentage)];
+    }),
+  );
