@@ -78,9 +78,9 @@ describe.sequential("the overview", () => {
 
   it("moves a job to another place, and cancels one", { timeout: PATIENCE }, async () => {
     await button("Do Three earlier").click();
-    await expect.poll(names).toEqual(["One", "Three", "Two"]);
+    await expect.poll(names, { timeout: 20_000 }).toEqual(["One", "Three", "Two"]);
     await button("Do One later").click();
-    await expect.poll(names).toEqual(["Three", "One", "Two"]);
+    await expect.poll(names, { timeout: 20_000 }).toEqual(["Three", "One", "Two"]);
     const order = (await queue()).filter(({ position }) => position !== null).map(({ search_id }) => search_id);
     expect(order).toEqual([waiting[2], waiting[0], waiting[1]]);
     expect([await button("Do Three earlier").isDisabled(), await button("Do Two later").isDisabled()]).toEqual([
@@ -88,7 +88,7 @@ describe.sequential("the overview", () => {
       true,
     ]);
     await button("Cancel One").click();
-    await expect.poll(names).toEqual(["Three", "Two"]);
+    await expect.poll(names, { timeout: 20_000 }).toEqual(["Three", "Two"]);
     await untilSearch(waiting[0] ?? "", "cancelled", PATIENCE);
     for (const id of [waiting[1], waiting[2], sample.id]) await cancelSearch(id ?? "");
     await page.getByText("Nothing is running.").waitFor({ timeout: PATIENCE });
