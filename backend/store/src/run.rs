@@ -188,16 +188,12 @@ pub(crate) fn queue_again<R: Run>(row: &mut R) {
 /// [`StoreError::Conflict`] where it has ended otherwise.
 pub(crate) async fn cancel<R: Run>(store: &Store, id: Uuid) -> Result<(), StoreError> {
     let transaction = store.begin().await?;
-    let ended = match cancel_of(store, &transaction, R::JOB, id).await? {
-        None => return Err(StoreError::not_found(R::KIND, id)),
-        Some(JobState::Succeeded) => Some("has succeeded"),
-        Some(JobState::Failed) => Some("has failed"),
-        Some(JobState::Queued | JobState::Running | JobState::Paused | JobState::Cancelled) => None,
-    };
-    match ended {
-        Some(how) => Err(refused::<R>(id, &format!("{how} and can no longer be cancelled"))),
-        None => Ok(transaction.commit().await?),
+    let found = cancel_of(store, &transaction, R::JOB, id).await?;
+    let found = found.ok_or_else(|| StoreError::not_found(R::KIND, id))?;
+    if found != JobState::Cancelled {
+        refuse_ended::<R>(id, found, "cancelled")?;
     }
+    Ok(transaction.commit().await?)
 }
 
 /// Pauses a run: at once when it is queued or its worker is silent, and by the worker's next heartbeat when it is running. One that
@@ -207,17 +203,9 @@ pub(crate) async fn cancel<R: Run>(store: &Store, id: Uuid) -> Result<(), StoreE
 /// [`StoreError::Conflict`] where it has ended.
 pub(crate) async fn pause<R: Run>(store: &Store, id: Uuid) -> Result<(), StoreError> {
     let transaction = store.begin().await?;
-    let ended = match pause_of(store, &transaction, R::JOB, id).await? {
-        None => return Err(StoreError::not_found(R::KIND, id)),
-        Some(JobState::Succeeded) => Some("has succeeded"),
-        Some(JobState::Failed) => Some("has failed"),
-        Some(JobState::Cancelled) => Some("was cancelled"),
-        Some(JobState::Queued | JobState::Running | JobState::Paused) => None,
-    };
-    match ended {
-        Some(how) => Err(refused::<R>(id, &format!("{how} and can no longer be paused"))),
-        None => Ok(transaction.commit().await?),
-    }
+    let found = pause_of(store, &transaction, R::JOB, id).await?;
+    refuse_ended::<R>(id, found.ok_or_else(|| StoreError::not_found(R::KIND, id))?, "paused")?;
+    Ok(transaction.commit().await?)
 }
 
 /// Queues the job of a run again that failed, was cancelled or is paused; the row is still to be changed. Returns which of them it
@@ -240,6 +228,17 @@ pub(crate) async fn retry<R: Run>(transaction: &DatabaseTransaction, id: Uuid) -
     }
     restart(transaction, job).await?;
     Ok(found)
+}
+
+/// Refuses what is asked of a run whose job has ended; `wish` completes "can no longer be".
+fn refuse_ended<R: Run>(id: Uuid, found: JobState, wish: &str) -> Result<(), StoreError> {
+    let how = match found {
+        JobState::Succeeded => "has succeeded",
+        JobState::Failed => "has failed",
+        JobState::Cancelled => "was cancelled",
+        JobState::Queued | JobState::Running | JobState::Paused => return Ok(()),
+    };
+    Err(refused::<R>(id, &format!("{how} and can no longer be {wish}")))
 }
 
 fn refused<R: Run>(id: Uuid, reason: &str) -> StoreError {

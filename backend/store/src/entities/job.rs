@@ -53,3 +53,10 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether the user wants it cancelled or paused, and its worker has yet to stop.
+    pub(crate) fn is_to_stop(&self) -> bool {
+        self.cancel_requested || self.pause_requested
+    }
+}

@@ -153,7 +153,7 @@ async fn reap(store: &Store, transaction: &DatabaseTransaction) -> Result<u64, S
         .await?;
     let mut ended = 0;
     for job in hopeless {
-        if job.cancel_requested || job.pause_requested {
+        if job.is_to_stop() {
             stop(store, transaction, job).await?;
         } else {
             let ending = Ending::Failed(worn_out(store, &job));

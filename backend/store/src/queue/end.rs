@@ -88,7 +88,7 @@ impl Queue<'_> {
 }
 
 async fn give_back(store: &Store, transaction: &DatabaseTransaction, job: job::Model) -> Result<(), StoreError> {
-    if job.cancel_requested || job.pause_requested {
+    if job.is_to_stop() {
         return stop(store, transaction, job).await;
     }
     requeue(store, transaction, job).await?.update(transaction).await?;

@@ -28,7 +28,7 @@ impl Queue<'_> {
             return Ok(HeartbeatAnswer { stop_requested: false, lost: true });
         }
         let job = job::Entity::find_by_id(lease.job_id).one(self.0.database()).await?;
-        let stop_requested = job.is_some_and(|job| job.cancel_requested || job.pause_requested);
+        let stop_requested = job.is_some_and(|job| job.is_to_stop());
         Ok(HeartbeatAnswer { stop_requested, lost: false })
     }
 

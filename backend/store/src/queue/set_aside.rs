@@ -26,7 +26,7 @@ impl Queue<'_> {
     pub async fn set_aside(&self, lease: &Lease, waiting_for: &str) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let job = hold(&transaction, lease).await?;
-        if job.cancel_requested || job.pause_requested {
+        if job.is_to_stop() {
             stop(self.0, &transaction, job).await?;
             return Ok(transaction.commit().await?);
         }
