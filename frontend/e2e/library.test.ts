@@ -1,8 +1,8 @@
-// Uploads that go on while one goes elsewhere, files dropped on the page, the graph of a network, and what a dataset holds.
+// Uploads that go on while one goes elsewhere, files dropped on the page, lists that are searched, the graph of a network, and what a dataset holds.
 //
 // Runs against the server at EAGLEEYE_URL, to which it uploads what it needs. It queues no search.
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ import type { Locator, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { residual } from "../src/lib/testNetworks";
-import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
 import { npz } from "./files";
 import { deleteDataset, uploadExample, url } from "./server";
 
@@ -229,6 +229,58 @@ describe.sequential("a large upload", () => {
     await panel().waitFor({ state: "detached" });
     expect((await fetch(address, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } })).status).toBe(404);
     expect(await notes()).toBe(0);
+  });
+});
+
+describe.sequential("a list", () => {
+  const names = (): Promise<string[]> =>
+    page.getByRole("table", { name: "Models" }).locator("tbody th a").allInnerTexts();
+  const isList = ({ pathname }: URL): boolean => pathname === "/api/v1/models";
+
+  it("is searched for names on all of its pages, and says for what in its address", async () => {
+    const known = await (await fetch(`${url}/api/v1/models/${model}`)).json();
+    const named = (id: string, name: string) => ({ ...known, id, name });
+    await page.route(isList, (route) => {
+      if (route.request().method() !== "GET") return route.continue();
+      const isSecond = new URL(route.request().url()).searchParams.has("cursor");
+      return route.fulfill({
+        json: isSecond
+          ? { items: [named("b", "MobileNetV1, half"), named("c", "ResNet-20")], next_cursor: null }
+          : { items: [named("a", "ResNet-56")], next_cursor: "older" },
+      });
+    });
+    await page.goto("/models");
+    await button("Show more").waitFor();
+    expect(await names()).toEqual(["ResNet-56"]);
+    await field("Find by name").fill("half mobile");
+    await page.getByText("1 of 3 models", { exact: true }).waitFor();
+    expect([await names(), await button("Show more").count()]).toEqual([["MobileNetV1, half"], 0]);
+    await expectParam(page, "words", "half mobile");
+    await page.reload();
+    await page.getByText("1 of 3 models", { exact: true }).waitFor();
+    expect(await field("Find by name").inputValue()).toBe("half mobile");
+    await expectGoodPage(page);
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("group", { name: "Save Models" }).getByRole("button", { name: "CSV" }).click(),
+    ]);
+    expect((await readFile(await file.path(), "utf8")).trim().split("\r\n").length).toBe(2);
+    await field("Find by name").fill("half resnet");
+    await page.getByText("No model is called so.").waitFor();
+    await expectGoodPage(page);
+    await button("Show all").click();
+    await expectParam(page, "words", null);
+    expect(await names()).toEqual(["ResNet-56", "MobileNetV1, half", "ResNet-20"]);
+    await page.unroute(isList);
+  });
+
+  it("of datasets is searched, too", async () => {
+    await page.goto("/datasets?words=for%20the%20library");
+    await link("For the library").first().waitFor();
+    expect(await field("Find by name").inputValue()).toBe("for the library");
+    await field("Find by name").fill("nothing is called so");
+    await page.getByText("No dataset is called so.").waitFor();
+    await expectGoodPage(page);
   });
 });
 

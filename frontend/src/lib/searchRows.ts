@@ -7,6 +7,7 @@ import type { CsvValue } from "./csv";
 import { count } from "./format";
 import { isFinal, progressText } from "./jobs";
 import { titleOf } from "./searches";
+import { hasWords } from "./words";
 
 export interface SearchRow {
   search: Search;
@@ -25,7 +26,7 @@ export function rowsOf(searches: readonly Search[], names: ReadonlyMap<string, s
     const [model, dataset] = [names.get(search.model_id), names.get(search.dataset_id)];
     const title = titleOf(search, model);
     const strategies = (search.request.strategies ?? []).join(" ");
-    const words = [title, model, dataset, budgetsText(search.budgets), strategies, search.id].join(" ").toLowerCase();
+    const words = [title, model, dataset, budgetsText(search.budgets), strategies, search.id].join(" ");
     return { search, title, model, dataset, words, leader: undefined };
   });
 }
@@ -153,8 +154,7 @@ export function isWanted({ search, words }: SearchRow, filter: SearchFilter): bo
   if (filter.state && search.state !== filter.state) return false;
   if (filter.model && search.model_id !== filter.model) return false;
   if (filter.dataset && search.dataset_id !== filter.dataset) return false;
-  const asked = filter.words.toLowerCase().split(/\s+/).filter(Boolean);
-  return asked.every((word) => words.includes(word));
+  return hasWords(words, filter.words);
 }
 
 export interface Choice {
