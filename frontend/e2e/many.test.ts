@@ -115,14 +115,12 @@ describe.sequential("ten thousand candidates", () => {
     expect(second).not.toBe(first);
     expect(await page.locator(`[id="${second}"]`).getAttribute("aria-posinset")).toBe("2");
     await page.keyboard.press("Enter");
-    await page.waitForFunction("new URLSearchParams(location.search).has('candidate')");
+    await page.waitForURL((url) => url.searchParams.has("candidate"));
     const { candidate } = Object.fromEntries(new URL(page.url()).searchParams);
     await page.locator(`.select[data-id="${candidate}"]`).waitFor();
     await page.locator(`.select[data-id="${candidate}"]`).focus();
     await page.keyboard.press("End");
-    await page.waitForFunction(
-      `document.activeElement?.dataset.id && document.activeElement.dataset.id !== "${candidate}"`,
-    );
+    await page.locator(`.select[data-id]:focus:not([data-id="${candidate}"])`).waitFor();
   });
 
   it("look the same again after a reload", async () => {
