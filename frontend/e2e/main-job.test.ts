@@ -8,7 +8,7 @@ import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
-import { repository, url } from "./server";
+import { repository, Server, url } from "./server";
 
 const SEARCH = { candidates: 8, calibration: 1000, scoring: 1500 };
 
@@ -377,6 +377,25 @@ describe.sequential("the main job", () => {
     await button("Export as safetensors").click();
     await link("Download safetensors").waitFor({ timeout: PATIENCE });
     await expectGoodPage(page);
+  });
+
+  it("shows beside the choice of multiples what was measured with each of them", async () => {
+    const server = new Server(url);
+    const { request } = await (await fetch(`${url}/api/v1/searches/${finished.split("/").at(-1)}`)).json();
+    const few = { candidates: 1, calibration_images: 64, scoring_images: 64, racing: false };
+    const id = await server.search({ ...request, ...few, name: "With any count", round_to: 1 });
+    await server.untilSearch(id, "succeeded", PATIENCE);
+    await page.goto(`/searches/new?model=${request.model_id}&dataset=${request.dataset_id}`);
+    await page.getByText("Advanced", { exact: true }).click();
+    const rows = page.getByRole("table", { name: /^This model’s pruned networks/ }).locator("tbody tr");
+    await rows.nth(1).waitFor();
+    const text = await rows.allInnerTexts();
+    expect(text).toEqual([
+      expect.stringMatching(/^Multiples of 8 where groups allow it\t(4\d|5[01])\.\d%\t[\d.]+\sms\t/),
+      expect.stringMatching(/^Any count\t(4\d|5[01])\.\d%\t[\d.]+\sms\t.* as fast\tWith any count$/),
+    ]);
+    await expectGoodPage(page);
+    await server.remove("searches", id);
   });
 
   it("does not delete what is in use, and says by what", async () => {

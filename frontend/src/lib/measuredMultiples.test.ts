@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+
+import type { Candidate, Search } from "../api/types";
+import { atEqualMacs, measuredNetworks, multiplesCsv, multiplesName, newestByMultiples } from "./measuredMultiples";
+
+const search = (id: string, round_to: number | null, others: Partial<Search> = {}): Search =>
+  ({ id, model_id: "m", state: "succeeded", request: { round_to }, baseline: { macs: 100 }, ...others }) as Search;
+
+const candidate = (macs: number, milliseconds = 2, threads = [4, 1]): Candidate =>
+  ({
+    macs,
+    latencies: threads.map((threads) => ({
+      ...{ runtime: "onnxruntime", device: "cpu", batch_size: 1, runs: 20, threads },
+      ...{ milliseconds: milliseconds / threads, full_milliseconds: 5 / threads },
+    })),
+  }) as Candidate;
+
+describe("the newest search for each choice of multiples", () => {
+  it("is one of the model that succeeded", () => {
+    const searches = [
+      search("failed", null, { state: "failed" }),
+      search("foreign", 1, { model_id: "other" }),
+      ...[search("new", null), search("old", null), search("any", 1)],
+    ];
+    expect(newestByMultiples("m", searches).map(({ id }) => id)).toEqual(["new", "any"]);
+  });
+});
+
+describe("measured networks", () => {
+  it("are those with a latency on one thread", () => {
+    const networks = measuredNetworks(search("s", 4), [candidate(50, 2, []), candidate(40), candidate(30, 2, [4])]);
+    expect(networks).toMatchObject([{ roundTo: 4, macs: 0.4, latency: { threads: 1, milliseconds: 2 } }]);
+  });
+
+  it("are none where the full network's cost is unknown", () => {
+    expect(measuredNetworks(search("s", 4, { baseline: null }), [candidate(40)])).toEqual([]);
+  });
+
+  it("are compared at the share of MACs that all come closest to, the default first", () => {
+    const any = measuredNetworks(search("any", 1), [candidate(24, 3), candidate(51, 4)]);
+    const usual = measuredNetworks(search("usual", null), [candidate(50, 1), candidate(75, 2)]);
+    const networks = atEqualMacs([any, usual, []]);
+    expect(networks.map(({ search, macs }) => [search.id, macs])).toEqual([
+      ["usual", 0.5],
+      ["any", 0.51],
+    ]);
+    expect(atEqualMacs([])).toEqual([]);
+  });
+
+  it("are saved with both times", () => {
+    expect(
+      multiplesCsv(measuredNetworks(search("s", 1), [candidate(40)]))
+        .trim()
+        .split("\r\n"),
+    ).toEqual(["multiples,search,macs_share,milliseconds,full_milliseconds", "any count,s,0.4,2,5"]);
+  });
+});
+
+it("calls multiples by words", () => {
+  expect([null, 1, 16].map(multiplesName)).toEqual([
+    "multiples of 8 where groups allow it",
+    "any count",
+    "multiples of 16",
+  ]);
+});
