@@ -22,6 +22,7 @@ fn main() -> Result<(), String> {
         .flag(include.join("torch/csrc/api/include").display().to_string())
         .files(["cpp/torchscript.cpp", "cpp/compute.cpp", "cpp/gradients.cpp"])
         .compile("eagleeye_torchscript");
+    println!("cargo:rustc-env=EAGLEEYE_LIBTORCH={}", version(&include)?);
     println!("cargo:rustc-link-search=native={}", libtorch.join("lib").display());
     println!("cargo:rustc-link-lib=torch_cpu");
     println!("cargo:rustc-link-lib=c10");
@@ -29,6 +30,18 @@ fn main() -> Result<(), String> {
         println!("cargo:rustc-link-arg={argument}");
     }
     Ok(())
+}
+
+/// As in `2.13.0`, without what a build adds to it.
+fn version(include: &Path) -> Result<String, String> {
+    let header = include.join("torch/headeronly/version.h");
+    let text = std::fs::read_to_string(&header).map_err(|error| format!("{}: {error}", header.display()))?;
+    let number = |part: &str| {
+        let begin = format!("#define TORCH_VERSION_{part} ");
+        let found = text.lines().find_map(|line| line.strip_prefix(&begin));
+        found.map(str::trim).ok_or_else(|| format!("{} has no TORCH_VERSION_{part}", header.display()))
+    };
+    Ok(format!("{}.{}.{}", number("MAJOR")?, number("MINOR")?, number("PATCH")?))
 }
 
 /// The folder with `lib` and `include`, which `cargo xtask setup` makes.

@@ -150,6 +150,9 @@ describe.sequential("fine-tuning", () => {
     const last = await change.innerText();
     await page.getByRole("slider", { name: /^Epoch \d of 3$/ }).focus();
     await page.keyboard.press("Home");
+    await page.getByLabel("Histogram of the filters’ norms before the first step").waitFor();
+    await page.getByText("Nothing has moved yet.").waitFor();
+    await page.keyboard.press("ArrowRight");
     await page.getByText("Change of each layer after epoch 1").waitFor();
     await expectParam(page, "epoch", "1");
     expect(await change.innerText()).not.toBe(last);

@@ -59,6 +59,7 @@ pub use device::{DeviceChoice, DeviceError};
 pub use doubt::Doubt;
 pub use eagleeye_onnx::export::{Opset, OpsetError};
 pub use eagleeye_strategy::adaptation_of;
+pub use eagleeye_torchscript::LIBTORCH_VERSION;
 pub use eagleeye_torchscript::tensors::reason;
 pub use exec::{ExecError, forward};
 pub use export::{ExportError, export, export_onnx};
@@ -77,6 +78,8 @@ pub use search_error::SearchError;
 pub use state_dict::{Document, StateDictError, export_state_dict, load_narrowed};
 pub use study::{StudyError, StudyObserver, adapt_by_fewer, tune_candidates};
 pub use tch::Device;
-pub use tune::{Outset, Progress, Snapshot, SnapshotError, TuneError, TuneImages, TuneObserver, Tuned, Wish, tune};
+pub use tune::{
+    Outset, Progress, Snapshot, SnapshotError, TuneError, TuneImages, TuneObserver, Tuned, Wish, filter_norms, tune,
+};
 pub use verify::zero_oracle;
 pub use weights::{WeightsError, with_weights, write_weights};

@@ -84,12 +84,14 @@ impl StudyDocument {
         let Study { id, search_id, request, .. } = &self.study;
         let name = self.search.name.as_deref().map_or(String::new(), |name| format!(" `{name}`"));
         let trained_by: Vec<String> = self.trained_by.iter().map(by).collect();
+        let published =
+            self.search.request.template().map_or(String::new(), |one| format!("\n{}\n", one.published_text()));
         let trained_by = match trained_by.is_empty() {
             true => String::new(),
             false => format!(" Fine-tuned by {}.", trained_by.join(", ")),
         };
         format!(
-            "# Which evaluation predicts the accuracy after fine-tuning\n\n{}\n## How it was made\nEagleEye {VERSION}, study {id} of search{name} \
+            "# Which evaluation predicts the accuracy after fine-tuning\n\n{}{published}\n## How it was made\nEagleEye {VERSION}, study {id} of search{name} \
              {search_id}.{trained_by} The search was this `POST /api/v1/searches`:\n\n```json\n{}\n```\n\nand the study this \
              `POST /api/v1/searches/{search_id}/studies`:\n\n```json\n{}\n```\n\nThe figure and all numbers as JSON are at \
              `/api/v1/studies/{id}/figure.svg` and `/api/v1/studies/{id}/report`.\n",
@@ -104,9 +106,10 @@ impl StudyDocument {
     }
 }
 
-fn by(TrainedBy { version, device, hardware }: &TrainedBy) -> String {
+fn by(TrainedBy { version, device, hardware, libtorch }: &TrainedBy) -> String {
     let hardware = hardware.as_ref().map_or(String::new(), |name| format!(", {name}"));
-    format!("EagleEye {version} on {device}{hardware}")
+    let libtorch = libtorch.as_ref().map_or(String::new(), |version| format!(" with libtorch {version}"));
+    format!("EagleEye {version}{libtorch} on {device}{hardware}")
 }
 
 fn pretty(request: &impl Serialize) -> String {

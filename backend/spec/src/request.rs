@@ -24,6 +24,7 @@ use crate::preprocessing::Preprocessing;
 use crate::racing::{self, Rung};
 use crate::space::{DEFAULT_MIN_KEEP_RATIO, Space};
 use crate::stored::{StoredError, current, upgraded};
+use crate::templates::Template;
 
 /// Larger numbers lose digits in clients whose only number is a double.
 pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
@@ -46,6 +47,11 @@ pub struct SearchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = name_or_none)]
     pub name: Option<String>,
+    /// The template of `GET /templates` whose settings the request began with: what was published of it stands beside the results.
+    /// It changes nothing else.
+    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "resnet50_50")]
+    pub template: Option<String>,
     /// How strategies are chosen, side by side: each of them has `candidates` strategies under each budget. `GET /strategies`
     /// says what each does.
     #[serde(default = "default_strategies")]
@@ -206,6 +212,11 @@ impl SearchRequest {
         budgets
     }
 
+    /// The template whose settings it began with.
+    pub fn template(&self) -> Option<&'static Template> {
+        Template::named(self.template.as_deref()?)
+    }
+
     fn first_limits(&self) -> Limits {
         Limits { macs: self.macs, parameters: self.parameters, bytes: self.bytes, latency: self.latency }
     }
@@ -281,6 +292,8 @@ impl SearchRequest {
         must(self.round_to.is_none_or(|multiple| (1..=1024).contains(&multiple)), "round_to", "must be from 1 to 1024");
         must((0.0..=1.0).contains(&self.min_keep_ratio), "min_keep_ratio", "must be a fraction from 0 to 1");
         must(self.name.as_deref().is_none_or(|name| name_in(name).is_some()), "name", NAME_RULE);
+        let is_known = |name: &str| Template::named(name).is_some();
+        must(self.template.as_deref().is_none_or(is_known), "template", "must be the name of one of `GET /templates`");
         must(self.group_limits.len() <= 1000, "group_limits", "must be at most 1000");
         faults.extend(self.group_limits.iter().flat_map(GroupLimit::faults));
         faults.extend(self.adaptation.faults());

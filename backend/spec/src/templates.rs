@@ -71,6 +71,7 @@ impl Template {
     /// The fields of a search's request that it sets: the published search, with any number of channels.
     pub fn search(&self) -> Map<String, Value> {
         let fields = [
+            ("template", json!(self.name)),
             ("strategies", json!(["reference"])),
             ("macs", json!(self.macs)),
             ("min_keep_ratio", json!(self.min_keep_ratio)),
@@ -126,6 +127,7 @@ mod tests {
             fields.extend(own.as_object().unwrap().clone());
             let request: SearchRequest = serde_json::from_value(Value::Object(fields)).unwrap();
             assert_eq!(request.faults(), [], "{}", template.name);
+            assert_eq!(request.template(), Some(template), "what was published of it is found again");
             assert_eq!(template.tune().faults(), [], "{}", template.name);
             assert!(request.min_keep_ratio < template.macs, "{}: room to draw in", template.name);
             assert_eq!(Template::named(template.name), Some(template));

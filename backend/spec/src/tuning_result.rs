@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::evaluation::Score;
 use crate::stored::{StoredError, current, upgraded};
+use crate::tuning::Histogram;
 
 /// Version of stored results.
 const VERSION: u64 = 1;
@@ -39,6 +40,11 @@ pub struct TuningResult {
     #[serde(default)]
     #[schema(required)]
     pub trained_by: Option<TrainedBy>,
+    /// The L1 norms of the candidate's filters before the first step, as each epoch has them after it. Null in a result of an older
+    /// version.
+    #[serde(default)]
+    #[schema(required)]
+    pub filter_norms_before: Option<Histogram>,
 }
 
 /// A worker's program and the device that it computed on.
@@ -53,6 +59,10 @@ pub struct TrainedBy {
     /// The name of that processor or card. Null where it is not known.
     #[schema(required, example = "NVIDIA H200")]
     pub hardware: Option<String>,
+    /// The version of libtorch that it computed with. Null in a result of an older version.
+    #[serde(default)]
+    #[schema(required, example = "2.13.0")]
+    pub libtorch: Option<String>,
 }
 
 impl TuningResult {
@@ -90,17 +100,26 @@ mod tests {
             test_images: 0,
             by_epoch: vec![0.2, 0.3, 1.0 / 3.0],
             seconds: Some(12.5),
-            trained_by: Some(TrainedBy { version: "0.1.0".into(), device: "cpu".into(), hardware: None }),
+            trained_by: Some(TrainedBy {
+                version: "0.1.0".into(),
+                device: "cpu".into(),
+                hardware: None,
+                libtorch: None,
+            }),
+            filter_norms_before: Some(Histogram { low: 0.0, high: 2.5, counts: vec![3, 1] }),
         };
         let stored = result.to_stored().unwrap();
         assert_eq!(stored["version"], 1);
         assert_eq!(TuningResult::from_stored(stored.clone()).unwrap(), result);
 
         let mut old = stored;
-        for field in ["by_epoch", "seconds", "trained_by"] {
+        for field in ["by_epoch", "seconds", "trained_by", "filter_norms_before"] {
             old.as_object_mut().unwrap().remove(field);
         }
         let read = TuningResult::from_stored(old).unwrap();
-        assert_eq!(read, TuningResult { by_epoch: vec![], seconds: None, trained_by: None, ..result });
+        assert_eq!(
+            read,
+            TuningResult { by_epoch: vec![], seconds: None, trained_by: None, filter_norms_before: None, ..result }
+        );
     }
 }

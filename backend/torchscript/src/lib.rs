@@ -32,5 +32,8 @@ pub use ffi::{GpuGradients, MixedPrecision, ModuleBuilder, Slot};
 pub use grid_sampler::sampling_codes;
 pub use import::{Imported, read, read_with};
 
+/// The version of libtorch that this is built against.
+pub const LIBTORCH_VERSION: &str = env!("EAGLEEYE_LIBTORCH");
+
 /// Key of the metadata that says the input's shape, for example `1,3,224,224`.
 pub const INPUT_SHAPE: &str = "input_shape";

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use eagleeye_engine::{Device, device};
+use eagleeye_engine::{Device, LIBTORCH_VERSION, device};
 use eagleeye_spec::TrainedBy;
 use nvml_wrapper::Nvml;
 
@@ -32,6 +32,7 @@ impl Hardware {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             device: device::name(device),
             hardware: Self::of(device).name,
+            libtorch: Some(LIBTORCH_VERSION.to_owned()),
         }
     }
 }

@@ -3827,6 +3827,12 @@ export interface components {
              */
             strategies: components["schemas"]["StrategyName"][];
             /**
+             * @description The template of `GET /templates` whose settings the request began with: what was published of it stands beside the results.
+             *     It changes nothing else.
+             * @example resnet50_50
+             */
+            template?: string;
+            /**
              * Format: int32
              * @description Held-back images that no strategy is chosen by, on which the winners are scored at the end: what is said of them there
              *     is not flattered by the choice. If omitted, as many as are left over, 2000 at most.
@@ -4231,6 +4237,11 @@ export interface components {
              */
             hardware: string | null;
             /**
+             * @description The version of libtorch that it computed with. Null in a result of an older version.
+             * @example 2.13.0
+             */
+            libtorch: string | null;
+            /**
              * @description EagleEye's.
              * @example 0.1.0
              */
@@ -4591,6 +4602,7 @@ export interface components {
              * @description Epochs of training; less than asked for where patience or time ran out.
              */
             epochs: number;
+            filter_norms_before: components["schemas"]["Histogram"] | null;
             /** @description The full network on the validation images. */
             full: components["schemas"]["Score"];
             /**

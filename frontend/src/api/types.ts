@@ -30,6 +30,7 @@ export type GroupKeep = Schemas["GroupKeep"];
 export type GroupLimit = Schemas["GroupLimit"];
 export type GraphNode = Schemas["GraphNode"];
 export type Health = Schemas["Health"];
+export type Histogram = Schemas["Histogram"];
 export type Interval = Schemas["Interval"];
 export type Latency = Schemas["Latency"];
 export type LatencyOf = Schemas["LatencyOf"];

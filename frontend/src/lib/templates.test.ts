@@ -9,6 +9,7 @@ const template = {
   name: "resnet50_50",
   network: "ResNet-50",
   search: {
+    template: "resnet50_50",
     adaptation: { batches: 100, mode: "momentum", momentum: 0.1 },
     ...{ calibration_images: 12_800, macs: 0.5, min_keep_ratio: 0.3, racing: false, round_to: 1 },
     strategies: ["reference"],

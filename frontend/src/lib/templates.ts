@@ -30,7 +30,7 @@ export function published({ network, published, tune }: Template): string {
   const training = tune.epochs === undefined ? "fine-tuning" : `fine-tuning for ${counted(tune.epochs, "epoch")}`;
   return (
     `Published: ${network} pruned to ${si(macs)} MACs has ${percent(top1)} top-1 and ${percent(top5)} top-5 on ImageNet’s ` +
-    `validation images after ${training}. A search ends before the fine-tuning.`
+    `validation images after ${training}.`
   );
 }
 

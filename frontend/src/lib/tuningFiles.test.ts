@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 
 import type { Epoch, Tuning } from "../api/types";
 import { aScore } from "./fixtures";
+import { normsByEpoch } from "./tunings";
 import { medianChangesCsv, normsCsv, tuningsCsv } from "./tuningFiles";
 
 const lines = (text: string): string[] => text.trimEnd().split("\r\n");
@@ -41,4 +42,6 @@ it("has a line for each kind and epoch of which a change is known", () => {
 
 it("has a line for each interval of the filters' norms", () => {
   expect(lines(normsCsv([epoch(3, {})]))).toEqual(["epoch,from,to,filters", "3,0,2,3", "3,2,4,1"]);
+  const before = { low: 0, high: 2, counts: [4] };
+  expect(lines(normsCsv(normsByEpoch([epoch(1, {})], before)))[1]).toBe("0,0,2,4");
 });

@@ -4,7 +4,7 @@ import type { DriftKind, Epoch, TuneOptions, Tuning } from "../api/types";
 import { csv } from "./csv";
 import { wilson } from "./intervals";
 import { intervalsOf } from "./tensors";
-import { DRIFT_NAMES, driftByEpoch } from "./tunings";
+import { DRIFT_NAMES, driftByEpoch, type NormsByEpoch } from "./tunings";
 
 /** Fine-tunings with what they have come to. `indices` are the numbers of candidates in their search, by id. */
 export const tuningsCsv = (tunings: readonly Tuning[], indices: ReadonlyMap<string, number>): string =>
@@ -35,8 +35,8 @@ export const medianChangesCsv = (epochs: readonly Epoch[]): string =>
     ),
   );
 
-/** How the norms of the filters are spread after each epoch, interval by interval. */
-export const normsCsv = (epochs: readonly Epoch[]): string =>
+/** How the norms of the filters are spread after each epoch, interval by interval; epoch 0 is before the first. */
+export const normsCsv = (epochs: readonly NormsByEpoch[]): string =>
   csv(
     ["epoch", "from", "to", "filters"],
     epochs.flatMap(({ epoch, filter_norms }) =>

@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 
 import type { Candidate, Epoch, Tuning } from "../api/types";
 import {
+  afterEpoch,
   beforeTuning,
   driftByEpoch,
   epochPlace,
+  normsByEpoch,
   lengthText,
   Pace,
   secondsLeft,
@@ -142,6 +144,15 @@ it("says how long it may take", () => {
 it("looks at the latest epoch unless another one is there by its number", () => {
   const epochs = [epoch({}), epoch({ epoch: 2 }), epoch({ epoch: 3 })];
   expect([2, 3, 9, undefined].map((number) => epochPlace(epochs, number))).toEqual([1, 2, 2, 2]);
+});
+
+it("has the filters' norms before the first step as those of epoch 0, where they are known", () => {
+  const before = { low: 0, high: 2, counts: [4] };
+  expect(normsByEpoch([epoch({})], before).map((one) => [one.epoch, afterEpoch(one)])).toEqual([
+    [0, "before the first step"],
+    [1, "after epoch 1"],
+  ]);
+  expect(normsByEpoch([epoch({})], null)).toHaveLength(1);
 });
 
 it("takes the median of what the layers have moved by", () => {

@@ -1,6 +1,6 @@
 // What a tuning's progress, epochs and options mean in words and numbers.
 
-import type { Candidate, DriftKind, Epoch, Score, TuneOptions, Tuning } from "../api/types";
+import type { Candidate, DriftKind, Epoch, Histogram, Score, TuneOptions, Tuning } from "../api/types";
 import { scoreOf } from "./candidates";
 import { labelOf } from "./fieldLabels";
 import { capitalised, count, counted, duration } from "./format";
@@ -82,6 +82,19 @@ export function secondsLeft(tuning: Tuning, epochs: readonly Epoch[], seen: numb
   if (steps !== undefined) return Math.max(0, steps * perStep);
   return last && Math.max(0, last.seconds_left - (progress.done - last.steps) * perStep);
 }
+
+/** The filters' norms after an epoch; epoch 0 is the network that fine-tuning began with. */
+export type NormsByEpoch = Pick<Epoch, "epoch" | "filter_norms">;
+
+/** The norms before the first step, where they are known, and after each epoch. */
+export const normsByEpoch = (epochs: readonly Epoch[], before: Histogram | null | undefined): NormsByEpoch[] => [
+  ...(before ? [{ epoch: 0, filter_norms: before }] : []),
+  ...epochs,
+];
+
+/** When norms are those of. */
+export const afterEpoch = ({ epoch }: Pick<Epoch, "epoch">): string =>
+  epoch === 0 ? "before the first step" : `after epoch ${epoch}`;
 
 /** The place of the epoch of this number; the latest's where there is none. */
 export function epochPlace(epochs: readonly Pick<Epoch, "epoch">[], number: number | undefined): number {

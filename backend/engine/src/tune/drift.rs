@@ -11,7 +11,7 @@ use crate::network::Network;
 const INTERVALS: usize = 32;
 
 /// How many filters of all convolutions have which L1 norm: between 0 and the largest, in equal intervals.
-pub(super) fn filter_norms(network: &Network) -> Result<Histogram, TchError> {
+pub fn filter_norms(network: &Network) -> Result<Histogram, TchError> {
     let mut norms = Vec::new();
     for node in &network.graph.nodes {
         let Op::Conv(conv) = &node.op else { continue };
@@ -71,8 +71,42 @@ fn watched(network: &Network) -> Vec<(ParameterId, DriftKind)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
-    use crate::testing::classifier;
+    use crate::exec::forward;
+    use crate::testing::{Layers, classifier, images};
+
+    fn fastest(mut work: impl FnMut()) -> Duration {
+        let once = |_| {
+            let begun = Instant::now();
+            work();
+            begun.elapsed()
+        };
+        (0..5).map(once).min().unwrap()
+    }
+
+    /// An epoch has hundreds of batches, each with a pass back as well.
+    #[test]
+    fn what_is_recorded_of_an_epoch_takes_less_time_than_one_batch_forward() {
+        let mut net = Layers::new(1);
+        let mut x = net.image(3, 16);
+        for out in [32, 64, 128, 256, 256] {
+            x = net.conv(x, out, 3, 1, 1, false);
+            x = net.batch_norm(x);
+            x = net.relu(x);
+        }
+        let x = net.global_mean(x, false);
+        let y = net.linear(x, 5);
+        let network = net.finish(y);
+        let batch = images(1, &[128, 3, 16, 16]);
+        let recorded = fastest(|| {
+            filter_norms(&network).unwrap();
+            drift(&network, &network).unwrap();
+        });
+        let computed = fastest(|| drop(forward(&network, &batch).unwrap()));
+        assert!(recorded < computed, "{recorded:?} of {computed:?}");
+    }
 
     #[test]
     fn every_filter_is_counted_once() {

@@ -32,6 +32,7 @@ use crate::fold::fold;
 use crate::images::Part;
 use crate::network::Network;
 
+pub use drift::filter_norms;
 pub use error::{SnapshotError, TuneError};
 pub use observe::{Outset, Progress, TuneObserver, Wish};
 pub use one_step::write_gradients;

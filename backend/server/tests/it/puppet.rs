@@ -165,6 +165,7 @@ impl Puppet {
             by_epoch: vec![0.5],
             seconds: Some(1.0),
             trained_by: None,
+            filter_norms_before: None,
         };
         let weights = self.runtime.block_on(self.store.upload_bytes(weights.to_owned())).unwrap();
         self.runtime.block_on(self.store.tunings().finish(lease, &Tuned { weights, steps: 30, result })).unwrap();

@@ -130,6 +130,7 @@ fn tuned() -> (TuneOptions, TuningResult) {
         by_epoch: vec![0.5],
         seconds: Some(1.0),
         trained_by: None,
+        filter_norms_before: None,
     };
     (TuneOptions { epochs: Some(3), seed: 11, ..TuneOptions::default() }, result)
 }

@@ -32,6 +32,7 @@ pub(super) fn of_search(report: &Report) -> Vec<String> {
         ));
     }
     sentences.extend(report.seconds.map(|seconds| format!("The search took {}.", duration(seconds))));
+    sentences.extend(report.request.template().map(|template| template.published_text()));
     sentences
 }
 

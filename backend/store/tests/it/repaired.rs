@@ -108,6 +108,7 @@ async fn checkpoints_of_the_schema_before_are_adapted_or_tuned_ones() {
         by_epoch: vec![0.5],
         seconds: Some(1.0),
         trained_by: None,
+        filter_norms_before: None,
     };
     let weights_of_it = world.store.upload_bytes("tuned").await.unwrap();
     world.store.tunings().finish(&lease, &Tuned { weights: weights_of_it, steps: 30, result }).await.unwrap();

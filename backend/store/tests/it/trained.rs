@@ -41,6 +41,7 @@ pub async fn tuned(world: &World, weights: &str) -> Tuned {
         by_epoch: vec![0.5],
         seconds: Some(1.0),
         trained_by: None,
+        filter_norms_before: None,
     };
     Tuned { weights: world.store.upload_bytes(weights.to_owned()).await.unwrap(), steps: 30, result }
 }

@@ -1,5 +1,6 @@
 //! The paper's published algorithm.
 
+use eagleeye_spec::templates::TEMPLATES;
 use eagleeye_spec::{Adaptation, Budget, Measure, Space, TOLERANCE};
 use eagleeye_strategy::{Task, proposer};
 
@@ -32,6 +33,29 @@ fn keep_ratios_are_uniform_between_the_least_and_all() {
 fn running_statistics_are_those_of_the_papers_code() {
     let reference = proposer("reference").unwrap();
     assert_eq!(reference.adaptation.map(|adaptation| adaptation()), Some(Adaptation::paper()));
+}
+
+/// The paper has hundreds of millions or whole billions of MACs, of images of 224x224 pixels.
+#[test]
+fn each_template_lands_on_the_cost_that_was_published() {
+    let spaces = [
+        ("MobileNetV1", prunable(&networks::mobilenet_v1(224)), 14),
+        ("ResNet-50", prunable(&networks::resnet50(224)), 37),
+    ];
+    for template in &TEMPLATES {
+        let (_, prunable, ratios) = spaces.iter().find(|(name, ..)| *name == template.network).unwrap();
+        let space = Space { round_to: Some(1), min_keep_ratio: template.min_keep_ratio };
+        let budget = Budget::macs(template.macs);
+        let task = Task { evaluations: 3, ..Task::new(prunable, space, &budget, 0) };
+        let full = prunable.cost.macs(&prunable.cost.full()) as f64;
+        for evaluated in lane("reference", &task, &uneven(prunable)) {
+            assert_eq!(evaluated.strategy.keep.len(), *ratios, "{}", template.name);
+            let part = kept(prunable, &evaluated.strategy, Measure::Macs);
+            assert!((part / template.macs - 1.0).abs() <= TOLERANCE, "{}: {part}", template.name);
+            let macs = part * full / template.published.macs;
+            assert!((0.95..=1.05).contains(&macs), "{}: {macs} of what was published", template.name);
+        }
+    }
 }
 
 /// At this budget a draw is accepted once in a million times, if ever.

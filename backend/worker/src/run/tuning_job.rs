@@ -9,8 +9,8 @@ use eagleeye_engine::fold::fold;
 use eagleeye_engine::repair::Follow;
 use eagleeye_engine::score::{Reference, score};
 use eagleeye_engine::{
-    ExecError, Images, Network, Observer, Part, Phase, Snapshot, TuneError, TuneImages, Tuned, make_again, tune,
-    write_weights,
+    ExecError, Images, Network, Observer, Part, Phase, Snapshot, TuneError, TuneImages, Tuned, filter_norms,
+    make_again, tune, write_weights,
 };
 use eagleeye_spec::{Score, TuneOptions, TuningResult};
 use eagleeye_store as store;
@@ -129,6 +129,7 @@ impl CandidateTuning {
         let Images { calibration: train, scoring: validation, test } = follower.outcome(images)?;
         let begin = self.candidate(&full, &train, &mut follower)?;
         let (full_score, before) = self.scores(&full, &begin, &validation)?;
+        let filter_norms_before = filter_norms(&begin).map_err(ExecError::from)?;
         let parts =
             TuneImages { train: &train, validation: &validation, test: Some(&test).filter(|test| !test.is_empty()) };
         let tuned = self.tuned(&begin, &full, parts, &mut follower)?;
@@ -148,6 +149,7 @@ impl CandidateTuning {
             by_epoch: epochs.iter().map(|epoch| epoch.validation.top1).collect(),
             seconds: epochs.last().map(|epoch| epoch.seconds),
             trained_by: Some(Hardware::trained_by(self.resources.device)),
+            filter_norms_before: Some(filter_norms_before),
         };
         let steps = epochs.last().map_or(0, |epoch| epoch.steps);
         Ok(Some(Written { path, steps, result, _folder: folder }))

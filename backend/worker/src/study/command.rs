@@ -43,7 +43,7 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
         options,
         seeds: args.tune_seeds.clone(),
         threads: eagleeye_engine::device::threads(),
-        device: format!("{:?}", inputs.network.device()).to_lowercase(),
+        device: eagleeye_engine::device::name(inputs.network.device()),
         training_images: inputs.train.len() as u64,
         test_images: inputs.images.test.len() as u64,
     };
@@ -62,7 +62,7 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
         }
     }
     let report = analysed(&plan.request.budgets(), &results.trained(), is_labelled, plan.request.seed);
-    write(args, &plan, &report)
+    write(args, inputs.network.device(), &plan, &report)
 }
 
 fn hashed(path: &Path) -> Result<String, Failure> {
