@@ -39,7 +39,7 @@ const pictures = process.env["EAGLEEYE_SCREENSHOTS"];
 export interface Watched {
   browser: Browser;
   page: Page;
-  /** Errors on the console (a refusal of the content security policy among them) and exceptions. */
+  /** Errors on the console (a refusal of the content security policy among them), exceptions, and requests to other hosts. */
   faults: string[];
 }
 
@@ -61,8 +61,16 @@ export async function open(url: string, scale: number): Promise<Watched> {
     const isRefusal = message.text().startsWith("Failed to load resource");
     if (message.type() === "error" && !isRefusal) faults.push(message.text());
   });
+  // Of all tabs, as a test may open another.
+  context.on("request", (request) => {
+    if (leaves(request.url(), url)) faults.push(`asked another host for ${request.url()}`);
+  });
   return { browser, page, faults };
 }
+
+/** Whether a request goes elsewhere than to the server; what a page has made itself never goes out. */
+const leaves = (address: string, server: string): boolean =>
+  !/^(data|blob):/.test(address) && new URL(address).origin !== new URL(server).origin;
 
 /**
  * The field with this label, and no field whose label only contains it ("Candidates" is not "Candidates to repair").
