@@ -97,16 +97,27 @@ export const param = (page: Page, name: string): string | null => new URL(page.u
 /**
  * The page is accessible and fits its window: in the dark on a usual screen and in the light on a phone.
  *
- * @param screen a name, once for each screen: the page is looked at in both on a phone, a usual and a wide screen, and its pictures are
- *   taken where they are wanted
+ * @param screen a name, once for each screen: the page is looked at everywhere, and its pictures are taken where they are wanted
  */
 export async function expectGoodPage(page: Page, screen?: string): Promise<void> {
-  if (screen) {
-    for (const theme of THEMES) for (const size of [DESKTOP, WIDE, PHONE]) await expectGood(page, theme, size, screen);
-  } else {
-    await expectGood(page, "dark", DESKTOP);
-    await expectGood(page, "light", PHONE);
-  }
+  if (screen) return expectGoodEverywhere(page, screen);
+  await expectGood(page, "dark", DESKTOP);
+  await expectGood(page, "light", PHONE);
+  await asUsual(page);
+}
+
+/**
+ * The page is accessible and fits its window in the dark and in the light, on a phone, a usual and a wide screen: for a state of a screen
+ * that no other test comes to.
+ *
+ * @param screen as for `expectGoodPage`; without it no pictures are taken
+ */
+export async function expectGoodEverywhere(page: Page, screen?: string): Promise<void> {
+  for (const theme of THEMES) for (const size of [DESKTOP, WIDE, PHONE]) await expectGood(page, theme, size, screen);
+  await asUsual(page);
+}
+
+async function asUsual(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(DESKTOP);
 }

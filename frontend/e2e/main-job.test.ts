@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodEverywhere, expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
 import { repository, Server, url } from "./server";
 
 const SEARCH = { candidates: 8, calibration: 1000, scoring: 1500 };
@@ -425,7 +425,7 @@ describe.sequential("the main job", () => {
     await button("Pause").click();
     await page.getByText("Paused", { exact: true }).first().waitFor({ timeout: 10_000 });
     await page.getByText(/^Paused\. Candidates: \d+ of/).waitFor();
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
 
     const before = await marks().count();
     await link("EagleEye").click();
@@ -446,6 +446,7 @@ describe.sequential("the main job", () => {
     await marks().nth(later).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
+    await expectGoodEverywhere(page);
 
     await link("Searches").click();
     await page.getByRole("table", { name: "Searches" }).getByText("Cancelled", { exact: true }).waitFor();
@@ -481,7 +482,7 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
     await page.goto("/nothing/here");
     await heading("Page not found").waitFor();
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
     await link("overview").click();
     await page.getByRole("table", { name: "Searches" }).waitFor();
     await expectGoodPage(page);

@@ -7,7 +7,7 @@ import type { Server } from "node:http";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, open, type Watched } from "./browser";
+import { expectGoodEverywhere, open, type Watched } from "./browser";
 import { CANDIDATES, SEARCH_ID, serve, stream } from "./many";
 import { url } from "./server";
 
@@ -157,7 +157,7 @@ describe.sequential("ten thousand candidates", () => {
   });
 
   it("are there for everybody, at every width", async () => {
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
   });
 
   it("are compared group by group, and every view follows a hand at once", async () => {
@@ -208,6 +208,19 @@ describe.sequential("ten thousand candidates", () => {
         }`,
     );
     expectAtOnce({ hover, select, sort, sortByGroup, face, brush, rectangle });
+  });
+
+  it("are compared by everybody, at every width, in both views of their groups", async () => {
+    await page.goto(`/compare?searches=${SEARCH_ID}&face=parallel`);
+    for (const [face, chart] of [
+      ["Parallel coordinates", /^Parallel coordinates/],
+      ["Heat map", /^Heat map/],
+    ] as const) {
+      await page.getByLabel(face, { exact: true }).check();
+      await page.getByRole("application", { name: chart }).waitFor();
+      await page.getByText(`${CANDIDATES.toLocaleString("en-US")} candidates.`).waitFor();
+      await expectGoodEverywhere(page);
+    }
   });
 
   it("have broken no rule on the way", () => {
