@@ -39,7 +39,7 @@ const pictures = process.env["EAGLEEYE_SCREENSHOTS"];
 export interface Watched {
   browser: Browser;
   page: Page;
-  /** Errors on the console (a refusal of the content security policy among them) and exceptions. */
+  /** Errors on the console (a refusal of the content security policy among them), exceptions, and requests to other hosts. */
   faults: string[];
 }
 
@@ -61,8 +61,16 @@ export async function open(url: string, scale: number): Promise<Watched> {
     const isRefusal = message.text().startsWith("Failed to load resource");
     if (message.type() === "error" && !isRefusal) faults.push(message.text());
   });
+  // Of all tabs, as a test may open another.
+  context.on("request", (request) => {
+    if (leaves(request.url(), url)) faults.push(`asked another host for ${request.url()}`);
+  });
   return { browser, page, faults };
 }
+
+/** Whether a request goes elsewhere than to the server; what a page has made itself never goes out. */
+const leaves = (address: string, server: string): boolean =>
+  !/^(data|blob):/.test(address) && new URL(address).origin !== new URL(server).origin;
 
 /**
  * The field with this label, and no field whose label only contains it ("Candidates" is not "Candidates to repair").
@@ -89,16 +97,27 @@ export const param = (page: Page, name: string): string | null => new URL(page.u
 /**
  * The page is accessible and fits its window: in the dark on a usual screen and in the light on a phone.
  *
- * @param screen a name, once for each screen: the page is looked at in both on a phone, a usual and a wide screen, and its pictures are
- *   taken where they are wanted
+ * @param screen a name, once for each screen: the page is looked at everywhere, and its pictures are taken where they are wanted
  */
 export async function expectGoodPage(page: Page, screen?: string): Promise<void> {
-  if (screen) {
-    for (const theme of THEMES) for (const size of [DESKTOP, WIDE, PHONE]) await expectGood(page, theme, size, screen);
-  } else {
-    await expectGood(page, "dark", DESKTOP);
-    await expectGood(page, "light", PHONE);
-  }
+  if (screen) return expectGoodEverywhere(page, screen);
+  await expectGood(page, "dark", DESKTOP);
+  await expectGood(page, "light", PHONE);
+  await asUsual(page);
+}
+
+/**
+ * The page is accessible and fits its window in the dark and in the light, on a phone, a usual and a wide screen: for a state of a screen
+ * that no other test comes to.
+ *
+ * @param screen as for `expectGoodPage`; without it no pictures are taken
+ */
+export async function expectGoodEverywhere(page: Page, screen?: string): Promise<void> {
+  for (const theme of THEMES) for (const size of [DESKTOP, WIDE, PHONE]) await expectGood(page, theme, size, screen);
+  await asUsual(page);
+}
+
+async function asUsual(page: Page): Promise<void> {
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(DESKTOP);
 }

@@ -7,7 +7,15 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, expectParam, field as fieldOf, open, param, type Watched } from "./browser";
+import {
+  expectGoodEverywhere,
+  expectGoodPage,
+  expectParam,
+  field as fieldOf,
+  open,
+  param,
+  type Watched,
+} from "./browser";
 import { deleteModel, deleteSearch, search, untilSearch, uploadExample, url } from "./server";
 
 /** A search takes as long as the machine needs. Milliseconds. */
@@ -179,7 +187,7 @@ describe.sequential("the comparison", () => {
     await page.mouse.up();
     await expectParam(page, "brush", "group:features.0.0~0~1");
     await page.getByText(`${ROWS} candidates.`).waitFor();
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
     await page.getByRole("button", { name: "Remove the limit on features.0.0" }).click();
   });
 

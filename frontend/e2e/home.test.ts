@@ -18,7 +18,7 @@ interface Queued {
 let watched: Watched;
 let page: Page;
 let sample = { id: "", model_id: "", dataset_id: "" };
-/** Searches that wait behind the sample's. */
+/** Searches of the sample's network. */
 const waiting: string[] = [];
 
 beforeAll(async () => {
@@ -36,6 +36,8 @@ afterAll(async () => {
 const table = (): Locator => page.getByRole("table", { name: "Waiting and paused jobs" });
 const names = async (): Promise<string[]> => table().locator("tbody th").allInnerTexts();
 const button = (name: string): Locator => page.getByRole("button", { name, exact: true });
+/** What moves on the page, or would on the way to another look. */
+const motions = (): Promise<string[]> => page.evaluate<string[]>(MOTIONS);
 const queue = async (): Promise<Queued[]> => (await (await fetch(`${url}/api/v1/queue`)).json()).items;
 
 describe.sequential("the overview", () => {
@@ -94,7 +96,48 @@ describe.sequential("the overview", () => {
     await page.getByText("Nothing is running.").waitFor({ timeout: PATIENCE });
   });
 
+  it("moves nothing where less motion is wanted, like other pages", { timeout: PATIENCE }, async () => {
+    const { model_id, dataset_id } = sample;
+    const preprocessing = { mean: [0.286], deviation: [0.353] };
+    const request = { model_id, dataset_id, preprocessing, macs: 0.5, strategies: ["random"] };
+    const long = { ...request, candidates: 2000, calibration_images: 256, scoring_images: 500 };
+    const running = await search({ ...long, name: "Running" });
+    waiting.push(running);
+    const queued = await search({ ...long, name: "Queued" });
+    waiting.push(queued);
+
+    await page.goto(`/searches/${queued}`);
+    await page.getByRole("progressbar").waitFor();
+    expect(await motions(), "what shows that the search waits moves").not.toEqual([]);
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    // Each with what is there once the page has its data.
+    for (const [address, there] of [
+      [`/searches/${queued}`, page.getByRole("progressbar")],
+      [`/searches/${running}`, page.locator(".select")],
+      [`/compare?searches=${running}`, page.locator(".select")],
+      ["/", page.getByRole("region", { name: "Now" }).getByRole("progressbar")],
+    ] as const) {
+      await page.goto(address);
+      await there.first().waitFor({ timeout: PATIENCE });
+      expect(await motions(), address).toEqual([]);
+    }
+    await page.emulateMedia({ reducedMotion: null });
+    for (const id of [queued, running]) await cancelSearch(id);
+  });
+
   it("has broken no rule on the way", () => {
     expect(watched.faults).toEqual([]);
   });
 });
+
+/** Animations and transitions of more than a millisecond, each with its element's beginning. */
+const MOTIONS = `
+  (() => {
+    const named = (element) => element.outerHTML.slice(0, 80);
+    const animated = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime > 1);
+    const isSlow = (style) => style.transitionDuration.split(",").some((seconds) => parseFloat(seconds) > 0.001);
+    const changing = [...document.querySelectorAll("*")].filter((element) =>
+      [null, "::before", "::after"].some((part) => isSlow(getComputedStyle(element, part))),
+    );
+    return [...animated.map(({ effect }) => effect.target), ...changing].map(named);
+  })()`;

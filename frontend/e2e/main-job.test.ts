@@ -7,13 +7,16 @@ import { readFile } from "node:fs/promises";
 import type { Locator, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
+import { expectGoodEverywhere, expectGoodPage, expectParam, field as fieldOf, open, type Watched } from "./browser";
 import { repository, Server, url } from "./server";
 
 const SEARCH = { candidates: 8, calibration: 1000, scoring: 1500 };
 
 /** A search takes as long as the machine needs. Milliseconds. */
 const PATIENCE = 540_000;
+
+/** More stops of the tab key than any page has before what is looked for. */
+const MOST_STOPS = 150;
 
 /** The uniform strategy is always evaluated beside those that are asked for. */
 const SHOWN = SEARCH.candidates + 1;
@@ -48,6 +51,21 @@ const alert = (): Locator => page.getByRole("alert");
 const marks = (): Locator => page.locator("svg [role=option]");
 const fact = (name: string): Locator =>
   page.locator("dl div", { has: page.locator("dt", { hasText: name }) }).locator("dd");
+
+/** Goes on with the tab key until this has the focus. */
+async function tabTo(target: Locator): Promise<void> {
+  for (let stops = 0; !(await target.evaluate(hasFocus)); stops += 1) {
+    expect(stops, `stops on the way to ${target}`).toBeLessThan(MOST_STOPS);
+    await page.keyboard.press("Tab");
+  }
+}
+
+/** Goes on to a field and writes over what is in it. */
+async function typeInto(label: string, text: string): Promise<void> {
+  await tabTo(field(label));
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type(text);
+}
 
 describe.sequential("the main job", () => {
   it("starts on a page that says what to do", async () => {
@@ -357,6 +375,40 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
   });
 
+  it("is done by the keyboard alone, from the form to the page of a candidate", async () => {
+    const server = new Server(url);
+    const { request } = await (await fetch(`${url}/api/v1/searches/${finished.split("/").at(-1)}`)).json();
+    await page.goto(`/searches/new?model=${request.model_id}&dataset=${request.dataset_id}`);
+    await field("Name").waitFor();
+    await typeInto("Name", "By the keyboard alone");
+    for (const strategy of ["sensitivity", "random"]) {
+      await tabTo(page.locator(`input[name="strategies"][value="${strategy}"]`));
+      await page.keyboard.press("Space");
+    }
+    await typeInto("Candidates", "2");
+    await typeInto("Calibration images", "128");
+    await typeInto("Scoring images", "256");
+    await typeInto("Mean", "0.286");
+    await typeInto("Deviation", "0.353");
+    await tabTo(button("Start the search"));
+    await page.keyboard.press("Enter");
+    await heading("By the keyboard alone").waitFor();
+    const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
+    await page.getByText("Succeeded", { exact: true }).first().waitFor({ timeout: PATIENCE });
+
+    const chart = page.locator("svg[role=listbox]");
+    await tabTo(chart);
+    for (const key of ["Home", "ArrowRight", "Enter"]) await page.keyboard.press(key);
+    const active = await chart.getAttribute("aria-activedescendant");
+    const label = await page.locator(`[id="${active}"][aria-selected=true]`).getAttribute("aria-label");
+    const name = label?.split(",")[0] ?? "";
+    await tabTo(page.getByRole("region", { name, exact: true }).getByRole("link", { name: "Open", exact: true }));
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/candidates\//);
+    await heading(name).waitFor();
+    await server.remove("searches", id);
+  });
+
   it("hands out the winner as ONNX, read back by the server", async () => {
     await page.goto(finished);
     await link("Download ONNX").waitFor({ timeout: PATIENCE });
@@ -425,7 +477,7 @@ describe.sequential("the main job", () => {
     await button("Pause").click();
     await page.getByText("Paused", { exact: true }).first().waitFor({ timeout: 10_000 });
     await page.getByText(/^Paused\. Candidates: \d+ of/).waitFor();
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
 
     const before = await marks().count();
     await link("EagleEye").click();
@@ -446,6 +498,7 @@ describe.sequential("the main job", () => {
     await marks().nth(later).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
+    await expectGoodEverywhere(page);
 
     await link("Searches").click();
     await page.getByRole("table", { name: "Searches" }).getByText("Cancelled", { exact: true }).waitFor();
@@ -481,7 +534,7 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
     await page.goto("/nothing/here");
     await heading("Page not found").waitFor();
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
     await link("overview").click();
     await page.getByRole("table", { name: "Searches" }).waitFor();
     await expectGoodPage(page);
@@ -494,4 +547,5 @@ describe.sequential("the main job", () => {
   });
 });
 
+const hasFocus = (element: Element): boolean => element === document.activeElement;
 const imageWidth = (image: Element): number => (image as HTMLImageElement).naturalWidth;

@@ -7,17 +7,15 @@ import type { Server } from "node:http";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { expectGoodPage, open, type Watched } from "./browser";
+import { expectGoodEverywhere, open, type Watched } from "./browser";
 import { CANDIDATES, SEARCH_ID, serve, stream } from "./many";
 import { url } from "./server";
 
 const MOST_NODES = 3000;
 /** Milliseconds until what a hand did is seen. */
 const LONGEST = 100;
-/** Of so many tries the shortest counts: what else a machine has to do makes them longer, and nothing makes them shorter. */
+/** The middle one of so many counts: half of what a hand does is seen no later. */
 const TRIES = 15;
-/** A machine that is busy is asked again, so often. */
-const ROUNDS = 3;
 
 let watched: Watched;
 let page: Page;
@@ -38,26 +36,50 @@ afterAll(async () => {
   server?.close();
 });
 
-/** What a frame takes anyway on this machine, in which nothing is done. Milliseconds. */
+/** Of several tries, in milliseconds. */
+interface Times {
+  median: number;
+  largest: number;
+}
+
+/**
+ * The median of what a frame takes in which nothing is done. It is taken off every time: drawn by software on cores that the server and
+ * the test share, a frame is that long whatever the page does, which says something of the machine and nothing of the page.
+ */
 let idle = 0;
 
-/** The shortest of several tries, from what is done, as an expression, until the frame after it is drawn. */
-async function timeOf(deed: (attempt: number) => string): Promise<number> {
-  let shortest = Infinity;
-  for (let attempt = 0; attempt < ROUNDS * TRIES; attempt += 1) {
-    if (attempt % TRIES === 0 && shortest - idle < LONGEST) break;
+/** How long it takes from what is done, as an expression, until the frame after it is drawn. */
+async function timesOf(deed: (attempt: number) => string): Promise<Times> {
+  const times: number[] = [];
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const time = await page.evaluate<number>(`(async () => {
       await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 50)));
       const start = performance.now();
-      ${deed(attempt % TRIES)};
+      ${deed(attempt)};
       await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
       return performance.now() - start;
     })()`);
-    shortest = Math.min(shortest, time);
+    times.push(Math.max(0, time - idle));
   }
-  return Math.max(0, shortest - idle);
+  times.sort((a, b) => a - b);
+  return { median: times[Math.floor(TRIES / 2)] ?? NaN, largest: times.at(-1) ?? NaN };
 }
 
+/** Measures what the machine takes by itself, where the page stands now. */
+async function measureIdle(): Promise<void> {
+  idle = 0;
+  idle = (await timesOf(() => "")).median;
+  said("idle", milliseconds(idle));
+}
+
+/** The largest is only said: whatever else two busy cores have to do may make any one try longer. */
+function expectAtOnce(deeds: Record<string, Times>): void {
+  for (const [what, { median, largest }] of Object.entries(deeds))
+    said(what, `${milliseconds(median)}, ${milliseconds(largest)} at most`);
+  for (const [what, { median }] of Object.entries(deeds)) expect(median, what).toBeLessThan(LONGEST);
+}
+
+const milliseconds = (time: number): string => `${time.toFixed(0)} ms`;
 const said = (what: string, value: string): void => console.info(`${what}: ${value}`);
 
 describe.sequential("ten thousand candidates", () => {
@@ -82,26 +104,27 @@ describe.sequential("ten thousand candidates", () => {
 
   it("are pointed at, sorted and selected at once", async () => {
     await page.locator("svg[role=listbox]").scrollIntoViewIfNeeded();
-    idle = await timeOf(() => "");
-    const hover = await timeOf(
+    await measureIdle();
+    const hover = await timesOf(
       (attempt) => `
         const chart = document.querySelector("svg[role=listbox]");
         const { left, bottom, width } = chart.getBoundingClientRect();
         const at = { clientX: left + width * ${0.1 + 0.07 * attempt}, clientY: bottom - 200, bubbles: true };
         chart.dispatchEvent(new PointerEvent("pointermove", at))`,
     );
-    const sort = await timeOf(
+    const sort = await timesOf(
       () =>
         `[...document.querySelectorAll(".box thead button")].find((one) => one.textContent.includes("MACs")).click()`,
     );
-    const select = await timeOf((attempt) => `document.querySelectorAll(".select")[${attempt}].click()`);
-    const scroll = await timeOf(
+    const select = await timesOf((attempt) => `document.querySelectorAll(".select")[${attempt}].click()`);
+    const scroll = await timesOf(
       (attempt) => `document.querySelector(".box").scrollTop = ${40_000 * (attempt % 2) + 20_000}`,
     );
-    const zoom = await timeOf(() => `document.querySelector("[aria-label='Zoom in']").click()`);
-    for (const [what, time] of Object.entries({ idle, hover, sort, select, scroll, zoom }))
-      said(what, `${time.toFixed(0)} ms`);
-    for (const time of [hover, sort, select, scroll, zoom]) expect(time).toBeLessThan(LONGEST);
+    // In and out again: closer and closer, there would be ever fewer marks to draw.
+    const zoom = await timesOf(
+      (attempt) => `document.querySelector("[aria-label='Zoom ${attempt % 2 === 0 ? "in" : "out"}']").click()`,
+    );
+    expectAtOnce({ hover, sort, select, scroll, zoom });
   });
 
   it("can be gone through by the keyboard, in the chart and in the table", async () => {
@@ -134,34 +157,35 @@ describe.sequential("ten thousand candidates", () => {
   });
 
   it("are there for everybody, at every width", async () => {
-    await expectGoodPage(page);
+    await expectGoodEverywhere(page);
   });
 
   it("are compared group by group, and every view follows a hand at once", async () => {
     await page.goto(`/compare?searches=${SEARCH_ID}`);
     await page.getByText(`${CANDIDATES.toLocaleString("en-US")} candidates.`).waitFor();
     const nodes = await page.evaluate<number>("document.querySelectorAll('*').length");
+    said("nodes, compared", String(nodes));
     expect(nodes).toBeLessThan(MOST_NODES);
     const map = page.getByRole("application", { name: /^Heat map/ });
     await map.scrollIntoViewIfNeeded();
-    idle = await timeOf(() => "");
+    await measureIdle();
     const at = (type: string, attempt: number, x: number, y: number): string => `
       const chart = document.querySelector("[role=application]");
       const box = chart.getBoundingClientRect();
       const place = { clientX: box.left + ${x}, clientY: box.top + ${y} + ${attempt}, bubbles: true };
       chart.dispatchEvent(new ${type === "click" ? "MouseEvent" : "PointerEvent"}("${type}", place))`;
-    const hover = await timeOf((attempt) => at("pointermove", attempt, 300, 200));
-    const select = await timeOf((attempt) => at("click", attempt, 300, 200));
-    const sort = await timeOf(
+    const hover = await timesOf((attempt) => at("pointermove", attempt, 300, 200));
+    const select = await timesOf((attempt) => at("click", attempt, 300, 200));
+    const sort = await timesOf(
       () =>
         `[...document.querySelectorAll(".box thead button")].find((one) => one.textContent.includes("MACs")).click()`,
     );
-    const sortByGroup = await timeOf((attempt) => at("click", 0, 100 + 20 * attempt, 40));
-    const face = await timeOf(
+    const sortByGroup = await timesOf((attempt) => at("click", 0, 100 + 20 * attempt, 40));
+    const face = await timesOf(
       (attempt) => `document.querySelectorAll("input[name=face]")[${(attempt + 1) % 2}].click()`,
     );
     await page.getByLabel("Parallel coordinates", { exact: true }).check();
-    const brush = await timeOf(
+    const brush = await timesOf(
       (attempt) => `
         const chart = document.querySelector("[role=application]");
         chart.setPointerCapture = () => {};
@@ -172,7 +196,7 @@ describe.sequential("ten thousand candidates", () => {
         }`,
     );
     await page.getByRole("button", { name: "Remove all limits" }).click();
-    const rectangle = await timeOf(
+    const rectangle = await timesOf(
       (attempt) => `
         const chart = document.querySelector("svg[role=listbox]");
         chart.setPointerCapture = () => {};
@@ -183,19 +207,20 @@ describe.sequential("ten thousand candidates", () => {
           chart.dispatchEvent(new PointerEvent(type, place));
         }`,
     );
-    for (const [what, time] of Object.entries({
-      nodes,
-      idle,
-      hover,
-      select,
-      sort,
-      sortByGroup,
-      face,
-      brush,
-      rectangle,
-    }))
-      said(`compared, ${what}`, what === "nodes" ? String(time) : `${time.toFixed(0)} ms`);
-    for (const time of [hover, select, sort, sortByGroup, face, brush, rectangle]) expect(time).toBeLessThan(LONGEST);
+    expectAtOnce({ hover, select, sort, sortByGroup, face, brush, rectangle });
+  });
+
+  it("are compared by everybody, at every width, in both views of their groups", async () => {
+    await page.goto(`/compare?searches=${SEARCH_ID}&face=parallel`);
+    for (const [face, chart] of [
+      ["Parallel coordinates", /^Parallel coordinates/],
+      ["Heat map", /^Heat map/],
+    ] as const) {
+      await page.getByLabel(face, { exact: true }).check();
+      await page.getByRole("application", { name: chart }).waitFor();
+      await page.getByText(`${CANDIDATES.toLocaleString("en-US")} candidates.`).waitFor();
+      await expectGoodEverywhere(page);
+    }
   });
 
   it("have broken no rule on the way", () => {
