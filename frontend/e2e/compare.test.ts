@@ -187,7 +187,7 @@ describe.sequential("the comparison", () => {
     await page.mouse.up();
     await expectParam(page, "brush", "group:features.0.0~0~1");
     await page.getByText(`${ROWS} candidates.`).waitFor();
-    await expectGoodEverywhere(page);
+    await expectGoodEverywhere(page, "compare-parallel");
     await page.getByRole("button", { name: "Remove the limit on features.0.0" }).click();
   });
 

@@ -75,6 +75,8 @@ describe.sequential("the overview", () => {
     await now.getByRole("progressbar").waitFor();
     expect(await names()).toEqual(["One", "Two", "Three"]);
     await page.getByRole("region", { name: "Workers" }).getByText("Searching").waitFor();
+    await now.getByText(/Best so far:\s+\d+\.\d+%/).waitFor({ timeout: PATIENCE });
+    await now.getByText(/\d (s|min|h) left/).waitFor({ timeout: PATIENCE });
     await expectGoodPage(page, "home");
   });
 

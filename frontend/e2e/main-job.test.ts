@@ -477,7 +477,7 @@ describe.sequential("the main job", () => {
     await button("Pause").click();
     await page.getByText("Paused", { exact: true }).first().waitFor({ timeout: 10_000 });
     await page.getByText(/^Paused\. Candidates: \d+ of/).waitFor();
-    await expectGoodEverywhere(page);
+    await expectGoodEverywhere(page, "search-paused");
 
     const before = await marks().count();
     await link("EagleEye").click();
@@ -498,7 +498,7 @@ describe.sequential("the main job", () => {
     await marks().nth(later).waitFor({ timeout: PATIENCE });
     await button("Cancel").click();
     await page.getByText("Cancelled", { exact: true }).first().waitFor({ timeout: 10_000 });
-    await expectGoodEverywhere(page);
+    await expectGoodEverywhere(page, "search-cancelled");
 
     await link("Searches").click();
     await page.getByRole("table", { name: "Searches" }).getByText("Cancelled", { exact: true }).waitFor();
@@ -534,7 +534,7 @@ describe.sequential("the main job", () => {
     await expectGoodPage(page);
     await page.goto("/nothing/here");
     await heading("Page not found").waitFor();
-    await expectGoodEverywhere(page);
+    await expectGoodEverywhere(page, "not-found");
     await link("overview").click();
     await page.getByRole("table", { name: "Searches" }).waitFor();
     await expectGoodPage(page);
