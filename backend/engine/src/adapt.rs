@@ -66,6 +66,10 @@ struct Running {
 }
 
 impl Hook for Statistics<'_> {
+    fn sees_activations(&self) -> bool {
+        false
+    }
+
     fn cancelled(&self) -> bool {
         (self.cancelled)()
     }

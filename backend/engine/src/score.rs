@@ -85,6 +85,10 @@ pub fn score(
 struct Cancel<'a>(&'a dyn Fn() -> bool);
 
 impl Hook for Cancel<'_> {
+    fn sees_activations(&self) -> bool {
+        false
+    }
+
     fn cancelled(&self) -> bool {
         (self.0)()
     }

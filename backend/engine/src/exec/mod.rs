@@ -1,5 +1,6 @@
 //! The graph's interpreter: every operation on libtorch tensors, on whatever device the weights are.
 
+mod blocked;
 mod convolution;
 mod elementwise;
 mod layout;
@@ -13,6 +14,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::network::Network;
 use eagleeye_torchscript::tensors::{reason, sizes};
 
+use blocked::Layout;
 pub use norm::BatchNormInputs;
 
 /// Why a network cannot be run.
@@ -41,6 +43,11 @@ pub trait Hook {
     /// Asked before every node; `true` ends the pass with [`ExecError::Cancelled`].
     fn cancelled(&self) -> bool {
         false
+    }
+
+    /// Whether it looks at activations in other ways than [`Hook::batch_norm`], and needs them as plain tensors.
+    fn sees_activations(&self) -> bool {
+        true
     }
 
     /// Computes a node's only output in another way than the operator says.
@@ -75,7 +82,8 @@ pub fn forward(network: &Network, input: &Tensor) -> Result<Tensor, ExecError> {
 /// Runs a network on all of its inputs, under the eyes of a hook. Activations are freed after their last use.
 pub fn run(network: &Network, inputs: &[Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, ExecError> {
     let _no_grad = tch::no_grad_guard();
-    run_with_gradients(network, inputs, hook)
+    let is_blocked = !hook.sees_activations() && blocked::suits(network);
+    pass_through(network, inputs, is_blocked, hook)
 }
 
 /// As [`run`]; gradients with respect to the weights that require them can be computed from the outputs.
@@ -84,7 +92,16 @@ pub(crate) fn run_with_gradients(
     inputs: &[Tensor],
     hook: &mut dyn Hook,
 ) -> Result<Vec<Tensor>, ExecError> {
-    let mut pass = Pass::new(network, inputs)?;
+    pass_through(network, inputs, false, hook)
+}
+
+fn pass_through(
+    network: &Network,
+    inputs: &[Tensor],
+    is_blocked: bool,
+    hook: &mut dyn Hook,
+) -> Result<Vec<Tensor>, ExecError> {
+    let mut pass = Pass::new(network, inputs, is_blocked)?;
     for (id, node) in network.graph.nodes_with_ids() {
         if hook.cancelled() {
             return Err(ExecError::Cancelled);
@@ -95,7 +112,7 @@ pub(crate) fn run_with_gradients(
             reason: reason(&error),
         })?;
     }
-    Ok(network.graph.outputs.iter().map(|&id| pass.value(id).shallow_clone()).collect())
+    Ok(network.graph.outputs.iter().map(|&id| blocked::plain(pass.value(id))).collect::<Result<_, _>>()?)
 }
 
 fn operator(graph: &Graph, node: &Node) -> &'static str {
@@ -110,10 +127,12 @@ struct Pass<'a> {
     /// Per value, how many nodes (and outputs) still need it.
     uses: Vec<usize>,
     undefined: Tensor,
+    /// Activations are kept in oneDNN's layouts where they can be.
+    is_blocked: bool,
 }
 
 impl<'a> Pass<'a> {
-    fn new(network: &'a Network, inputs: &[Tensor]) -> Result<Self, ExecError> {
+    fn new(network: &'a Network, inputs: &[Tensor], is_blocked: bool) -> Result<Self, ExecError> {
         let graph = &network.graph;
         if inputs.len() != graph.inputs.len() {
             return Err(ExecError::InputCount { expected: graph.inputs.len(), found: inputs.len() });
@@ -130,7 +149,7 @@ impl<'a> Pass<'a> {
         for id in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
             uses[id.index()] += 1;
         }
-        Ok(Self { network, batch, values, uses, undefined: Tensor::new() })
+        Ok(Self { network, batch, values, uses, undefined: Tensor::new(), is_blocked })
     }
 
     /// The tensor of a value that was computed; the builder's order guarantees that it was.
@@ -145,7 +164,8 @@ impl<'a> Pass<'a> {
         let outputs = match self.own_input(node) {
             Some(tensor) => vec![elementwise::relu_in_place(tensor)?],
             None => {
-                let inputs: Vec<&Tensor> = node.inputs.iter().map(|&i| self.value(i)).collect();
+                let laid_out = self.laid_out(node)?;
+                let inputs: Vec<&Tensor> = laid_out.iter().collect();
                 match hook.node(id, node, &inputs)? {
                     Some(output) => vec![output],
                     None => self.compute(node, &inputs, hook)?,
@@ -169,6 +189,23 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    /// What a node is given, in the layout that it can work on.
+    fn laid_out(&self, node: &Node) -> Result<Vec<Tensor>, TchError> {
+        let inputs = node.inputs.iter().map(|&id| self.value(id));
+        if !self.is_blocked {
+            return Ok(inputs.map(Tensor::shallow_clone).collect());
+        }
+        let inputs: Vec<&Tensor> = inputs.collect();
+        match blocked::layout(node, &inputs) {
+            Layout::Blocked => {
+                let (x, others) = inputs.split_first().ok_or_else(|| TchError::Shape("no inputs".to_owned()))?;
+                let others = others.iter().map(|other| Ok(other.shallow_clone()));
+                std::iter::once(blocked::blocked(x)).chain(others).collect()
+            }
+            Layout::Plain => inputs.into_iter().map(blocked::plain).collect(),
+        }
+    }
+
     fn compute(&self, node: &Node, inputs: &[&Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, TchError> {
         if let Op::BatchNorm { epsilon } = node.op {
             let parameters: Vec<_> = node.inputs.iter().map(|&i| self.network.graph.parameter_of(i)).collect();
@@ -176,7 +213,12 @@ impl<'a> Pass<'a> {
             let replaced = hook.batch_norm(&batch_norm)?;
             return Ok(vec![replaced.map_or_else(|| batch_norm.inference(), Ok)?]);
         }
-        operators::compute(&node.op, inputs, self.batch)
+        match &node.op {
+            Op::Conv(conv) if inputs[0].is_mkldnn() => {
+                Ok(vec![blocked::convolution(conv, inputs[0], inputs[1], inputs.get(2).copied())?])
+            }
+            op => operators::compute(op, inputs, self.batch),
+        }
     }
 
     /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten. Gradients of these
