@@ -35,6 +35,7 @@ pub mod racing;
 pub mod ranking;
 pub mod report;
 pub mod request;
+mod seed;
 pub mod space;
 mod stage_tuning;
 pub mod stored;

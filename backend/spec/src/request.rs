@@ -22,12 +22,10 @@ use crate::name::{NAME_RULE, name_in, name_or_none};
 use crate::optional::{is_default, not_null};
 use crate::preprocessing::Preprocessing;
 use crate::racing::{self, Rung};
+use crate::seed::MAX_SEED;
 use crate::space::{DEFAULT_MIN_KEEP_RATIO, Space};
 use crate::stored::{StoredError, current, upgraded};
 use crate::templates::Template;
-
-/// Larger numbers lose digits in clients whose only number is a double.
-pub(crate) const MAX_SEED: u64 = (1 << 53) - 1;
 
 /// Strategies that are evaluated where a request says no number.
 pub const DEFAULT_CANDIDATES: u32 = 48;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::field_fault::{FieldFault, failed};
-use crate::request::MAX_SEED;
+use crate::seed::MAX_SEED;
 use crate::stored::{StoredError, current, upgraded};
 use crate::tune::TuneOptions;
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::candidate_weights::CandidateWeights;
 use crate::field_fault::{FieldFault, failed};
 use crate::optional::{is_default, not_null};
-use crate::request::MAX_SEED;
+use crate::seed::MAX_SEED;
 use crate::stored::{StoredError, current, upgraded};
 
 /// Version of stored options.

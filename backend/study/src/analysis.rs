@@ -61,7 +61,9 @@ fn of_budget(budget: String, trained: &[&Trained], seed: u64) -> BudgetStudy {
     let runs: Vec<Vec<f64>> = (0..trained[0].tunings.len()).map(by_seed).collect();
     let ceiling = (runs.len() > 1).then(|| agreement(&runs, &runs, &bootstrap));
     let spearman = ceiling.as_ref().and_then(|ceiling| ceiling.iter().find(|c| c.coefficient == Coefficient::Spearman));
+    // Of a few candidates any coefficient may come by chance.
     let attainable = spearman
+        .filter(|_| trained.len() >= FEW)
         .and_then(|ceiling| ceiling.value)
         .and_then(|value| (value > 0.0).then(|| reliability(value, runs.len()).sqrt()));
     let accuracy = TunedAccuracy {

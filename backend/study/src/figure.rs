@@ -45,8 +45,12 @@ fn drawn(report: &StudyReport, svg: &mut String) -> Result<(), Box<dyn std::erro
     rest.fill(&WHITE)?;
     for budget in &report.budgets {
         let (area, below) = rest.split_vertically(height(budget));
-        let title =
-            format!("{}, {} (orange: uniform; bars join the fine-tunings of one)", budget.budget, candidates(budget));
+        let caution = if budget.undecided.is_empty() { "" } else { ": this decides nothing" };
+        let title = format!(
+            "{}, {}{caution} (orange: uniform; bars join the fine-tunings of one)",
+            budget.budget,
+            candidates(budget)
+        );
         let area = area.titled(&title, ("sans-serif", 15).into_font().color(&TEXT))?;
         let panels = area.split_evenly((rows(budget), most.clamp(1, COLUMNS)));
         for (place, area) in (0..budget.predictors.len()).zip(panels) {

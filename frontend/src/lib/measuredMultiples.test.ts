@@ -15,14 +15,16 @@ const candidate = (macs: number, milliseconds = 2, threads = [4, 1]): Candidate 
     })),
   }) as Candidate;
 
-describe("the newest search for each choice of multiples", () => {
-  it("is one of the model that succeeded", () => {
+describe("the newest searches for each choice of multiples", () => {
+  it("are of the model and succeeded, some for each", () => {
     const searches = [
       search("failed", null, { state: "failed" }),
       search("foreign", 1, { model_id: "other" }),
-      ...[search("new", null), search("old", null), search("any", 1)],
+      ...[1, 2, 3, 4, 5].map((age) => search(`usual ${age}`, null)),
+      search("any", 1),
     ];
-    expect(newestByMultiples("m", searches).map(({ id }) => id)).toEqual(["new", "any"]);
+    const found = newestByMultiples("m", searches).map(({ id }) => id);
+    expect(found).toEqual(["usual 1", "usual 2", "usual 3", "usual 4", "any"]);
   });
 });
 
@@ -36,15 +38,21 @@ describe("measured networks", () => {
     expect(measuredNetworks(search("s", 4, { baseline: null }), [candidate(40)])).toEqual([]);
   });
 
-  it("are compared at the share of MACs that all come closest to, the default first", () => {
+  it("are compared at the share of MACs at which most choices were measured, the default first", () => {
     const any = measuredNetworks(search("any", 1), [candidate(24, 3), candidate(51, 4)]);
     const usual = measuredNetworks(search("usual", null), [candidate(50, 1), candidate(75, 2)]);
-    const networks = atEqualMacs([any, usual, []]);
+    const networks = atEqualMacs([...any, ...usual]);
     expect(networks.map(({ search, macs }) => [search.id, macs])).toEqual([
       ["usual", 0.5],
       ["any", 0.51],
     ]);
     expect(atEqualMacs([])).toEqual([]);
+  });
+
+  it("are not compared where their costs differ", () => {
+    const any = measuredNetworks(search("any", 1), [candidate(75)]);
+    const usual = measuredNetworks(search("usual", null), [candidate(50)]);
+    expect(atEqualMacs([...any, ...usual])).toHaveLength(1);
   });
 
   it("are saved with both times", () => {

@@ -23,14 +23,18 @@ export function multiplesName(multiple: number | null): string {
   return multiple === 1 ? "any count" : `multiples of ${multiple}`;
 }
 
-/** The newest search of a model that succeeded, for each choice of multiples; `searches` begin with the newest. */
+/** Searches that are looked at for each choice of multiples. */
+const NEWEST = 4;
+
+/** The newest searches of a model that succeeded, some for each choice of multiples; `searches` begin with the newest. */
 export function newestByMultiples(model: string, searches: readonly Search[]): Search[] {
-  const newest = new Map<number | null, Search>();
-  for (const search of searches) {
-    if (search.model_id !== model || search.state !== "succeeded" || newest.has(roundTo(search))) continue;
-    newest.set(roundTo(search), search);
-  }
-  return [...newest.values()];
+  const found = new Map<number | null, number>();
+  return searches.filter((search) => {
+    if (search.model_id !== model || search.state !== "succeeded") return false;
+    const before = found.get(roundTo(search)) ?? 0;
+    found.set(roundTo(search), before + 1);
+    return before < NEWEST;
+  });
 }
 
 /** Those of a search's candidates that were measured in ONNX Runtime with one thread and one image. */
@@ -44,21 +48,32 @@ export function measuredNetworks(search: Search, candidates: readonly Candidate[
   });
 }
 
+/** Networks whose shares of the MACs differ by more than this are not compared. */
+const ABOUT_EQUAL = 0.02;
+
 /**
- * One network of each search, all at about the same share of the MACs: the share that was measured in one of them and
- * that the others come closest to. Sorted by the multiples, the default first.
+ * One network for each choice of multiples, all at about the same share of the MACs: that at which most choices were measured, and of
+ * several that at which they lie closest together. Sorted by the multiples, the default first.
  */
-export function atEqualMacs(searches: readonly (readonly MeasuredNetwork[])[]): MeasuredNetwork[] {
-  const measured = searches.filter((networks) => networks.length > 0);
-  const nearest = (networks: readonly MeasuredNetwork[], share: number): MeasuredNetwork =>
-    networks.reduce((best, one) => (Math.abs(one.macs - share) < Math.abs(best.macs - share) ? one : best));
-  let chosen: { networks: MeasuredNetwork[]; distance: number } | undefined;
-  for (const { macs } of measured.flat()) {
-    const networks = measured.map((ofOne) => nearest(ofOne, macs));
+export function atEqualMacs(measured: readonly MeasuredNetwork[]): MeasuredNetwork[] {
+  const choices = [...new Set(measured.map(({ roundTo }) => roundTo))].map((choice) =>
+    measured.filter(({ roundTo }) => roundTo === choice),
+  );
+  let best: { networks: MeasuredNetwork[]; distance: number } | undefined;
+  for (const { macs } of measured) {
+    const networks = choices.flatMap((ofOne) => nearest(ofOne, macs));
     const distance = networks.reduce((sum, one) => sum + Math.abs(one.macs - macs), 0);
-    if (!chosen || distance < chosen.distance) chosen = { networks, distance };
+    const [most, least] = [best?.networks.length ?? 0, best?.distance ?? Infinity];
+    if (networks.length > most || (networks.length === most && distance < least)) best = { networks, distance };
   }
-  return (chosen?.networks ?? []).toSorted((a, b) => (a.roundTo ?? 0) - (b.roundTo ?? 0));
+  return (best?.networks ?? []).toSorted((a, b) => (a.roundTo ?? 0) - (b.roundTo ?? 0));
+}
+
+/** The one that is closest to a share; none where that is far from it. */
+function nearest(networks: readonly MeasuredNetwork[], share: number): MeasuredNetwork[] {
+  const away = ({ macs }: MeasuredNetwork): number => Math.abs(macs - share);
+  const sorted = networks.filter((one) => away(one) <= ABOUT_EQUAL).toSorted((a, b) => away(a) - away(b));
+  return sorted.slice(0, 1);
 }
 
 export const multiplesCsv = (networks: readonly MeasuredNetwork[]): string =>

@@ -5,9 +5,12 @@ use std::fmt::Write;
 use super::types::{
     Comparison, Report, ReportSection, ReportedCandidate, ReportedCosts, ReportedStrategy, ScoredOn, Standing,
 };
-use super::words::{conditions, duration, escaped, from_to, listed, milliseconds, percent, signed, signed_from_to};
+use super::words::{
+    conditions, counted, duration, escaped, from_to, listed, milliseconds, percent, signed, signed_from_to,
+};
 use crate::budget::Budget;
 use crate::interval::Interval;
+use crate::request::SearchRequest;
 use crate::warning::Warning;
 
 /// Where there is nothing to say.
@@ -160,7 +163,7 @@ impl Report {
             ("scoring images", split.scoring.to_string()),
             ("test images", split.test.to_string()),
             ("best candidates of each budget that are repaired", request.repaired.to_string()),
-            ("best candidates of each budget that are trained for a short time", request.short_tuned.to_string()),
+            ("best candidates of each budget that are trained for a short time", short_tuned(request)),
             ("images per forward pass", request.batch_size.to_string()),
             ("channel multiples", request.round_to.map_or("default".to_owned(), |multiple| multiple.to_string())),
             ("importance", format!("{}, {}", request.importance.criterion.name(), request.importance.aggregate.name())),
@@ -193,6 +196,14 @@ pub(crate) fn warnings(out: &mut Lines, warnings: &[Warning]) {
 pub(crate) fn facts(out: &mut Lines, head: [&str; 2], facts: impl IntoIterator<Item = (&'static str, String)>) {
     let rows = facts.into_iter().map(|(name, value)| vec![name.to_owned(), escaped(&value)]);
     out.table(&head, &rows.collect::<Vec<_>>());
+}
+
+/// How many are trained, and for how long.
+fn short_tuned(request: &SearchRequest) -> String {
+    match request.short_tuned {
+        0 => "0".to_owned(),
+        count => format!("{count}, {} each", counted(request.short_tune_epochs.into(), "epoch")),
+    }
 }
 
 fn costs(costs: &ReportedCosts) -> [String; 3] {

@@ -103,8 +103,9 @@ pub struct SearchArgs {
     /// A request as the server takes it, as JSON; other options replace what it says. Model and dataset ids are not needed.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
-    /// Where to write the winner; the extension .pt, .onnx or .safetensors selects the format. With several budgets the
-    /// file's name gets the number of the budget.
+    /// Where to write the network that is made; the extension .pt, .onnx or .safetensors selects the format, and with several
+    /// budgets the file's name gets the number of the budget. A study's report is written there instead, as Markdown (.md), with its
+    /// figure and its numbers beside it.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Version of ONNX's operators in an ONNX file, from 13 to 21; 17 if omitted.
