@@ -64,7 +64,7 @@ fn section(budget: &BudgetStudy) -> String {
     for training in &budget.training {
         let TrainingStudy { epochs, of, correlations, regret, seconds } = training;
         line(format!(
-            "| fine-tuned for {epochs} of {of} epochs, validation images | {} | {} | | {} | {seconds:.1} |",
+            "| fine-tuned, after epoch {epochs} of {of}, validation images | {} | {} | | {} | {seconds:.1} |",
             budget.candidates.len(),
             coefficients(correlations),
             points(*regret)
@@ -82,7 +82,9 @@ fn section(budget: &BudgetStudy) -> String {
     line(String::new());
     line(
         "In the first column, images that statistics and weights are from + images that were scored. In parentheses 95% intervals by \
-         resampling the candidates, from 12 on. Regret is what the candidate with the highest value loses to the best of the *n* after \
+         resampling the candidates, from 12 on. Vanilla scores are those of the network as it is, without adaptive batch norm; KL is the divergence \
+         from the full network's answers. Above the ranking is by how much Spearman's exceeds that of the score that searches rank by, whose own row \
+         has none. Regret is what the candidate with the highest value loses to the best of the *n* after \
          fine-tuning; seconds are those of one candidate. Rows of fine-tunings hold one seed against another."
             .to_owned(),
     );

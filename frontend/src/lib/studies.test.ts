@@ -37,7 +37,7 @@ it("tables predictions with every interval: evaluations first, then fine-tunings
   expect(lines.map(({ known_before, is_fine_tuning, spearman }) => [known_before, is_fine_tuning, spearman])).toEqual([
     ["adaptive BN", false, 0.75],
     ["parameters", false, 0.25],
-    ["fine-tuned for 1 of 3 epochs", true, 0.5],
+    ["fine-tuned, after epoch 1 of 3", true, 0.5],
     ["another fine-tuning (the ceiling)", true, 0.875],
   ]);
   expect(lines[0]).toMatchObject({
@@ -49,6 +49,13 @@ it("tables predictions with every interval: evaluations first, then fine-tunings
   expect(lines[2]).toMatchObject({ above_ranking: undefined, regret: 0.01, seconds: 20 });
   expect(lines[3], "of the study's own accuracies").toMatchObject({ regret: null, seconds: 60 });
   expect(studies.predictions(known).length, "without a ceiling").toBe(2);
+});
+
+it("ranks evaluations by what they predict, but not by coefficients that decide nothing", () => {
+  const known = study([predictor("parameters", 0.25), predictor("adaptive BN", 0.75)]);
+  const places = (one: typeof known): number[] => studies.byAgreement(one).map(({ place }) => place);
+  expect(places(known)).toEqual([1, 0]);
+  expect(places({ ...known, undecided: [{ reason: "few_candidates", message: "Take more" }] })).toEqual([0, 1]);
 });
 
 describe("the form of a study", () => {

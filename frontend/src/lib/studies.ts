@@ -160,18 +160,22 @@ export function predictorName(one: Named): string {
   return `${shortName(one)} (${before}${counted(scoring, "scoring image")})`;
 }
 
-/** Predictors in the order of their Spearman's, the best first; those that are not known of all candidates come last. */
+/**
+ * Predictors in the order of their Spearman's, the best first; those that are not known of all candidates come last. As they are where the
+ * study decides nothing.
+ */
 export function byAgreement(study: BudgetStudy): { predictor: PredictorStudy; place: number }[] {
   const isWhole = ({ candidates }: PredictorStudy): boolean => candidates === study.candidates.length;
   const value = (predictor: PredictorStudy): number => of(predictor.correlations, "spearman")?.value ?? -Infinity;
-  return study.predictors
-    .map((predictor, place) => ({ predictor, place }))
-    .sort(
-      (a, b) =>
-        Number(isWhole(b.predictor)) - Number(isWhole(a.predictor)) ||
-        value(b.predictor) - value(a.predictor) ||
-        a.place - b.place,
-    );
+  const inOrder = study.predictors.map((predictor, place) => ({ predictor, place }));
+  // An order by coefficients that decide nothing would rank by chance.
+  if (study.undecided.length > 0) return inOrder;
+  return inOrder.sort(
+    (a, b) =>
+      Number(isWhole(b.predictor)) - Number(isWhole(a.predictor)) ||
+      value(b.predictor) - value(a.predictor) ||
+      a.place - b.place,
+  );
 }
 
 /** The coefficients of a report, the first of which decides. */
@@ -202,7 +206,7 @@ export function predictions(study: BudgetStudy): Prediction[] {
     return { name, title, candidates, correlations, aboveRanking, regret, seconds, isTuned: false };
   });
   const shorter = study.training.map(({ epochs, of: all, correlations, regret, seconds }) => {
-    const name = `fine-tuned for ${epochs} of ${counted(all, "epoch")}`;
+    const name = `fine-tuned, after epoch ${count(epochs)} of ${count(all)}`;
     return { ...tuned, name, title: name, correlations, regret, seconds };
   });
   const { regret, seconds } = study.accuracy;
