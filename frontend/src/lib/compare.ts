@@ -45,7 +45,9 @@ export interface Full {
 /** What the candidates of a search have in common. */
 export interface Origin {
   id: string;
+  /** Unlike that of any other search that is compared. */
   title: string;
+  createdAt: string;
   network: Network;
   /** The full network, as the search scored it; null before it has. */
   full: Full | null;
@@ -58,6 +60,7 @@ export interface Origin {
 export const originOf = (search: Search, network: Network): Origin => ({
   id: search.id,
   title: titleOf(search, network.name),
+  createdAt: search.created_at,
   network,
   full: search.baseline && {
     top1: search.baseline.score.top1,
@@ -154,6 +157,20 @@ export function rowOf(candidate: CandidateRow, origin: Origin): Row {
 
 export const ratiosOf = (kept: Uint32Array, groups: readonly Group[]): Float32Array =>
   Float32Array.from(groups, ({ size }, group) => (size > 0 ? (kept[group] ?? size) / size : 1));
+
+/** Rows with the titles that their searches have beside each other; those that have them already stay the same objects. */
+export function retitled(rows: readonly Row[], titles: ReadonlyMap<string, string>): Row[] {
+  // One origin for all rows of it, as before.
+  const known = new Map<Origin, Origin>();
+  return rows.map((row) => {
+    const { origin } = row;
+    const title = titles.get(origin.id) ?? origin.title;
+    if (title === origin.title) return row;
+    const changed = known.get(origin) ?? { ...origin, title };
+    known.set(origin, changed);
+    return { ...row, origin: changed };
+  });
+}
 
 /** The share of a group's units that a candidate keeps. */
 export const ratio = (row: Row, group: number): number => row.ratios[group] ?? 1;

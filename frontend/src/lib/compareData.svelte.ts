@@ -4,8 +4,9 @@ import { getCandidate, getModel, getSearch, listCandidateRows } from "../api/cli
 import { problemOf } from "../api/problem";
 import type { Problem, Search } from "../api/types";
 import { inShort } from "./candidates";
-import { networkOf, originOf, rowOf, type Network, type Row } from "./compare";
+import { networkOf, originOf, retitled, rowOf, type Network, type Row } from "./compare";
 import { isFinal } from "./jobs";
+import { distinctTitles, titleOf, type Titled } from "./searches";
 
 /**
  * Rows are shown so often while they come, in milliseconds: each time every view is drawn again. Of so many rows more that takes as much
@@ -17,6 +18,8 @@ const ROWS = 2_000;
 /** A search, of which all candidates are compared or those that were picked one by one. */
 export interface LoadedSearch {
   id: string;
+  /** As in all views; undefined before the search is there. */
+  title: string | undefined;
   search: Search | undefined;
   network: Network | undefined;
   /** Whether all of its candidates are there. */
@@ -24,7 +27,7 @@ export interface LoadedSearch {
   problem: Problem | undefined;
 }
 
-interface Entry extends LoadedSearch {
+interface Entry extends Omit<LoadedSearch, "title"> {
   rows: Row[];
 }
 
@@ -137,17 +140,23 @@ export class CompareData {
     const entries = this.#wanted.flatMap((id) => this.#entries.get(id) ?? []);
     const rows = entries.flatMap((entry) => entry.rows);
     const known = new Set(rows.map(({ id }) => id));
-    this.rows = [...rows, ...this.#picked.flatMap((id) => (known.has(id) ? [] : (this.#candidates.get(id) ?? [])))];
+    rows.push(...this.#picked.flatMap((id) => (known.has(id) ? [] : (this.#candidates.get(id) ?? []))));
+    const titles = distinctTitles([...entries.flatMap(titledOf), ...rows.map(({ origin }) => origin)]);
+    this.rows = retitled(rows, titles);
     this.searches = entries.map(({ id, search, network, isComplete, problem }) => ({
-      ...{ id, search, network, isComplete, problem },
+      ...{ id, title: titles.get(id), search, network, isComplete, problem },
     }));
     this.missing = new Map([...this.#problems].filter(([id]) => this.#picked.includes(id)));
   }
 }
 
 /** Whether more is to come of a search of which everything is there that there was. */
-const isRunning = (entry: LoadedSearch | undefined): boolean =>
+const isRunning = (entry: Entry | undefined): boolean =>
   entry?.search !== undefined && entry.isComplete && !isFinal(entry.search.state);
+
+/** What a search is called before it has rows; nothing where it is not there yet. */
+const titledOf = ({ id, search, network }: Entry): Titled[] =>
+  search ? [{ id, title: titleOf(search, network?.name), createdAt: search.created_at }] : [];
 
 /** What is under a key, or what is being made for it; a failure is forgotten. */
 function kept<T>(store: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {

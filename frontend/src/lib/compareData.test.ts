@@ -3,6 +3,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import { getCandidate, getModel, getSearch, listCandidateRows } from "../api/client";
 import { ApiError, UNREACHABLE } from "../api/problem";
 import type { Model } from "../api/types";
+import { differingColumns } from "./compareColumns";
 import { CompareData } from "./compareData.svelte";
 import { aCandidate, aSearch } from "./fixtures";
 
@@ -75,4 +76,19 @@ it("says which single candidates cannot be had", async () => {
   data.want([], ["gone"]);
   await settle();
   expect([data.rows.length, data.missing.get("gone")?.status]).toEqual([0, 404]);
+});
+
+it("tells searches of the same title apart, alike in all views", async () => {
+  const made: Record<string, string> = { going: "2026-01-02T00:00:00Z", over: "2026-01-01T00:00:00Z" };
+  vi.mocked(getSearch).mockImplementation(async (id) => aSearch({ id, name: "Net", created_at: made[id]! }));
+  vi.mocked(getCandidate).mockResolvedValue({ ...aCandidate(7), id: "picked", search_id: "over", groups: [] } as never);
+  const data = new CompareData();
+  data.want(["going"], ["picked"]);
+  await settle();
+  expect(data.searches.map(({ title }) => title)).toEqual(["Net (2)"]);
+  expect(data.rows.map(({ origin }) => origin.title)).toEqual(["Net (2)", "Net (1)"]);
+  expect(differingColumns(data.rows).map(({ key }) => key)).toContain("search");
+
+  data.want(["going"], []);
+  expect([data.searches[0]?.title, data.rows[0]?.origin.title], "once it is alone").toEqual(["Net", "Net"]);
 });

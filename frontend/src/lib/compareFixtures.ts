@@ -34,6 +34,7 @@ export const NETWORK: Network = {
 export const origin = (changes: Partial<Origin> = {}): Origin => ({
   id: "s",
   title: "Search",
+  createdAt: "2026-01-01T00:00:00Z",
   network: NETWORK,
   full: { top1: 0.9, interval: { low: 0.88, high: 0.92 }, test: 0.88, macs: 1000, parameters: 100, bytes: 400 },
   macs: 1000,

@@ -1,7 +1,7 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import type { Search } from "../api/types";
-import { remaining, titleOf, titlesOf } from "./searches";
+import { distinctTitles, remaining, titleOf, titlesOf } from "./searches";
 
 const search = (change: Partial<Search>): Search => ({
   id: "s",
@@ -84,4 +84,22 @@ it("calls searches by what is known of them, and leaves out those that cannot be
     ["orphan", "Search at 50% of MACs"],
   ]);
   expect(asked, "only for those without a name").toEqual(["m", "gone"]);
+});
+
+describe("titles beside each other", () => {
+  const titled = (id: string, title: string, day: number) => ({ id, title, createdAt: `2026-01-0${day}T00:00:00Z` });
+
+  it("are numbered in the order of creation where they are the same", () => {
+    const titles = distinctTitles([titled("b", "Net", 2), titled("c", "Other", 1), titled("a", "Net", 3)]);
+    expect(Object.fromEntries(titles)).toEqual({ b: "Net (1)", a: "Net (2)", c: "Other" });
+  });
+
+  it("count a search that comes twice once", () => {
+    expect([...distinctTitles([titled("a", "Net", 1), titled("a", "Net", 1)])]).toEqual([["a", "Net"]]);
+  });
+
+  it("pass over a number that is in another one's name", () => {
+    const titles = distinctTitles([titled("a", "Net", 1), titled("b", "Net", 2), titled("c", "Net (1)", 3)]);
+    expect(Object.fromEntries(titles)).toEqual({ a: "Net (2)", b: "Net (3)", c: "Net (1)" });
+  });
 });

@@ -10,6 +10,35 @@ export function titleOf({ name, budgets }: Pick<Search, "name" | "budgets">, mod
   return name ?? `${model ?? "Search"} ${budget}`;
 }
 
+/** What tells a search from others of the same title. */
+export interface Titled {
+  id: string;
+  title: string;
+  createdAt: string;
+}
+
+/** Titles of searches by their ids, each once: those that are the same are numbered in the order in which they were made. */
+export function distinctTitles(searches: Iterable<Titled>): Map<string, string> {
+  const inOrder = [...new Map([...searches].map((search) => [search.id, search])).values()].sort(
+    (a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || (a.id < b.id ? -1 : 1),
+  );
+  const same = new Map<string, Titled[]>();
+  for (const search of inOrder) same.set(search.title, [...(same.get(search.title) ?? []), search]);
+  // A name may end like a number that is given here: that number is passed over.
+  const taken = new Set(same.keys());
+  const titles = new Map<string, string>();
+  for (const [title, own] of same) {
+    let number = 0;
+    for (const { id } of own) {
+      let distinct = title;
+      while (own.length > 1 && taken.has(distinct)) distinct = `${title} (${(number += 1)})`;
+      taken.add(distinct);
+      titles.set(id, distinct);
+    }
+  }
+  return titles;
+}
+
 /** What to call searches of which the ids are known, by those. A search that cannot be had has no title. */
 export async function titlesOf(
   ids: readonly string[],
