@@ -74,16 +74,23 @@ describe("progress", () => {
     const ended = { state: "succeeded", progress: { phase: "epochs", done: 100, total: 100 } } as const;
     const all = [1, 2, 3, 4, 5].map((number) => epoch({ epoch: number }));
     expect(tuningText(tuning(ended), all)).toBe("Epoch 5 of 5, step 100 of 100");
-    expect(tuningText(tuning({ ...ended, state: "cancelled" }))).toBe("Step 100 of 100");
+    expect(tuningText(tuning({ ...ended, state: "cancelled" }))).toBe("Epoch 5 of 5, step 100 of 100");
   });
 
   it("says so when it is paused", () => {
     expect(tuningText(tuning({ state: "paused" }), [epoch({})])).toBe("Paused. Epoch 2 of 5, step 30 of 100");
-    expect(tuningText(tuning({ state: "paused" }))).toBe("Paused. Step 30 of 100");
+    expect(tuningText(tuning({ state: "paused" }))).toBe("Paused. Epoch 2 of 5, step 30 of 100");
+  });
+
+  it("counts epochs by their steps where their rows are not at hand", () => {
+    expect(tuningText(tuning({}))).toBe("Epoch 2 of 5, step 30 of 100");
+    const one = { request: { ...request, epochs: 1 }, progress: { phase: "epochs", done: 27, total: 54 } };
+    expect(tuningText(tuning(one))).toBe("Epoch 1 of 1, step 27 of 54");
   });
 
   it("says the step alone where the epochs are not known", () => {
-    expect(tuningText(tuning({}))).toBe("Step 30 of 100");
+    const limited = { request: { ...request, epochs: undefined } as unknown as Tuning["request"] };
+    expect(tuningText(tuning(limited))).toBe("Step 30 of 100");
   });
 
   it("leaves out what a time limit leaves open", () => {

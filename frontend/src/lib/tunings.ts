@@ -31,16 +31,21 @@ export function beforeTuning({ result, start }: Tuning, candidate: Candidate | u
   return start === "adapted" ? candidate.score : scoreOf(candidate, start);
 }
 
-/** How far it is: `Epoch 2 of 5, step 120 of 276`; without the epochs so far, the step alone. */
+/** Epochs that are done, as far as steps tell: all take equally many. Undefined where only a time limit is known. */
+function epochsDone({ progress: { done, total }, request: { epochs } }: Tuning): number | undefined {
+  return epochs && total > 0 ? Math.floor((done * epochs) / total) : undefined;
+}
+
+/** How far it is: `Epoch 2 of 5, step 120 of 276`; the step alone where neither the epochs so far nor their number is known. */
 export function tuningText(tuning: Tuning, epochs?: readonly Epoch[]): string {
   const { state, progress, request, waiting_for } = tuning;
   if (state === "queued" || waiting_for !== null || progress.phase !== EPOCHS) return progressText(tuning);
   const of = (total: number | undefined): string => (total ? ` of ${count(total)}` : "");
   const step = `step ${count(progress.done)}${of(progress.total)}`;
   const paused = state === "paused" ? "Paused. " : "";
-  if (!epochs) return `${paused}${capitalised(step)}`;
   // One that began anew has rows of epochs that it has not come to again.
-  const done = epochs.filter(({ steps }) => steps <= progress.done).length;
+  const done = epochs?.filter(({ steps }) => steps <= progress.done).length ?? epochsDone(tuning);
+  if (done === undefined) return `${paused}${capitalised(step)}`;
   const epoch = Math.min(done + 1, request.epochs ?? Infinity);
   return `${paused}Epoch ${count(epoch)}${of(request.epochs)}, ${step}`;
 }
