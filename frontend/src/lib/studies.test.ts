@@ -98,6 +98,23 @@ describe("the form of a study", () => {
     expect(studies.networksOf(2, candidates as never)).toEqual([2, 1]);
   });
 
+  it("asks for as many candidates as the search has, and for no more", () => {
+    expect([[60], [9, 4], [1], []].map(studies.usualOf)).toEqual([24, 9, 2, 2]);
+    expect([[160], [60], [9, 4], [1]].map(studies.mostOf)).toEqual([100, 60, 9, 2]);
+    const form = { ...studies.emptyForm(), candidates: 10 };
+    expect(studies.hints(form, 9).candidates).toBe("A whole number from 2 to 9.");
+    expect(studies.hints(form, 2).candidates).toBe("A study takes 2 of this search.");
+    expect(studies.hints(form, 10)).toEqual({});
+  });
+
+  it("says beforehand where too few candidates decide nothing", () => {
+    expect(studies.tooFew([11])).toMatch(/^This search has 11 candidates, fewer than 12: .* cannot decide anything/);
+    expect(studies.tooFew([11])).toMatch(/more candidates \(24\), without a race/);
+    expect(studies.tooFew([4, 9])).toContain("9 candidates of a budget at most");
+    expect(studies.tooFew([4, 12])).toContain("Some budgets");
+    expect([studies.tooFew([12]), studies.tooFew([0]), studies.tooFew([])]).toEqual([undefined, undefined, undefined]);
+  });
+
   it("counts the fine-tunings of all budgets and seeds", () => {
     expect(studies.fineTunings({ ...studies.emptyForm(), candidates: 10 }, [25, 4])).toBe(28);
     expect(studies.fineTunings({ ...studies.emptyForm(), candidates: null }, [25])).toBe(0);

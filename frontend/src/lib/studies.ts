@@ -28,10 +28,20 @@ export interface StudyForm {
 }
 
 const MOST_CANDIDATES = 100;
+/** As many as a study is given, where there are so many. */
+const USUAL_CANDIDATES = 24;
+/** Fewer decide nothing. */
+const FEWEST_TO_DECIDE = 12;
 const MOST_EPOCHS = 10_000;
 const MOST_SEEDS = 4;
 
-export const emptyForm = (): StudyForm => ({ candidates: 24, epochs: 2, seeds: "1, 2", start: "adapted", flip: true });
+export const emptyForm = (): StudyForm => ({
+  candidates: USUAL_CANDIDATES,
+  epochs: 2,
+  seeds: "1, 2",
+  start: "adapted",
+  flip: true,
+});
 
 /** The seeds of a text like `1, 2`; undefined where it has something else. */
 export function seedsOf(text: string): number[] | undefined {
@@ -49,11 +59,32 @@ export function missing({ candidates, epochs, seeds }: StudyForm): FieldErrors {
   };
 }
 
-/** What the server would refuse, said while typing. */
-export function hints({ candidates, epochs, seeds }: StudyForm): FieldErrors {
+/** As many candidates of a budget as can be asked for, of so many found under each. */
+export const mostOf = (found: readonly number[]): number => Math.min(MOST_CANDIDATES, Math.max(2, ...found));
+
+/** As many as are asked for unless somebody says otherwise. */
+export const usualOf = (found: readonly number[]): number => Math.min(USUAL_CANDIDATES, mostOf(found));
+
+/** Why a study of so many candidates found under each budget decides nothing; undefined where it may. */
+export function tooFew(found: readonly number[]): string | undefined {
+  const short = found.filter((own) => own < FEWEST_TO_DECIDE);
+  const most = Math.max(0, ...found);
+  if (short.length === 0 || most === 0) return undefined;
+  if (short.length < found.length) {
+    return `Some budgets have fewer than ${FEWEST_TO_DECIDE} candidates: the study cannot decide anything about those.`;
+  }
+  const has = `${counted(most, "candidate")}${found.length > 1 ? " of a budget at most" : ""}`;
+  return (
+    `This search has ${has}, fewer than ${FEWEST_TO_DECIDE}: a study of it cannot decide anything. ` +
+    `One of a search with more candidates (${USUAL_CANDIDATES}), without a race, could.`
+  );
+}
+
+/** What the server would refuse or the search cannot give, said while typing. */
+export function hints({ candidates, epochs, seeds }: StudyForm, most = MOST_CANDIDATES): FieldErrors {
   const errors: FieldErrors = {};
-  if (candidates !== null && !isWithin(candidates, 2, MOST_CANDIDATES)) {
-    errors.candidates = `A whole number from 2 to ${count(MOST_CANDIDATES)}.`;
+  if (candidates !== null && !isWithin(candidates, 2, most)) {
+    errors.candidates = most > 2 ? `A whole number from 2 to ${count(most)}.` : "A study takes 2 of this search.";
   }
   if (epochs !== null && !isWithin(epochs, 1, MOST_EPOCHS)) {
     errors["options.epochs"] = `A whole number from 1 to ${count(MOST_EPOCHS)}.`;
