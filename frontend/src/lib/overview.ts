@@ -1,6 +1,15 @@
 // What the server is at: its workers, the queue, and what has come of it lately.
 
-import { getHealth, getQueue, getSearch, getTuning, listDatasets, listModels, listSearches } from "../api/client";
+import {
+  getCandidate,
+  getHealth,
+  getQueue,
+  getSearch,
+  getTuning,
+  listDatasets,
+  listModels,
+  listSearches,
+} from "../api/client";
 import type { Candidate, ConnectedWorker, Dataset, ModelSummary, QueuedJob, Search, Tuning } from "../api/types";
 import { isFinal } from "./jobs";
 import { leaderOf } from "./leader";
@@ -20,12 +29,21 @@ export interface RunningJob {
   best: Candidate | undefined;
 }
 
+/** What tells a fine-tuning in the queue from others. */
+export interface QueuedTuning {
+  tuning: Tuning;
+  /** The number of its candidate. */
+  index: number;
+}
+
 export interface Overview {
   workers: readonly ConnectedWorker[];
   queue: readonly QueuedJob[];
   running: readonly RunningJob[];
   /** The searches that anything here is about, by id. */
   searchById: ReadonlyMap<string, Search>;
+  /** The fine-tunings that wait or are paused, by id, as many as are shown. */
+  tuningById: ReadonlyMap<string, QueuedTuning>;
   searches: Search[];
   /** The best candidates of these searches, by the searches' ids, where there are any. */
   leaders: ReadonlyMap<string, Candidate>;
@@ -57,6 +75,7 @@ export async function loadOverview(): Promise<Overview> {
     queue,
     running,
     searchById,
+    tuningById: await queuedTunings(inSight),
     searches: searches.items,
     leaders: await leadersOf(searches.items),
     models: models.items,
@@ -77,6 +96,21 @@ async function leadersOf(searches: readonly Search[]): Promise<Map<string, Candi
     return candidate ? [search.id, candidate] : undefined;
   });
   return new Map((await Promise.all(found)).filter((pair) => pair !== undefined));
+}
+
+/** Fine-tunings of the queue as they were read once: neither what was asked for nor the candidate changes. */
+const known = new Map<string, QueuedTuning>();
+
+async function queuedTunings(jobs: readonly QueuedJob[]): Promise<Map<string, QueuedTuning>> {
+  const ids = jobs.flatMap(({ tuning_id }) => tuning_id ?? []);
+  for (const id of known.keys()) if (!ids.includes(id)) known.delete(id);
+  const load = async (id: string): Promise<void> => {
+    const tuning = await getTuning(id);
+    known.set(id, { tuning, index: (await getCandidate(tuning.candidate_id)).index });
+  };
+  // One that is deleted meanwhile, or cannot be had, goes without.
+  await Promise.all(ids.filter((id) => !known.has(id)).map((id) => load(id).catch(() => undefined)));
+  return new Map(known);
 }
 
 async function details(job: QueuedJob, searchById: ReadonlyMap<string, Search>): Promise<RunningJob | undefined> {

@@ -13,6 +13,7 @@ import {
   settingsOf,
   significant,
   tuningText,
+  tuningTitle,
 } from "./tunings";
 
 const score = { top1: 0.9, top5: 0.99, cross_entropy: 0.3, agreement: 0.95, kl: 0.1 };
@@ -103,6 +104,19 @@ describe("progress", () => {
     expect(tuningText(tuning({ state: "queued" }), [])).toBe("Waiting for a worker");
     expect(tuningText(tuning({ waiting_for: "the disk" }), [])).toBe("Waiting for the disk");
     expect(tuningText(tuning({ progress: { phase: "images", done: 1, total: 2 } }), [])).toBe("Images: 1 of 2");
+  });
+});
+
+describe("a title", () => {
+  const ofStudy = tuning({ study_id: "s", request: { ...request, seed: 2 } as Tuning["request"] });
+
+  it("has the candidate, as far as it is known", () => {
+    expect(tuningTitle("Net", 0, tuning({}))).toBe("Fine-tuning of candidate 0 for Net");
+    expect(tuningTitle("Net", undefined, undefined)).toBe("Fine-tuning for Net");
+  });
+
+  it("tells those of a study apart by their seeds", () => {
+    expect(tuningTitle("Net", 7, ofStudy)).toBe("Fine-tuning of candidate 7 for Net, seed 2, of a study");
   });
 });
 

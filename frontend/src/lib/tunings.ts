@@ -25,6 +25,21 @@ export function lengthText({ request: { epochs, minutes } }: Pick<Tuning, "reque
   return [...(limits.epochs == null ? [] : [counted(limits.epochs, "epoch")]), ...time].join(", ");
 }
 
+/** What tells a fine-tuning of a study from the others of its candidate, behind a title: `, seed 2, of a study`; nothing for any other. */
+export function ofStudy({ study_id, request }: Pick<Tuning, "study_id" | "request">): string {
+  return study_id === null ? "" : `, seed ${(request as TuneOptions).seed ?? 0}, of a study`;
+}
+
+/** What to call a fine-tuning among those of other candidates, whose number may not be known. */
+export function tuningTitle(
+  search: string,
+  index: number | undefined,
+  tuning: Parameters<typeof ofStudy>[0] | undefined,
+): string {
+  const candidate = index === undefined ? "" : ` of candidate ${index}`;
+  return `Fine-tuning${candidate} for ${search}${tuning ? ofStudy(tuning) : ""}`;
+}
+
 /** The score that a tuning begins with; undefined where its search has none. */
 export function beforeTuning({ result, start }: Tuning, candidate: Candidate | undefined): Score | undefined {
   if (result || !candidate) return result?.before;
