@@ -425,6 +425,7 @@ mod tests {
             (json!({"seed": 1u64 << 53}), "seed"),
             (json!({"calibration_images": 0}), "calibration_images"),
             (json!({"scoring_images": 0}), "scoring_images"),
+            (json!({"template": "vgg"}), "template"),
             (json!({"repaired": 1001}), "repaired"),
             (json!({"short_tuned": 1001}), "short_tuned"),
             (json!({"short_tune_epochs": 0}), "short_tune_epochs"),

@@ -449,6 +449,21 @@ fn evaluated_further(kind: EvaluationKind, with_test: bool) -> Report {
 }
 
 #[test]
+fn what_was_published_of_the_template_stands_beside_the_result_and_is_called_so() {
+    let mut stored = Stored::two_budgets();
+    assert!(!says(&stored.report().sentences, "Published"));
+    stored.request.template = Some("resnet50_50".to_owned());
+    assert!(says(&stored.report().sentences, "Published for ResNet-50 on ImageNet's validation images"));
+}
+
+#[test]
+fn trainings_of_a_short_time_say_how_long_also_where_the_request_does_not() {
+    let mut stored = Stored::two_budgets();
+    stored.request.short_tuned = 2;
+    assert!(stored.report().to_markdown().contains("2, 3 epochs each"));
+}
+
+#[test]
 fn what_a_repair_or_a_short_training_makes_of_the_winner_is_said_and_changes_no_ranking() {
     let repaired = (
         EvaluationKind::Repaired,
