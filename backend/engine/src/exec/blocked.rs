@@ -8,6 +8,7 @@ use eagleeye_graph::{Binary, Conv, Node, Op, Pool, PoolKind, Unary};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::convolution::symmetric;
+use super::pooling::native_padding;
 use crate::network::Network;
 use eagleeye_torchscript::tensors::signed;
 
@@ -16,18 +17,11 @@ pub(super) fn suits(network: &Network) -> bool {
     network.device() == Device::Cpu && network.kind() == Kind::Float && tch::utils::has_mkldnn()
 }
 
-/// How an operation takes its activations.
-pub(super) enum Layout {
-    /// In blocks, the first input above all; it gives them so.
-    Blocked,
-    Plain,
-}
-
-/// Of a node that is given these.
-pub(super) fn layout(node: &Node, inputs: &[&Tensor]) -> Layout {
+/// Whether a node that is given these takes its activations in blocks, the first input above all, and gives them so.
+pub(super) fn suits_node(node: &Node, inputs: &[&Tensor]) -> bool {
     let is_image = inputs.first().is_some_and(|x| x.dim() == 4);
     let is_blocked = inputs.first().is_some_and(|x| x.is_mkldnn());
-    let suits = match &node.op {
+    match &node.op {
         Op::Conv(conv) => is_image && is_plain(conv),
         // Without an affine part oneDNN has no batch norm.
         Op::BatchNorm { .. } => is_blocked && inputs.len() == 5,
@@ -37,14 +31,12 @@ pub(super) fn layout(node: &Node, inputs: &[&Tensor]) -> Layout {
         }
         Op::Pool(pool) => is_blocked && is_image && pool.kind == PoolKind::Max && is_symmetric_max(pool),
         _ => false,
-    };
-    if suits { Layout::Blocked } else { Layout::Plain }
+    }
 }
 
-/// Max pooling that needs no padding made before it, as [`super::pooling`] would for others.
+/// Max pooling that needs no padding made before it.
 fn is_symmetric_max(pool: &Pool) -> bool {
-    let is_half = |(&(before, after), &kernel): (&(usize, usize), &usize)| before == after && 2 * before <= kernel;
-    !pool.ceil && pool.dilation.iter().all(|&d| d == 1) && pool.padding.iter().zip(&pool.kernel).all(is_half)
+    !pool.ceil && pool.dilation.iter().all(|&d| d == 1) && native_padding(pool).is_some()
 }
 
 fn is_plain(conv: &Conv) -> bool {

@@ -14,7 +14,6 @@ use tch::{Kind, TchError, Tensor};
 use crate::network::Network;
 use eagleeye_torchscript::tensors::{reason, sizes};
 
-use blocked::Layout;
 pub use norm::BatchNormInputs;
 
 /// Why a network cannot be run.
@@ -164,8 +163,11 @@ impl<'a> Pass<'a> {
         let outputs = match self.own_input(node) {
             Some(tensor) => vec![elementwise::relu_in_place(tensor)?],
             None => {
-                let laid_out = self.laid_out(node)?;
-                let inputs: Vec<&Tensor> = laid_out.iter().collect();
+                let laid_out = if self.is_blocked { Some(self.laid_out(node)?) } else { None };
+                let inputs: Vec<&Tensor> = match &laid_out {
+                    Some(inputs) => inputs.iter().collect(),
+                    None => self.inputs(node),
+                };
                 match hook.node(id, node, &inputs)? {
                     Some(output) => vec![output],
                     None => self.compute(node, &inputs, hook)?,
@@ -189,20 +191,19 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    fn inputs(&self, node: &Node) -> Vec<&Tensor> {
+        node.inputs.iter().map(|&id| self.value(id)).collect()
+    }
+
     /// What a node is given, in the layout that it can work on.
     fn laid_out(&self, node: &Node) -> Result<Vec<Tensor>, TchError> {
-        let inputs = node.inputs.iter().map(|&id| self.value(id));
-        if !self.is_blocked {
-            return Ok(inputs.map(Tensor::shallow_clone).collect());
-        }
-        let inputs: Vec<&Tensor> = inputs.collect();
-        match blocked::layout(node, &inputs) {
-            Layout::Blocked => {
-                let (x, others) = inputs.split_first().ok_or_else(|| TchError::Shape("no inputs".to_owned()))?;
+        let inputs = self.inputs(node);
+        match (blocked::suits_node(node, &inputs), &inputs[..]) {
+            (true, [x, others @ ..]) => {
                 let others = others.iter().map(|other| Ok(other.shallow_clone()));
                 std::iter::once(blocked::blocked(x)).chain(others).collect()
             }
-            Layout::Plain => inputs.into_iter().map(blocked::plain).collect(),
+            _ => inputs.into_iter().map(blocked::plain).collect(),
         }
     }
 
