@@ -20,8 +20,10 @@ fn main() -> Result<(), String> {
         .flag(include.display().to_string())
         .flag("-isystem")
         .flag(include.join("torch/csrc/api/include").display().to_string())
-        .files(["cpp/torchscript.cpp", "cpp/compute.cpp", "cpp/gradients.cpp"])
+        .files(["cpp/torchscript.cpp", "cpp/compute.cpp", "cpp/gradients.cpp", "cpp/layers.cpp"])
         .compile("eagleeye_torchscript");
+    // Loops over numbers, without libtorch's headers.
+    cc::Build::new().cpp(true).pic(true).std("c++20").opt_level(3).file("cpp/norm.cpp").compile("eagleeye_norm");
     println!("cargo:rustc-env=EAGLEEYE_LIBTORCH={}", version(&include)?);
     println!("cargo:rustc-link-search=native={}", libtorch.join("lib").display());
     println!("cargo:rustc-link-lib=torch_cpu");

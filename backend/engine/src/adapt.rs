@@ -9,7 +9,7 @@ use eagleeye_spec::{Adaptation, AdaptationMode};
 use tch::{TchError, Tensor};
 
 use crate::batches::batches;
-use crate::exec::{self, BatchNormInputs, ExecError, Hook};
+use crate::exec::{BatchNormInputs, Compiled, ExecError, Hook};
 use crate::network::Network;
 
 /// A network whose batch norms have the statistics of `calibration`, `[n, C, H, W]` on the network's device.
@@ -39,9 +39,10 @@ pub fn adapt(
         AdaptationMode::Cumulative => asked.map_or(set.len(), |batches| batches.min(set.len())),
         AdaptationMode::Momentum => asked.unwrap_or(images.div_ceil(batch_size.max(1))),
     };
+    let compiled = Compiled::new(network, batch_size)?;
     for range in set.iter().cycle().take(count) {
         let batch = calibration.f_narrow(0, range.start as i64, range.len() as i64)?;
-        exec::run(network, &[batch], &mut statistics)?;
+        compiled.run(&[batch], &mut statistics)?;
     }
     for running in statistics.running.into_values() {
         adapted.weights[running.mean_id.index()] = running.mean;

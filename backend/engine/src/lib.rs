@@ -48,6 +48,7 @@ pub mod study;
 mod tensors;
 #[cfg(test)]
 mod testing;
+pub mod timing;
 pub mod tune;
 pub mod verify;
 pub mod virtual_bn;

@@ -229,16 +229,34 @@ impl<'a> Maker<'a> {
         rung: Rung,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<(Network, Network), SearchError> {
+        let (plan, pruned) = self.pruned(strategy)?;
+        let adapted = self.adapted(&plan, &pruned, adaptation, rung, cancelled)?;
+        Ok((pruned, adapted))
+    }
+
+    /// The pruned network with the statistics of the unpruned one, and what was cut.
+    pub fn pruned(&self, strategy: &Strategy) -> Result<(Plan, Network), SearchError> {
         let plan = self.pruner.plan(strategy)?;
         let pruned = apply(self.pruner.network, plan.clone())?;
-        let adapted = match &self.virtual_norms {
-            None => self.adapt(&pruned, adaptation, rung, cancelled)?,
+        Ok((plan, pruned))
+    }
+
+    /// A pruned network with statistics of its own.
+    pub fn adapted(
+        &self,
+        plan: &Plan,
+        pruned: &Network,
+        adaptation: Adaptation,
+        rung: Rung,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Network, SearchError> {
+        match &self.virtual_norms {
+            None => Ok(self.adapt(pruned, adaptation, rung, cancelled)?),
             Some(norms) => {
-                let with_norms = norms.insert(&pruned, |weight| kept_outputs(&plan, weight))?;
-                norms.remove(&self.adapt(&with_norms, adaptation, rung, cancelled)?)?
+                let with_norms = norms.insert(pruned, |weight| kept_outputs(plan, weight))?;
+                Ok(norms.remove(&self.adapt(&with_norms, adaptation, rung, cancelled)?)?)
             }
-        };
-        Ok((pruned, adapted))
+        }
     }
 
     fn adapt(

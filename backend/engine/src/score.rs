@@ -4,7 +4,7 @@ use eagleeye_spec::{Errors, Hits, Score};
 use tch::{Kind, TchError, Tensor};
 
 use crate::batches::batches;
-use crate::exec::{self, ExecError, Hook};
+use crate::exec::{Compiled, ExecError, Hook};
 use crate::network::Network;
 
 /// A score and which of the images were classified correctly.
@@ -30,10 +30,11 @@ impl Reference {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, ExecError> {
         let count = images.size().first().map_or(0, |&n| n as usize);
+        let compiled = Compiled::new(full, batch_size)?;
         let mut parts = Vec::new();
         for range in batches(count, batch_size) {
             let batch = images.f_narrow(0, range.start as i64, range.len() as i64)?;
-            let logits = exec::run(full, &[batch], &mut Cancel(cancelled))?.swap_remove(0);
+            let logits = compiled.run(&[batch], &mut Cancel(cancelled))?.swap_remove(0);
             parts.push(log_probabilities(&logits)?);
         }
         Ok(Self { log_probabilities: Tensor::f_cat(&parts, 0)? })
@@ -71,11 +72,12 @@ pub fn score(
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Scored, ExecError> {
     let count = labels.size().first().map_or(0, |&n| n as usize);
+    let compiled = Compiled::new(network, batch_size)?;
     let mut all = Tally::default();
     for range in batches(count, batch_size) {
         let (start, length) = (range.start as i64, range.len() as i64);
         let batch = images.f_narrow(0, start, length)?;
-        let logits = exec::run(network, &[batch], &mut Cancel(cancelled))?.swap_remove(0);
+        let logits = compiled.run(&[batch], &mut Cancel(cancelled))?.swap_remove(0);
         let full = reference.map(|full| full.log_probabilities.f_narrow(0, start, length)).transpose()?;
         all.add(&logits, &labels.f_narrow(0, start, length)?, full.as_ref())?;
     }

@@ -83,4 +83,42 @@ const ee_value* ee_results_values(const ee_results* results, size_t* length);
 // Memory that was taken, in bytes.
 size_t ee_results_taken(const ee_results* results);
 void ee_results_free(ee_results* results);
+
+// A convolution and what follows it. Padding, stride and dilation have `axes` numbers each.
+typedef struct ee_convolution {
+  const int64_t* padding;
+  const int64_t* stride;
+  const int64_t* dilation;
+  size_t axes;
+  int64_t groups;
+  // As libtorch calls it for oneDNN (`relu`, `hardtanh`); null for none.
+  const char* activation;
+  const double* scalars;
+  size_t scalar_count;
+  // Null for none.
+  const char* algorithm;
+} ee_convolution;
+// One operation of oneDNN on a processor. `weight` may have been laid out before (`mkldnn_reorder_conv2d_weight`); `bias` and
+// `addend`, which is added before the activation, may be null. The addend may be overwritten if `overwrites`.
+char* ee_convolution_fused(const void* x, const void* weight, const void* bias, const ee_convolution* layer, const void* addend,
+                           int overwrites, void** result);
+
+// A batch norm in training mode, of float32 images on a processor.
+typedef struct ee_adapting_norm {
+  // Null for none.
+  const void* weight;
+  const void* bias;
+  // Updated in place: `running = (1 - momentum) * running + momentum * batch`, the batch's variance unbiased.
+  void* running_mean;
+  void* running_variance;
+  double momentum;
+  double epsilon;
+  // Added to the output, before the ReLU; null for none.
+  const void* addend;
+  // Whether a ReLU follows.
+  int relu;
+  // Whether the result may take the place of the input.
+  int overwrites;
+} ee_adapting_norm;
+char* ee_adapting_norm_forward(const void* x, const ee_adapting_norm* norm, void** result);
 }

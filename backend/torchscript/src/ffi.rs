@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub(super) mod compute;
+pub(super) mod layers;
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::marker::PhantomData;

@@ -6,6 +6,7 @@
 //! means that the fault is here.
 
 mod arguments;
+mod bench;
 mod card;
 mod check_dataset;
 mod check_search;
@@ -74,6 +75,8 @@ enum Command {
     CheckDataset(check_dataset::CheckDatasetArgs),
     /// Score the full network on a sample of a search's images: whether model, data and preprocessing go together.
     CheckSearch(check_search::CheckSearchArgs),
+    /// Take the time of the parts of some candidates' evaluations, without a race, and write it as JSON.
+    Bench(Box<bench::BenchArgs>),
     /// Print the page of all supported operators.
     Operators,
     /// Read a model for a job.
@@ -92,8 +95,11 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        use Command::{CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune};
-        matches!(self, Prune(_) | Repair(_) | Search(_) | Study(_) | Tune(_) | Latency(_) | CheckSearch(_) | Run(_))
+        use Command::{Bench, CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune};
+        matches!(
+            self,
+            Prune(_) | Repair(_) | Search(_) | Study(_) | Tune(_) | Latency(_) | CheckSearch(_) | Bench(_) | Run(_)
+        )
     }
 }
 
@@ -129,6 +135,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Tune(args) => limited(None, move || tune::tune(&args)),
         Command::Study(args) => limited(None, move || study::study(&args)),
         Command::Latency(args) => limited(None, move || latency::latency(&args)),
+        Command::Bench(args) => limited(None, move || bench::bench(&args)),
         Command::Gradients(args) => limited(None, move || gradients::gradients(&args)),
         Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),
         Command::ReadDataset(args) => limited(Some(args.access()), move || foreign::read_dataset(&args)),

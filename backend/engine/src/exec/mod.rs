@@ -1,6 +1,6 @@
 //! The graph's interpreter: every operation on libtorch tensors, on whatever device the weights are.
 
-mod blocked;
+mod compiled;
 mod convolution;
 mod elementwise;
 mod layout;
@@ -8,13 +8,17 @@ mod norm;
 pub(crate) mod operators;
 mod pooling;
 
-use eagleeye_graph::{Binary, Dim, Graph, Node, NodeId, Op, Source, ValueId};
+use eagleeye_graph::{Binary, Dim, Graph, Node, NodeId, Op, ParameterId, Source, Unary, ValueId};
+use eagleeye_torchscript::Addend;
 use tch::{Kind, TchError, Tensor};
 
 use crate::network::Network;
 use eagleeye_torchscript::tensors::{reason, sizes};
 
+pub use compiled::Compiled;
+use compiled::{Chain, Head, Plan, Step};
 pub use norm::BatchNormInputs;
+use norm::InOne;
 
 /// Why a network cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,8 +85,7 @@ pub fn forward(network: &Network, input: &Tensor) -> Result<Tensor, ExecError> {
 /// Runs a network on all of its inputs, under the eyes of a hook. Activations are freed after their last use.
 pub fn run(network: &Network, inputs: &[Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, ExecError> {
     let _no_grad = tch::no_grad_guard();
-    let is_blocked = !hook.sees_activations() && blocked::suits(network);
-    pass_through(network, inputs, is_blocked, hook)
+    pass_through(network, inputs, None, hook)
 }
 
 /// As [`run`]; gradients with respect to the weights that require them can be computed from the outputs.
@@ -91,27 +94,28 @@ pub(crate) fn run_with_gradients(
     inputs: &[Tensor],
     hook: &mut dyn Hook,
 ) -> Result<Vec<Tensor>, ExecError> {
-    pass_through(network, inputs, false, hook)
+    pass_through(network, inputs, None, hook)
 }
 
 fn pass_through(
     network: &Network,
     inputs: &[Tensor],
-    is_blocked: bool,
+    plan: Option<&Plan>,
     hook: &mut dyn Hook,
 ) -> Result<Vec<Tensor>, ExecError> {
-    let mut pass = Pass::new(network, inputs, is_blocked)?;
+    let mut pass = Pass::new(network, inputs)?;
     for (id, node) in network.graph.nodes_with_ids() {
         if hook.cancelled() {
             return Err(ExecError::Cancelled);
         }
-        pass.step(id, node, hook).map_err(|error| ExecError::Node {
+        let step = plan.map_or(&Step::Alone, |plan| plan.step(id));
+        pass.step((id, node), step, hook).map_err(|error| ExecError::Node {
             node: node.name.clone(),
             operator: operator(&network.graph, node),
             reason: reason(&error),
         })?;
     }
-    Ok(network.graph.outputs.iter().map(|&id| blocked::plain(pass.value(id))).collect::<Result<_, _>>()?)
+    Ok(network.graph.outputs.iter().map(|&id| pass.value(id).shallow_clone()).collect())
 }
 
 fn operator(graph: &Graph, node: &Node) -> &'static str {
@@ -126,12 +130,10 @@ struct Pass<'a> {
     /// Per value, how many nodes (and outputs) still need it.
     uses: Vec<usize>,
     undefined: Tensor,
-    /// Activations are kept in oneDNN's layouts where they can be.
-    is_blocked: bool,
 }
 
 impl<'a> Pass<'a> {
-    fn new(network: &'a Network, inputs: &[Tensor], is_blocked: bool) -> Result<Self, ExecError> {
+    fn new(network: &'a Network, inputs: &[Tensor]) -> Result<Self, ExecError> {
         let graph = &network.graph;
         if inputs.len() != graph.inputs.len() {
             return Err(ExecError::InputCount { expected: graph.inputs.len(), found: inputs.len() });
@@ -148,7 +150,7 @@ impl<'a> Pass<'a> {
         for id in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
             uses[id.index()] += 1;
         }
-        Ok(Self { network, batch, values, uses, undefined: Tensor::new(), is_blocked })
+        Ok(Self { network, batch, values, uses, undefined: Tensor::new() })
     }
 
     /// The tensor of a value that was computed; the builder's order guarantees that it was.
@@ -159,80 +161,110 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn step(&mut self, id: NodeId, node: &Node, hook: &mut dyn Hook) -> Result<(), TchError> {
-        let outputs = match self.own_input(node) {
-            Some(tensor) => vec![elementwise::relu_in_place(tensor)?],
-            None => {
-                let laid_out = if self.is_blocked { Some(self.laid_out(node)?) } else { None };
-                let inputs: Vec<&Tensor> = match &laid_out {
-                    Some(inputs) => inputs.iter().collect(),
-                    None => self.inputs(node),
-                };
-                match hook.node(id, node, &inputs)? {
-                    Some(output) => vec![output],
-                    None => self.compute(node, &inputs, hook)?,
-                }
+    fn step(&mut self, (id, node): (NodeId, &Node), step: &Step, hook: &mut dyn Hook) -> Result<(), TchError> {
+        match step {
+            Step::Alone => {
+                let outputs = self.alone(id, node, hook)?;
+                self.release(node);
+                self.keep(node, outputs);
             }
+            Step::Later => (),
+            Step::Last(chain) => {
+                let output = self.together(chain, hook)?;
+                for &one in &chain.nodes {
+                    self.release(self.network.graph.node(one));
+                }
+                self.keep(node, vec![output]);
+            }
+        }
+        Ok(())
+    }
+
+    fn alone(&mut self, id: NodeId, node: &Node, hook: &mut dyn Hook) -> Result<Vec<Tensor>, TchError> {
+        if let Some(tensor) = self.own_input(node) {
+            return Ok(vec![elementwise::relu_in_place(tensor)?]);
+        }
+        let inputs: Vec<&Tensor> = node.inputs.iter().map(|&id| self.value(id)).collect();
+        let outputs = match hook.node(id, node, &inputs)? {
+            Some(output) => vec![output],
+            None => self.compute(node, &inputs, hook)?,
         };
         if matches!(node.op, Op::Conv(_)) {
             hook.convolution(id, &outputs[0])?;
         }
+        Ok(outputs)
+    }
+
+    /// Nodes that are one operation.
+    fn together(&self, chain: &Chain, hook: &mut dyn Hook) -> Result<Tensor, TchError> {
+        let graph = &self.network.graph;
+        let first = graph.node(chain.nodes[0]);
+        match (&chain.head, &first.op) {
+            (Head::BatchNorm { relu }, Op::BatchNorm { epsilon }) => {
+                let inputs: Vec<&Tensor> = first.inputs.iter().map(|&id| self.value(id)).collect();
+                let norm = BatchNormInputs::new(&inputs, &self.parameters(first), *epsilon);
+                let addend = chain.addend.map(|id| self.value(id));
+                let following = InOne { addend, relu: *relu, overwrites: self.is_own(first.inputs[0]) };
+                self.normalised(&norm.in_one(following), hook)
+            }
+            (Head::Convolution { layer, weight, bias }, _) => {
+                let addend = chain.addend.map(|id| Addend { tensor: self.value(id), overwrites: self.is_own(id) });
+                layer.forward(self.value(first.inputs[0]), weight, bias.as_ref(), addend)
+            }
+            (Head::BatchNorm { .. }, _) => Err(TchError::Shape("no batch norm at a batch norm's place".to_owned())),
+        }
+    }
+
+    /// Frees what nobody needs after a node.
+    fn release(&mut self, node: &Node) {
         for input in &node.inputs {
             self.uses[input.index()] -= 1;
             if self.uses[input.index()] == 0 {
                 self.values[input.index()] = None;
             }
         }
+    }
+
+    /// Keeps a node's outputs, as far as they are needed.
+    fn keep(&mut self, node: &Node, outputs: Vec<Tensor>) {
         for (output, tensor) in node.outputs.iter().zip(outputs) {
             if self.uses[output.index()] > 0 {
                 self.values[output.index()] = Some(tensor);
             }
         }
-        Ok(())
     }
 
-    fn inputs(&self, node: &Node) -> Vec<&Tensor> {
-        node.inputs.iter().map(|&id| self.value(id)).collect()
+    fn parameters(&self, node: &Node) -> Vec<Option<ParameterId>> {
+        node.inputs.iter().map(|&i| self.network.graph.parameter_of(i)).collect()
     }
 
-    /// What a node is given, in the layout that it can work on.
-    fn laid_out(&self, node: &Node) -> Result<Vec<Tensor>, TchError> {
-        let inputs = self.inputs(node);
-        match (blocked::suits_node(node, &inputs), &inputs[..]) {
-            (true, [x, others @ ..]) => {
-                let others = others.iter().map(|other| Ok(other.shallow_clone()));
-                std::iter::once(blocked::blocked(x)).chain(others).collect()
-            }
-            _ => inputs.into_iter().map(blocked::plain).collect(),
-        }
+    fn normalised(&self, norm: &BatchNormInputs, hook: &mut dyn Hook) -> Result<Tensor, TchError> {
+        hook.batch_norm(norm)?.map_or_else(|| norm.inference(), Ok)
     }
 
     fn compute(&self, node: &Node, inputs: &[&Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, TchError> {
         if let Op::BatchNorm { epsilon } = node.op {
-            let parameters: Vec<_> = node.inputs.iter().map(|&i| self.network.graph.parameter_of(i)).collect();
-            let batch_norm = BatchNormInputs::new(inputs, &parameters, epsilon);
-            let replaced = hook.batch_norm(&batch_norm)?;
-            return Ok(vec![replaced.map_or_else(|| batch_norm.inference(), Ok)?]);
+            let norm = BatchNormInputs::new(inputs, &self.parameters(node), epsilon);
+            return Ok(vec![self.normalised(&norm, hook)?]);
         }
-        match &node.op {
-            Op::Conv(conv) if inputs[0].is_mkldnn() => {
-                Ok(vec![blocked::convolution(conv, inputs[0], inputs[1], inputs.get(2).copied())?])
-            }
-            op => operators::compute(op, inputs, self.batch),
-        }
+        operators::compute(&node.op, inputs, self.batch)
     }
 
     /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten. Gradients of these
     /// operations need what went into them, and not what came out.
     fn own_input(&mut self, node: &Node) -> Option<Tensor> {
         let &[x] = &node.inputs[..] else { return None };
+        let is_relu = matches!(node.op, Op::Unary(Unary::Relu));
+        if is_relu && self.is_own(x) { self.values[x.index()].take() } else { None }
+    }
+
+    /// Whether one reader alone still needs a value, whose memory no other has.
+    fn is_own(&self, x: ValueId) -> bool {
         let graph = &self.network.graph;
         let made = graph.producer(x).map(|p| &graph.node(p).op);
         // These make a new tensor; others may answer with a view of their input.
-        let fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(Binary::Add | Binary::Sub)));
-        let relu = matches!(node.op, Op::Unary(eagleeye_graph::Unary::Relu));
-        let alone = relu && fresh && self.uses[x.index()] == 1;
-        if alone { self.values[x.index()].take() } else { None }
+        let is_fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(Binary::Add | Binary::Sub)));
+        is_fresh && self.uses[x.index()] == 1
     }
 }
 

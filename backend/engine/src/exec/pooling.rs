@@ -72,7 +72,7 @@ fn average_window(pool: &Pool, x: &Tensor, padding: &[i64], include_pad: bool) -
 }
 
 /// The padding where libtorch's own pooling takes it: the same on both sides and at most half the window.
-pub(super) fn native_padding(pool: &Pool) -> Option<Vec<i64>> {
+fn native_padding(pool: &Pool) -> Option<Vec<i64>> {
     let small = pool.padding.iter().zip(&pool.kernel).all(|(&(before, _), &kernel)| before <= kernel / 2);
     symmetric(&pool.padding).filter(|_| small)
 }

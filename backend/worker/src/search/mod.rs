@@ -2,8 +2,8 @@
 
 mod arguments;
 mod command;
-mod inputs;
-mod observer;
+pub mod inputs;
+pub mod observer;
 
 pub use arguments::SearchArgs;
 pub use command::{SearchCommandArgs, search};
