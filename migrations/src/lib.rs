@@ -31,6 +31,7 @@ mod m20261128_000005_tensors;
 mod m20261128_000006_resumable_uploads;
 mod m20261128_000007_sha256;
 mod m20261129_000001_pauses;
+mod m20261129_000002_recipes;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000006_resumable_uploads::Migration),
             Box::new(m20261128_000007_sha256::Migration),
             Box::new(m20261129_000001_pauses::Migration),
+            Box::new(m20261129_000002_recipes::Migration),
         ]
     }
 }

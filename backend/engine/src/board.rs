@@ -8,11 +8,13 @@ use eagleeye_spec::{Candidate, Evaluation, EvaluationKind, ImageSet, RANKED_IMAG
 #[derive(Debug, Default)]
 pub struct Board {
     candidates: Vec<Candidate>,
+    /// By what some of the candidates are made again, by index: for others that are the same networks.
+    recipes: BTreeMap<u32, Vec<u8>>,
 }
 
 impl Board {
     pub fn new(candidates: Vec<Candidate>) -> Self {
-        Self { candidates }
+        Self { candidates, recipes: BTreeMap::new() }
     }
 
     pub fn len(&self) -> usize {
@@ -44,6 +46,14 @@ impl Board {
         if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.index == index) {
             candidate.evaluations.push(evaluation);
         }
+    }
+
+    pub fn keep_recipe(&mut self, index: u32, recipe: Vec<u8>) {
+        self.recipes.insert(index, recipe);
+    }
+
+    pub fn recipe(&self, index: u32) -> Option<&Vec<u8>> {
+        self.recipes.get(&index)
     }
 
     /// [`by_budget`] of all candidates.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::images::Images;
 use crate::judge::Judge;
 use crate::lanes::Lanes;
+use crate::maker::Made;
 use crate::network::Network;
 use crate::repair::{Follow, RepairOptions, Repaired, RepairedLayer};
 use crate::search_error::SearchError;
@@ -127,7 +128,8 @@ fn first(
     let maker = judge.maker();
     let started = Instant::now();
     let adaptation = maker.adaptation(&origin.strategy);
-    let (pruned, adapted) = maker.make(strategy, adaptation, maker.all(), cancelled)?;
+    let Made { pruned, adapted, .. } = maker.make(strategy, adaptation, maker.all(), cancelled)?;
+    let adapted = adapted.network;
     let seconds = started.elapsed().as_secs_f64();
     let scores = FirstScores {
         full: judge.baseline()?.score,

@@ -14,7 +14,7 @@ use crate::doubt::Labels;
 use crate::fold::fold;
 use crate::images::{Images, Part};
 use crate::lanes::strategy_of;
-use crate::maker::Maker;
+use crate::maker::{Made, Maker};
 use crate::network::Network;
 use crate::repair::{Follow, FullOutputs, RepairOptions};
 use crate::score::{Reference, Scored, score};
@@ -25,6 +25,12 @@ use crate::tune::{TuneImages, TuneObserver, tune};
 const SHORT_VALIDATION: usize = 256;
 
 type Cancelled<'c> = &'c dyn Fn() -> bool;
+
+/// What was found of a candidate, and by what it can be made again without images: after an evaluation on all calibration images.
+pub struct Judged<T> {
+    pub found: T,
+    pub recipe: Option<Vec<u8>>,
+}
 
 /// What all candidates of a search have in common.
 pub struct Judge<'a> {
@@ -128,7 +134,7 @@ impl<'a> Judge<'a> {
         origin: Origin,
         strategy: &Strategy,
         cancelled: Cancelled,
-    ) -> Result<Candidate, SearchError> {
+    ) -> Result<Judged<Candidate>, SearchError> {
         let started = Instant::now();
         let rung = self.rungs()[0];
         let mut candidate = self.candidate(board.next_index(), origin, strategy);
@@ -139,21 +145,28 @@ impl<'a> Judge<'a> {
             };
             let evaluations = twin.evaluations.iter().filter(|e| e.image_set == ImageSet::Scoring).filter(is_first);
             candidate.evaluations = evaluations.map(|e| Evaluation { seconds: 0.0, ..e.clone() }).collect();
-            return Ok(candidate);
+            return Ok(Judged { found: candidate, recipe: board.recipe(twin.index).cloned() });
         }
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let (pruned, adapted) = self.maker.make(strategy, adaptation, rung, cancelled)?;
-        let adapted = self.evaluation(EvaluationKind::Adapted, &self.scoring, &adapted, rung, started, cancelled)?;
+        let made = self.maker.make(strategy, adaptation, rung, cancelled)?;
+        let network = &made.adapted.network;
+        let adapted = self.evaluation(EvaluationKind::Adapted, &self.scoring, network, rung, started, cancelled)?;
         candidate.evaluations.push(adapted);
         let vanilla = self.maker.pruner.request.vanilla_images.min(self.maker.pruner.request.scoring_images);
         if vanilla > 0 {
             let rung = Rung { calibration: 0, scoring: vanilla };
-            let unadapted =
-                self.evaluation(EvaluationKind::Unadapted, &self.scoring, &pruned, rung, Instant::now(), cancelled)?;
+            let unadapted = self.evaluation(
+                EvaluationKind::Unadapted,
+                &self.scoring,
+                &made.pruned,
+                rung,
+                Instant::now(),
+                cancelled,
+            )?;
             candidate.evaluations.push(unadapted);
         }
         candidate.seconds = started.elapsed().as_secs_f64();
-        Ok(candidate)
+        Ok(Judged { found: candidate, recipe: self.recipe(&made, rung)? })
     }
 
     /// A further evaluation of a candidate on more images; `None` where it has that.
@@ -163,15 +176,17 @@ impl<'a> Judge<'a> {
         index: u32,
         rung: Rung,
         cancelled: Cancelled,
-    ) -> Result<Option<Evaluation>, SearchError> {
+    ) -> Result<Option<Judged<Evaluation>>, SearchError> {
         let Some(candidate) = board.get(index) else { return Ok(None) };
         let images = u64::from(rung.scoring);
         if evaluation_on(candidate, RANKED_KIND, ImageSet::Scoring, images).is_some() {
             return Ok(None);
         }
         let twin = self.twin(board, candidate, images);
-        if let Some(known) = twin.and_then(|twin| evaluation_on(twin, RANKED_KIND, ImageSet::Scoring, images)) {
-            return Ok(Some(Evaluation { seconds: 0.0, ..known.clone() }));
+        let known = |twin| Some((twin, evaluation_on(twin, RANKED_KIND, ImageSet::Scoring, images)?));
+        if let Some((twin, known)) = twin.and_then(known) {
+            let found = Evaluation { seconds: 0.0, ..known.clone() };
+            return Ok(Some(Judged { found, recipe: board.recipe(twin.index).cloned() }));
         }
         self.adapted_on(candidate, rung, cancelled).map(Some)
     }
@@ -183,14 +198,27 @@ impl<'a> Judge<'a> {
         calibration: u32,
         cancelled: Cancelled,
     ) -> Result<Evaluation, SearchError> {
-        self.adapted_on(candidate, Rung { calibration, ..self.maker.all() }, cancelled)
+        Ok(self.adapted_on(candidate, Rung { calibration, ..self.maker.all() }, cancelled)?.found)
     }
 
-    fn adapted_on(&self, candidate: &Candidate, rung: Rung, cancelled: Cancelled) -> Result<Evaluation, SearchError> {
+    fn adapted_on(
+        &self,
+        candidate: &Candidate,
+        rung: Rung,
+        cancelled: Cancelled,
+    ) -> Result<Judged<Evaluation>, SearchError> {
         let started = Instant::now();
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let (_, adapted) = self.maker.make(&strategy_of(candidate), adaptation, rung, cancelled)?;
-        self.evaluation(EvaluationKind::Adapted, &self.scoring, &adapted, rung, started, cancelled)
+        let made = self.maker.make(&strategy_of(candidate), adaptation, rung, cancelled)?;
+        let network = &made.adapted.network;
+        let found = self.evaluation(EvaluationKind::Adapted, &self.scoring, network, rung, started, cancelled)?;
+        Ok(Judged { found, recipe: self.recipe(&made, rung)? })
+    }
+
+    /// An export is adapted with all calibration images, so that it has the statistics of a rung that has them all.
+    fn recipe(&self, made: &Made, rung: Rung) -> Result<Option<Vec<u8>>, SearchError> {
+        let is_final = rung.calibration == self.maker.all().calibration;
+        is_final.then(|| self.maker.recipe(made)).transpose()
     }
 
     /// A candidate's evaluation on the test images, adapted with all calibration images; `None` where it has that.
@@ -201,8 +229,8 @@ impl<'a> Judge<'a> {
         }
         let started = Instant::now();
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let (_, adapted) = self.maker.make(&strategy_of(candidate), adaptation, self.maker.all(), cancelled)?;
-        self.evaluation(RANKED_KIND, test, &adapted, self.on_all(test), started, cancelled).map(Some)
+        let made = self.maker.make(&strategy_of(candidate), adaptation, self.maker.all(), cancelled)?;
+        self.evaluation(RANKED_KIND, test, &made.adapted.network, self.on_all(test), started, cancelled).map(Some)
     }
 
     /// On which sets a candidate has no evaluation of this kind that it is to have: on the scoring images, and a finalist on
@@ -243,7 +271,8 @@ impl<'a> Judge<'a> {
         let options = short_tuning(pruner.request);
         let adaptation = self.maker.adaptation(&candidate.origin.strategy);
         let strategy = strategy_of(candidate);
-        let (_, adapted) = self.maker.make(&strategy, adaptation, self.maker.all(), &|| observer.cancelled())?;
+        let adapted =
+            self.maker.make(&strategy, adaptation, self.maker.all(), &|| observer.cancelled())?.adapted.network;
         let validation = images.scoring.head(SHORT_VALIDATION)?;
         let images = TuneImages { train: &images.calibration, validation: &validation, test: None };
         Ok(tune(&adapted, Some(pruner.network), images, &options, None, observer)?.network)

@@ -16,6 +16,7 @@ use crate::importance::{ImportanceData, importance};
 use crate::network::Network;
 use crate::norms::batch_norm_state;
 use crate::prune::{apply, plan_by_importance};
+use crate::recipe::{Vectors, recipe, vectors};
 use crate::repair::{Follow, FullOutputs, RepairOptions, Repaired, repair};
 use crate::search_error::SearchError;
 use crate::virtual_bn::VirtualBatchNorms;
@@ -51,8 +52,7 @@ pub(crate) fn make_candidate(
 ) -> Result<Network, SearchError> {
     let maker = Maker::new(network, images, request, cancelled)?;
     let keep = stored_strategy(&maker.pruner.groups, keep)?;
-    let (_, adapted) = maker.make(&keep, maker.adaptation(strategy), maker.all(), cancelled)?;
-    Ok(adapted)
+    Ok(maker.make(&keep, maker.adaptation(strategy), maker.all(), cancelled)?.adapted.network)
 }
 
 /// [`make_candidate`], repaired instead of adapted. How the search adapts its candidates makes no difference.
@@ -115,7 +115,7 @@ pub(crate) fn pruned_to_each(
 }
 
 /// The strategy of stored keep counts. Earlier versions counted groups of one unit among those that can be pruned.
-fn stored_strategy(groups: &ChannelGroups, keep: &[usize]) -> Result<Strategy, SearchError> {
+pub(crate) fn stored_strategy(groups: &ChannelGroups, keep: &[usize]) -> Result<Strategy, SearchError> {
     let prunable = groups.prunable().count();
     if keep.len() == prunable {
         return Ok(Strategy { keep: keep.to_vec() });
@@ -137,7 +137,7 @@ pub(crate) struct Pruner<'a> {
 }
 
 impl<'a> Pruner<'a> {
-    fn new(
+    pub fn new(
         network: &'a Network,
         calibration: Option<&Part>,
         request: &'a SearchRequest,
@@ -184,6 +184,21 @@ impl<'a> Pruner<'a> {
     }
 }
 
+/// A candidate's networks.
+pub(crate) struct Made {
+    pub plan: Plan,
+    /// With the statistics of the unpruned one.
+    pub pruned: Network,
+    pub adapted: Adapted,
+}
+
+/// A pruned network with statistics of its own.
+pub(crate) struct Adapted {
+    pub network: Network,
+    /// The vectors of its batch norms, virtual ones among them.
+    pub vectors: Vectors,
+}
+
 /// Makes the candidates of a search.
 pub(crate) struct Maker<'a> {
     pub pruner: Pruner<'a>,
@@ -228,10 +243,10 @@ impl<'a> Maker<'a> {
         adaptation: Adaptation,
         rung: Rung,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<(Network, Network), SearchError> {
+    ) -> Result<Made, SearchError> {
         let (plan, pruned) = self.pruned(strategy)?;
         let adapted = self.adapted(&plan, &pruned, adaptation, rung, cancelled)?;
-        Ok((pruned, adapted))
+        Ok(Made { plan, pruned, adapted })
     }
 
     /// The pruned network with the statistics of the unpruned one, and what was cut.
@@ -249,14 +264,24 @@ impl<'a> Maker<'a> {
         adaptation: Adaptation,
         rung: Rung,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Network, SearchError> {
+    ) -> Result<Adapted, SearchError> {
         match &self.virtual_norms {
-            None => Ok(self.adapt(pruned, adaptation, rung, cancelled)?),
+            None => {
+                let network = self.adapt(pruned, adaptation, rung, cancelled)?;
+                Ok(Adapted { vectors: vectors(&network), network })
+            }
             Some(norms) => {
                 let with_norms = norms.insert(pruned, |weight| kept_outputs(plan, weight))?;
-                Ok(norms.remove(&self.adapt(&with_norms, adaptation, rung, cancelled)?)?)
+                let adapted = self.adapt(&with_norms, adaptation, rung, cancelled)?;
+                Ok(Adapted { vectors: vectors(&adapted), network: norms.remove(&adapted)? })
             }
         }
+    }
+
+    /// By what a candidate can be made again without images.
+    pub fn recipe(&self, made: &Made) -> Result<Vec<u8>, SearchError> {
+        let keeps = self.pruner.request.importance.criterion.needs_images();
+        Ok(recipe(&made.adapted.vectors, &made.plan, keeps)?)
     }
 
     fn adapt(

@@ -59,6 +59,12 @@ pub trait Observer {
     /// A further evaluation of the candidate with this index.
     fn evaluation(&mut self, index: u32, evaluation: Evaluation) -> Flow;
 
+    /// By what [`make_by_recipe`](crate::make_by_recipe) makes the candidate with this index again, without an image: of those that
+    /// are among the best when they are evaluated on all calibration images. Whoever does not keep it needs the images again.
+    fn recipe(&mut self, _index: u32, _recipe: Vec<u8>) -> Flow {
+        Flow::Go
+    }
+
     /// Something that whoever uses the results should know. It may be told again when a search goes on.
     fn warning(&mut self, warning: Warning) -> Flow;
 }

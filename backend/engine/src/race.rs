@@ -6,7 +6,7 @@ use eagleeye_spec::racing::promoted;
 use eagleeye_spec::{Candidate, Ranked, Rung, StrategyName};
 
 use crate::board::Board;
-use crate::judge::Judge;
+use crate::judge::{Judge, Judged};
 use crate::observer::{Observer, Phase};
 use crate::search_error::{SearchError, stop_or_go};
 
@@ -46,9 +46,10 @@ fn again(
     rung: Rung,
     observer: &mut dyn Observer,
 ) -> Result<(), SearchError> {
-    if let Some(evaluation) = judge.again(board, index, rung, &|| observer.cancelled())? {
+    if let Some(Judged { found: evaluation, recipe }) = judge.again(board, index, rung, &|| observer.cancelled())? {
         board.add(index, evaluation.clone());
         stop_or_go(observer.evaluation(index, evaluation))?;
+        give(recipe, index, board, observer)?;
     }
     Ok(())
 }
@@ -107,6 +108,25 @@ fn front(candidates: &[&Candidate], images: u64, count: usize) -> BTreeSet<u32> 
         going.extend(first);
     }
     going
+}
+
+/// Of each budget, candidates whose recipes are given. Who is asked for later is nearly always among them.
+const RECIPES: usize = 16;
+
+/// Gives a candidate's recipe, where it is among the best so far. Whoever is among the best in the end is so when it is evaluated.
+pub fn give(
+    recipe: Option<Vec<u8>>,
+    index: u32,
+    board: &mut Board,
+    observer: &mut dyn Observer,
+) -> Result<(), SearchError> {
+    match recipe {
+        Some(recipe) if leading(board, RECIPES).contains(&index) => {
+            board.keep_recipe(index, recipe.clone());
+            stop_or_go(observer.recipe(index, recipe))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many of a budget's candidates are its leaders.

@@ -8,11 +8,11 @@ use crate::board::{Board, by_budget};
 use crate::doubt;
 use crate::further::evaluate_further;
 use crate::images::Images;
-use crate::judge::Judge;
+use crate::judge::{Judge, Judged};
 use crate::lanes::Lanes;
 use crate::network::Network;
 use crate::observer::{Observer, Phase};
-use crate::race::{finalists, leaders, race};
+use crate::race::{finalists, give, leaders, race};
 use crate::repair_best::Repairs;
 use crate::search_error::{SearchError, stop_or_go};
 use crate::short_tune_best::ShortTunings;
@@ -103,14 +103,16 @@ fn propose(
     let mut is_doubted = false;
     observer.phase(Phase::Candidates, board.len() as u64, total);
     while let Some((origin, strategy)) = lanes.next(&judge.importance)? {
-        let candidate = judge.first(board, origin, &strategy, &|| observer.cancelled())?;
+        let Judged { found: candidate, recipe } = judge.first(board, origin, &strategy, &|| observer.cancelled())?;
         lanes.note(&candidate);
         if !is_doubted && let Some(warning) = warnings::above_full(&judge.labels, baseline, &candidate) {
             is_doubted = true;
             stop_or_go(observer.warning(warning))?;
         }
         board.push(candidate.clone());
+        let index = candidate.index;
         stop_or_go(observer.candidate(candidate))?;
+        give(recipe, index, board, observer)?;
         observer.phase(Phase::Candidates, board.len() as u64, total);
     }
     Ok(())

@@ -9,6 +9,7 @@ use crate::exec::ExecError;
 use crate::images::ImagesError;
 use crate::importance::ImportanceError;
 use crate::observer::Flow;
+use crate::recipe::RecipeError;
 use crate::repair::RepairError;
 use crate::rewrite::RewriteError;
 use crate::tune::TuneError;
@@ -52,6 +53,8 @@ pub enum SearchError {
     Repair(RepairError),
     #[error(transparent)]
     Tune(TuneError),
+    #[error("the candidate cannot be made again: {0}")]
+    Recipe(#[from] RecipeError),
     #[error("the tuned weights: {0}")]
     Weights(#[from] WeightsError),
     #[error("libtorch: {0}")]

@@ -50,7 +50,7 @@ pub fn time_candidates(
         let adaptation = maker.adaptation(&candidate.origin.strategy);
         let adapted = maker.adapted(&plan, &pruned, adaptation, maker.all(), &never)?;
         let adapting = clock.lap();
-        let score = judge.scored(&adapted, &never)?;
+        let score = judge.scored(&adapted.network, &never)?;
         let scoring = clock.lap();
         times.push(CandidateTimes { proposing, pruning, adapting, scoring, macs: candidate.macs, top1: score.top1 });
         let rung = maker.all();

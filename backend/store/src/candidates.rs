@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Qu
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::entities::candidate;
+use crate::entities::{candidate, recipe};
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
 use crate::number::{from_json, from_sql};
@@ -86,6 +86,11 @@ impl Candidates<'_> {
         let rows = candidate::Entity::find_by_id(id).all(self.0.database()).await?;
         let found = read(self.0.database(), rows).await?;
         found.into_iter().next().ok_or_else(|| StoreError::not_found(Kind::Candidate, id))
+    }
+
+    /// By what it can be made again without images, where a search has stored that.
+    pub async fn recipe(&self, id: Uuid) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(recipe::Entity::find_by_id(id).one(self.0.database()).await?.map(|row| row.content))
     }
 
     /// All candidates of a search in order of index.

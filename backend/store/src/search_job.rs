@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::candidates::{Candidate, NewCandidate, read, unranked};
 use crate::checkpoints::{CheckpointFormat, CheckpointOf, request_in};
-use crate::entities::{candidate, search, split};
+use crate::entities::{candidate, recipe, search, split};
 use crate::error::{Kind, StoreError};
 use crate::evaluations;
 use crate::number::{from_json, to_i32, to_i64, to_json};
@@ -115,6 +115,19 @@ impl Searches<'_> {
         let mut row = row.into_active_model();
         row.revision = Set(search.revision);
         row.update(&transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Stores by what a candidate can be made again without images. What was stored before stays.
+    pub async fn save_recipe(&self, lease: &Lease, index: u32, content: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.0.begin().await?;
+        let search_id = hold_of(&transaction, lease, SEARCH_JOB).await?.subject;
+        let candidate_id = candidate_of(&transaction, search_id, index).await?.id;
+        if recipe::Entity::find_by_id(candidate_id).one(&transaction).await?.is_some() {
+            return Ok(());
+        }
+        let row = recipe::ActiveModel { candidate_id: Set(candidate_id), content: Set(content.to_vec()) };
+        recipe::Entity::insert(row).exec_without_returning(&transaction).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod model_graph;
 pub(crate) mod pipeline;
 pub(crate) mod pipeline_stage;
 pub(crate) mod property;
+pub(crate) mod recipe;
 pub(crate) mod resumable_upload;
 mod run_state;
 pub(crate) mod search;

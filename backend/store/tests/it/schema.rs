@@ -34,6 +34,7 @@ async fn migrations_go_down_and_up_again() {
         "pipeline_stages",
         "pipelines",
         "properties",
+        "recipes",
         "resumable_uploads",
         "seaql_migrations",
         "searches",

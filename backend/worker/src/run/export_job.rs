@@ -7,11 +7,11 @@ use eagleeye_data::Split;
 use eagleeye_engine::repair::Follow;
 use eagleeye_engine::{
     Document, Format, Images, Network, Opset, adaptation_of, export, export_onnx, export_state_dict, make_again,
-    make_tuned,
+    make_by_recipe, make_tuned,
 };
-use eagleeye_spec::{CandidateWeights, TuneOptions};
+use eagleeye_spec::{CandidateWeights, SearchRequest, TuneOptions};
 use eagleeye_store::{
-    Candidate, Check, Checkpoint, CheckpointFormat, CheckpointWeights, EXPORT_JOB, Exported, LocalFile, Store,
+    Candidate, Check, Checkpoint, CheckpointFormat, CheckpointWeights, EXPORT_JOB, Exported, LocalFile, Search, Store,
 };
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ use crate::provenance::{Provenance, Weights};
 use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::handler::{Handler, Task};
-use crate::run::inputs::Inputs;
+use crate::run::inputs::{DatasetInputs, ModelInputs};
 use crate::run::reporter::Unwatched;
 use crate::run::resources::Resources;
 use crate::run::retry::{once, retry, retry_slow};
@@ -56,12 +56,12 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     let checkpoint = retry(give_up, async || store.checkpoints().get(checkpoint_id).await).await?;
     let candidate = retry(give_up, async || store.candidates().get(checkpoint.candidate_id).await).await?;
     let search = retry(give_up, async || store.searches().get(candidate.search_id).await).await?;
-    let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
-    let inputs = Inputs::fetch(&store, &search, &cancel).await?;
-    // Adapting and repairing need the calibration images; nothing is scored.
-    let calibration =
-        Split { calibration: convert::used_images(split, &inputs.request).calibration, ..Split::default() };
+    let model = ModelInputs::fetch(&store, &search, &cancel).await?;
     let weights = source_of(&store, &checkpoint, &cancel).await?;
+    let calibration = match weights.needs_images(&model.request) {
+        true => Some(Calibration::fetch(&store, &search, &model.request, &cancel).await?),
+        false => None,
+    };
     let format = match checkpoint.format {
         CheckpointFormat::TorchScript => Written::Network(Format::TorchScript),
         CheckpointFormat::Safetensors => Written::Network(Format::Safetensors),
@@ -72,7 +72,7 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
             Written::StateDict(documents(&rows.card(adaptation_of)?)?)
         }
     };
-    let work = CandidateExport { format, inputs, candidate, calibration, weights, resources, cancel: cancel.clone() };
+    let work = CandidateExport { format, model, candidate, calibration, weights, resources, cancel: cancel.clone() };
     let written = compute(resources.threads, move || work.perform()).await?;
     // The upload is given up when the job cannot be ended with it, so each attempt makes its own.
     retry_slow(give_up, async || {
@@ -86,17 +86,58 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
 
 /// Where a candidate's weights come from.
 enum Source {
+    /// They are computed again from the calibration images.
     Candidate(CandidateWeights),
+    /// The adapted ones, by what the search has stored: no image is read.
+    Recipe(Vec<u8>),
     /// What fine-tuning has made of them.
-    Tuned {
-        file: LocalFile,
-        options: Box<TuneOptions>,
-    },
+    Tuned { file: LocalFile, options: Box<TuneOptions> },
+}
+
+impl Source {
+    /// Weights that are stored are put where they belong; images may say which units these are of.
+    fn needs_images(&self, request: &SearchRequest) -> bool {
+        match self {
+            Self::Candidate(_) => true,
+            Self::Recipe(_) => false,
+            Self::Tuned { .. } => request.importance.criterion.needs_images(),
+        }
+    }
+}
+
+/// The search's calibration images, from which weights are computed again. Nothing is scored.
+struct Calibration {
+    dataset: DatasetInputs,
+    split: Split,
+}
+
+impl Calibration {
+    async fn fetch(
+        store: &Store,
+        search: &Search,
+        request: &SearchRequest,
+        cancel: &CancelFlag,
+    ) -> Result<Self, JobError> {
+        let split = retry(|| cancel.is_set(), async || store.searches().split(search.id).await).await?;
+        let used = convert::used_images(split.ok_or(JobError::NoSplit)?, request).calibration;
+        let dataset = DatasetInputs::fetch(store, search, cancel).await?;
+        Ok(Self { dataset, split: Split { calibration: used, ..Split::default() } })
+    }
+
+    fn images(&self, model: &ModelInputs, resources: Resources, cancel: &CancelFlag) -> Result<Images, JobError> {
+        let mut dataset = self.dataset.open(resources)?;
+        let observer = &mut Unwatched(cancel.clone());
+        self.dataset.images_of(model, &mut dataset, &self.split, resources.device, observer)
+    }
 }
 
 async fn source_of(store: &Store, checkpoint: &Checkpoint, cancel: &CancelFlag) -> Result<Source, JobError> {
     let id = match (checkpoint.weights, checkpoint.tuning_id) {
-        (CheckpointWeights::Adapted, _) => return Ok(Source::Candidate(CandidateWeights::Adapted)),
+        (CheckpointWeights::Adapted, _) => {
+            let id = checkpoint.candidate_id;
+            let recipe = retry(|| cancel.is_set(), async || store.candidates().recipe(id).await).await?;
+            return Ok(recipe.map_or(Source::Candidate(CandidateWeights::Adapted), Source::Recipe));
+        }
         (CheckpointWeights::Repaired, _) => return Ok(Source::Candidate(CandidateWeights::Repaired)),
         (CheckpointWeights::Tuned, id) => id.ok_or(JobError::NoWeights)?,
     };
@@ -117,9 +158,10 @@ enum Written {
 /// What the engine needs to make a candidate again and to write it.
 struct CandidateExport {
     format: Written,
-    inputs: Inputs,
+    model: ModelInputs,
     candidate: Candidate,
-    calibration: Split,
+    /// Where the weights need it.
+    calibration: Option<Calibration>,
     weights: Source,
     resources: Resources,
     cancel: CancelFlag,
@@ -134,11 +176,11 @@ struct ProvenFile {
 
 impl CandidateExport {
     fn perform(self) -> Result<ProvenFile, JobError> {
-        let network = self.inputs.network(self.resources)?;
+        let network = self.model.network(self.resources)?;
         let (mut made, weights) = self.made(&network)?;
-        let Self { format, inputs, candidate, resources, .. } = self;
-        let source_hash = inputs.model_hash.to_string();
-        Provenance::of(source_hash, &inputs.request, candidate.index, &candidate.groups, weights)
+        let Self { format, model, candidate, resources, .. } = self;
+        let source_hash = model.hash.to_string();
+        Provenance::of(source_hash, &model.request, candidate.index, &candidate.groups, weights)
             .write_into(&mut made.metadata);
 
         let folder = tempfile::Builder::new().prefix("eagleeye-export-").tempdir().map_err(JobError::Temporary)?;
@@ -147,7 +189,7 @@ impl CandidateExport {
             Written::Network(format) => export(&made, format, &path)?,
             Written::Onnx(opset) => export_onnx(&made, opset, &path)?,
             Written::StateDict(documents) => {
-                let read_again = |weights: &Path| inputs.narrowed_network(weights, resources);
+                let read_again = |weights: &Path| model.narrowed_network(weights, resources);
                 export_state_dict(&network, &made, &documents, &path, read_again)?
             }
         };
@@ -156,19 +198,21 @@ impl CandidateExport {
 
     /// The candidate, made again.
     fn made(&self, network: &Network) -> Result<(Network, Weights), JobError> {
-        let Self { inputs, candidate, cancel, .. } = self;
-        let (request, cancelled) = (&inputs.request, || cancel.is_set());
+        let Self { model, candidate, cancel, .. } = self;
+        let (request, cancelled) = (&model.request, || cancel.is_set());
         match &self.weights {
             Source::Candidate(weights) => {
-                let (images, strategy) = (self.images()?, &candidate.origin.strategy);
+                let (images, strategy) = (self.images()?.ok_or(JobError::NoSplit)?, &candidate.origin.strategy);
                 let follow = Follow { cancelled: &cancelled, progress: &|_, _| {} };
                 let made = make_again(*weights, network, &images, request, strategy, &candidate.strategy, &follow)?;
                 Ok((made, Weights::of(*weights)))
             }
+            Source::Recipe(recipe) => {
+                let made = make_by_recipe(network, request, &candidate.strategy, recipe)?;
+                Ok((made, Weights::of(CandidateWeights::Adapted)))
+            }
             Source::Tuned { file, options } => {
-                // The weights are known; images may say which units they are of.
-                let needed = request.importance.criterion.needs_images();
-                let images = needed.then(|| self.images()).transpose()?;
+                let images = self.images()?;
                 let calibration = images.as_ref().map(|images| &images.calibration);
                 let keep: Vec<usize> = candidate.strategy.iter().map(|&kept| kept as usize).collect();
                 let made = make_tuned(network, calibration, request, &keep, file.path(), &cancelled)?;
@@ -177,12 +221,9 @@ impl CandidateExport {
         }
     }
 
-    /// The calibration images.
-    fn images(&self) -> Result<Images, JobError> {
-        let (inputs, device) = (&self.inputs, self.resources.device);
-        let mut dataset = inputs.dataset(self.resources)?;
-        let images = inputs.images_of(&mut dataset, &self.calibration, device, &mut Unwatched(self.cancel.clone()));
-        inputs.check_dataset()?;
-        images
+    /// The calibration images, where the weights need them.
+    fn images(&self) -> Result<Option<Images>, JobError> {
+        let calibration = self.calibration.as_ref();
+        calibration.map(|calibration| calibration.images(&self.model, self.resources, &self.cancel)).transpose()
     }
 }

@@ -15,50 +15,33 @@ use crate::run::reader::{ForeignDataset, ReaderError, read_model};
 use crate::run::resources::Resources;
 use crate::run::retry::retry;
 
-/// A search's inputs as local files, ready for the engine's thread.
+/// A search's model as local files, ready for the engine's thread.
 #[derive(Debug)]
-pub struct Inputs {
+pub struct ModelInputs {
     pub request: SearchRequest,
-    /// Number of the dataset's images.
-    pub images: usize,
-    /// Names of its classes, by label.
-    classes: Vec<String>,
     /// Of the uploaded model file.
-    pub model_hash: FileHash,
-    model: Vec<NamedFile>,
+    pub hash: FileHash,
+    named: Vec<NamedFile>,
     input_shape: Vec<usize>,
-    dataset: Files,
-    model_owner: Owner,
-    model_files: Vec<LocalFile>,
-    dataset_owner: Owner,
-    dataset_files: Vec<LocalFile>,
+    owner: Owner,
+    files: Vec<LocalFile>,
 }
 
-impl Inputs {
-    /// Looks everything up, copies the files here where the store is remote, and reads them whole to see whether they are
-    /// what was uploaded.
+impl ModelInputs {
+    /// Looks the model up, copies its files here where the store is remote, and reads them whole to see whether they are what
+    /// was uploaded.
     pub async fn fetch(store: &Store, search: &Search, cancel: &CancelFlag) -> Result<Self, JobError> {
-        let give_up = || cancel.is_set();
-        let model = retry(give_up, async || store.models().get(search.model_id).await).await?;
-        let dataset = retry(give_up, async || store.datasets().get(search.dataset_id).await).await?;
-        let model_files = store.models().local(&model, Check::Anew).await?;
-        let LocalDataset { images, labels } = store.datasets().local(&dataset, Check::Anew).await?;
-
-        let named = model.files().into_iter().zip(&model_files);
+        let model = retry(|| cancel.is_set(), async || store.models().get(search.model_id).await).await?;
+        let files = store.models().local(&model, Check::Anew).await?;
+        let named = model.files().into_iter().zip(&files);
         let named = named.map(|((name, _), file)| NamedFile { name: name.to_owned(), path: file.path().to_owned() });
-        let path = |file: &LocalFile| file.path().to_owned();
         Ok(Self {
             request: search.request.clone(),
-            images: dataset.content.images as usize,
-            classes: class_names(&dataset),
-            model: named.collect(),
+            named: named.collect(),
             input_shape: model.input_shape.iter().map(|&size| size as usize).collect(),
-            dataset: Files { images: path(&images), labels: labels.as_ref().map(path) },
-            model_owner: model.owner(),
-            model_files,
-            dataset_owner: dataset.owner(),
-            dataset_files: std::iter::once(images).chain(labels).collect(),
-            model_hash: model.hash,
+            owner: model.owner(),
+            files,
+            hash: model.hash,
         })
     }
 
@@ -77,41 +60,15 @@ impl Inputs {
 
     fn read(&self, narrowed: Option<&Path>, resources: Resources) -> Result<Network, JobError> {
         let Resources { device, file_memory_bytes, .. } = resources;
-        let file = ModelFile::gather(&self.model)?;
+        let file = ModelFile::gather(&self.named)?;
         let loaded = read_model(file.path(), &self.input_shape, narrowed, file_memory_bytes);
         // What a file that was written to meanwhile makes of itself is beside the point.
-        unchanged(&self.model_files, &self.model_owner)?;
+        unchanged(&self.files, &self.owner)?;
         loaded
             .map_err(JobError::ModelReader)?
             .network
             .to_device(device)
             .map_err(|error| JobError::Device { device: format!("{device:?}"), reason: reason(&error) })
-    }
-
-    /// The dataset that was checked at upload. The files are read by a child.
-    pub fn dataset(&self, resources: Resources) -> Result<ForeignDataset, JobError> {
-        let opened = ForeignDataset::open(&self.dataset, resources.file_memory_bytes);
-        self.check_dataset()?;
-        opened.map_err(JobError::DatasetReader)
-    }
-
-    /// To be asked when the images have been read: whether nobody has written to their files meanwhile.
-    pub fn check_dataset(&self) -> Result<(), JobError> {
-        unchanged(&self.dataset_files, &self.dataset_owner)
-    }
-
-    /// The images of a split on a device, with the labels of the network's classes.
-    pub fn images_of(
-        &self,
-        dataset: &mut ForeignDataset,
-        split: &Split,
-        device: Device,
-        observer: &mut dyn Observer,
-    ) -> Result<Images, JobError> {
-        let preprocess = self.preprocess()?;
-        let labels = relabelled(dataset.labels(), &self.classes, &self.request.class_order)?;
-        let mut dataset = Relabelled { source: dataset, labels };
-        Ok(Images::decode(&mut dataset, &preprocess, split, device, observer)?)
     }
 
     fn preprocess(&self) -> Result<Preprocess, JobError> {
@@ -121,6 +78,63 @@ impl Inputs {
             }
             _ => Err(JobError::NoImages(self.input_shape.clone())),
         }
+    }
+}
+
+/// A search's dataset as local files, ready for the engine's thread.
+#[derive(Debug)]
+pub struct DatasetInputs {
+    /// Number of the dataset's images.
+    pub images: usize,
+    /// Names of its classes, by label.
+    classes: Vec<String>,
+    named: Files,
+    owner: Owner,
+    files: Vec<LocalFile>,
+}
+
+impl DatasetInputs {
+    /// As [`ModelInputs::fetch`].
+    pub async fn fetch(store: &Store, search: &Search, cancel: &CancelFlag) -> Result<Self, JobError> {
+        let dataset = retry(|| cancel.is_set(), async || store.datasets().get(search.dataset_id).await).await?;
+        let LocalDataset { images, labels } = store.datasets().local(&dataset, Check::Anew).await?;
+        let path = |file: &LocalFile| file.path().to_owned();
+        Ok(Self {
+            images: dataset.content.images as usize,
+            classes: class_names(&dataset),
+            named: Files { images: path(&images), labels: labels.as_ref().map(path) },
+            owner: dataset.owner(),
+            files: std::iter::once(images).chain(labels).collect(),
+        })
+    }
+
+    /// The dataset that was checked at upload. The files are read by a child.
+    pub fn open(&self, resources: Resources) -> Result<ForeignDataset, JobError> {
+        let opened = ForeignDataset::open(&self.named, resources.file_memory_bytes);
+        self.check()?;
+        opened.map_err(JobError::DatasetReader)
+    }
+
+    /// To be asked when the images have been read: whether nobody has written to their files meanwhile.
+    pub fn check(&self) -> Result<(), JobError> {
+        unchanged(&self.files, &self.owner)
+    }
+
+    /// The images of a split on a device, with the labels of the network's classes.
+    pub fn images_of(
+        &self,
+        model: &ModelInputs,
+        dataset: &mut ForeignDataset,
+        split: &Split,
+        device: Device,
+        observer: &mut dyn Observer,
+    ) -> Result<Images, JobError> {
+        let preprocess = model.preprocess()?;
+        let labels = relabelled(dataset.labels(), &self.classes, &model.request.class_order)?;
+        let mut dataset = Relabelled { source: dataset, labels };
+        let images = Images::decode(&mut dataset, &preprocess, split, device, observer);
+        self.check()?;
+        Ok(images?)
     }
 }
 

@@ -241,6 +241,10 @@ impl Observer for Reporter {
         flow
     }
 
+    fn recipe(&mut self, index: u32, recipe: Vec<u8>) -> Flow {
+        self.report(Finding::Recipe(index, recipe))
+    }
+
     fn warning(&mut self, warning: Warning) -> Flow {
         tracing::warn!(code = warning.code.name(), "{}", warning.message);
         self.report(Finding::Warning(warning))
@@ -253,6 +257,8 @@ enum Finding {
     Candidate(Box<Candidate>),
     /// Of the candidate with this index.
     Evaluation(u32, Box<Evaluation>),
+    /// Of the candidate with this index.
+    Recipe(u32, Vec<u8>),
     Warning(Warning),
     /// Of the candidate with this index.
     Latencies(u32, Vec<Latency>),
@@ -264,6 +270,7 @@ impl Finding {
         match self {
             Self::Candidate(candidate) => searches.record_candidate(lease, (**candidate).clone()).await.map(drop),
             Self::Evaluation(index, evaluation) => searches.record_evaluation(lease, *index, evaluation).await,
+            Self::Recipe(index, recipe) => searches.save_recipe(lease, *index, recipe).await,
             Self::Warning(warning) => searches.save_warning(lease, warning).await,
             Self::Latencies(index, latencies) => searches.save_latencies(lease, *index, latencies).await,
         }

@@ -9,7 +9,7 @@ use crate::convert;
 use crate::run::engine_thread::compute;
 use crate::run::error::JobError;
 use crate::run::handler::{Handler, Task};
-use crate::run::inputs::Inputs;
+use crate::run::inputs::{DatasetInputs, ModelInputs};
 use crate::run::reporter::Reporter;
 use crate::run::resources::Resources;
 use crate::run::retry::retry;
@@ -39,9 +39,10 @@ async fn search_strategies(task: Task) -> Result<(), JobError> {
     let search = retry(give_up, async || store.searches().get(search_id).await).await?;
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
-    let inputs = Inputs::fetch(&store, &search, &cancel).await?;
-    let remaining =
-        RemainingSearch { inputs, split: stored_split, latency: search.latency_model.clone(), evaluated, resources };
+    let model = ModelInputs::fetch(&store, &search, &cancel).await?;
+    let dataset = DatasetInputs::fetch(&store, &search, &cancel).await?;
+    let latency = search.latency_model.clone();
+    let remaining = RemainingSearch { model, dataset, split: stored_split, latency, evaluated, resources };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);
     compute(resources.threads, move || remaining.evaluate(reporter)).await?;
     retry(give_up, async || store.searches().finish(&lease).await).await?;
@@ -50,7 +51,8 @@ async fn search_strategies(task: Task) -> Result<(), JobError> {
 
 /// What of a search is left to do.
 struct RemainingSearch {
-    inputs: Inputs,
+    model: ModelInputs,
+    dataset: DatasetInputs,
     /// Which images serve for what, where an earlier worker stored it.
     split: Option<Split>,
     /// What tells the latency of strategies, where an earlier worker measured and stored it.
@@ -62,31 +64,29 @@ struct RemainingSearch {
 
 impl RemainingSearch {
     fn evaluate(self, mut reporter: Reporter) -> Result<(), JobError> {
-        let Self { inputs, split, latency, evaluated, resources } = self;
-        let (network, mut dataset) = (inputs.network(resources)?, inputs.dataset(resources)?);
+        let Self { model, dataset: inputs, split, latency, evaluated, resources } = self;
+        let (network, mut dataset, request) = (model.network(resources)?, inputs.open(resources)?, &model.request);
         let split = match split {
             Some(split) => split,
             None => {
-                let drawn = convert::draw_split(dataset.labels(), inputs.images, &inputs.request)?;
+                let drawn = convert::draw_split(dataset.labels(), inputs.images, request)?;
                 reporter.save_split(&convert::stored_split(&drawn))?
             }
         };
-        let used = convert::used_images(split, &inputs.request);
-        let images = inputs.images_of(&mut dataset, &used, resources.device, &mut reporter);
-        inputs.check_dataset()?;
-        let images = match images {
+        let used = convert::used_images(split, request);
+        let images = match inputs.images_of(&model, &mut dataset, &used, resources.device, &mut reporter) {
             Ok(images) => images,
             Err(error) => return reporter.outcome(Err(error)),
         };
         drop(dataset);
         let latency = match latency {
             Some(known) => Some(known),
-            None => reporter.latency_model(&network, &inputs.request)?,
+            None => reporter.latency_model(&network, request)?,
         };
         let known = Known { candidates: evaluated, latency };
-        let outcome = search(&network, &images, &inputs.request, known, &mut reporter);
+        let outcome = search(&network, &images, request, known, &mut reporter);
         reporter.flush();
         let outcome = reporter.outcome(outcome)?;
-        reporter.measure(&network, &inputs.request, &outcome)
+        reporter.measure(&network, request, &outcome)
     }
 }

@@ -22,7 +22,7 @@ use crate::hardware::Hardware;
 use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::handler::{Handler, Task};
-use crate::run::inputs::Inputs;
+use crate::run::inputs::{DatasetInputs, ModelInputs};
 use crate::run::resources::Resources;
 use crate::run::retry::{once, retry, retry_slow};
 use crate::run::tuning_follower::TuningFollower;
@@ -58,14 +58,16 @@ async fn tune_candidate(task: Task) -> Result<(), JobError> {
     let candidate = retry(give_up, async || store.candidates().get(tuning.candidate_id).await).await?;
     let search = retry(give_up, async || store.searches().get(tuning.search_id).await).await?;
     let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
-    let inputs = Inputs::fetch(&store, &search, &cancel).await?;
+    let model = ModelInputs::fetch(&store, &search, &cancel).await?;
+    let dataset = DatasetInputs::fetch(&store, &search, &cancel).await?;
     let snapshot = stored_snapshot(&store, &tuning).await?;
     let (period, pause_at) = (resources.snapshot_period, tuning.pause_at);
     let follower = TuningFollower::new(store.clone(), lease, cancel.clone(), offers, period, pause_at)?;
-    let split = convert::tuning_images(split, &inputs.request);
+    let split = convert::tuning_images(split, &model.request);
     let work = CandidateTuning {
         options: tuning.request,
-        inputs,
+        model,
+        dataset,
         candidate,
         split,
         snapshot,
@@ -104,7 +106,8 @@ async fn stored_snapshot(store: &Store, tuning: &Tuning) -> Result<Option<LocalF
 /// What the engine needs to make a candidate again and to train it.
 struct CandidateTuning {
     options: TuneOptions,
-    inputs: Inputs,
+    model: ModelInputs,
+    dataset: DatasetInputs,
     candidate: Candidate,
     /// The calibration images are those for training, of which the first adapt the candidate.
     split: Split,
@@ -124,7 +127,7 @@ struct Written {
 impl CandidateTuning {
     /// The weights; none where it waits for the other candidates of its race.
     fn perform(self, mut follower: TuningFollower) -> Result<Option<Written>, JobError> {
-        let full = self.inputs.network(self.resources)?;
+        let full = self.model.network(self.resources)?;
         let images = self.images(&mut follower);
         let Images { calibration: train, scoring: validation, test } = follower.outcome(images)?;
         let begin = self.candidate(&full, &train, &mut follower)?;
@@ -156,17 +159,15 @@ impl CandidateTuning {
     }
 
     fn images(&self, follower: &mut TuningFollower) -> Result<Images, JobError> {
-        let (mut dataset, device) = (self.inputs.dataset(self.resources)?, self.resources.device);
-        let images = self.inputs.images_of(&mut dataset, &self.split, device, follower);
-        self.inputs.check_dataset()?;
-        images
+        let (mut dataset, device) = (self.dataset.open(self.resources)?, self.resources.device);
+        self.dataset.images_of(&self.model, &mut dataset, &self.split, device, follower)
     }
 
     /// The candidate as its search has found it, or repaired.
     fn candidate(&self, full: &Network, train: &Part, follower: &mut TuningFollower) -> Result<Network, JobError> {
-        let Self { inputs, candidate, cancel, .. } = self;
+        let Self { model, candidate, cancel, .. } = self;
         let images = Images {
-            calibration: train.head(inputs.request.used_calibration_images())?,
+            calibration: train.head(model.request.used_calibration_images())?,
             scoring: train.head(0)?,
             test: train.head(0)?,
         };
@@ -174,7 +175,7 @@ impl CandidateTuning {
             let reported = RefCell::new(&mut *follower);
             let progress = |done, total| reported.borrow_mut().phase(Phase::Repair, done, total);
             let follow = Follow { cancelled: &|| cancel.is_set(), progress: &progress };
-            let (request, strategy) = (&inputs.request, &candidate.origin.strategy);
+            let (request, strategy) = (&model.request, &candidate.origin.strategy);
             make_again(self.options.start, full, &images, request, strategy, &candidate.strategy, &follow)
         };
         follower.outcome(made)
@@ -182,7 +183,7 @@ impl CandidateTuning {
 
     /// The full network's and the candidate's own score on all validation images.
     fn scores(&self, full: &Network, begin: &Network, validation: &Part) -> Result<(Score, Score), JobError> {
-        let (cancelled, batch) = (|| self.cancel.is_set(), self.inputs.request.batch_size as usize);
+        let (cancelled, batch) = (|| self.cancel.is_set(), self.model.request.batch_size as usize);
         let reference = Reference::of(&fold(full)?, &validation.images, batch, &cancelled)?;
         let labels = match &validation.labels {
             Some(labels) => labels.shallow_clone(),

@@ -2,6 +2,7 @@
 
 mod cards;
 mod doubt;
+mod exports;
 mod main_job;
 mod old_data;
 mod repaired;

@@ -150,8 +150,13 @@ fn a_data_folder_with_tensors_and_without_sha256_opens_and_goes_on() {
 }
 
 #[test]
-fn a_data_folder_with_sha256_and_without_pauses_opens_goes_on_and_gives_the_same_leaderboards() {
-    opens_goes_on_and_gives_the_same_leaderboards("0012");
+fn a_data_folder_with_sha256_and_without_pauses_opens_and_goes_on() {
+    opens_and_goes_on("0012");
+}
+
+#[test]
+fn a_data_folder_with_pauses_and_without_recipes_opens_goes_on_and_gives_the_same_leaderboards() {
+    opens_goes_on_and_gives_the_same_leaderboards("0013");
 }
 
 /// What the API told of the folder it tells again, and what was interrupted and what was queued is done.
