@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eagleeye_spec::report::DatasetKind;
 
-use crate::archive::{Archive, open_zip};
+use crate::archive::{Archive, Arrangement, open_zip};
 use crate::array::{Images, read_labels};
 use crate::error::DataError;
 use crate::limits::Limits;
@@ -108,20 +108,23 @@ impl Dataset {
         labels: Option<Vec<usize>>,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let Some(labels) = labels else {
-            let content = Content::Array(images);
-            return Ok(Self { kind, content, limits: *limits, labels: Vec::new(), classes: Vec::new() });
-        };
-        if images.count != labels.len() {
+        if let Some(labels) = &labels
+            && images.count != labels.len()
+        {
             return Err(DataError::LabelCount { images: images.count as u64, labels: labels.len() as u64 });
         }
-        let classes = labels.iter().max().map_or(0, |&largest| largest + 1);
-        let classes = (0..classes).map(|index| index.to_string()).collect();
+        let labels = labels.unwrap_or_default();
+        let classes = numbers(&labels);
         Ok(Self { kind, content: Content::Array(images), limits: *limits, labels, classes })
     }
 
-    fn from_archive(kind: DatasetKind, archive: Archive, limits: &Limits) -> Self {
-        let (labels, classes) = (archive.labels(), archive.classes.clone());
+    /// `container` is the kind of an archive of folders; a WebDataset is one, whatever it lies in.
+    fn from_archive(container: DatasetKind, archive: Archive, limits: &Limits) -> Self {
+        let labels = archive.labels();
+        let (kind, classes) = match archive.arrangement() {
+            Arrangement::Folders(names) => (container, names.clone()),
+            Arrangement::Samples => (DatasetKind::WebDataset, numbers(&labels)),
+        };
         Self { kind, content: Content::Archive(archive), limits: *limits, labels, classes }
     }
 
@@ -184,4 +187,10 @@ impl Dataset {
             _ => format!("image {index}"),
         }
     }
+}
+
+/// Names of classes that have none: their indices, up to the largest label.
+fn numbers(labels: &[usize]) -> Vec<String> {
+    let classes = labels.iter().max().map_or(0, |&largest| largest + 1);
+    (0..classes).map(|index| index.to_string()).collect()
 }

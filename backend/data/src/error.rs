@@ -13,9 +13,8 @@ pub enum DataError {
     Temporary { part: &'static str, source: std::io::Error },
     #[error(
         "the file of {part} is not IDX, NPZ or an archive; upload IDX images with a file of IDX labels \
-         (gzipped or not), one NPZ with arrays `images` and `labels`, or one zip, tar or tar.gz with one folder of \
-         PNG or JPEG images per class; for images without labels, IDX images or an NPZ array alone, or an archive \
-         without folders"
+         (gzipped or not), one NPZ with arrays `images` and `labels`, or one zip, tar or tar.gz with one folder of PNG or JPEG images per class or, as WebDataset has it, \
+         with a `.cls` file beside each image; for images without labels, IDX images or an NPZ array alone, or an archive without folders"
     )]
     UnknownFormat { part: &'static str },
     #[error("the file of images is {kind}, which includes its labels; upload it alone")]
@@ -75,6 +74,25 @@ pub enum DataError {
          with all class folders at the top level or in one common folder"
     )]
     Layout { entry: String },
+    #[error(
+        "archive entry `{entry}` has no class; in a WebDataset each image `KEY.jpg`, `KEY.jpeg` or `KEY.png` needs a \
+         file `KEY.cls` with the index of its class, where KEY ends at the first dot of the file's name"
+    )]
+    SampleWithoutClass { entry: String },
+    #[error(
+        "archive entry `{entry}` is the class of no image; in a WebDataset it needs an image `KEY.jpg`, `KEY.jpeg` or \
+         `KEY.png` beside it, where KEY ends at the first dot of the file's name"
+    )]
+    SampleWithoutImage { entry: String },
+    #[error(
+        "archive entry `{entry}` is not the only image or class of its WebDataset key; each key needs one image and \
+         one `.cls` file"
+    )]
+    SampleTwice { entry: String },
+    #[error(
+        "archive entry `{entry}` holds {found}; expected the index of a class, a number from 0 to {largest} in digits"
+    )]
+    SampleClass { entry: String, found: String, largest: u64 },
     #[error("`{entry}` cannot be read as PNG or JPEG: {reason}")]
     Image { entry: String, reason: String },
     #[error("the dataset unpacks to more than {limit} bytes, which is the limit")]

@@ -14,3 +14,4 @@ mod splitting;
 mod support;
 mod thumbnails;
 mod torchvision;
+mod webdatasets;

@@ -20,7 +20,7 @@ pub struct DatasetReport {
 /// What is in a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DatasetContent {
-    /// Format of the files: `idx`, `npz`, or the kind of archive.
+    /// Format of the files: `idx`, `npz`, `webdataset`, or the kind of archive with a folder per class: `zip`, `tar`, `tar_gz`.
     #[schema(value_type = String, example = "idx")]
     pub kind: DatasetKind,
     /// Number of images.
@@ -46,9 +46,13 @@ pub enum DatasetKind {
     /// IDX images, and IDX labels where they have any.
     Idx,
     Npz,
+    /// A zip with a folder per class, or without folders and labels; likewise the next two.
     Zip,
     Tar,
     TarGz,
+    /// A zip, tar or tar.gz with a file of the class beside each picture.
+    #[serde(rename = "webdataset")]
+    WebDataset,
 }
 
 /// One class of a dataset.
@@ -93,6 +97,7 @@ impl DatasetKind {
             DatasetKind::Zip => "zip",
             DatasetKind::Tar => "tar",
             DatasetKind::TarGz => "tar_gz",
+            DatasetKind::WebDataset => "webdataset",
         }
     }
 
@@ -103,6 +108,7 @@ impl DatasetKind {
             DatasetKind::Zip => "a zip archive",
             DatasetKind::Tar => "a tar archive",
             DatasetKind::TarGz => "a tar.gz archive",
+            DatasetKind::WebDataset => "a WebDataset archive",
         }
     }
 }
@@ -152,8 +158,8 @@ mod tests {
 
     #[test]
     fn kinds_are_called_as_they_are_stored() {
-        use DatasetKind::{Idx, Npz, Tar, TarGz, Zip};
-        for kind in [Idx, Npz, Zip, Tar, TarGz] {
+        use DatasetKind::{Idx, Npz, Tar, TarGz, WebDataset, Zip};
+        for kind in [Idx, Npz, Zip, Tar, TarGz, WebDataset] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }
