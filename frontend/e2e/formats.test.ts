@@ -41,7 +41,7 @@ async function shown(collection: "models" | "datasets", name: string): Promise<v
 
 async function uploadDataset(name: string, buffer: Buffer): Promise<void> {
   await page.goto("/datasets");
-  await page.getByLabel("NPZ or archive").check();
+  await page.getByLabel("NPZ, Parquet or archive").check();
   await field("File").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
   await button("Upload dataset").click();
 }

@@ -157,7 +157,7 @@ describe.sequential("a large upload", () => {
 
   async function choose(): Promise<void> {
     await page.goto("/datasets");
-    await page.getByLabel("NPZ or archive").check();
+    await page.getByLabel("NPZ, Parquet or archive").check();
     await field("File").setInputFiles(large);
     await button("Upload dataset").click();
   }

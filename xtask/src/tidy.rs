@@ -55,7 +55,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only the named crates may use.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 15] = [
     ("tch", &["eagleeye-engine", "eagleeye-torchscript"]),
     ("torch-sys", &["eagleeye-engine", "eagleeye-torchscript"]),
     ("ort", &["eagleeye-latency"]),
@@ -68,6 +68,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("sea-orm-migration", &["eagleeye-migrations", "eagleeye-store"]),
     ("object_store", &["eagleeye-store"]),
     ("image", &["eagleeye-data"]),
+    ("parquet", &["eagleeye-data"]),
     ("landlock", &["eagleeye-sandbox"]),
     ("seccompiler", &["eagleeye-sandbox"]),
 ];

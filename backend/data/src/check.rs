@@ -31,7 +31,7 @@ pub fn check(files: &Files, limits: &Limits) -> Result<DatasetReport, DataError>
             let size = size("0", images.width, images.height, limits)?;
             Findings { channels: images.channels as u32, sizes: BTreeMap::from([(size, images.count as u64)]) }
         }
-        Content::Archive(_) => read_all(&dataset, Mutex::new(budget))?,
+        Content::Archive(_) | Content::Parquet(_) => read_all(&dataset, Mutex::new(budget))?,
     };
     report(&dataset, findings)
 }
@@ -85,7 +85,7 @@ fn finite(dataset: &Dataset, index: usize) -> Result<(), DataError> {
     }
 }
 
-/// Decodes every image of an archive on all cores. Of several broken images the first is reported, however the threads
+/// Decodes every PNG or JPEG file on all cores. Of several broken images the first is reported, however the threads
 /// were scheduled: batches are handed out in order, and those already begun are finished.
 fn read_all(dataset: &Dataset, budget: Mutex<Budget>) -> Result<Findings, DataError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -132,13 +132,16 @@ fn read_all(dataset: &Dataset, budget: Mutex<Budget>) -> Result<Findings, DataEr
 }
 
 fn read_one(dataset: &Dataset, index: usize, budget: &Mutex<Budget>) -> Result<Findings, DataError> {
-    let Content::Archive(archive) = &dataset.content else { return Ok(Findings::default()) };
-    let bytes = archive.read_for_check(index, &dataset.limits)?;
-    if archive.is_packed() {
-        budget.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).spend(bytes.len() as u64)?;
-    }
-    let picture = picture::decode(archive.name(index), &bytes, &dataset.limits)?;
-    let size = size(archive.name(index), picture.width, picture.height, &dataset.limits)?;
+    let picture = match &dataset.content {
+        Content::Archive(archive) if archive.is_packed() => {
+            let bytes = archive.read_for_check(index, &dataset.limits)?;
+            budget.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).spend(bytes.len() as u64)?;
+            picture::decode(archive.name(index), &bytes, &dataset.limits)?
+        }
+        // These bytes were counted when they were unpacked, or are the upload's own.
+        Content::Archive(_) | Content::Array(_) | Content::Parquet(_) => dataset.picture(index)?,
+    };
+    let size = size(&dataset.entry(index), picture.width, picture.height, &dataset.limits)?;
     Ok(Findings { channels: picture.channels as u32, sizes: BTreeMap::from([(size, 1)]) })
 }
 

@@ -4,20 +4,21 @@ use std::path::PathBuf;
 
 use eagleeye_spec::report::DatasetKind;
 
-use crate::archive::{Archive, open_zip};
+use crate::archive::{Archive, Arrangement, open_zip};
 use crate::array::{Images, read_labels};
 use crate::error::DataError;
 use crate::limits::Limits;
+use crate::parquet::{Pictures, Table};
 use crate::picture::{self, Picture};
 use crate::preprocess::Preprocess;
 use crate::sniff::{Layers, sniff};
 use crate::storage::{Budget, Storage};
-use crate::{idx, npz};
+use crate::{idx, npz, parquet};
 
 /// Where the bytes of a dataset are. File names mean nothing; the content tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
-    /// IDX images, or the one NPZ or archive.
+    /// IDX images, or the one NPZ, Parquet file or archive.
     pub images: PathBuf,
     /// IDX labels, with IDX images only, and not even there for images without labels.
     pub labels: Option<PathBuf>,
@@ -37,12 +38,14 @@ pub struct Dataset {
 pub(crate) enum Content {
     Array(Images),
     Archive(Archive),
+    Parquet(Pictures),
 }
 
 impl Dataset {
     /// Opens a dataset and reads its structure and its labels, but no image.
     ///
-    /// Packed arrays and tar.gz archives are unpacked once into temporary files; zip archives stay as they are.
+    /// Packed arrays, tar.gz archives and the images of Parquet files are unpacked once into temporary files; zip archives stay as
+    /// they are.
     pub fn open(files: &Files, limits: &Limits) -> Result<Self, DataError> {
         Self::open_within(files, limits, &mut Budget::new(limits))
     }
@@ -61,6 +64,7 @@ impl Dataset {
                 Self::from_archive(kind, Archive::from_tar(storage, limits)?, limits)
             }
             Layers::Zip => Self::open_zip(&storage, limits, budget)?,
+            Layers::Parquet => Self::from_table(parquet::read(&storage, limits, budget)?, limits),
         };
         match files.labels {
             Some(_) => Err(DataError::UnexpectedLabels { kind: dataset.kind.in_words() }),
@@ -76,7 +80,7 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         let labels = labels.map(|labels| match sniff("labels", &labels)? {
             Layers::Idx { gzipped } => Ok((labels, gzipped)),
-            Layers::Tar { .. } | Layers::Zip => Err(DataError::LabelsNotIdx),
+            Layers::Tar { .. } | Layers::Zip | Layers::Parquet => Err(DataError::LabelsNotIdx),
         });
         let labels = labels.transpose()?;
         let images = if gzipped { images.gunzip("images", budget)? } else { images };
@@ -108,21 +112,30 @@ impl Dataset {
         labels: Option<Vec<usize>>,
         limits: &Limits,
     ) -> Result<Self, DataError> {
-        let Some(labels) = labels else {
-            let content = Content::Array(images);
-            return Ok(Self { kind, content, limits: *limits, labels: Vec::new(), classes: Vec::new() });
-        };
-        if images.count != labels.len() {
+        if let Some(labels) = &labels
+            && images.count != labels.len()
+        {
             return Err(DataError::LabelCount { images: images.count as u64, labels: labels.len() as u64 });
         }
-        let classes = labels.iter().max().map_or(0, |&largest| largest + 1);
-        let classes = (0..classes).map(|index| index.to_string()).collect();
+        let labels = labels.unwrap_or_default();
+        let classes = numbers(&labels);
         Ok(Self { kind, content: Content::Array(images), limits: *limits, labels, classes })
     }
 
-    fn from_archive(kind: DatasetKind, archive: Archive, limits: &Limits) -> Self {
-        let (labels, classes) = (archive.labels(), archive.classes.clone());
+    /// `container` is the kind of an archive of folders; a WebDataset is one, whatever it lies in.
+    fn from_archive(container: DatasetKind, archive: Archive, limits: &Limits) -> Self {
+        let labels = archive.labels();
+        let (kind, classes) = match archive.arrangement() {
+            Arrangement::Folders(names) => (container, names.clone()),
+            Arrangement::Samples => (DatasetKind::WebDataset, numbers(&labels)),
+        };
         Self { kind, content: Content::Archive(archive), limits: *limits, labels, classes }
+    }
+
+    fn from_table(Table { pictures, labels, names }: Table, limits: &Limits) -> Self {
+        let labels = labels.unwrap_or_default();
+        let classes = names.unwrap_or_else(|| numbers(&labels));
+        Self { kind: DatasetKind::Parquet, content: Content::Parquet(pictures), limits: *limits, labels, classes }
     }
 
     /// Number of images.
@@ -130,6 +143,7 @@ impl Dataset {
         match &self.content {
             Content::Array(images) => images.count,
             Content::Archive(archive) => archive.len(),
+            Content::Parquet(pictures) => pictures.len(),
         }
     }
 
@@ -147,7 +161,8 @@ impl Dataset {
         &self.labels
     }
 
-    /// Class names by index: the sorted folder names of an archive, else the label in digits. Empty where the images have no labels.
+    /// Class names by index: the sorted folder names of an archive, the names that a Parquet file has, else the label in digits. Empty
+    /// where the images have no labels.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -174,14 +189,21 @@ impl Dataset {
                 let bytes = archive.read(index, &self.limits)?;
                 picture::decode(archive.name(index), &bytes, &self.limits)
             }
+            Content::Parquet(pictures) => picture::decode(&self.entry(index), &pictures.read(index)?, &self.limits),
         }
     }
 
     /// What to call an image in a message.
-    fn entry(&self, index: usize) -> String {
+    pub(crate) fn entry(&self, index: usize) -> String {
         match &self.content {
             Content::Archive(archive) if index < self.len() => archive.name(index).to_owned(),
             _ => format!("image {index}"),
         }
     }
+}
+
+/// Names of classes that have none: their indices, up to the largest label.
+fn numbers(labels: &[usize]) -> Vec<String> {
+    let classes = labels.iter().max().map_or(0, |&largest| largest + 1);
+    (0..classes).map(|index| index.to_string()).collect()
 }

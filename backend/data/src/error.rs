@@ -12,10 +12,11 @@ pub enum DataError {
     #[error("cannot write a temporary copy of the file of {part}: {source}")]
     Temporary { part: &'static str, source: std::io::Error },
     #[error(
-        "the file of {part} is not IDX, NPZ or an archive; upload IDX images with a file of IDX labels \
-         (gzipped or not), one NPZ with arrays `images` and `labels`, or one zip, tar or tar.gz with one folder of \
-         PNG or JPEG images per class; for images without labels, IDX images or an NPZ array alone, or an archive \
-         without folders"
+        "the file of {part} is not IDX, NPZ, Parquet or an archive; upload IDX images with a file of IDX labels \
+         (gzipped or not), one NPZ with arrays `images` and `labels`, one Parquet file with columns `image` and \
+         `label`, or one zip, tar or tar.gz with one folder of PNG or JPEG images per class or, as WebDataset has it, \
+         with a `.cls` file beside each image; for images without labels, IDX images or an NPZ array alone, a Parquet \
+         file without labels, or an archive without folders"
     )]
     UnknownFormat { part: &'static str },
     #[error("the file of images is {kind}, which includes its labels; upload it alone")]
@@ -75,6 +76,42 @@ pub enum DataError {
          with all class folders at the top level or in one common folder"
     )]
     Layout { entry: String },
+    #[error(
+        "archive entry `{entry}` has no class; in a WebDataset each image `KEY.jpg`, `KEY.jpeg` or `KEY.png` needs a \
+         file `KEY.cls` with the index of its class, where KEY ends at the first dot of the file's name"
+    )]
+    SampleWithoutClass { entry: String },
+    #[error(
+        "archive entry `{entry}` is the class of no image; in a WebDataset it needs an image `KEY.jpg`, `KEY.jpeg` or \
+         `KEY.png` beside it, where KEY ends at the first dot of the file's name"
+    )]
+    SampleWithoutImage { entry: String },
+    #[error(
+        "archive entry `{entry}` is not the only image or class of its WebDataset key; each key needs one image and \
+         one `.cls` file"
+    )]
+    SampleTwice { entry: String },
+    #[error(
+        "archive entry `{entry}` holds {found}; expected the index of a class, a number from 0 to {largest} in digits"
+    )]
+    SampleClass { entry: String, found: String, largest: u64 },
+    #[error("the Parquet file is damaged or of an unsupported kind: {reason}")]
+    Parquet { reason: String },
+    #[error(
+        "the Parquet file has no single column of images: it has {found:?}; expected a column `image` of PNG or JPEG \
+         files, as a struct with `bytes` or as plain binary values, or one such column of another name"
+    )]
+    ParquetImages { found: Vec<String> },
+    #[error(
+        "the Parquet file has the integer columns {found:?}; call the one with the labels `label`, `labels`, \
+         `fine_label` or `cls`, or leave out the others"
+    )]
+    ParquetLabels { found: Vec<String> },
+    #[error(
+        "column `{column}` of the Parquet file has no value for image {index}; each image needs its PNG or JPEG bytes \
+         in the file itself, not only a path, and a label if others have one"
+    )]
+    ParquetNull { column: String, index: u64 },
     #[error("`{entry}` cannot be read as PNG or JPEG: {reason}")]
     Image { entry: String, reason: String },
     #[error("the dataset unpacks to more than {limit} bytes, which is the limit")]

@@ -1,9 +1,11 @@
 //! Dataset files: what is in them, whether they are sound, and their images as network input.
 //!
-//! Three kinds of dataset are known by their content, never by their file names: IDX (a file of images and a file of
-//! labels, each gzipped or not), NPZ (one file with both arrays), and an archive (zip, tar, tar.gz) with one folder per
-//! class of PNG or JPEG images. Each may come without labels: IDX images alone, an NPZ with one array, an archive with all
-//! images at its top. Files come from strangers: every count, size and name in them is checked against
+//! Five kinds of dataset are known by their content, never by their file names: IDX (a file of images and a file of
+//! labels, each gzipped or not), NPZ (one file with both arrays), an archive (zip, tar, tar.gz) with one folder per
+//! class of PNG or JPEG images, a WebDataset (such an archive with a file of the class beside each image), and Parquet
+//! (a column of PNG or JPEG files and one of labels, as Hugging Face's `datasets` writes them). All but WebDatasets may
+//! come without labels: IDX images alone, an NPZ with one array, an archive with all images at its top, a Parquet file
+//! without a column of integers. Files come from strangers: every count, size and name in them is checked against
 //! [`Limits`], and bytes are counted while they are unpacked.
 
 mod archive;
@@ -15,6 +17,7 @@ mod error;
 mod idx;
 mod limits;
 mod npz;
+mod parquet;
 mod picture;
 mod preprocess;
 mod resize;

@@ -11,6 +11,7 @@ use crate::storage::Storage;
 const HEAD_BYTES: usize = 512;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZIP: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+const PARQUET: &[u8] = b"PAR1";
 
 /// The outermost layers of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub enum Layers {
     },
     /// An archive or an NPZ; the names inside tell.
     Zip,
+    Parquet,
 }
 
 /// Tells a file by its content.
@@ -30,6 +32,9 @@ pub fn sniff(part: &'static str, storage: &Storage) -> Result<Layers, DataError>
     let head = storage.head(HEAD_BYTES).map_err(|source| DataError::Read { part, source })?;
     if ZIP.iter().any(|magic| head.starts_with(magic)) {
         return Ok(Layers::Zip);
+    }
+    if head.starts_with(PARQUET) {
+        return Ok(Layers::Parquet);
     }
     let gzipped = head.starts_with(GZIP);
     let head = if gzipped { unpacked_head(part, storage)? } else { head };

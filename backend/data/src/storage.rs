@@ -1,7 +1,7 @@
 //! Bytes that can be read from any place by several threads at once, and copies of packed files with their bytes counted.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +45,12 @@ impl Storage {
     }
 
     pub fn reader(&self) -> StorageReader {
-        StorageReader { storage: self.clone(), position: 0 }
+        self.reader_from(0)
+    }
+
+    /// A cursor that begins at `position`, which may lie behind the end.
+    pub fn reader_from(&self, position: u64) -> StorageReader {
+        StorageReader { storage: self.clone(), position }
     }
 
     /// Unpacks a gzip file into a temporary one that vanishes with the last clone.
@@ -61,10 +66,8 @@ impl Storage {
         budget: &mut Budget,
         unreadable: impl Fn(io::Error) -> DataError,
     ) -> Result<Self, DataError> {
-        let unwritable = |source| DataError::Temporary { part, source };
-        let mut file = tempfile::tempfile().map_err(unwritable)?;
+        let mut copy = Copy::new(part)?;
         let mut buffer = vec![0; COPY_BYTES];
-        let mut length = 0;
         loop {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => break,
@@ -72,11 +75,42 @@ impl Storage {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(unreadable(error)),
             };
-            budget.spend(count as u64)?;
-            file.write_all(&buffer[..count]).map_err(unwritable)?;
-            length += count as u64;
+            copy.append(&buffer[..count], budget)?;
         }
-        Ok(Self { file: Arc::new(file), length })
+        copy.finish()
+    }
+}
+
+/// A temporary file that is written from its beginning to its end, with its bytes counted.
+#[derive(Debug)]
+pub struct Copy {
+    /// What it holds, for messages.
+    part: &'static str,
+    file: BufWriter<File>,
+    length: u64,
+}
+
+impl Copy {
+    pub fn new(part: &'static str) -> Result<Self, DataError> {
+        let file = tempfile::tempfile().map_err(|source| DataError::Temporary { part, source })?;
+        Ok(Self { part, file: BufWriter::with_capacity(COPY_BYTES, file), length: 0 })
+    }
+
+    /// Writes `bytes` behind the others, and says where they begin.
+    pub fn append(&mut self, bytes: &[u8], budget: &mut Budget) -> Result<u64, DataError> {
+        budget.spend(bytes.len() as u64)?;
+        self.file.write_all(bytes).map_err(|source| DataError::Temporary { part: self.part, source })?;
+        let offset = self.length;
+        self.length += bytes.len() as u64;
+        Ok(offset)
+    }
+
+    /// The file as storage; it vanishes with the last clone.
+    pub fn finish(self) -> Result<Storage, DataError> {
+        let part = self.part;
+        let unwritable = |error: io::IntoInnerError<_>| DataError::Temporary { part, source: error.into_error() };
+        let file = self.file.into_inner().map_err(unwritable)?;
+        Ok(Storage { file: Arc::new(file), length: self.length })
     }
 }
 

@@ -23,9 +23,10 @@ const MAX_TEXT_BYTES: usize = 1024;
 /// Longest file name in bytes, as file systems have it. The files are checked under their own names.
 const MAX_FILE_NAME_BYTES: usize = 255;
 /// Endings that say a format and nothing of what is in the file. Longer ones go first.
-const ENDINGS: [&str; 13] = [
+const ENDINGS: [&str; 14] = [
     ".torchscript",
     ".safetensors",
+    ".parquet",
     ".tar.gz",
     ".onnx",
     ".tgz",
@@ -317,6 +318,7 @@ mod tests {
             ("x.bn_folded.onnx", "x.bn_folded"),
             ("resnet-0.5.ONNX", "resnet-0.5"),
             ("pets.tar.gz", "pets"),
+            ("train-00000-of-00001.parquet", "train-00000-of-00001"),
             ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"),
             ("v1.2", "v1.2"),
             ("model", "model"),

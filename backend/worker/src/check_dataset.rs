@@ -17,8 +17,9 @@ const THUMBNAILS: usize = 32;
 
 #[derive(Debug, Args)]
 pub struct CheckDatasetArgs {
-    /// IDX images, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class. An NPZ of images
-    /// alone and an archive without folders have no labels.
+    /// IDX images, an NPZ file, a Parquet file with columns `image` and `label`, or an archive (zip, tar, tar.gz) of PNG or JPEG images
+    /// with one folder per class or, as a WebDataset, with a `.cls` file beside each image. An NPZ of images alone, a Parquet file
+    /// without a column of integers and an archive without folders have no labels.
     images: PathBuf,
     /// The IDX file with the labels of IDX images, if they have any.
     #[arg(long, value_name = "FILE")]

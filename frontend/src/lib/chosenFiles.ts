@@ -26,6 +26,7 @@ function partOf(kind: FileKind, page: Collection): { collection: Collection; par
     case "labels":
       return { collection: "datasets", part: kind };
     case "npz":
+    case "parquet":
     case "archive":
       return { collection: "datasets", part: "file" };
     case "zip":

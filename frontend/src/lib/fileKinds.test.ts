@@ -29,6 +29,8 @@ describe("kindOf", () => {
     expect(await kindOf(file("net.zip", zip("net.onnx")))).toBe("network");
     expect(await kindOf(file("train.zip", zip("images.npy")))).toBe("npz");
     expect(await kindOf(file("train.pt", zip("cats/1.png")))).toBe("archive");
+    expect(await kindOf(file("shard.zip", zip("000017.cls")))).toBe("archive");
+    expect(await kindOf(file("0000.bin", "PAR1\x15\x04"))).toBe("parquet");
   });
 
   it("goes by the name where the content says nothing", async () => {
@@ -39,5 +41,6 @@ describe("kindOf", () => {
     expect(await kindOf(file("train.tar.gz", await gzip("not a tar at all")))).toBe("archive");
     expect(await kindOf(file("t10k-images-idx3-ubyte.gz", "damaged"))).toBe("images");
     expect(await kindOf(file("empty.npz"))).toBe("npz");
+    expect(await kindOf(file("empty.parquet"))).toBe("parquet");
   });
 });

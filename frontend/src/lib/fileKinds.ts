@@ -1,7 +1,7 @@
 // What a file is, by its first bytes and its name, before anything is uploaded.
 
 /** `network` and `weights` make a model; all others but `unknown` make a dataset, and a `zip` may be either. */
-export type FileKind = "network" | "weights" | "images" | "labels" | "npz" | "archive" | "zip" | "unknown";
+export type FileKind = "network" | "weights" | "images" | "labels" | "npz" | "parquet" | "archive" | "zip" | "unknown";
 
 /** As much of a file as tells what it is. */
 const HEAD = 1024;
@@ -12,6 +12,7 @@ const BY_NAME: [RegExp, FileKind][] = [
   [/\.(onnx[._]?data|data|weights)$/i, "weights"],
   [/\.(pt|pth|ts|jit|torchscript)$/i, "network"],
   [/\.npz$/i, "npz"],
+  [/\.parquet$/i, "parquet"],
   [/\.(tar|tgz|tar\.gz)$/i, "archive"],
   [/\.zip$/i, "zip"],
   [/idx3-ubyte(\.gz)?$/i, "images"],
@@ -22,7 +23,7 @@ const BY_NAME: [RegExp, FileKind][] = [
 const BY_ENTRY: [RegExp, FileKind][] = [
   [/\.onnx(\.data)?$/i, "network"],
   [/\.npy$/i, "npz"],
-  [/\.(png|jpe?g)$/i, "archive"],
+  [/\.(png|jpe?g|cls)$/i, "archive"],
   [/(^|\/)(data\.pkl|constants\.pkl|version|byteorder|\.format_version|\.storage_alignment|code\/.*)$/, "network"],
 ];
 
@@ -34,6 +35,7 @@ export async function kindOf(file: File): Promise<FileKind> {
   const named = found(BY_NAME, file.name);
   const head = await firstBytes(file.stream());
   if (starts(head, [0x50, 0x4b, 0x03, 0x04])) return found(BY_ENTRY, firstEntry(head)) ?? named ?? "zip";
+  if (starts(head, [0x50, 0x41, 0x52, 0x31])) return "parquet";
   if (starts(head, [0x1f, 0x8b])) {
     const inside = await firstBytes(file.stream().pipeThrough(new DecompressionStream("gzip")));
     return idx(inside) ?? (isTar(inside) ? "archive" : (named ?? "unknown"));

@@ -21,9 +21,16 @@ export const LATENCY_NAMES: Record<LatencyOf, string> = {
   libtorch: "libtorch on the worker",
 };
 
+/** Kinds of dataset that are no plain archives, by the names that they go by. */
+const KIND_NAMES: Partial<Record<string, string>> = {
+  idx: "IDX",
+  npz: "NPZ",
+  parquet: "Parquet",
+  webdataset: "WebDataset",
+};
+
 /** `IDX`, `NPZ`, `tar.gz archive` */
-export const kindName = (kind: string): string =>
-  ["idx", "npz"].includes(kind) ? kind.toUpperCase() : `${kind.replace("_", ".")} archive`;
+export const kindName = (kind: string): string => KIND_NAMES[kind] ?? `${kind.replace("_", ".")} archive`;
 
 /** `28 × 28, grey` */
 export function imageShape({ width, height, channels }: Dataset): string {

@@ -38,7 +38,7 @@ impl Entry {
     }
 
     /// What file managers leave behind: `.DS_Store`, `__MACOSX/`, `Thumbs.db`.
-    fn is_litter(&self) -> bool {
+    pub fn is_litter(&self) -> bool {
         let litter = |part: &String| part.starts_with('.') || part == "__MACOSX" || part == "Thumbs.db";
         self.parts.is_empty() || self.parts.iter().any(litter)
     }

@@ -1,6 +1,8 @@
-//! Archives of PNG or JPEG files: with one folder per class, or without folders and labels.
+//! Archives of PNG or JPEG files: with one folder per class, with a file of the class beside each image, or without
+//! folders and labels.
 
 mod layout;
+mod samples;
 mod tar;
 mod zip;
 
@@ -21,8 +23,16 @@ pub use crate::archive::zip::open as open_zip;
 pub struct Archive {
     container: Container,
     images: Vec<Image>,
-    /// Empty where there are no folders.
-    pub classes: Vec<String>,
+    arrangement: Arrangement,
+}
+
+/// What says the classes of images.
+#[derive(Clone, Debug)]
+pub enum Arrangement {
+    /// Folders, of which these are the names; none where all images lie at the top.
+    Folders(Vec<String>),
+    /// A file beside each image.
+    Samples,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +45,7 @@ enum Container {
 #[derive(Clone, Debug)]
 struct Image {
     name: String,
-    /// `None` where there are no folders.
+    /// `None` where nothing says the class.
     label: Option<usize>,
     place: Place,
 }
@@ -63,17 +73,27 @@ impl Archive {
     }
 
     fn new(container: Container, entries: Vec<Entry>, limits: &Limits) -> Result<Self, DataError> {
-        let (classes, images) = layout::classes(entries)?;
+        let (arrangement, images) = if samples::are_in(&entries) {
+            let content = |entry: &str, place, limit| container.content(entry, place, limit);
+            (Arrangement::Samples, samples::read(entries, limits, content)?)
+        } else {
+            let (classes, images) = layout::classes(entries)?;
+            if classes.len() as u64 > limits.classes {
+                return Err(DataError::TooManyClasses { found: classes.len() as u64, limit: limits.classes });
+            }
+            (Arrangement::Folders(classes), images)
+        };
         if images.is_empty() {
             return Err(DataError::Empty);
         }
         if images.len() as u64 > limits.images {
             return Err(DataError::TooManyImages { limit: limits.images });
         }
-        if classes.len() as u64 > limits.classes {
-            return Err(DataError::TooManyClasses { found: classes.len() as u64, limit: limits.classes });
-        }
-        Ok(Self { container, images, classes })
+        Ok(Self { container, images, arrangement })
+    }
+
+    pub fn arrangement(&self) -> &Arrangement {
+        &self.arrangement
     }
 
     /// Number of images.
@@ -94,25 +114,7 @@ impl Archive {
     /// The packed bytes of one image; never more than `limits.image_bytes`. `index` is below the number of images.
     pub fn read(&self, index: usize, limits: &Limits) -> Result<Vec<u8>, DataError> {
         let image = &self.images[index];
-        let limit = limits.image_bytes;
-        match (&self.container, image.place) {
-            (Container::Zip(archive), Place::Zip(entry)) => {
-                let mut archive = archive.clone();
-                let reader = archive.by_index(entry).map_err(|error| unreadable(&image.name, error))?;
-                read_counted(reader, &image.name, limit)
-            }
-            (Container::Tar(storage), Place::Tar { offset, bytes }) => {
-                if bytes > limit {
-                    return Err(DataError::ImageBytes { entry: image.name.clone(), bytes, limit });
-                }
-                let mut content = vec![0; bytes as usize];
-                storage.read_exact_at(&mut content, offset).map_err(|error| unreadable(&image.name, error))?;
-                Ok(content)
-            }
-            (Container::Zip(_), Place::Tar { .. }) | (Container::Tar(_), Place::Zip(_)) => {
-                Err(unreadable(&image.name, "it is the file of another archive format"))
-            }
-        }
+        self.container.content(&image.name, image.place, limits.image_bytes)
     }
 
     /// Whether reading an image unpacks it. A tar's bytes were counted when it was unpacked, or are the upload's own.
@@ -120,14 +122,38 @@ impl Archive {
         matches!(self.container, Container::Zip(_))
     }
 
-    /// As [`Archive::read`], but a file that alone exceeds the limit of the whole is named for that.
+    /// As [`Archive::read`] of a packed archive, but a file that alone exceeds the limit of the whole is named for that.
     pub fn read_for_check(&self, index: usize, limits: &Limits) -> Result<Vec<u8>, DataError> {
-        if !self.is_packed() || limits.image_bytes < limits.unpacked_bytes {
+        if limits.image_bytes < limits.unpacked_bytes {
             return self.read(index, limits);
         }
         match self.read(index, &Limits { image_bytes: limits.unpacked_bytes, ..*limits }) {
             Err(DataError::ImageBytes { .. }) => Err(DataError::UnpackedBytes { limit: limits.unpacked_bytes }),
             other => other,
+        }
+    }
+}
+
+impl Container {
+    /// The bytes of one entry; never more than `limit`.
+    fn content(&self, entry: &str, place: Place, limit: u64) -> Result<Vec<u8>, DataError> {
+        match (self, place) {
+            (Container::Zip(archive), Place::Zip(index)) => {
+                let mut archive = archive.clone();
+                let reader = archive.by_index(index).map_err(|error| unreadable(entry, error))?;
+                read_counted(reader, entry, limit)
+            }
+            (Container::Tar(storage), Place::Tar { offset, bytes }) => {
+                if bytes > limit {
+                    return Err(DataError::ImageBytes { entry: entry.to_owned(), bytes, limit });
+                }
+                let mut content = vec![0; bytes as usize];
+                storage.read_exact_at(&mut content, offset).map_err(|error| unreadable(entry, error))?;
+                Ok(content)
+            }
+            (Container::Zip(_), Place::Tar { .. }) | (Container::Tar(_), Place::Zip(_)) => {
+                Err(unreadable(entry, "it is the file of another archive format"))
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use eagleeye_data::{Dataset, Limits, thumbnails};
 use proptest::prelude::*;
 
+use crate::parquet_files::{named, packings, pets};
 use crate::support::{OnDisk, as_stored, colour_png, grey_png, gzip, jpeg, npy, npz, small_idx, tar, zip};
 
 /// Small enough that a lie about sizes cannot make a case slow.
@@ -19,7 +20,7 @@ fn exhaust(dataset: &OnDisk) {
     };
     let decoded = (0..opened.len()).try_for_each(|index| opened.decode(index, &as_stored(3, 3, 2)).map(drop));
     if checked.is_ok() {
-        assert_eq!(opened.labels().len(), opened.len());
+        assert_eq!(opened.labels().len(), if opened.is_labelled() { opened.len() } else { 0 });
         decoded.unwrap();
         thumbnails(&opened, 3).unwrap();
     }
@@ -32,20 +33,26 @@ fn sound() -> Vec<Vec<u8>> {
         ("a/2.jpg", &jpeg(4, 4, 99)),
         ("b/1.png", &colour_png(2, 2, [1, 2, 3])),
     ];
+    let samples: [(&str, &[u8]); 4] =
+        [("1.png", &grey_png(3, 2, &[1; 6])), ("1.cls", b"1"), ("2.jpg", &jpeg(4, 4, 99)), ("2.cls", b"0")];
     let floats: Vec<u8> = (0..12u8).flat_map(|value| f32::from(value).to_le_bytes()).collect();
-    vec![
+    let mut files = vec![
         small_idx().0,
         gzip(&small_idx().0),
         npz(&npy("<f4", "(2, 2, 3)", &floats), &npy("|u1", "(2,)", &[0, 1])),
         zip(&entries),
         tar(&entries),
         gzip(&tar(&entries)),
-    ]
+        zip(&samples),
+        tar(&samples),
+    ];
+    files.extend(packings().map(|packing| pets(named(&["cat", "dog"]).set_compression(packing))));
+    files
 }
 
 /// The first bytes that decide which parser sees the rest.
-const BEGINNINGS: [&[u8]; 6] =
-    [b"", b"PK\x03\x04", b"PK\x05\x06", &[0x1f, 0x8b, 8, 0], &[0, 0, 8, 3], &[0, 0, 0x0d, 4]];
+const BEGINNINGS: [&[u8]; 7] =
+    [b"", b"PK\x03\x04", b"PK\x05\x06", b"PAR1", &[0x1f, 0x8b, 8, 0], &[0, 0, 8, 3], &[0, 0, 0x0d, 4]];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -65,7 +72,7 @@ proptest! {
 
     #[test]
     fn sound_files_with_bytes_changed_or_cut_off_are_refused_or_read(
-        kind in 0usize..6,
+        kind in 0usize..12,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         keep in prop::option::of(any::<prop::sample::Index>()),
     ) {

@@ -95,7 +95,7 @@ fn labels_of_idx_images_are_idx_too() {
 fn a_file_of_something_else_is_told_what_would_be_right() {
     let refusal = OnDisk::one(b"width,height,label\n28,28,7\n").check().unwrap_err();
     assert!(matches!(refusal, DataError::UnknownFormat { part: "images" }), "{refusal}");
-    for word in ["IDX", "NPZ", "zip", "tar.gz", "per class"] {
+    for word in ["IDX", "NPZ", "Parquet", "zip", "tar.gz", "per class", ".cls"] {
         assert!(refusal.to_string().contains(word), "{refusal}");
     }
     let (images, _) = small_idx();

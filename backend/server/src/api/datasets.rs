@@ -63,8 +63,9 @@ impl From<store::Dataset> for Dataset {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only describes the multipart body; the parts are read one by one")]
 pub struct DatasetUpload {
-    /// An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class. Images have no labels where
-    /// the NPZ has their array alone, or the archive all of them at its top.
+    /// An NPZ file; a Parquet file with a column `image` of PNG or JPEG files and an integer column `label`; or an archive (zip, tar,
+    /// tar.gz) of PNG or JPEG images with one folder per class or, as a WebDataset, with a `.cls` file beside each image. Images have
+    /// no labels where the NPZ has their array alone, the Parquet file no column of integers, or the archive all of them at its top.
     #[schema(value_type = Option<String>, format = Binary, content_media_type = "application/octet-stream")]
     file: Option<Vec<u8>>,
     /// An IDX file of images, optionally gzipped.
@@ -125,7 +126,7 @@ fn roles(received: &Received) -> Result<(&'static str, Option<&'static str>), Pr
         [false, true, true] => Ok(("images", Some("labels"))),
         [false, true, false] => Ok(("images", None)),
         _ => {
-            let detail = "send either `file` (an NPZ or an archive), or `images` and `labels` (two IDX files), or `images` alone";
+            let detail = "send either `file` (an NPZ, a Parquet file or an archive), or `images` and `labels` (two IDX files), or `images` alone";
             Err(Problem::new(Kind::MalformedUpload, detail))
         }
     }

@@ -20,7 +20,7 @@ pub struct DatasetReport {
 /// What is in a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DatasetContent {
-    /// Format of the files: `idx`, `npz`, or the kind of archive.
+    /// Format of the files: `idx`, `npz`, `parquet`, `webdataset`, or the kind of archive with a folder per class: `zip`, `tar`, `tar_gz`.
     #[schema(value_type = String, example = "idx")]
     pub kind: DatasetKind,
     /// Number of images.
@@ -39,16 +39,22 @@ pub struct DatasetContent {
     pub height: u32,
 }
 
-/// How a dataset is stored: IDX files, an NPZ, or an archive of pictures.
+/// How a dataset is stored: IDX files, an NPZ, a Parquet file, or an archive of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetKind {
     /// IDX images, and IDX labels where they have any.
     Idx,
     Npz,
+    /// A zip with a folder per class, or without folders and labels; likewise the next two.
     Zip,
     Tar,
     TarGz,
+    /// A zip, tar or tar.gz with a file of the class beside each picture.
+    #[serde(rename = "webdataset")]
+    WebDataset,
+    /// Columns of pictures and of labels.
+    Parquet,
 }
 
 /// One class of a dataset.
@@ -56,7 +62,7 @@ pub enum DatasetKind {
 pub struct Class {
     /// The label: the index of the network's output for this class.
     pub index: u32,
-    /// Name of the folder in an archive; otherwise the index.
+    /// Name of the folder in an archive, or of the class in a Parquet file that has names; otherwise the index.
     pub name: String,
     /// Number of images.
     pub count: u64,
@@ -93,6 +99,8 @@ impl DatasetKind {
             DatasetKind::Zip => "zip",
             DatasetKind::Tar => "tar",
             DatasetKind::TarGz => "tar_gz",
+            DatasetKind::WebDataset => "webdataset",
+            DatasetKind::Parquet => "parquet",
         }
     }
 
@@ -103,6 +111,8 @@ impl DatasetKind {
             DatasetKind::Zip => "a zip archive",
             DatasetKind::Tar => "a tar archive",
             DatasetKind::TarGz => "a tar.gz archive",
+            DatasetKind::WebDataset => "a WebDataset archive",
+            DatasetKind::Parquet => "a Parquet file",
         }
     }
 }
@@ -152,8 +162,8 @@ mod tests {
 
     #[test]
     fn kinds_are_called_as_they_are_stored() {
-        use DatasetKind::{Idx, Npz, Tar, TarGz, Zip};
-        for kind in [Idx, Npz, Zip, Tar, TarGz] {
+        use DatasetKind::{Idx, Npz, Parquet, Tar, TarGz, WebDataset, Zip};
+        for kind in [Idx, Npz, Zip, Tar, TarGz, WebDataset, Parquet] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }

@@ -25,7 +25,8 @@ use crate::output::{self, grouped, table};
 pub struct CheckSearchArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// IDX images, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+    /// IDX images, an NPZ file, a Parquet file, or an archive (zip, tar, tar.gz) of PNG or JPEG images with one folder per class or,
+    /// as a WebDataset, with a `.cls` file beside each image.
     #[arg(long, value_name = "FILE")]
     images: PathBuf,
     /// The IDX file with the labels of IDX images.

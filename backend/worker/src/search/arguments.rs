@@ -21,7 +21,8 @@ const SCORING: usize = 5000;
 pub struct SearchArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Training images: IDX, an NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class.
+    /// Training images: IDX, an NPZ file, a Parquet file, or an archive (zip, tar, tar.gz) of PNG or JPEG images with one folder per class or,
+    /// as a WebDataset, with a `.cls` file beside each image.
     #[arg(long, value_name = "FILE")]
     pub images: PathBuf,
     /// The IDX file with the labels of IDX images.
