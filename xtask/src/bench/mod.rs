@@ -1,7 +1,8 @@
-//! Figures that this machine can measure, written to docs/benchmarks.md: reading networks, and the server's
-//! answers.
+//! Figures that this machine can measure, written to docs/benchmarks.md: reading networks, the server's
+//! answers, and other jobs.
 
 mod answers;
+mod jobs;
 mod machine;
 mod measured;
 mod missed;
@@ -24,6 +25,8 @@ pub enum Part {
     Reading,
     /// How fast the server accepts searches, and what their followers cost it.
     Answers,
+    /// Repair, an epoch of fine-tuning, and the upload of a large dataset.
+    Jobs,
 }
 
 /// Measures a part of an optimised build, or all; fails where a limit is missed.
@@ -35,9 +38,11 @@ pub fn run(part: Option<&Part>) -> Result<()> {
     match part {
         Some(Part::Reading) => measure_reading(&mut missed)?,
         Some(Part::Answers) => measure_answers(&mut missed)?,
+        Some(Part::Jobs) => measure_jobs()?,
         None => {
             measure_answers(&mut missed)?;
             measure_reading(&mut missed)?;
+            measure_jobs()?;
         }
     }
     missed.into_result()
@@ -53,6 +58,11 @@ fn measure_answers(missed: &mut Missed) -> Result<()> {
     let python = python::ensure()?;
     let sentences = answers::measure(&mut exporter()?, &python, missed)?;
     page::publish("answers", "answers", None, &sentences)
+}
+
+fn measure_jobs() -> Result<()> {
+    let table = jobs::measure_all(&python::ensure()?)?;
+    page::publish("jobs", "jobs", None, &table)
 }
 
 /// Writes torchvision's networks, each as a traced and as an ONNX file.
