@@ -1,5 +1,5 @@
-//! Figures that this machine can measure, written to docs/benchmarks.md: reading networks, the server's
-//! answers, and other jobs.
+//! Figures that this machine can measure, written to docs/benchmarks.md: what searches cost beside a peer, reading networks, the
+//! server's answers, and other jobs.
 
 mod answers;
 mod jobs;
@@ -8,8 +8,10 @@ mod measured;
 mod missed;
 mod page;
 mod reading;
+mod search;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -27,9 +29,14 @@ pub enum Part {
     Answers,
     /// Repair, an epoch of fine-tuning, and the upload of a large dataset.
     Jobs,
+    /// Candidates and whole searches beside PyTorch with Torch-Pruning; some ten minutes.
+    Search {
+        /// Folder with `fixtures/` and `peers/`.
+        shared: PathBuf,
+    },
 }
 
-/// Measures a part of an optimised build, or all; fails where a limit is missed.
+/// Measures a part of an optimised build, or all but the search; fails where a limit is missed.
 pub fn run(part: Option<&Part>) -> Result<()> {
     setup::ensure()?;
     build(Build::Release)?;
@@ -39,6 +46,7 @@ pub fn run(part: Option<&Part>) -> Result<()> {
         Some(Part::Reading) => measure_reading(&mut missed)?,
         Some(Part::Answers) => measure_answers(&mut missed)?,
         Some(Part::Jobs) => measure_jobs()?,
+        Some(Part::Search { shared }) => search::measure(shared, &mut missed)?,
         None => {
             measure_answers(&mut missed)?;
             measure_reading(&mut missed)?;
