@@ -101,8 +101,11 @@ enum Task {
     },
     /// Compare preprocessing with torchvision's transforms on JPEG and PNG images.
     Preprocessing(preprocessing::Options),
-    /// Seconds and memory that inspecting networks takes, and how fast the server answers, with an optimised build.
-    Bench,
+    /// Measure an optimised build and write docs/benchmarks.md: one part, or all but the search.
+    Bench {
+        #[command(subcommand)]
+        part: Option<bench::Part>,
+    },
     /// Feed hostile files to the importers, ten minutes each; needs a nightly compiler and cargo-fuzz.
     Fuzz(fuzz::Options),
     /// Which crate knows which, which files name each other in a circle, how long files are, what must not be in the tree.
@@ -126,7 +129,7 @@ fn main() -> Result<()> {
         Task::Opsets { names } => matrix::of_slice("opsets.py", &names),
         Task::StateDict { all, names } => matrix::state_dict(all, &names),
         Task::Preprocessing(options) => preprocessing::run(&options),
-        Task::Bench => bench::run(),
+        Task::Bench { part } => bench::run(part.as_ref()),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Tidy => tidy::run(),
         Task::Licences => licences::run(),

@@ -1,26 +1,81 @@
-//! Figures of the README that this machine can measure: reading networks, and the server's answers.
+//! Figures that this machine can measure, written to docs/benchmarks.md: what searches cost beside a peer, reading networks, the
+//! server's answers, and other jobs.
 
 mod answers;
+mod jobs;
+mod machine;
+mod measured;
+mod missed;
+mod page;
 mod reading;
+mod search;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use clap::Subcommand;
 
+use self::missed::Missed;
 use crate::matrix::{Script, script};
 use crate::project::{Build, build, root};
 use crate::{python, setup};
 
-/// Measures an optimised build; fails where a limit is missed.
-pub fn run() -> Result<()> {
+#[derive(Subcommand)]
+pub enum Part {
+    /// Seconds and memory that inspecting networks takes.
+    Reading,
+    /// How fast the server accepts searches, and what their followers cost it.
+    Answers,
+    /// Repair, an epoch of fine-tuning, and the upload of a large dataset.
+    Jobs,
+    /// Candidates and whole searches beside PyTorch with Torch-Pruning; some ten minutes.
+    Search {
+        /// Folder with `fixtures/` and `peers/`.
+        shared: PathBuf,
+    },
+}
+
+/// Measures a part of an optimised build, or all but the search; fails where a limit is missed.
+pub fn run(part: Option<&Part>) -> Result<()> {
     setup::ensure()?;
     build(Build::Release)?;
+    fs::create_dir_all(root().join("target/bench")).context("cannot make target/bench")?;
+    let mut missed = Missed::default();
+    match part {
+        Some(Part::Reading) => measure_reading(&mut missed)?,
+        Some(Part::Answers) => measure_answers(&mut missed)?,
+        Some(Part::Jobs) => measure_jobs()?,
+        Some(Part::Search { shared }) => search::measure(shared, &mut missed)?,
+        None => {
+            measure_answers(&mut missed)?;
+            measure_reading(&mut missed)?;
+            measure_jobs()?;
+        }
+    }
+    missed.into_result()
+}
+
+fn measure_reading(missed: &mut Missed) -> Result<()> {
     let python = python::ensure()?;
-    let work = root().join("target/bench");
-    fs::create_dir_all(&work).context("cannot make target/bench")?;
-    let mut exporter = script(&python, "export.py");
-    exporter.arg(&work).arg("traced@stated,onnx@stated");
-    let mut exporter = Script::start(exporter)?;
-    answers::measure(&mut exporter, &python)?;
-    reading::measure_all(&mut exporter, &python)
+    let table = reading::measure_all(&mut exporter()?, &python, missed)?;
+    page::publish("reading", "reading", None, &table)
+}
+
+fn measure_answers(missed: &mut Missed) -> Result<()> {
+    let python = python::ensure()?;
+    let sentences = answers::measure(&mut exporter()?, &python, missed)?;
+    page::publish("answers", "answers", None, &sentences)
+}
+
+fn measure_jobs() -> Result<()> {
+    let table = jobs::measure_all(&python::ensure()?)?;
+    page::publish("jobs", "jobs", None, &table)
+}
+
+/// Writes torchvision's networks, each as a traced and as an ONNX file.
+fn exporter() -> Result<Script> {
+    let mut exporter = script(&python::ensure()?, "export.py");
+    exporter.arg(root().join("target/bench")).arg("traced@stated,onnx@stated");
+    Script::start(exporter)
 }
