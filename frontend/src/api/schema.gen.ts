@@ -1642,7 +1642,7 @@ export interface components {
              * @description The label: the index of the network's output for this class.
              */
             index: number;
-            /** @description Name of the folder in an archive; otherwise the index. */
+            /** @description Name of the folder in an archive, or of the class in a Parquet file that has names; otherwise the index. */
             name: string;
         };
         /** @description Answers of the full network with one class. */
@@ -1816,7 +1816,7 @@ export interface components {
              */
             images: number;
             /**
-             * @description Format of the files: `idx`, `npz`, or the kind of archive.
+             * @description Format of the files: `idx`, `npz`, `parquet`, `webdataset`, or the kind of archive with a folder per class: `zip`, `tar`, `tar_gz`.
              * @example idx
              */
             kind: string;
@@ -1832,8 +1832,9 @@ export interface components {
         DatasetUpload: {
             /**
              * Format: binary
-             * @description An NPZ file, or an archive (zip, tar, tar.gz) with one folder of PNG or JPEG images per class. Images have no labels where
-             *     the NPZ has their array alone, or the archive all of them at its top.
+             * @description An NPZ file; a Parquet file with a column `image` of PNG or JPEG files and an integer column `label`; or an archive (zip, tar,
+             *     tar.gz) of PNG or JPEG images with one folder per class or, as a WebDataset, with a `.cls` file beside each image. Images have
+             *     no labels where the NPZ has their array alone, the Parquet file no column of integers, or the archive all of them at its top.
              */
             file?: string | null;
             /**
