@@ -2,7 +2,7 @@
 
 use crate::error::DataError;
 use crate::limits::Limits;
-use crate::picture::{Picture, Samples};
+use crate::picture::{Picture, SampleType, Samples};
 use crate::storage::Storage;
 
 /// Element types that occur in either format.
@@ -133,6 +133,11 @@ pub struct Images {
 }
 
 impl Images {
+    /// What they are made of.
+    pub fn element(&self) -> SampleType {
+        if self.array.element == Element::U8 { SampleType::U8 } else { SampleType::F32 }
+    }
+
     /// Takes `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` of `uint8` or `float32` with 1 or 3 channels. Where both
     /// readings fit, the channels are last.
     pub fn new(array: Array, limits: &Limits) -> Result<Self, DataError> {

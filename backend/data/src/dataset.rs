@@ -9,7 +9,7 @@ use crate::array::{Images, read_labels};
 use crate::error::DataError;
 use crate::limits::Limits;
 use crate::parquet::{Pictures, Table};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Picture, SampleType, Samples};
 use crate::preprocess::Preprocess;
 use crate::sniff::{Layers, sniff};
 use crate::storage::{Budget, Storage};
@@ -169,7 +169,20 @@ impl Dataset {
 
     /// Reads one image as network input, `[channels, height, width]` in row-major order.
     pub fn decode(&self, index: usize, preprocess: &Preprocess) -> Result<Vec<f32>, DataError> {
-        preprocess.apply(&self.entry(index), self.picture(index)?, self.limits.pixels)
+        Ok(preprocess.normalised(&self.fitted(index, preprocess)?))
+    }
+
+    /// Reads one image in the size of the network's input, `[channels, height, width]`, its values as they are stored.
+    pub fn fitted(&self, index: usize, preprocess: &Preprocess) -> Result<Samples, DataError> {
+        preprocess.fitted(&self.entry(index), self.picture(index)?, self.limits.pixels)
+    }
+
+    /// What all images are made of.
+    pub fn element(&self) -> SampleType {
+        match &self.content {
+            Content::Array(images) => images.element(),
+            Content::Archive(_) | Content::Parquet(_) => SampleType::U8,
+        }
     }
 
     /// Height and width of an image as it is stored, in pixels. Reads the image.

@@ -4,14 +4,66 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::DataError;
 use crate::limits::Limits;
 
-/// Samples of an image, row by row with the channels of a pixel together.
+/// Samples of images.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Samples {
     U8(Vec<u8>),
     F32(Vec<f32>),
+}
+
+/// What samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SampleType {
+    U8,
+    F32,
+}
+
+impl SampleType {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::F32 => 4,
+        }
+    }
+}
+
+impl Samples {
+    /// None.
+    pub fn none(element: SampleType) -> Self {
+        match element {
+            SampleType::U8 => Self::U8(Vec::new()),
+            SampleType::F32 => Self::F32(Vec::new()),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Self::U8(values) => values.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds more of them behind these; bytes become numbers where one of both is.
+    pub fn append(&mut self, more: Self) {
+        match (&mut *self, more) {
+            (Self::U8(values), Self::U8(more)) => values.extend(more),
+            (Self::F32(values), Self::F32(more)) => values.extend(more),
+            (Self::F32(values), Self::U8(more)) => values.extend(more.into_iter().map(f32::from)),
+            (Self::U8(values), Self::F32(more)) => {
+                let widened = values.iter().copied().map(f32::from).chain(more).collect();
+                *self = Self::F32(widened);
+            }
+        }
+    }
 }
 
 /// An image of 1 (grey) or 3 (colour) channels.
@@ -20,6 +72,7 @@ pub struct Picture {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
+    /// Row by row with the channels of a pixel together.
     pub samples: Samples,
 }
 

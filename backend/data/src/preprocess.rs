@@ -65,31 +65,51 @@ impl Preprocess {
         Ok(())
     }
 
-    /// Makes `[channels, height, width]` of an image. What it is resized to on the way has `max_pixels` at most.
-    pub(crate) fn apply(&self, entry: &str, picture: Picture, max_pixels: u64) -> Result<Vec<f32>, DataError> {
+    /// Makes `[channels, height, width]` of an image, its values as they are stored. What it is resized to on the way has
+    /// `max_pixels` at most.
+    pub(crate) fn fitted(&self, entry: &str, picture: Picture, max_pixels: u64) -> Result<Samples, DataError> {
         self.validate()?;
         if picture.channels != self.channels && picture.channels != 1 {
             return Err(DataError::Channels { images: picture.channels, network: self.channels });
         }
-        let stored = picture.channels;
         let target = Target { width: self.width, height: self.height, filter: self.filter, max_pixels };
-        let picture = fit(entry, picture, self.resize, target)?;
-        let pixels = self.height * self.width;
-        let mut input = Vec::with_capacity(self.channels * pixels);
+        let Picture { channels: stored, samples, .. } = fit(entry, picture, self.resize, target)?;
+        Ok(match samples {
+            Samples::U8(values) => Samples::U8(self.by_channel(stored, &values)),
+            Samples::F32(values) => Samples::F32(self.by_channel(stored, &values)),
+        })
+    }
+
+    /// The network's channels one after the other, of `stored` ones that lie beside each other.
+    fn by_channel<T: Copy>(&self, stored: usize, values: &[T]) -> Vec<T> {
+        let mut input = Vec::with_capacity(self.values());
         for channel in 0..self.channels {
-            let (mean, deviation) = (of_channel(&self.mean, channel), of_channel(&self.deviation, channel));
-            let normalize = |value: f32| (value * self.scale - mean) / deviation;
             let first = match self.order {
                 _ if stored == 1 => 0,
                 ChannelOrder::Rgb => channel,
                 ChannelOrder::Bgr => stored - 1 - channel,
             };
-            match &picture.samples {
-                Samples::U8(v) => input.extend(v[first..].iter().step_by(stored).map(|&v| normalize(f32::from(v)))),
-                Samples::F32(v) => input.extend(v[first..].iter().step_by(stored).map(|&v| normalize(v))),
-            }
+            input.extend(values[first..].iter().step_by(stored));
         }
-        Ok(input)
+        input
+    }
+
+    /// Numbers of one image.
+    pub fn values(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Network input of values that are stored, one image's.
+    pub(crate) fn normalised(&self, samples: &Samples) -> Vec<f32> {
+        let pixels = self.height * self.width;
+        let normalised = |place: usize, value: f32| {
+            let channel = place / pixels.max(1);
+            (value * self.scale - of_channel(&self.mean, channel)) / of_channel(&self.deviation, channel)
+        };
+        match samples {
+            Samples::U8(values) => values.iter().enumerate().map(|(i, &v)| normalised(i, f32::from(v))).collect(),
+            Samples::F32(values) => values.iter().enumerate().map(|(i, &v)| normalised(i, v)).collect(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use tch::{TchError, Tensor};
 use crate::batches::batches;
 use crate::exec::{BatchNormInputs, Compiled, ExecError, Hook};
 use crate::network::Network;
+use crate::pictures::Batches;
 
 /// A network whose batch norms have the statistics of `calibration`, `[n, C, H, W]` on the network's device.
 ///
@@ -22,7 +23,7 @@ use crate::network::Network;
 /// calibration set is begun again when it ends, and gone through once where no number of batches is given.
 pub fn adapt(
     network: &Network,
-    calibration: &Tensor,
+    calibration: &dyn Batches,
     batch_size: usize,
     adaptation: Adaptation,
     cancelled: &dyn Fn() -> bool,
@@ -32,7 +33,7 @@ pub fn adapt(
         return Ok(adapted);
     }
     let mut statistics = Statistics { adaptation, running: BTreeMap::new(), cancelled };
-    let images = calibration.size().first().map_or(0, |&n| n as usize);
+    let images = calibration.count();
     let set = batches(images, batch_size);
     let asked = adaptation.batches.map(|batches| batches as usize);
     let count = match adaptation.mode {
@@ -41,8 +42,7 @@ pub fn adapt(
     };
     let compiled = Compiled::new(network, batch_size)?;
     for range in set.iter().cycle().take(count) {
-        let batch = calibration.f_narrow(0, range.start as i64, range.len() as i64)?;
-        compiled.run(&[batch], &mut statistics)?;
+        compiled.run(&[calibration.batch(range.clone())?], &mut statistics)?;
     }
     for running in statistics.running.into_values() {
         adapted.weights[running.mean_id.index()] = running.mean;

@@ -1,17 +1,23 @@
-//! A search's images on its device, decoded and normalised once and not once per candidate.
+//! A search's images, decoded once and not once per candidate.
 
 use std::panic::resume_unwind;
-
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use eagleeye_data::{DataError, Dataset, Preprocess, Split};
+use eagleeye_data::{DataError, Dataset, PixelFile, PixelFileError, Preprocess, SampleType, Samples, Split};
 use tch::{Device, TchError, Tensor};
 
 use crate::observer::{Observer, Phase};
+use crate::pictures::{Batches, Pictures};
 use eagleeye_torchscript::tensors::reason;
 
 /// Images between two looks at whether the search was cancelled, all threads together.
-const CHUNK: usize = 256;
+pub const CHUNK: usize = 256;
+
+/// Bytes of decoded images that are kept in the device's memory: 14,000 of 224x224 in colour. More stay on disk, and passes read them
+/// batch by batch.
+pub const MEMORY_BYTES: u64 = 2 << 30;
 
 /// Calibration, scoring and test images, disjoint, on one device.
 #[derive(Debug)]
@@ -34,8 +40,7 @@ impl Images {
 /// Images that serve for one thing.
 #[derive(Debug)]
 pub struct Part {
-    /// `[n, channels, height, width]`, `f32`.
-    pub images: Tensor,
+    pub images: Pictures,
     /// Their classes, `[n]`, `i64`; `None` where the dataset has no labels.
     pub labels: Option<Tensor>,
 }
@@ -43,7 +48,7 @@ pub struct Part {
 impl Part {
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.images.size().first().map_or(0, |&n| n as usize)
+        self.images.count()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -51,25 +56,35 @@ impl Part {
     }
 
     /// The first `count` images.
-    pub fn first(&self, count: usize) -> Result<Tensor, TchError> {
-        self.images.f_narrow(0, 0, count.min(self.len()) as i64)
+    pub fn first(&self, count: usize) -> Pictures {
+        self.images.head(count)
     }
 
     /// The first `count` images with their classes, which share this part's memory.
     pub fn head(&self, count: usize) -> Result<Self, ImagesError> {
         let count = count.min(self.len());
         let labels = self.labels.as_ref().map(|labels| labels.f_narrow(0, 0, count as i64)).transpose()?;
-        Ok(Self { images: self.first(count)?, labels })
+        Ok(Self { images: self.first(count), labels })
     }
 }
+
+/// Takes decoded images as they come.
+pub type Sink<'s> = &'s mut dyn FnMut(Samples) -> Result<(), ImagesError>;
 
 /// Where decoded images come from.
 pub trait Source {
     /// Class indices of all images.
     fn labels(&self) -> &[usize];
 
-    /// Some images as network input, each `[channels, height, width]`, one behind the other in the order of `indices`.
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError>;
+    /// Number of images.
+    fn count(&self) -> usize;
+
+    /// What all images are made of.
+    fn element(&self) -> SampleType;
+
+    /// Gives the sink some images in the size of the network's input, each `[channels, height, width]` with its values as they are
+    /// stored, in the order of `indices` and [`CHUNK`] at a time.
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError>;
 }
 
 /// A source whose labels are other ones than its own.
@@ -83,8 +98,16 @@ impl Source for Relabelled<'_> {
         &self.labels
     }
 
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
-        self.source.decode(indices, preprocess)
+    fn count(&self) -> usize {
+        self.source.count()
+    }
+
+    fn element(&self) -> SampleType {
+        self.source.element()
+    }
+
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError> {
+        self.source.decode(indices, preprocess, sink)
     }
 }
 
@@ -94,8 +117,16 @@ impl Source for Dataset {
         Dataset::labels(self)
     }
 
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
-        Ok(decode_chunk(self, preprocess, indices)?)
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn element(&self) -> SampleType {
+        Dataset::element(self)
+    }
+
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError> {
+        indices.chunks(CHUNK).try_for_each(|chunk| sink(decode_chunk(self, preprocess, chunk)?))
     }
 }
 
@@ -109,6 +140,8 @@ pub enum ImagesError {
     /// The process that reads the dataset says so.
     #[error(transparent)]
     Reader(Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    File(#[from] PixelFileError),
     #[error("found {found} values for {images} images with {each} values each")]
     Values { images: usize, each: usize, found: usize },
     #[error("libtorch: {0}")]
@@ -125,47 +158,140 @@ impl Images {
     /// Images without a test set.
     #[cfg(test)]
     pub(crate) fn of(calibration: Tensor, scoring: Tensor, labels: Tensor) -> Self {
-        let part = |images: Tensor, labels| Part { images, labels };
+        let part = |images: Tensor, labels| Part { images: images.into(), labels };
         let test = part(scoring.narrow(0, 0, 0), None);
         Self { calibration: part(calibration, None), scoring: part(scoring, Some(labels)), test }
     }
 
-    /// Decodes the split's images, in the split's order.
+    /// Decodes the split's images, in the split's order; those that `kept` has already are taken from there.
+    ///
+    /// They stay in the device's memory up to [`MEMORY_BYTES`], else on disk.
     pub fn decode(
         source: &mut dyn Source,
         preprocess: &Preprocess,
         split: &Split,
         device: Device,
+        kept: Option<PixelFile>,
         observer: &mut dyn Observer,
     ) -> Result<Self, ImagesError> {
         preprocess.validate()?;
-        let total = (split.calibration.len() + split.scoring.len() + split.test.len()) as u64;
-        let mut done = 0;
-        let mut part = |indices: &[usize]| {
-            let mut pixels = Vec::with_capacity(indices.len() * image_size(preprocess));
-            for chunk in indices.chunks(CHUNK) {
-                if observer.cancelled() {
-                    return Err(ImagesError::Cancelled);
-                }
-                observer.phase(Phase::Images, done, total);
-                let decoded = source.decode(chunk, preprocess)?;
-                let (images, each, found) = (chunk.len(), image_size(preprocess), decoded.len());
-                if found != images * each {
-                    return Err(ImagesError::Values { images, each, found });
-                }
-                pixels.extend(decoded);
-                done += chunk.len() as u64;
+        let Split { calibration, scoring, test } = split;
+        let parts = [calibration, scoring, test];
+        let wanted: usize = parts.iter().map(|part| part.len()).sum();
+        let bytes = (wanted * preprocess.values() * source.element().bytes()) as u64;
+        let labels = |source: &dyn Source, part: &[usize]| labels(source.labels(), part, device);
+        let mut decoding = Decoding { source, preprocess, observer, done: 0, total: wanted as u64 };
+        let in_file = match kept {
+            Some(file) => Some(file),
+            None if bytes <= MEMORY_BYTES => None,
+            None => {
+                let (element, images) = (decoding.source.element(), decoding.source.count());
+                Some(PixelFile::unnamed(element, preprocess.values(), images)?)
             }
-            let Preprocess { channels, height, width, .. } = *preprocess;
-            let shape = [indices.len(), channels, height, width].map(|size| size as i64);
-            let images = Tensor::f_from_slice(&pixels)?.f_reshape(shape)?.f_to_device(device)?;
-            Ok(Part { images, labels: labels(source.labels(), indices, device)? })
         };
-        let (calibration, scoring) = (part(&split.calibration)?, part(&split.scoring)?);
-        let test = part(&split.test)?;
-        observer.phase(Phase::Images, total, total);
-        Ok(Self { calibration, scoring, test })
+        let pictures = match in_file {
+            None => parts.map(|part| Ok(Pictures::in_memory(&decoding.samples(part)?, preprocess, device)?)),
+            Some(mut file) => {
+                for part in parts {
+                    decoding.into_file(part, &mut file)?;
+                }
+                let file = Arc::new(file);
+                parts.map(|part| match bytes <= MEMORY_BYTES {
+                    true => Ok(Pictures::in_memory(&read_whole(&file, part)?, preprocess, device)?),
+                    false => Ok(Pictures::in_file(file.clone(), part.clone(), preprocess, device)?),
+                })
+            }
+        };
+        decoding.observer.phase(Phase::Images, decoding.total, decoding.total);
+        let source = &*decoding.source;
+        let [calibration, scoring, test] = pictures.map(|images: Result<Pictures, ImagesError>| images);
+        let part = |images: Result<Pictures, ImagesError>, indices: &[usize]| {
+            Ok::<_, ImagesError>(Part { images: images?, labels: labels(source, indices)? })
+        };
+        Ok(Self {
+            calibration: part(calibration, parts[0])?,
+            scoring: part(scoring, parts[1])?,
+            test: part(test, parts[2])?,
+        })
     }
+}
+
+/// Images that are being decoded.
+struct Decoding<'a> {
+    source: &'a mut dyn Source,
+    preprocess: &'a Preprocess,
+    observer: &'a mut dyn Observer,
+    done: u64,
+    total: u64,
+}
+
+impl Decoding<'_> {
+    /// Some images, one behind the other.
+    fn samples(&mut self, indices: &[usize]) -> Result<Samples, ImagesError> {
+        let mut all = Samples::none(self.source.element());
+        self.each_chunk(indices, &mut |_, samples| {
+            all.append(samples);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Decodes those images of a part that a file lacks.
+    fn into_file(&mut self, part: &[usize], file: &mut PixelFile) -> Result<(), ImagesError> {
+        let mut missing = Vec::new();
+        for chunk in part.chunks(CHUNK) {
+            self.report()?;
+            for &index in chunk {
+                if !file.has(index)? {
+                    missing.push(index);
+                }
+            }
+        }
+        self.done += (part.len() - missing.len()) as u64;
+        self.each_chunk(&missing, &mut |indices, samples| Ok(file.write(indices, &samples)?))
+    }
+
+    fn each_chunk(
+        &mut self,
+        indices: &[usize],
+        take: &mut dyn FnMut(&[usize], Samples) -> Result<(), ImagesError>,
+    ) -> Result<(), ImagesError> {
+        let Self { source, preprocess, observer, done, total } = self;
+        let mut chunks = indices.chunks(CHUNK);
+        look(*observer, *done, *total)?;
+        source.decode(indices, preprocess, &mut |samples| {
+            let chunk = chunks.next().unwrap_or_default();
+            let (images, each, found) = (chunk.len(), preprocess.values(), samples.len());
+            if found != images * each {
+                return Err(ImagesError::Values { images, each, found });
+            }
+            take(chunk, samples)?;
+            *done += images as u64;
+            look(*observer, *done, *total)
+        })
+    }
+
+    fn report(&mut self) -> Result<(), ImagesError> {
+        look(self.observer, self.done, self.total)
+    }
+}
+
+/// Says how far it is, and whether to go on.
+fn look(observer: &mut dyn Observer, done: u64, total: u64) -> Result<(), ImagesError> {
+    if observer.cancelled() {
+        return Err(ImagesError::Cancelled);
+    }
+    observer.phase(Phase::Images, done, total);
+    Ok(())
+}
+
+/// All images of a part, one behind the other.
+fn read_whole(file: &PixelFile, part: &[usize]) -> Result<Samples, ImagesError> {
+    let mut all = Samples::none(file.element());
+    for chunk in part.chunks(CHUNK) {
+        all.append(file.read(chunk)?);
+    }
+    Ok(all)
 }
 
 /// Classes of some images; `None` where there are no labels at all.
@@ -182,29 +308,28 @@ fn label(labels: &[usize], index: usize) -> Result<i64, DataError> {
     Ok(*label as i64)
 }
 
-/// Values of one decoded image.
-fn image_size(preprocess: &Preprocess) -> usize {
-    preprocess.channels * preprocess.height * preprocess.width
-}
-
 /// Decodes some images on all cores; the result is in their order, and of several errors the first image's is returned.
-fn decode_chunk(dataset: &Dataset, preprocess: &Preprocess, indices: &[usize]) -> Result<Vec<f32>, DataError> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let share = indices.len().div_ceil(cores).max(1);
-    let decode_all = |part: &[usize]| {
-        let mut pixels = Vec::with_capacity(part.len() * image_size(preprocess));
-        for &index in part {
-            pixels.extend(dataset.decode(index, preprocess)?);
+pub fn decode_chunk(dataset: &Dataset, preprocess: &Preprocess, indices: &[usize]) -> Result<Samples, DataError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(indices.len().max(1));
+    let next = AtomicUsize::new(0);
+    // Whoever is free takes the next image: they take different times.
+    let decode_some = || {
+        let mut decoded = Vec::new();
+        while let place = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(&index) = indices.get(place)
+        {
+            decoded.push((place, dataset.fitted(index, preprocess)));
         }
-        Ok::<_, DataError>(pixels)
+        decoded
     };
-    let parts: Vec<Result<Vec<f32>, DataError>> = thread::scope(|scope| {
-        let threads: Vec<_> = indices.chunks(share).map(|part| scope.spawn(move || decode_all(part))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    let mut decoded: Vec<(usize, Result<Samples, DataError>)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(decode_some)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    let mut pixels = Vec::with_capacity(indices.len() * image_size(preprocess));
-    for part in parts {
-        pixels.extend(part?);
+    decoded.sort_unstable_by_key(|(place, _)| *place);
+    let mut all = Samples::none(dataset.element());
+    for (_, samples) in decoded {
+        all.append(samples?);
     }
-    Ok(pixels)
+    Ok(all)
 }

@@ -16,6 +16,7 @@ use crate::images::{Images, Part};
 use crate::lanes::strategy_of;
 use crate::maker::{Made, Maker};
 use crate::network::Network;
+use crate::pictures::Pictures;
 use crate::repair::{Follow, FullOutputs, RepairOptions};
 use crate::score::{Reference, Scored, score};
 use crate::search_error::SearchError;
@@ -46,7 +47,7 @@ pub struct Judge<'a> {
 /// Images that networks are scored on.
 pub struct Target<'a> {
     set: ImageSet,
-    images: &'a Tensor,
+    images: &'a Pictures,
     /// Their classes; the full network's own answers where the dataset has no labels.
     labels: Tensor,
     /// What the full network says of them.

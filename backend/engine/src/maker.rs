@@ -15,6 +15,7 @@ use crate::images::{Images, Part};
 use crate::importance::{ImportanceData, importance};
 use crate::network::Network;
 use crate::norms::batch_norm_state;
+use crate::pictures::Batches;
 use crate::prune::{apply, plan_by_importance};
 use crate::recipe::{Vectors, recipe, vectors};
 use crate::repair::{Follow, FullOutputs, RepairOptions, Repaired, repair};
@@ -145,7 +146,7 @@ impl<'a> Pruner<'a> {
     ) -> Result<Self, SearchError> {
         let groups = channel_groups(&network.graph)?;
         let data = ImportanceData {
-            images: calibration.map(|part| &part.images),
+            images: calibration.map(|part| &part.images as &dyn Batches),
             labels: calibration.and_then(|part| part.labels.as_ref()),
             batch_size: request.batch_size as usize,
             seed: request.seed,
@@ -291,7 +292,7 @@ impl<'a> Maker<'a> {
         rung: Rung,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Network, ExecError> {
-        let calibration = self.images.calibration.first(rung.calibration as usize)?;
+        let calibration = self.images.calibration.first(rung.calibration as usize);
         let adaptation = on_rung(adaptation, rung, self.all());
         adapt(network, &calibration, self.pruner.request.batch_size as usize, adaptation, cancelled)
     }
@@ -340,7 +341,7 @@ mod tests {
 
     fn part(seed: u64, count: usize) -> Part {
         let labels = (0..count as i64).map(|image| image % 3).collect::<Vec<_>>();
-        Part { images: images(seed, &[count, 1, 12, 12]), labels: Some(tch::Tensor::from_slice(&labels)) }
+        Part { images: images(seed, &[count, 1, 12, 12]).into(), labels: Some(tch::Tensor::from_slice(&labels)) }
     }
 
     /// Batch norms or none; without them convolutions have biases or not.
@@ -384,7 +385,7 @@ mod tests {
                 let made = make_tuned(&full, None, &request, &keep, &path, &|| false).unwrap();
                 assert_eq!(made.graph.parameters, tuned.graph.parameters);
                 assert_eq!(made.weights, tuned.weights, "{batch_norms} {biases}");
-                let answer = |network: &Network| forward(network, &images.scoring.images).unwrap();
+                let answer = |network: &Network| forward(network, &images.scoring.images.all().unwrap()).unwrap();
                 assert!(difference(&answer(&made), &answer(&tuned)) < 1e-5, "{batch_norms} {biases}");
             }
         }

@@ -76,7 +76,7 @@ pub fn precheck(
     let started = Instant::now();
     let folded = fold(network)?;
     let batch_size = (request.batch_size as usize).min(MOST_AT_ONCE);
-    let input = prepared(&pixels.images, &request.preprocessing)?;
+    let input = prepared(&pixels.images.all()?, &request.preprocessing)?;
     let reference = Reference::of(&folded, &input, batch_size, &|| false)?;
     drop(input);
     let answers = reference.answers()?;
@@ -149,9 +149,9 @@ impl Presets {
         hits: &Hits,
         batch_size: usize,
     ) -> Result<Self, PrecheckError> {
-        let known = known_presets(pixels.images.size().get(1).map_or(0, |&channels| channels as usize));
+        let known = known_presets(pixels.images.channels());
         let most = affordable(network, known.len()).clamp(LEAST_PRESET_IMAGES, MOST_PRESET_IMAGES);
-        let images = pixels.first(most)?;
+        let images = pixels.first(most).all()?;
         let labels = labels.f_narrow(0, 0, most.min(pixels.len()) as i64)?;
         let requested = hits.prefix(most as u64);
         let tried = known.into_iter().map(|(name, values)| {
@@ -251,7 +251,7 @@ mod tests {
         let pixels = (images(3, &[count as usize, 1, 12, 12]) + 1.0) * 127.5;
         let right = request(json!({ "mean": [0.2860], "deviation": [0.3530] })).preprocessing;
         let reference = Reference::of(network, &prepared(&pixels, &right).unwrap(), 32, &|| false).unwrap();
-        Part { images: pixels, labels: Some(reference.answers().unwrap()) }
+        Part { images: pixels.into(), labels: Some(reference.answers().unwrap()) }
     }
 
     fn codes(found: &Precheck) -> Vec<WarningCode> {
@@ -292,10 +292,10 @@ mod tests {
         let network = classifier(1, true);
         let wanted = request(json!({ "mean": [0.0], "deviation": [1.0] }));
         let pixels = images(3, &[2, 1, 12, 12]);
-        let beyond = Part { images: pixels.shallow_clone(), labels: Some(Tensor::from_slice(&[0i64, 5])) };
+        let beyond = Part { images: pixels.shallow_clone().into(), labels: Some(Tensor::from_slice(&[0i64, 5])) };
         let error = precheck(&network, &beyond, &wanted, &[]).unwrap_err();
         assert!(matches!(error, PrecheckError::Label { label: 5, classes: 5 }), "{error}");
-        let none = Part { images: pixels.narrow(0, 0, 0), labels: None };
+        let none = Part { images: pixels.narrow(0, 0, 0).into(), labels: None };
         assert!(matches!(precheck(&network, &none, &wanted, &[]), Err(PrecheckError::NoImages)));
     }
 

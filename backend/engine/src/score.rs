@@ -6,6 +6,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::batches::batches;
 use crate::exec::{Compiled, ExecError, Hook};
 use crate::network::Network;
+use crate::pictures::Batches;
 
 /// A score and which of the images were classified correctly.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,15 +26,15 @@ impl Reference {
     /// Runs the full network on `images`, `[n, C, H, W]`.
     pub fn of(
         full: &Network,
-        images: &Tensor,
+        images: &dyn Batches,
         batch_size: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, ExecError> {
-        let count = images.size().first().map_or(0, |&n| n as usize);
+        let count = images.count();
         let compiled = Compiled::new(full, batch_size)?;
         let mut parts = Vec::new();
         for range in batches(count, batch_size) {
-            let batch = images.f_narrow(0, range.start as i64, range.len() as i64)?;
+            let batch = images.batch(range)?;
             let logits = compiled.run(&[batch], &mut Cancel(cancelled))?.swap_remove(0);
             parts.push(log_probabilities(&logits)?);
         }
@@ -65,7 +66,7 @@ impl Reference {
 /// counts as wrong, so that a broken network does not score well.
 pub fn score(
     network: &Network,
-    images: &Tensor,
+    images: &dyn Batches,
     labels: &Tensor,
     reference: Option<&Reference>,
     batch_size: usize,
@@ -76,7 +77,7 @@ pub fn score(
     let mut all = Tally::default();
     for range in batches(count, batch_size) {
         let (start, length) = (range.start as i64, range.len() as i64);
-        let batch = images.f_narrow(0, start, length)?;
+        let batch = images.batch(range)?;
         let logits = compiled.run(&[batch], &mut Cancel(cancelled))?.swap_remove(0);
         let full = reference.map(|full| full.log_probabilities.f_narrow(0, start, length)).transpose()?;
         all.add(&logits, &labels.f_narrow(0, start, length)?, full.as_ref())?;

@@ -15,6 +15,7 @@ use crate::exec::{self, ExecError, Hook};
 use crate::fold::fold_added;
 use crate::network::Network;
 use crate::norms::virtual_sites;
+use crate::pictures::Batches;
 use crate::rewrite::{Rewrite, RewriteError, free_name};
 
 /// Added to the variance under the root, as in PyTorch's batch norms.
@@ -41,15 +42,13 @@ impl VirtualBatchNorms {
     /// mean and unbiased variance, the same estimate that adaptive BN makes.
     pub fn measure(
         network: &Network,
-        calibration: &Tensor,
+        calibration: &dyn Batches,
         batch_size: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, ExecError> {
         let mut measuring = Measuring { weights: virtual_sites(&network.graph), sites: BTreeMap::new(), cancelled };
-        let images = calibration.size().first().map_or(0, |&n| n as usize);
-        for range in batches(images, batch_size) {
-            let batch = calibration.f_narrow(0, range.start as i64, range.len() as i64)?;
-            exec::run(network, &[batch], &mut measuring)?;
+        for range in batches(calibration.count(), batch_size) {
+            exec::run(network, &[calibration.batch(range)?], &mut measuring)?;
         }
         Ok(Self { sites: measuring.sites, parameters: network.graph.parameters.len() })
     }

@@ -2,19 +2,21 @@
 //! they read a byte, and hand over what they found: the graph and its weights, or labels and decoded images.
 
 use std::io::{stdin, stdout};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
 
 use clap::Args;
-use eagleeye_data::{Dataset, Files, Limits};
+use eagleeye_data::{Dataset, Files, Limits, Samples};
 use eagleeye_engine::device::set_threads;
-use eagleeye_engine::{Loaded, Source, handover, load_narrowed};
+use eagleeye_engine::{Loaded, decode_chunk, handover, load_narrowed};
 use eagleeye_sandbox::Access;
 
 use crate::arguments::ModelArgs;
 use crate::confinement::{dataset_access, model_access};
 use crate::failure::Failure;
 use crate::model_file::ModelFile;
-use crate::wire::{self, Wanted};
+use crate::wire::{self, Opened, Wanted};
 
 #[derive(Debug, Args)]
 pub struct ReadModelArgs {
@@ -63,13 +65,25 @@ impl ReadDatasetArgs {
 pub fn read_dataset(args: &ReadDatasetArgs) -> Result<(), Failure> {
     let files = Files { images: args.images.clone(), labels: args.labels.clone() };
     // The dataset was checked at upload, under the server's limit; so there is none on what it unpacks to here.
-    let mut dataset = Dataset::open(&files, &Limits { unpacked_bytes: u64::MAX, ..Limits::default() })?;
-    let (mut input, mut output) = (stdin().lock(), stdout().lock());
-    let labels: Vec<u32> = dataset.labels().iter().map(|&label| label as u32).collect();
-    wire::send(&labels, &mut output)?;
-    while let Some(Wanted { indices, preprocess }) = wire::receive(&mut input)? {
-        let values = Source::decode(&mut dataset, &indices, &preprocess)?;
-        wire::send_values(&values, &mut output)?;
-    }
-    Ok(())
+    let dataset = Dataset::open(&files, &Limits { unpacked_bytes: u64::MAX, ..Limits::default() })?;
+    let labels = dataset.labels().iter().map(|&label| label as u32).collect();
+    let opened = Opened { labels, images: dataset.len(), element: dataset.element() };
+    wire::send(&opened, &mut stdout().lock())?;
+    // Images are sent while the next ones are decoded.
+    let (decoded, to_send) = sync_channel::<Samples>(1);
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(move || {
+            let mut output = stdout().lock();
+            to_send.iter().try_for_each(|samples| wire::send_samples(&samples, &mut output))
+        });
+        let mut input = stdin().lock();
+        while let Some(Wanted { indices, preprocess }) = wire::receive(&mut input)? {
+            let samples = decode_chunk(&dataset, &preprocess, &indices)?;
+            if decoded.send(samples).is_err() {
+                break;
+            }
+        }
+        drop(decoded);
+        Ok(sending.join().unwrap_or_else(|panic| resume_unwind(panic))?)
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use eagleeye_data::Preprocess;
+use eagleeye_data::{Preprocess, SampleType, Samples};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -53,21 +53,34 @@ pub fn receive<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<T>, W
     rmp_serde::from_slice(&bytes).map(Some).map_err(WireError::Decode)
 }
 
-/// Sends numbers as they are, little-endian.
-pub fn send_values(values: &[f32], to: &mut impl Write) -> Result<(), WireError> {
-    let mut bytes = Vec::with_capacity(size_of_val(values));
-    for value in values {
-        bytes.extend_from_slice(&value.to_le_bytes());
+/// What a dataset's reader says first.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Opened {
+    pub labels: Vec<u32>,
+    /// Number of images.
+    pub images: usize,
+    pub element: SampleType,
+}
+
+/// Sends samples as they are, little-endian.
+pub fn send_samples(samples: &Samples, to: &mut impl Write) -> Result<(), WireError> {
+    match samples {
+        Samples::U8(values) => to.write_all(values)?,
+        Samples::F32(values) => {
+            to.write_all(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())?;
+        }
     }
-    to.write_all(&bytes)?;
     Ok(to.flush()?)
 }
 
-/// Reads `count` numbers that were sent so.
-pub fn receive_values(count: usize, from: &mut impl Read) -> Result<Vec<f32>, WireError> {
-    let mut bytes = vec![0; count * size_of::<f32>()];
+/// Reads `count` samples that were sent so.
+pub fn receive_samples(element: SampleType, count: usize, from: &mut impl Read) -> Result<Samples, WireError> {
+    let mut bytes = vec![0; count * element.bytes()];
     from.read_exact(&mut bytes)?;
-    Ok(bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect())
+    Ok(match element {
+        SampleType::U8 => Samples::U8(bytes),
+        SampleType::F32 => Samples::F32(bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect()),
+    })
 }
 
 #[cfg(test)]
@@ -78,10 +91,13 @@ mod tests {
     fn messages_and_numbers_come_out_as_they_went_in() {
         let mut pipe = Vec::new();
         send(&vec![1u32, 70_000], &mut pipe).unwrap();
-        send_values(&[0.1, f32::NEG_INFINITY], &mut pipe).unwrap();
+        let numbers = Samples::F32(vec![0.1, f32::NEG_INFINITY]);
+        send_samples(&numbers, &mut pipe).unwrap();
+        send_samples(&Samples::U8(vec![0, 255]), &mut pipe).unwrap();
         let mut from = &pipe[..];
         assert_eq!(receive::<Vec<u32>>(&mut from).unwrap(), Some(vec![1, 70_000]));
-        assert_eq!(receive_values(2, &mut from).unwrap(), [0.1, f32::NEG_INFINITY]);
+        assert_eq!(receive_samples(SampleType::F32, 2, &mut from).unwrap(), numbers);
+        assert_eq!(receive_samples(SampleType::U8, 2, &mut from).unwrap(), Samples::U8(vec![0, 255]));
         assert_eq!(receive::<Vec<u32>>(&mut from).unwrap(), None);
     }
 
@@ -105,6 +121,6 @@ mod tests {
         send(&"text", &mut pipe).unwrap();
         assert!(matches!(receive::<String>(&mut &pipe[..10]), Err(WireError::Pipe(_))));
         assert!(matches!(receive::<u32>(&mut &pipe[..]), Err(WireError::Decode(_))));
-        assert!(receive_values(3, &mut &[0; 8][..]).is_err());
+        assert!(receive_samples(SampleType::F32, 3, &mut &[0; 8][..]).is_err());
     }
 }

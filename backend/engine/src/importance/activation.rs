@@ -18,8 +18,8 @@ use crate::exec::{self, Hook};
 pub(super) fn second_moments(subject: &Subject) -> Result<Vec<LayerScores>, ImportanceError> {
     let images = subject.images(Criterion::Activation)?;
     let mut moments = Moments { readers: readers(subject), cancelled: subject.data.cancelled };
-    for range in batches(images.size()[0] as usize, subject.data.batch_size) {
-        exec::run(subject.network, &[images.f_narrow(0, range.start as i64, range.len() as i64)?], &mut moments)?;
+    for range in batches(images.count(), subject.data.batch_size) {
+        exec::run(subject.network, &[images.batch(range)?], &mut moments)?;
     }
     let groups = subject.groups.groups.iter().enumerate();
     groups.map(|(number, group)| of_group(subject, number, group, &moments)).collect()

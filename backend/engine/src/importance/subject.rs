@@ -8,11 +8,12 @@ use super::error::ImportanceError;
 use crate::exec::Hook;
 use crate::network::Network;
 use crate::norms::filters_are_scaled;
+use crate::pictures::Batches;
 
 /// What criteria need beside the network.
 pub struct ImportanceData<'a> {
     /// Calibration images `[n, C, H, W]`, prepared as for scoring; none where only criteria without images are asked for.
-    pub images: Option<&'a Tensor>,
+    pub images: Option<&'a dyn Batches>,
     /// Their classes `[n]` (`i64`). Without them the full network's own answers take their place.
     pub labels: Option<&'a Tensor>,
     /// Images of one forward pass.
@@ -61,8 +62,8 @@ impl<'a> Subject<'a> {
     }
 
     /// The calibration images, at least one.
-    pub fn images(&self, criterion: Criterion) -> Result<&'a Tensor, ImportanceError> {
-        let images = self.data.images.filter(|images| images.size().first().is_some_and(|&count| count > 0));
+    pub fn images(&self, criterion: Criterion) -> Result<&'a dyn Batches, ImportanceError> {
+        let images = self.data.images.filter(|images| images.count() > 0);
         images.ok_or(ImportanceError::NeedsImages(criterion))
     }
 }

@@ -14,7 +14,7 @@ use crate::exec;
 use crate::network::Network;
 
 /// Images that the gradients are taken on at most.
-const IMAGES: i64 = 256;
+const IMAGES: usize = 256;
 /// Images of one batch at most: all activations of a batch are kept for its gradients.
 const BATCH: usize = 16;
 
@@ -26,11 +26,12 @@ const BATCH: usize = 16;
 /// sums would all be 0. It is computed on the CPU, since cuDNN's gradients are not the same to the last digit each time.
 pub(super) fn changes_of_loss(subject: &Subject) -> Result<Vec<LayerScores>, ImportanceError> {
     let images = subject.images(Criterion::Taylor)?;
-    let count = images.size()[0].min(IMAGES);
-    let labels = labels(subject, images)?.map(|labels| first(labels, count)).transpose()?;
-    let images = first(images, count)?;
+    let count = images.count().min(IMAGES);
+    let labels = labels(subject, images.count())?;
+    let labels = labels.map(|labels| labels.f_narrow(0, 0, count as i64)?.f_to_device(Device::Cpu)).transpose()?;
+    let images = images.batch(0..count)?.f_to_device(Device::Cpu)?;
     let mut changes = Changes::new(subject)?;
-    for range in batches(count as usize, subject.data.batch_size.min(BATCH)) {
+    for range in batches(count, subject.data.batch_size.min(BATCH)) {
         let (start, length) = (range.start as i64, range.len() as i64);
         let labels = labels.as_ref().map(|labels| labels.f_narrow(0, start, length)).transpose()?;
         let loss = loss(subject, &changes.network, images.f_narrow(0, start, length)?, labels)?;
@@ -39,14 +40,10 @@ pub(super) fn changes_of_loss(subject: &Subject) -> Result<Vec<LayerScores>, Imp
     subject.groups.groups.iter().map(|group| changes.of_group(group)).collect()
 }
 
-fn labels<'a>(subject: &Subject<'a>, images: &Tensor) -> Result<Option<&'a Tensor>, ImportanceError> {
+fn labels<'a>(subject: &Subject<'a>, images: usize) -> Result<Option<&'a Tensor>, ImportanceError> {
     let Some(labels) = subject.data.labels else { return Ok(None) };
-    let (images, labelled) = (images.size()[0] as usize, labels.numel());
+    let labelled = labels.numel();
     if images == labelled { Ok(Some(labels)) } else { Err(ImportanceError::Labels { images, labels: labelled }) }
-}
-
-fn first(tensor: &Tensor, count: i64) -> Result<Tensor, TchError> {
-    tensor.f_narrow(0, 0, count)?.f_to_device(Device::Cpu)
 }
 
 /// Mean cross-entropy of one batch.

@@ -14,6 +14,7 @@ use crate::batches::batches;
 use crate::exec::operators::compute;
 use crate::exec::{self, ExecError, Hook};
 use crate::network::Network;
+use crate::pictures::Batches;
 
 /// Rows that a layer is fitted on, for each number that one of its outputs is computed from; fewer where there are fewer.
 const ROWS_PER_UNKNOWN: usize = 8;
@@ -45,11 +46,13 @@ impl FullOutputs {
     /// Runs the full network on `calibration`, `[n, C, H, W]` on its device.
     pub fn measure(
         full: &Network,
-        calibration: &Tensor,
+        calibration: &dyn Batches,
         batch_size: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, ExecError> {
-        let images = calibration.size().first().map_or(0, |&n| n as usize);
+        // A repair walks all batches from layer to layer together, and has them in memory.
+        let images = calibration.count();
+        let calibration = calibration.batch(0..images)?;
         let batches = batches(images, batch_size);
         let (sites, left) = sites(&full.graph);
         let mut rows = BTreeMap::new();
@@ -75,7 +78,7 @@ impl FullOutputs {
             exec::run(full, &[batch], &mut watching)?;
         }
         let answers = watching.answers;
-        let (calibration, nodes) = (calibration.shallow_clone(), full.graph.nodes.len());
+        let nodes = full.graph.nodes.len();
         Ok(Self { calibration, batches, sites, left, nodes, rows, answers })
     }
 

@@ -224,7 +224,7 @@ fn a_best_candidate_far_above_the_full_network_ends_the_search_without_success_a
     let chosen = tch::Tensor::cat(&[other.narrow(0, 0, fifth), same.narrow(0, 0, 4 * fifth)], 0);
     let (scoring, labels) = (scoring.index_select(0, &chosen), labels.index_select(0, &chosen));
     let on_all = SearchRequest { scoring_images: labels.size()[0] as u32, ..request(2) };
-    let images = Images::of(images(&network).calibration.images, scoring, labels);
+    let images = Images::of(images(&network).calibration.images.all().unwrap(), scoring, labels);
 
     let mut record = Record::default();
     let outcome = search(&network, &images, &on_all, Known::default(), &mut record);
@@ -253,7 +253,7 @@ fn many_images(network: &Network) -> Images {
     let answers = |images: &tch::Tensor| Some(forward(network, images).unwrap().argmax(1, false));
     let part = |seed, count| {
         let images = random_images(seed, &[count, 1, 12, 12]);
-        crate::images::Part { labels: answers(&images), images }
+        crate::images::Part { labels: answers(&images), images: images.into() }
     };
     Images { calibration: part(2, 64), scoring: part(1, 1000), test: part(3, 50) }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use tch::{Kind, TchError, Tensor};
 
 use super::order::{Crop, Order};
+use crate::pictures::Batches;
 
 /// Of libtorch's `grid_sampler`.
 const BILINEAR: i64 = 0;
@@ -12,10 +13,9 @@ const TO_THE_EDGE: i64 = 1;
 
 /// Images of `range` of an epoch's order, of all `images`, `[n, C, H, W]`: cut, mirrored and shifted, channels last in memory. What
 /// is missing at an edge is mirrored from the image.
-pub(super) fn batch(images: &Tensor, order: &Order, range: Range<usize>) -> Result<Tensor, TchError> {
-    let device = images.device();
-    let chosen = Tensor::f_from_slice(&order.images[range.clone()])?.f_to_device(device)?;
-    let mut batch = images.f_index_select(0, &chosen)?;
+pub(super) fn batch(images: &dyn Batches, order: &Order, range: Range<usize>) -> Result<Tensor, TchError> {
+    let mut batch = images.chosen(&order.images[range.clone()])?;
+    let device = batch.device();
     if !order.crops.is_empty() {
         batch = cut(&batch, &order.crops[range.clone()])?;
     }

@@ -82,7 +82,7 @@ pub fn tune(
 ) -> Result<Tuned, TuneError> {
     check(&images, full, options)?;
     let cancelled = || observer.cancelled();
-    let calibration = images.train.first(CALIBRATION)?;
+    let calibration = images.train.first(CALIBRATION);
     let prepared = Prepared::new(network, &calibration, &cancelled)?;
     let full = full.map(fold).transpose()?;
     let validation = Target::new(full.as_ref(), images.validation, &cancelled)?;

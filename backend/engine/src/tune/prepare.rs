@@ -2,11 +2,11 @@
 
 use eagleeye_graph::Op;
 use eagleeye_spec::report::BatchNormState;
-use tch::Tensor;
 
 use super::error::TuneError;
 use crate::network::Network;
 use crate::norms::batch_norm_state;
+use crate::pictures::Batches;
 use crate::virtual_bn::VirtualBatchNorms;
 
 const BATCH: usize = 128;
@@ -20,7 +20,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Batch norms that were folded away come back as the identity, measured on `calibration`. A network with layer or group
     /// norms never had any.
-    pub fn new(network: &Network, calibration: &Tensor, cancelled: &dyn Fn() -> bool) -> Result<Self, TuneError> {
+    pub fn new(network: &Network, calibration: &dyn Batches, cancelled: &dyn Fn() -> bool) -> Result<Self, TuneError> {
         let graph = &network.graph;
         let has_other_norms = graph.nodes.iter().any(|n| matches!(n.op, Op::LayerNorm { .. } | Op::GroupNorm { .. }));
         if batch_norm_state(graph) != BatchNormState::Folded || has_other_norms {

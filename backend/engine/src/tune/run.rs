@@ -18,6 +18,7 @@ use super::validation::Target;
 use crate::adapt::adapt;
 use crate::network::Network;
 use crate::observer::Flow;
+use crate::pictures::Pictures;
 
 /// Steps after which a time limit is turned into a number of steps for the first time.
 const TIMED_STEPS: u64 = 20;
@@ -32,7 +33,7 @@ pub(super) struct Task<'a> {
     /// The network as it began.
     pub begin: &'a Network,
     /// From which averaged weights get their statistics.
-    pub calibration: &'a Tensor,
+    pub calibration: &'a Pictures,
     pub validation: &'a Target<'a>,
     /// Training images.
     pub images: usize,

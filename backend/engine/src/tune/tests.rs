@@ -54,7 +54,7 @@ fn part(seed: u64, count: usize) -> Part {
         let mut stripe = noise.get(image as i64).narrow(1, class * 2, 2);
         stripe += 2.0;
     }
-    Part { images: noise, labels: Some(Tensor::from_slice(&classes)) }
+    Part { images: noise.into(), labels: Some(Tensor::from_slice(&classes)) }
 }
 
 struct Sets {
@@ -244,7 +244,7 @@ fn an_average_has_statistics_of_its_own() {
     let (network, sets) = (classifier(1, true), sets());
     let (plain, _) = tuned(&network, None, &sets, &options());
     let (averaged, _) = tuned(&network, None, &sets, &TuneOptions { average: Some(0.9), ..options() });
-    let x = &sets.test.images;
+    let x = &sets.test.images.all().unwrap();
     assert!(difference(&forward(&averaged.network, x).unwrap(), &forward(&plain.network, x).unwrap()) > 1e-3);
     let again = adapt(&averaged.network, &sets.train.images, 128, Adaptation::default(), &|| false).unwrap();
     assert!(difference(&forward(&again, x).unwrap(), &forward(&averaged.network, x).unwrap()) < 1e-5);

@@ -7,6 +7,7 @@ use super::error::TuneError;
 use crate::fold::fold;
 use crate::images::Part;
 use crate::network::Network;
+use crate::pictures::Pictures;
 use crate::score::{Reference, score};
 
 /// Images of one forward pass.
@@ -14,7 +15,7 @@ const BATCH: usize = 128;
 
 /// Images that networks are scored on.
 pub(super) struct Target<'a> {
-    images: &'a Tensor,
+    images: &'a Pictures,
     /// Their classes; the full network's own answers where the images have no labels.
     labels: Tensor,
     reference: Option<Reference>,

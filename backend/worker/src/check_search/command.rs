@@ -77,7 +77,7 @@ pub fn check_search(args: &CheckSearchArgs) -> Result<(), Failure> {
     let names = request.class_order.names(dataset.classes().iter().map(String::as_str));
     let mut dataset = Relabelled { source: &mut dataset, labels };
     let images =
-        Images::decode(&mut dataset, &pixels(&request.preprocessing, input), &sample, Device::Cpu, &mut Silent)?;
+        Images::decode(&mut dataset, &pixels(&request.preprocessing, input), &sample, Device::Cpu, None, &mut Silent)?;
     let mut found = precheck(&loaded.network, &images.scoring, &request, &names)?;
     found.warnings.splice(0..0, sizes);
     found.seconds = started.elapsed().as_secs_f64();

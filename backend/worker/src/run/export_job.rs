@@ -21,6 +21,7 @@ use crate::provenance::{Provenance, Weights};
 use crate::run::engine_thread::{CancelFlag, compute};
 use crate::run::error::JobError;
 use crate::run::handler::{Handler, Task};
+use crate::run::image_cache::ImageCache;
 use crate::run::inputs::{DatasetInputs, ModelInputs};
 use crate::run::reporter::Unwatched;
 use crate::run::resources::Resources;
@@ -51,7 +52,7 @@ impl Handler for ExportJob {
 }
 
 async fn export_checkpoint(task: Task) -> Result<(), JobError> {
-    let Task { store, lease, subject: checkpoint_id, resources, cancel, .. } = task;
+    let Task { store, lease, subject: checkpoint_id, resources, image_cache, cancel, .. } = task;
     let give_up = || cancel.is_set();
     let checkpoint = retry(give_up, async || store.checkpoints().get(checkpoint_id).await).await?;
     let candidate = retry(give_up, async || store.candidates().get(checkpoint.candidate_id).await).await?;
@@ -59,7 +60,7 @@ async fn export_checkpoint(task: Task) -> Result<(), JobError> {
     let model = ModelInputs::fetch(&store, &search, &cancel).await?;
     let weights = source_of(&store, &checkpoint, &cancel).await?;
     let calibration = match weights.needs_images(&model.request) {
-        true => Some(Calibration::fetch(&store, &search, &model.request, &cancel).await?),
+        true => Some(Calibration::fetch(&store, &search, image_cache, &model.request, &cancel).await?),
         false => None,
     };
     let format = match checkpoint.format {
@@ -115,12 +116,13 @@ impl Calibration {
     async fn fetch(
         store: &Store,
         search: &Search,
+        cache: ImageCache,
         request: &SearchRequest,
         cancel: &CancelFlag,
     ) -> Result<Self, JobError> {
         let split = retry(|| cancel.is_set(), async || store.searches().split(search.id).await).await?;
         let used = convert::used_images(split.ok_or(JobError::NoSplit)?, request).calibration;
-        let dataset = DatasetInputs::fetch(store, search, cancel).await?;
+        let dataset = DatasetInputs::fetch(store, search, cache, cancel).await?;
         Ok(Self { dataset, split: Split { calibration: used, ..Split::default() } })
     }
 

@@ -8,6 +8,7 @@ use eagleeye_store::{Lease, Payload, Store, Uuid, Wanted};
 
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
+use crate::run::image_cache::ImageCache;
 use crate::run::resources::Resources;
 use crate::run::turns::Offers;
 
@@ -20,6 +21,7 @@ pub struct Task {
     pub subject: Uuid,
     pub payload: Payload,
     pub resources: Resources,
+    pub image_cache: ImageCache,
     /// Set when the job is to stop; it has a moment to return then.
     pub cancel: CancelFlag,
     /// Where a long job lets short ones go first.

@@ -11,6 +11,7 @@ use crate::convert;
 use crate::model_file::{ModelFile, NamedFile};
 use crate::run::engine_thread::CancelFlag;
 use crate::run::error::JobError;
+use crate::run::image_cache::{Decoded, ImageCache};
 use crate::run::reader::{ForeignDataset, ReaderError, read_model};
 use crate::run::resources::Resources;
 use crate::run::retry::retry;
@@ -91,11 +92,18 @@ pub struct DatasetInputs {
     named: Files,
     owner: Owner,
     files: Vec<LocalFile>,
+    hash: FileHash,
+    cache: ImageCache,
 }
 
 impl DatasetInputs {
     /// As [`ModelInputs::fetch`].
-    pub async fn fetch(store: &Store, search: &Search, cancel: &CancelFlag) -> Result<Self, JobError> {
+    pub async fn fetch(
+        store: &Store,
+        search: &Search,
+        cache: ImageCache,
+        cancel: &CancelFlag,
+    ) -> Result<Self, JobError> {
         let dataset = retry(|| cancel.is_set(), async || store.datasets().get(search.dataset_id).await).await?;
         let LocalDataset { images, labels } = store.datasets().local(&dataset, Check::Anew).await?;
         let path = |file: &LocalFile| file.path().to_owned();
@@ -105,6 +113,8 @@ impl DatasetInputs {
             named: Files { images: path(&images), labels: labels.as_ref().map(path) },
             owner: dataset.owner(),
             files: std::iter::once(images).chain(labels).collect(),
+            hash: dataset.images_hash,
+            cache,
         })
     }
 
@@ -131,8 +141,16 @@ impl DatasetInputs {
     ) -> Result<Images, JobError> {
         let preprocess = model.preprocess()?;
         let labels = relabelled(dataset.labels(), &self.classes, &model.request.class_order)?;
+        let decoded = Decoded {
+            dataset: &self.hash,
+            preprocess: &preprocess,
+            element: dataset.element(),
+            images: dataset.count(),
+            wanted: split.calibration.len() + split.scoring.len() + split.test.len(),
+        };
+        let kept = self.cache.take(decoded);
         let mut dataset = Relabelled { source: dataset, labels };
-        let images = Images::decode(&mut dataset, &preprocess, split, device, observer);
+        let images = Images::decode(&mut dataset, &preprocess, split, device, kept, observer);
         self.check()?;
         Ok(images?)
     }

@@ -9,6 +9,7 @@ mod error;
 mod export_job;
 mod failed_reads;
 mod handler;
+mod image_cache;
 mod inputs;
 mod presence;
 mod reader;
@@ -43,6 +44,7 @@ use crate::run::error::JobError;
 use crate::run::export_job::ExportJob;
 use crate::run::failed_reads::FailedReads;
 use crate::run::handler::{Handlers, Task};
+use crate::run::image_cache::{DEFAULT_IMAGE_BYTES, ImageCache};
 use crate::run::presence::Presence;
 use crate::run::resources::Resources;
 use crate::run::retry::{once, retry};
@@ -86,6 +88,10 @@ pub struct RunArgs {
     /// Largest total size of these copies in bytes; the least recently used are removed first.
     #[arg(long, value_name = "BYTES", env = "EAGLEEYE_CACHE_BYTES", hide_env_values = true, default_value_t = DEFAULT_CACHE_BYTES)]
     cache_bytes: u64,
+    /// Largest total size of decoded images that are kept in the same folder for other jobs on the same dataset, in bytes; the least
+    /// recently used are removed first. 0 keeps none.
+    #[arg(long, value_name = "BYTES", env = "EAGLEEYE_IMAGE_CACHE_BYTES", hide_env_values = true, default_value_t = DEFAULT_IMAGE_BYTES)]
+    image_cache_bytes: u64,
     /// Name of this process in the queue; no other process, past or present, may have the same one.
     #[arg(long)]
     name: String,
@@ -111,6 +117,7 @@ struct Worker {
     name: String,
     handlers: Handlers,
     resources: Resources,
+    image_cache: ImageCache,
     presence: Presence,
     failed_reads: FailedReads,
 }
@@ -141,6 +148,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     runtime.block_on(async {
         let stop = Stop::watch().map_err(RunError::Signals)?;
+        let image_cache = ImageCache { folder: args.cache.join("images"), bytes: args.image_cache_bytes };
         let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
         let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
         let store = open(&config, &stop).await?;
@@ -150,6 +158,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
             name: args.name,
             handlers: HANDLERS,
             resources,
+            image_cache,
             presence,
             failed_reads: FailedReads::default(),
         };
@@ -289,6 +298,7 @@ impl Worker {
             subject: claim.subject,
             payload: claim.payload.clone(),
             resources: self.resources,
+            image_cache: self.image_cache.clone(),
             cancel: cancel.clone(),
             offers,
         };

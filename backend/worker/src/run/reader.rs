@@ -7,15 +7,15 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use eagleeye_data::{Files, Preprocess};
+use eagleeye_data::{Files, Preprocess, SampleType, Samples};
 use eagleeye_engine::handover::{self, HandoverError};
-use eagleeye_engine::{ImagesError, Loaded, Source};
+use eagleeye_engine::{CHUNK, ImagesError, Loaded, Sink, Source};
 use eagleeye_sandbox::exit::{self, DISK_FULL, INTERNAL, MAX_REASON_BYTES, UNUSABLE};
 use eagleeye_sandbox::{Allowance, confined};
 use tempfile::TempDir;
 
 use crate::run::watchdog::Watchdog;
-use crate::wire::{self, Wanted, WireError};
+use crate::wire::{self, Opened, Wanted, WireError};
 
 /// This program, also when a newer one lies at its place meanwhile.
 const SELF: &str = "/proc/self/exe";
@@ -25,6 +25,8 @@ const CPU: Duration = Duration::from_secs(3600);
 const ANSWER: Duration = Duration::from_secs(1800);
 /// Largest file that a child may write, in bytes. What a dataset unpacks to was limited when it was uploaded.
 const FILE_BYTES: u64 = 1 << 40;
+/// Chunks of images that a child is asked for before the first is there.
+const AHEAD: usize = 2;
 /// How long a child may live that has nothing left to say.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -129,6 +131,8 @@ pub fn read_model(
 #[derive(Debug)]
 pub struct ForeignDataset {
     labels: Vec<usize>,
+    images: usize,
+    element: SampleType,
     /// Taken when the child has failed.
     reader: Option<Reader>,
     input: ChildStdin,
@@ -142,25 +146,51 @@ impl ForeignDataset {
             arguments.extend(["--labels".into(), labels.into()]);
         }
         let (reader, input, mut output) = Reader::start(&arguments, memory_bytes)?;
-        let labels: Option<Vec<u32>> = match wire::receive(&mut output) {
-            Ok(labels) => labels,
+        let opened: Option<Opened> = match wire::receive(&mut output) {
+            Ok(opened) => opened,
             Err(error) => return Err(reader.explain(error.into())),
         };
         reader.rests();
-        match labels {
-            Some(labels) => {
+        match opened {
+            Some(Opened { labels, images, element }) => {
                 let labels = labels.into_iter().map(|label| label as usize).collect();
-                Ok(Self { labels, reader: Some(reader), input, output })
+                Ok(Self { labels, images, element, reader: Some(reader), input, output })
             }
             None => Err(reader.explain(ReaderError::NoLabels)),
         }
     }
 
-    fn ask(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, WireError> {
-        let wanted = Wanted { indices: indices.to_vec(), preprocess: preprocess.clone() };
-        wire::send(&wanted, &mut self.input)?;
-        let Preprocess { channels, height, width, .. } = *preprocess;
-        wire::receive_values(indices.len() * channels * height * width, &mut self.output)
+    /// Has some images decoded. What was asked for is answered in order.
+    fn ask(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<(), WireError> {
+        wire::send(&Wanted { indices: indices.to_vec(), preprocess: preprocess.clone() }, &mut self.input)
+    }
+
+    fn answer(&mut self, images: usize, preprocess: &Preprocess) -> Result<Samples, WireError> {
+        wire::receive_samples(self.element, images * preprocess.values(), &mut self.output)
+    }
+
+    /// The next answer, while the child decodes what is `ahead`.
+    fn exchange(
+        &mut self,
+        ahead: Option<&[usize]>,
+        images: usize,
+        preprocess: &Preprocess,
+    ) -> Result<Samples, ImagesError> {
+        self.watchdog().inspect(|watchdog| watchdog.awaits_answer());
+        let asked = ahead.map_or(Ok(()), |indices| self.ask(indices, preprocess));
+        let answer = asked.and_then(|()| self.answer(images, preprocess));
+        self.watchdog().inspect(|watchdog| watchdog.rests());
+        answer.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&mut self, error: WireError) -> ImagesError {
+        let error = ReaderError::from(error);
+        // A broken pipe says nothing; how the child ended does.
+        let cause = match self.reader.take() {
+            Some(reader) => reader.explain(error),
+            None => error,
+        };
+        ImagesError::Reader(Box::new(cause))
     }
 
     fn watchdog(&self) -> Option<&Watchdog> {
@@ -173,19 +203,24 @@ impl Source for ForeignDataset {
         &self.labels
     }
 
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>, ImagesError> {
-        self.watchdog().inspect(|watchdog| watchdog.awaits_answer());
-        let answer = self.ask(indices, preprocess);
-        self.watchdog().inspect(|watchdog| watchdog.rests());
-        answer.map_err(|error| {
-            let error = ReaderError::from(error);
-            // A broken pipe says nothing; how the child ended does.
-            let cause = match self.reader.take() {
-                Some(reader) => reader.explain(error),
-                None => error,
-            };
-            ImagesError::Reader(Box::new(cause))
-        })
+    fn count(&self) -> usize {
+        self.images
+    }
+
+    fn element(&self) -> SampleType {
+        self.element
+    }
+
+    /// The child has [`AHEAD`] chunks to decode while the sink takes one.
+    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError> {
+        let chunks: Vec<&[usize]> = indices.chunks(CHUNK).collect();
+        for chunk in chunks.iter().take(AHEAD) {
+            self.ask(chunk, preprocess).map_err(|error| self.failed(error))?;
+        }
+        for (place, chunk) in chunks.iter().enumerate() {
+            sink(self.exchange(chunks.get(place + AHEAD).copied(), chunk.len(), preprocess)?)?;
+        }
+        Ok(())
     }
 }
 

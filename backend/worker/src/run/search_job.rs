@@ -34,13 +34,13 @@ impl Handler for SearchJob {
 }
 
 async fn search_strategies(task: Task) -> Result<(), JobError> {
-    let Task { store, lease, subject: search_id, resources, cancel, offers, .. } = task;
+    let Task { store, lease, subject: search_id, resources, image_cache, cancel, offers, .. } = task;
     let give_up = || cancel.is_set();
     let search = retry(give_up, async || store.searches().get(search_id).await).await?;
     let stored_split = retry(give_up, async || store.searches().split(search_id).await).await?;
     let evaluated = retry(give_up, async || store.candidates().evaluated(search_id).await).await?;
     let model = ModelInputs::fetch(&store, &search, &cancel).await?;
-    let dataset = DatasetInputs::fetch(&store, &search, &cancel).await?;
+    let dataset = DatasetInputs::fetch(&store, &search, image_cache, &cancel).await?;
     let latency = search.latency_model.clone();
     let remaining = RemainingSearch { model, dataset, split: stored_split, latency, evaluated, resources };
     let reporter = Reporter::new(store.clone(), lease, cancel.clone(), offers);

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::error::JobError;
 use super::failed_reads::FailedReads;
 use super::handler::{Handler, Handlers, Task};
+use super::image_cache::ImageCache;
 use super::presence::Presence;
 use super::resources::Resources;
 use super::stop::Stop;
@@ -105,6 +106,7 @@ impl Scene {
                 file_memory_bytes: 1,
                 snapshot_period: Duration::from_secs(60),
             },
+            image_cache: ImageCache { folder: folder.path().join("images"), bytes: 0 },
             presence: Presence::announce(&store, "host", Device::Cpu),
             failed_reads: FailedReads::default(),
         };

@@ -52,14 +52,14 @@ impl Handler for TuningJob {
 }
 
 async fn tune_candidate(task: Task) -> Result<(), JobError> {
-    let Task { store, lease, subject: tuning_id, resources, cancel, offers, .. } = task;
+    let Task { store, lease, subject: tuning_id, resources, image_cache, cancel, offers, .. } = task;
     let give_up = || cancel.is_set();
     let tuning = retry(give_up, async || store.tunings().get(tuning_id).await).await?;
     let candidate = retry(give_up, async || store.candidates().get(tuning.candidate_id).await).await?;
     let search = retry(give_up, async || store.searches().get(tuning.search_id).await).await?;
     let split = retry(give_up, async || store.searches().split(search.id).await).await?.ok_or(JobError::NoSplit)?;
     let model = ModelInputs::fetch(&store, &search, &cancel).await?;
-    let dataset = DatasetInputs::fetch(&store, &search, &cancel).await?;
+    let dataset = DatasetInputs::fetch(&store, &search, image_cache, &cancel).await?;
     let snapshot = stored_snapshot(&store, &tuning).await?;
     let (period, pause_at) = (resources.snapshot_period, tuning.pause_at);
     let follower = TuningFollower::new(store.clone(), lease, cancel.clone(), offers, period, pause_at)?;

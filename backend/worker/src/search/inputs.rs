@@ -87,6 +87,6 @@ pub fn inputs(
         [&used.calibration, &used.scoring, &used.test].map(|indices| indices.len() as u64);
     let preprocess = convert::preprocess(&request.preprocessing, channels, height, width);
     let mut dataset = Relabelled { source: &mut dataset, labels };
-    let images = Images::decode(&mut dataset, &preprocess, &used, device, observer)?;
+    let images = Images::decode(&mut dataset, &preprocess, &used, device, None, observer)?;
     Ok(Inputs { source_hash, network, images, request, used: ReportedSplit { calibration, scoring, test } })
 }

@@ -99,5 +99,5 @@ fn decode(
     let labels = relabelled(dataset.labels(), dataset.classes(), order)?;
     check_labels(&labels, network)?;
     let mut source = Relabelled { source: dataset, labels };
-    Ok(Images::decode(&mut source, preprocess, split, network.device(), &mut Told::default())?)
+    Ok(Images::decode(&mut source, preprocess, split, network.device(), None, &mut Told::default())?)
 }

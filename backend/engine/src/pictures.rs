@@ -1,0 +1,230 @@
+//! Images as passes take them, batch by batch. They stay the bytes that were decoded until a batch of them is needed: in the device's
+//! memory, or on disk where there are too many.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use eagleeye_data::{PixelFile, Preprocess, Samples};
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Where batches of images come from.
+pub trait Batches {
+    /// Number of images.
+    fn count(&self) -> usize;
+
+    /// Some images that follow each other, `[n, C, H, W]`, prepared as the network takes them.
+    fn batch(&self, range: Range<usize>) -> Result<Tensor, TchError>;
+
+    /// Some images in the order of their numbers.
+    fn chosen(&self, numbers: &[i64]) -> Result<Tensor, TchError>;
+}
+
+/// Images `[n, C, H, W]` that are prepared already.
+impl Batches for Tensor {
+    fn count(&self) -> usize {
+        self.size().first().map_or(0, |&n| n as usize)
+    }
+
+    fn batch(&self, range: Range<usize>) -> Result<Tensor, TchError> {
+        self.f_narrow(0, range.start as i64, range.len() as i64)
+    }
+
+    fn chosen(&self, numbers: &[i64]) -> Result<Tensor, TchError> {
+        self.f_index_select(0, &Tensor::f_from_slice(numbers)?.f_to_device(self.device())?)
+    }
+}
+
+/// Images of one size. Copies share the memory.
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    /// The first so many.
+    count: usize,
+    stored: Arc<Stored>,
+}
+
+#[derive(Debug)]
+enum Stored {
+    /// Prepared already.
+    Prepared(Tensor),
+    /// Bytes, or numbers, on the device.
+    Memory { samples: Tensor, normalisation: Normalisation },
+    /// In a file, by the number that an image has in its dataset.
+    File { file: Arc<PixelFile>, indices: Vec<usize>, shape: [i64; 3], normalisation: Normalisation, device: Device },
+}
+
+impl From<Tensor> for Pictures {
+    fn from(prepared: Tensor) -> Self {
+        Self { count: prepared.count(), stored: Arc::new(Stored::Prepared(prepared)) }
+    }
+}
+
+impl Pictures {
+    /// Images whose samples lie one behind the other.
+    pub(crate) fn in_memory(samples: &Samples, preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
+        let samples = tensor(samples, shape(preprocess))?.f_to_device(device)?;
+        let normalisation = Normalisation::of(preprocess, device)?;
+        Ok(Self { count: samples.count(), stored: Arc::new(Stored::Memory { samples, normalisation }) })
+    }
+
+    /// Images of a file, in the order of `indices`.
+    pub(crate) fn in_file(
+        file: Arc<PixelFile>,
+        indices: Vec<usize>,
+        preprocess: &Preprocess,
+        device: Device,
+    ) -> Result<Self, TchError> {
+        let (shape, normalisation) = (shape(preprocess), Normalisation::of(preprocess, device)?);
+        let count = indices.len();
+        Ok(Self { count, stored: Arc::new(Stored::File { file, indices, shape, normalisation, device }) })
+    }
+
+    /// The first so many.
+    pub fn head(&self, count: usize) -> Self {
+        Self { count: count.min(self.count), stored: self.stored.clone() }
+    }
+
+    /// Channels of an image.
+    pub fn channels(&self) -> usize {
+        let of = |images: &Tensor| images.size().get(1).map_or(0, |&channels| channels as usize);
+        match &*self.stored {
+            Stored::Prepared(images) => of(images),
+            Stored::Memory { samples, .. } => of(samples),
+            Stored::File { shape, .. } => shape[0] as usize,
+        }
+    }
+
+    /// All of them at once.
+    pub fn all(&self) -> Result<Tensor, TchError> {
+        self.batch(0..self.count)
+    }
+}
+
+impl Batches for Pictures {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn batch(&self, range: Range<usize>) -> Result<Tensor, TchError> {
+        match &*self.stored {
+            Stored::Prepared(images) => images.batch(range),
+            Stored::Memory { samples, normalisation } => normalisation.prepared(&samples.batch(range)?),
+            Stored::File { indices, .. } => self.of_file(&indices[range]),
+        }
+    }
+
+    fn chosen(&self, numbers: &[i64]) -> Result<Tensor, TchError> {
+        match &*self.stored {
+            Stored::Prepared(images) => images.chosen(numbers),
+            Stored::Memory { samples, normalisation } => normalisation.prepared(&samples.chosen(numbers)?),
+            Stored::File { indices, .. } => {
+                self.of_file(&numbers.iter().map(|&number| indices[number as usize]).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+impl Pictures {
+    fn of_file(&self, indices: &[usize]) -> Result<Tensor, TchError> {
+        let Stored::File { file, shape, normalisation, device, .. } = &*self.stored else {
+            return Err(TchError::Shape("the images are not in a file".to_owned()));
+        };
+        let samples = file.read(indices).map_err(|error| TchError::FileFormat(error.to_string()))?;
+        normalisation.prepared(&tensor(&samples, *shape)?.f_to_device(*device)?)
+    }
+}
+
+fn shape(Preprocess { channels, height, width, .. }: &Preprocess) -> [i64; 3] {
+    [channels, height, width].map(|&size| size as i64)
+}
+
+fn tensor(samples: &Samples, [channels, height, width]: [i64; 3]) -> Result<Tensor, TchError> {
+    let flat = match samples {
+        Samples::U8(values) => Tensor::f_from_slice(values)?,
+        Samples::F32(values) => Tensor::f_from_slice(values)?,
+    };
+    let images = flat.numel() as i64 / (channels * height * width).max(1);
+    flat.f_reshape([images, channels, height, width])
+}
+
+/// What is done to stored values: `(value * scale - mean) / deviation`, in `f32` and to the last bit as `eagleeye_data` does it.
+#[derive(Debug)]
+struct Normalisation {
+    scale: f64,
+    /// `[1, C, 1, 1]`
+    mean: Tensor,
+    deviation: Tensor,
+}
+
+impl Normalisation {
+    fn of(preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
+        let each = |values: &[f32]| Tensor::f_from_slice(values)?.f_reshape([1, -1, 1, 1])?.f_to_device(device);
+        let (mean, deviation) = (each(&preprocess.mean)?, each(&preprocess.deviation)?);
+        Ok(Self { scale: f64::from(preprocess.scale), mean, deviation })
+    }
+
+    fn prepared(&self, samples: &Tensor) -> Result<Tensor, TchError> {
+        samples.f_to_kind(Kind::Float)?.f_mul_scalar(self.scale)?.f_sub_(&self.mean)?.f_div_(&self.deviation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eagleeye_data::SampleType;
+    use eagleeye_spec::{ChannelOrder, Filter, Resize};
+
+    use super::*;
+
+    fn preprocess() -> Preprocess {
+        Preprocess {
+            channels: 3,
+            height: 2,
+            width: 2,
+            mean: vec![0.485, 0.456, 0.406],
+            deviation: vec![0.229, 0.224, 0.225],
+            scale: 1.0 / 255.0,
+            resize: Resize::default(),
+            filter: Filter::default(),
+            order: ChannelOrder::default(),
+        }
+    }
+
+    fn samples(images: usize) -> Vec<u8> {
+        (0..images * 12).map(|i| (i * 37 % 256) as u8).collect()
+    }
+
+    #[test]
+    fn bytes_become_what_they_would_have_become_when_they_were_decoded() {
+        let pictures = Pictures::in_memory(&Samples::U8(samples(3)), &preprocess(), Device::Cpu).unwrap();
+        let expected: Vec<f32> = samples(3)
+            .iter()
+            .enumerate()
+            .map(|(i, &value)| {
+                let channel = i % 12 / 4;
+                let Preprocess { mean, deviation, scale, .. } = preprocess();
+                (f32::from(value) * scale - mean[channel]) / deviation[channel]
+            })
+            .collect();
+        assert_eq!(Vec::<f32>::try_from(pictures.all().unwrap().flatten(0, -1)).unwrap(), expected);
+    }
+
+    #[test]
+    fn images_on_disk_are_those_in_memory() {
+        let mut file = PixelFile::unnamed(SampleType::U8, 12, 5).unwrap();
+        file.write(&[4, 0, 2], &Samples::U8(samples(3))).unwrap();
+        let memory = Pictures::in_memory(&Samples::U8(samples(3)), &preprocess(), Device::Cpu).unwrap();
+        let disk = Pictures::in_file(Arc::new(file), vec![4, 0, 2], &preprocess(), Device::Cpu).unwrap();
+        assert_eq!(memory.all().unwrap(), disk.all().unwrap());
+        assert_eq!(memory.batch(1..3).unwrap(), disk.batch(1..3).unwrap());
+        assert_eq!(memory.chosen(&[2, 0, 2]).unwrap(), disk.chosen(&[2, 0, 2]).unwrap());
+        assert_eq!((disk.head(2).count(), disk.head(9).count()), (2, 3));
+        let empty = Pictures::in_memory(&Samples::U8(Vec::new()), &preprocess(), Device::Cpu).unwrap();
+        assert_eq!((empty.count(), empty.all().unwrap().size()), (0, vec![0, 3, 2, 2]));
+    }
+
+    #[test]
+    fn an_image_that_was_never_written_is_named() {
+        let file = Arc::new(PixelFile::unnamed(SampleType::U8, 12, 5).unwrap());
+        let disk = Pictures::in_file(file, vec![3], &preprocess(), Device::Cpu).unwrap();
+        assert!(disk.all().unwrap_err().to_string().contains("the decoded image 3 is damaged"));
+    }
+}
