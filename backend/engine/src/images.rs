@@ -9,7 +9,7 @@ use eagleeye_data::{DataError, Dataset, PixelFile, PixelFileError, Preprocess, S
 use tch::{Device, TchError, Tensor};
 
 use crate::observer::{Observer, Phase};
-use crate::pictures::{Batches, Pictures};
+use crate::pictures::{Batches, Gathering, Pictures};
 use eagleeye_torchscript::tensors::reason;
 
 /// Images between two looks at whether the search was cancelled, all threads together.
@@ -190,14 +190,14 @@ impl Images {
             }
         };
         let pictures = match in_file {
-            None => parts.map(|part| Ok(Pictures::in_memory(&decoding.samples(part)?, preprocess, device)?)),
+            None => parts.map(|part| decoding.in_memory(part, device)),
             Some(mut file) => {
                 for part in parts {
                     decoding.into_file(part, &mut file)?;
                 }
                 let file = Arc::new(file);
                 parts.map(|part| match bytes <= MEMORY_BYTES {
-                    true => Ok(Pictures::in_memory(&read_whole(&file, part)?, preprocess, device)?),
+                    true => read_whole(&file, part, preprocess, device),
                     false => Ok(Pictures::in_file(file.clone(), part.clone(), preprocess, device)?),
                 })
             }
@@ -226,14 +226,11 @@ struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    /// Some images, one behind the other.
-    fn samples(&mut self, indices: &[usize]) -> Result<Samples, ImagesError> {
-        let mut all = Samples::none(self.source.element());
-        self.each_chunk(indices, &mut |_, samples| {
-            all.append(samples);
-            Ok(())
-        })?;
-        Ok(all)
+    /// The images of a part in the device's memory.
+    fn in_memory(&mut self, indices: &[usize], device: Device) -> Result<Pictures, ImagesError> {
+        let mut all = Gathering::new(indices.len(), self.source.element(), self.preprocess, device)?;
+        self.each_chunk(indices, &mut |_, samples| Ok(all.push(&samples)?))?;
+        Ok(all.pictures())
     }
 
     /// Decodes those images of a part that a file lacks.
@@ -285,13 +282,18 @@ fn look(observer: &mut dyn Observer, done: u64, total: u64) -> Result<(), Images
     Ok(())
 }
 
-/// All images of a part, one behind the other.
-fn read_whole(file: &PixelFile, part: &[usize]) -> Result<Samples, ImagesError> {
-    let mut all = Samples::none(file.element());
+/// The images of a part, from a file that has them, in the device's memory.
+fn read_whole(
+    file: &PixelFile,
+    part: &[usize],
+    preprocess: &Preprocess,
+    device: Device,
+) -> Result<Pictures, ImagesError> {
+    let mut all = Gathering::new(part.len(), file.element(), preprocess, device)?;
     for chunk in part.chunks(CHUNK) {
-        all.append(file.read(chunk)?);
+        all.push(&file.read(chunk)?)?;
     }
-    Ok(all)
+    Ok(all.pictures())
 }
 
 /// Classes of some images; `None` where there are no labels at all.

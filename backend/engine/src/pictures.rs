@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use eagleeye_data::{PixelFile, Preprocess, Samples};
+use eagleeye_data::{PixelFile, Preprocess, SampleType, Samples};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Where batches of images come from.
@@ -59,13 +59,6 @@ impl From<Tensor> for Pictures {
 }
 
 impl Pictures {
-    /// Images whose samples lie one behind the other.
-    pub(crate) fn in_memory(samples: &Samples, preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
-        let samples = tensor(samples, shape(preprocess))?.f_to_device(device)?;
-        let normalisation = Normalisation::of(preprocess, device)?;
-        Ok(Self { count: samples.count(), stored: Arc::new(Stored::Memory { samples, normalisation }) })
-    }
-
     /// Images of a file, in the order of `indices`.
     pub(crate) fn in_file(
         file: Arc<PixelFile>,
@@ -96,6 +89,42 @@ impl Pictures {
     /// All of them at once.
     pub fn all(&self) -> Result<Tensor, TchError> {
         self.batch(0..self.count)
+    }
+}
+
+/// Images that come one after the other into the device's memory.
+pub(crate) struct Gathering {
+    samples: Tensor,
+    filled: usize,
+    shape: [i64; 3],
+    normalisation: Normalisation,
+}
+
+impl Gathering {
+    /// For `count` images.
+    pub fn new(count: usize, element: SampleType, preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
+        let kind = match element {
+            SampleType::U8 => Kind::Uint8,
+            SampleType::F32 => Kind::Float,
+        };
+        let [channels, height, width] = shape(preprocess);
+        let samples = Tensor::f_zeros([count as i64, channels, height, width], (kind, device))?;
+        let normalisation = Normalisation::of(preprocess, device)?;
+        Ok(Self { samples, filled: 0, shape: [channels, height, width], normalisation })
+    }
+
+    /// The next images, one behind the other.
+    pub fn push(&mut self, samples: &Samples) -> Result<(), TchError> {
+        let images = tensor(samples, self.shape)?;
+        let count = images.count();
+        self.samples.f_narrow(0, self.filled as i64, count as i64)?.f_copy_(&images)?;
+        self.filled += count;
+        Ok(())
+    }
+
+    pub fn pictures(self) -> Pictures {
+        let Self { samples, filled, normalisation, .. } = self;
+        Pictures { count: filled, stored: Arc::new(Stored::Memory { samples, normalisation }) }
     }
 }
 
@@ -169,7 +198,6 @@ impl Normalisation {
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_data::SampleType;
     use eagleeye_spec::{ChannelOrder, Filter, Resize};
 
     use super::*;
@@ -192,9 +220,17 @@ mod tests {
         (0..images * 12).map(|i| (i * 37 % 256) as u8).collect()
     }
 
+    fn in_memory(images: usize) -> Pictures {
+        let mut gathering = Gathering::new(images, SampleType::U8, &preprocess(), Device::Cpu).unwrap();
+        for chunk in samples(images).chunks(24) {
+            gathering.push(&Samples::U8(chunk.to_vec())).unwrap();
+        }
+        gathering.pictures()
+    }
+
     #[test]
     fn bytes_become_what_they_would_have_become_when_they_were_decoded() {
-        let pictures = Pictures::in_memory(&Samples::U8(samples(3)), &preprocess(), Device::Cpu).unwrap();
+        let pictures = in_memory(3);
         let expected: Vec<f32> = samples(3)
             .iter()
             .enumerate()
@@ -211,13 +247,13 @@ mod tests {
     fn images_on_disk_are_those_in_memory() {
         let mut file = PixelFile::unnamed(SampleType::U8, 12, 5).unwrap();
         file.write(&[4, 0, 2], &Samples::U8(samples(3))).unwrap();
-        let memory = Pictures::in_memory(&Samples::U8(samples(3)), &preprocess(), Device::Cpu).unwrap();
+        let memory = in_memory(3);
         let disk = Pictures::in_file(Arc::new(file), vec![4, 0, 2], &preprocess(), Device::Cpu).unwrap();
         assert_eq!(memory.all().unwrap(), disk.all().unwrap());
         assert_eq!(memory.batch(1..3).unwrap(), disk.batch(1..3).unwrap());
         assert_eq!(memory.chosen(&[2, 0, 2]).unwrap(), disk.chosen(&[2, 0, 2]).unwrap());
         assert_eq!((disk.head(2).count(), disk.head(9).count()), (2, 3));
-        let empty = Pictures::in_memory(&Samples::U8(Vec::new()), &preprocess(), Device::Cpu).unwrap();
+        let empty = in_memory(0);
         assert_eq!((empty.count(), empty.all().unwrap().size()), (0, vec![0, 3, 2, 2]));
     }
 

@@ -77,6 +77,8 @@ enum Command {
     CheckSearch(check_search::CheckSearchArgs),
     /// Take the time of the parts of some candidates' evaluations, without a race, and write it as JSON.
     Bench(Box<bench::BenchArgs>),
+    /// Take the time of preparing a dataset's images as a job does it, beside decoding them alone.
+    BenchImages(bench::BenchImagesArgs),
     /// Print the page of all supported operators.
     Operators,
     /// Read a model for a job.
@@ -135,6 +137,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Tune(args) => limited(None, move || tune::tune(&args)),
         Command::Study(args) => limited(None, move || study::study(&args)),
         Command::Latency(args) => limited(None, move || latency::latency(&args)),
+        Command::BenchImages(args) => limited(None, move || bench::bench_images(&args)),
         Command::Bench(args) => limited(None, move || bench::bench(&args)),
         Command::Gradients(args) => limited(None, move || gradients::gradients(&args)),
         Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),

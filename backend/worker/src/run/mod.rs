@@ -55,6 +55,7 @@ use crate::run::tuning_job::TuningJob;
 use crate::run::turns::{Offers, turns};
 
 pub use error::RunError;
+pub use reader::ForeignDataset;
 
 /// Pause between looks at an empty queue: short after a job, since another may follow, then longer.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);

@@ -160,6 +160,11 @@ impl ForeignDataset {
         }
     }
 
+    /// The number of the process that reads, while it lives.
+    pub fn process(&self) -> Option<u32> {
+        Some(self.reader.as_ref()?.child.id())
+    }
+
     /// Has some images decoded. What was asked for is answered in order.
     fn ask(&mut self, indices: &[usize], preprocess: &Preprocess) -> Result<(), WireError> {
         wire::send(&Wanted { indices: indices.to_vec(), preprocess: preprocess.clone() }, &mut self.input)

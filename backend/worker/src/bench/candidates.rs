@@ -7,6 +7,7 @@ use eagleeye_engine::timing::{CandidateTimes, peak_macs, time_candidates};
 use eagleeye_engine::{LIBTORCH_VERSION, device, reason};
 use serde::Serialize;
 
+use crate::bench::peak_memory;
 use crate::failure::Failure;
 use crate::hardware::Hardware;
 use crate::output;
@@ -61,17 +62,9 @@ pub fn bench(BenchArgs { search: args }: &BenchArgs) -> Result<(), Failure> {
         batch_size: read.request.batch_size,
         reading,
         candidates,
-        peak_memory_bytes: peak_memory(),
+        peak_memory_bytes: peak_memory("self"),
     };
     let text = serde_json::to_vec_pretty(&measured).map_err(Failure::Json)?;
     std::fs::write(&args.out, text).map_err(|source| Failure::OutputFile { path: args.out.clone(), source })?;
     output::json(&measured)
-}
-
-/// `VmHWM` of proc(5).
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
