@@ -32,6 +32,7 @@ mod m20261128_000006_resumable_uploads;
 mod m20261128_000007_sha256;
 mod m20261129_000001_pauses;
 mod m20261129_000002_recipes;
+mod m20261129_000003_device_reason;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000007_sha256::Migration),
             Box::new(m20261129_000001_pauses::Migration),
             Box::new(m20261129_000002_recipes::Migration),
+            Box::new(m20261129_000003_device_reason::Migration),
         ]
     }
 }

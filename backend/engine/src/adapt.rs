@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 
 use eagleeye_graph::ParameterId;
 use eagleeye_spec::{Adaptation, AdaptationMode};
@@ -11,12 +12,14 @@ use tch::{TchError, Tensor};
 use crate::batches::batches;
 use crate::exec::{BatchNormInputs, Compiled, ExecError, Hook};
 use crate::network::Network;
+use crate::parts::that_fits;
 use crate::pictures::Batches;
 
 /// A network whose batch norms have the statistics of `calibration`, `[n, C, H, W]` on the network's device.
 ///
 /// Each batch is normalised by its own statistics on the way, as in PyTorch's training mode; dropout is not part of a
-/// graph. Weights are shared with `network`, statistics are new.
+/// graph. Weights are shared with `network`, statistics are new. A batch that the device has no memory for ends it with
+/// [`ExecError::BatchTooLarge`], since statistics depend on the batches.
 ///
 /// Cumulative statistics are the mean over all batches of the batch's mean and unbiased variance, as PyTorch with
 /// `momentum=None`. Those of an exponential average begin with the network's own, as in the paper's published code; the
@@ -42,13 +45,33 @@ pub fn adapt(
     };
     let compiled = Compiled::new(network, batch_size)?;
     for range in set.iter().cycle().take(count) {
-        compiled.run(&[calibration.batch(range.clone())?], &mut statistics)?;
+        if let Err(error) = compiled.run(&[calibration.batch(range.clone())?], &mut statistics) {
+            return Err(if error.is_out_of_memory() {
+                too_large(&compiled, calibration, range, cancelled)
+            } else {
+                error
+            });
+        }
     }
     for running in statistics.running.into_values() {
         adapted.weights[running.mean_id.index()] = running.mean;
         adapted.weights[running.variance_id.index()] = running.variance;
     }
     Ok(adapted)
+}
+
+/// What is said of a batch that the device has no memory for.
+fn too_large(
+    compiled: &Compiled,
+    calibration: &dyn Batches,
+    batch: &Range<usize>,
+    cancelled: &dyn Fn() -> bool,
+) -> ExecError {
+    let fits = that_fits(batch, |part| {
+        let mut forgotten = Statistics { adaptation: Adaptation::default(), running: BTreeMap::new(), cancelled };
+        compiled.run(&[calibration.batch(part)?], &mut forgotten).map(drop)
+    });
+    if cancelled() { ExecError::Cancelled } else { ExecError::BatchTooLarge { asked: batch.len(), fits } }
 }
 
 /// Statistics under construction, by the stored tensor of the mean.

@@ -1,5 +1,6 @@
 //! Where tensors live and compute, chosen when the program runs.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use tch::{Cuda, Device};
@@ -39,17 +40,50 @@ impl FromStr for DeviceChoice {
     }
 }
 
+/// A device and why it was chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    pub device: Device,
+    /// A phrase.
+    pub reason: String,
+}
+
+/// Where NVIDIA's driver says that it is there.
+const DRIVER: &str = "/proc/driver/nvidia/version";
+
 impl DeviceChoice {
     /// The device itself.
     pub fn resolve(self) -> Result<Device, DeviceError> {
-        let count = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
-        match self {
-            Self::Auto if count > 0 => Ok(Device::Cuda(0)),
-            Self::Auto | Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(index) if index < count => Ok(Device::Cuda(index)),
-            Self::Cuda(index) => Err(DeviceError::Absent { index, count }),
-        }
+        Ok(self.choose()?.device)
     }
+
+    /// The device, and why it is this one.
+    pub fn choose(self) -> Result<Chosen, DeviceError> {
+        let count = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
+        chosen(self, count, Path::new(DRIVER).exists())
+    }
+}
+
+fn chosen(choice: DeviceChoice, count: usize, has_driver: bool) -> Result<Chosen, DeviceError> {
+    let (device, reason) = match choice {
+        DeviceChoice::Cpu => (Device::Cpu, "it was asked for".to_owned()),
+        DeviceChoice::Cuda(index) if index < count => (Device::Cuda(index), "it was asked for".to_owned()),
+        DeviceChoice::Cuda(index) => return Err(DeviceError::Absent { index, count }),
+        DeviceChoice::Auto if count == 1 => (Device::Cuda(0), "it is the CUDA device that libtorch sees".to_owned()),
+        DeviceChoice::Auto if count > 1 => {
+            let reason = format!(
+                "it is the first of {count} CUDA devices; the others need a worker each, with `--device cuda:N`"
+            );
+            (Device::Cuda(0), reason)
+        }
+        DeviceChoice::Auto if has_driver => {
+            let reason = "this machine has an NVIDIA driver, but libtorch sees no CUDA device: it may be built without CUDA \
+                          (`cargo xtask setup --cuda`), or its CUDA libraries are not found";
+            (Device::Cpu, reason.to_owned())
+        }
+        DeviceChoice::Auto => (Device::Cpu, "libtorch sees no CUDA device".to_owned()),
+    };
+    Ok(Chosen { device, reason })
 }
 
 /// What a device is called in reports: `cpu` or, as `--device` takes it, `cuda:0`.
@@ -90,6 +124,17 @@ mod tests {
             let choice: DeviceChoice = name(device).parse().unwrap();
             assert_eq!(choice, if device == Device::Cpu { DeviceChoice::Cpu } else { DeviceChoice::Cuda(2) });
         }
+    }
+
+    #[test]
+    fn a_choice_says_why() {
+        let auto = |count, has_driver| chosen(DeviceChoice::Auto, count, has_driver).unwrap();
+        assert_eq!(auto(0, false), Chosen { device: Device::Cpu, reason: "libtorch sees no CUDA device".to_owned() });
+        assert!(auto(0, true).reason.contains("has an NVIDIA driver, but"));
+        assert_eq!(auto(1, true).device, Device::Cuda(0));
+        assert!(auto(4, true).reason.contains("the first of 4 CUDA devices"));
+        assert_eq!(chosen(DeviceChoice::Cuda(1), 2, true).unwrap().reason, "it was asked for");
+        assert_eq!(chosen(DeviceChoice::Cuda(2), 2, true), Err(DeviceError::Absent { index: 2, count: 2 }));
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod norms;
 mod observer;
 pub mod operators;
 mod own_cost;
+mod parts;
 mod pictures;
 pub mod precheck;
 pub mod prune;
@@ -58,7 +59,7 @@ mod warnings;
 mod weights;
 
 pub use comparison::{Comparison, First, compare, first_candidate};
-pub use device::{DeviceChoice, DeviceError};
+pub use device::{Chosen, DeviceChoice, DeviceError};
 pub use doubt::Doubt;
 pub use eagleeye_onnx::export::{Opset, OpsetError};
 pub use eagleeye_strategy::adaptation_of;

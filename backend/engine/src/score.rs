@@ -6,6 +6,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::batches::batches;
 use crate::exec::{Compiled, ExecError, Hook};
 use crate::network::Network;
+use crate::parts::Parts;
 use crate::pictures::Batches;
 
 /// A score and which of the images were classified correctly.
@@ -32,13 +33,14 @@ impl Reference {
     ) -> Result<Self, ExecError> {
         let count = images.count();
         let compiled = Compiled::new(full, batch_size)?;
-        let mut parts = Vec::new();
+        let (mut parts, mut log) = (Parts::new(batch_size), Vec::new());
+        let run = |part| Ok(compiled.run(&[images.batch(part)?], &mut Cancel(cancelled))?.swap_remove(0));
         for range in batches(count, batch_size) {
-            let batch = images.batch(range)?;
-            let logits = compiled.run(&[batch], &mut Cancel(cancelled))?.swap_remove(0);
-            parts.push(log_probabilities(&logits)?);
+            for (_, logits) in parts.each(range, run)? {
+                log.push(log_probabilities(&logits)?);
+            }
         }
-        Ok(Self { log_probabilities: Tensor::f_cat(&parts, 0)? })
+        Ok(Self { log_probabilities: Tensor::f_cat(&log, 0)? })
     }
 
     /// How it scores itself against `labels`, `[n]`, `i64`.
@@ -63,7 +65,8 @@ impl Reference {
 /// device; `reference` is of these images.
 ///
 /// A class counts as ranked before another of the same logit when its index is smaller, and anything that is not a number
-/// counts as wrong, so that a broken network does not score well.
+/// counts as wrong, so that a broken network does not score well. Where the device has no memory for a batch, parts of it are scored one
+/// after the other.
 pub fn score(
     network: &Network,
     images: &dyn Batches,
@@ -75,12 +78,14 @@ pub fn score(
     let count = labels.size().first().map_or(0, |&n| n as usize);
     let compiled = Compiled::new(network, batch_size)?;
     let mut all = Tally::default();
+    let mut parts = Parts::new(batch_size);
+    let run = |part| Ok(compiled.run(&[images.batch(part)?], &mut Cancel(cancelled))?.swap_remove(0));
     for range in batches(count, batch_size) {
-        let (start, length) = (range.start as i64, range.len() as i64);
-        let batch = images.batch(range)?;
-        let logits = compiled.run(&[batch], &mut Cancel(cancelled))?.swap_remove(0);
-        let full = reference.map(|full| full.log_probabilities.f_narrow(0, start, length)).transpose()?;
-        all.add(&logits, &labels.f_narrow(0, start, length)?, full.as_ref())?;
+        for (part, logits) in parts.each(range, run)? {
+            let (start, length) = (part.start as i64, part.len() as i64);
+            let full = reference.map(|full| full.log_probabilities.f_narrow(0, start, length)).transpose()?;
+            all.add(&logits, &labels.f_narrow(0, start, length)?, full.as_ref())?;
+        }
     }
     Ok(all.scored())
 }

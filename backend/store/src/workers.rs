@@ -25,6 +25,8 @@ pub struct WorkerReport {
     pub pid: u32,
     /// What it computes on, in words.
     pub device: String,
+    /// Why it is this one, as a phrase.
+    pub device_reason: Option<String>,
     /// The name of that processor or card, where it is known.
     pub hardware: Option<String>,
     /// The memory that it computes in: the card's, or the machine's.
@@ -50,6 +52,7 @@ pub struct Worker {
     pub host: String,
     pub pid: u32,
     pub device: String,
+    pub device_reason: Option<String>,
     pub hardware: Option<String>,
     pub memory_bytes: Option<u64>,
     /// First report.
@@ -81,6 +84,7 @@ impl Workers<'_> {
             host: Set(report.host.clone()),
             pid: Set(report.pid.into()),
             device: Set(report.device.clone()),
+            device_reason: Set(report.device_reason.clone()),
             hardware: Set(report.hardware.clone()),
             memory_bytes: Set(report.memory_bytes.map(|bytes| to_i64("memory_bytes", bytes)).transpose()?),
             since_ms: Set(now_ms),
@@ -138,6 +142,7 @@ fn into_worker(row: worker::Model, jobs: &[job::Model]) -> Result<Worker, StoreE
         host: row.host,
         pid: from_sql(Kind::Worker, "pid", row.pid)?,
         device: row.device,
+        device_reason: row.device_reason,
         hardware: row.hardware,
         memory_bytes: row.memory_bytes.map(|bytes| from_sql(Kind::Worker, "memory_bytes", bytes)).transpose()?,
         since: time(row.since_ms),

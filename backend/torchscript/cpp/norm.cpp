@@ -38,6 +38,36 @@ inline __attribute__((always_inline)) void add_up_block(const Rows& chunk, size_
   std::memcpy(squares + first, &square, sizeof(Block));
 }
 
+template <typename Block, bool kAdds, bool kRelu>
+inline __attribute__((always_inline)) void scale_rows(const Rows& from, size_t first, const Scale& scale, const float* addend,
+                                                      float* to) {
+  Block factor, offset, value, added;
+  std::memcpy(&factor, scale.factors + first, sizeof(Block));
+  std::memcpy(&offset, scale.offsets + first, sizeof(Block));
+  for (size_t r = 0, place = first; r < from.rows; ++r, place += from.channels) {
+    std::memcpy(&value, from.values + place, sizeof(Block));
+    value = value * factor + offset;
+    if constexpr (kAdds) {
+      std::memcpy(&added, addend + place, sizeof(Block));
+      value += added;
+    }
+    // What is not a number stays so.
+    if constexpr (kRelu) value = value < 0 ? Block{} : value;
+    std::memcpy(to + place, &value, sizeof(Block));
+  }
+}
+
+template <typename Block>
+inline __attribute__((always_inline)) void scale_block(const Rows& from, size_t first, const Scale& scale, const float* addend,
+                                                       float* to) {
+  if (addend) {
+    if (scale.relu) return scale_rows<Block, true, true>(from, first, scale, addend, to);
+    return scale_rows<Block, true, false>(from, first, scale, addend, to);
+  }
+  if (scale.relu) return scale_rows<Block, false, true>(from, first, scale, addend, to);
+  return scale_rows<Block, false, false>(from, first, scale, addend, to);
+}
+
 }  // namespace
 
 size_t rows_of_chunk(size_t channels) { return std::max<size_t>(1, kChunk / std::max<size_t>(1, channels)); }
@@ -54,19 +84,12 @@ void add_up(const Rows& chunk, const float* shift, float* sums, float* squares) 
 
 FOR_EACH_PROCESSOR
 void scale(const Rows& from, const Scale& scale, const float* addend, float* to) {
-  const size_t channels = from.channels;
-  for (size_t i = 0, first = 0; i < from.rows; ++i, first += channels) {
-    const float* row = from.values + first;
-    float* out = to + first;
-    for (size_t c = 0; c < channels; ++c) out[c] = row[c] * scale.factors[c] + scale.offsets[c];
-    if (addend) {
-      for (size_t c = 0; c < channels; ++c) out[c] += addend[first + c];
-    }
-    if (scale.relu) {
-      // What is not a number stays so.
-      for (size_t c = 0; c < channels; ++c) out[c] = out[c] < 0 ? 0 : out[c];
-    }
-  }
+  constexpr size_t kWide = sizeof(Wide) / sizeof(float);
+  constexpr size_t kNarrow = sizeof(Narrow) / sizeof(float);
+  size_t first = 0;
+  for (; first + kWide <= from.channels; first += kWide) scale_block<Wide>(from, first, scale, addend, to);
+  for (; first + kNarrow <= from.channels; first += kNarrow) scale_block<Narrow>(from, first, scale, addend, to);
+  for (; first < from.channels; ++first) scale_block<float>(from, first, scale, addend, to);
 }
 
 }  // namespace eagleeye

@@ -1731,6 +1731,11 @@ export interface components {
              */
             device: string;
             /**
+             * @description Why it is this one, as a phrase. Null where an earlier version reports.
+             * @example it is the CUDA device that libtorch sees
+             */
+            device_reason: string | null;
+            /**
              * @description The name of that processor or card. Null where it is not known.
              * @example NVIDIA H100 80GB HBM3
              */

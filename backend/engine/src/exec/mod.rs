@@ -31,8 +31,27 @@ pub enum ExecError {
     Node { node: String, operator: &'static str, reason: String },
     #[error("libtorch: {0}")]
     Torch(String),
+    #[error(
+        "adapting batch norms to {asked} images at a time takes more memory than the device has, and {}; the statistics depend on how \
+         many images a batch has, so `batch_size` must be set to what fits",
+        .fits.map_or("not even one fits".to_owned(), |fits| format!("{fits} fit"))
+    )]
+    BatchTooLarge { asked: usize, fits: Option<usize> },
     #[error("cancelled")]
     Cancelled,
+}
+
+impl ExecError {
+    /// Whether the device, or the machine, had no memory left.
+    pub fn is_out_of_memory(&self) -> bool {
+        // libtorch's words, of its allocators for CUDA and for the processor.
+        let says_so = |text: &str| text.contains("out of memory") || text.contains("can't allocate memory");
+        match self {
+            Self::Node { reason, .. } => says_so(reason),
+            Self::Torch(reason) => says_so(reason),
+            _ => false,
+        }
+    }
 }
 
 impl From<TchError> for ExecError {

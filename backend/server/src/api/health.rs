@@ -85,6 +85,9 @@ pub struct ConnectedWorker {
     /// Device that it computes on.
     #[schema(example = "cuda:0")]
     pub device: String,
+    /// Why it is this one, as a phrase. Null where an earlier version reports.
+    #[schema(required, example = "it is the CUDA device that libtorch sees")]
+    pub device_reason: Option<String>,
     /// The name of that processor or card. Null where it is not known.
     #[schema(required, example = "NVIDIA H100 80GB HBM3")]
     pub hardware: Option<String>,
@@ -217,6 +220,7 @@ impl From<store::Worker> for ConnectedWorker {
             host: worker.host,
             pid: worker.pid,
             device: worker.device,
+            device_reason: worker.device_reason,
             hardware: worker.hardware,
             memory_bytes: worker.memory_bytes,
             since: worker.since,

@@ -31,6 +31,7 @@ fn workers_of_other_machines_are_seen_idle_or_not() {
         host: "another-machine".to_owned(),
         pid: 7,
         device: "cuda:0".to_owned(),
+        device_reason: Some("it was asked for".to_owned()),
         hardware: Some("A fast one".to_owned()),
         memory_bytes: Some(1 << 36),
         job,

@@ -10,6 +10,7 @@ pub struct Model {
     pub host: String,
     pub pid: i64,
     pub device: String,
+    pub device_reason: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub hardware: Option<String>,
     pub memory_bytes: Option<i64>,

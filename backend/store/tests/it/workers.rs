@@ -10,6 +10,7 @@ fn report(name: &str) -> WorkerReport {
         host: "night".to_string(),
         pid: 7,
         device: "cpu".to_string(),
+        device_reason: Some("it was asked for".to_string()),
         hardware: Some("A fast one".to_owned()),
         memory_bytes: Some(1 << 36),
         job: None,

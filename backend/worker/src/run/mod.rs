@@ -32,7 +32,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_engine::DeviceChoice;
+use eagleeye_engine::{DeviceChoice, device};
 use eagleeye_sandbox::{Scratch, support};
 use eagleeye_store::{Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Lease, Store, StoreConfig, StoreError};
 use rustix::fs::Mode;
@@ -134,8 +134,9 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
     // Whatever this process makes is for its user alone.
     umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let chosen = args.device.choose()?;
     let resources = Resources {
-        device: args.device.resolve()?,
+        device: chosen.device,
         threads: args.threads.map_or(cores, usize::from),
         file_memory_bytes: args.file_memory_bytes,
         snapshot_period: Duration::from_secs(args.snapshot_seconds),
@@ -153,7 +154,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
         let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
         let store = open(&config, &stop).await?;
-        let presence = Presence::announce(&store, &args.name, resources.device);
+        let presence = Presence::announce(&store, &args.name, chosen.clone());
         let worker = Worker {
             store,
             name: args.name,
@@ -163,7 +164,13 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
             presence,
             failed_reads: FailedReads::default(),
         };
-        tracing::info!(name = worker.name, device = ?resources.device, threads = resources.threads, "ready for jobs");
+        tracing::info!(
+            name = worker.name,
+            device = device::name(chosen.device),
+            because = chosen.reason,
+            threads = resources.threads,
+            "ready for jobs"
+        );
         let outcome = worker.work_until(&stop).await;
         worker.presence.end().await;
         outcome

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eagleeye_engine::{Device, device};
+use eagleeye_engine::{Chosen, device};
 use eagleeye_store::{Store, Uuid, WorkerReport};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,13 +27,14 @@ pub struct Presence {
 
 impl Presence {
     /// Begins to report. To be called inside a runtime.
-    pub fn announce(store: &Store, name: &str, device: Device) -> Self {
+    pub fn announce(store: &Store, name: &str, Chosen { device, reason }: Chosen) -> Self {
         let hardware = Hardware::of(device);
         let report = WorkerReport {
             name: name.to_owned(),
             host: host(),
             pid: std::process::id(),
             device: device::name(device),
+            device_reason: Some(reason),
             hardware: hardware.name,
             memory_bytes: hardware.memory_bytes,
             job: None,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use eagleeye_engine::Device;
+use eagleeye_engine::{Device, DeviceChoice};
 use eagleeye_store::{Job, JobState, NewJob, PageRequest, Payload, Progress, Store, StoreConfig, Turn, Uuid};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -107,7 +107,7 @@ impl Scene {
                 snapshot_period: Duration::from_secs(60),
             },
             image_cache: ImageCache { folder: folder.path().join("images"), bytes: 0 },
-            presence: Presence::announce(&store, "host", Device::Cpu),
+            presence: Presence::announce(&store, "host", DeviceChoice::Cpu.choose().unwrap()),
             failed_reads: FailedReads::default(),
         };
         Self { store, worker, said, _folder: folder }
