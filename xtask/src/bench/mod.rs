@@ -1,7 +1,8 @@
 //! Figures that this machine can measure, written to docs/benchmarks.md: what searches cost beside a peer, reading networks, the
-//! server's answers, and other jobs.
+//! server's answers, exports, and other jobs.
 
 mod answers;
+mod exports;
 mod jobs;
 mod machine;
 mod measured;
@@ -27,6 +28,8 @@ pub enum Part {
     Reading,
     /// How fast the server accepts searches, and what their followers cost it.
     Answers,
+    /// Seconds from asking for a file of a search's winner until it can be downloaded.
+    Exports,
     /// Repair, an epoch of fine-tuning, and the upload of a large dataset.
     Jobs,
     /// Candidates and whole searches beside PyTorch with Torch-Pruning; some ten minutes.
@@ -45,11 +48,13 @@ pub fn run(part: Option<&Part>) -> Result<()> {
     match part {
         Some(Part::Reading) => measure_reading(&mut missed)?,
         Some(Part::Answers) => measure_answers(&mut missed)?,
+        Some(Part::Exports) => measure_exports(&mut missed)?,
         Some(Part::Jobs) => measure_jobs()?,
         Some(Part::Search { shared }) => search::measure(shared, &mut missed)?,
         None => {
             measure_answers(&mut missed)?;
             measure_reading(&mut missed)?;
+            measure_exports(&mut missed)?;
             measure_jobs()?;
         }
     }
@@ -66,6 +71,10 @@ fn measure_answers(missed: &mut Missed) -> Result<()> {
     let python = python::ensure()?;
     let sentences = answers::measure(&mut exporter()?, &python, missed)?;
     page::publish("answers", "answers", None, &sentences)
+}
+
+fn measure_exports(missed: &mut Missed) -> Result<()> {
+    page::publish("exports", "exports", None, &exports::measure(missed)?)
 }
 
 fn measure_jobs() -> Result<()> {
