@@ -101,7 +101,7 @@ enum Task {
     },
     /// Compare preprocessing with torchvision's transforms on JPEG and PNG images.
     Preprocessing(preprocessing::Options),
-    /// Measure an optimised build and write docs/benchmarks.md: one part, or all but the search.
+    /// Measure an optimised build and write docs/benchmarks.md: one part, or all but the search and the images.
     Bench {
         #[command(subcommand)]
         part: Option<bench::Part>,

@@ -1,7 +1,9 @@
 //! Figures that this machine can measure, written to docs/benchmarks.md: what searches cost beside a peer, reading networks, the
-//! server's answers, and other jobs.
+//! server's answers, exports, other jobs, and preparing images.
 
 mod answers;
+mod exports;
+mod images;
 mod jobs;
 mod machine;
 mod measured;
@@ -27,8 +29,12 @@ pub enum Part {
     Reading,
     /// How fast the server accepts searches, and what their followers cost it.
     Answers,
+    /// Seconds from asking for a file of a search's winner until it can be downloaded.
+    Exports,
     /// Repair, an epoch of fine-tuning, and the upload of a large dataset.
     Jobs,
+    /// Preparing large datasets of JPEGs beside decoding alone; minutes, and 12 GB of disk in the meantime.
+    Images,
     /// Candidates and whole searches beside PyTorch with Torch-Pruning; some ten minutes.
     Search {
         /// Folder with `fixtures/` and `peers/`.
@@ -36,7 +42,7 @@ pub enum Part {
     },
 }
 
-/// Measures a part of an optimised build, or all but the search; fails where a limit is missed.
+/// Measures a part of an optimised build, or all but the search and the images; fails where a limit is missed.
 pub fn run(part: Option<&Part>) -> Result<()> {
     setup::ensure()?;
     build(Build::Release)?;
@@ -45,11 +51,14 @@ pub fn run(part: Option<&Part>) -> Result<()> {
     match part {
         Some(Part::Reading) => measure_reading(&mut missed)?,
         Some(Part::Answers) => measure_answers(&mut missed)?,
+        Some(Part::Exports) => measure_exports(&mut missed)?,
         Some(Part::Jobs) => measure_jobs()?,
+        Some(Part::Images) => measure_images(&mut missed)?,
         Some(Part::Search { shared }) => search::measure(shared, &mut missed)?,
         None => {
             measure_answers(&mut missed)?;
             measure_reading(&mut missed)?;
+            measure_exports(&mut missed)?;
             measure_jobs()?;
         }
     }
@@ -68,9 +77,18 @@ fn measure_answers(missed: &mut Missed) -> Result<()> {
     page::publish("answers", "answers", None, &sentences)
 }
 
+fn measure_exports(missed: &mut Missed) -> Result<()> {
+    page::publish("exports", "exports", None, &exports::measure(missed)?)
+}
+
 fn measure_jobs() -> Result<()> {
     let table = jobs::measure_all(&python::ensure()?)?;
     page::publish("jobs", "jobs", None, &table)
+}
+
+fn measure_images(missed: &mut Missed) -> Result<()> {
+    let table = images::measure_all(&python::ensure()?, missed)?;
+    page::publish("images", "images", None, &table)
 }
 
 /// Writes torchvision's networks, each as a traced and as an ONNX file.
