@@ -12,7 +12,7 @@ use crate::device::name;
 use crate::exec::{self, ExecError, Hook};
 use crate::export::{ExportError, export};
 use crate::fold::fold;
-use crate::maker::pruned_to_each;
+use crate::made_again::pruned_to_each;
 use crate::network::{Format, Network};
 use crate::rewrite::RewriteError;
 use crate::search_error::SearchError;

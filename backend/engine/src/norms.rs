@@ -71,7 +71,7 @@ mod tests {
     use crate::images::Images;
     use crate::importance::{ImportanceData, importance};
     use crate::load::Loaded;
-    use crate::maker::make_candidate;
+    use crate::made_again::make_candidate;
     use crate::network::Network;
     use crate::observer::{Flow, Observer, Phase};
     use crate::testing::{Layers, images};

@@ -3,19 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use eagleeye_graph::{Op, Plan, channel_groups, plan};
-use eagleeye_spec::SearchRequest;
+use eagleeye_graph::{Op, Plan};
 use eagleeye_spec::report::BatchNormState;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Kind, TchError, Tensor};
 
-use crate::maker::{Pruner, stored_strategy};
 use crate::network::Network;
 use crate::norms::batch_norm_state;
-use crate::prune::apply;
 use crate::rewrite::RewriteError;
-use crate::search_error::SearchError;
 use crate::virtual_bn::VirtualBatchNorms;
 use eagleeye_torchscript::tensors::{reason, signed, sizes, to_data};
 
@@ -75,27 +71,24 @@ pub(crate) fn recipe(vectors: &Vectors, plan: &Plan, keeps: bool) -> Result<Vec<
     Ok(safetensors::serialize(views, None)?)
 }
 
-/// Makes an adapted candidate again by the recipe that the search has given for it: the same network to the last bit.
-///
-/// # Errors
-/// Where the recipe is of another candidate.
-pub fn make_by_recipe(
-    network: &Network,
-    request: &SearchRequest,
-    keep: &[u32],
-    recipe: &[u8],
-) -> Result<Network, SearchError> {
-    let recipe = SafeTensors::deserialize(recipe).map_err(RecipeError::Form)?;
-    let kept = kept_units(&recipe)?;
-    let pruned = if kept.is_empty() {
-        let pruner = Pruner::new(network, None, request, &|| false)?;
-        let keep: Vec<usize> = keep.iter().map(|&kept| kept as usize).collect();
-        pruner.pruned(&stored_strategy(&pruner.groups, &keep)?)?
-    } else {
-        let groups = channel_groups(&network.graph)?;
-        apply(network, plan(&network.graph, &groups, &kept).map_err(RecipeError::Plan)?)?
-    };
-    Ok(with_vectors(network, &pruned, &recipe)?)
+/// A recipe that was read.
+pub(crate) struct Recipe<'r> {
+    tensors: SafeTensors<'r>,
+    /// The units that each group keeps; none where they follow from the network alone.
+    pub kept: Vec<Vec<usize>>,
+}
+
+impl<'r> Recipe<'r> {
+    pub fn read(bytes: &'r [u8]) -> Result<Self, RecipeError> {
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let kept = kept_units(&tensors)?;
+        Ok(Self { tensors, kept })
+    }
+
+    /// The pruned network of a full one, adapted.
+    pub fn adapted(&self, full: &Network, pruned: &Network) -> Result<Network, RecipeError> {
+        with_vectors(full, pruned, &self.tensors)
+    }
 }
 
 /// The units that each group keeps; none where the recipe leaves them out.
@@ -146,75 +139,4 @@ fn vector(name: &str, own: &Tensor, recipe: &SafeTensors) -> Result<Tensor, Reci
         return Err(wrong());
     }
     Ok(Tensor::f_from_data_size(view.data(), &signed(view.shape()), Kind::Float)?.f_to_device(own.device())?)
-}
-
-#[cfg(test)]
-mod tests {
-    use eagleeye_graph::Strategy;
-    use eagleeye_spec::{Criterion, Importance, StrategyName};
-
-    use super::*;
-    use crate::images::Images;
-    use crate::maker::Maker;
-    use crate::testing::{classifier, images};
-
-    fn request(criterion: Criterion) -> SearchRequest {
-        let id = "00000000-0000-0000-0000-000000000000";
-        let request = serde_json::json!({
-            "model_id": id, "dataset_id": id, "macs": 0.5, "candidates": 1, "calibration_images": 32, "scoring_images": 8,
-            "batch_size": 16, "preprocessing": { "mean": [0.5], "deviation": [0.5] },
-        });
-        let request: SearchRequest = serde_json::from_value(request).unwrap();
-        SearchRequest { importance: Importance { criterion, ..Importance::default() }, ..request }
-    }
-
-    /// The candidate that a search makes, and what comes of its recipe.
-    fn made_twice(network: &Network, criterion: Criterion) -> (Network, Network, usize) {
-        let request = request(criterion);
-        let labels = Tensor::from_slice(&[0i64, 1, 2, 3, 4, 0, 1, 2]);
-        let mut images = Images::of(images(1, &[32, 1, 12, 12]), images(2, &[8, 1, 12, 12]), labels);
-        images.calibration.labels = Some(Tensor::from_slice(&[0i64, 1, 2, 3].repeat(8)));
-        let maker = Maker::new(network, &images, &request, &|| false).unwrap();
-        let half: Vec<u32> = maker.pruner.groups.prunable().map(|group| (group.size / 2).max(1) as u32).collect();
-        let strategy = Strategy { keep: half.iter().map(|&kept| kept as usize).collect() };
-        let (plan, pruned) = maker.pruned(&strategy).unwrap();
-        let adaptation = maker.adaptation(&StrategyName::default());
-        let adapted = maker.adapted(&plan, &pruned, adaptation, maker.all(), &|| false).unwrap();
-        let recipe = recipe(&adapted.vectors, &plan, criterion.needs_images()).unwrap();
-        let again = make_by_recipe(network, &request, &half, &recipe).unwrap();
-        (adapted.network, again, recipe.len())
-    }
-
-    #[test]
-    fn the_network_is_the_same_to_the_last_bit() {
-        for batch_norms in [true, false] {
-            for criterion in [Criterion::L1, Criterion::Taylor] {
-                let (adapted, again, bytes) = made_twice(&classifier(3, batch_norms), criterion);
-                assert_eq!(adapted.graph, again.graph, "{batch_norms} {criterion:?}");
-                assert_eq!(adapted.weights, again.weights, "{batch_norms} {criterion:?}");
-                assert!(bytes < 8000, "{bytes} bytes");
-            }
-        }
-    }
-
-    #[test]
-    fn a_recipe_of_another_candidate_is_refused_by_the_name_of_what_does_not_fit() {
-        let network = classifier(3, true);
-        let request = request(Criterion::L1);
-        let groups = channel_groups(&network.graph).unwrap();
-        let all: Vec<u32> = groups.prunable().map(|group| group.size as u32).collect();
-        let of_full =
-            recipe(&vectors(&network), &plan(&network.graph, &groups, &full_units(&groups)).unwrap(), false).unwrap();
-        assert!(make_by_recipe(&network, &request, &all, &of_full).is_ok());
-        let fewer: Vec<u32> = all.iter().map(|&size| size / 2).collect();
-        let error = make_by_recipe(&network, &request, &fewer, &of_full).unwrap_err().to_string();
-        assert!(error.contains("bn2.") && error.contains("numbers in float32"), "{error}");
-        let error = make_by_recipe(&classifier(3, false), &request, &all, &of_full).unwrap_err().to_string();
-        assert!(error.contains("does not fit the network"), "{error}");
-        assert!(make_by_recipe(&network, &request, &all, &of_full[..of_full.len() - 1]).is_err());
-    }
-
-    fn full_units(groups: &eagleeye_graph::ChannelGroups) -> Vec<Vec<usize>> {
-        groups.groups.iter().map(|group| (0..group.size).collect()).collect()
-    }
 }

@@ -7,7 +7,7 @@ use eagleeye_spec::{Candidate, Evaluation, EvaluationKind, SearchRequest, TuneOp
 
 use crate::images::Images;
 use crate::judge::Judge;
-use crate::maker::make_again;
+use crate::made_again::make_again;
 use crate::network::Network;
 use crate::observer::{Flow, Observer, Phase};
 use crate::repair::Follow;

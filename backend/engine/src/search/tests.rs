@@ -11,7 +11,7 @@ use super::*;
 use crate::doubt::Doubt;
 use crate::exec::forward;
 use crate::fold::fold;
-use crate::maker::{make_candidate, make_repaired};
+use crate::made_again::{make_candidate, make_repaired};
 use crate::observer::Flow;
 use crate::score::{Reference, score};
 use crate::testing::{Quiet, classifier, images as random_images};
