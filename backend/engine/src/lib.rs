@@ -74,7 +74,7 @@ pub use inspect::{InspectError, inspect};
 pub use load::{LoadError, Loaded, load};
 pub use made_again::{make_again, make_by_recipe, make_tuned, pruned_to};
 pub use network::{Format, Network};
-pub use observer::{Flow, Observer, Phase};
+pub use observer::{Flow, Observer, Phase, Unobserved};
 pub use pictures::{Batches, Pictures};
 pub use precheck::{PrecheckError, precheck};
 pub use prune::{PruneError, PruneReport, Pruned, prune_by, prune_to};

@@ -68,3 +68,31 @@ pub trait Observer {
     /// Something that whoever uses the results should know. It may be told again when a search goes on.
     fn warning(&mut self, warning: Warning) -> Flow;
 }
+
+/// For whoever wants the result alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn phase(&mut self, _: Phase, _: u64, _: u64) {}
+
+    fn baseline(&mut self, _: Baseline) -> Flow {
+        Flow::Go
+    }
+
+    fn candidate(&mut self, _: Candidate) -> Flow {
+        Flow::Go
+    }
+
+    fn evaluation(&mut self, _: u32, _: Evaluation) -> Flow {
+        Flow::Go
+    }
+
+    fn warning(&mut self, _: Warning) -> Flow {
+        Flow::Go
+    }
+}

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use eagleeye_data::{Dataset, Files, Limits, Preprocess, Split};
-use eagleeye_engine::{Batches, CHUNK, Device, Flow, Images, ImagesError, MEMORY_BYTES, Observer, Phase, decode_chunk};
-use eagleeye_spec::{Baseline, Candidate, ChannelOrder, Evaluation, Filter, Resize, Warning};
+use eagleeye_engine::{Batches, CHUNK, Device, Images, ImagesError, MEMORY_BYTES, Unobserved, decode_chunk};
+use eagleeye_spec::{ChannelOrder, Filter, Resize};
 use serde::Serialize;
 
 use crate::bench::peak_memory;
@@ -61,7 +61,7 @@ pub fn bench_images(args: &BenchImagesArgs) -> Result<(), Failure> {
         ForeignDataset::open(&files, READER_BYTES).map_err(|error| Failure::Arguments(error.to_string()))?;
     let all = Split { calibration: (0..images).collect(), ..Split::default() };
     let started = Instant::now();
-    let decoded = Images::decode(&mut dataset, &preprocess, &all, Device::Cpu, None, &mut Nobody)?;
+    let decoded = Images::decode(&mut dataset, &preprocess, &all, Device::Cpu, None, &mut Unobserved)?;
     let prepared = images as f64 / started.elapsed().as_secs_f64();
     let reader_memory_bytes = dataset.process().and_then(|process| peak_memory(&process.to_string()));
     drop(dataset);
@@ -106,32 +106,5 @@ fn preprocess(args: &BenchImagesArgs) -> Preprocess {
         resize: Resize::ShorterSide { size },
         filter: Filter::default(),
         order: ChannelOrder::default(),
-    }
-}
-
-/// Nobody looks.
-struct Nobody;
-
-impl Observer for Nobody {
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn phase(&mut self, _: Phase, _: u64, _: u64) {}
-
-    fn baseline(&mut self, _: Baseline) -> Flow {
-        Flow::Go
-    }
-
-    fn candidate(&mut self, _: Candidate) -> Flow {
-        Flow::Go
-    }
-
-    fn evaluation(&mut self, _: u32, _: Evaluation) -> Flow {
-        Flow::Go
-    }
-
-    fn warning(&mut self, _: Warning) -> Flow {
-        Flow::Go
     }
 }

@@ -9,9 +9,9 @@ use clap::Args;
 use eagleeye_data::{Dataset, Files, Limits, relabelled};
 use eagleeye_engine::device::set_threads;
 use eagleeye_engine::precheck::sample_size;
-use eagleeye_engine::{Device, Flow, Images, Observer, Phase, Relabelled, precheck};
+use eagleeye_engine::{Device, Images, Relabelled, Unobserved, precheck};
 use eagleeye_sandbox::Access;
-use eagleeye_spec::{Baseline, Candidate, Evaluation, Precheck, Warning};
+use eagleeye_spec::{Precheck, Warning};
 
 use super::request::{STDIN, read_request};
 use super::sample::{draw, input_size, pixels, size_warnings};
@@ -76,39 +76,18 @@ pub fn check_search(args: &CheckSearchArgs) -> Result<(), Failure> {
     let labels = relabelled(dataset.labels(), dataset.classes(), &request.class_order)?;
     let names = request.class_order.names(dataset.classes().iter().map(String::as_str));
     let mut dataset = Relabelled { source: &mut dataset, labels };
-    let images =
-        Images::decode(&mut dataset, &pixels(&request.preprocessing, input), &sample, Device::Cpu, None, &mut Silent)?;
+    let images = Images::decode(
+        &mut dataset,
+        &pixels(&request.preprocessing, input),
+        &sample,
+        Device::Cpu,
+        None,
+        &mut Unobserved,
+    )?;
     let mut found = precheck(&loaded.network, &images.scoring, &request, &names)?;
     found.warnings.splice(0..0, sizes);
     found.seconds = started.elapsed().as_secs_f64();
     if args.json { output::json(&found) } else { output::text(&describe(&found)) }
-}
-
-/// Nobody follows a check.
-struct Silent;
-
-impl Observer for Silent {
-    fn cancelled(&self) -> bool {
-        false
-    }
-
-    fn phase(&mut self, _: Phase, _: u64, _: u64) {}
-
-    fn baseline(&mut self, _: Baseline) -> Flow {
-        Flow::Go
-    }
-
-    fn candidate(&mut self, _: Candidate) -> Flow {
-        Flow::Go
-    }
-
-    fn evaluation(&mut self, _: u32, _: Evaluation) -> Flow {
-        Flow::Go
-    }
-
-    fn warning(&mut self, _: Warning) -> Flow {
-        Flow::Go
-    }
 }
 
 fn describe(found: &Precheck) -> String {

@@ -49,3 +49,30 @@ fn remove_dataset(data: &std::path::Path) {
     let is_images = |path: &&std::path::PathBuf| hash.as_str().ends_with(path.file_name().unwrap().to_str().unwrap());
     std::fs::remove_file(stored_files(data).iter().find(is_images).unwrap()).unwrap();
 }
+
+#[test]
+fn images_that_one_search_has_decoded_serve_the_next_and_change_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::real(data.path(), &[]);
+    let wanted = request(&server, "small.pt");
+    let leaderboard = || {
+        let search = id(&server.post("/searches", &wanted).expect(202));
+        assert_eq!(wait_for_end(&server, &search)["state"], "succeeded");
+        let mut candidates = candidates(&server, &search);
+        for candidate in &mut candidates {
+            let evaluations = candidate["evaluations"].as_array_mut().unwrap();
+            evaluations.iter_mut().for_each(|evaluation| evaluation["seconds"] = Value::Null);
+            *candidate = json!([candidate["groups"], candidate["evaluations"]]);
+        }
+        candidates
+    };
+    let first = leaderboard();
+    let kept: Vec<_> = std::fs::read_dir(data.path().join("cache/images")).unwrap().map(Result::unwrap).collect();
+    assert_eq!(kept.len(), 1, "of one dataset and one input size");
+    assert_eq!(leaderboard(), first);
+    // Whatever becomes of them, the images are decoded again.
+    let path = kept[0].path();
+    let bytes: Vec<u8> = std::fs::read(&path).unwrap().into_iter().map(|byte| byte ^ 0x11).collect();
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(leaderboard(), first);
+}
