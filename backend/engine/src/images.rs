@@ -193,7 +193,7 @@ impl Images {
             None => parts.map(|part| decoding.in_memory(part, device)),
             Some(mut file) => {
                 for part in parts {
-                    decoding.into_file(part, &mut file)?;
+                    decoding.complete(part, &mut file)?;
                 }
                 let file = Arc::new(file);
                 parts.map(|part| match bytes <= MEMORY_BYTES {
@@ -216,6 +216,9 @@ impl Images {
     }
 }
 
+/// Takes a chunk of decoded images, with their numbers in the dataset.
+type Take<'t> = &'t mut dyn FnMut(&[usize], Samples) -> Result<(), ImagesError>;
+
 /// Images that are being decoded.
 struct Decoding<'a> {
     source: &'a mut dyn Source,
@@ -234,7 +237,7 @@ impl Decoding<'_> {
     }
 
     /// Decodes those images of a part that a file lacks.
-    fn into_file(&mut self, part: &[usize], file: &mut PixelFile) -> Result<(), ImagesError> {
+    fn complete(&mut self, part: &[usize], file: &mut PixelFile) -> Result<(), ImagesError> {
         let mut missing = Vec::new();
         for chunk in part.chunks(CHUNK) {
             self.report()?;
@@ -248,11 +251,7 @@ impl Decoding<'_> {
         self.each_chunk(&missing, &mut |indices, samples| Ok(file.write(indices, &samples)?))
     }
 
-    fn each_chunk(
-        &mut self,
-        indices: &[usize],
-        take: &mut dyn FnMut(&[usize], Samples) -> Result<(), ImagesError>,
-    ) -> Result<(), ImagesError> {
+    fn each_chunk(&mut self, indices: &[usize], take: Take) -> Result<(), ImagesError> {
         let Self { source, preprocess, observer, done, total } = self;
         let mut chunks = indices.chunks(CHUNK);
         look(*observer, *done, *total)?;

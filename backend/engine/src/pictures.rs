@@ -2,6 +2,7 @@
 //! memory, or on disk where there are too many.
 
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use eagleeye_data::{PixelFile, Preprocess, SampleType, Samples};
@@ -39,7 +40,7 @@ impl Batches for Tensor {
 pub struct Pictures {
     /// The first so many.
     count: usize,
-    stored: Arc<Stored>,
+    stored: Rc<Stored>,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,7 @@ enum Stored {
 
 impl From<Tensor> for Pictures {
     fn from(prepared: Tensor) -> Self {
-        Self { count: prepared.count(), stored: Arc::new(Stored::Prepared(prepared)) }
+        Self { count: prepared.count(), stored: Rc::new(Stored::Prepared(prepared)) }
     }
 }
 
@@ -68,7 +69,7 @@ impl Pictures {
     ) -> Result<Self, TchError> {
         let (shape, normalisation) = (shape(preprocess), Normalisation::of(preprocess, device)?);
         let count = indices.len();
-        Ok(Self { count, stored: Arc::new(Stored::File { file, indices, shape, normalisation, device }) })
+        Ok(Self { count, stored: Rc::new(Stored::File { file, indices, shape, normalisation, device }) })
     }
 
     /// The first so many.
@@ -124,7 +125,7 @@ impl Gathering {
 
     pub fn pictures(self) -> Pictures {
         let Self { samples, filled, normalisation, .. } = self;
-        Pictures { count: filled, stored: Arc::new(Stored::Memory { samples, normalisation }) }
+        Pictures { count: filled, stored: Rc::new(Stored::Memory { samples, normalisation }) }
     }
 }
 
