@@ -88,6 +88,8 @@ const SYNCHRONOUS: [&str; 10] = [
 ];
 
 const LONGEST_FILE: usize = 600;
+/// Bytes of the largest file that belongs into the tree.
+const LARGEST_FILE: u64 = 6 << 20;
 
 pub fn run() -> Result<()> {
     let mut faults = Vec::new();
@@ -185,11 +187,21 @@ fn unused_dependencies(manifest: &str, used: &BTreeSet<&str>) -> Result<Vec<Stri
 
 fn check_sources(faults: &mut Vec<String>) -> Result<()> {
     let tracked = output(command("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]))?;
+    for path in tracked.lines() {
+        let bytes = fs::metadata(root().join(path)).map_or(0, |file| file.len());
+        faults.extend(size_fault(path, bytes));
+    }
     for path in tracked.lines().filter(|p| is_source(p)) {
         let Ok(text) = fs::read_to_string(root().join(path)) else { continue };
         faults.extend(source_faults(path, &text));
     }
     Ok(())
+}
+
+/// What programs write beside the sources in a test or a trial is found by its size.
+fn size_fault(path: &str, bytes: u64) -> Option<String> {
+    (bytes > LARGEST_FILE)
+        .then(|| format!("{path} has {bytes} bytes, more than {LARGEST_FILE}: was it meant to be here?"))
 }
 
 fn is_source(path: &str) -> bool {
@@ -251,6 +263,12 @@ mod tests {
         assert_eq!(faults, ["no crate uses `mime`: remove it from [workspace.dependencies]"]);
         assert_eq!(unused_dependencies(manifest, &BTreeSet::from(["serde", "mime"])).unwrap(), Vec::<String>::new());
         assert!(unused_dependencies("[workspace]", &BTreeSet::new()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_a_program_left_behind_is_a_fault() {
+        assert_eq!(size_fault("docs/a.png", LARGEST_FILE), None);
+        assert!(size_fault("backend/data.pixels", LARGEST_FILE + 1).unwrap().contains("data.pixels"));
     }
 
     #[test]

@@ -24,7 +24,8 @@ impl Postgres {
     fn start(&self, world: &World, name: &str, cable: &Cable) -> Service {
         let mut command = worker();
         command.args(["run", "--database", &self.url(&format!("127.0.0.1:{}", cable.port))]);
-        command.arg("--files").arg(world.folder.path().join("files")).args(["--name", name, "--device", "cpu"]);
+        command.arg("--files").arg(world.folder.path().join("files"));
+        command.arg("--cache").arg(world.folder.path().join("cache")).args(["--name", name, "--device", "cpu"]);
         let mut child = command.env("RUST_LOG", "warn").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         Service { server: child.stdin.take(), log: None, child }
     }

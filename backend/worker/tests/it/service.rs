@@ -100,8 +100,10 @@ impl World {
     pub fn arguments(&self, name: &str) -> Vec<String> {
         let config = StoreConfig::in_folder(self.folder.path());
         let (database, files) = (config.database_url.expose(), config.files_url.expose());
-        let arguments = ["run", "--database", database, "--files", files, "--name", name, "--device", "cpu"];
-        arguments.map(str::to_owned).to_vec()
+        let cache = self.folder.path().join("cache").display().to_string();
+        let queue = ["run", "--database", database, "--files", files, "--cache", &cache];
+        let own = ["--name", name, "--device", "cpu"];
+        queue.into_iter().chain(own).map(str::to_owned).collect()
     }
 
     pub async fn get(&self, search: Uuid) -> Search {
