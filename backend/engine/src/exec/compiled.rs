@@ -381,6 +381,41 @@ mod tests {
         assert_eq!(x, again);
     }
 
+    /// What a node has made may be seen through a view by others.
+    #[test]
+    fn nothing_that_a_view_shows_is_overwritten() {
+        for fused in [false, true] {
+            let mut net = Layers::new(17);
+            let x = net.image(3, 10);
+            let stem = net.conv(x, 8, 3, 1, 1, true);
+            let half = net.push("slice", Op::Slice { axis: 1, start: 0, end: 4, step: 1 }, &[stem]);
+            let later = if fused {
+                let inner = net.conv(x, 8, 3, 1, 1, true);
+                net.add(inner, stem)
+            } else {
+                net.relu(stem)
+            };
+            let both = net.push("cat", Op::Cat { axis: 1 }, &[later, half]);
+            let y = net.push("neg", Op::Unary(Unary::Neg), &[both]);
+            let network = net.finish(y);
+            let x = images(18, &[5, 3, 10, 10]);
+            let weights = |name: &str| {
+                let place = network.graph.parameters.iter().position(|parameter| parameter.name == name).unwrap();
+                network.weights[place].shallow_clone()
+            };
+            let convolved = |of: usize| {
+                let bias = Some(weights(&format!("conv{of}.bias")));
+                x.conv2d(&weights(&format!("conv{of}.weight")), bias, [1i64, 1], [1i64, 1], [1i64, 1], 1)
+            };
+            let stem = convolved(1);
+            let later = if fused { convolved(3) + &stem } else { stem.relu() };
+            let expected = Tensor::cat(&[later, stem.narrow(1, 0, 4)], 1).neg();
+            let plain = run(&network, std::slice::from_ref(&x), &mut Inference).unwrap().remove(0);
+            assert!(difference(&plain, &expected) < 1e-5, "plain, {fused}");
+            assert!(difference_of_passes(&network, &x) < 1e-5, "compiled, {fused}");
+        }
+    }
+
     #[test]
     fn what_is_in_no_chain_gets_what_it_needs() {
         let mut net = Layers::new(9);

@@ -148,6 +148,8 @@ struct Pass<'a> {
     values: Vec<Option<Tensor>>,
     /// Per value, how many nodes (and outputs) still need it.
     uses: Vec<usize>,
+    /// Per value, whether some node may answer with a view of it.
+    is_viewed: Vec<bool>,
     undefined: Tensor,
 }
 
@@ -169,7 +171,11 @@ impl<'a> Pass<'a> {
         for id in graph.nodes.iter().flat_map(|n| &n.inputs).chain(&graph.outputs) {
             uses[id.index()] += 1;
         }
-        Ok(Self { network, batch, values, uses, undefined: Tensor::new() })
+        let mut is_viewed = vec![false; values.len()];
+        for node in graph.nodes.iter().filter(|node| !makes_a_tensor(&node.op)) {
+            node.inputs.iter().for_each(|id| is_viewed[id.index()] = true);
+        }
+        Ok(Self { network, batch, values, uses, is_viewed, undefined: Tensor::new() })
     }
 
     /// The tensor of a value that was computed; the builder's order guarantees that it was.
@@ -277,14 +283,22 @@ impl<'a> Pass<'a> {
         if is_relu && self.is_own(x) { self.values[x.index()].take() } else { None }
     }
 
-    /// Whether one reader alone still needs a value, whose memory no other has.
+    /// Whether one reader alone still needs a value, and no other value has its memory.
     fn is_own(&self, x: ValueId) -> bool {
         let graph = &self.network.graph;
         let made = graph.producer(x).map(|p| &graph.node(p).op);
-        // These make a new tensor; others may answer with a view of their input.
+        // What these have made may be overwritten in a pass with gradients, too.
         let is_fresh = matches!(made, Some(Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(Binary::Add | Binary::Sub)));
-        is_fresh && self.uses[x.index()] == 1
+        is_fresh && !self.is_viewed[x.index()] && self.uses[x.index()] == 1
     }
+}
+
+/// Whether an operation's output is a tensor of its own for certain; others may answer with a view of an input.
+fn makes_a_tensor(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Conv(_) | Op::BatchNorm { .. } | Op::Binary(_) | Op::Unary(Unary::Relu) | Op::Linear { .. } | Op::MatMul
+    )
 }
 
 fn batch_size(graph: &Graph, input: &Tensor) -> usize {
