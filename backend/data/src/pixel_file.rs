@@ -8,6 +8,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::picture::{SampleType, Samples};
 
@@ -26,13 +27,13 @@ pub enum PixelFileError {
     NoSuchImage { index: usize, images: usize },
 }
 
-/// The decoded images of one dataset, all of one size. Several threads may read.
+/// The decoded images of one dataset, all of one size. Several threads may read while one writes.
 #[derive(Debug)]
 pub struct PixelFile {
     file: File,
     element: SampleType,
     image_bytes: usize,
-    sums: Vec<u32>,
+    sums: Vec<AtomicU32>,
 }
 
 impl PixelFile {
@@ -61,7 +62,7 @@ impl PixelFile {
     }
 
     fn begun(file: File, element: SampleType, values: usize, images: usize) -> Result<Self, PixelFileError> {
-        let begun = Self { file, element, image_bytes: values * element.bytes(), sums: vec![0; images] };
+        let begun = Self { file, element, image_bytes: values * element.bytes(), sums: none_of(images) };
         begun.file.set_len(0)?;
         begun.file.set_len(begun.place(images))?;
         begun.file.write_all_at(&begun.header(), 0)?;
@@ -75,7 +76,7 @@ impl PixelFile {
         values: usize,
         images: usize,
     ) -> Result<Option<Self>, PixelFileError> {
-        let mut found = Self { file, element, image_bytes: values * element.bytes(), sums: vec![0; images] };
+        let mut found = Self { file, element, image_bytes: values * element.bytes(), sums: none_of(images) };
         let mut header = [0; HEADER as usize];
         if found.file.metadata()?.len() != found.place(images) {
             return Ok(None);
@@ -87,7 +88,7 @@ impl PixelFile {
         let mut sums = vec![0; images * size_of::<u32>()];
         found.file.read_exact_at(&mut sums, HEADER)?;
         let (sums, _) = sums.as_chunks::<4>();
-        found.sums = sums.iter().map(|&sum| u32::from_le_bytes(sum)).collect();
+        found.sums = sums.iter().map(|&sum| AtomicU32::new(u32::from_le_bytes(sum))).collect();
         Ok(Some(found))
     }
 
@@ -114,7 +115,7 @@ impl PixelFile {
 
     /// Whether an image is there, and what was written.
     pub fn has(&self, index: usize) -> Result<bool, PixelFileError> {
-        if self.sums.get(index).is_none_or(|&sum| sum == 0) {
+        if self.sum(index).is_none_or(|sum| sum == 0) {
             return Ok(false);
         }
         match self.read(&[index]) {
@@ -125,7 +126,7 @@ impl PixelFile {
     }
 
     /// Keeps images, one behind the other in the order of `indices`.
-    pub fn write(&mut self, indices: &[usize], samples: &Samples) -> Result<(), PixelFileError> {
+    pub fn write(&self, indices: &[usize], samples: &Samples) -> Result<(), PixelFileError> {
         let bytes = to_bytes(samples);
         for (&index, image) in indices.iter().zip(bytes.chunks_exact(self.image_bytes.max(1))) {
             self.known(index)?;
@@ -133,7 +134,7 @@ impl PixelFile {
         }
         for (&index, image) in indices.iter().zip(bytes.chunks_exact(self.image_bytes.max(1))) {
             let sum = checksum(image);
-            self.sums[index] = sum;
+            self.sums[index].store(sum, Ordering::Release);
             self.file.write_all_at(&sum.to_le_bytes(), HEADER + (index * size_of::<u32>()) as u64)?;
         }
         Ok(())
@@ -148,17 +149,25 @@ impl PixelFile {
         for (&index, image) in indices.iter().zip(bytes.chunks_exact_mut(self.image_bytes.max(1))) {
             self.known(index)?;
             self.file.read_exact_at(image, self.place(index))?;
-            if checksum(image) != self.sums[index] {
+            if self.sum(index) != Some(checksum(image)) {
                 return Err(PixelFileError::Damaged { index });
             }
         }
         Ok(from_bytes(bytes, self.element))
     }
 
+    fn sum(&self, index: usize) -> Option<u32> {
+        Some(self.sums.get(index)?.load(Ordering::Acquire))
+    }
+
     fn known(&self, index: usize) -> Result<(), PixelFileError> {
         let images = self.sums.len();
         if index < images { Ok(()) } else { Err(PixelFileError::NoSuchImage { index, images }) }
     }
+}
+
+fn none_of(images: usize) -> Vec<AtomicU32> {
+    std::iter::repeat_with(AtomicU32::default).take(images).collect()
 }
 
 /// Never 0, which says that there is nothing.
@@ -192,7 +201,7 @@ mod tests {
     fn images_are_there_after_the_file_was_closed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pixels");
-        let mut file = open(&path);
+        let file = open(&path);
         file.write(&[7, 2], &Samples::U8(vec![1, 2, 3, 4, 5, 6, 7, 8])).unwrap();
         assert!(PixelFile::open(&path, SampleType::U8, 4, 10).unwrap().is_none(), "another process would have it");
         drop(file);
@@ -227,7 +236,7 @@ mod tests {
 
     #[test]
     fn numbers_come_back_to_the_last_bit() {
-        let mut file = PixelFile::unnamed(SampleType::F32, 2, 3).unwrap();
+        let file = PixelFile::unnamed(SampleType::F32, 2, 3).unwrap();
         let samples = Samples::F32(vec![0.1, -1e-30]);
         file.write(&[1], &samples).unwrap();
         assert_eq!(file.read(&[1]).unwrap(), samples);

@@ -10,7 +10,7 @@ use eagleeye_spec::{Adaptation, AdaptationMode};
 use tch::{TchError, Tensor};
 
 use crate::batches::batches;
-use crate::exec::{BatchNormInputs, Compiled, ExecError, Hook};
+use crate::exec::{BatchNormInputs, Compiled, ExecError, Hook, Passes};
 use crate::network::Network;
 use crate::parts::that_fits;
 use crate::pictures::Batches;
@@ -27,23 +27,24 @@ use crate::pictures::Batches;
 pub fn adapt(
     network: &Network,
     calibration: &dyn Batches,
-    batch_size: usize,
+    passes: impl Into<Passes>,
     adaptation: Adaptation,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Network, ExecError> {
+    let passes = passes.into();
     let mut adapted = network.shallow_clone();
     if network.batch_norms() == 0 {
         return Ok(adapted);
     }
     let mut statistics = Statistics { adaptation, running: BTreeMap::new(), cancelled };
     let images = calibration.count();
-    let set = batches(images, batch_size);
+    let set = batches(images, passes.batch_size);
     let asked = adaptation.batches.map(|batches| batches as usize);
     let count = match adaptation.mode {
         AdaptationMode::Cumulative => asked.map_or(set.len(), |batches| batches.min(set.len())),
-        AdaptationMode::Momentum => asked.unwrap_or(images.div_ceil(batch_size.max(1))),
+        AdaptationMode::Momentum => asked.unwrap_or(images.div_ceil(passes.batch_size.max(1))),
     };
-    let compiled = Compiled::new(network, batch_size)?;
+    let compiled = Compiled::new(network, passes)?;
     for range in set.iter().cycle().take(count) {
         if let Err(error) = compiled.run(&[calibration.batch(range.clone())?], &mut statistics) {
             return Err(if error.is_out_of_memory() {

@@ -127,8 +127,7 @@ fn first(
 ) -> Result<First, SearchError> {
     let maker = judge.maker();
     let started = Instant::now();
-    let adaptation = maker.adaptation(&origin.strategy);
-    let Made { pruned, adapted, .. } = maker.make(strategy, adaptation, maker.all(), cancelled)?;
+    let Made { pruned, adapted, .. } = maker.make(strategy, maker.finally(&origin.strategy), cancelled)?;
     let adapted = adapted.network;
     let seconds = started.elapsed().as_secs_f64();
     let scores = FirstScores {

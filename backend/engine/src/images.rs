@@ -1,19 +1,16 @@
 //! A search's images, decoded once and not once per candidate.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use eagleeye_data::{DataError, Dataset, PixelFile, PixelFileError, Preprocess, SampleType, Samples, Split};
+use eagleeye_data::{DataError, PixelFile, Preprocess, Split};
 use tch::{Device, TchError, Tensor};
 
+use crate::arrivals::inbox_and_work;
+use crate::gathering::Gathering;
 use crate::observer::{Observer, Phase};
-use crate::pictures::{Batches, Gathering, Pictures};
-use eagleeye_torchscript::tensors::reason;
-
-/// Images between two looks at whether the search was cancelled, all threads together.
-pub const CHUNK: usize = 256;
+use crate::pictures::{Batches, Pictures, Stored};
+use crate::source::{ImagesError, Source};
 
 /// Bytes of decoded images that are kept in the device's memory: 14,000 of 224x224 in colour. More stay on disk, and passes read them
 /// batch by batch.
@@ -34,6 +31,11 @@ impl Images {
     pub fn without_test(&self) -> Result<Self, ImagesError> {
         let [calibration, scoring] = [&self.calibration, &self.scoring].map(|part| part.head(part.len()));
         Ok(Self { calibration: calibration?, scoring: scoring?, test: self.test.head(0)? })
+    }
+
+    /// How many images are there, of how many, where that has not been said before.
+    pub fn news(&self) -> Option<(u64, u64)> {
+        self.scoring.images.news()
     }
 }
 
@@ -68,92 +70,6 @@ impl Part {
     }
 }
 
-/// Takes decoded images as they come.
-pub type Sink<'s> = &'s mut dyn FnMut(Samples) -> Result<(), ImagesError>;
-
-/// Where decoded images come from.
-pub trait Source {
-    /// Class indices of all images.
-    fn labels(&self) -> &[usize];
-
-    /// Number of images.
-    fn count(&self) -> usize;
-
-    /// What all images are made of.
-    fn element(&self) -> SampleType;
-
-    /// Gives the sink some images in the size of the network's input, each `[channels, height, width]` with its values as they are
-    /// stored, in the order of `indices` and [`CHUNK`] at a time.
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError>;
-}
-
-/// A source whose labels are other ones than its own.
-pub struct Relabelled<'a> {
-    pub source: &'a mut dyn Source,
-    pub labels: Vec<usize>,
-}
-
-impl Source for Relabelled<'_> {
-    fn labels(&self) -> &[usize] {
-        &self.labels
-    }
-
-    fn count(&self) -> usize {
-        self.source.count()
-    }
-
-    fn element(&self) -> SampleType {
-        self.source.element()
-    }
-
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError> {
-        self.source.decode(indices, preprocess, sink)
-    }
-}
-
-/// Reads in this process, on all cores; of several errors the first image's is returned.
-impl Source for Dataset {
-    fn labels(&self) -> &[usize] {
-        Dataset::labels(self)
-    }
-
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn element(&self) -> SampleType {
-        Dataset::element(self)
-    }
-
-    fn decode(&mut self, indices: &[usize], preprocess: &Preprocess, sink: Sink) -> Result<(), ImagesError> {
-        indices.chunks(CHUNK).try_for_each(|chunk| sink(decode_chunk(self, preprocess, chunk)?))
-    }
-}
-
-/// Why a dataset's images cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ImagesError {
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error("cancelled")]
-    Cancelled,
-    /// The process that reads the dataset says so.
-    #[error(transparent)]
-    Reader(Box<dyn std::error::Error + Send + Sync>),
-    #[error(transparent)]
-    File(#[from] PixelFileError),
-    #[error("found {found} values for {images} images with {each} values each")]
-    Values { images: usize, each: usize, found: usize },
-    #[error("libtorch: {0}")]
-    Torch(String),
-}
-
-impl From<TchError> for ImagesError {
-    fn from(error: TchError) -> Self {
-        Self::Torch(reason(&error))
-    }
-}
-
 impl Images {
     /// Images without a test set.
     #[cfg(test)]
@@ -174,103 +90,76 @@ impl Images {
         kept: Option<PixelFile>,
         observer: &mut dyn Observer,
     ) -> Result<Self, ImagesError> {
+        Self::while_decoding(source, preprocess, split, device, kept, &|| false, |images| {
+            images.complete(observer).map(|()| images)
+        })?
+    }
+
+    /// Waits until all are there.
+    ///
+    /// # Errors
+    /// Why they will never be, or [`ImagesError::Cancelled`] if the observer wants so.
+    pub fn complete(&self, observer: &mut dyn Observer) -> Result<(), ImagesError> {
+        self.scoring.images.until_all(|done, total| look(observer, done, total))
+    }
+
+    /// As [`decode`](Self::decode), with images that are used before all are there: a batch is waited for. The scoring images come
+    /// first and the calibration images last. `stops` is asked before images are handed over, and ends it.
+    ///
+    /// # Errors
+    /// Why images have not come, whatever was made of that.
+    pub fn while_decoding<R>(
+        source: &mut dyn Source,
+        preprocess: &Preprocess,
+        split: &Split,
+        device: Device,
+        kept: Option<PixelFile>,
+        stops: &(dyn Fn() -> bool + Sync),
+        use_images: impl FnOnce(Self) -> R,
+    ) -> Result<R, ImagesError> {
         preprocess.validate()?;
         let Split { calibration, scoring, test } = split;
         let parts = [calibration, scoring, test];
         let wanted: usize = parts.iter().map(|part| part.len()).sum();
         let bytes = (wanted * preprocess.values() * source.element().bytes()) as u64;
-        let labels = |source: &dyn Source, part: &[usize]| labels(source.labels(), part, device);
-        let mut decoding = Decoding { source, preprocess, observer, done: 0, total: wanted as u64 };
-        let in_file = match kept {
-            Some(file) => Some(file),
+        let file = match kept {
+            Some(file) => Some(Arc::new(file)),
             None if bytes <= MEMORY_BYTES => None,
-            None => {
-                let (element, images) = (decoding.source.element(), decoding.source.count());
-                Some(PixelFile::unnamed(element, preprocess.values(), images)?)
-            }
+            None => Some(Arc::new(PixelFile::unnamed(source.element(), preprocess.values(), source.count())?)),
         };
-        let pictures = match in_file {
-            None => parts.map(|part| decoding.in_memory(part, device)),
-            Some(mut file) => {
-                for part in parts {
-                    decoding.complete(part, &mut file)?;
-                }
-                let file = Arc::new(file);
-                parts.map(|part| match bytes <= MEMORY_BYTES {
-                    true => read_whole(&file, part, preprocess, device),
-                    false => Ok(Pictures::in_file(file.clone(), part.clone(), preprocess, device)?),
-                })
-            }
-        };
-        decoding.observer.phase(Phase::Images, decoding.total, decoding.total);
-        let source = &*decoding.source;
-        let [calibration, scoring, test] = pictures.map(|images: Result<Pictures, ImagesError>| images);
-        let part = |images: Result<Pictures, ImagesError>, indices: &[usize]| {
-            Ok::<_, ImagesError>(Part { images: images?, labels: labels(source, indices)? })
-        };
-        Ok(Self {
-            calibration: part(calibration, parts[0])?,
-            scoring: part(scoring, parts[1])?,
-            test: part(test, parts[2])?,
-        })
-    }
-}
-
-/// Takes a chunk of decoded images, with their numbers in the dataset.
-type Take<'t> = &'t mut dyn FnMut(&[usize], Samples) -> Result<(), ImagesError>;
-
-/// Images that are being decoded.
-struct Decoding<'a> {
-    source: &'a mut dyn Source,
-    preprocess: &'a Preprocess,
-    observer: &'a mut dyn Observer,
-    done: u64,
-    total: u64,
-}
-
-impl Decoding<'_> {
-    /// The images of a part in the device's memory.
-    fn in_memory(&mut self, indices: &[usize], device: Device) -> Result<Pictures, ImagesError> {
-        let mut all = Gathering::new(indices.len(), self.source.element(), self.preprocess, device)?;
-        self.each_chunk(indices, &mut |_, samples| Ok(all.push(&samples)?))?;
-        Ok(all.pictures())
-    }
-
-    /// Decodes those images of a part that a file lacks.
-    fn complete(&mut self, part: &[usize], file: &mut PixelFile) -> Result<(), ImagesError> {
-        let mut missing = Vec::new();
-        for chunk in part.chunks(CHUNK) {
-            self.report()?;
-            for &index in chunk {
-                if !file.has(index)? {
-                    missing.push(index);
-                }
-            }
+        let mut memory = Vec::new();
+        for part in parts {
+            let gathering = || Gathering::new(part.len(), source.element(), preprocess, device);
+            memory.push((bytes <= MEMORY_BYTES).then(gathering).transpose()?);
         }
-        self.done += (part.len() - missing.len()) as u64;
-        self.each_chunk(&missing, &mut |indices, samples| Ok(file.write(indices, &samples)?))
-    }
-
-    fn each_chunk(&mut self, indices: &[usize], take: Take) -> Result<(), ImagesError> {
-        let Self { source, preprocess, observer, done, total } = self;
-        let mut chunks = indices.chunks(CHUNK);
-        look(*observer, *done, *total)?;
-        source.decode(indices, preprocess, &mut |samples| {
-            let chunk = chunks.next().unwrap_or_default();
-            let (images, each, found) = (chunk.len(), preprocess.values(), samples.len());
-            if found != images * each {
-                return Err(ImagesError::Values { images, each, found });
-            }
-            take(chunk, samples)?;
-            *done += images as u64;
-            look(*observer, *done, *total)
+        let stored = parts.iter().zip(&memory).map(|(&part, memory)| match (memory, &file) {
+            (Some(memory), _) => Ok(Stored::in_memory(memory)),
+            (None, Some(file)) => Stored::in_file(file.clone(), part.clone(), preprocess, device),
+            (None, None) => Err(TchError::Shape("images are neither in memory nor in a file".to_owned())),
+        });
+        let stored = stored.collect::<Result<Vec<_>, _>>()?;
+        let (inbox, work) = inbox_and_work(parts.map(Clone::clone).into(), file, memory);
+        let mut made = Vec::new();
+        for (number, (stored, indices)) in stored.into_iter().zip(parts).enumerate() {
+            let images = Pictures::arriving(stored, indices.len(), inbox.clone(), number);
+            made.push(Part { images, labels: labels(source.labels(), indices, device)? });
+        }
+        let mut made = made.into_iter();
+        let (Some(calibration), Some(scoring), Some(test)) = (made.next(), made.next(), made.next()) else {
+            return Err(ImagesError::Torch("there are no three parts".to_owned()));
+        };
+        let images = Self { calibration, scoring, test };
+        thread::scope(|scope| {
+            scope.spawn(|| work.run(&ORDER, source, preprocess, stops));
+            let made = use_images(images);
+            inbox.close();
+            inbox.failure().map_or(Ok(made), Err)
         })
     }
-
-    fn report(&mut self) -> Result<(), ImagesError> {
-        look(self.observer, self.done, self.total)
-    }
 }
+
+/// The scoring images, on which the full network is looked at first, then the test images, then the calibration images.
+const ORDER: [usize; 3] = [1, 2, 0];
 
 /// Says how far it is, and whether to go on.
 fn look(observer: &mut dyn Observer, done: u64, total: u64) -> Result<(), ImagesError> {
@@ -279,20 +168,6 @@ fn look(observer: &mut dyn Observer, done: u64, total: u64) -> Result<(), Images
     }
     observer.phase(Phase::Images, done, total);
     Ok(())
-}
-
-/// The images of a part, from a file that has them, in the device's memory.
-fn read_whole(
-    file: &PixelFile,
-    part: &[usize],
-    preprocess: &Preprocess,
-    device: Device,
-) -> Result<Pictures, ImagesError> {
-    let mut all = Gathering::new(part.len(), file.element(), preprocess, device)?;
-    for chunk in part.chunks(CHUNK) {
-        all.push(&file.read(chunk)?)?;
-    }
-    Ok(all.pictures())
 }
 
 /// Classes of some images; `None` where there are no labels at all.
@@ -309,28 +184,5 @@ fn label(labels: &[usize], index: usize) -> Result<i64, DataError> {
     Ok(*label as i64)
 }
 
-/// Decodes some images on all cores; the result is in their order, and of several errors the first image's is returned.
-pub fn decode_chunk(dataset: &Dataset, preprocess: &Preprocess, indices: &[usize]) -> Result<Samples, DataError> {
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(indices.len().max(1));
-    let next = AtomicUsize::new(0);
-    // Whoever is free takes the next image: they take different times.
-    let decode_some = || {
-        let mut decoded = Vec::new();
-        while let place = next.fetch_add(1, Ordering::Relaxed)
-            && let Some(&index) = indices.get(place)
-        {
-            decoded.push((place, dataset.fitted(index, preprocess)));
-        }
-        decoded
-    };
-    let mut decoded: Vec<(usize, Result<Samples, DataError>)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(decode_some)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    });
-    decoded.sort_unstable_by_key(|(place, _)| *place);
-    let mut all = Samples::none(dataset.element());
-    for (_, samples) in decoded {
-        all.append(samples?);
-    }
-    Ok(all)
-}
+#[cfg(test)]
+mod tests;

@@ -4,19 +4,21 @@ use std::time::Instant;
 
 use eagleeye_graph::Strategy;
 use eagleeye_spec::{
-    Baseline, Candidate, Evaluation, EvaluationKind, ImageSet, Intervals, Origin, RANKED_KIND, Rung, Score,
-    SearchRequest, TuneOptions,
+    Baseline, Candidate, Evaluation, EvaluationKind, EvaluationPrecision, ImageSet, Intervals, Origin, RANKED_KIND,
+    Rung, Score, SearchRequest, TuneOptions,
 };
 use tch::Tensor;
 
 use crate::board::{Board, evaluation_on};
 use crate::doubt::Labels;
+use crate::exec::Passes;
 use crate::fold::fold;
 use crate::images::{Images, Part};
 use crate::lanes::strategy_of;
-use crate::maker::{Made, Maker};
+use crate::maker::{Adapting, Made, Maker};
 use crate::network::Network;
 use crate::pictures::Pictures;
+use crate::recipe::Recipe;
 use crate::repair::{Follow, FullOutputs, RepairOptions};
 use crate::score::{Reference, Scored, score};
 use crate::search_error::SearchError;
@@ -148,8 +150,7 @@ impl<'a> Judge<'a> {
             candidate.evaluations = evaluations.map(|e| Evaluation { seconds: 0.0, ..e.clone() }).collect();
             return Ok(Judged { found: candidate, recipe: board.recipe(twin.index).cloned() });
         }
-        let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let made = self.maker.make(strategy, adaptation, rung, cancelled)?;
+        let made = self.maker.make(strategy, self.how(&candidate, rung), cancelled)?;
         let network = &made.adapted.network;
         let adapted = self.evaluation(EvaluationKind::Adapted, &self.scoring, network, rung, started, cancelled)?;
         candidate.evaluations.push(adapted);
@@ -209,29 +210,62 @@ impl<'a> Judge<'a> {
         cancelled: Cancelled,
     ) -> Result<Judged<Evaluation>, SearchError> {
         let started = Instant::now();
-        let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let made = self.maker.make(&strategy_of(candidate), adaptation, rung, cancelled)?;
+        let made = self.maker.make(&strategy_of(candidate), self.how(candidate, rung), cancelled)?;
         let network = &made.adapted.network;
         let found = self.evaluation(EvaluationKind::Adapted, &self.scoring, network, rung, started, cancelled)?;
         Ok(Judged { found, recipe: self.recipe(&made, rung)? })
     }
 
-    /// An export is adapted with all calibration images, so that it has the statistics of a rung that has them all.
+    /// How a candidate is adapted that is compared with others.
+    pub(crate) fn how(&self, candidate: &Candidate, rung: Rung) -> Adapting {
+        let adaptation = self.maker.adaptation(&candidate.origin.strategy);
+        Adapting { adaptation, rung, precision: self.maker.pruner.request.precision }
+    }
+
+    /// An export is adapted with all calibration images and in `f32`, so that it has the statistics of a rung that has them all.
     fn recipe(&self, made: &Made, rung: Rung) -> Result<Option<Vec<u8>>, SearchError> {
-        let is_final = rung.calibration == self.maker.all().calibration;
+        let is_final = rung.calibration == self.maker.all().calibration && self.is_in_float32();
         is_final.then(|| self.maker.recipe(made)).transpose()
     }
 
-    /// A candidate's evaluation on the test images, adapted with all calibration images; `None` where it has that.
-    pub fn test(&self, board: &Board, index: u32, cancelled: Cancelled) -> Result<Option<Evaluation>, SearchError> {
+    fn is_in_float32(&self) -> bool {
+        self.maker.pruner.request.precision == EvaluationPrecision::Float32
+    }
+
+    /// A candidate's evaluation on the test images, as its export would be scored: adapted with all calibration images, in `f32`.
+    /// `None` where it has that.
+    pub fn test(
+        &self,
+        board: &Board,
+        index: u32,
+        cancelled: Cancelled,
+    ) -> Result<Option<Judged<Evaluation>>, SearchError> {
         let (Some(candidate), Some(test)) = (board.get(index), &self.test) else { return Ok(None) };
         if evaluation_on(candidate, RANKED_KIND, ImageSet::Test, test.len()).is_some() {
             return Ok(None);
         }
         let started = Instant::now();
-        let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let made = self.maker.make(&strategy_of(candidate), adaptation, self.maker.all(), cancelled)?;
-        self.evaluation(RANKED_KIND, test, &made.adapted.network, self.on_all(test), started, cancelled).map(Some)
+        let (network, recipe) = self.finished(board, candidate, cancelled)?;
+        let rung = self.on_all(test);
+        let found = self.evaluation(RANKED_KIND, test, &network, rung, started, cancelled)?;
+        Ok(Some(Judged { found, recipe: Some(recipe) }))
+    }
+
+    /// A candidate as it is exported, by its recipe where there is one, which is given with it.
+    fn finished(
+        &self,
+        board: &Board,
+        candidate: &Candidate,
+        cancelled: Cancelled,
+    ) -> Result<(Network, Vec<u8>), SearchError> {
+        let strategy = strategy_of(candidate);
+        if let Some(known) = board.recipe(candidate.index) {
+            let (_, pruned) = self.maker.pruned(&strategy)?;
+            return Ok((Recipe::read(known)?.adapted(self.maker.pruner.network, &pruned)?, known.clone()));
+        }
+        let made = self.maker.make(&strategy, self.maker.finally(&candidate.origin.strategy), cancelled)?;
+        let recipe = self.maker.recipe(&made)?;
+        Ok((made.adapted.network, recipe))
     }
 
     /// On which sets a candidate has no evaluation of this kind that it is to have: on the scoring images, and a finalist on
@@ -270,10 +304,8 @@ impl<'a> Judge<'a> {
     pub fn short_tuned(&self, candidate: &Candidate, observer: &mut dyn TuneObserver) -> Result<Network, SearchError> {
         let Maker { pruner, images, .. } = &self.maker;
         let options = short_tuning(pruner.request);
-        let adaptation = self.maker.adaptation(&candidate.origin.strategy);
-        let strategy = strategy_of(candidate);
-        let adapted =
-            self.maker.make(&strategy, adaptation, self.maker.all(), &|| observer.cancelled())?.adapted.network;
+        let (strategy, how) = (strategy_of(candidate), self.maker.finally(&candidate.origin.strategy));
+        let adapted = self.maker.make(&strategy, how, &|| observer.cancelled())?.adapted.network;
         let validation = images.scoring.head(SHORT_VALIDATION)?;
         let images = TuneImages { train: &images.calibration, validation: &validation, test: None };
         Ok(tune(&adapted, Some(pruner.network), images, &options, None, observer)?.network)
@@ -350,8 +382,10 @@ impl<'a> Judge<'a> {
         cancelled: Cancelled,
     ) -> Result<Scored, SearchError> {
         let labels = target.labels.f_narrow(0, 0, images as i64)?;
-        let batch_size = self.maker.pruner.request.batch_size as usize;
-        Ok(score(&fold(network)?, target.images, &labels, Some(&target.reference), batch_size, cancelled)?)
+        let SearchRequest { batch_size, precision, .. } = *self.maker.pruner.request;
+        let precision = if target.set == ImageSet::Test { EvaluationPrecision::Float32 } else { precision };
+        let passes = Passes { batch_size: batch_size as usize, precision };
+        Ok(score(&fold(network)?, target.images, &labels, Some(&target.reference), passes, cancelled)?)
     }
 }
 

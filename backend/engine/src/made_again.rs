@@ -48,7 +48,7 @@ pub(crate) fn make_candidate(
 ) -> Result<Network, SearchError> {
     let maker = Maker::new(network, images, request, cancelled)?;
     let keep = stored_strategy(&maker.pruner.groups, keep)?;
-    Ok(maker.make(&keep, maker.adaptation(strategy), maker.all(), cancelled)?.adapted.network)
+    Ok(maker.make(&keep, maker.finally(strategy), cancelled)?.adapted.network)
 }
 
 /// Makes an adapted candidate again by the recipe that the search has given for it: the same network to the last bit.
@@ -252,8 +252,7 @@ mod tests {
         let half: Vec<u32> = maker.pruner.groups.prunable().map(|group| (group.size / 2).max(1) as u32).collect();
         let strategy = Strategy { keep: half.iter().map(|&kept| kept as usize).collect() };
         let (plan, pruned) = maker.pruned(&strategy).unwrap();
-        let adaptation = maker.adaptation(&StrategyName::default());
-        let adapted = maker.adapted(&plan, &pruned, adaptation, maker.all(), &|| false).unwrap();
+        let adapted = maker.adapted(&plan, &pruned, maker.finally(&StrategyName::default()), &|| false).unwrap();
         let recipe = recipe(&adapted.vectors, &plan, criterion.needs_images()).unwrap();
         let again = make_by_recipe(network, &request, &half, &recipe).unwrap();
         (adapted.network, again, recipe.len())

@@ -2,11 +2,11 @@
 
 use eagleeye_graph::{ChannelGroups, CostModel, ParameterId, Plan, PlanError, Strategy, channel_groups};
 use eagleeye_spec::report::BatchNormState;
-use eagleeye_spec::{Adaptation, AdaptationMode, GroupKeep, Rung, SearchRequest, StrategyName};
+use eagleeye_spec::{Adaptation, AdaptationMode, EvaluationPrecision, GroupKeep, Rung, SearchRequest, StrategyName};
 use eagleeye_strategy::adaptation_of;
 
 use crate::adapt::adapt;
-use crate::exec::ExecError;
+use crate::exec::{ExecError, Passes};
 use crate::images::{Images, Part};
 use crate::importance::{ImportanceData, importance};
 use crate::network::Network;
@@ -89,6 +89,15 @@ pub(crate) struct Adapted {
     pub vectors: Vectors,
 }
 
+/// How a pruned network gets statistics of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Adapting {
+    pub adaptation: Adaptation,
+    /// From its calibration images.
+    pub rung: Rung,
+    pub precision: EvaluationPrecision,
+}
+
 /// Makes the candidates of a search.
 pub(crate) struct Maker<'a> {
     pub pruner: Pruner<'a>,
@@ -126,16 +135,16 @@ impl<'a> Maker<'a> {
         adaptation_of(self.pruner.request, strategy)
     }
 
-    /// The pruned network with the statistics of the unpruned one, and with its own, from a rung's calibration images.
-    pub fn make(
-        &self,
-        strategy: &Strategy,
-        adaptation: Adaptation,
-        rung: Rung,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<Made, SearchError> {
+    /// How the statistics of a network are computed that is exported: from all calibration images, in `f32`.
+    pub fn finally(&self, strategy: &StrategyName) -> Adapting {
+        let (adaptation, rung) = (self.adaptation(strategy), self.all());
+        Adapting { adaptation, rung, precision: EvaluationPrecision::Float32 }
+    }
+
+    /// The pruned network with the statistics of the unpruned one, and with its own.
+    pub fn make(&self, strategy: &Strategy, how: Adapting, cancelled: &dyn Fn() -> bool) -> Result<Made, SearchError> {
         let (plan, pruned) = self.pruned(strategy)?;
-        let adapted = self.adapted(&plan, &pruned, adaptation, rung, cancelled)?;
+        let adapted = self.adapted(&plan, &pruned, how, cancelled)?;
         Ok(Made { plan, pruned, adapted })
     }
 
@@ -151,18 +160,17 @@ impl<'a> Maker<'a> {
         &self,
         plan: &Plan,
         pruned: &Network,
-        adaptation: Adaptation,
-        rung: Rung,
+        how: Adapting,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Adapted, SearchError> {
         match &self.virtual_norms {
             None => {
-                let network = self.adapt(pruned, adaptation, rung, cancelled)?;
+                let network = self.adapt(pruned, how, cancelled)?;
                 Ok(Adapted { vectors: vectors(&network), network })
             }
             Some(norms) => {
                 let with_norms = norms.insert(pruned, |weight| kept_outputs(plan, weight))?;
-                let adapted = self.adapt(&with_norms, adaptation, rung, cancelled)?;
+                let adapted = self.adapt(&with_norms, how, cancelled)?;
                 Ok(Adapted { vectors: vectors(&adapted), network: norms.remove(&adapted)? })
             }
         }
@@ -174,16 +182,12 @@ impl<'a> Maker<'a> {
         Ok(recipe(&made.adapted.vectors, &made.plan, keeps)?)
     }
 
-    fn adapt(
-        &self,
-        network: &Network,
-        adaptation: Adaptation,
-        rung: Rung,
-        cancelled: &dyn Fn() -> bool,
-    ) -> Result<Network, ExecError> {
+    fn adapt(&self, network: &Network, how: Adapting, cancelled: &dyn Fn() -> bool) -> Result<Network, ExecError> {
+        let Adapting { adaptation, rung, precision } = how;
         let calibration = self.images.calibration.first(rung.calibration as usize);
         let adaptation = on_rung(adaptation, rung, self.all());
-        adapt(network, &calibration, self.pruner.request.batch_size as usize, adaptation, cancelled)
+        let passes = Passes { batch_size: self.pruner.request.batch_size as usize, precision };
+        adapt(network, &calibration, passes, adaptation, cancelled)
     }
 
     pub fn kept(&self, strategy: &Strategy) -> Vec<GroupKeep> {

@@ -5,8 +5,12 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use eagleeye_data::{PixelFile, Preprocess, SampleType, Samples};
-use tch::{Device, Kind, TchError, Tensor};
+use eagleeye_data::{PixelFile, Preprocess};
+use tch::{Device, TchError, Tensor};
+
+use crate::arrivals::Inbox;
+use crate::gathering::{Gathering, Normalisation, shape, tensor};
+use crate::source::ImagesError;
 
 /// Where batches of images come from.
 pub trait Batches {
@@ -41,10 +45,12 @@ pub struct Pictures {
     /// The first so many.
     count: usize,
     stored: Rc<Stored>,
+    /// Where they arrive, and as which part, if they are not there from the beginning.
+    arrival: Option<(Rc<Inbox>, usize)>,
 }
 
 #[derive(Debug)]
-enum Stored {
+pub(crate) enum Stored {
     /// Prepared already.
     Prepared(Tensor),
     /// Bytes, or numbers, on the device.
@@ -55,26 +61,52 @@ enum Stored {
 
 impl From<Tensor> for Pictures {
     fn from(prepared: Tensor) -> Self {
-        Self { count: prepared.count(), stored: Rc::new(Stored::Prepared(prepared)) }
+        Self { count: prepared.count(), stored: Rc::new(Stored::Prepared(prepared)), arrival: None }
     }
 }
 
-impl Pictures {
+impl Stored {
+    /// The images that are gathered there, whose memory is shared.
+    pub fn in_memory(Gathering { samples, normalisation, .. }: &Gathering) -> Self {
+        Self::Memory { samples: samples.shallow_clone(), normalisation: normalisation.shallow_clone() }
+    }
+
     /// Images of a file, in the order of `indices`.
-    pub(crate) fn in_file(
+    pub fn in_file(
         file: Arc<PixelFile>,
         indices: Vec<usize>,
         preprocess: &Preprocess,
         device: Device,
     ) -> Result<Self, TchError> {
         let (shape, normalisation) = (shape(preprocess), Normalisation::of(preprocess, device)?);
-        let count = indices.len();
-        Ok(Self { count, stored: Rc::new(Stored::File { file, indices, shape, normalisation, device }) })
+        Ok(Self::File { file, indices, shape, normalisation, device })
+    }
+}
+
+impl Pictures {
+    /// So many images that arrive as a part.
+    pub(crate) fn arriving(stored: Stored, count: usize, inbox: Rc<Inbox>, part: usize) -> Self {
+        Self { count, stored: Rc::new(stored), arrival: Some((inbox, part)) }
     }
 
     /// The first so many.
     pub fn head(&self, count: usize) -> Self {
-        Self { count: count.min(self.count), stored: self.stored.clone() }
+        Self { count: count.min(self.count), ..self.clone() }
+    }
+
+    /// Waits for all images that arrive where these do; `look` is told how many there are of how many, and may end it.
+    pub(crate) fn until_all(&self, look: impl FnMut(u64, u64) -> Result<(), ImagesError>) -> Result<(), ImagesError> {
+        self.arrival.as_ref().map_or(Ok(()), |(inbox, _)| inbox.until_all(look))
+    }
+
+    /// How many images are there where these arrive, of how many, where that has not been said before.
+    pub(crate) fn news(&self) -> Option<(u64, u64)> {
+        self.arrival.as_ref()?.0.news()
+    }
+
+    /// Waits for the first so many.
+    fn until(&self, count: usize) -> Result<(), TchError> {
+        self.arrival.as_ref().map_or(Ok(()), |(inbox, part)| inbox.until(*part, count))
     }
 
     /// Channels of an image.
@@ -93,48 +125,13 @@ impl Pictures {
     }
 }
 
-/// Images that come one after the other into the device's memory.
-pub(crate) struct Gathering {
-    samples: Tensor,
-    filled: usize,
-    shape: [i64; 3],
-    normalisation: Normalisation,
-}
-
-impl Gathering {
-    /// For `count` images.
-    pub fn new(count: usize, element: SampleType, preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
-        let kind = match element {
-            SampleType::U8 => Kind::Uint8,
-            SampleType::F32 => Kind::Float,
-        };
-        let [channels, height, width] = shape(preprocess);
-        let samples = Tensor::f_zeros([count as i64, channels, height, width], (kind, device))?;
-        let normalisation = Normalisation::of(preprocess, device)?;
-        Ok(Self { samples, filled: 0, shape: [channels, height, width], normalisation })
-    }
-
-    /// The next images, one behind the other.
-    pub fn push(&mut self, samples: &Samples) -> Result<(), TchError> {
-        let images = tensor(samples, self.shape)?;
-        let count = images.count();
-        self.samples.f_narrow(0, self.filled as i64, count as i64)?.f_copy_(&images)?;
-        self.filled += count;
-        Ok(())
-    }
-
-    pub fn pictures(self) -> Pictures {
-        let Self { samples, filled, normalisation, .. } = self;
-        Pictures { count: filled, stored: Rc::new(Stored::Memory { samples, normalisation }) }
-    }
-}
-
 impl Batches for Pictures {
     fn count(&self) -> usize {
         self.count
     }
 
     fn batch(&self, range: Range<usize>) -> Result<Tensor, TchError> {
+        self.until(range.end)?;
         match &*self.stored {
             Stored::Prepared(images) => images.batch(range),
             Stored::Memory { samples, normalisation } => normalisation.prepared(&samples.batch(range)?),
@@ -143,6 +140,7 @@ impl Batches for Pictures {
     }
 
     fn chosen(&self, numbers: &[i64]) -> Result<Tensor, TchError> {
+        self.until(numbers.iter().max().map_or(0, |&last| last as usize + 1))?;
         match &*self.stored {
             Stored::Prepared(images) => images.chosen(numbers),
             Stored::Memory { samples, normalisation } => normalisation.prepared(&samples.chosen(numbers)?),
@@ -163,42 +161,9 @@ impl Pictures {
     }
 }
 
-fn shape(Preprocess { channels, height, width, .. }: &Preprocess) -> [i64; 3] {
-    [channels, height, width].map(|&size| size as i64)
-}
-
-fn tensor(samples: &Samples, [channels, height, width]: [i64; 3]) -> Result<Tensor, TchError> {
-    let flat = match samples {
-        Samples::U8(values) => Tensor::f_from_slice(values)?,
-        Samples::F32(values) => Tensor::f_from_slice(values)?,
-    };
-    let images = flat.numel() as i64 / (channels * height * width).max(1);
-    flat.f_reshape([images, channels, height, width])
-}
-
-/// What is done to stored values: `(value * scale - mean) / deviation`, in `f32` and to the last bit as `eagleeye_data` does it.
-#[derive(Debug)]
-struct Normalisation {
-    scale: f64,
-    /// `[1, C, 1, 1]`
-    mean: Tensor,
-    deviation: Tensor,
-}
-
-impl Normalisation {
-    fn of(preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
-        let each = |values: &[f32]| Tensor::f_from_slice(values)?.f_reshape([1, -1, 1, 1])?.f_to_device(device);
-        let (mean, deviation) = (each(&preprocess.mean)?, each(&preprocess.deviation)?);
-        Ok(Self { scale: f64::from(preprocess.scale), mean, deviation })
-    }
-
-    fn prepared(&self, samples: &Tensor) -> Result<Tensor, TchError> {
-        samples.f_to_kind(Kind::Float)?.f_mul_scalar(self.scale)?.f_sub_(&self.mean)?.f_div_(&self.deviation)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use eagleeye_data::{SampleType, Samples};
     use eagleeye_spec::{ChannelOrder, Filter, Resize};
 
     use super::*;
@@ -226,7 +191,16 @@ mod tests {
         for chunk in samples(images).chunks(24) {
             gathering.push(&Samples::U8(chunk.to_vec())).unwrap();
         }
-        gathering.pictures()
+        there(Stored::in_memory(&gathering), images)
+    }
+
+    fn there(stored: Stored, count: usize) -> Pictures {
+        Pictures { count, stored: Rc::new(stored), arrival: None }
+    }
+
+    fn on_disk(file: PixelFile, indices: &[usize]) -> Pictures {
+        let stored = Stored::in_file(Arc::new(file), indices.to_vec(), &preprocess(), Device::Cpu).unwrap();
+        there(stored, indices.len())
     }
 
     #[test]
@@ -246,10 +220,10 @@ mod tests {
 
     #[test]
     fn images_on_disk_are_those_in_memory() {
-        let mut file = PixelFile::unnamed(SampleType::U8, 12, 5).unwrap();
+        let file = PixelFile::unnamed(SampleType::U8, 12, 5).unwrap();
         file.write(&[4, 0, 2], &Samples::U8(samples(3))).unwrap();
         let memory = in_memory(3);
-        let disk = Pictures::in_file(Arc::new(file), vec![4, 0, 2], &preprocess(), Device::Cpu).unwrap();
+        let disk = on_disk(file, &[4, 0, 2]);
         assert_eq!(memory.all().unwrap(), disk.all().unwrap());
         assert_eq!(memory.batch(1..3).unwrap(), disk.batch(1..3).unwrap());
         assert_eq!(memory.chosen(&[2, 0, 2]).unwrap(), disk.chosen(&[2, 0, 2]).unwrap());
@@ -260,8 +234,7 @@ mod tests {
 
     #[test]
     fn an_image_that_was_never_written_is_named() {
-        let file = Arc::new(PixelFile::unnamed(SampleType::U8, 12, 5).unwrap());
-        let disk = Pictures::in_file(file, vec![3], &preprocess(), Device::Cpu).unwrap();
+        let disk = on_disk(PixelFile::unnamed(SampleType::U8, 12, 5).unwrap(), &[3]);
         assert!(disk.all().unwrap_err().to_string().contains("the decoded image 3 is damaged"));
     }
 }

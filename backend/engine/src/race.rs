@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eagleeye_spec::racing::promoted;
+use eagleeye_spec::racing::{Round, rounds};
 use eagleeye_spec::{Candidate, Ranked, Rung, StrategyName};
 
 use crate::board::Board;
@@ -26,8 +26,8 @@ pub fn race(judge: &Judge, board: &mut Board, observer: &mut dyn Observer) -> Re
         }
     }
     for place in 1..rungs.len() {
-        let (before, rung) = (rungs[place - 1], rungs[place]);
-        let chosen = chosen(board, u64::from(before.scoring), place, rungs.len());
+        let rung = rungs[place];
+        let chosen = chosen(board, place, &rungs);
         let total = chosen.len() as u64;
         for (done, index) in (0..).zip(chosen) {
             observer.phase(Phase::Race, done, total);
@@ -54,12 +54,14 @@ fn again(
     Ok(())
 }
 
-/// Indices of the candidates that go on to rung `place` of so many, the best first under each budget.
-fn chosen(board: &Board, images: u64, place: usize, rungs: usize) -> Vec<u32> {
+/// Indices of the candidates that go on to the rung at `place`, the best first under each budget.
+fn chosen(board: &Board, place: usize, rungs: &[Rung]) -> Vec<u32> {
     let mut chosen = Vec::new();
     for (budget, candidates) in board.by_budget() {
+        let round = rounds(candidates.len(), rungs).into_iter().find(|round| round.to == place);
+        let Some(Round { from, candidates: count, .. }) = round else { continue };
+        let images = u64::from(rungs[from].scoring);
         let of_all = ranked(&candidates, images);
-        let count = promoted(candidates.len(), place, rungs);
         let mut going: BTreeSet<u32> = match budget {
             Some(_) => of_all.iter().take(count).map(|ranked| ranked.index).collect(),
             // Those that cost different things are compared with both in view.

@@ -4,7 +4,7 @@ use eagleeye_spec::{Errors, Hits, Score};
 use tch::{Kind, TchError, Tensor};
 
 use crate::batches::batches;
-use crate::exec::{Compiled, ExecError, Hook};
+use crate::exec::{Compiled, ExecError, Hook, Passes};
 use crate::network::Network;
 use crate::parts::Parts;
 use crate::pictures::Batches;
@@ -32,7 +32,7 @@ impl Reference {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Self, ExecError> {
         let count = images.count();
-        let compiled = Compiled::new(full, batch_size)?;
+        let compiled = Compiled::new(full, batch_size.into())?;
         let (mut parts, mut log) = (Parts::new(batch_size), Vec::new());
         let run = |part| Ok(compiled.run(&[images.batch(part)?], &mut Cancel(cancelled))?.swap_remove(0));
         for range in batches(count, batch_size) {
@@ -47,7 +47,7 @@ impl Reference {
     pub fn score(&self, labels: &Tensor) -> Result<Scored, TchError> {
         let mut all = Tally::default();
         all.add(&self.log_probabilities, labels, Some(&self.log_probabilities))?;
-        Ok(all.scored())
+        Ok(all.scored()?)
     }
 
     /// Number of classes that it knows.
@@ -72,22 +72,23 @@ pub fn score(
     images: &dyn Batches,
     labels: &Tensor,
     reference: Option<&Reference>,
-    batch_size: usize,
+    passes: impl Into<Passes>,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Scored, ExecError> {
+    let passes = passes.into();
     let count = labels.size().first().map_or(0, |&n| n as usize);
-    let compiled = Compiled::new(network, batch_size)?;
+    let compiled = Compiled::new(network, passes)?;
     let mut all = Tally::default();
-    let mut parts = Parts::new(batch_size);
+    let mut parts = Parts::new(passes.batch_size);
     let run = |part| Ok(compiled.run(&[images.batch(part)?], &mut Cancel(cancelled))?.swap_remove(0));
-    for range in batches(count, batch_size) {
+    for range in batches(count, passes.batch_size) {
         for (part, logits) in parts.each(range, run)? {
             let (start, length) = (part.start as i64, part.len() as i64);
             let full = reference.map(|full| full.log_probabilities.f_narrow(0, start, length)).transpose()?;
             all.add(&logits, &labels.f_narrow(0, start, length)?, full.as_ref())?;
         }
     }
-    Ok(all.scored())
+    Ok(all.scored()?)
 }
 
 struct Cancel<'a>(&'a dyn Fn() -> bool);
@@ -102,16 +103,18 @@ impl Hook for Cancel<'_> {
     }
 }
 
-/// Figures of images so far.
+/// Figures of images so far. They stay on the device until all are there: whoever reads one waits for all that was given to the device
+/// before.
 #[derive(Debug, Default)]
 struct Tally {
-    hits: Vec<bool>,
-    top5: i64,
-    cross_entropy: Sums,
-    /// Of the images with a reference.
+    /// Of each batch, `[n]`: whether the class is ranked first.
+    hits: Vec<Tensor>,
+    /// Of each batch, `[5]`, `f64`: images whose class is among the first five, and cross-entropy and divergence in sum, each with its
+    /// squares.
+    figures: Vec<Tensor>,
+    /// Of each batch with a reference: images whose answer is the reference's.
+    agreeing: Vec<Tensor>,
     compared: i64,
-    agreeing: i64,
-    kl: Sums,
 }
 
 /// Sums of a figure of each image.
@@ -123,13 +126,8 @@ struct Sums {
 }
 
 impl Sums {
-    /// Values of a batch, `[n]`.
-    fn add(&mut self, values: &Tensor) -> Result<(), TchError> {
-        let values = values.f_to_kind(Kind::Double)?;
-        self.images += values.numel() as f64;
-        self.sum += values.f_sum(Kind::Double)?.f_double_value(&[])?;
-        self.squares += values.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
-        Ok(())
+    fn of(images: f64, sums: &[f64], squares: &[f64]) -> Self {
+        Self { images, sum: sums.iter().sum(), squares: squares.iter().sum() }
     }
 
     fn mean(&self) -> Option<f64> {
@@ -143,6 +141,12 @@ impl Sums {
     }
 }
 
+/// The sum of values, `[n]`, and that of their squares, `f64`.
+fn sums(values: &Tensor) -> Result<[Tensor; 2], TchError> {
+    let values = values.f_to_kind(Kind::Double)?;
+    Ok([values.f_sum(Kind::Double)?, values.f_square()?.f_sum(Kind::Double)?])
+}
+
 impl Tally {
     fn add(&mut self, logits: &Tensor, labels: &Tensor, full: Option<&Tensor>) -> Result<(), TchError> {
         let logits = logits.f_flatten(1, -1)?.f_to_kind(Kind::Float)?;
@@ -152,36 +156,61 @@ impl Tally {
         let not_below = logits.f_le_tensor(&target)?.f_logical_not()?;
         let tied_before = logits.f_eq_tensor(&target)?.f_logical_and(&classes.f_lt_tensor(&index)?)?;
         let rank = not_below.f_logical_or(&tied_before)?.f_sum_dim_intlist(1i64, false, Kind::Int64)?;
-        self.hits.extend(Vec::<i64>::try_from(&rank)?.into_iter().map(|rank| rank == 0));
-        self.top5 += rank.f_lt(5)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        self.hits.push(rank.f_eq(0)?);
+        let top5 = rank.f_lt(5)?.f_sum(Kind::Double)?;
         let logs = log_probabilities(&logits)?;
-        self.cross_entropy.add(&logs.f_gather(1, &index, false)?.f_neg()?)?;
-        let Some(full) = full else { return Ok(()) };
-        self.compared += labels.numel() as i64;
-        self.agreeing += answers(&logs)?.f_eq_tensor(&answers(full)?)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        // Where the full network is certain that it is not a class, its part is 0, whatever the other one says.
-        let probabilities = full.f_exp()?;
-        let parts = probabilities.f_mul(&full.f_sub(&logs)?)?.f_masked_fill(&probabilities.f_eq(0.0)?, 0.0)?;
-        self.kl.add(&parts.f_sum_dim_intlist(1i64, false, Kind::Double)?)
+        let [cross_entropy, its_squares] = sums(&logs.f_gather(1, &index, false)?.f_neg()?)?;
+        let [kl, kl_squares] = match full {
+            Some(full) => {
+                self.compared += labels.numel() as i64;
+                self.agreeing.push(answers(&logs)?.f_eq_tensor(&answers(full)?)?.f_sum(Kind::Int64)?);
+                sums(&divergence(full, &logs)?)?
+            }
+            None => [top5.f_zeros_like()?, top5.f_zeros_like()?],
+        };
+        self.figures.push(Tensor::f_stack(&[top5, cross_entropy, its_squares, kl, kl_squares], 0)?);
+        Ok(())
     }
 
-    fn scored(self) -> Scored {
-        let images = self.hits.len() as f64;
-        let hits = Hits::from_bits(self.hits.iter().copied());
+    fn scored(self) -> Result<Scored, TchError> {
+        let hits = Vec::<bool>::try_from(&Tensor::f_cat(&self.hits, 0)?)?;
+        let [top5, cross_entropies, their_squares, kls, kl_squares] = columns(&self.figures)?;
+        let images = hits.len() as f64;
+        let cross_entropy = Sums::of(images, &cross_entropies, &their_squares);
+        let kl = Sums::of(self.compared as f64, &kls, &kl_squares);
         let has_reference = self.compared > 0;
+        let agreeing: i64 = match has_reference {
+            true => Tensor::f_stack(&self.agreeing, 0)?.f_sum(Kind::Int64)?.f_int64_value(&[])?,
+            false => 0,
+        };
+        let hits = Hits::from_bits(hits.iter().copied());
         let score = Score {
-            agreement: has_reference.then_some(self.agreeing as f64 / self.compared as f64),
+            agreement: has_reference.then_some(agreeing as f64 / self.compared as f64),
             // A divergence is never negative; rounding may make it so.
-            kl: if has_reference { self.kl.mean().map(|kl| kl.max(0.0)) } else { None },
-            errors: Errors { cross_entropy: self.cross_entropy.error(), kl: self.kl.error() },
+            kl: if has_reference { kl.mean().map(|kl| kl.max(0.0)) } else { None },
+            errors: Errors { cross_entropy: cross_entropy.error(), kl: kl.error() },
             ..Score::new(
                 hits.count() as f64 / images,
-                self.top5 as f64 / images,
-                self.cross_entropy.mean().unwrap_or(f64::NAN),
+                top5.iter().sum::<f64>() / images,
+                cross_entropy.mean().unwrap_or(f64::NAN),
             )
         };
-        Scored { score, hits }
+        Ok(Scored { score, hits })
     }
+}
+
+/// The columns of rows, `[N]` each, `f64`.
+fn columns<const N: usize>(rows: &[Tensor]) -> Result<[Vec<f64>; N], TchError> {
+    let values = Vec::<f64>::try_from(&Tensor::f_stack(rows, 0)?.f_flatten(0, -1)?)?;
+    Ok(std::array::from_fn(|column| values.iter().skip(column).step_by(N).copied().collect()))
+}
+
+/// The Kullback-Leibler divergence of each image, `[n]`, `f64`, between logarithms of probabilities, `[n, classes]`.
+fn divergence(full: &Tensor, logs: &Tensor) -> Result<Tensor, TchError> {
+    // Where the full network is certain that it is not a class, its part is 0, whatever the other one says.
+    let probabilities = full.f_exp()?;
+    let parts = probabilities.f_mul(&full.f_sub(logs)?)?.f_masked_fill(&probabilities.f_eq(0.0)?, 0.0)?;
+    parts.f_sum_dim_intlist(1i64, false, Kind::Double)
 }
 
 /// `[n, classes]`, whatever the shape of the logits behind the first axis.
@@ -206,7 +235,7 @@ mod tests {
     fn scored(logits: &Tensor, labels: &[i64], full: Option<&Tensor>) -> Scored {
         let mut tally = Tally::default();
         tally.add(logits, &Tensor::from_slice(labels), full).unwrap();
-        tally.scored()
+        tally.scored().unwrap()
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! statistics, score them on held-back training images, look closer at the better ones, score the winners on images that no
 //! strategy was chosen by, and repair the best. Results go to an [`Observer`]; who keeps them is not decided here.
 
+use std::cell::RefCell;
+
 use eagleeye_spec::{Baseline, Candidate, LatencyModel, SearchRequest};
 
 use crate::board::{Board, by_budget};
@@ -66,7 +68,10 @@ pub fn search(
 ) -> Result<Outcome, SearchError> {
     let mut lanes = Lanes::new(network, request, known.latency.as_ref())?;
     observer.phase(Phase::Baseline, 0, 2);
-    let judge = Judge::new(network, images, request, &|| observer.cancelled())?;
+    let judge = {
+        let observer = RefCell::new(&mut *observer);
+        Judge::new(network, images, request, &|| is_cancelled(images, &mut **observer.borrow_mut()))?
+    };
     observer.phase(Phase::Baseline, 1, 2);
     let baseline = judge.baseline()?;
     stop_or_go(observer.baseline(baseline.clone()))?;
@@ -88,6 +93,14 @@ pub fn search(
     evaluate_further::<ShortTunings>(request.short_tuned as usize, &finalists, &judge, &mut board, observer)?;
     let leaders = leaders(&board);
     Ok(Outcome { baseline, candidates: board.into_candidates(), finalists, leaders })
+}
+
+/// Whether to go on, while images come: who waits for them is told how many are there.
+fn is_cancelled(images: &Images, observer: &mut dyn Observer) -> bool {
+    if let Some((done, total)) = images.news() {
+        observer.phase(Phase::Images, done, total);
+    }
+    observer.cancelled()
 }
 
 /// Evaluates each proposal on the first rung. Lanes take turns, so that strategies can be compared while they go on.
@@ -126,9 +139,10 @@ fn test(finalists: &[u32], judge: &Judge, board: &mut Board, observer: &mut dyn 
     let total = finalists.len() as u64;
     for (done, &index) in (0..).zip(finalists) {
         observer.phase(Phase::Test, done, total);
-        if let Some(evaluation) = judge.test(board, index, &|| observer.cancelled())? {
+        if let Some(Judged { found: evaluation, recipe }) = judge.test(board, index, &|| observer.cancelled())? {
             board.add(index, evaluation.clone());
             stop_or_go(observer.evaluation(index, evaluation))?;
+            give(recipe, index, board, observer)?;
         }
     }
     observer.phase(Phase::Test, total, total);

@@ -6,12 +6,12 @@ use tch::TchError;
 
 use crate::doubt::Doubt;
 use crate::exec::ExecError;
-use crate::images::ImagesError;
 use crate::importance::ImportanceError;
 use crate::observer::Flow;
 use crate::recipe::RecipeError;
 use crate::repair::RepairError;
 use crate::rewrite::RewriteError;
+use crate::source::ImagesError;
 use crate::tune::TuneError;
 use crate::weights::WeightsError;
 use eagleeye_torchscript::tensors::reason;

@@ -47,8 +47,7 @@ pub fn time_candidates(
         let mut candidate = judge.candidate(times.len() as u32, origin, &strategy);
         let (plan, pruned) = maker.pruned(&strategy)?;
         let pruning = clock.lap();
-        let adaptation = maker.adaptation(&candidate.origin.strategy);
-        let adapted = maker.adapted(&plan, &pruned, adaptation, maker.all(), &never)?;
+        let adapted = maker.adapted(&plan, &pruned, judge.how(&candidate, maker.all()), &never)?;
         let adapting = clock.lap();
         let score = judge.scored(&adapted.network, &never)?;
         let scoring = clock.lap();

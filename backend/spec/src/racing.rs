@@ -30,12 +30,33 @@ pub fn rungs(all: Rung) -> Vec<Rung> {
     rungs
 }
 
-/// How many of `contenders` go on to rung `rung` of so many.
-pub fn promoted(contenders: usize, rung: usize, rungs: usize) -> usize {
-    // A fifth each time; the last rung decides between three at least.
-    let left = contenders.div_ceil(5usize.pow(rung as u32));
-    let least = if rung + 1 == rungs { 3 } else { 5 };
-    left.max(least).min(contenders)
+/// Better candidates that are evaluated again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// The rung by whose scores they are chosen.
+    pub from: usize,
+    /// The rung that they are evaluated on.
+    pub to: usize,
+    pub candidates: usize,
+}
+
+/// The rounds that so many contenders go through, who have all been on the first rung: a fifth goes on each time, three at least. A rung
+/// that would cost more than it spares is left out.
+pub fn rounds(contenders: usize, rungs: &[Rung]) -> Vec<Round> {
+    let left = |rounds: usize| contenders.div_ceil(5usize.pow(rounds as u32)).max(3).min(contenders);
+    let mut rounds: Vec<Round> = Vec::new();
+    for to in 1..rungs.len() {
+        let from = rounds.last().map_or(0, |before| before.to);
+        let (candidates, next) = (left(rounds.len() + 1), left(rounds.len() + 2));
+        let pays = rungs.get(to + 1).is_none_or(|&further| {
+            let spared = (candidates - next) as u64 * cost(further);
+            candidates as u64 * cost(rungs[to]) < spared
+        });
+        if pays {
+            rounds.push(Round { from, to, candidates });
+        }
+    }
+    rounds
 }
 
 /// A rung that is hardly cheaper than the next one only adds to it. Rungs are told apart by their scoring images.
@@ -65,14 +86,21 @@ mod tests {
     #[test]
     fn racing_48_candidates_costs_less_than_two_fifths_of_evaluating_all() {
         let rungs = rungs(Rung { calibration: 3200, scoring: 5000 });
-        let spent: u64 = (0..rungs.len()).map(|k| promoted(49, k, rungs.len()) as u64 * cost(rungs[k])).sum();
+        let further = rounds(49, &rungs).into_iter().map(|round| round.candidates as u64 * cost(rungs[round.to]));
+        let spent = 49 * cost(rungs[0]) + further.sum::<u64>();
         assert!(spent as f64 <= 0.4 * (49 * cost(rungs[rungs.len() - 1])) as f64, "{spent}");
     }
 
     #[test]
-    fn a_fifth_goes_on_and_three_at_least_decide() {
-        assert_eq!([0, 1, 2].map(|rung| promoted(49, rung, 3)), [49, 10, 3]);
-        assert_eq!([0, 1, 2].map(|rung| promoted(7, rung, 3)), [7, 5, 3]);
-        assert_eq!(promoted(1, 2, 3), 1);
+    fn a_fifth_goes_on_and_three_at_least_decide_on_rungs_that_pay() {
+        let rungs = rungs(Rung { calibration: 3200, scoring: 5000 });
+        let found = |contenders| rounds(contenders, &rungs);
+        let round = |from, to, candidates| Round { from, to, candidates };
+        assert_eq!(found(49), [round(0, 1, 10), round(1, 2, 3)]);
+        assert_eq!(found(1000), [round(0, 1, 200), round(1, 2, 40)]);
+        assert_eq!(found(25), [round(0, 2, 5)], "to look at five costs less than to choose three of them first");
+        assert_eq!(found(7), [round(0, 2, 3)]);
+        assert_eq!(found(1), [round(0, 2, 1)]);
+        assert_eq!(rounds(49, &rungs[2..]), [], "where there is one rung all have been on it");
     }
 }

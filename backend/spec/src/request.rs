@@ -20,6 +20,7 @@ use crate::limits::GroupLimit;
 use crate::manual::{MANUAL, ManualStrategy};
 use crate::name::{NAME_RULE, name_in, name_or_none};
 use crate::optional::{is_default, not_null};
+use crate::precision::EvaluationPrecision;
 use crate::preprocessing::Preprocessing;
 use crate::racing::{self, Rung};
 use crate::seed::MAX_SEED;
@@ -148,6 +149,8 @@ pub struct SearchRequest {
     #[serde(default = "default_batch_size")]
     #[schema(minimum = 1, maximum = 4096, default = 128)]
     pub batch_size: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: EvaluationPrecision,
     /// Keep a multiple of this many channels in every group, or all of them; 1 allows any number. If omitted, groups keep
     /// multiples of 8 where they can, because runtimes are slower with odd counts: the largest of 8, 4, 2 and 1 of which a
     /// group has at least four multiples, and smaller ones where these miss the budget.

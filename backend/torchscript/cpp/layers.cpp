@@ -41,6 +41,13 @@ void push_geometry(std::vector<IValue>& stack, const ee_convolution* layer) {
   stack.push_back(layer->groups);
 }
 
+bool computes_bfloat16() {
+  static const auto kernel = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "");
+  std::vector<IValue> stack;
+  kernel.callBoxed(&stack);
+  return stack.at(0).toBool();
+}
+
 at::Tensor convolved(const void* x, const void* weight, const void* bias, const ee_convolution* layer) {
   static const auto kernel = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_convolution_pointwise", "");
   std::vector<IValue> stack{tensor(x), tensor(weight), optional_tensor(bias)};
@@ -73,14 +80,14 @@ at::Tensor convolved_and_added(const void* x, const void* weight, const void* bi
 }
 
 // Calls `body` with the number of each chunk and the chunk itself, on all threads.
-template <typename Body>
-void for_each_chunk(const Rows& all, const Body& body) {
+template <typename Number, typename Body>
+void for_each_chunk(const Rows<Number>& all, const Body& body) {
   const size_t rows = eagleeye::rows_of_chunk(all.channels);
   const size_t chunks = (all.rows + rows - 1) / rows;
   at::parallel_for(0, static_cast<int64_t>(chunks), 1, [&](int64_t begin, int64_t end) {
     for (auto chunk = static_cast<size_t>(begin); chunk < static_cast<size_t>(end); ++chunk) {
       const size_t first = chunk * rows;
-      body(chunk, first, Rows{all.values + first * all.channels, std::min(rows, all.rows - first), all.channels});
+      body(chunk, first, Rows<Number>{all.values + first * all.channels, std::min(rows, all.rows - first), all.channels});
     }
   });
 }
@@ -92,13 +99,15 @@ struct Moments {
 };
 
 // Sums are of differences to the first row, which is within some deviations of the mean, so that the squares lose no digits.
-Moments moments(const Rows& all) {
+template <typename Number>
+Moments moments(const Rows<Number>& all) {
   const size_t channels = all.channels;
   const size_t chunks = (all.rows + eagleeye::rows_of_chunk(channels) - 1) / eagleeye::rows_of_chunk(channels);
-  std::vector<float> parts(chunks * 2 * channels);
-  for_each_chunk(all, [&](size_t chunk, size_t, const Rows& rows) {
+  std::vector<float> parts(chunks * 2 * channels), shift(channels);
+  eagleeye::widen(all.values, channels, shift.data());
+  for_each_chunk(all, [&](size_t chunk, size_t, const Rows<Number>& rows) {
     float* sums = parts.data() + chunk * 2 * channels;
-    eagleeye::add_up(rows, all.values, sums, sums + channels);
+    eagleeye::add_up(rows, shift.data(), sums, sums + channels);
   });
   Moments found{std::vector<double>(channels), std::vector<double>(channels)};
   for (size_t chunk = 0; chunk < chunks; ++chunk) {
@@ -112,7 +121,7 @@ Moments moments(const Rows& all) {
   for (size_t c = 0; c < channels; ++c) {
     const double mean = found.mean[c] / count;
     found.variance[c] = std::fmax(found.variance[c] / count - mean * mean, 0.0);
-    found.mean[c] = all.values[c] + mean;
+    found.mean[c] = shift[c] + mean;
   }
   return found;
 }
@@ -133,20 +142,11 @@ void follow(float* running, const std::vector<double>& batch, double momentum, d
   }
 }
 
-at::Tensor adapting(const void* x, const ee_adapting_norm* norm) {
-  if (tensor(x).dim() != 4 || tensor(x).scalar_type() != at::kFloat || !tensor(x).is_cpu() || tensor(x).numel() == 0) {
-    throw std::runtime_error("a batch norm adapts to float32 images in a processor's memory");
-  }
-  const auto from = tensor(x).contiguous(at::MemoryFormat::ChannelsLast);
-  at::Tensor addend;
-  if (norm->addend) {
-    if (tensor(norm->addend).sizes() != from.sizes() || tensor(norm->addend).scalar_type() != at::kFloat) {
-      throw std::runtime_error("what is added to a batch norm's output has its shape and is float32");
-    }
-    addend = tensor(norm->addend).contiguous(at::MemoryFormat::ChannelsLast);
-  }
+// `Number` is what the tensors are made of. The addend, which may be undefined, has the shape and the memory format of the input.
+template <typename Number>
+at::Tensor adapting(const at::Tensor& from, const at::Tensor& addend, bool in_place, const ee_adapting_norm* norm) {
   const auto channels = static_cast<size_t>(from.size(1));
-  const Rows all{from.const_data_ptr<float>(), static_cast<size_t>(from.numel()) / channels, channels};
+  const Rows<Number> all{static_cast<const Number*>(from.const_data_ptr()), static_cast<size_t>(from.numel()) / channels, channels};
   const float* gamma = vector(norm->weight, channels);
   const float* beta = vector(norm->bias, channels);
   vector(norm->running_mean, channels);
@@ -163,16 +163,33 @@ at::Tensor adapting(const void* x, const ee_adapting_norm* norm) {
   follow(tensor(norm->running_mean).mutable_data_ptr<float>(), batch.mean, norm->momentum, 1.0);
   follow(tensor(norm->running_variance).mutable_data_ptr<float>(), batch.variance, norm->momentum, count / (count - 1));
 
-  const bool in_place = norm->overwrites && from.is_same(tensor(x));
   auto to = in_place ? from : at::empty_like(from, from.options(), at::MemoryFormat::ChannelsLast);
-  auto* out = to.mutable_data_ptr<float>();
-  const float* added = addend.defined() ? addend.const_data_ptr<float>() : nullptr;
+  auto* out = static_cast<Number*>(to.mutable_data_ptr());
+  const auto* added = addend.defined() ? static_cast<const Number*>(addend.const_data_ptr()) : nullptr;
   const eagleeye::Scale scale{factors.data(), offsets.data(), norm->relu != 0};
-  for_each_chunk(all, [&](size_t, size_t first, const Rows& rows) {
+  for_each_chunk(all, [&](size_t, size_t first, const Rows<Number>& rows) {
     const size_t offset = first * channels;
     eagleeye::scale(rows, scale, added ? added + offset : nullptr, out + offset);
   });
   return to;
+}
+
+at::Tensor adapted(const void* x, const ee_adapting_norm* norm) {
+  const auto type = tensor(x).scalar_type();
+  const bool is_known = type == at::kFloat || type == at::kBFloat16;
+  if (tensor(x).dim() != 4 || !is_known || !tensor(x).is_cpu() || tensor(x).numel() == 0) {
+    throw std::runtime_error("a batch norm adapts to float32 or bfloat16 images in a processor's memory");
+  }
+  const auto from = tensor(x).contiguous(at::MemoryFormat::ChannelsLast);
+  at::Tensor addend;
+  if (norm->addend) {
+    if (tensor(norm->addend).sizes() != from.sizes()) {
+      throw std::runtime_error("what is added to a batch norm's output has its shape");
+    }
+    addend = tensor(norm->addend).to(type).contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  const bool in_place = norm->overwrites && from.is_same(tensor(x));
+  return type == at::kFloat ? adapting<float>(from, addend, in_place, norm) : adapting<eagleeye::Bfloat16>(from, addend, in_place, norm);
 }
 
 }  // namespace
@@ -185,6 +202,10 @@ char* ee_convolution_fused(const void* x, const void* weight, const void* bias, 
   });
 }
 
+char* ee_computes_bfloat16(int* result) {
+  return guarded([&] { *result = computes_bfloat16(); });
+}
+
 char* ee_adapting_norm_forward(const void* x, const ee_adapting_norm* norm, void** result) {
-  return guarded([&] { *result = new at::Tensor(adapting(x, norm)); });
+  return guarded([&] { *result = new at::Tensor(adapted(x, norm)); });
 }

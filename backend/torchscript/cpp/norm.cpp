@@ -9,6 +9,7 @@
 #else
 #define FOR_EACH_PROCESSOR
 #endif
+#define INLINE inline __attribute__((always_inline))
 
 namespace eagleeye {
 
@@ -20,60 +21,82 @@ constexpr size_t kChunk = 16384;
 typedef float Wide __attribute__((vector_size(64)));
 typedef float Narrow __attribute__((vector_size(32)));
 
+// The bits of a block of numbers, and their upper halves.
 template <typename Block>
-inline __attribute__((always_inline)) void add_up_block(const Rows& chunk, size_t first, const float* shift, float* sums,
-                                                        float* squares) {
+struct Bits;
+template <>
+struct Bits<Wide> {
+  typedef uint32_t Whole __attribute__((vector_size(64)));
+  typedef uint16_t Upper __attribute__((vector_size(32)));
+};
+template <>
+struct Bits<Narrow> {
+  typedef uint32_t Whole __attribute__((vector_size(32)));
+  typedef uint16_t Upper __attribute__((vector_size(16)));
+};
+
+constexpr uint32_t kNotANumber = 0x7fc0'0000;
+
+template <typename Block>
+INLINE void load(const float* from, Block& to) {
+  std::memcpy(&to, from, sizeof(Block));
+}
+
+template <typename Block>
+INLINE void load(const Bfloat16* from, Block& to) {
+  typename Bits<Block>::Upper upper;
+  std::memcpy(&upper, from, sizeof(upper));
+  const auto whole = __builtin_convertvector(upper, typename Bits<Block>::Whole) << 16;
+  std::memcpy(&to, &whole, sizeof(Block));
+}
+
+INLINE void load(const Bfloat16* from, float& to) {
+  const uint32_t whole = uint32_t{from->bits} << 16;
+  std::memcpy(&to, &whole, sizeof(float));
+}
+
+template <typename Block>
+INLINE void store(const Block& from, float* to) {
+  std::memcpy(to, &from, sizeof(Block));
+}
+
+// To the nearest, of two that are equally near to the even one.
+template <typename Block>
+INLINE void store(const Block& from, Bfloat16* to) {
+  typename Bits<Block>::Whole whole;
+  std::memcpy(&whole, &from, sizeof(Block));
+  whole += 0x7fff + ((whole >> 16) & 1);
+  whole = from == from ? whole : typename Bits<Block>::Whole{} + kNotANumber;
+  const auto upper = __builtin_convertvector(whole >> 16, typename Bits<Block>::Upper);
+  std::memcpy(to, &upper, sizeof(upper));
+}
+
+INLINE void store(const float& from, Bfloat16* to) {
+  uint32_t whole;
+  std::memcpy(&whole, &from, sizeof(float));
+  whole = from == from ? whole + 0x7fff + ((whole >> 16) & 1) : kNotANumber;
+  to->bits = static_cast<uint16_t>(whole >> 16);
+}
+
+template <typename Block, typename Number>
+INLINE void add_up_block(const Rows<Number>& chunk, size_t first, const float* shift, float* sums, float* squares) {
   Block sum{};
   Block square{};
   Block origin, value;
-  std::memcpy(&origin, shift + first, sizeof(Block));
-  const float* row = chunk.values + first;
+  load(shift + first, origin);
+  const Number* row = chunk.values + first;
   for (size_t r = 0; r < chunk.rows; ++r, row += chunk.channels) {
-    std::memcpy(&value, row, sizeof(Block));
+    load(row, value);
     value -= origin;
     sum += value;
     square += value * value;
   }
-  std::memcpy(sums + first, &sum, sizeof(Block));
-  std::memcpy(squares + first, &square, sizeof(Block));
+  store(sum, sums + first);
+  store(square, squares + first);
 }
 
-template <typename Block, bool kAdds, bool kRelu>
-inline __attribute__((always_inline)) void scale_rows(const Rows& from, size_t first, const Scale& scale, const float* addend,
-                                                      float* to) {
-  Block factor, offset, value, added;
-  std::memcpy(&factor, scale.factors + first, sizeof(Block));
-  std::memcpy(&offset, scale.offsets + first, sizeof(Block));
-  for (size_t r = 0, place = first; r < from.rows; ++r, place += from.channels) {
-    std::memcpy(&value, from.values + place, sizeof(Block));
-    value = value * factor + offset;
-    if constexpr (kAdds) {
-      std::memcpy(&added, addend + place, sizeof(Block));
-      value += added;
-    }
-    // What is not a number stays so.
-    if constexpr (kRelu) value = value < 0 ? Block{} : value;
-    std::memcpy(to + place, &value, sizeof(Block));
-  }
-}
-
-template <typename Block>
-inline __attribute__((always_inline)) void scale_block(const Rows& from, size_t first, const Scale& scale, const float* addend,
-                                                       float* to) {
-  if (addend) {
-    if (scale.relu) return scale_rows<Block, true, true>(from, first, scale, addend, to);
-    return scale_rows<Block, true, false>(from, first, scale, addend, to);
-  }
-  if (scale.relu) return scale_rows<Block, false, true>(from, first, scale, addend, to);
-  return scale_rows<Block, false, false>(from, first, scale, addend, to);
-}
-
-}  // namespace
-
-size_t rows_of_chunk(size_t channels) { return std::max<size_t>(1, kChunk / std::max<size_t>(1, channels)); }
-
-FOR_EACH_PROCESSOR
-void add_up(const Rows& chunk, const float* shift, float* sums, float* squares) {
+template <typename Number>
+INLINE void add_up_all(const Rows<Number>& chunk, const float* shift, float* sums, float* squares) {
   constexpr size_t kWide = sizeof(Wide) / sizeof(float);
   constexpr size_t kNarrow = sizeof(Narrow) / sizeof(float);
   size_t first = 0;
@@ -82,14 +105,68 @@ void add_up(const Rows& chunk, const float* shift, float* sums, float* squares) 
   for (; first < chunk.channels; ++first) add_up_block<float>(chunk, first, shift, sums, squares);
 }
 
-FOR_EACH_PROCESSOR
-void scale(const Rows& from, const Scale& scale, const float* addend, float* to) {
+template <typename Block, bool kAdds, bool kRelu, typename Number>
+INLINE void scale_rows(const Rows<Number>& from, size_t first, const Scale& scale, const Number* addend, Number* to) {
+  Block factor, offset, value, added;
+  load(scale.factors + first, factor);
+  load(scale.offsets + first, offset);
+  for (size_t r = 0, place = first; r < from.rows; ++r, place += from.channels) {
+    load(from.values + place, value);
+    value = value * factor + offset;
+    if constexpr (kAdds) {
+      load(addend + place, added);
+      value += added;
+    }
+    // What is not a number stays so.
+    if constexpr (kRelu) value = value < 0 ? Block{} : value;
+    store(value, to + place);
+  }
+}
+
+template <typename Block, typename Number>
+INLINE void scale_block(const Rows<Number>& from, size_t first, const Scale& scale, const Number* addend, Number* to) {
+  if (addend) {
+    if (scale.relu) return scale_rows<Block, true, true>(from, first, scale, addend, to);
+    return scale_rows<Block, true, false>(from, first, scale, addend, to);
+  }
+  if (scale.relu) return scale_rows<Block, false, true>(from, first, scale, addend, to);
+  return scale_rows<Block, false, false>(from, first, scale, addend, to);
+}
+
+template <typename Number>
+INLINE void scale_all(const Rows<Number>& from, const Scale& scale, const Number* addend, Number* to) {
   constexpr size_t kWide = sizeof(Wide) / sizeof(float);
   constexpr size_t kNarrow = sizeof(Narrow) / sizeof(float);
   size_t first = 0;
   for (; first + kWide <= from.channels; first += kWide) scale_block<Wide>(from, first, scale, addend, to);
   for (; first + kNarrow <= from.channels; first += kNarrow) scale_block<Narrow>(from, first, scale, addend, to);
   for (; first < from.channels; ++first) scale_block<float>(from, first, scale, addend, to);
+}
+
+}  // namespace
+
+size_t rows_of_chunk(size_t channels) { return std::max<size_t>(1, kChunk / std::max<size_t>(1, channels)); }
+
+void widen(const float* from, size_t count, float* to) { std::copy_n(from, count, to); }
+
+void widen(const Bfloat16* from, size_t count, float* to) {
+  for (size_t i = 0; i < count; ++i) load(from + i, to[i]);
+}
+
+FOR_EACH_PROCESSOR
+void add_up(const Rows<float>& chunk, const float* shift, float* sums, float* squares) { add_up_all(chunk, shift, sums, squares); }
+
+FOR_EACH_PROCESSOR
+void add_up(const Rows<Bfloat16>& chunk, const float* shift, float* sums, float* squares) {
+  add_up_all(chunk, shift, sums, squares);
+}
+
+FOR_EACH_PROCESSOR
+void scale(const Rows<float>& from, const Scale& scale, const float* addend, float* to) { scale_all(from, scale, addend, to); }
+
+FOR_EACH_PROCESSOR
+void scale(const Rows<Bfloat16>& from, const Scale& scale, const Bfloat16* addend, Bfloat16* to) {
+  scale_all(from, scale, addend, to);
 }
 
 }  // namespace eagleeye

@@ -103,7 +103,10 @@ typedef struct ee_convolution {
 char* ee_convolution_fused(const void* x, const void* weight, const void* bias, const ee_convolution* layer, const void* addend,
                            int overwrites, void** result);
 
-// A batch norm in training mode, of float32 images on a processor.
+// Whether oneDNN computes convolutions of bfloat16 on this processor.
+char* ee_computes_bfloat16(int* result);
+
+// A batch norm in training mode, of float32 or bfloat16 images on a processor; its vectors are float32.
 typedef struct ee_adapting_norm {
   // Null for none.
   const void* weight;

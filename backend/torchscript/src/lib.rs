@@ -28,7 +28,7 @@ mod weight;
 
 pub use error::TorchScriptError;
 pub use export::{write, write_in};
-pub use ffi::layers::{Activation, AdaptingNorm, Addend, Convolution};
+pub use ffi::layers::{Activation, AdaptingNorm, Addend, Convolution, computes_bfloat16};
 pub use ffi::{GpuGradients, MixedPrecision, ModuleBuilder, Slot};
 pub use grid_sampler::sampling_codes;
 pub use import::{Imported, read, read_with};

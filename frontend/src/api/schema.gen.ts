@@ -1973,6 +1973,16 @@ export interface components {
          * @enum {string}
          */
         EvaluationKind: "adapted" | "unadapted" | "repaired" | "short_tuned";
+        /**
+         * @description In which numbers candidates' batch norms adapt and candidates are scored.
+         *
+         *     `bfloat16` has the range of `float32` and 8 bits of its 24, which takes half of the memory and, where the device computes
+         *     in it, about half of the time. It is what convolutions take and give; statistics, sums and the last layers stay `float32`.
+         *     The best candidates are adapted again in `float32` for their test scores and exports, whose numbers are those of the
+         *     uploaded file in either case. A device that does not compute in it takes `float32`.
+         * @enum {string}
+         */
+        EvaluationPrecision: "float32" | "bfloat16";
         /** @description An invalid field of the request body. */
         FieldError: {
             /** @description What would be accepted. */
@@ -3773,6 +3783,7 @@ export interface components {
              *     bind before.
              */
             parameters?: number;
+            precision?: components["schemas"]["EvaluationPrecision"];
             preprocessing: components["schemas"]["Preprocessing"];
             /**
              * @description Race: evaluate all strategies on a part of the images first, and only the better ones on more of them (successive

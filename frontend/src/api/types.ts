@@ -33,6 +33,7 @@ export type Health = Schemas["Health"];
 export type Histogram = Schemas["Histogram"];
 export type Interval = Schemas["Interval"];
 export type Latency = Schemas["Latency"];
+export type EvaluationPrecision = Schemas["EvaluationPrecision"];
 export type LatencyOf = Schemas["LatencyOf"];
 export type Layer = Schemas["Layer"];
 export type Lineage = Schemas["Lineage"];

@@ -32,6 +32,7 @@ export const FIELD_LABELS: Record<string, string> = {
   short_tune_epochs: "Epochs of a brief training",
   vanilla_images: "Images without adaptation",
   batch_size: "Batch size",
+  precision: "Numbers",
   round_to: "Round to multiples of",
   min_keep_ratio: "Minimum share kept",
   group_limits: "Groups to leave alone",

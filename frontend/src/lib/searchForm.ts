@@ -4,6 +4,7 @@ import type {
   Aggregate,
   Criterion,
   Dataset,
+  EvaluationPrecision,
   LatencyOf,
   ManualStrategy,
   ModelSummary,
@@ -47,6 +48,8 @@ export interface SearchForm extends PreprocessingFields {
   /** Percent of each group's units. */
   minKeep: number | null;
   batchSize: number | null;
+  /** In which numbers candidates are adapted and scored. */
+  precision: EvaluationPrecision;
   mode: "cumulative" | "momentum";
   momentum: number | null;
   /** Empty stands for all calibration images once. */
@@ -98,6 +101,7 @@ export const emptyForm = (): SearchForm => ({
   roundTo: null,
   minKeep: 10,
   batchSize: 128,
+  precision: "float32",
   mode: "cumulative",
   momentum: 0.1,
   batches: null,

@@ -129,6 +129,7 @@ describe("fromRequest", () => {
     vanilla_images: 0,
     racing: false,
     batch_size: 64,
+    precision: "bfloat16",
     round_to: 1,
     min_keep_ratio: 0.3,
     importance: { criterion: "fpgm", aggregate: "leading" },

@@ -2,40 +2,53 @@
 //!
 //! A convolution, the sum that it goes into and the activation behind that are one operation of oneDNN, with weights laid out for
 //! it once and channels beside each other in memory; a batch norm that adapts, a sum and the ReLU behind it are one loop. What comes out
-//! is the same up to rounding. On other devices, and for whoever sees activations, passes are those of [`super::run`].
+//! is the same up to rounding. In `bf16` it is the same with convolutions in that type. On other devices, and for whoever sees activations, passes are those of [`super::run`].
 
 use eagleeye_graph::{Binary, Conv, Graph, Node, NodeId, Op, Unary, ValueId};
+use eagleeye_spec::EvaluationPrecision;
 use eagleeye_torchscript::tensors::signed;
 use eagleeye_torchscript::{Activation, Convolution};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::convolution::symmetric;
-use super::{ExecError, Hook, pass_through};
+use super::passes::{has_bfloat16, in_bfloat16};
+use super::{ExecError, Hook, Passes, pass_through};
 use crate::network::Network;
 
 /// A network and how its nodes are computed.
 #[derive(Debug)]
 pub struct Compiled<'a> {
     network: &'a Network,
+    /// The same network with convolutions in `bf16`, where they are asked for.
+    half: Option<Network>,
     plan: Option<Plan>,
 }
 
 impl<'a> Compiled<'a> {
-    /// For batches of `batch` images; others pass as well.
+    /// For passes of so many images; fewer or more pass as well.
     ///
     /// # Errors
     /// libtorch's own.
-    pub fn new(network: &'a Network, batch: usize) -> Result<Self, ExecError> {
-        let is_suited = network.device() == Device::Cpu && network.kind() == Kind::Float && tch::utils::has_mkldnn();
-        let plan = if is_suited { Some(Plan::new(network, batch)?) } else { None };
-        Ok(Self { network, plan })
+    pub fn new(network: &'a Network, passes: Passes) -> Result<Self, ExecError> {
+        let device = network.device();
+        let is_half = match passes.precision {
+            EvaluationPrecision::Float32 => false,
+            EvaluationPrecision::Bfloat16 => network.kind() == Kind::Float && has_bfloat16(device)?,
+        };
+        let half = is_half.then(|| in_bfloat16(network)).transpose()?;
+        let is_suited = device == Device::Cpu && network.kind() == Kind::Float && tch::utils::has_mkldnn();
+        let computed = half.as_ref().unwrap_or(network);
+        let plan = is_suited.then(|| Plan::new(computed, passes.batch_size)).transpose()?;
+        Ok(Self { network, half, plan })
     }
 
-    /// As [`super::run`].
+    /// As [`super::run`]; outputs are `f32`.
     pub fn run(&self, inputs: &[Tensor], hook: &mut dyn Hook) -> Result<Vec<Tensor>, ExecError> {
         let _no_grad = tch::no_grad_guard();
         let plan = self.plan.as_ref().filter(|_| !hook.sees_activations());
-        pass_through(self.network, inputs, plan, hook)
+        let Some(half) = &self.half else { return pass_through(self.network, inputs, plan, hook) };
+        let outputs = pass_through(half, inputs, plan, hook)?;
+        Ok(outputs.iter().map(|output| output.f_to_kind(Kind::Float)).collect::<Result<_, _>>()?)
     }
 }
 
@@ -271,7 +284,7 @@ mod tests {
 
     fn difference_of_passes(network: &Network, x: &Tensor) -> f64 {
         let plain = run(network, std::slice::from_ref(x), &mut Inference).unwrap().remove(0);
-        let compiled = Compiled::new(network, x.size()[0] as usize).unwrap();
+        let compiled = Compiled::new(network, (x.size()[0] as usize).into()).unwrap();
         assert!(compiled.plan.is_some());
         let fused = compiled.run(std::slice::from_ref(x), &mut Blind).unwrap().remove(0);
         difference(&fused, &plain)
@@ -344,7 +357,7 @@ mod tests {
         let x = images(16, &[5, 3, 10, 10]);
         assert!(difference_of_passes(&network, &x) < 1e-5);
         let plain = run(&network, std::slice::from_ref(&x), &mut Watching::default()).unwrap().remove(0);
-        let fused = Compiled::new(&network, 5).unwrap().run(&[x], &mut Unseeing).unwrap().remove(0);
+        let fused = Compiled::new(&network, 5.into()).unwrap().run(&[x], &mut Unseeing).unwrap().remove(0);
         assert!(difference(&fused, &plain) < 1e-5);
     }
 
@@ -413,6 +426,58 @@ mod tests {
             let plain = run(&network, std::slice::from_ref(&x), &mut Inference).unwrap().remove(0);
             assert!(difference(&plain, &expected) < 1e-5, "plain, {fused}");
             assert!(difference_of_passes(&network, &x) < 1e-5, "compiled, {fused}");
+        }
+    }
+
+    /// What is computed in `bf16` is near to what is computed in `f32`, whatever stands between the convolutions.
+    #[test]
+    fn convolutions_in_bfloat16_are_near_to_those_in_float32() {
+        let passes = Passes { batch_size: 6, precision: EvaluationPrecision::Bfloat16 };
+        let gated = {
+            let mut net = Layers::new(19);
+            let x = net.image(3, 12);
+            let stem = net.conv(x, 8, 3, 1, 1, true);
+            let mean = net.global_mean(stem, true);
+            let gate = net.conv(mean, 8, 1, 1, 1, true);
+            let gate = net.push("sigmoid", Op::Unary(Unary::Sigmoid), &[gate]);
+            let gated = net.push("mul", Op::Binary(Binary::Mul), &[stem, gate]);
+            let inner = net.conv(gated, 8, 3, 1, 8, false);
+            let sum = net.add(inner, stem);
+            let shape = vec![eagleeye_graph::Dim::Batch(1), eagleeye_graph::Dim::Fixed(8 * 12 * 12)];
+            let flat = net.push("flatten", Op::Reshape { shape }, &[sum]);
+            let hidden = net.linear(flat, 9);
+            let normed = net.push("softmax", Op::Softmax { axis: 1, log: false }, &[hidden]);
+            let y = net.linear(normed, 5);
+            net.finish(y)
+        };
+        for (network, channels) in [(classifier(1, true), 1), (classifier(1, false), 1), (gated, 3)] {
+            let x = images(20, &[6, channels, 12, 12]);
+            let plain = run(&network, std::slice::from_ref(&x), &mut Inference).unwrap().remove(0);
+            let compiled = Compiled::new(&network, passes).unwrap();
+            let half = compiled.run(&[x], &mut Blind).unwrap().remove(0);
+            assert_eq!(half.kind(), Kind::Float);
+            let largest = plain.abs().max().double_value(&[]);
+            let found = difference(&half, &plain);
+            assert!(found < 0.03 * largest, "{found} of {largest}");
+            let computes = has_bfloat16(Device::Cpu).unwrap();
+            assert_eq!(computes, found > 0.0, "it was computed in the one or the other");
+            assert!(network.weights.iter().all(|weight| weight.kind() == Kind::Float), "the network is as it was");
+        }
+    }
+
+    #[test]
+    fn statistics_in_bfloat16_are_near_to_those_in_float32() {
+        let network = classifier(21, true);
+        let x = images(22, &[40, 1, 12, 12]);
+        let adapted = |precision| {
+            let passes = Passes { batch_size: 16, precision };
+            adapt(&network, &x, passes, Adaptation::default(), &|| false).unwrap()
+        };
+        let [half, whole] = [EvaluationPrecision::Bfloat16, EvaluationPrecision::Float32].map(adapted);
+        for (parameter, (half, whole)) in network.graph.parameters.iter().zip(half.weights.iter().zip(&whole.weights)) {
+            assert_eq!(half.kind(), Kind::Float);
+            let scale = whole.abs().max().double_value(&[]).max(0.1);
+            assert!(difference(half, whole) < 0.03 * scale, "{}", parameter.name);
         }
     }
 

@@ -6,6 +6,7 @@ mod elementwise;
 mod layout;
 mod norm;
 pub(crate) mod operators;
+mod passes;
 mod pooling;
 
 use eagleeye_graph::{Binary, Dim, Graph, Node, NodeId, Op, ParameterId, Source, Unary, ValueId};
@@ -19,6 +20,8 @@ pub use compiled::Compiled;
 use compiled::{Chain, Head, Plan, Step};
 pub use norm::BatchNormInputs;
 use norm::InOne;
+use passes::agreed;
+pub use passes::{Passes, has_bfloat16};
 
 /// Why a network cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -151,6 +154,8 @@ struct Pass<'a> {
     /// Per value, whether some node may answer with a view of it.
     is_viewed: Vec<bool>,
     undefined: Tensor,
+    /// Whether there are weights of several element types.
+    is_mixed: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -175,7 +180,8 @@ impl<'a> Pass<'a> {
         for node in graph.nodes.iter().filter(|node| !makes_a_tensor(&node.op)) {
             node.inputs.iter().for_each(|id| is_viewed[id.index()] = true);
         }
-        Ok(Self { network, batch, values, uses, is_viewed, undefined: Tensor::new() })
+        let is_mixed = network.weights.iter().any(|weight| weight.kind() == Kind::BFloat16);
+        Ok(Self { network, batch, values, uses, is_viewed, undefined: Tensor::new(), is_mixed })
     }
 
     /// The tensor of a value that was computed; the builder's order guarantees that it was.
@@ -233,8 +239,11 @@ impl<'a> Pass<'a> {
                 self.normalised(&norm.in_one(following), hook)
             }
             (Head::Convolution { layer, weight, bias }, _) => {
-                let addend = chain.addend.map(|id| Addend { tensor: self.value(id), overwrites: self.is_own(id) });
-                layer.forward(self.value(first.inputs[0]), weight, bias.as_ref(), addend)
+                let kind = self.value(first.inputs[1]).kind();
+                let added = chain.addend.map(|id| self.value(id).f_to_kind(kind)).transpose()?;
+                let overwrites = chain.addend.is_some_and(|id| self.is_own(id));
+                let addend = added.as_ref().map(|tensor| Addend { tensor, overwrites });
+                layer.forward(&self.value(first.inputs[0]).f_to_kind(kind)?, weight, bias.as_ref(), addend)
             }
             (Head::BatchNorm { .. }, _) => Err(TchError::Shape("no batch norm at a batch norm's place".to_owned())),
         }
@@ -272,7 +281,11 @@ impl<'a> Pass<'a> {
             let norm = BatchNormInputs::new(inputs, &self.parameters(node), epsilon);
             return Ok(vec![self.normalised(&norm, hook)?]);
         }
-        operators::compute(&node.op, inputs, self.batch)
+        if !self.is_mixed {
+            return operators::compute(&node.op, inputs, self.batch);
+        }
+        let agreed = agreed(&node.op, inputs)?;
+        operators::compute(&node.op, &agreed.iter().collect::<Vec<_>>(), self.batch)
     }
 
     /// Takes the input of a ReLU out of the pass where nothing else can see it, so that it may be overwritten. Gradients of these

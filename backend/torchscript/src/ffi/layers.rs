@@ -43,6 +43,7 @@ unsafe extern "C" {
         overwrites: c_int,
         result: *mut *mut c_void,
     ) -> *mut c_char;
+    fn ee_computes_bfloat16(result: *mut c_int) -> *mut c_char;
     fn ee_adapting_norm_forward(
         x: *const c_void,
         norm: *const RawAdaptingNorm,
@@ -80,7 +81,7 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// `x [N, in, H, W]` in a processor's memory, `weight [out, in / groups, h, w]`, plain or laid out by
+    /// All of one element type, `f32` or `bf16`: `x [N, in, H, W]` in a processor's memory, `weight [out, in / groups, h, w]`, plain or laid out by
     /// `mkldnn_reorder_conv2d_weight`, `bias [out]`.
     ///
     /// # Errors
@@ -147,7 +148,7 @@ pub struct AdaptingNorm<'a> {
 }
 
 impl AdaptingNorm<'_> {
-    /// `x [N, C, H, W]`, `f32`, in a processor's memory. The result does not depend on the number of threads.
+    /// `x [N, C, H, W]`, `f32` or `bf16`, in a processor's memory; vectors are `f32`. The result does not depend on the number of threads.
     ///
     /// # Errors
     /// Tensors of other element types or sizes.
@@ -166,6 +167,17 @@ impl AdaptingNorm<'_> {
         // SAFETY: tensors and `norm` live until the call returns, which checks sizes and element types before it reads or writes.
         result(|result| unsafe { ee_adapting_norm_forward(pointer(Some(x)), &raw const norm, result) })
     }
+}
+
+/// Whether oneDNN computes convolutions of `bf16` on this processor.
+///
+/// # Errors
+/// libtorch's own.
+pub fn computes_bfloat16() -> Result<bool, TchError> {
+    let mut answer = 0;
+    // SAFETY: `answer` is written before the call returns.
+    check(unsafe { ee_computes_bfloat16(&raw mut answer) }).map_err(torch)?;
+    Ok(answer != 0)
 }
 
 fn torch(message: String) -> TchError {
@@ -243,6 +255,33 @@ mod tests {
         assert_eq!(results[0], results[2]);
     }
 
+    /// The same as in `f32` from the same numbers, but for the rounding of the result.
+    #[test]
+    fn a_batch_norm_adapts_to_bfloat16_as_to_the_numbers_that_it_has() {
+        let half = images().to_kind(Kind::BFloat16);
+        let addend = (images() - 20.0).to_kind(Kind::BFloat16);
+        let adapted = |x: &Tensor, addend: &Tensor| {
+            let mean = Tensor::zeros([13], (Kind::Float, Device::Cpu));
+            let variance = Tensor::ones([13], (Kind::Float, Device::Cpu));
+            let norm = AdaptingNorm {
+                affine: None,
+                running_mean: &mean,
+                running_variance: &variance,
+                momentum: 0.25,
+                epsilon: 1e-5,
+                addend: Some(addend),
+                relu: true,
+                overwrites: false,
+            };
+            (norm.forward(x).unwrap(), mean, variance)
+        };
+        let (y, mean, variance) = adapted(&half, &addend);
+        let float = [&half, &addend].map(|tensor| tensor.to_kind(Kind::Float));
+        let (expected, expected_mean, expected_variance) = adapted(&float[0], &float[1]);
+        assert_eq!((y.kind(), mean, variance), (Kind::BFloat16, expected_mean, expected_variance));
+        assert_eq!(y, expected.to_kind(Kind::BFloat16));
+    }
+
     #[test]
     fn what_is_not_a_number_stays_so() {
         let x = images();
@@ -268,6 +307,12 @@ mod tests {
         };
         assert!(norm(&short).forward(&x).unwrap_err().to_string().contains("a number for each channel"));
         let right = Tensor::zeros([13], (Kind::Float, Device::Cpu));
-        assert!(norm(&right).forward(&x.to_kind(Kind::Double)).unwrap_err().to_string().contains("float32 images"));
+        assert!(
+            norm(&right)
+                .forward(&x.to_kind(Kind::Double))
+                .unwrap_err()
+                .to_string()
+                .contains("float32 or bfloat16 images")
+        );
     }
 }

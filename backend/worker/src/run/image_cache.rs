@@ -141,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = ImageCache { folder: folder.path().join("images"), bytes: 1 << 20 };
         let (one, other, small) = (hash("one"), hash("other"), preprocess(64));
-        let mut file = cache.take(decoded(&one, &small)).unwrap();
+        let file = cache.take(decoded(&one, &small)).unwrap();
         file.write(&[3], &Samples::U8(vec![7; 4096])).unwrap();
         assert!(cache.take(decoded(&one, &small)).is_none(), "another has it");
         drop(file);
@@ -158,7 +158,7 @@ mod tests {
         let cache = ImageCache { folder: folder.path().to_owned(), bytes: 40_000 };
         let (hashes, preprocess) = (["a", "b", "c"].map(hash), preprocess(64));
         for (age, hash) in hashes.iter().enumerate().map(|(place, hash)| (100 - place as u64, hash)) {
-            let mut file = cache.take(decoded(hash, &preprocess)).unwrap();
+            let file = cache.take(decoded(hash, &preprocess)).unwrap();
             file.write(&[0, 1, 2, 3], &Samples::U8(vec![7; 4 * 4096])).unwrap();
             let path = folder.path().join(decoded(hash, &preprocess).name());
             let used = SystemTime::now() - std::time::Duration::from_secs(age);

@@ -139,6 +139,20 @@ impl DatasetInputs {
         device: Device,
         observer: &mut dyn Observer,
     ) -> Result<Images, JobError> {
+        let images =
+            self.while_decoding(model, dataset, split, device, |images| images.complete(observer).map(|()| images));
+        Ok(images??)
+    }
+
+    /// As [`images_of`](Self::images_of), with images that are used before all are there.
+    pub fn while_decoding<R>(
+        &self,
+        model: &ModelInputs,
+        dataset: &mut ForeignDataset,
+        split: &Split,
+        device: Device,
+        use_images: impl FnOnce(Images) -> R,
+    ) -> Result<R, JobError> {
         let preprocess = model.preprocess()?;
         let labels = relabelled(dataset.labels(), &self.classes, &model.request.class_order)?;
         let decoded = Decoded {
@@ -150,9 +164,11 @@ impl DatasetInputs {
         };
         let kept = self.cache.take(decoded);
         let mut dataset = Relabelled { source: dataset, labels };
-        let images = Images::decode(&mut dataset, &preprocess, split, device, kept, observer);
+        // No image is used that was read from a file which somebody has written to meanwhile.
+        let stops = || self.check().is_err();
+        let used = Images::while_decoding(&mut dataset, &preprocess, split, device, kept, &stops, use_images);
         self.check()?;
-        Ok(images?)
+        Ok(used?)
     }
 }
 

@@ -74,19 +74,17 @@ impl RemainingSearch {
             }
         };
         let used = convert::used_images(split, request);
-        let images = match inputs.images_of(&model, &mut dataset, &used, resources.device, &mut reporter) {
-            Ok(images) => images,
-            Err(error) => return reporter.outcome(Err(error)),
-        };
-        drop(dataset);
         let latency = match latency {
             Some(known) => Some(known),
             None => reporter.latency_model(&network, request)?,
         };
         let known = Known { candidates: evaluated, latency };
-        let outcome = search(&network, &images, request, known, &mut reporter);
+        let outcome = inputs.while_decoding(&model, &mut dataset, &used, resources.device, |images| {
+            search(&network, &images, request, known, &mut reporter)
+        });
+        drop(dataset);
         reporter.flush();
-        let outcome = reporter.outcome(outcome)?;
+        let outcome = reporter.outcome(outcome.and_then(|outcome| Ok(outcome?)))?;
         reporter.measure(&network, request, &outcome)
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use eagleeye_engine::{DeviceChoice, Opset};
 use eagleeye_spec::presets::PRESETS;
 use eagleeye_spec::templates::{TEMPLATES, Template};
-use eagleeye_spec::{GroupLimit, LatencyOf, SearchRequest};
+use eagleeye_spec::{EvaluationPrecision, GroupLimit, LatencyOf, SearchRequest};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{ImportanceArgs, ModelArgs, SpaceArgs, named, number};
@@ -94,6 +94,9 @@ pub struct SearchArgs {
     /// Images per forward pass.
     #[arg(long, value_name = "IMAGES")]
     batch_size: Option<u32>,
+    /// Numbers in which candidates are adapted and scored: float32 or, where the device computes in it, bfloat16.
+    #[arg(long, value_name = "NUMBERS", value_parser = named(EvaluationPrecision::ALL, EvaluationPrecision::name))]
+    precision: Option<EvaluationPrecision>,
     #[command(flatten)]
     space: SpaceArgs,
     #[command(flatten)]
@@ -231,6 +234,9 @@ impl SearchArgs {
         }
         if self.front {
             set("front", json!(true));
+        }
+        if let Some(precision) = self.precision {
+            set("precision", json!(precision));
         }
         if self.no_racing {
             set("racing", json!(false));
