@@ -8,7 +8,10 @@ fn main() -> Result<(), String> {
     let folder = std::env::var_os("LIBTORCH").ok_or("LIBTORCH is not set; run `cargo xtask setup`")?;
     let folder = std::path::Path::new(&folder);
     let folder = folder.canonicalize().map_err(|error| format!("LIBTORCH {}: {error}", folder.display()))?;
-    for argument in link::arguments(&folder.join("lib")) {
+    let lib = folder.join("lib");
+    // Another libtorch in the same place may be a link to another folder.
+    println!("cargo:rerun-if-changed={}", lib.display());
+    for argument in link::arguments(&lib) {
         println!("cargo:rustc-link-arg={argument}");
     }
     Ok(())

@@ -10,6 +10,8 @@ fn main() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     let libtorch = libtorch()?;
     let include = libtorch.join("include");
+    // Another libtorch in the same place has other headers.
+    println!("cargo:rerun-if-changed={}", libtorch.join("lib").display());
     cc::Build::new()
         .cpp(true)
         .pic(true)

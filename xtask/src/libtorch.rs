@@ -9,7 +9,7 @@ use crate::project::{root, say};
 use crate::wheels;
 
 /// The version that tch 0.26 is written for.
-const TORCH: &str = "2.13.0";
+pub const TORCH: &str = "2.13.0";
 /// Libraries that `libtorch_cpu.so` of the CUDA wheel links; it runs on a machine without a GPU all the same.
 const CUDA_STUBS: [&str; 2] = ["nvidia-cuda-cupti==13.0.*", "nvidia-cuda-runtime==13.0.*"];
 const CPU_LIBRARIES: [&str; 5] = ["libtorch_cpu.so", "libc10.so", "libgomp.so.1", "libcupti.so.13", "libcudart.so.13"];
@@ -34,9 +34,20 @@ impl Variant {
     }
 }
 
+/// Where builds look for libtorch, as `.cargo/config.toml` says.
+pub fn home() -> PathBuf {
+    root().join(".libtorch")
+}
+
+/// The version that was fetched into `home`, if one was.
+pub fn version(home: &Path) -> Option<String> {
+    let stamp = fs::read_to_string(home.join("stamp")).ok()?;
+    stamp.split(' ').nth(1).map(str::to_owned)
+}
+
 /// Makes `.libtorch/{lib,include}`, unless the wanted variant (or any, for `None`) is there.
 pub fn ensure(wanted: Option<Variant>) -> Result<()> {
-    let home = root().join(".libtorch");
+    let home = home();
     let found = fs::read_to_string(home.join("stamp")).unwrap_or_default();
     if wanted.is_none() && found == Variant::Cuda.stamp() {
         say("setup", format!("{found} is in place"));

@@ -21,6 +21,7 @@ mod server;
 mod setup;
 mod test;
 mod tidy;
+mod torch_of;
 mod wheels;
 
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ enum Task {
         /// Take libtorch with CUDA and all its libraries (3 GB) instead of the CPU part.
         #[arg(long)]
         cuda: bool,
+        /// Fetch no libtorch: build against the torch that this interpreter has, of the version that `tch` is made for.
+        #[arg(long, value_name = "PYTHON", conflicts_with = "cuda")]
+        torch_of: Option<PathBuf>,
     },
     /// Build everything, prune a real network through the REST API, and keep serving the page.
     Demo(demo::Options),
@@ -116,7 +120,9 @@ enum Task {
 
 fn main() -> Result<()> {
     match Cli::parse().task {
-        Task::Setup { cuda } => setup::run(if cuda { libtorch::Variant::Cuda } else { libtorch::Variant::Cpu }),
+        Task::Setup { cuda, torch_of } => {
+            setup::run(torch_of.as_deref(), if cuda { libtorch::Variant::Cuda } else { libtorch::Variant::Cpu })
+        }
         Task::Demo(options) => demo::run(&options),
         Task::Build { release, s3 } => build(release, s3),
         Task::Test { postgres: false } => test::run(),

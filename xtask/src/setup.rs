@@ -6,21 +6,32 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::libtorch::{self, Variant};
-use crate::onnxruntime;
 use crate::project::{self, npm, root, say};
+use crate::{onnxruntime, torch_of};
 
-/// Every step, with the given libtorch.
-pub fn run(variant: Variant) -> Result<()> {
-    libtorch::ensure(Some(variant))?;
+/// Every step, with the libtorch of this interpreter's torch, or a variant that is fetched.
+pub fn run(torch_of: Option<&Path>, variant: Variant) -> Result<()> {
+    match torch_of {
+        Some(python) => torch_of::link(&libtorch::home(), python)?,
+        None => fetched_or_linked(Some(variant))?,
+    }
     onnxruntime::ensure()?;
     packages()
 }
 
 /// Every step, with the libtorch that is there, or the CPU's.
 pub fn ensure() -> Result<()> {
-    libtorch::ensure(None)?;
+    fetched_or_linked(None)?;
     onnxruntime::ensure()?;
     packages()
+}
+
+/// Keeps the torch of an interpreter where one is linked, unless CUDA is asked for; else the variant is fetched.
+fn fetched_or_linked(wanted: Option<Variant>) -> Result<()> {
+    if wanted != Some(Variant::Cuda) && torch_of::is_in_place(&libtorch::home())? {
+        return Ok(());
+    }
+    libtorch::ensure(wanted)
 }
 
 /// Installs the packages of `frontend/package-lock.json`, unless they are installed already.

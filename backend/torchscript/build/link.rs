@@ -10,7 +10,11 @@ pub const CUDA_LIBRARY: &str = "libtorch_cuda.so";
 /// Nothing names a symbol of `libtorch_cuda`, so a linker that drops what is not needed (`--as-needed`, the default of Debian's
 /// and of Rust's) would leave it out, and the program would see no CUDA device. Where the library is there it is linked in any
 /// case. Its own libraries (cuBLAS, cuDNN, ...) need not be at hand to link: the host that runs the program has them.
+///
+/// `lib` may be a link to the folder of a Python's torch (`cargo xtask setup --torch-of`). Programs are told of the folder
+/// itself: its libraries look for NVIDIA's relative to it, and programs outlive the link.
 pub fn arguments(lib: &Path) -> Vec<String> {
+    let lib = lib.canonicalize().unwrap_or_else(|_| lib.to_path_buf());
     let mut arguments = vec![format!("-Wl,-rpath,{}", lib.display())];
     if lib.join(CUDA_LIBRARY).exists() {
         arguments.push(format!("-L{}", lib.display()));

@@ -55,6 +55,16 @@ fn a_program_linked_without_libtorch_cuda_does_not_need_it() {
 }
 
 #[test]
+fn where_the_folder_of_libraries_is_a_link_programs_name_what_it_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let (lib, link) = (root.join("torch"), root.join("lib"));
+    std::fs::create_dir(&lib).unwrap();
+    std::os::unix::fs::symlink(&lib, &link).unwrap();
+    assert_eq!(link::arguments(&link), [format!("-Wl,-rpath,{}", lib.display())]);
+}
+
+#[test]
 fn the_worker_needs_libtorch_cuda_exactly_where_its_libtorch_has_it() {
     let has = Path::new(env!("EAGLEEYE_LIBTORCH")).join("lib").join(link::CUDA_LIBRARY).exists();
     let libraries = needed(Path::new(env!("CARGO_BIN_EXE_eagleeye-worker")));
