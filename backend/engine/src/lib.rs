@@ -69,7 +69,7 @@ pub use eagleeye_onnx::export::{Opset, OpsetError};
 pub use eagleeye_strategy::adaptation_of;
 pub use eagleeye_torchscript::LIBTORCH_VERSION;
 pub use eagleeye_torchscript::tensors::reason;
-pub use exec::{ExecError, forward};
+pub use exec::{ExecError, forward, has_bfloat16};
 pub use export::{ExportError, export, export_onnx};
 pub use images::{Images, MEMORY_BYTES, Part};
 pub use importance::{ImportanceData, ImportanceError, importance};

@@ -76,8 +76,13 @@ enum Command {
     /// Score the full network on a sample of a search's images: whether model, data and preprocessing go together.
     CheckSearch(check_search::CheckSearchArgs),
     /// Take the time of the parts of some candidates' evaluations, without a race, and write it as JSON.
+    #[command(hide = true)]
     Bench(Box<bench::BenchArgs>),
+    /// Evaluate candidates in float32 and in bfloat16, and compare their order.
+    #[command(hide = true)]
+    BenchPrecision(Box<bench::BenchPrecisionArgs>),
     /// Take the time of preparing a dataset's images as a job does it, beside decoding them alone.
+    #[command(hide = true)]
     BenchImages(bench::BenchImagesArgs),
     /// Print the page of all supported operators.
     Operators,
@@ -97,10 +102,19 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        use Command::{Bench, CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune};
+        use Command::{Bench, BenchPrecision, CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune};
         matches!(
             self,
-            Prune(_) | Repair(_) | Search(_) | Study(_) | Tune(_) | Latency(_) | CheckSearch(_) | Bench(_) | Run(_)
+            Prune(_)
+                | Repair(_)
+                | Search(_)
+                | Study(_)
+                | Tune(_)
+                | Latency(_)
+                | CheckSearch(_)
+                | Bench(_)
+                | BenchPrecision(_)
+                | Run(_)
         )
     }
 }
@@ -138,6 +152,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Study(args) => limited(None, move || study::study(&args)),
         Command::Latency(args) => limited(None, move || latency::latency(&args)),
         Command::BenchImages(args) => limited(None, move || bench::bench_images(&args)),
+        Command::BenchPrecision(args) => limited(None, move || bench::bench_precision(&args)),
         Command::Bench(args) => limited(None, move || bench::bench(&args)),
         Command::Gradients(args) => limited(None, move || gradients::gradients(&args)),
         Command::ReadModel(args) => limited(Some(args.access()), move || foreign::read_model(&args)),

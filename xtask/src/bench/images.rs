@@ -34,6 +34,8 @@ struct Prepared {
     images: u64,
     decoding_alone: f64,
     prepared: f64,
+    /// In seconds.
+    first_batch: f64,
     memory_limit_bytes: u64,
     batches: f64,
     peak_memory_bytes: Option<u64>,
@@ -67,8 +69,8 @@ fn megabytes(bytes: Option<u64>) -> f64 {
 /// Prepares datasets that are made for it and removed afterwards, and returns a table.
 pub fn measure_all(python: &Path, missed: &mut Missed) -> Result<String> {
     let mut table =
-        "| images | bytes of one | decoded alone | prepared | of alone | kept | batches | MB | MB of the reader |\n\
-                     |---|---|---|---|---|---|---|---|---|\n"
+        "| images | bytes of one | decoded alone | prepared | of alone | first batch, s | kept | batches | MB | MB of the reader |\n\
+                     |---|---|---|---|---|---|---|---|---|---|\n"
             .to_owned();
     for count in COUNTS {
         let (jpeg_bytes, prepared) = prepare(count, python)?;
@@ -123,11 +125,11 @@ fn check(prepared: &Prepared, missed: &mut Missed) {
 }
 
 fn row(jpeg_bytes: u64, prepared: &Prepared) -> String {
-    let Prepared { images, decoding_alone, prepared: rate, batches, .. } = prepared;
+    let Prepared { images, decoding_alone, prepared: rate, first_batch, batches, .. } = prepared;
     let (of_alone, kept) = (prepared.of_alone(), prepared.kept());
     let (job, reader) = (prepared.job_mb(), prepared.reader_mb());
     format!(
-        "| {images} | {jpeg_bytes} | {decoding_alone:.0} | {rate:.0} | {of_alone:.2} | {kept} | {batches:.0} | {job:.0} | {reader:.0} |\n"
+        "| {images} | {jpeg_bytes} | {decoding_alone:.0} | {rate:.0} | {of_alone:.2} | {first_batch:.1} | {kept} | {batches:.0} | {job:.0} | {reader:.0} |\n"
     )
 }
 
@@ -140,6 +142,7 @@ mod tests {
             images,
             decoding_alone: 500.0,
             prepared: rate,
+            first_batch: 0.4,
             memory_limit_bytes: 2 << 30,
             batches: 3000.0,
             peak_memory_bytes,
@@ -156,7 +159,7 @@ mod tests {
     #[test]
     fn a_row_has_rates_and_megabytes() {
         let row = row(64_100, &prepared(50_000, 450.0, Some(700 << 20)));
-        assert_eq!(row, "| 50000 | 64100 | 500 | 450 | 0.90 | on disk | 3000 | 700 | 100 |\n");
+        assert_eq!(row, "| 50000 | 64100 | 500 | 450 | 0.90 | 0.4 | on disk | 3000 | 700 | 100 |\n");
     }
 
     #[test]

@@ -40,6 +40,11 @@ pub enum Part {
         /// Folder with `fixtures/` and `peers/`.
         shared: PathBuf,
     },
+    /// The same candidates in float32 and in bfloat16: seconds, and whether they come in the same order; some minutes.
+    Precision {
+        /// Folder with `fixtures/`.
+        shared: PathBuf,
+    },
 }
 
 /// Measures a part of an optimised build, or all but the search and the images; fails where a limit is missed.
@@ -55,6 +60,7 @@ pub fn run(part: Option<&Part>) -> Result<()> {
         Some(Part::Jobs) => measure_jobs()?,
         Some(Part::Images) => measure_images(&mut missed)?,
         Some(Part::Search { shared }) => search::measure(shared, &mut missed)?,
+        Some(Part::Precision { shared }) => search::compare_precisions(shared, &mut missed)?,
         None => {
             measure_answers(&mut missed)?;
             measure_reading(&mut missed)?;

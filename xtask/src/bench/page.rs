@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn the_page_has_every_section() {
         let page = fs::read_to_string(root().join(PAGE)).unwrap();
-        for name in ["search", "winner", "reading", "answers", "exports", "jobs", "images"] {
+        for name in ["search", "winner", "reading", "answers", "exports", "jobs", "images", "precision"] {
             assert!(with_section(&page, name, "new").is_ok(), "{name}");
         }
     }

@@ -17,6 +17,9 @@ use crate::run::ForeignDataset;
 /// Memory of the process that reads the dataset.
 const READER_BYTES: u64 = 16_000_000_000;
 
+/// Images of a batch.
+const FIRST: usize = 128;
+
 #[derive(Debug, Args)]
 pub struct BenchImagesArgs {
     /// The dataset, as `search` takes it.
@@ -43,6 +46,8 @@ struct Measured {
     decoding_alone: f64,
     /// By the process that reads a job's dataset, handed over and kept, on disk where they are more than so many bytes.
     prepared: f64,
+    /// Seconds until a device has a first batch to compute with.
+    first_batch: f64,
     memory_limit_bytes: u64,
     /// Reading all batches of what was prepared once, in the network's element type.
     batches: f64,
@@ -61,7 +66,7 @@ pub fn bench_images(args: &BenchImagesArgs) -> Result<(), Failure> {
         ForeignDataset::open(&files, READER_BYTES).map_err(|error| Failure::Arguments(error.to_string()))?;
     let all = Split { calibration: (0..images).collect(), ..Split::default() };
     let started = Instant::now();
-    let decoded = Images::decode(&mut dataset, &preprocess, &all, Device::Cpu, None, &mut Unobserved)?;
+    let (first_batch, decoded) = while_decoding(&mut dataset, &preprocess, &all, started)?;
     let prepared = images as f64 / started.elapsed().as_secs_f64();
     let reader_memory_bytes = dataset.process().and_then(|process| peak_memory(&process.to_string()));
     drop(dataset);
@@ -76,11 +81,28 @@ pub fn bench_images(args: &BenchImagesArgs) -> Result<(), Failure> {
         images,
         decoding_alone,
         prepared,
+        first_batch,
         memory_limit_bytes: MEMORY_BYTES,
         batches,
         peak_memory_bytes: peak_memory("self"),
         reader_memory_bytes,
     })
+}
+
+/// Prepares all images as a search does it; a first batch is taken as soon as it is there.
+fn while_decoding(
+    dataset: &mut ForeignDataset,
+    preprocess: &Preprocess,
+    all: &Split,
+    started: Instant,
+) -> Result<(f64, Images), Failure> {
+    Images::while_decoding(dataset, preprocess, all, Device::Cpu, None, &|| false, |images| {
+        let pictures = &images.calibration.images;
+        let _first = pictures.batch(0..FIRST.min(pictures.count())).map_err(ImagesError::from)?;
+        let seconds = started.elapsed().as_secs_f64();
+        images.complete(&mut Unobserved)?;
+        Ok((seconds, images))
+    })?
 }
 
 /// Number of a dataset's images, and how many a second are decoded alone.

@@ -2,9 +2,11 @@
 
 mod candidates;
 mod images;
+mod precision;
 
 pub use candidates::{BenchArgs, bench};
 pub use images::{BenchImagesArgs, bench_images};
+pub use precision::{BenchPrecisionArgs, bench_precision};
 
 /// The most memory that a process has taken: `VmHWM` of proc(5).
 fn peak_memory(process: &str) -> Option<u64> {

@@ -5,6 +5,7 @@ mod costs;
 mod fixtures;
 mod ours;
 mod peer;
+mod precision;
 mod rounds;
 mod winner;
 
@@ -49,4 +50,9 @@ pub fn measure(shared: &Path, missed: &mut Missed) -> Result<()> {
         table += &race.rows();
     }
     page::publish("winner", COMMAND, libtorch.as_deref(), &table)
+}
+
+/// Holds candidates in bfloat16 against the same ones in float32.
+pub fn compare_precisions(shared: &Path, missed: &mut Missed) -> Result<()> {
+    precision::measure(&Fixtures::in_folder(shared)?, missed)
 }
