@@ -4,8 +4,8 @@
 use std::fmt::Write;
 use std::fs::{Metadata, read_dir};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use super::roots::Located;
 use crate::files::FileHash;
@@ -42,15 +42,15 @@ impl Listing {
         if meta.is_dir() {
             gather(&located.path, &mut found)?;
         } else {
-            found.push((String::new(), meta));
+            found.push(Found::of(String::new(), &meta));
         }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut text = format!("{HEAD}\n{}\n", escaped(&located.location));
         let mut bytes: u64 = 0;
-        for (name, meta) in found {
-            bytes = bytes.saturating_add(meta.len());
+        for Found { name, size, modified } in found {
+            bytes = bytes.saturating_add(size);
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{} {} {name}", meta.len(), microseconds(&meta));
+            let _ = writeln!(text, "{size} {modified} {name}");
         }
         Ok(Self { text, bytes })
     }
@@ -65,8 +65,24 @@ impl Listing {
     }
 }
 
-/// Everything below a folder but folders, with its name from there.
-fn gather(root: &Path, found: &mut Vec<(String, Metadata)>) -> Result<(), ListingError> {
+/// What is kept of a file, of which there may be millions.
+struct Found {
+    /// On one line, from the location on.
+    name: String,
+    /// Bytes.
+    size: u64,
+    /// Microseconds since 1970.
+    modified: i64,
+}
+
+impl Found {
+    fn of(name: String, meta: &Metadata) -> Self {
+        Self { name, size: meta.len(), modified: microseconds(meta) }
+    }
+}
+
+/// Everything below a folder but folders.
+fn gather(root: &Path, found: &mut Vec<Found>) -> Result<(), ListingError> {
     let mut waiting = vec![PathBuf::new()];
     while let Some(folder) = waiting.pop() {
         let failed = |source| ListingError::Unreadable { name: folder.clone(), source };
@@ -81,7 +97,7 @@ fn gather(root: &Path, found: &mut Vec<(String, Metadata)>) -> Result<(), Listin
                 continue;
             }
             let meta = entry.metadata().map_err(|source| ListingError::Unreadable { name: name.clone(), source })?;
-            found.push((escaped(&name.to_string_lossy()), meta));
+            found.push(Found::of(escaped(&name.to_string_lossy()), &meta));
             if found.len() > MOST_FILES {
                 return Err(ListingError::TooMany);
             }
@@ -96,12 +112,8 @@ fn escaped(name: &str) -> String {
 }
 
 /// Of the last write, since 1970. Shared folders do not give nanoseconds to all machines alike.
-fn microseconds(meta: &Metadata) -> i128 {
-    match meta.modified().map(|time| time.duration_since(UNIX_EPOCH)) {
-        Ok(Ok(after)) => after.as_micros() as i128,
-        Ok(Err(before)) => -(before.duration().as_micros() as i128),
-        Err(_) => 0,
-    }
+fn microseconds(meta: &Metadata) -> i64 {
+    meta.mtime().saturating_mul(1_000_000).saturating_add(meta.mtime_nsec() / 1000)
 }
 
 #[cfg(test)]
