@@ -2,12 +2,15 @@
 //
 // Runs against the server at EAGLEEYE_URL. What is uploaded here is deleted in the end.
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { expectGoodPage, field as fieldOf, open, type Watched } from "./browser";
 import { archive, npz } from "./files";
-import { deleteDataset, deleteModel, repository, url } from "./server";
+import { datasetRoot, deleteDataset, deleteModel, repository, url } from "./server";
 
 const CLASSES = ["anchor", "bird of prey", "Ünïcode 网络"];
 
@@ -110,6 +113,35 @@ describe.sequential("a dataset", () => {
     await expectGoodPage(page);
     await uploadDataset("notes.zip", Buffer.from("To do: the images"));
     await refusal().getByText("Unusable dataset").waitFor();
+  });
+});
+
+describe.skipIf(datasetRoot === undefined).sequential("a dataset on the server", () => {
+  const root = datasetRoot ?? "";
+
+  async function register(location: string): Promise<void> {
+    await page.goto("/datasets");
+    await field("Location").fill(location);
+    await button("Register dataset").click();
+  }
+
+  it("is registered where it lies, and says where that is", async () => {
+    const location = join(root, "lying.tar.gz");
+    await writeFile(location, archive(CLASSES, 12));
+    await register(location);
+    await shown("datasets", "lying");
+    expect(await fact("Location").innerText()).toBe(location);
+    expect(await fact("Images").innerText()).toBe("36");
+    await expectGoodPage(page);
+  });
+
+  it("must lie below a folder that the operator has allowed", async () => {
+    await register("");
+    await page.getByText("Enter where the dataset lies on the server.").waitFor();
+    await register("/etc/hostname");
+    await refusal().getByText("Unusable location").waitFor();
+    await page.getByText("outside of the folders").waitFor();
+    await expectGoodPage(page);
   });
 });
 

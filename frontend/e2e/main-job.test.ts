@@ -170,7 +170,8 @@ describe.sequential("the main job", () => {
     await heading("Datasets").waitFor();
     await field("Images").setInputFiles(repository("examples/fashion-mnist-images-idx3-ubyte.gz"));
     await field("Labels").setInputFiles(repository("examples/fashion-mnist-labels-idx1-ubyte.gz"));
-    await field("Name").fill("Fashion-MNIST");
+    const form = page.getByRole("form", { name: "Upload a dataset" });
+    await form.getByRole("textbox", { name: /^Name/ }).fill("Fashion-MNIST");
     await expectGoodPage(page);
     await button("Upload dataset").click();
     await heading("Fashion-MNIST").waitFor();

@@ -14,6 +14,9 @@ if (!address)
 /** The server, which has a real worker. */
 export const url: string = address;
 
+/** A folder from which the server registers datasets; nothing where this was not set up. */
+export const datasetRoot = process.env["EAGLEEYE_DATASETS"];
+
 /** A file of the repository. */
 export const repository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 

@@ -33,6 +33,7 @@ mod m20261128_000007_sha256;
 mod m20261129_000001_pauses;
 mod m20261129_000002_recipes;
 mod m20261129_000003_device_reason;
+mod m20261129_000004_references;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000001_pauses::Migration),
             Box::new(m20261129_000002_recipes::Migration),
             Box::new(m20261129_000003_device_reason::Migration),
+            Box::new(m20261129_000004_references::Migration),
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! The check of an uploaded dataset: every image is read once.
+//! The check of a dataset: every image is read once, or a sample of them.
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
@@ -23,17 +23,50 @@ const BATCH: usize = 16;
 pub fn check(files: &Files, limits: &Limits) -> Result<DatasetReport, DataError> {
     let mut budget = Budget::new(limits);
     let dataset = Dataset::open_within(files, limits, &mut budget)?;
+    check_some(&dataset, dataset.len(), budget)
+}
+
+/// As [`check`] of a dataset that is open, but of the images only `sample` are read, which are spread evenly over the dataset.
+/// Counts, classes and labels are those of all images; sizes and channels are those of the sample.
+pub fn check_sample(dataset: &Dataset, sample: usize) -> Result<DatasetReport, DataError> {
+    check_some(dataset, sample, Budget::new(&dataset.limits))
+}
+
+/// `budget` is what images may be unpacked to.
+fn check_some(dataset: &Dataset, sample: usize, budget: Budget) -> Result<DatasetReport, DataError> {
+    let limits = &dataset.limits;
+    let chosen = Spread::over(dataset.len(), sample);
     let findings = match &dataset.content {
         Content::Array(images) => {
             if images.is_float() {
-                (0..images.count).try_for_each(|index| finite(&dataset, index))?;
+                (0..chosen.count).try_for_each(|place| finite(dataset, chosen.index(place)))?;
             }
             let size = size("0", images.width, images.height, limits)?;
             Findings { channels: images.channels as u32, sizes: BTreeMap::from([(size, images.count as u64)]) }
         }
-        Content::Archive(_) | Content::Parquet(_) => read_all(&dataset, Mutex::new(budget))?,
+        Content::Archive(_) | Content::Parquet(_) | Content::Shards(_) => {
+            read_each(dataset, chosen, &Mutex::new(budget))?
+        }
     };
-    report(&dataset, findings)
+    report(dataset, findings)
+}
+
+/// Some of the images, at equal distances.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    images: usize,
+    count: usize,
+}
+
+impl Spread {
+    fn over(images: usize, count: usize) -> Self {
+        Self { images, count: count.min(images) }
+    }
+
+    /// The index of the image at a place below the count.
+    fn index(self, place: usize) -> usize {
+        (place as u128 * self.images as u128 / self.count.max(1) as u128) as usize
+    }
 }
 
 /// What was seen in the images.
@@ -85,9 +118,9 @@ fn finite(dataset: &Dataset, index: usize) -> Result<(), DataError> {
     }
 }
 
-/// Decodes every PNG or JPEG file on all cores. Of several broken images the first is reported, however the threads
+/// Decodes PNG or JPEG files on all cores. Of several broken images the first is reported, however the threads
 /// were scheduled: batches are handed out in order, and those already begun are finished.
-fn read_all(dataset: &Dataset, budget: Mutex<Budget>) -> Result<Findings, DataError> {
+fn read_each(dataset: &Dataset, chosen: Spread, budget: &Mutex<Budget>) -> Result<Findings, DataError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -95,11 +128,11 @@ fn read_all(dataset: &Dataset, budget: Mutex<Budget>) -> Result<Findings, DataEr
         let mut findings = Findings::default();
         while !stop.load(Ordering::Relaxed) {
             let first = next.fetch_add(BATCH, Ordering::Relaxed);
-            if first >= dataset.len() {
+            if first >= chosen.count {
                 break;
             }
-            for index in first..dataset.len().min(first + BATCH) {
-                match read_one(dataset, index, &budget) {
+            for index in (first..chosen.count.min(first + BATCH)).map(|place| chosen.index(place)) {
+                match read_one(dataset, index, budget) {
                     Ok(size) => findings.merge(size),
                     Err(error) => {
                         stop.store(true, Ordering::Relaxed);
@@ -139,7 +172,7 @@ fn read_one(dataset: &Dataset, index: usize, budget: &Mutex<Budget>) -> Result<F
             picture::decode(archive.name(index), &bytes, &dataset.limits)?
         }
         // These bytes were counted when they were unpacked, or are the upload's own.
-        Content::Archive(_) | Content::Array(_) | Content::Parquet(_) => dataset.picture(index)?,
+        _ => dataset.picture(index)?,
     };
     let size = size(&dataset.entry(index), picture.width, picture.height, &dataset.limits)?;
     Ok(Findings { channels: picture.channels as u32, sizes: BTreeMap::from([(size, 1)]) })

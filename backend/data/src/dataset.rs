@@ -1,24 +1,28 @@
 //! A dataset opened for reading: labels in memory, images where they lie until they are asked for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eagleeye_spec::report::DatasetKind;
 
-use crate::archive::{Archive, Arrangement, open_zip};
+use crate::archive::{Archive, Arrangement, Listing, list_folder, open_zip};
 use crate::array::{Images, read_labels};
 use crate::error::DataError;
 use crate::limits::Limits;
-use crate::parquet::{Pictures, Table};
+use crate::parquet::{Keep, Pictures, Table};
 use crate::picture::{self, Picture, SampleType, Samples};
 use crate::preprocess::Preprocess;
+use crate::shards::{self, Joined, Shards};
 use crate::sniff::{Layers, sniff};
 use crate::storage::{Budget, Storage};
 use crate::{idx, npz, parquet};
 
+/// Parquet files up to this size have their images copied, so that each of a page's is not unpacked with all others again.
+const COPIED_BYTES: u64 = 4 << 30;
+
 /// Where the bytes of a dataset are. File names mean nothing; the content tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
-    /// IDX images, or the one NPZ, Parquet file or archive.
+    /// IDX images, the one NPZ, Parquet file or archive, or a folder of class folders or of shards.
     pub images: PathBuf,
     /// IDX labels, with IDX images only, and not even there for images without labels.
     pub labels: Option<PathBuf>,
@@ -39,18 +43,23 @@ pub(crate) enum Content {
     Array(Images),
     Archive(Archive),
     Parquet(Pictures),
+    Shards(Shards),
 }
 
 impl Dataset {
     /// Opens a dataset and reads its structure and its labels, but no image.
     ///
-    /// Packed arrays, tar.gz archives and the images of Parquet files are unpacked once into temporary files; zip archives stay as
-    /// they are.
+    /// Packed arrays, tar.gz archives and the images of Parquet files that are no shards are unpacked once into temporary files;
+    /// all others stay as they are. Links in a folder are refused, and its files may be more than a process can open at once.
     pub fn open(files: &Files, limits: &Limits) -> Result<Self, DataError> {
         Self::open_within(files, limits, &mut Budget::new(limits))
     }
 
     pub(crate) fn open_within(files: &Files, limits: &Limits, budget: &mut Budget) -> Result<Self, DataError> {
+        if files.images.is_dir() {
+            let dataset = Self::open_folder(&files.images, limits)?;
+            return dataset.without(files.labels.as_ref());
+        }
         let storage = Storage::open("images", &files.images)?;
         let layers = sniff("images", &storage)?;
         let dataset = match layers {
@@ -64,11 +73,35 @@ impl Dataset {
                 Self::from_archive(kind, Archive::from_tar(storage, limits)?, limits)
             }
             Layers::Zip => Self::open_zip(&storage, limits, budget)?,
-            Layers::Parquet => Self::from_table(parquet::read(&storage, limits, budget)?, limits),
+            Layers::Parquet => {
+                let keep = if storage.length() > COPIED_BYTES { Keep::InPlace } else { Keep::Copied };
+                Self::from_table(parquet::read(&storage, keep, limits, budget)?, limits)
+            }
         };
-        match files.labels {
-            Some(_) => Err(DataError::UnexpectedLabels { kind: dataset.kind.in_words() }),
-            None => Ok(dataset),
+        dataset.without(files.labels.as_ref())
+    }
+
+    /// Refuses labels beside what includes its own.
+    fn without(self, labels: Option<&PathBuf>) -> Result<Self, DataError> {
+        match labels {
+            Some(_) => Err(DataError::UnexpectedLabels { kind: self.kind.in_words() }),
+            None => Ok(self),
+        }
+    }
+
+    /// Class folders, or shards.
+    fn open_folder(folder: &Path, limits: &Limits) -> Result<Self, DataError> {
+        match list_folder(folder, limits)? {
+            Listing::Files(entries) if entries.is_empty() => Err(DataError::EmptyFolder),
+            Listing::Files(entries) => {
+                let archive = Archive::from_folder(folder, entries, limits)?;
+                Ok(Self::from_archive(DatasetKind::Folder, archive, limits))
+            }
+            Listing::Shards(names) => {
+                let Joined { kind, shards, labels, names } = shards::open(folder, names, limits)?;
+                let classes = names.unwrap_or_else(|| numbers(&labels));
+                Ok(Self { kind, content: Content::Shards(shards), limits: *limits, labels, classes })
+            }
         }
     }
 
@@ -144,6 +177,7 @@ impl Dataset {
             Content::Array(images) => images.count,
             Content::Archive(archive) => archive.len(),
             Content::Parquet(pictures) => pictures.len(),
+            Content::Shards(shards) => shards.len(),
         }
     }
 
@@ -161,7 +195,7 @@ impl Dataset {
         &self.labels
     }
 
-    /// Class names by index: the sorted folder names of an archive, the names that a Parquet file has, else the label in digits. Empty
+    /// Class names by index: the sorted names of class folders, the names that a Parquet file has, else the label in digits. Empty
     /// where the images have no labels.
     pub fn classes(&self) -> &[String] {
         &self.classes
@@ -181,7 +215,7 @@ impl Dataset {
     pub fn element(&self) -> SampleType {
         match &self.content {
             Content::Array(images) => images.element(),
-            Content::Archive(_) | Content::Parquet(_) => SampleType::U8,
+            Content::Archive(_) | Content::Parquet(_) | Content::Shards(_) => SampleType::U8,
         }
     }
 
@@ -202,7 +236,10 @@ impl Dataset {
                 let bytes = archive.read(index, &self.limits)?;
                 picture::decode(archive.name(index), &bytes, &self.limits)
             }
-            Content::Parquet(pictures) => picture::decode(&self.entry(index), &pictures.read(index)?, &self.limits),
+            Content::Parquet(pictures) => {
+                picture::decode(&self.entry(index), &pictures.read(index, &self.limits)?, &self.limits)
+            }
+            Content::Shards(shards) => shards.picture(index, &self.limits),
         }
     }
 
@@ -210,6 +247,7 @@ impl Dataset {
     pub(crate) fn entry(&self, index: usize) -> String {
         match &self.content {
             Content::Archive(archive) if index < self.len() => archive.name(index).to_owned(),
+            Content::Shards(shards) if index < self.len() => shards.entry(index),
             _ => format!("image {index}"),
         }
     }

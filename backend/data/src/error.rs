@@ -59,20 +59,16 @@ pub enum DataError {
     NotFinite { index: u64, value: f32 },
     #[error("the archive is damaged or of an unsupported kind: {reason}")]
     Archive { reason: String },
-    #[error("archive entry `{entry}` cannot be unpacked: {reason}")]
+    #[error("entry `{entry}` cannot be read: {reason}")]
     Entry { entry: String, reason: String },
     #[error(
-        "archive entry `{entry}` has a name that points outside the archive; names must be relative and must not \
-         contain `..`"
+        "entry `{entry}` has a name that points outside the dataset; names must be relative and must not contain `..`"
     )]
     UnsafeName { entry: String },
-    #[error(
-        "archive entry `{entry}` is a link or a special file; a dataset may contain only folders and regular \
-         files"
-    )]
+    #[error("entry `{entry}` is a link or a special file; a dataset may contain only folders and regular files")]
     SpecialEntry { entry: String },
     #[error(
-        "archive entry `{entry}` is not in a class folder; put images in one folder per class, such as `cat/1.png`, \
+        "entry `{entry}` is not in a class folder; put images in one folder per class, such as `cat/1.png`, \
          with all class folders at the top level or in one common folder"
     )]
     Layout { entry: String },
@@ -95,6 +91,29 @@ pub enum DataError {
         "archive entry `{entry}` holds {found}; expected the index of a class, a number from 0 to {largest} in digits"
     )]
     SampleClass { entry: String, found: String, largest: u64 },
+    #[error("cannot list the folder {}: {source}", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("the name of `{entry}` is not UTF-8; rename it")]
+    NameNotUtf8 { entry: String },
+    #[error(
+        "the folder holds no images; expected one folder of PNG or JPEG images per class, or shards: `.tar` files that \
+         are WebDatasets, or `.parquet` files"
+    )]
+    EmptyFolder,
+    #[error(
+        "`{entry}` lies beside shards; a folder of shards holds either `.tar` files or `.parquet` files, and no folders, \
+         images or other archives"
+    )]
+    BesideShards { entry: String },
+    #[error("shard `{shard}`: {source}")]
+    Shard { shard: String, source: Box<DataError> },
+    #[error(
+        "it has folders of classes; the tars of one dataset must be WebDatasets, with a `.cls` file beside each image, or \
+         hold images alone, without folders"
+    )]
+    ShardOfFolders,
+    #[error("it {has}, unlike the shards before it; all shards of a dataset must be labelled alike")]
+    ShardsDiffer { has: &'static str },
     #[error("the Parquet file is damaged or of an unsupported kind: {reason}")]
     Parquet { reason: String },
     #[error(

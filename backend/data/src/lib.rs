@@ -5,7 +5,8 @@
 //! class of PNG or JPEG images, a WebDataset (such an archive with a file of the class beside each image), and Parquet
 //! (a column of PNG or JPEG files and one of labels, as Hugging Face's `datasets` writes them). All but WebDatasets may
 //! come without labels: IDX images alone, an NPZ with one array, an archive with all images at its top, a Parquet file
-//! without a column of integers. Files come from strangers: every count, size and name in them is checked against
+//! without a column of integers. A folder of class folders and a folder of shards, which are WebDatasets or Parquet files, are
+//! datasets, too. Files come from strangers: every count, size and name in them is checked against
 //! [`Limits`], and bytes are counted while they are unpacked.
 
 mod archive;
@@ -22,12 +23,13 @@ mod picture;
 mod pixel_file;
 mod preprocess;
 mod resize;
+mod shards;
 mod sniff;
 mod split;
 mod storage;
 mod thumbnail;
 
-pub use check::check;
+pub use check::{check, check_sample};
 pub use class_order::relabelled;
 pub use dataset::{Dataset, Files};
 pub use error::DataError;

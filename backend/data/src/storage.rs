@@ -16,8 +16,15 @@ const COPY_BYTES: usize = 1 << 18;
 /// A file that is read by position, so that clones need no lock and no descriptor of their own.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    file: Arc<File>,
+    handle: Handle,
     length: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Handle {
+    Open(Arc<File>),
+    /// Opened for each read: a dataset may have more shards than a process may have files open.
+    Closed(Arc<Path>),
 }
 
 impl Storage {
@@ -25,7 +32,33 @@ impl Storage {
         let failed = |source| DataError::Open { part, path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        Ok(Self { file: Arc::new(file), length })
+        Ok(Self { handle: Handle::Open(Arc::new(file)), length })
+    }
+
+    /// The same file, which lies at `path`, without a descriptor between two reads.
+    pub fn closed(self, path: &Path) -> Self {
+        Self { handle: Handle::Closed(path.into()), ..self }
+    }
+
+    /// The same file with a descriptor that stays, for several reads.
+    ///
+    /// # Errors
+    /// What opening it says, and another length than it had.
+    pub fn opened(&self) -> io::Result<Self> {
+        Ok(Self { handle: Handle::Open(self.file()?), length: self.length })
+    }
+
+    fn file(&self) -> io::Result<Arc<File>> {
+        match &self.handle {
+            Handle::Open(file) => Ok(Arc::clone(file)),
+            Handle::Closed(path) => {
+                let file = File::open(path)?;
+                match file.metadata()?.len() == self.length {
+                    true => Ok(Arc::new(file)),
+                    false => Err(io::Error::other("it was written to meanwhile: its length is another")),
+                }
+            }
+        }
     }
 
     pub fn length(&self) -> u64 {
@@ -34,7 +67,7 @@ impl Storage {
 
     /// Fills `buffer` from `offset` on.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+        self.file()?.read_exact_at(buffer, offset)
     }
 
     /// The first `count` bytes, or fewer where the file is shorter.
@@ -110,7 +143,7 @@ impl Copy {
         let part = self.part;
         let unwritable = |error: io::IntoInnerError<_>| DataError::Temporary { part, source: error.into_error() };
         let file = self.file.into_inner().map_err(unwritable)?;
-        Ok(Storage { file: Arc::new(file), length: self.length })
+        Ok(Storage { handle: Handle::Open(Arc::new(file)), length: self.length })
     }
 }
 
@@ -123,7 +156,7 @@ pub struct StorageReader {
 
 impl Read for StorageReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.storage.file.read_at(buffer, self.position)?;
+        let count = self.storage.file()?.read_at(buffer, self.position)?;
         self.position += count as u64;
         Ok(count)
     }

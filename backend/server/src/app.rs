@@ -148,6 +148,7 @@ fn checks() -> OpenApiRouter<AppState> {
         .routes(routes!(api::models::graph))
         .routes(routes!(api::models::tensors))
         .routes(routes!(api::models::of_checkpoint))
+        .routes(routes!(api::references::create))
         .routes(routes!(api::searches::create))
         .routes(routes!(api::searches::clone))
         .routes(routes!(api::pipelines::create))

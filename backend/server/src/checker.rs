@@ -31,6 +31,10 @@ const PIECE: u64 = 1 << 20;
 const MAX_REPORT_BYTES: u64 = 256 << 20;
 /// What a zip of a model may unpack to, and more: the worker has a limit of its own.
 const LARGEST_MODEL_FILE: u64 = 64 << 30;
+/// Images of a dataset that is not uploaded which are decoded by its check.
+const SAMPLE: u32 = 1000;
+/// Largest temporary file of the check of such a dataset, which the operator has allowed, and of the jobs that read it.
+const LARGEST_UNPACKED: u64 = 1 << 40;
 /// The worker's exit codes.
 const REFUSED: i32 = exit::UNUSABLE as i32;
 const DISK_FULL: i32 = exit::DISK_FULL as i32;
@@ -126,6 +130,17 @@ impl Checker {
         Ok(DatasetReport::from_stored(self.run(check).await?)?)
     }
 
+    /// Lists a dataset that is not uploaded, reads a sample of its images and reports on it; thumbnails go into the folder
+    /// `thumbnails`. `place` is a file or a folder.
+    pub async fn check_referenced(&self, place: &Path, thumbnails: &Path) -> Result<DatasetReport, CheckError> {
+        let mut check = Check::new("check-dataset", place, self.share());
+        check.file_bytes = LARGEST_UNPACKED;
+        check.arguments(["--json", "--thumbnails"]);
+        check.arguments([thumbnails.as_os_str(), "--sandbox".as_ref()]);
+        check.arguments(["--max-unpacked-bytes", &u64::MAX.to_string(), "--sample", &SAMPLE.to_string()]);
+        Ok(DatasetReport::from_stored(self.run(check).await?)?)
+    }
+
     /// Scores a model on a sample of a dataset's images, as a search of `request` would. `model` lies in a folder of its own;
     /// `input_shape` is [batch, channels, height, width].
     pub async fn check_search(
@@ -142,7 +157,7 @@ impl Checker {
         let mut check = Check::new("check-search", model, self.share_for(model).await);
         check.arguments(["--sandbox", "--json", "--input-shape", &shape.join(",")]);
         check.arguments(["--images".as_ref(), images.as_os_str(), "--request".as_ref(), file.path().as_os_str()]);
-        // What the dataset unpacks to was limited when it was uploaded.
+        // What the dataset unpacks to was limited when it was uploaded, or is the operator's.
         check.arguments(["--max-unpacked-bytes", &u64::MAX.to_string()]);
         if let Some(labels) = labels {
             check.arguments(["--labels".as_ref(), labels.as_os_str()]);
@@ -177,7 +192,7 @@ impl Checker {
 
     fn command(&self, check: Check, memory_bytes: u64, scratch: &TempDir) -> Command {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        let file_bytes = self.limits.unpacked_bytes.max(LARGEST_MODEL_FILE);
+        let file_bytes = self.limits.unpacked_bytes.max(check.file_bytes);
         let allowance = Allowance { memory_bytes, cpu: self.limits.time.saturating_mul(cores), file_bytes };
         let mut command = Command::from(confined(&self.program, allowance, scratch.path()));
         // Standard error is for the one line that says why.
@@ -216,11 +231,13 @@ impl Checker {
 struct Check {
     arguments: Vec<OsString>,
     pieces: u32,
+    /// Largest file that it may write at least, in bytes.
+    file_bytes: u64,
 }
 
 impl Check {
     fn new(task: &str, file: &Path, pieces: u32) -> Self {
-        Check { arguments: vec![task.into(), file.into()], pieces }
+        Check { arguments: vec![task.into(), file.into()], pieces, file_bytes: LARGEST_MODEL_FILE }
     }
 
     fn arguments<A: AsRef<OsStr> + ?Sized, const N: usize>(&mut self, more: [&A; N]) {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use eagleeye_store::{Address, AddressFileError, CACHE, CacheConfig, DEFAULT_CACHE_BYTES, StoreConfig};
+use eagleeye_store::{
+    Address, AddressFileError, CACHE, CacheConfig, DEFAULT_CACHE_BYTES, DatasetRoots, RootError, StoreConfig,
+};
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -81,6 +83,11 @@ pub struct Given {
     #[arg(long, env = "EAGLEEYE_MAX_UNPACKED_BYTES", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     max_unpacked_bytes: Option<u64>,
+    /// Folders below which anyone who reaches this server may register datasets where they lie, without an upload: absolute paths,
+    /// separated by commas [default: none]. Workers that are started elsewhere need the same setting, and see the same files.
+    #[arg(long, env = "EAGLEEYE_DATASET_ROOTS", hide_env_values = true, value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dataset_roots: Option<Vec<String>>,
     /// Time limit for checking an upload, in seconds [default: 300].
     #[arg(long, env = "EAGLEEYE_CHECK_SECONDS", hide_env_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +133,7 @@ pub struct Config {
     pub max_model_bytes: u64,
     pub max_dataset_bytes: u64,
     pub max_unpacked_bytes: u64,
+    pub dataset_roots: Vec<String>,
     pub check_seconds: u64,
     pub check_memory_bytes: u64,
     pub allowed_hosts: Vec<String>,
@@ -149,6 +157,7 @@ impl Default for Config {
             max_model_bytes: 8 * GIGABYTE,
             max_dataset_bytes: 8 * GIGABYTE,
             max_unpacked_bytes: 64 * GIGABYTE,
+            dataset_roots: Vec::new(),
             check_seconds: 300,
             check_memory_bytes: 16 * GIGABYTE,
             allowed_hosts: Vec::new(),
@@ -172,6 +181,8 @@ pub enum ConfigError {
          download and delete. Listen on 127.0.0.1, or pass --anyone-may-use-it to allow this"
     )]
     Unguarded(IpAddr),
+    #[error("invalid settings: {0}")]
+    DatasetRoots(#[from] RootError),
     #[error(transparent)]
     AddressFile(#[from] AddressFileError),
     #[error("cannot determine the location of this program to find the worker next to it: {0}")]
@@ -209,7 +220,13 @@ impl Config {
         if !config.host.is_loopback() && !config.anyone_may_use_it {
             return Err(ConfigError::Unguarded(config.host));
         }
+        config.dataset_roots()?;
         Ok(config)
+    }
+
+    /// Folders below which datasets may be registered.
+    pub fn dataset_roots(&self) -> Result<DatasetRoots, ConfigError> {
+        Ok(DatasetRoots::new(self.dataset_roots.iter().cloned())?)
     }
 
     /// Bytes of the largest file that may become anything.

@@ -80,6 +80,9 @@ kinds! {
     UnusableModel = "unusable-model", UNPROCESSABLE_ENTITY, "Unusable model";
     /// EagleEye cannot use these files as a dataset; `detail` says what is wrong. Nothing was kept.
     UnusableDataset = "unusable-dataset", UNPROCESSABLE_ENTITY, "Unusable dataset";
+    /// No dataset can be registered at this location: it is outside of the folders that the operator has allowed, of which there
+    /// may be none, or nothing can be read there. `dataset_roots` in the answer of `/health` lists these folders.
+    UnusableLocation = "unusable-location", UNPROCESSABLE_ENTITY, "Unusable location";
     /// Checking the file took longer than the server allows. Nothing was kept.
     CheckTooSlow = "check-too-slow", UNPROCESSABLE_ENTITY, "Check took too long";
     /// The program that checks the file crashed or exceeded its memory limit. Nothing was kept.

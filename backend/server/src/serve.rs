@@ -48,7 +48,9 @@ pub async fn serve(config: Config) -> Result<()> {
     let scratch = Scratch::within(&temporary).context("cannot create a folder for temporary files")?;
     scratch.take_over();
     let (database, files) = (config.database_url()?, config.files_url());
-    let store_config = StoreConfig { cache: config.cache(), ..StoreConfig::new(database.clone(), files.clone()) };
+    let dataset_roots = config.dataset_roots()?;
+    let (cache, roots) = (config.cache(), dataset_roots.clone());
+    let store_config = StoreConfig { cache, dataset_roots: roots, ..StoreConfig::new(database.clone(), files.clone()) };
     let store = Store::connect_with(store_config).await.context("cannot open the store")?;
     store.own_files().await.context("cannot use the file store")?;
     let listener = TcpListener::bind(config.address()).await.with_context(|| in_the_way(config.address()))?;
@@ -63,6 +65,7 @@ pub async fn serve(config: Config) -> Result<()> {
         device: config.device.clone(),
         temporary: temporary.canonicalize().context("the folder for temporary files is missing")?,
         file_memory_bytes: config.check_memory_bytes,
+        dataset_roots: dataset_roots.names(),
     };
     let supervisor = tokio::spawn(supervise(command, workers.clone(), store.clone(), shutdown.clone()));
     let outages = Outages::default();

@@ -21,6 +21,7 @@ impl From<StoreError> for Problem {
             StoreError::Interrupted { .. } => Problem::new(Kind::UploadInterrupted, detail),
             StoreError::BadCursor { .. } | StoreError::BadSort { .. } => Problem::new(Kind::InvalidParameter, detail),
             StoreError::DamagedFile { .. } => Problem::new(Kind::DamagedFile, detail),
+            StoreError::Reference { .. } => Problem::new(Kind::UnusableDataset, detail),
             StoreError::Unreadable { .. } => {
                 tracing::error!(%error, "a stored file cannot be read");
                 let detail = "the server cannot read a stored file; its log gives the path and permissions";

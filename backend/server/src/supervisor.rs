@@ -57,6 +57,8 @@ pub struct WorkerCommand {
     pub temporary: PathBuf,
     /// Memory limit for reading a model or a dataset, in bytes.
     pub file_memory_bytes: u64,
+    /// Folders below which it may read datasets where they lie.
+    pub dataset_roots: Vec<String>,
 }
 
 /// Keeps the wanted number of workers up until `shutdown`, and returns when all of them have ended.
@@ -152,6 +154,8 @@ impl WorkerCommand {
             .args(["--cache-bytes", &self.cache.bytes.to_string()])
             .args(["--name", name, "--device", &self.device])
             .args(["--file-memory-bytes", &self.file_memory_bytes.to_string()])
+            // An empty variable stands for none, whatever this process's own says.
+            .env("EAGLEEYE_DATASET_ROOTS", self.dataset_roots.join(","))
             .env("TMPDIR", &self.temporary)
             // Held open for as long as the server lives.
             .stdin(Stdio::piped())

@@ -279,7 +279,7 @@ pub fn file_name(given: &str, part: &str) -> Result<String, Problem> {
 }
 
 /// A file's name without the one ending that says its format: what else is in it tells files apart.
-fn without_ending(file: &str) -> &str {
+pub fn without_ending(file: &str) -> &str {
     let lower = file.to_ascii_lowercase();
     let stem = ENDINGS.iter().find(|ending| lower.ends_with(*ending)).map_or(file, |e| &file[..file.len() - e.len()]);
     if stem.trim().is_empty() { file } else { stem }

@@ -1,4 +1,6 @@
-//! Uploaded datasets.
+//! Datasets: uploaded, or registered where they lie.
+
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use eagleeye_spec::report::{Class, DatasetContent, DatasetReport};
@@ -14,17 +16,20 @@ use crate::error::{Kind, Owner, StoreError};
 use crate::files::{Check, FileHash, LocalFile};
 use crate::number::{from_json, from_sql, to_i32, to_i64, to_json};
 use crate::page::{Page, PageRequest};
+use crate::referenced::{Referenced, Registered};
+use crate::references::{Listing, Located};
 use crate::searches::searches_with;
 use crate::store::Store;
 use crate::uploads::{NamedUpload, Upload, consume};
 
-/// An uploaded dataset and what its check found.
+/// A dataset and what its check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
     pub id: Uuid,
     pub name: String,
     /// The name the file of images was uploaded under; its ending may tell the format.
     pub images_name: String,
+    /// Of the file of images; of a dataset that was not uploaded, its fingerprint.
     pub images_hash: FileHash,
     /// Labels, where they are a file of their own.
     pub labels_name: Option<String>,
@@ -35,6 +40,8 @@ pub struct Dataset {
     /// Number of thumbnails.
     pub thumbnails: u32,
     pub created_at: DateTime<Utc>,
+    /// Where it lies, if it was not uploaded.
+    pub location: Option<String>,
 }
 
 impl Dataset {
@@ -48,8 +55,11 @@ impl Dataset {
         self.owner_of(format!("thumbnail {position}"))
     }
 
-    /// Its files with what to call them in messages; the first holds the images.
+    /// Its uploaded files with what to call them in messages; the first holds the images.
     pub(crate) fn owned_files(&self) -> Vec<(Owner, &FileHash)> {
+        if self.location.is_some() {
+            return Vec::new();
+        }
         let labels = self.labels_name.clone().zip(self.labels_hash.as_ref());
         let labels = labels.map(|(name, hash)| (self.owner_of(name), hash));
         std::iter::once((self.owner(), &self.images_hash)).chain(labels).collect()
@@ -62,10 +72,41 @@ impl Dataset {
 
 /// A dataset's files on this machine.
 #[derive(Debug, Clone)]
-pub struct LocalDataset {
-    pub images: LocalFile,
-    /// Labels, where they are a file of their own.
-    pub labels: Option<LocalFile>,
+pub enum LocalDataset {
+    Stored {
+        images: LocalFile,
+        /// Labels, where they are a file of their own.
+        labels: Option<LocalFile>,
+    },
+    /// Files that lie where they were registered.
+    Referenced(Referenced),
+}
+
+impl LocalDataset {
+    /// The file of images, or the folder.
+    pub fn images(&self) -> &Path {
+        match self {
+            Self::Stored { images, .. } => images.path(),
+            Self::Referenced(referenced) => referenced.path(),
+        }
+    }
+
+    pub fn labels(&self) -> Option<&Path> {
+        match self {
+            Self::Stored { labels, .. } => labels.as_ref().map(LocalFile::path),
+            Self::Referenced(_) => None,
+        }
+    }
+
+    /// Fails when something was written to since it was verified; for readers to ask when they are done with it.
+    pub fn still_intact(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Stored { images, labels } => {
+                std::iter::once(images).chain(labels).try_for_each(LocalFile::still_intact)
+            }
+            Self::Referenced(referenced) => referenced.still_intact(),
+        }
+    }
 }
 
 /// What is needed to create a [`Dataset`].
@@ -74,6 +115,18 @@ pub struct NewDataset {
     pub name: String,
     pub images_file: NamedUpload,
     pub labels_file: Option<NamedUpload>,
+    pub report: DatasetReport,
+    /// PNG files, in order.
+    pub thumbnails: Vec<Upload>,
+}
+
+/// What is needed to create a [`Dataset`] that stays where it is.
+#[derive(Debug, Clone)]
+pub struct NewReference {
+    pub name: String,
+    pub located: Located,
+    /// What was there before it was checked.
+    pub listing: Listing,
     pub report: DatasetReport,
     /// PNG files, in order.
     pub thumbnails: Vec<Upload>,
@@ -101,7 +154,33 @@ impl Datasets<'_> {
     pub async fn create(&self, new: NewDataset) -> Result<Dataset, StoreError> {
         let files = new.files();
         let thumbnails = new.thumbnails.clone();
-        match self.insert(new, &files).await {
+        let bytes = files.iter().map(|upload| upload.bytes).sum();
+        match self.insert(new, &files, Place { bytes, location: None }).await {
+            Ok(dataset) => Ok(dataset),
+            Err(error) => {
+                self.0.discard_all(&files).await?;
+                self.0.discard_all(&thumbnails).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores where a dataset lies and what was there, and takes over its thumbnails. When that fails they are discarded.
+    pub async fn create_reference(&self, new: NewReference) -> Result<Dataset, StoreError> {
+        let NewReference { name, located, listing, report, thumbnails } = new;
+        let upload = match self.0.upload_bytes(listing.text().to_owned()).await {
+            Ok(upload) => upload,
+            Err(error) => {
+                self.0.discard_all(&thumbnails).await?;
+                return Err(error);
+            }
+        };
+        let file_name = located.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let images_file = NamedUpload { name: file_name, upload };
+        let new = NewDataset { name, images_file, labels_file: None, report, thumbnails };
+        let (files, thumbnails) = (new.files(), new.thumbnails.clone());
+        let place = Place { bytes: listing.bytes, location: Some(located.location) };
+        match self.insert(new, &files, place).await {
             Ok(dataset) => Ok(dataset),
             Err(error) => {
                 self.0.discard_all(&files).await?;
@@ -132,11 +211,18 @@ impl Datasets<'_> {
         Ok(Page::cut(datasets, page.limit(), |dataset| dataset.id.to_string()))
     }
 
-    /// A dataset's files on this machine, verified.
+    /// A dataset's files on this machine, verified. Of one that was not uploaded, names, sizes and times are compared with those of
+    /// its registration, however it is to be checked: its contents have no hashes.
     ///
     /// # Errors
-    /// [`StoreError::DamagedFile`] for one that is missing or no longer has its content.
+    /// [`StoreError::DamagedFile`] for one that is missing or no longer has its content, [`StoreError::Reference`] for what has
+    /// changed where it lies, or cannot be read from here.
     pub async fn local(&self, dataset: &Dataset, check: Check) -> Result<LocalDataset, StoreError> {
+        if let Some(location) = &dataset.location {
+            let registered =
+                Registered { id: dataset.id, name: &dataset.name, location, fingerprint: &dataset.images_hash };
+            return Ok(LocalDataset::Referenced(Referenced::find(self.0, registered).await?));
+        }
         let local = async |name: &str, hash: &FileHash| {
             let file = self.0.files().materialize(hash, check).await;
             file.map_err(|error| error.about(|| dataset.owner_of(name.to_owned())))
@@ -146,7 +232,7 @@ impl Datasets<'_> {
             Some((name, hash)) => Some(local(name, hash).await?),
             None => None,
         };
-        Ok(LocalDataset { images, labels })
+        Ok(LocalDataset::Stored { images, labels })
     }
 
     /// The file of the thumbnail at `position`, counted from 0.
@@ -169,7 +255,7 @@ impl Datasets<'_> {
         into_dataset(row, thumbnails)
     }
 
-    /// Deletes a dataset and its files. A dataset that a search names stays: [`StoreError::InUse`].
+    /// Deletes a dataset and its uploaded files. A dataset that a search names stays: [`StoreError::InUse`].
     pub async fn delete(&self, id: Uuid) -> Result<(), StoreError> {
         let transaction = self.0.begin().await?;
         let row = dataset::Entity::find_by_id(id).lock_exclusive().one(&transaction).await?;
@@ -193,7 +279,7 @@ impl Datasets<'_> {
         self.0.collect(hashes).await
     }
 
-    async fn insert(&self, new: NewDataset, files: &[Upload]) -> Result<Dataset, StoreError> {
+    async fn insert(&self, new: NewDataset, files: &[Upload], place: Place) -> Result<Dataset, StoreError> {
         let transaction = self.0.begin().await?;
         let DatasetContent { kind, images, classes, channels, width, height, labelled: _ } = &new.report.content;
         let row = dataset::ActiveModel {
@@ -204,7 +290,7 @@ impl Datasets<'_> {
             images_hash: Set(new.images_file.upload.hash.into()),
             labels_name: Set(new.labels_file.as_ref().map(|labels| labels.name.clone())),
             labels_hash: Set(new.labels_file.map(|labels| labels.upload.hash.into())),
-            bytes: Set(to_i64("bytes", files.iter().map(|upload| upload.bytes).sum())?),
+            bytes: Set(to_i64("bytes", place.bytes)?),
             images: Set(to_i64("images", *images)?),
             channels: Set(to_i32("channels", (*channels).into())?),
             width: Set(to_i32("width", (*width).into())?),
@@ -212,6 +298,7 @@ impl Datasets<'_> {
             classes: Set(to_json(Kind::Dataset, "classes", classes)?),
             summary: Set(stored(&new.report)?),
             created_at: Set(self.0.clock().now()),
+            location: Set(place.location),
         }
         .insert(&transaction)
         .await?;
@@ -225,6 +312,13 @@ impl Datasets<'_> {
         transaction.commit().await?;
         into_dataset(row, new.thumbnails.len() as u64)
     }
+}
+
+/// What a dataset takes, and where.
+struct Place {
+    bytes: u64,
+    /// Where it was not uploaded.
+    location: Option<String>,
 }
 
 async fn count_thumbnails<C: ConnectionTrait>(connection: &C, id: Uuid) -> Result<u64, StoreError> {
@@ -259,5 +353,6 @@ fn into_dataset(row: dataset::Model, thumbnails: u64) -> Result<Dataset, StoreEr
         content,
         thumbnails: from_sql(kind, "thumbnails", thumbnails)?,
         created_at: row.created_at,
+        location: row.location,
     })
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::address::{Address, AddressFileError};
 use crate::fault::{POSTGRES_CODE, StorageFault};
 use crate::files::{BadHash, FileHash};
+use crate::references::ReferenceError;
 
 /// The kinds of things that can be looked up, for error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +168,8 @@ pub enum StoreError {
     Damaged { hash: FileHash, damage: Damage },
     #[error("the stored file {owner} {damage}; {}", owner.remedy())]
     DamagedFile { owner: Owner, damage: Damage },
+    #[error("dataset `{name}` ({id}), registered at {location}, cannot be read: {reason}")]
+    Reference { id: Uuid, name: String, location: String, reason: ReferenceError },
     #[error("{}: {source}", path.display())]
     Disk { path: PathBuf, source: std::io::Error },
     #[error("cannot read {}: {source}", path.display())]
@@ -235,6 +238,9 @@ impl StoreError {
             }),
             StoreError::Unreadable { path, source } => Some(format!("the file {}: {source}", path.display())),
             StoreError::ForeignFiles { .. } => Some(format!("a worker that can reach the files: {self}")),
+            StoreError::Reference { reason, .. } if reason.is_of_this_machine() => {
+                Some(format!("a worker that can reach the dataset: {self}"))
+            }
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use crate::export_job::CheckpointSubject;
 use crate::files::{CacheConfig, Files};
 use crate::private;
 use crate::reach::Reach;
+use crate::references::DatasetRoots;
 use crate::search_job::SearchSubject;
 use crate::store::{Inner, Store, begin};
 use crate::subject::Subjects;
@@ -46,6 +47,8 @@ pub struct StoreConfig {
     pub files_url: Address,
     /// Where copies of a remote store's files are kept, and how many bytes of them may stay.
     pub cache: CacheConfig,
+    /// Folders below which datasets may be read where they lie.
+    pub dataset_roots: DatasetRoots,
     /// A running job whose worker was silent for longer may be claimed by another.
     pub stale_after: Duration,
     /// How often a job may be claimed without making progress.
@@ -59,6 +62,7 @@ impl StoreConfig {
             database_url: database_url.into(),
             files_url: files_url.into(),
             cache: CacheConfig { folder: Path::new("data").join(CACHE), bytes: DEFAULT_CACHE_BYTES },
+            dataset_roots: DatasetRoots::default(),
             stale_after: Duration::from_secs(10),
             max_attempts: 3,
             clock: Clock::system(),
@@ -83,16 +87,17 @@ impl Store {
 
     /// Opens the store and brings the schema up to date. Several processes may do so at once.
     pub async fn connect_with(config: StoreConfig) -> Result<Self, StoreError> {
-        let files = Files::open(&config.files_url, config.cache)?;
+        let files = Files::open(&config.files_url, config.cache.clone())?;
         let database = connect_database(&config.database_url).await?;
         migrate(&database).await?;
         let clock = match database_time_ms(&database).await? {
-            Some(now_ms) => config.clock.aligned_to(now_ms),
-            None => config.clock,
+            Some(now_ms) => config.clock.clone().aligned_to(now_ms),
+            None => config.clock.clone(),
         };
-        let (stale_after, max_attempts) = (config.stale_after, config.max_attempts);
+        let StoreConfig { dataset_roots, stale_after, max_attempts, .. } = config;
         let reach = Reach::new(clock.clone(), stale_after);
-        Ok(Store::new(Inner { database, files, clock, reach, subjects: SUBJECTS, stale_after, max_attempts }))
+        let subjects = SUBJECTS;
+        Ok(Store::new(Inner { database, files, clock, reach, subjects, dataset_roots, stale_after, max_attempts }))
     }
 }
 

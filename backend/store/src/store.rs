@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::reach::Reach;
+use crate::references::DatasetRoots;
 use crate::subject::Subjects;
 
 /// A handle on the database and the file store; clones are cheap and share them.
@@ -23,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) reach: Reach,
     /// What keeps step with its jobs.
     pub(crate) subjects: Subjects,
+    /// Below which datasets may be read where they lie.
+    pub(crate) dataset_roots: DatasetRoots,
     pub(crate) stale_after: Duration,
     pub(crate) max_attempts: u32,
 }
@@ -35,6 +38,11 @@ impl Store {
     /// The file store, for reading. Files are written by [`Store::upload`].
     pub fn files(&self) -> &Files {
         &self.0.files
+    }
+
+    /// Folders below which datasets may be read where they lie.
+    pub fn dataset_roots(&self) -> &DatasetRoots {
+        &self.0.dataset_roots
     }
 
     /// Answers when the database does; for health checks.

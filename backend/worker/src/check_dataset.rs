@@ -1,10 +1,10 @@
-//! `check-dataset`: reads every image once.
+//! `check-dataset`: reads every image once, or a sample of them.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use eagleeye_data::{Dataset, Files, Limits, check, thumbnails};
+use eagleeye_data::{Dataset, Files, Limits, check, check_sample, thumbnails};
 use eagleeye_sandbox::Access;
 use eagleeye_spec::report::DatasetReport;
 
@@ -19,7 +19,8 @@ const THUMBNAILS: usize = 32;
 pub struct CheckDatasetArgs {
     /// IDX images, an NPZ file, a Parquet file with columns `image` and `label`, or an archive (zip, tar, tar.gz) of PNG or JPEG images
     /// with one folder per class or, as a WebDataset, with a `.cls` file beside each image. An NPZ of images alone, a Parquet file
-    /// without a column of integers and an archive without folders have no labels.
+    /// without a column of integers and an archive without folders have no labels. Or a folder: with one folder of PNG or JPEG images
+    /// per class, or with shards, which are tars as WebDatasets or Parquet files.
     images: PathBuf,
     /// The IDX file with the labels of IDX images, if they have any.
     #[arg(long, value_name = "FILE")]
@@ -30,6 +31,9 @@ pub struct CheckDatasetArgs {
     /// Largest total size of the unpacked files, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().unpacked_bytes)]
     max_unpacked_bytes: u64,
+    /// Images to decode, spread evenly over the dataset; the others are only counted [default: all].
+    #[arg(long, value_name = "IMAGES", value_parser = clap::value_parser!(u32).range(1..))]
+    sample: Option<u32>,
     #[command(flatten)]
     sandbox: SandboxArgs,
     /// Print the report as JSON.
@@ -47,11 +51,24 @@ impl CheckDatasetArgs {
 pub fn check_dataset(args: &CheckDatasetArgs) -> Result<(), Failure> {
     let files = Files { images: args.images.clone(), labels: args.labels.clone() };
     let limits = Limits { unpacked_bytes: args.max_unpacked_bytes, ..Limits::default() };
-    let report = check(&files, &limits)?;
+    let report = match args.sample {
+        None => check(&files, &limits)?,
+        Some(sample) => {
+            // Opened once: what is large enough for a sample takes long to list.
+            let dataset = Dataset::open(&files, &limits)?;
+            let report = check_sample(&dataset, sample as usize)?;
+            args.thumbnails.as_ref().map_or(Ok(()), |folder| write_thumbnails(&dataset, folder))?;
+            return print(args, &report);
+        }
+    };
     if let Some(folder) = &args.thumbnails {
         write_thumbnails(&Dataset::open(&files, &limits)?, folder)?;
     }
-    if args.json { output::json(&report.to_stored()?) } else { output::text(&describe(&report)) }
+    print(args, &report)
+}
+
+fn print(args: &CheckDatasetArgs, report: &DatasetReport) -> Result<(), Failure> {
+    if args.json { output::json(&report.to_stored()?) } else { output::text(&describe(report)) }
 }
 
 /// The order of the names is the order of the pictures.

@@ -35,7 +35,7 @@ pub fn model_access(model: &Path) -> Access {
     Access { read, write: Vec::new() }
 }
 
-/// A dataset is one file, or two.
+/// A dataset is one file, or two, or a folder with all that is below it.
 pub fn dataset_access(images: &Path, labels: Option<&PathBuf>) -> Access {
     Access { read: std::iter::once(images.to_owned()).chain(labels.cloned()).collect(), write: Vec::new() }
 }

@@ -71,7 +71,7 @@ enum Command {
     Tune(Box<tune::TuneArgs>),
     /// Fine-tune every candidate of a search from several seeds and report which evaluation predicts what comes of it.
     Study(Box<study::StudyArgs>),
-    /// Read every image of a dataset and report on it.
+    /// Read every image of a dataset, or a sample, and report on it.
     CheckDataset(check_dataset::CheckDatasetArgs),
     /// Score the full network on a sample of a search's images: whether model, data and preprocessing go together.
     CheckSearch(check_search::CheckSearchArgs),

@@ -12,6 +12,7 @@ import type {
   Checkpoint,
   CheckpointFormat,
   Dataset,
+  DatasetReference,
   Health,
   Model,
   ModelCard,
@@ -86,6 +87,10 @@ export const listDatasets = (cursor?: string, limit = PAGE): Promise<Page<Datase
 
 export const getDataset = (id: string): Promise<Dataset> =>
   answer(client.GET("/api/v1/datasets/{id}", { params: { path: { id } } }));
+
+/** Registers a dataset that lies on the server, which checks a sample of it first. */
+export const createReferencedDataset = (body: DatasetReference): Promise<Dataset> =>
+  answer(client.POST("/api/v1/datasets/references", { body }));
 
 export const renameDataset = (id: string, name: string): Promise<Dataset> =>
   answer(client.PATCH("/api/v1/datasets/{id}", { params: { path: { id } }, body: { name } }));

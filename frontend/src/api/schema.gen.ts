@@ -178,6 +178,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register a dataset by its location.
+         * @description Nothing is uploaded or copied. All files are listed and their labels are read, and of the images some 1,000 are decoded, which are
+         *     spread evenly over the dataset; one that cannot be read later fails the job that needs it, with its name. Names, sizes and times of
+         *     the last write are noted, and compared before each job: files that have changed must be registered again. Contents are not hashed.
+         */
+        post: operations["createReferencedDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{id}": {
         parameters: {
             query?: never;
@@ -189,7 +211,10 @@ export interface paths {
         get: operations["getDataset"];
         put?: never;
         post?: never;
-        /** Delete a dataset with its files. */
+        /**
+         * Delete a dataset with its files.
+         * @description Of a dataset that was registered by its location only what was stored here goes; its files stay.
+         */
         delete: operations["deleteDataset"];
         options?: never;
         head?: never;
@@ -1793,6 +1818,11 @@ export interface components {
             created_at: string;
             /** Format: uuid */
             id: string;
+            /**
+             * @description Where it lies on the server, if it was registered by its location (`createReferencedDataset`) and not uploaded.
+             * @example /data/images/train
+             */
+            location?: string | null;
             /** @description Given at upload or later; defaults to the file name without its extension. */
             name: string;
             /**
@@ -1821,7 +1851,8 @@ export interface components {
              */
             images: number;
             /**
-             * @description Format of the files: `idx`, `npz`, `parquet`, `webdataset`, or the kind of archive with a folder per class: `zip`, `tar`, `tar_gz`.
+             * @description Format of the files: `idx`, `npz`, `parquet`, `webdataset`, or what holds a folder per class: `zip`, `tar`, `tar_gz`, or a
+             *     `folder` on the server.
              * @example idx
              */
             kind: string;
@@ -1832,6 +1863,18 @@ export interface components {
              * @description Width in pixels; the most common one if images differ. Images are resized to the model's input.
              */
             width: number;
+        };
+        /** @description A dataset that lies on the server. */
+        DatasetReference: {
+            /**
+             * @description Absolute path below one of the folders that `/health` lists as `dataset_roots`. A file as for an upload (an archive, an NPZ or a
+             *     Parquet file), a folder with one folder of PNG or JPEG images per class, or a folder of shards, which are one dataset in the
+             *     order of their names: `.tar` files that are WebDatasets, or `.parquet` files.
+             * @example /data/images/train
+             */
+            location: string;
+            /** @description Name. Surrounding whitespace is removed. */
+            name?: string | null;
         };
         /** @description The parts of a dataset upload: either `file`, or `images` and `labels`, or `images` alone. */
         DatasetUpload: {
@@ -2116,6 +2159,14 @@ export interface components {
         /** @description The state of the server and what it depends on. */
         Health: {
             database: components["schemas"]["HealthPart"];
+            /**
+             * @description Folders on the server below which datasets may be registered where they lie (`createReferencedDataset`). None unless the
+             *     operator has set some.
+             * @example [
+             *       "/data/images"
+             *     ]
+             */
+            dataset_roots: string[];
             files: components["schemas"]["HealthPart"];
             /** @description Which parts of the sandbox for uploaded files this machine supports. */
             sandbox: components["schemas"]["Sandbox"];
@@ -2727,6 +2778,11 @@ export interface components {
                 created_at: string;
                 /** Format: uuid */
                 id: string;
+                /**
+                 * @description Where it lies on the server, if it was registered by its location (`createReferencedDataset`) and not uploaded.
+                 * @example /data/images/train
+                 */
+                location?: string | null;
                 /** @description Given at upload or later; defaults to the file name without its extension. */
                 name: string;
                 /**
@@ -5960,6 +6016,122 @@ export interface operations {
                 };
             };
             /** @description The server cannot do this now, for example because its database is unreachable; try again shortly */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server's disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createReferencedDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetReference"];
+            };
+        };
+        responses: {
+            /** @description The dataset is registered */
+            201: {
+                headers: {
+                    /** @description Where to look for it */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from another site's page or uses an unknown host name */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `Content-Type` is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is invalid, the location cannot be used (`/problems/unusable-location`), or what lies there is no dataset, or the check took too long or crashed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An internal error, or the server has no permission to write to its folders or its database */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The server is stopping */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -20,6 +20,7 @@ export type ClassOrder = Schemas["ClassOrder"];
 export type ConnectedWorker = Schemas["ConnectedWorker"];
 export type Criterion = Schemas["Criterion"];
 export type Dataset = Schemas["Dataset"];
+export type DatasetReference = Schemas["DatasetReference"];
 export type Distillation = Schemas["Distillation"];
 export type DriftKind = Schemas["DriftKind"];
 export type Epoch = Schemas["Epoch"];

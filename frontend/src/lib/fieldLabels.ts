@@ -5,6 +5,7 @@ export const FIELD_LABELS: Record<string, string> = {
   model_id: "Model",
   dataset_id: "Dataset",
   name: "Name",
+  location: "Location",
   macs: "Budget",
   parameters: "Budget",
   bytes: "Budget",

@@ -30,7 +30,7 @@ it("reads a list only until all names are known", async () => {
 
 it("calls archives by what they are", () => {
   expect(["idx", "npz", "tar_gz"].map(kindName)).toEqual(["IDX", "NPZ", "tar.gz archive"]);
-  expect(["parquet", "webdataset"].map(kindName)).toEqual(["Parquet", "WebDataset"]);
+  expect(["parquet", "webdataset", "folder"].map(kindName)).toEqual(["Parquet", "WebDataset", "folder"]);
 });
 
 const thing = (id: string, name: string, kind = "ONNX", created_at = "2026-11-25T12:00:00Z") => ({

@@ -27,6 +27,7 @@ const KIND_NAMES: Partial<Record<string, string>> = {
   npz: "NPZ",
   parquet: "Parquet",
   webdataset: "WebDataset",
+  folder: "folder",
 };
 
 /** `IDX`, `NPZ`, `tar.gz archive` */

@@ -104,7 +104,7 @@ fn top_folders(entries: &[Entry]) -> usize {
     usize::from(nested && tops.all(|top| Some(top) == first))
 }
 
-fn looks_like_image(file: &str) -> bool {
+pub fn looks_like_image(file: &str) -> bool {
     let ending = file.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg"))
 }

@@ -1,12 +1,15 @@
 //! Archives of PNG or JPEG files: with one folder per class, with a file of the class beside each image, or without
-//! folders and labels.
+//! folders and labels. A folder on the disk is one, too.
 
+mod folder;
 mod layout;
 mod samples;
 mod tar;
 mod zip;
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use ::zip::ZipArchive;
 
@@ -15,6 +18,8 @@ use crate::error::DataError;
 use crate::limits::Limits;
 use crate::storage::{Storage, StorageReader};
 
+/// What a folder holds.
+pub use crate::archive::folder::{Listing, list as list_folder};
 /// Opens a zip; also the way to an NPZ, which is one.
 pub use crate::archive::zip::open as open_zip;
 
@@ -39,6 +44,8 @@ pub enum Arrangement {
 enum Container {
     Zip(ZipArchive<StorageReader>),
     Tar(Storage),
+    /// Files below this folder.
+    Folder(PathBuf),
 }
 
 /// An image file inside.
@@ -52,11 +59,13 @@ struct Image {
 
 /// Where a container finds an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub enum Place {
     /// Number of an entry of a zip.
     Zip(usize),
     /// Bytes of a tar.
     Tar { offset: u64, bytes: u64 },
+    /// A file of its own, which lies where the entry's name says.
+    File,
 }
 
 impl Archive {
@@ -70,6 +79,20 @@ impl Archive {
     pub fn from_tar(storage: Storage, limits: &Limits) -> Result<Self, DataError> {
         let entries = tar::entries(&storage, limits)?;
         Self::new(Container::Tar(storage), entries, limits)
+    }
+
+    /// Sorts the files below a folder, which were listed before.
+    pub fn from_folder(folder: &Path, entries: Vec<Entry>, limits: &Limits) -> Result<Self, DataError> {
+        Self::new(Container::Folder(folder.to_owned()), entries, limits)
+    }
+
+    /// The same archive without a descriptor of its file, a tar at `path`, between two reads.
+    pub fn closed(self, path: &Path) -> Self {
+        let container = match self.container {
+            Container::Tar(storage) => Container::Tar(storage.closed(path)),
+            other => other,
+        };
+        Self { container, ..self }
     }
 
     fn new(container: Container, entries: Vec<Entry>, limits: &Limits) -> Result<Self, DataError> {
@@ -151,7 +174,11 @@ impl Container {
                 storage.read_exact_at(&mut content, offset).map_err(|error| unreadable(entry, error))?;
                 Ok(content)
             }
-            (Container::Zip(_), Place::Tar { .. }) | (Container::Tar(_), Place::Zip(_)) => {
+            (Container::Folder(folder), Place::File) => {
+                let file = File::open(folder.join(entry)).map_err(|error| unreadable(entry, error))?;
+                read_counted(file, entry, limit)
+            }
+            (Container::Zip(_) | Container::Tar(_) | Container::Folder(_), _) => {
                 Err(unreadable(entry, "it is the file of another archive format"))
             }
         }

@@ -9,11 +9,13 @@ mod columns;
 mod footer;
 mod names;
 mod pages;
+mod pictures;
 mod rows;
 mod source;
 mod thrift;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use ::parquet::data_type::{ByteArrayType, Int32Type, Int64Type};
 use ::parquet::file::metadata::ParquetMetaData;
@@ -22,8 +24,11 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use crate::error::DataError;
 use crate::limits::Limits;
 use crate::parquet::columns::{Columns, Label};
+use crate::parquet::pictures::{Copied, InPlace};
 use crate::parquet::rows::Rows;
 use crate::storage::{Budget, Copy, Storage};
+
+pub use crate::parquet::pictures::Pictures;
 
 /// Values read at a time. A value of the column of images may be as large as its page, and is not kept.
 const IMAGES_AT_ONCE: usize = 1;
@@ -39,42 +44,29 @@ pub struct Table {
     pub names: Option<Vec<String>>,
 }
 
-/// PNG and JPEG files one behind the other in a temporary file.
-#[derive(Debug)]
-pub struct Pictures {
-    storage: Storage,
-    /// Where each begins, and its number of bytes.
-    places: Vec<(u64, u64)>,
+/// Where images stay until they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// In a temporary file, from which any of them is read at once.
+    Copied,
+    /// In their pages: nothing is copied, and a page is unpacked for each image that is read of it. For files that are
+    /// larger than what is wanted of them.
+    InPlace,
 }
 
-impl Pictures {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// The packed bytes of one image, which were held against the limits when they were copied. `index` is below the number of images.
-    pub fn read(&self, index: usize) -> Result<Vec<u8>, DataError> {
-        let (offset, bytes) = self.places[index];
-        let mut content = vec![0; bytes as usize];
-        let outcome = self.storage.read_exact_at(&mut content, offset);
-        outcome.map_err(|source| DataError::Read { part: "images", source })?;
-        Ok(content)
-    }
-}
-
-/// Reads a Parquet file: its labels into memory, its images into a temporary file.
+/// Reads a Parquet file: its labels into memory, its images into a temporary file, unless they are to stay where they are. Those
+/// are looked at when they are read.
 ///
 /// # Errors
 /// [`DataError::ParquetImages`] and [`DataError::ParquetLabels`] where columns cannot be told, [`DataError::ParquetNull`]
 /// and [`DataError::LabelOutOfRange`] with the first image at fault, the limit that is exceeded, or
 /// [`DataError::Parquet`] for what is damaged, encrypted or in an encoding that is not read.
-pub fn read(storage: &Storage, limits: &Limits, budget: &mut Budget) -> Result<Table, DataError> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| read_checked(storage, limits, budget)));
+pub fn read(storage: &Storage, keep: Keep, limits: &Limits, budget: &mut Budget) -> Result<Table, DataError> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| read_checked(storage, keep, limits, budget)));
     outcome.unwrap_or_else(|_| Err(damaged("its parts contradict each other")))
 }
 
-fn read_checked(storage: &Storage, limits: &Limits, budget: &mut Budget) -> Result<Table, DataError> {
+fn read_checked(storage: &Storage, keep: Keep, limits: &Limits, budget: &mut Budget) -> Result<Table, DataError> {
     footer::check(storage).map_err(damaged)?;
     let file = SerializedFileReader::new(source::Source(storage.clone())).map_err(damaged)?;
     let metadata = file.metadata();
@@ -87,7 +79,13 @@ fn read_checked(storage: &Storage, limits: &Limits, budget: &mut Budget) -> Resu
     let work = &mut Budget::new(limits);
     let largest = names.as_ref().map_or(limits.classes, |names| names.len() as u64).saturating_sub(1);
     let labels = columns.label.map(|label| read_labels(&rows, &label, largest, work)).transpose()?;
-    let pictures = copy_pictures(&rows, (columns.image, &columns.image_name), images, (work, budget))?;
+    let pictures = match keep {
+        Keep::Copied => copy_pictures(&rows, (columns.image, &columns.image_name), images, (work, budget))?,
+        Keep::InPlace => {
+            let metadata = Arc::new(metadata.clone());
+            Pictures::InPlace(InPlace::new(storage.clone(), metadata, columns.image, columns.image_name))
+        }
+    };
     Ok(Table { pictures, labels, names })
 }
 
@@ -144,7 +142,7 @@ fn copy_pictures(
         places.push((copy.append(value.data(), budget)?, bytes));
         Ok(())
     })?;
-    Ok(Pictures { storage: copy.finish()?, places })
+    Ok(Pictures::Copied(Copied { storage: copy.finish()?, places }))
 }
 
 fn damaged(reason: impl ToString) -> DataError {

@@ -112,9 +112,10 @@ fn a_file_that_cannot_be_read_is_named() {
     let refusal = eagleeye_data::check(&missing, &Default::default()).unwrap_err();
     assert!(matches!(&refusal, DataError::Open { part: "images", path, .. } if path.ends_with("absent")), "{refusal}");
 
-    let folder = Files { images: folder.path().to_owned(), labels: None };
+    let images = OnDisk::one(&small_idx().0);
+    let folder = Files { labels: Some(folder.path().to_owned()), ..images.files.clone() };
     let refusal = eagleeye_data::check(&folder, &Default::default()).unwrap_err();
-    assert!(matches!(refusal, DataError::Read { part: "images", .. }), "{refusal}");
+    assert!(matches!(refusal, DataError::Read { part: "labels", .. }), "{refusal}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod archives;
 mod class_orders;
+mod folders;
 mod hostile;
 mod idx;
 mod limits;

@@ -1,4 +1,4 @@
-//! Datasets: images that were uploaded, with what their check found.
+//! Datasets: images that were uploaded or registered, with what their check found.
 
 use std::path::Path as FilePath;
 
@@ -37,6 +37,10 @@ pub struct Dataset {
     pub id: Uuid,
     /// Given at upload or later; defaults to the file name without its extension.
     pub name: String,
+    /// Where it lies on the server, if it was registered by its location (`createReferencedDataset`) and not uploaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/data/images/train")]
+    pub location: Option<String>,
     /// Size of the files in bytes.
     pub bytes: u64,
     #[serde(flatten)]
@@ -51,6 +55,7 @@ impl From<store::Dataset> for Dataset {
         Dataset {
             id: dataset.id,
             name: dataset.name,
+            location: dataset.location,
             bytes: dataset.bytes,
             content: dataset.content,
             thumbnails: dataset.thumbnails,
@@ -148,7 +153,7 @@ async fn inspect(
 }
 
 /// Stores the pictures that the check has made, in order of their names.
-async fn keep_thumbnails(store: &Store, folder: &FilePath) -> Result<Vec<Upload>, Problem> {
+pub(super) async fn keep_thumbnails(store: &Store, folder: &FilePath) -> Result<Vec<Upload>, Problem> {
     let mut paths = Vec::new();
     let mut entries = tokio::fs::read_dir(folder).await.map_err(Problem::internal)?;
     while let Some(entry) = entries.next_entry().await.map_err(Problem::internal)? {
@@ -255,6 +260,8 @@ pub async fn thumbnail(
 }
 
 /// Delete a dataset with its files.
+///
+/// Of a dataset that was registered by its location only what was stored here goes; its files stay.
 #[utoipa::path(
     delete, path = "/datasets/{id}", operation_id = "deleteDataset", tag = "datasets",
     params(("id" = Uuid, Path, description = "Id of the dataset")),

@@ -32,6 +32,10 @@ pub struct Health {
     /// Which parts of the sandbox for uploaded files this machine supports.
     pub sandbox: Sandbox,
     pub uploads: UploadLimits,
+    /// Folders on the server below which datasets may be registered where they lie (`createReferencedDataset`). None unless the
+    /// operator has set some.
+    #[schema(example = json!(["/data/images"]))]
+    pub dataset_roots: Vec<String>,
 }
 
 /// What is accepted at most, in bytes.
@@ -145,7 +149,9 @@ pub async fn get(State(state): State<AppState>) -> (StatusCode, Extension<OwnBod
         unpacked_bytes: state.config.max_unpacked_bytes,
     };
     let version = env!("CARGO_PKG_VERSION");
-    (code, Extension(OwnBody), Json(Health { status, version, database, files, workers, sandbox, uploads }))
+    let dataset_roots = state.store.dataset_roots().names();
+    let health = Health { status, version, database, files, workers, sandbox, uploads, dataset_roots };
+    (code, Extension(OwnBody), Json(health))
 }
 
 async fn database(state: &AppState) -> HealthPart {

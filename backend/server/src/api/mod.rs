@@ -15,6 +15,7 @@ pub mod paging;
 pub mod pipelines;
 pub mod presets;
 pub mod queue;
+pub mod references;
 pub mod search_check;
 pub mod search_report;
 pub mod searches;

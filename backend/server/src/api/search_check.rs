@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use eagleeye_spec::{Precheck, SearchRequest, precheck};
-use eagleeye_store::{Check, Dataset, LocalDataset, LocalFile, Model};
+use eagleeye_store::{Check, Dataset, Model};
 
 use super::searches::subjects;
 use crate::extract::Json;
@@ -62,8 +62,8 @@ async fn scored(
     dataset: &Dataset,
 ) -> Result<Precheck, Problem> {
     let (_folder, path) = placed(state, model).await?;
-    let LocalDataset { images, labels } = state.store.datasets().local(dataset, Check::Once).await?;
-    let files = (images.path(), labels.as_ref().map(LocalFile::path));
+    let local = state.store.datasets().local(dataset, Check::Once).await?;
+    let files = (local.images(), local.labels());
     let checked = state.checker.check_search(&path, &model.input_shape, files, request).await;
     checked.map_err(|error| error.into_problem(Kind::DatasetDoesNotFit))
 }

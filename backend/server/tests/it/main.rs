@@ -34,6 +34,7 @@ mod protobuf;
 mod puppet;
 mod queue;
 mod real;
+mod references;
 mod refusals;
 mod repaired;
 mod requests;

@@ -20,7 +20,8 @@ pub struct DatasetReport {
 /// What is in a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DatasetContent {
-    /// Format of the files: `idx`, `npz`, `parquet`, `webdataset`, or the kind of archive with a folder per class: `zip`, `tar`, `tar_gz`.
+    /// Format of the files: `idx`, `npz`, `parquet`, `webdataset`, or what holds a folder per class: `zip`, `tar`, `tar_gz`, or a
+    /// `folder` on the server.
     #[schema(value_type = String, example = "idx")]
     pub kind: DatasetKind,
     /// Number of images.
@@ -39,7 +40,7 @@ pub struct DatasetContent {
     pub height: u32,
 }
 
-/// How a dataset is stored: IDX files, an NPZ, a Parquet file, or an archive of pictures.
+/// How a dataset is stored: IDX files, an NPZ, Parquet files, or an archive or a folder of pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetKind {
@@ -50,7 +51,9 @@ pub enum DatasetKind {
     Zip,
     Tar,
     TarGz,
-    /// A zip, tar or tar.gz with a file of the class beside each picture.
+    /// A folder on a disk, as such an archive.
+    Folder,
+    /// A zip, tar, tar.gz or several tars with a file of the class beside each picture.
     #[serde(rename = "webdataset")]
     WebDataset,
     /// Columns of pictures and of labels.
@@ -99,6 +102,7 @@ impl DatasetKind {
             DatasetKind::Zip => "zip",
             DatasetKind::Tar => "tar",
             DatasetKind::TarGz => "tar_gz",
+            DatasetKind::Folder => "folder",
             DatasetKind::WebDataset => "webdataset",
             DatasetKind::Parquet => "parquet",
         }
@@ -111,6 +115,7 @@ impl DatasetKind {
             DatasetKind::Zip => "a zip archive",
             DatasetKind::Tar => "a tar archive",
             DatasetKind::TarGz => "a tar.gz archive",
+            DatasetKind::Folder => "a folder",
             DatasetKind::WebDataset => "a WebDataset archive",
             DatasetKind::Parquet => "a Parquet file",
         }
@@ -162,8 +167,8 @@ mod tests {
 
     #[test]
     fn kinds_are_called_as_they_are_stored() {
-        use DatasetKind::{Idx, Npz, Parquet, Tar, TarGz, WebDataset, Zip};
-        for kind in [Idx, Npz, Zip, Tar, TarGz, WebDataset, Parquet] {
+        use DatasetKind::{Folder, Idx, Npz, Parquet, Tar, TarGz, WebDataset, Zip};
+        for kind in [Idx, Npz, Zip, Tar, TarGz, Folder, WebDataset, Parquet] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }

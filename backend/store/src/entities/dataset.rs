@@ -21,6 +21,8 @@ pub struct Model {
     pub classes: Json,
     pub summary: Json,
     pub created_at: DateTimeUtc,
+    /// Null for files that were uploaded. Else `images_hash` is that of the listing of what lies there.
+    pub location: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -20,6 +20,7 @@ mod line;
 mod pausing;
 mod pipelines;
 mod races;
+mod references;
 mod repaired;
 mod repositories;
 mod resumable;

@@ -6,7 +6,7 @@ use eagleeye_engine::{
     DeviceError, Doubt, ExecError, ExportError, ImagesError, OpsetError, RewriteError, SearchError, SnapshotError,
     StateDictError, TuneError, WeightsError,
 };
-use eagleeye_store::{AddressFileError, StoreError};
+use eagleeye_store::{AddressFileError, RootError, StoreError};
 
 use crate::latency::{LatencyModelError, LeadersError, MeasureError};
 use crate::model_file::ModelFileError;
@@ -21,6 +21,8 @@ pub enum RunError {
     NoDatabase,
     #[error(transparent)]
     AddressFile(#[from] AddressFileError),
+    #[error("`--dataset-roots`: {0}")]
+    Roots(#[from] RootError),
     #[error("cannot create a folder for temporary files: {0}")]
     Temporary(std::io::Error),
     #[error("cannot start the runtime: {0}")]
@@ -38,6 +40,7 @@ impl RunError {
             self,
             RunError::Device(_)
                 | RunError::NoDatabase
+                | RunError::Roots(_)
                 | RunError::AddressFile(_)
                 | RunError::Store(
                     StoreError::BadDatabaseUrl { .. }

@@ -91,7 +91,7 @@ pub struct DatasetInputs {
     classes: Vec<String>,
     named: Files,
     owner: Owner,
-    files: Vec<LocalFile>,
+    files: LocalDataset,
     hash: FileHash,
     cache: ImageCache,
 }
@@ -105,20 +105,19 @@ impl DatasetInputs {
         cancel: &CancelFlag,
     ) -> Result<Self, JobError> {
         let dataset = retry(|| cancel.is_set(), async || store.datasets().get(search.dataset_id).await).await?;
-        let LocalDataset { images, labels } = store.datasets().local(&dataset, Check::Anew).await?;
-        let path = |file: &LocalFile| file.path().to_owned();
+        let files = store.datasets().local(&dataset, Check::Anew).await?;
         Ok(Self {
             images: dataset.content.images as usize,
             classes: class_names(&dataset),
-            named: Files { images: path(&images), labels: labels.as_ref().map(path) },
+            named: Files { images: files.images().to_owned(), labels: files.labels().map(Path::to_owned) },
             owner: dataset.owner(),
-            files: std::iter::once(images).chain(labels).collect(),
+            files,
             hash: dataset.images_hash,
             cache,
         })
     }
 
-    /// The dataset that was checked at upload. The files are read by a child.
+    /// The dataset that was checked when it came. The files are read by a child.
     pub fn open(&self, resources: Resources) -> Result<ForeignDataset, JobError> {
         let opened = ForeignDataset::open(&self.named, resources.file_memory_bytes);
         self.check()?;
@@ -127,7 +126,7 @@ impl DatasetInputs {
 
     /// To be asked when the images have been read: whether nobody has written to their files meanwhile.
     pub fn check(&self) -> Result<(), JobError> {
-        unchanged(&self.files, &self.owner)
+        Ok(self.files.still_intact().map_err(|error| error.about(|| self.owner.clone()))?)
     }
 
     /// The images of a split on a device, with the labels of the network's classes.

@@ -34,7 +34,9 @@ use std::time::Duration;
 use clap::Args;
 use eagleeye_engine::{DeviceChoice, device};
 use eagleeye_sandbox::{Scratch, support};
-use eagleeye_store::{Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, Lease, Store, StoreConfig, StoreError};
+use eagleeye_store::{
+    Address, CacheConfig, Claim, DEFAULT_CACHE_BYTES, DatasetRoots, Lease, Store, StoreConfig, StoreError,
+};
 use rustix::fs::Mode;
 use rustix::process::umask;
 
@@ -93,6 +95,10 @@ pub struct RunArgs {
     /// recently used are removed first. 0 keeps none.
     #[arg(long, value_name = "BYTES", env = "EAGLEEYE_IMAGE_CACHE_BYTES", hide_env_values = true, default_value_t = DEFAULT_IMAGE_BYTES)]
     image_cache_bytes: u64,
+    /// Folders below which this worker may read datasets that were registered by their location, separated by commas. They must lie
+    /// where they do for the server.
+    #[arg(long, value_name = "FOLDERS", env = "EAGLEEYE_DATASET_ROOTS", hide_env_values = true, value_delimiter = ',')]
+    dataset_roots: Vec<String>,
     /// Name of this process in the queue; no other process, past or present, may have the same one.
     #[arg(long)]
     name: String,
@@ -131,6 +137,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         (None, Some(file)) => Address::from_file(&file)?,
         (None, None) => return Err(RunError::NoDatabase),
     };
+    let dataset_roots = DatasetRoots::new(args.dataset_roots)?;
     // Whatever this process makes is for its user alone.
     umask(Mode::RWXG | Mode::RWXO);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -152,7 +159,7 @@ pub fn run(args: RunArgs) -> Result<(), RunError> {
         let stop = Stop::watch().map_err(RunError::Signals)?;
         let image_cache = ImageCache { folder: args.cache.join("images"), bytes: args.image_cache_bytes };
         let cache = CacheConfig { folder: args.cache, bytes: args.cache_bytes };
-        let config = StoreConfig { cache, ..StoreConfig::new(database, args.files) };
+        let config = StoreConfig { cache, dataset_roots, ..StoreConfig::new(database, args.files) };
         let store = open(&config, &stop).await?;
         let presence = Presence::announce(&store, &args.name, chosen.clone());
         let worker = Worker {

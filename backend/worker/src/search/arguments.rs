@@ -22,7 +22,7 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Training images: IDX, an NPZ file, a Parquet file, or an archive (zip, tar, tar.gz) of PNG or JPEG images with one folder per class or,
-    /// as a WebDataset, with a `.cls` file beside each image.
+    /// as a WebDataset, with a `.cls` file beside each image; or a folder of class folders, of `.tar` WebDatasets or of `.parquet` files.
     #[arg(long, value_name = "FILE")]
     pub images: PathBuf,
     /// The IDX file with the labels of IDX images.

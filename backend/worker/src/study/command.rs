@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use eagleeye_engine::{Known, SearchError, TuneImages, adapt_by_fewer, search, tune_candidates};
 use eagleeye_spec::{Candidate, SearchRequest, TuneOptions};
+use eagleeye_store::{Listing, Located};
 use eagleeye_study::{analysed, members};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
@@ -65,8 +66,15 @@ pub fn study(args: &StudyArgs) -> Result<(), Failure> {
     write(args, inputs.network.device(), &plan, &report)
 }
 
+/// The hash of a file, or of a folder's listing.
 fn hashed(path: &Path) -> Result<String, Failure> {
-    hash_file(path).map_err(|source| Failure::Input { path: path.to_owned(), source })
+    let failed = |source| Failure::Input { path: path.to_owned(), source };
+    if path.is_dir() {
+        let located = Located { location: path.display().to_string(), path: path.to_owned() };
+        let listing = Listing::of(&located).map_err(|error| failed(std::io::Error::other(error)))?;
+        return Ok(listing.fingerprint().to_string());
+    }
+    hash_file(path).map_err(failed)
 }
 
 /// Evaluates the candidates in every way, but for those that are known.

@@ -264,7 +264,7 @@ fn a_model_is_not_replaced_by_what_is_made_of_it() {
 
 #[test]
 fn wrong_arguments_are_refused_in_one_line() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["inspect", "m.pt", "--round-to", "0"], "--round-to"),
         (&["inspect", "m.pt", "--min-keep-ratio", "2"], "--min-keep-ratio"),
         (&["prune", "m.pt", "--macs", "half", "--out", "p.pt"], "--macs"),
@@ -272,6 +272,10 @@ fn wrong_arguments_are_refused_in_one_line() {
         (&["inspect", "m.pt", "--input-shape", "1x3x224x224"], "1x3x224x224"),
         (&["inspect"], "<MODEL>"),
         (&["run", "--database", "sqlite::memory:", "--files", "f", "--name", "w", "--device", "tpu"], "tpu"),
+        (
+            &["run", "--database", "sqlite::memory:", "--files", "f", "--name", "w", "--dataset-roots", "/data,images"],
+            "`--dataset-roots`: dataset root `images`",
+        ),
     ];
     for (arguments, named) in cases {
         let reason = refusal(arguments);

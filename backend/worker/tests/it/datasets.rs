@@ -71,3 +71,25 @@ fn the_limit_on_what_is_unpacked_is_an_argument() {
     let reason = refusal(&["check-dataset", text(file.path()), "--max-unpacked-bytes", "1000000"]);
     assert!(reason.contains("1000000"), "{reason}");
 }
+
+#[test]
+fn a_folder_is_a_dataset_and_a_sample_of_it_may_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, cats) = (example("fashion-mnist-images-idx3-ubyte.gz"), folder.path().join("set/cat"));
+    report(&["check-dataset", text(&images), "--thumbnails", text(&cats)]);
+    let (set, dogs) = (folder.path().join("set"), folder.path().join("set/dog"));
+    std::fs::create_dir(&dogs).unwrap();
+    for (place, name) in ["1.png", "2.png", "3.png"].into_iter().enumerate() {
+        std::fs::rename(cats.join(format!("00{place}.png")), dogs.join(name)).unwrap();
+    }
+    std::fs::write(dogs.join("2.png"), "no picture").unwrap();
+    let whole = refusal(&["check-dataset", text(&set)]);
+    assert!(whole.contains("dog/2.png"), "{whole}");
+    let thumbnails = folder.path().join("thumbnails");
+    let sampled = ["check-dataset", text(&set), "--sample", "2", "--thumbnails", text(&thumbnails)];
+    let refused = refusal(&sampled);
+    assert!(refused.contains("dog/2.png"), "a thumbnail of it would be shown: {refused}");
+    let report = report(&sampled[..4]);
+    assert_eq!((report["kind"].as_str(), report["images"].as_u64()), (Some("folder"), Some(32)));
+    assert_eq!((report["classes"][1]["name"].as_str(), report["classes"][1]["count"].as_u64()), (Some("dog"), Some(3)));
+}

@@ -5,6 +5,7 @@ mod doubt;
 mod exports;
 mod main_job;
 mod old_data;
+mod references;
 mod repaired;
 mod sandbox;
 mod search_checks;

@@ -159,6 +159,11 @@ fn a_data_folder_with_pauses_and_without_recipes_opens_goes_on_and_gives_the_sam
     opens_goes_on_and_gives_the_same_leaderboards("0013");
 }
 
+#[test]
+fn a_data_folder_with_recipes_and_without_references_opens_and_goes_on() {
+    opens_and_goes_on("0014");
+}
+
 /// What the API told of the folder it tells again, and what was interrupted and what was queued is done.
 fn opens_and_goes_on(name: &str) -> (tempfile::TempDir, Server, Value) {
     let (folder, told) = unpacked(name);
