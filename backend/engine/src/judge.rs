@@ -155,7 +155,8 @@ impl<'a> Judge<'a> {
         let adapted = self.evaluation(EvaluationKind::Adapted, &self.scoring, network, rung, started, cancelled)?;
         candidate.evaluations.push(adapted);
         let vanilla = self.maker.pruner.request.vanilla_images.min(self.maker.pruner.request.scoring_images);
-        if vanilla > 0 {
+        // A probe is looked at for what it says of its group, and cannot win.
+        if vanilla > 0 && !candidate.origin.is_probe {
             let rung = Rung { calibration: 0, scoring: vanilla };
             let unadapted = self.evaluation(
                 EvaluationKind::Unadapted,

@@ -47,7 +47,7 @@ impl Reference {
     pub fn score(&self, labels: &Tensor) -> Result<Scored, TchError> {
         let mut all = Tally::default();
         all.add(&self.log_probabilities, labels, Some(&self.log_probabilities))?;
-        Ok(all.scored()?)
+        all.scored()
     }
 
     /// Number of classes that it knows.

@@ -1,6 +1,8 @@
 //! What a job needs of its search's model and dataset.
 
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
 
 use eagleeye_data::{Files, Preprocess, Split, relabelled};
 use eagleeye_engine::{Device, Images, Network, Observer, Relabelled, Source, StateDictError, reason};
@@ -164,10 +166,35 @@ impl DatasetInputs {
         let kept = self.cache.take(decoded);
         let mut dataset = Relabelled { source: dataset, labels };
         // No image is used that was read from a file which somebody has written to meanwhile.
-        let stops = || self.check().is_err();
+        let watch = Watch::of(self);
+        let stops = || watch.finds_a_change();
         let used = Images::while_decoding(&mut dataset, &preprocess, split, device, kept, &stops, use_images);
         self.check()?;
         Ok(used?)
+    }
+}
+
+/// Looks whether a dataset's files are as they were, again and again, for a twentieth of the time at most: that may take a moment for a
+/// file and minutes for a folder of many.
+struct Watch<'a> {
+    inputs: &'a DatasetInputs,
+    due: Mutex<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    fn of(inputs: &'a DatasetInputs) -> Self {
+        Self { inputs, due: Mutex::new(Instant::now()) }
+    }
+
+    fn finds_a_change(&self) -> bool {
+        let Ok(mut due) = self.due.lock() else { return true };
+        let started = Instant::now();
+        if started < *due {
+            return false;
+        }
+        let is_changed = self.inputs.check().is_err();
+        *due = Instant::now() + 19 * started.elapsed();
+        is_changed
     }
 }
 

@@ -51,15 +51,16 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Both sides, line by line. `peak` is how many multiply-adds a matrix product does in a second.
-pub fn table(ours: &Costs, peer: &Costs, peak: f64) -> String {
-    let mut table = "| one candidate | EagleEye | peer | ratio |\n|---|---|---|---|\n".to_owned();
+/// EagleEye in `float32` and in `bfloat16`, and the peer, line by line, with ratios to the peer. `peak` is how many multiply-adds a matrix
+/// product does in a second.
+pub fn table([ours, half, peer]: &[Costs; 3], peak: f64) -> String {
+    let mut table = "| one candidate | EagleEye, float32 | bfloat16 | peer | ratio, float32 | bfloat16 |\n|---|---|---|---|---|---|\n".to_owned();
     let mut row = |what: &str, part: &dyn Fn(&Costs) -> f64, digits: usize| {
-        let (a, b) = (part(ours), part(peer));
-        let ratio = a / b;
-        let places = if ratio < 0.01 { 5 } else { 3 };
+        let (a, b, c) = (part(ours), part(half), part(peer));
+        let ratio = |of: f64| if of / c < 0.01 { format!("{:.5}", of / c) } else { format!("{:.3}", of / c) };
         // Writing to a string cannot fail.
-        let _ = writeln!(table, "| {what} | {a:.digits$} | {b:.digits$} | {ratio:.places$} |");
+        let _ =
+            writeln!(table, "| {what} | {a:.digits$} | {b:.digits$} | {c:.digits$} | {} | {} |", ratio(a), ratio(b));
     };
     row("seconds", &|costs| costs.seconds, 3);
     row("drawing and pruning, s", &|costs| costs.pruning, 4);
@@ -95,9 +96,12 @@ mod tests {
 
     #[test]
     fn the_table_has_both_sides_and_their_ratio() {
-        let table = table(&costs(1.0), &Costs { draws: 12.5, ..costs(4.0) }, 4e10);
-        assert!(table.contains("| seconds | 1.000 | 4.000 | 0.250 |\n"), "{table}");
-        assert!(table.contains("| networks pruned for one that is evaluated | 1.0 | 12.5 | 0.080 |\n"), "{table}");
-        assert!(table.contains("% of a matrix product's | 25.0 | 25.0 | 1.000 |\n"), "{table}");
+        let table = table(&[costs(1.0), costs(0.6), Costs { draws: 12.5, ..costs(4.0) }], 4e10);
+        assert!(table.contains("| seconds | 1.000 | 0.600 | 4.000 | 0.250 | 0.150 |\n"), "{table}");
+        assert!(
+            table.contains("| networks pruned for one that is evaluated | 1.0 | 1.0 | 12.5 | 0.080 | 0.080 |\n"),
+            "{table}"
+        );
+        assert!(table.contains("% of a matrix product's | 25.0 | 25.0 | 25.0 | 1.000 | 1.000 |\n"), "{table}");
     }
 }

@@ -31,11 +31,19 @@ struct Candidate {
     macs: f64,
 }
 
-/// Times candidates part by part, without a race. Their strategies are drawn at random, as the peer's.
-pub fn time_candidates(setting: &Setting, network: &str, count: u32, seed: u32) -> Result<(Timed, Costs)> {
+/// Times candidates part by part in `float32` or `bfloat16`, without a race. Their strategies are drawn at random, as the peer's.
+pub fn time_candidates(
+    setting: &Setting,
+    network: &str,
+    count: u32,
+    seed: u32,
+    precision: &str,
+) -> Result<(Timed, Costs)> {
     let folder = tempfile::tempdir().context("cannot make a scratch folder")?;
     let mut bench = worker(setting, network, "bench", count, seed);
-    bench.args(["--strategy", "random", "--test", "0", "--out"]).arg(folder.path().join("bench.json"));
+    bench
+        .args(["--strategy", "random", "--test", "0", "--precision", precision, "--out"])
+        .arg(folder.path().join("bench.json"));
     let measured = measure(&mut bench)?;
     let timed: Timed = serde_json::from_str(&measured.output).context("bench printed JSON of another form")?;
     timed.check(setting.threads)?;
@@ -54,11 +62,11 @@ pub struct Won {
     pub high: f64,
 }
 
-/// A whole search as anybody would start it: the default strategy, in a race.
-pub fn search(setting: &Setting, network: &str, candidates: u32) -> Result<Won> {
+/// A whole search in a race, by the default strategy, with some options.
+pub fn search(setting: &Setting, network: &str, candidates: u32, options: &[&str]) -> Result<Won> {
     let folder = tempfile::tempdir().context("cannot make a scratch folder")?;
     let mut search = worker(setting, network, "search", candidates, 0);
-    search.args(["--no-latency", "--json", "--out"]).arg(folder.path().join("winner.onnx"));
+    search.args(options).args(["--no-latency", "--json", "--out"]).arg(folder.path().join("winner.onnx"));
     Won::of(&measure(&mut search)?)
 }
 

@@ -23,31 +23,35 @@ pub struct Rounds {
     network: &'static str,
     pub libtorch: String,
     ours: Vec<Costs>,
+    /// In `bfloat16`.
+    half: Vec<Costs>,
     peer: Vec<Costs>,
     peak_macs: Vec<f64>,
 }
 
 /// Measures the peer and then EagleEye in each round, with the round as their seed.
 pub fn measure(setting: &Setting, network: &'static str) -> Result<Rounds> {
-    let (mut ours, mut peer, mut peak_macs, mut libtorch) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let (mut ours, mut half, mut peer) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut peak_macs, mut libtorch) = (Vec::new(), None);
     for round in 0..ROUNDS {
         say("bench", format!("{network}, round {} of {ROUNDS}", round + 1));
         peer.push(setting.peer.search(setting, network, PEERS, round)?.costs());
-        let (timed, costs) = time_candidates(setting, network, OURS, round)?;
+        let (timed, costs) = time_candidates(setting, network, OURS, round, "float32")?;
         ours.push(costs);
+        half.push(time_candidates(setting, network, OURS, round, "bfloat16")?.1);
         peak_macs.push(timed.peak_macs);
         libtorch = Some(timed.libtorch);
     }
-    Ok(Rounds { network, libtorch: libtorch.context("there was no round")?, ours, peer, peak_macs })
+    Ok(Rounds { network, libtorch: libtorch.context("there was no round")?, ours, half, peer, peak_macs })
 }
 
 impl Rounds {
     pub fn check(&self, missed: &mut Missed) {
-        let (ours, peer) = (Costs::median(&self.ours), Costs::median(&self.peer));
+        let [ours, half, peer] = [&self.ours, &self.half, &self.peer].map(|costs| Costs::median(costs));
         let network = self.network;
         missed.at_most(
             LIMIT,
-            ours.seconds / peer.seconds,
+            ours.seconds.min(half.seconds) / peer.seconds,
             format_args!("{network}, a candidate's part of the peer's seconds"),
         );
         missed.at_most(
@@ -58,15 +62,17 @@ impl Rounds {
     }
 
     pub fn table(&self) -> String {
-        let table = table(&Costs::median(&self.ours), &Costs::median(&self.peer), median(self.peak_macs.clone()));
-        let rounds = self.ours.iter().zip(&self.peer);
-        let rounds: Vec<String> =
-            rounds.map(|(ours, peer)| format!("{:.3} and {:.3}", ours.seconds, peer.seconds)).collect();
+        let medians = [&self.ours, &self.half, &self.peer].map(|costs| Costs::median(costs));
+        let table = table(&medians, median(self.peak_macs.clone()));
+        let rounds = self.ours.iter().zip(&self.half).zip(&self.peer);
+        let rounds: Vec<String> = rounds
+            .map(|((ours, half), peer)| format!("{:.3}, {:.3} and {:.3}", ours.seconds, half.seconds, peer.seconds))
+            .collect();
         let peak = median(self.peak_macs.clone()) / 1e9;
         format!(
             "**{}**, medians of {ROUNDS} rounds of {OURS} candidates against {PEERS} of the peer's:\n\n{table}\n\
-             Seconds of a candidate in each round, EagleEye's and the peer's: {}. A matrix product does {peak:.1} G multiply-adds a \
-             second.\n",
+             Seconds of a candidate in each round, EagleEye's in float32 and bfloat16 and the peer's: {}. A matrix product in float32 \
+             does {peak:.1} G multiply-adds a second.\n",
             self.network,
             rounds.join("; "),
         )
@@ -79,8 +85,8 @@ mod tests {
 
     fn rounds(seconds: f64, pruning: f64) -> Rounds {
         let costs = |seconds| Costs { pruning, adapting: 0.5, scoring: 0.5, seconds, draws: 1.0, macs: 1e6, mb: 300.0 };
-        let (ours, peer) = (vec![costs(seconds); 3], vec![costs(4.0); 3]);
-        Rounds { network: "resnet20", libtorch: "2.13.0".to_owned(), ours, peer, peak_macs: vec![5e10; 3] }
+        let (ours, half, peer) = (vec![costs(seconds + 0.2); 3], vec![costs(seconds); 3], vec![costs(4.0); 3]);
+        Rounds { network: "resnet20", libtorch: "2.13.0".to_owned(), ours, half, peer, peak_macs: vec![5e10; 3] }
     }
 
     #[test]
@@ -98,7 +104,7 @@ mod tests {
     #[test]
     fn the_table_tells_each_round() {
         let table = rounds(1.0, 0.004).table();
-        assert!(table.contains("1.000 and 4.000; 1.000 and 4.000; 1.000 and 4.000"), "{table}");
+        assert!(table.contains("1.200, 1.000 and 4.000; 1.200, 1.000 and 4.000; 1.200, 1.000 and 4.000"), "{table}");
         assert!(table.contains("does 50.0 G multiply-adds"), "{table}");
     }
 }

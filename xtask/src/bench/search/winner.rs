@@ -10,40 +10,64 @@ use crate::project::say;
 
 /// Candidates of the peer's search.
 const PEERS: u32 = 24;
-/// Candidates of our searches, until one is as good; the last is a search's default.
-const OURS: [u32; 4] = [6, 12, 24, 48];
+/// A way to search, with ever more candidates until a winner is as good as the peer's.
+struct Way {
+    name: &'static str,
+    options: &'static [&'static str],
+    candidates: &'static [u32],
+}
+
+/// What is not said is as a search does it when it is not asked for anything; 48 candidates are the default.
+const WAYS: [Way; 3] = [
+    Way { name: "default", options: &[], candidates: &[12, 24, 48] },
+    Way { name: "bfloat16", options: &["--precision", "bfloat16"], candidates: &[12, 24, 48] },
+    Way {
+        name: "bfloat16, any count, by activations",
+        options: &["--precision", "bfloat16", "--round-to", "1", "--importance", "activation"],
+        candidates: &[12, 24],
+    },
+];
+
 /// Most seconds, of the peer's.
 const LIMIT: f64 = 0.15;
 
-pub const HEAD: &str =
-    "| network | | candidates | seconds | of the peer's | top-1 | 95% interval |\n|---|---|---|---|---|---|---|\n";
+pub const HEAD: &str = "| network | search | candidates | seconds | of the peer's | top-1 | 95% interval |\n|---|---|---|---|---|---|---|\n";
 
-/// The peer's search, and ours by their candidates.
+/// The peer's search, and ours by their way and their candidates.
 pub struct Race {
     network: &'static str,
     peer: Found,
-    ours: Vec<(u32, Won)>,
+    ours: Vec<(&'static str, u32, Won)>,
 }
 
-/// Searches with the peer, and then with ever more candidates of ours.
+/// Searches with the peer, and then in each way with ever more candidates.
 pub fn measure(setting: &Setting, network: &'static str) -> Result<Race> {
     say("bench", format!("{network}, the best of {PEERS}"));
     let peer = setting.peer.search(setting, network, PEERS, 0)?.found;
     let mut race = Race { network, peer, ours: Vec::new() };
-    for candidates in OURS {
-        say("bench", format!("{network}, {candidates} candidates"));
-        race.ours.push((candidates, search(setting, network, candidates)?));
-        if race.as_good().is_some() {
-            break;
+    for Way { name, options, candidates } in WAYS {
+        for &candidates in candidates {
+            say("bench", format!("{network}, {name}, {candidates} candidates"));
+            let won = search(setting, network, candidates, options)?;
+            let is_as_good = race.is_as_good(&won);
+            race.ours.push((name, candidates, won));
+            if is_as_good {
+                break;
+            }
         }
     }
     Ok(race)
 }
 
 impl Race {
-    /// The first search whose winner is as good as the peer's.
+    fn is_as_good(&self, won: &Won) -> bool {
+        won.top1 >= self.peer.best
+    }
+
+    /// The fastest search whose winner is as good as the peer's.
     fn as_good(&self) -> Option<&Won> {
-        self.ours.iter().map(|(_, won)| won).find(|won| won.top1 >= self.peer.best)
+        let as_good = self.ours.iter().map(|(_, _, won)| won).filter(|won| self.is_as_good(won));
+        as_good.min_by(|a, b| a.seconds.total_cmp(&b.seconds))
     }
 
     pub fn check(&self, missed: &mut Missed) {
@@ -60,10 +84,10 @@ impl Race {
     pub fn rows(&self) -> String {
         let Self { network, peer, ours } = self;
         let mut rows = format!("| {network} | peer | {PEERS} | {:.1} | | {:.4} | |\n", peer.seconds, peer.best);
-        for (candidates, Won { seconds, top1, low, high }) in ours {
+        for (name, candidates, Won { seconds, top1, low, high }) in ours {
             let ratio = seconds / peer.seconds;
             rows += &format!(
-                "| {network} | EagleEye | {candidates} | {seconds:.1} | {ratio:.3} | {top1:.4} | {low:.4} to {high:.4} |\n"
+                "| {network} | {name} | {candidates} | {seconds:.1} | {ratio:.3} | {top1:.4} | {low:.4} to {high:.4} |\n"
             );
         }
         rows
@@ -81,7 +105,8 @@ mod tests {
             "candidates": 24, "draws": 90, "seconds": 80.0, "prune_s": 1, "adapt_s": 1, "score_s": 1, "best": 0.91, "scores": [],
         });
         let won = |seconds, top1| Won { seconds, top1, low: top1 - 0.007, high: top1 + 0.007 };
-        let ours = ours.iter().map(|(candidates, seconds, top1)| (*candidates, won(*seconds, *top1))).collect();
+        let ours =
+            ours.iter().map(|(candidates, seconds, top1)| ("default", *candidates, won(*seconds, *top1))).collect();
         Race { network: "resnet20", peer: serde_json::from_value(peer).unwrap(), ours }
     }
 
@@ -92,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_is_as_good_counts() {
-        let race = race(&[(6, 4.0, 0.90), (12, 8.0, 0.91)]);
+    fn the_fastest_that_is_as_good_counts() {
+        let race = race(&[(6, 4.0, 0.90), (24, 9.0, 0.92), (12, 8.0, 0.91)]);
         assert_eq!(race.as_good().unwrap().seconds, 8.0);
         check(&race).unwrap();
         let rows = race.rows();
         assert!(rows.starts_with("| resnet20 | peer | 24 | 80.0 | | 0.9100 | |\n"), "{rows}");
-        assert!(rows.ends_with("| resnet20 | EagleEye | 12 | 8.0 | 0.100 | 0.9100 | 0.9030 to 0.9170 |\n"), "{rows}");
+        assert!(rows.ends_with("| resnet20 | default | 12 | 8.0 | 0.100 | 0.9100 | 0.9030 to 0.9170 |\n"), "{rows}");
     }
 
     #[test]
