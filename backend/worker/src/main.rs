@@ -102,7 +102,9 @@ enum Command {
 impl Command {
     /// Whether it computes with several threads.
     fn computes(&self) -> bool {
-        use Command::{Bench, BenchPrecision, CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune};
+        use Command::{
+            Bench, BenchImages, BenchPrecision, CheckSearch, Latency, Prune, Repair, Run, Search, Study, Tune,
+        };
         matches!(
             self,
             Prune(_)
@@ -114,6 +116,7 @@ impl Command {
                 | CheckSearch(_)
                 | Bench(_)
                 | BenchPrecision(_)
+                | BenchImages(_)
                 | Run(_)
         )
     }
