@@ -52,6 +52,11 @@ impl Inbox {
         Ok(())
     }
 
+    /// How many images of a part are there.
+    pub fn arrived(&self, part: usize) -> usize {
+        self.arrived.borrow()[part]
+    }
+
     /// Waits for all images; `look` is told how many there are of how many, and may end it.
     pub fn until_all(&self, mut look: impl FnMut(u64, u64) -> Result<(), ImagesError>) -> Result<(), ImagesError> {
         loop {

@@ -1,11 +1,13 @@
 //! Images as passes take them, batch by batch. They stay the bytes that were decoded until a batch of them is needed: in the device's
 //! memory, or on disk where there are too many.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
-use eagleeye_data::{PixelFile, Preprocess};
+use eagleeye_data::{PixelFile, PixelFileError, Preprocess, Samples};
 use tch::{Device, TchError, Tensor};
 
 use crate::arrivals::Inbox;
@@ -56,13 +58,27 @@ pub(crate) enum Stored {
     /// Bytes, or numbers, on the device.
     Memory { samples: Tensor, normalisation: Normalisation },
     /// In a file, by the number that an image has in its dataset.
-    File { file: Arc<PixelFile>, indices: Vec<usize>, shape: [i64; 3], normalisation: Normalisation, device: Device },
+    File {
+        file: Arc<PixelFile>,
+        indices: Vec<usize>,
+        shape: [i64; 3],
+        normalisation: Normalisation,
+        device: Device,
+        ahead: RefCell<Option<Ahead>>,
+    },
 }
 
 impl From<Tensor> for Pictures {
     fn from(prepared: Tensor) -> Self {
         Self { count: prepared.count(), stored: Rc::new(Stored::Prepared(prepared)), arrival: None }
     }
+}
+
+/// The batch that will be asked for next, if they are asked for in order: it is read while the device computes.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    range: Range<usize>,
+    read: JoinHandle<Result<Samples, PixelFileError>>,
 }
 
 impl Stored {
@@ -79,7 +95,7 @@ impl Stored {
         device: Device,
     ) -> Result<Self, TchError> {
         let (shape, normalisation) = (shape(preprocess), Normalisation::of(preprocess, device)?);
-        Ok(Self::File { file, indices, shape, normalisation, device })
+        Ok(Self::File { file, indices, shape, normalisation, device, ahead: RefCell::default() })
     }
 }
 
@@ -135,7 +151,16 @@ impl Batches for Pictures {
         match &*self.stored {
             Stored::Prepared(images) => images.batch(range),
             Stored::Memory { samples, normalisation } => normalisation.prepared(&samples.batch(range)?),
-            Stored::File { indices, .. } => self.of_file(&indices[range]),
+            Stored::File { file, indices, ahead, .. } => {
+                let known = ahead.take().filter(|ahead| ahead.range == range).and_then(|ahead| ahead.read.join().ok());
+                let samples = known.unwrap_or_else(|| file.read(&indices[range.clone()]));
+                let next = range.end..(range.end + range.len()).min(self.there());
+                if !next.is_empty() {
+                    let (file, indices) = (file.clone(), indices[next.clone()].to_vec());
+                    ahead.replace(Some(Ahead { range: next, read: thread::spawn(move || file.read(&indices)) }));
+                }
+                self.prepared(samples)
+            }
         }
     }
 
@@ -144,26 +169,33 @@ impl Batches for Pictures {
         match &*self.stored {
             Stored::Prepared(images) => images.chosen(numbers),
             Stored::Memory { samples, normalisation } => normalisation.prepared(&samples.chosen(numbers)?),
-            Stored::File { indices, .. } => {
-                self.of_file(&numbers.iter().map(|&number| indices[number as usize]).collect::<Vec<_>>())
+            Stored::File { file, indices, .. } => {
+                let chosen: Vec<usize> = numbers.iter().map(|&number| indices[number as usize]).collect();
+                self.prepared(file.read(&chosen))
             }
         }
     }
 }
 
 impl Pictures {
-    fn of_file(&self, indices: &[usize]) -> Result<Tensor, TchError> {
-        let Stored::File { file, shape, normalisation, device, .. } = &*self.stored else {
+    /// How many of them are there by now.
+    fn there(&self) -> usize {
+        self.arrival.as_ref().map_or(self.count, |(inbox, part)| inbox.arrived(*part).min(self.count))
+    }
+
+    /// Images of a file, on the device and as the network takes them.
+    fn prepared(&self, samples: Result<Samples, PixelFileError>) -> Result<Tensor, TchError> {
+        let Stored::File { shape, normalisation, device, .. } = &*self.stored else {
             return Err(TchError::Shape("the images are not in a file".to_owned()));
         };
-        let samples = file.read(indices).map_err(|error| TchError::FileFormat(error.to_string()))?;
+        let samples = samples.map_err(|error| TchError::FileFormat(error.to_string()))?;
         normalisation.prepared(&tensor(&samples, *shape)?.f_to_device(*device)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use eagleeye_data::{SampleType, Samples};
+    use eagleeye_data::SampleType;
     use eagleeye_spec::{ChannelOrder, Filter, Resize};
 
     use super::*;
@@ -226,6 +258,9 @@ mod tests {
         let disk = on_disk(file, &[4, 0, 2]);
         assert_eq!(memory.all().unwrap(), disk.all().unwrap());
         assert_eq!(memory.batch(1..3).unwrap(), disk.batch(1..3).unwrap());
+        for range in [0..1, 1..2, 2..3, 0..1, 2..3, 0..2, 2..3] {
+            assert_eq!(memory.batch(range.clone()).unwrap(), disk.batch(range.clone()).unwrap(), "{range:?}");
+        }
         assert_eq!(memory.chosen(&[2, 0, 2]).unwrap(), disk.chosen(&[2, 0, 2]).unwrap());
         assert_eq!((disk.head(2).count(), disk.head(9).count()), (2, 3));
         let empty = in_memory(0);
