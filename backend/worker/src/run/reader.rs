@@ -12,6 +12,7 @@ use eagleeye_engine::handover::{self, HandoverError};
 use eagleeye_engine::{CHUNK, ImagesError, Loaded, Sink, Source};
 use eagleeye_sandbox::exit::{self, DISK_FULL, INTERNAL, MAX_REASON_BYTES, UNUSABLE};
 use eagleeye_sandbox::{Allowance, confined};
+use rustix::pipe::fcntl_setpipe_size;
 use tempfile::TempDir;
 
 use crate::run::watchdog::Watchdog;
@@ -27,6 +28,8 @@ const ANSWER: Duration = Duration::from_secs(1800);
 const FILE_BYTES: u64 = 1 << 40;
 /// Chunks of images that a child is asked for before the first is there.
 const AHEAD: usize = 2;
+/// Bytes that may be on their way from a child, some images: the most that a user may have without privileges.
+const PIPE_BYTES: usize = 1 << 20;
 /// How long a child may live that has nothing left to say.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -254,6 +257,10 @@ impl Reader {
         let (Some(input), Some(output), Some(mut errors)) = pipes else {
             return Err(ReaderError::Start(io::Error::other("a pipe is missing")));
         };
+        // Where the system does not allow it, both processes change places more often.
+        if let Err(error) = fcntl_setpipe_size(&output, PIPE_BYTES) {
+            tracing::debug!(%error, "the pipe of a child process keeps its size");
+        }
         // Read beside the rest: a full pipe would keep the child from ending.
         let listen = std::thread::Builder::new().name("reader".to_owned()).spawn(move || {
             let mut said = Vec::new();
