@@ -22,7 +22,7 @@ def ask(url):
 def pages(url):
     cursor = ""
     while cursor is not None:
-        page = ask(f"{url}?limit=100{cursor}")
+        page = ask(f"{url}?probes=true&limit=100{cursor}")
         yield from page["items"]
         cursor = f"&cursor={page['next_cursor']}" if page.get("next_cursor") else None
 
