@@ -83,9 +83,10 @@ impl Inbox {
         self.failure.borrow_mut().take()
     }
 
-    /// Nothing more is wanted: the thread that decodes need not wait for anybody to take its images.
-    pub fn close(&self) {
-        self.deliveries.borrow_mut().take();
+    /// When what is returned is dropped, nothing more is wanted: the thread that decodes must not wait for somebody who takes its
+    /// images, however whoever used them has ended.
+    pub fn closing(&self) -> Closing<'_> {
+        Closing(self)
     }
 
     fn count(&self) -> u64 {
@@ -137,14 +138,23 @@ impl Inbox {
     }
 }
 
+/// Closes an inbox.
+pub(crate) struct Closing<'a>(&'a Inbox);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.deliveries.take();
+    }
+}
+
 /// What the decoding thread has to do.
 pub(crate) struct Work {
     /// Indices in the dataset, by part.
-    pub parts: Vec<Vec<usize>>,
+    parts: Vec<Vec<usize>>,
     /// Where decoded images are kept, and may be already.
-    pub file: Option<Arc<PixelFile>>,
+    file: Option<Arc<PixelFile>>,
     /// Whether images are handed over that are in the file.
-    pub into_memory: bool,
+    into_memory: bool,
     deliveries: SyncSender<Delivery>,
 }
 

@@ -127,32 +127,27 @@ impl Images {
             None if bytes <= MEMORY_BYTES => None,
             None => Some(Arc::new(PixelFile::unnamed(source.element(), preprocess.values(), source.count())?)),
         };
-        let mut memory = Vec::new();
-        for part in parts {
-            let gathering = || Gathering::new(part.len(), source.element(), preprocess, device);
-            memory.push((bytes <= MEMORY_BYTES).then(gathering).transpose()?);
-        }
-        let stored = parts.iter().zip(&memory).map(|(&part, memory)| match (memory, &file) {
+        let is_small = bytes <= MEMORY_BYTES;
+        let gathering = |part: &Vec<usize>| Gathering::new(part.len(), source.element(), preprocess, device);
+        let [of_calibration, of_scoring, of_test] = parts.map(|part| is_small.then(|| gathering(part)).transpose());
+        let memory = [of_calibration?, of_scoring?, of_test?];
+        let stored: [_; 3] = std::array::from_fn(|part| match (&memory[part], &file) {
             (Some(memory), _) => Ok(Stored::in_memory(memory)),
-            (None, Some(file)) => Stored::in_file(file.clone(), part.clone(), preprocess, device),
+            (None, Some(file)) => Stored::in_file(file.clone(), parts[part].clone(), preprocess, device),
             (None, None) => Err(TchError::Shape("images are neither in memory nor in a file".to_owned())),
         });
-        let stored = stored.collect::<Result<Vec<_>, _>>()?;
-        let (inbox, work) = inbox_and_work(parts.map(Clone::clone).into(), file, memory);
-        let mut made = Vec::new();
-        for (number, (stored, indices)) in stored.into_iter().zip(parts).enumerate() {
-            let images = Pictures::arriving(stored, indices.len(), inbox.clone(), number);
-            made.push(Part { images, labels: labels(source.labels(), indices, device)? });
-        }
-        let mut made = made.into_iter();
-        let (Some(calibration), Some(scoring), Some(test)) = (made.next(), made.next(), made.next()) else {
-            return Err(ImagesError::Torch("there are no three parts".to_owned()));
+        let (inbox, work) = inbox_and_work(parts.map(Clone::clone).into(), file, memory.into());
+        let part = |number: usize, stored: Result<Stored, TchError>| {
+            let images = Pictures::arriving(stored?, parts[number].len(), inbox.clone(), number);
+            Ok::<_, ImagesError>(Part { images, labels: labels(source.labels(), parts[number], device)? })
         };
-        let images = Self { calibration, scoring, test };
+        let [calibration, scoring, test] = stored;
+        let images = Self { calibration: part(0, calibration)?, scoring: part(1, scoring)?, test: part(2, test)? };
         thread::scope(|scope| {
             scope.spawn(|| work.run(&ORDER, source, preprocess, stops));
+            let closing = inbox.closing();
             let made = use_images(images);
-            inbox.close();
+            drop(closing);
             inbox.failure().map_or(Ok(made), Err)
         })
     }

@@ -2,7 +2,8 @@
 //!
 //! A convolution, the sum that it goes into and the activation behind that are one operation of oneDNN, with weights laid out for
 //! it once and channels beside each other in memory; a batch norm that adapts, a sum and the ReLU behind it are one loop. What comes out
-//! is the same up to rounding. In `bf16` it is the same with convolutions in that type. On other devices, and for whoever sees activations, passes are those of [`super::run`].
+//! is the same up to rounding. In `bf16` it is the same with convolutions in that type. On other devices, and for whoever sees
+//! activations, passes are those of [`super::run`].
 
 use eagleeye_graph::{Binary, Conv, Graph, Node, NodeId, Op, Unary, ValueId};
 use eagleeye_spec::EvaluationPrecision;

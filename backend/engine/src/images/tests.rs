@@ -126,6 +126,15 @@ fn nothing_is_decoded_for_nobody() {
     assert!(seen.iter().count() < 4000, "the thread ends when its images are not wanted");
 }
 
+/// Else the thread that decodes would wait for ever, and whoever waits for it.
+#[test]
+fn whoever_panics_keeps_nobody_waiting() {
+    let (mut source, _seen) = numbered(20_000, None);
+    let split = split(20_000);
+    let used = std::panic::AssertUnwindSafe(|| in_use(&mut source, &split, |_| panic!("in the middle")).is_ok());
+    assert!(std::panic::catch_unwind(used).is_err());
+}
+
 #[test]
 fn those_that_a_file_has_are_not_decoded_again() {
     let split = split(1000);
